@@ -1,0 +1,63 @@
+"""Finds the blessed model that a candidate has to be compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx.components.evaluator import constants
+from tfx.dsl.components.common import resolver
+from tfx.dsl.io import fileio
+
+CANDIDATE_KEY = 'candidate'
+MODEL_KEY = 'model'
+BLESSING_KEY = 'model_blessing'
+
+
+class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
+    """The model blessed last, the candidate itself left out.
+
+    TFX's LatestBlessedModelStrategy finds the candidate again when a run is
+    repeated: it would then be judged against itself, and the Evaluator's cache
+    would never hold. It also takes the model trained last for the one blessed
+    last. Here, "last" is the last run that blessed a model, whether that run
+    evaluated it anew or took the blessing from the cache.
+    """
+
+    def resolve_artifacts(
+        self, store: Any, input_dict: dict[str, list[Any]]
+    ) -> dict[str, list[Any]]:
+        """Return the baseline and its blessing; empty lists if there is none.
+
+        Args:
+            store: The ML Metadata store.
+            input_dict: `candidate`: this run's model; `model` and
+                `model_blessing`: all of this pipeline.
+        """
+        candidates = {artifact.id for artifact in input_dict[CANDIDATE_KEY]}
+        models = {artifact.id: artifact for artifact in input_dict[MODEL_KEY]}
+        blessings = [b for b in input_dict[BLESSING_KEY] if _is_blessed(b)]
+        for blessing in _latest_first(store, blessings):
+            model = models.get(_judged_model(blessing))
+            if model is not None and model.id not in candidates and fileio.exists(model.uri):
+                return {CANDIDATE_KEY: [], MODEL_KEY: [model], BLESSING_KEY: [blessing]}
+        return {CANDIDATE_KEY: [], MODEL_KEY: [], BLESSING_KEY: []}
+
+
+def _is_blessed(blessing: Any) -> bool:
+    value = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+    return bool(value == constants.BLESSED_VALUE)
+
+
+def _judged_model(blessing: Any) -> int:
+    return int(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
+
+
+def _latest_first(store: Any, blessings: list[Any]) -> list[Any]:
+    """Order by the last execution that put the blessing out."""
+    if not blessings:
+        return []
+    latest: dict[int, int] = {}
+    for event in store.get_events_by_artifact_ids([b.id for b in blessings]):
+        if event.type == type(event).OUTPUT:
+            latest[event.artifact_id] = max(latest.get(event.artifact_id, 0), event.execution_id)
+    return sorted(blessings, key=lambda b: latest.get(b.id, 0), reverse=True)

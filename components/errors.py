@@ -1,0 +1,65 @@
+"""The errors a person can act on, each with its exit code.
+
+A message says what was expected and what came; `hint` says what to do next.
+Everything else that escapes is a defect and ends with exit code 1.
+"""
+
+from __future__ import annotations
+
+
+class ReviewsError(Exception):
+    """Base of all expected errors.
+
+    Attributes:
+        exit_code: What the process returns to the shell.
+        hint: What to do about it, one sentence, or an empty string.
+        log: Path of the log with the details, or an empty string.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = '') -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.log = ''
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keeps the hint when Beam sends the error between processes.
+        return (_rebuild, (type(self), str(self), self.hint))
+
+
+def _rebuild(cls: type[ReviewsError], message: str, hint: str) -> ReviewsError:
+    return cls(message, hint=hint)
+
+
+class ConfigError(ReviewsError):
+    """A setting or option is unknown, of the wrong type or out of range."""
+
+    exit_code = 2
+
+
+class NotBlessedError(ReviewsError):
+    """The Evaluator did not bless the candidate, so nothing was pushed."""
+
+    exit_code = 3
+
+
+class DataError(ReviewsError):
+    """The data cannot be read, or is not what the schema demands."""
+
+    exit_code = 4
+
+
+class ComponentError(ReviewsError):
+    """A node of the pipeline failed for a reason that is not the data's."""
+
+    exit_code = 5
+
+
+class MissingDependencyError(ReviewsError):
+    """Something that the command needs is not installed."""
+
+    exit_code = 6
+
+
+INTERRUPTED_EXIT_CODE = 130

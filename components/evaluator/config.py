@@ -1,0 +1,75 @@
+"""What the Evaluator measures, and what it demands."""
+
+from __future__ import annotations
+
+import tensorflow_model_analysis as tfma
+
+from components import features
+from components.settings import GateSettings
+
+ACCURACY = 'binary_accuracy'
+LOSS = 'loss'
+EXAMPLE_COUNT = 'example_count'
+
+
+def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
+    """Build TFMA's configuration.
+
+    It judges the signature that is served: that one emits probabilities, so
+    accuracy is cut at 0.5. TFMA fails closed: a metric that is missing or NaN
+    does not meet its bound, nor does a slice without examples.
+
+    Args:
+        gate: The bounds.
+
+    Returns:
+        A configuration with the metrics `binary_accuracy`, `loss`, `auc`,
+        `precision`, `recall`, `calibration` and `example_count`, overall and
+        by review length. The change bound holds when there is a baseline.
+    """
+    accuracy = tfma.MetricConfig(
+        class_name='BinaryAccuracy',
+        config=f'{{"name": "{ACCURACY}", "threshold": 0.5}}',
+        threshold=tfma.MetricThreshold(
+            value_threshold=tfma.GenericValueThreshold(lower_bound={'value': gate.min_accuracy}),
+            change_threshold=tfma.GenericChangeThreshold(
+                direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+                absolute={'value': -gate.max_accuracy_drop},
+            ),
+        ),
+        per_slice_thresholds=[
+            tfma.PerSliceMetricThreshold(
+                slicing_specs=[tfma.SlicingSpec(feature_values={features.LENGTH_KEY: name})],
+                threshold=tfma.MetricThreshold(
+                    value_threshold=tfma.GenericValueThreshold(lower_bound={'value': bound})
+                ),
+            )
+            for name, bound in sorted(gate.slices.items())
+        ],
+    )
+    others = [
+        tfma.MetricConfig(class_name=class_name, config=f'{{"name": "{name}"}}')
+        for class_name, name in (
+            ('BinaryCrossEntropy', LOSS),
+            ('AUC', 'auc'),
+            ('Precision', 'precision'),
+            ('Recall', 'recall'),
+            ('Calibration', 'calibration'),
+            ('ExampleCount', EXAMPLE_COUNT),
+        )
+    ]
+    return tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(
+                signature_name=features.EXAMPLES_SIGNATURE,
+                prediction_key=features.PROBABILITY_KEY,
+                label_key=features.LABEL_KEY,
+                model_type=tfma.constants.TF_GENERIC,
+            )
+        ],
+        slicing_specs=[
+            tfma.SlicingSpec(),
+            tfma.SlicingSpec(feature_keys=[features.LENGTH_KEY]),
+        ],
+        metrics_specs=[tfma.MetricsSpec(metrics=[accuracy, *others])],
+    )

@@ -1,0 +1,49 @@
+"""The ExampleGen node: files in, split and counted examples out."""
+
+from __future__ import annotations
+
+from google.protobuf import struct_pb2
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import example_gen_pb2
+
+from components import features
+from components.example_gen.executor import Executor
+from components.example_gen.sources import DataSource
+from components.settings import ColumnSettings
+
+
+def make_example_gen(source: DataSource, columns: ColumnSettings) -> FileBasedExampleGen:
+    """Make the node that reads `source`.
+
+    Args:
+        source: The files; TFX's driver fingerprints them for the cache.
+        columns: What is what in a table.
+
+    Returns:
+        The node; its output `examples` has the splits `train`, `val`, `test`.
+    """
+    settings = struct_pb2.Struct()
+    settings.update({'kind': source.kind.value, 'columns': columns.model_dump()})
+    custom_config = example_gen_pb2.CustomConfig()
+    custom_config.custom_config.Pack(settings)
+    return FileBasedExampleGen(
+        input_base=source.base,
+        input_config=example_gen_pb2.Input(
+            splits=[
+                example_gen_pb2.Input.Split(name=name, pattern=pattern)
+                for name, pattern in source.patterns
+            ]
+        ),
+        # Says nothing to our executor, which splits by itself; names the outputs.
+        output_config=example_gen_pb2.Output(
+            split_config=example_gen_pb2.SplitConfig(
+                splits=[
+                    example_gen_pb2.SplitConfig.Split(name=split, hash_buckets=1)
+                    for split in features.SPLITS
+                ]
+            )
+        ),
+        custom_config=custom_config,
+        custom_executor_spec=executor_spec.BeamExecutorSpec(Executor),
+    ).with_id('ExampleGen')

@@ -1,0 +1,192 @@
+"""What `--data PATH` names: which files, in which format, for which split."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import enum
+import glob
+import os
+import re
+
+from components import features
+from components.errors import DataError
+from components.example_gen import tables
+from components.settings import ColumnSettings
+
+ANY_SPLIT = 'all'
+
+_ARCHIVE = re.compile(r'\.(tar\.gz|tgz|tar)$', re.IGNORECASE)
+_REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
+_FORMATS = '.csv, .tsv, .jsonl (each also .gz), the IMDB folder or its .tar.gz'
+
+
+class SourceKind(str, enum.Enum):
+    """How the files of a source are read."""
+
+    IMDB_ARCHIVE = 'imdb_archive'
+    IMDB_FOLDER = 'imdb_folder'
+    TABLES = 'tables'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """Files below one folder, by the split that they are for.
+
+    Attributes:
+        kind: How the files are read.
+        base: Folder, or prefix of an object store, that the patterns start from.
+        patterns: Pairs of input split and glob pattern. The split is `train`,
+            `val` or `test`, with any suffix after a `-`, where the data says
+            so, and `all` where its rows are to be split by a stable hash.
+    """
+
+    kind: SourceKind
+    base: str
+    patterns: tuple[tuple[str, str], ...]
+
+
+def split_of_input(name: str) -> str | None:
+    """Return the split that an input split's name asks for, None for any.
+
+    >>> split_of_input('train-pos'), split_of_input('all')
+    ('train', None)
+    """
+    split = name.split('-')[0]
+    return split if split in features.SPLITS else None
+
+
+def discover(path: str, columns: ColumnSettings) -> DataSource:
+    """Find out what `path` is, and that it can be what was asked for.
+
+    Opens no more than the first line of each table, and no archive.
+
+    Args:
+        path: A file, folder or glob pattern; local, or a file or pattern on an
+            object store, of which only the name is looked at.
+        columns: Which columns a table must have.
+
+    Returns:
+        The source, for ExampleGen.
+
+    Raises:
+        DataError: If nothing is there, the format is not known, a file is
+            empty, or a column is missing.
+    """
+    if _REMOTE.match(path):
+        return _single(path, remote=True)
+    path = os.path.abspath(path)
+    if os.path.isdir(path):
+        return _folder(path, columns)
+    if os.path.isfile(path):
+        _require_content(path)
+        source = _single(path)
+        if source.kind is SourceKind.TABLES:
+            _require_columns(path, columns)
+        return source
+    if glob.has_magic(path):
+        return _glob(path, columns)
+    raise DataError(
+        f'no such file or folder: {path}',
+        hint=f'--data takes {_FORMATS}, or a folder or glob of such files',
+    )
+
+
+def _single(path: str, *, remote: bool = False) -> DataSource:
+    base, name = path.rsplit('/', 1) if remote else os.path.split(path)
+    if _ARCHIVE.search(name):
+        kind = SourceKind.IMDB_ARCHIVE
+    elif tables.table_format(name) is not None:
+        kind = SourceKind.TABLES
+    else:
+        raise DataError(f'cannot tell the format of {name!r}', hint=f'the formats are {_FORMATS}')
+    pattern = name if remote else glob.escape(name)
+    return DataSource(kind=kind, base=base, patterns=((ANY_SPLIT, pattern),))
+
+
+def _folder(path: str, columns: ColumnSettings) -> DataSource:
+    nested = os.path.join(path, 'aclImdb')
+    for folder in (path, nested):
+        if os.path.isdir(os.path.join(folder, 'train', 'pos')):
+            return _imdb_folder(folder)
+    names = [n for n in sorted(os.listdir(path)) if tables.table_format(n) is not None]
+    if not names:
+        raise DataError(
+            f'no data in the folder {path}',
+            hint=f'expected files ending in {_FORMATS}, or the folders train/pos, train/neg, …',
+        )
+    return _tables(path, names, columns)
+
+
+def _imdb_folder(folder: str) -> DataSource:
+    patterns = []
+    for split in (features.TRAIN_SPLIT, features.TEST_SPLIT):
+        for label in ('neg', 'pos'):
+            if not os.path.isdir(os.path.join(folder, split, label)):
+                raise DataError(
+                    f'{folder} looks like the IMDB data set, but has no folder {split}/{label}',
+                    hint='unpack the archive again, or pass the archive itself',
+                )
+            patterns.append((f'{split}-{label}', f'{split}/{label}/*.txt'))
+    return DataSource(kind=SourceKind.IMDB_FOLDER, base=folder, patterns=tuple(patterns))
+
+
+def _glob(pattern: str, columns: ColumnSettings) -> DataSource:
+    paths = sorted(p for p in glob.glob(pattern) if os.path.isfile(p))
+    if not paths:
+        raise DataError(f'no file matches {pattern}', hint='check the pattern, quoted from the shell')
+    base = os.path.commonpath([os.path.dirname(p) for p in paths])
+    names = [os.path.relpath(p, base) for p in paths]
+    for name in names:
+        if tables.table_format(name) is None:
+            raise DataError(
+                f'the pattern matches {name!r}, which is no table',
+                hint='a pattern may match .csv, .tsv and .jsonl files (each also .gz)',
+            )
+    return _tables(base, names, columns)
+
+
+def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
+    for name in names:
+        path = os.path.join(base, name)
+        _require_content(path)
+        _require_columns(path, columns)
+    splits = [_split_in_name(name) or ANY_SPLIT for name in names]
+    named = set(splits) - {ANY_SPLIT}
+    if named and ANY_SPLIT in splits:
+        stray = names[splits.index(ANY_SPLIT)]
+        raise DataError(
+            f'some files name their split ({", ".join(sorted(named))}), but {stray!r} does not',
+            hint='name all of them train*, val* or test*, or none',
+        )
+    if named and not {features.TRAIN_SPLIT, features.TEST_SPLIT} <= named:
+        # One split alone is no split: hash its rows as those of any other file.
+        splits = [ANY_SPLIT] * len(names)
+    counters: dict[str, int] = {}
+    patterns = []
+    for split, name in zip(splits, names):
+        counters[split] = counters.get(split, 0) + 1
+        patterns.append((f'{split}-{counters[split]}', glob.escape(name)))
+    return DataSource(kind=SourceKind.TABLES, base=base, patterns=tuple(patterns))
+
+
+def _split_in_name(name: str) -> str | None:
+    stem = re.split(r'[^a-z]', os.path.basename(name).lower())[0]
+    return tables.SPLIT_NAMES.get(stem)
+
+
+def _require_content(path: str) -> None:
+    if os.path.getsize(path) == 0:
+        raise DataError(f'the file is empty: {path}', hint='expected at least one labelled text')
+
+
+def _require_columns(path: str, columns: ColumnSettings) -> None:
+    with open(path, 'rb') as stream:
+        try:
+            present = tables.read_columns(stream, os.path.basename(path))
+        except (OSError, EOFError, UnicodeError, csv.Error, ValueError) as err:
+            raise DataError(
+                f'{os.path.basename(path)} is not what its name says: {err}',
+                hint='check that the file is complete and its ending fits its format',
+            ) from err
+    tables.require_columns(present, os.path.basename(path), columns)

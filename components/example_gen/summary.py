@@ -1,0 +1,51 @@
+"""What an Examples artifact holds, in numbers, kept beside its splits."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import posixpath
+
+from tfx.dsl.io import fileio
+
+_FILE = 'summary.json'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExamplesSummary:
+    """Counts of what was read.
+
+    Attributes:
+        splits: By split, the number of negative and of positive examples.
+        labels: How the data spells the negative and the positive label.
+        rejected: By reason, the number of rows that could not be used.
+    """
+
+    splits: dict[str, tuple[int, int]]
+    labels: tuple[str, str]
+    rejected: dict[str, int]
+
+    def examples(self, split: str) -> int:
+        """Return the number of examples of a split."""
+        return sum(self.splits[split])
+
+    @property
+    def rejects(self) -> int:
+        """Number of rows that could not be used."""
+        return sum(self.rejected.values())
+
+    def write(self, examples_uri: str) -> None:
+        """Write the summary into the artifact at `examples_uri`."""
+        with fileio.open(posixpath.join(examples_uri, _FILE), 'w') as file:
+            file.write(json.dumps(dataclasses.asdict(self), indent=2) + '\n')
+
+    @classmethod
+    def read(cls, examples_uri: str) -> ExamplesSummary:
+        """Read the summary of the artifact at `examples_uri`."""
+        with fileio.open(posixpath.join(examples_uri, _FILE)) as file:
+            fields = json.loads(file.read())
+        return cls(
+            splits={split: tuple(counts) for split, counts in fields['splits'].items()},
+            labels=tuple(fields['labels']),
+            rejected=fields['rejected'],
+        )

@@ -1,0 +1,71 @@
+"""Compares statistics with the schema, and stops the run at an anomaly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.components.example_validator import executor
+from tfx.types import artifact_utils, standard_component_specs
+
+from components.errors import DataError
+
+_MOST_SHOWN = 5
+
+
+class Executor(executor.Executor):
+    """TFX's executor, except that an anomaly fails the node.
+
+    TFX's own records anomalies and goes on, so that a model would be trained
+    on, and judged by, data that nobody would have accepted.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> Any:
+        """Write the anomalies of each split.
+
+        Raises:
+            DataError: If there are any; the message has them in words.
+        """
+        self._found: list[anomalies_pb2.Anomalies] = []
+        output = super().Do(input_dict, output_dict, exec_properties)
+        anomalies = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.ANOMALIES_KEY]
+        )
+        splits = artifact_utils.decode_split_names(anomalies.split_names)
+        raise_anomalies(dict(zip(splits, self._found)))
+        return output
+
+    def _Validate(
+        self, inputs: dict[str, Any], outputs: dict[str, Any]
+    ) -> anomalies_pb2.Anomalies:
+        anomalies = super()._Validate(inputs, outputs)
+        self._found.append(anomalies)
+        return anomalies
+
+
+def raise_anomalies(found: dict[str, anomalies_pb2.Anomalies]) -> None:
+    """Raise a DataError that tells the anomalies by split, if there are any."""
+    told = [f'{split}: {line}' for split, proto in found.items() for line in describe(proto)]
+    if told:
+        more = len(told) - _MOST_SHOWN
+        shown = '; '.join(told[:_MOST_SHOWN]) + (f'; and {more} more' if more > 0 else '')
+        raise DataError(
+            f'the data does not fit the schema: {shown}',
+            hint='mend the data, or give a schema that allows it (--set data.schema_file=PATH)',
+        )
+
+
+def describe(anomalies: anomalies_pb2.Anomalies) -> list[str]:
+    """Put anomalies into words, one line each, those of features by name."""
+    lines = [
+        f'feature {name!r}: {info.description.rstrip(".")}'
+        for name, info in sorted(anomalies.anomaly_info.items())
+    ]
+    if anomalies.HasField('dataset_anomaly_info'):
+        lines.append(anomalies.dataset_anomaly_info.description.rstrip('.'))
+    return lines

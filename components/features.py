@@ -1,0 +1,49 @@
+"""The contract between ExampleGen, Transform, the model and whoever calls it.
+
+Feature names, reserved token ids, split names and signature names. Nothing
+here imports anything, so every worker may import it.
+"""
+
+from __future__ import annotations
+
+# Features of a raw example, as ExampleGen writes it.
+TEXT_KEY = 'text'  # bytes, UTF-8, one review
+LABEL_KEY = 'label'  # int64, 0 negative, 1 positive
+LENGTH_KEY = 'length'  # bytes, one of LENGTH_BUCKETS: what metrics are sliced by
+
+# Features of a transformed example.
+TOKENS_KEY = 'tokens'  # int64 ids, in [0, vocab_size)
+
+PADDING_ID = 0
+UNKNOWN_ID = 1
+RESERVED_IDS = 2
+
+VOCABULARY_NAME = 'words'
+
+TRAIN_SPLIT = 'train'
+VAL_SPLIT = 'val'
+TEST_SPLIT = 'test'
+SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)
+
+# What the pushed model answers to, and with.
+EXAMPLES_SIGNATURE = 'serving_default'  # serialized tf.Example
+TEXT_SIGNATURE = 'serving_text'  # plain strings
+EXAMPLES_INPUT = 'examples'
+TEXT_INPUT = 'text'
+PROBABILITY_KEY = 'probability'  # float32 [batch], of the positive label
+LABELS_ASSET = 'labels.json'  # in assets.extra/: ["negative name", "positive name"]
+
+_LENGTH_BOUNDS_WORDS = (10, 50, 100, 200, 400)
+LENGTH_BUCKETS = ('1-10', '11-50', '51-100', '101-200', '201-400', '401+')
+
+
+def length_bucket(words: int) -> str:
+    """Name the slice that a text of so many words belongs to.
+
+    >>> length_bucket(10), length_bucket(11), length_bucket(5000)
+    ('1-10', '11-50', '401+')
+    """
+    for bound, name in zip(_LENGTH_BOUNDS_WORDS, LENGTH_BUCKETS):
+        if words <= bound:
+            return name
+    return LENGTH_BUCKETS[-1]

@@ -1,0 +1,107 @@
+"""Pushes a blessed model as a whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import shutil
+import time
+import uuid
+from typing import Any
+
+from tfx.components.pusher import executor
+from tfx.dsl.io import fileio
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, proto_utils
+
+_REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
+_SAVED_MODEL = 'saved_model.pb'
+
+
+class Executor(executor.Executor):
+    """TFX's executor, except that a version appears at once.
+
+    TFX's own copies file by file into the folder that a model server watches,
+    and skips the push if another one happened in the same second.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Push the model if it is blessed; mark the artifact either way."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        pushed = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
+        )
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed)
+            return
+        destination = pusher_pb2.PushDestination()
+        proto_utils.json_to_proto(
+            exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination
+        )
+        path = push(self.GetModelPath(input_dict), destination.filesystem.base_directory)
+        self._MarkPushed(
+            pushed, pushed_destination=path, pushed_version=posixpath.basename(path)
+        )
+
+
+def push(model_dir: str, serving_dir: str) -> str:
+    """Copy a SavedModel into a folder of versions.
+
+    On a local disk the copy is made aside, under a name that no model server
+    takes for a version, and becomes visible by one rename. An object store has
+    no rename: there `saved_model.pb`, without which nothing is a model, comes
+    last.
+
+    Args:
+        model_dir: The SavedModel.
+        serving_dir: Folder, local or not, that a model server watches.
+
+    Returns:
+        The path of the new version: its name is the time in seconds since
+        1970, or one more than the latest version if that is not larger.
+    """
+    if _REMOTE.match(serving_dir):
+        path = posixpath.join(serving_dir, str(_next_version(serving_dir)))
+        io_utils.copy_dir(model_dir, path, deny_regex_patterns=[r'saved_model\.pb$'])
+        io_utils.copy_file(
+            posixpath.join(model_dir, _SAVED_MODEL), posixpath.join(path, _SAVED_MODEL)
+        )
+        return path
+    os.makedirs(serving_dir, exist_ok=True)
+    aside = os.path.join(serving_dir, f'.{uuid.uuid4().hex}.part')
+    try:
+        shutil.copytree(model_dir, aside)
+        _sync(aside)
+        while True:
+            path = os.path.join(serving_dir, str(_next_version(serving_dir)))
+            try:
+                # A non-empty folder is never replaced, so a race only means another try.
+                os.rename(aside, path)
+            except OSError:
+                if not os.path.exists(path):
+                    raise
+                continue
+            return path
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _next_version(serving_dir: str) -> int:
+    names = fileio.listdir(serving_dir) if fileio.exists(serving_dir) else []
+    versions = [int(name.rstrip('/')) for name in names if name.rstrip('/').isdecimal()]
+    return max([int(time.time()), *(version + 1 for version in versions)])
+
+
+def _sync(folder: str) -> None:
+    """Have the disk hold all files before their folder becomes a version."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(parent, name), 'rb') as file:
+                os.fsync(file.fileno())

@@ -1,0 +1,93 @@
+"""The settings that travel to the workers, validated when they are built.
+
+A node gets its part as JSON through its `custom_config` and parses it back to
+the same class, so a worker never sees an unchecked value.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+
+
+class Settings(pydantic.BaseModel):
+    """Base: frozen, keyword-only, and no field that is not declared."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra='forbid', allow_inf_nan=False)
+
+
+class ColumnSettings(Settings):
+    """What is what in a table, and how its rows are split."""
+
+    text_column: str = pydantic.Field('text', min_length=1, description='column with the text')
+    label_column: str = pydantic.Field('label', min_length=1, description='column with the label')
+    split_column: str | None = pydantic.Field(
+        None, min_length=1, description='column with train, val or test; none: a stable hash splits'
+    )
+    positive_label: str | None = pydantic.Field(
+        None, min_length=1, description='the label value that means positive; none: guess'
+    )
+    test_percent: int = pydantic.Field(
+        20, ge=1, le=80, description='share of all rows for test, where the data names no test split'
+    )
+    val_percent: int = pydantic.Field(
+        20, ge=1, le=80, description='share of the training rows for val, where the data names none'
+    )
+    max_rejected_percent: float = pydantic.Field(
+        1.0, ge=0, le=100, description='share of rows that may be unreadable before the run stops'
+    )
+
+
+class TextSettings(Settings):
+    """How a text becomes token ids."""
+
+    vocab_size: int = pydantic.Field(
+        10_000, ge=3, le=10_000_000, description='ids in all, padding and unknown word included'
+    )
+    max_tokens: int = pydantic.Field(
+        250, ge=1, le=100_000, description='tokens of a text that the model reads, from its start'
+    )
+
+
+class TrainerSettings(Settings):
+    """The model and how it is fitted."""
+
+    architecture: Literal['tutorial'] = pydantic.Field('tutorial', description='which model')
+    epochs: int = pydantic.Field(10, ge=1, le=10_000, description='passes over the training split')
+    batch_size: int = pydantic.Field(32, ge=1, le=65_536, description='examples per step')
+    learning_rate: float = pydantic.Field(1e-3, gt=0, le=10, description='step size of Adam')
+    embedding_dim: int = pydantic.Field(16, ge=1, le=4_096, description='width of a word vector')
+    dropout: float = pydantic.Field(0.2, ge=0, lt=1, description='share of inputs dropped')
+    restore_best_epoch: bool = pydantic.Field(
+        False, description='keep the weights of the epoch with the lowest val loss, not the last'
+    )
+    seed: int = pydantic.Field(1, ge=0, lt=2**31, description='of initial weights, dropout, order')
+
+
+class GateSettings(Settings):
+    """What the Evaluator demands of a candidate. Both bounds are required."""
+
+    min_accuracy: float = pydantic.Field(
+        gt=0, le=1, description='lowest binary accuracy on test that is blessed'
+    )
+    max_accuracy_drop: float = pydantic.Field(
+        ge=0, lt=1, description='largest loss of accuracy against the blessed baseline'
+    )
+    slices: dict[str, float] = pydantic.Field(
+        default_factory=dict, description='lowest accuracy per review length, as {"1-10": 0.7}'
+    )
+
+    @pydantic.field_validator('slices')
+    @classmethod
+    def _known_slices(cls, slices: dict[str, float]) -> dict[str, float]:
+        from components import features
+
+        for name, bound in slices.items():
+            if name not in features.LENGTH_BUCKETS:
+                raise ValueError(
+                    f'no slice is called {name!r}; they are {", ".join(features.LENGTH_BUCKETS)}'
+                )
+            if not 0 < bound <= 1:
+                raise ValueError(f'the bound of slice {name!r} must be in (0, 1], got {bound}')
+        return slices

@@ -1,0 +1,39 @@
+"""The Trainer node."""
+
+from __future__ import annotations
+
+from tfx.components import Trainer
+from tfx.proto import trainer_pb2
+from tfx.types import BaseChannel
+
+from components import features
+from components.settings import TextSettings, TrainerSettings
+from components.trainer.run import TEXT_KEY, TRAINER_KEY, run_fn
+
+
+def make_trainer(
+    examples: BaseChannel,
+    transform_graph: BaseChannel,
+    schema: BaseChannel,
+    *,
+    trainer: TrainerSettings,
+    text: TextSettings,
+) -> Trainer:
+    """Make the node that fits the model on `train`, watching `val`.
+
+    Args:
+        examples: Raw examples.
+        transform_graph: What turns them into what the model reads.
+        schema: Of the raw examples.
+        trainer: The model and how it is fitted.
+        text: How a text becomes token ids.
+    """
+    return Trainer(
+        examples=examples,
+        transform_graph=transform_graph,
+        schema=schema,
+        run_fn=f'{run_fn.__module__}.{run_fn.__name__}',
+        train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN_SPLIT]),
+        eval_args=trainer_pb2.EvalArgs(splits=[features.VAL_SPLIT]),
+        custom_config={TRAINER_KEY: trainer.model_dump(), TEXT_KEY: text.model_dump()},
+    ).with_id('Trainer')

@@ -1,0 +1,34 @@
+"""The Transform node: the vocabulary, and the graph that applies it."""
+
+from __future__ import annotations
+
+from tfx.components import Transform
+from tfx.proto import transform_pb2
+from tfx.types import BaseChannel
+
+from components import features
+from components.settings import TextSettings
+from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
+
+
+def make_transform(examples: BaseChannel, schema: BaseChannel, text: TextSettings) -> Transform:
+    """Make the node that learns the vocabulary from the training split alone.
+
+    It writes no transformed examples: applying the graph costs the Trainer less
+    time than reading them back would (see docs/performance.md).
+
+    Args:
+        examples: Raw examples.
+        schema: Their schema.
+        text: How a text becomes token ids.
+    """
+    return Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn=f'{preprocessing_fn.__module__}.{preprocessing_fn.__name__}',
+        custom_config={SETTINGS_KEY: text.model_dump()},
+        splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN_SPLIT]),
+        materialize=False,
+        disable_analyzer_cache=True,
+        disable_statistics=True,
+    ).with_id('Transform')

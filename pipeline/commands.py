@@ -1,0 +1,257 @@
+"""What each command of the command line does, once its words are parsed."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import pathlib
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from components.errors import ConfigError, DataError, NotBlessedError, ReviewsError
+from components.example_gen import tables
+from components.example_gen.sources import discover
+from pipeline import outcome as outcomes
+from pipeline import serving_store
+from pipeline.config import PipelineConfig, serving_path
+from pipeline.logs import Terminal, framework_noise_to
+from pipeline.outcome import RunOutcome
+
+DEFAULT_ROOT = 'runs'
+DEFAULT_NAME = 'sentiment'
+
+
+def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Run the pipeline on this machine and show what comes of it.
+
+    Raises:
+        NotBlessedError: If the candidate was not blessed.
+        ReviewsError: If a node failed, or the data cannot be what was named.
+    """
+    try:
+        source = discover(config.data.path, config.data.columns)
+        run_id, log = _new_run(config.root_path)
+    except ReviewsError as err:
+        if as_json:
+            failed = RunOutcome(
+                run_id='', outcome='failed', name=config.name, data=config.data.path, error=str(err)
+            )
+            _print_json(failed.to_json())
+        raise
+    with framework_noise_to(log) as terminal:
+        outcome, error = _run(config, source, run_id, log, terminal, quiet=quiet)
+        if error is not None and verbose:
+            traceback.print_exception(error, file=terminal.err)
+    if as_json:
+        _print_json(outcome.to_json())
+    elif error is None and not quiet:
+        from pipeline.console import print_summary
+
+        print_summary(outcome, sys.stdout)
+    if isinstance(error, ReviewsError):
+        error.log = outcome.log
+        raise error
+    if outcome.outcome == 'not_blessed':
+        raise NotBlessedError(_first_failure(outcome))
+
+
+def _run(
+    config: PipelineConfig,
+    source: Any,
+    run_id: str,
+    log: pathlib.Path,
+    terminal: Terminal,
+    *,
+    quiet: bool,
+) -> tuple[RunOutcome, Exception | None]:
+    from pipeline.console import ProgressLines
+
+    with ProgressLines(terminal.err, quiet=quiet) as progress:
+        progress.starting(f'{config.name}, preset {config.preset}, on {config.data.path}')
+        from pipeline.local_runner import run_pipeline
+
+        outcome, error = run_pipeline(
+            config, source, progress, run_id=run_id, log=os.path.relpath(log)
+        )
+    outcomes.save_record(outcome, config.root_path)
+    return outcome, error
+
+
+def _new_run(root: pathlib.Path) -> tuple[str, pathlib.Path]:
+    """Name a run by the time, and claim the name by making its log file."""
+    folder = root / 'logs'
+    base = datetime.datetime.now().strftime('%Y-%m-%dT%H-%M-%S')
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for attempt in range(1, 1_000):
+            run_id = base if attempt == 1 else f'{base}-{attempt}'
+            try:
+                (folder / f'{run_id}.log').touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return run_id, folder / f'{run_id}.log'
+    except OSError as err:
+        raise ConfigError(
+            f'cannot write to the root {root}: {err.strerror or err}',
+            hint='name a folder that can be written, with --root DIR',
+        ) from err
+    raise ConfigError(f'too many runs began at {base} in {root}')
+
+
+def _first_failure(outcome: RunOutcome) -> str:
+    for check in outcome.thresholds:
+        if not check.passed:
+            where = f' for {check.slice}' if check.slice else ''
+            value = 'missing' if check.value is None else f'{check.value:.4f}'
+            return f'not blessed: {check.metric}{where} is {value}, expected {check.bound}'
+    return 'not blessed: the Evaluator found no metric that meets its bound'
+
+
+def serving_location(root: str | None, name: str | None, serving_dir: str | None) -> pathlib.Path:
+    """Return the folder of versions that these options mean."""
+    if serving_dir is not None:
+        return pathlib.Path(os.path.abspath(serving_dir))
+    return serving_path(root or DEFAULT_ROOT, name or DEFAULT_NAME)
+
+
+def print_scores(
+    texts: tuple[str, ...],
+    input_file: str | None,
+    text_column: str,
+    serving_dir: pathlib.Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Score texts with the live model, a line for each.
+
+    Args:
+        texts: What to score; if empty, `input_file` or standard input is read.
+        input_file: A table, or any other file with a text in each line.
+        text_column: The column of a table that holds the text.
+        serving_dir: The folder of versions.
+        as_json: Print a JSON object per line.
+
+    Raises:
+        ConfigError: If both texts and a file are given.
+        DataError: If there is no model, or the file cannot be read.
+    """
+    from pipeline.predict import live_model, score_texts
+
+    if texts and input_file is not None:
+        raise ConfigError('expected texts or --input FILE, got both', hint='leave one out')
+    model = live_model(serving_dir)
+    source = iter(texts) if texts else _read_texts(input_file, text_column)
+    with framework_noise_to(pathlib.Path(os.devnull)) as terminal:
+        for score in score_texts(source, model):
+            if as_json:
+                line = json.dumps(score._asdict(), ensure_ascii=False)
+            else:
+                line = f'{score.label}\t{score.probability:.4f}\t{" ".join(score.text.split())}'
+            print(line, file=terminal.out)
+
+
+def _read_texts(input_file: str | None, text_column: str) -> Iterator[str]:
+    try:
+        if input_file is None:
+            yield from _lines(sys.stdin.buffer)
+            return
+        with open(input_file, 'rb') as file:
+            if tables.table_format(input_file) is not None:
+                yield from tables.read_texts(file, os.path.basename(input_file), text_column)
+            else:
+                yield from _lines(file)
+    except OSError as err:
+        raise DataError(
+            f'cannot read {input_file or "standard input"}: {err.strerror or err}',
+            hint='--input takes a text per line, or a table',
+        ) from err
+
+
+def _lines(stream: Iterable[bytes]) -> Iterator[str]:
+    for line in stream:
+        text = line.decode('utf-8', errors='replace').strip()
+        if text:
+            yield text
+
+
+def fetch_imdb(output: str) -> None:
+    """Get the IMDB archive, with a progress bar.
+
+    Raises:
+        ReviewsError: If it cannot be had, or cannot be written.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from data.fetch import IMDB_URL, fetch_imdb
+
+    console = Console(stderr=True, highlight=False)
+    console.print(f'from {IMDB_URL}', markup=False)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task('', total=None)
+        path = fetch_imdb(
+            pathlib.Path(output),
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    print(path)
+
+
+def list_runs(root: str | None, *, as_json: bool) -> None:
+    """Show all runs below a root.
+
+    Raises:
+        DataError: If there are none.
+    """
+    from pipeline.console import print_runs
+
+    folder = pathlib.Path(os.path.abspath(root or DEFAULT_ROOT))
+    records = outcomes.load_records(folder)
+    if as_json:
+        _print_json(records)
+    elif not records:
+        raise DataError(f'no run below {folder}', hint='run one, or name its --root')
+    else:
+        print_runs(records, sys.stdout)
+
+
+def list_models(serving_dir: pathlib.Path, root: str | None, *, as_json: bool) -> None:
+    """Show all pushed versions, and which one is live.
+
+    Raises:
+        DataError: If there are none.
+    """
+    from pipeline.console import print_models
+
+    folder = pathlib.Path(os.path.abspath(root or DEFAULT_ROOT))
+    pushes = {r['pushed']['path']: r for r in outcomes.load_records(folder) if r['pushed']}
+    live = serving_store.live_version(serving_dir)
+    models = [
+        {
+            'version': path.name,
+            'live': path == live,
+            'path': str(path),
+            'run_id': pushes.get(str(path), {}).get('run_id'),
+            'binary_accuracy': pushes.get(str(path), {}).get('metrics', {}).get('binary_accuracy'),
+        }
+        for path in serving_store.versions(serving_dir)
+    ]
+    if as_json:
+        _print_json(models)
+    elif not models:
+        raise DataError(f'no model was pushed to {serving_dir}', hint='run the pipeline first')
+    else:
+        print_models(models, sys.stdout)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

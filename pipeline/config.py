@@ -1,0 +1,196 @@
+"""The one tree of settings behind a run: preset, then file, then flags."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pydantic
+import yaml
+
+from components.errors import ConfigError
+from components.settings import (
+    ColumnSettings,
+    GateSettings,
+    Settings,
+    TextSettings,
+    TrainerSettings,
+)
+from pipeline.presets import PRESETS
+
+
+class DataConfig(Settings):
+    """The data, and what it must look like."""
+
+    path: str = pydantic.Field(min_length=1, description='file, folder, glob or archive')
+    schema_file: str | None = pydantic.Field(
+        None, description='Schema as text proto; none: the curated one of the project'
+    )
+    columns: ColumnSettings = ColumnSettings()
+
+
+class PipelineConfig(Settings):
+    """All that a run is determined by, besides the content of the data."""
+
+    name: str = pydantic.Field(
+        'sentiment',
+        pattern=r'^[a-z0-9][a-z0-9-]{0,62}$',
+        description='of the pipeline and its served model; runs of one name share a baseline',
+    )
+    preset: str = pydantic.Field(description='where the settings started from')
+    data: DataConfig
+    text: TextSettings
+    trainer: TrainerSettings
+    gate: GateSettings
+    root: str = pydantic.Field('runs', min_length=1, description='folder for all that runs write')
+    serving_dir: str | None = pydantic.Field(
+        None, min_length=1, description='folder for pushed versions; none: below root'
+    )
+
+    @property
+    def root_path(self) -> pathlib.Path:
+        """`root`, absolute."""
+        return pathlib.Path(os.path.abspath(self.root))
+
+    @property
+    def pipeline_root(self) -> pathlib.Path:
+        """Where the nodes' artifacts go."""
+        return self.root_path / 'artifacts' / self.name
+
+    @property
+    def metadata_path(self) -> pathlib.Path:
+        """The ML Metadata store."""
+        return self.root_path / 'metadata.sqlite'
+
+    @property
+    def serving_path(self) -> pathlib.Path:
+        """The folder of versions that a model server watches."""
+        if self.serving_dir is not None:
+            return pathlib.Path(os.path.abspath(self.serving_dir))
+        return serving_path(self.root, self.name)
+
+
+def serving_path(root: str, name: str) -> pathlib.Path:
+    """Return where the versions of pipeline `name` are pushed unless told otherwise."""
+    return pathlib.Path(os.path.abspath(root)) / 'serving' / name
+
+
+def load_config(
+    *,
+    preset: str,
+    file: pathlib.Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    settings: Iterable[str] = (),
+) -> PipelineConfig:
+    """Build the configuration; each source overrides those before it.
+
+    Args:
+        preset: Name of a preset.
+        file: YAML file with a tree of settings.
+        flags: By dotted name, values from the command line.
+        settings: `name=value` from `--set`; the value is read as YAML.
+
+    Returns:
+        The validated configuration.
+
+    Raises:
+        ConfigError: If a preset, setting or value is not known or allowed; the
+            message names it.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(
+            f'no preset is called {preset!r}', hint=f'the presets are {", ".join(sorted(PRESETS))}'
+        )
+    tree: dict[str, Any] = {'preset': preset}
+    _merge(tree, PRESETS[preset])
+    if file is not None:
+        _merge(tree, _read_file(file))
+    for name, value in (flags or {}).items():
+        _put(tree, name, value)
+    for assignment in settings:
+        name, equals, value = assignment.partition('=')
+        if not equals:
+            raise ConfigError(
+                f'expected --set NAME=VALUE, got {assignment!r}',
+                hint='for example --set trainer.epochs=5',
+            )
+        try:
+            _put(tree, name.strip(), yaml.safe_load(value))
+        except yaml.YAMLError as err:
+            raise ConfigError(f'the value of {name} is not YAML: {value!r}') from err
+    try:
+        return PipelineConfig.model_validate(tree)
+    except pydantic.ValidationError as err:
+        raise _config_error(err) from err
+
+
+def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str = '') -> list[str]:
+    """List the dotted names of all settings."""
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
+            names += setting_names(kind, f'{prefix}{name}.')
+        else:
+            names.append(prefix + name)
+    return names
+
+
+def _read_file(file: pathlib.Path) -> Mapping[str, Any]:
+    try:
+        tree = yaml.safe_load(file.read_text(encoding='utf-8'))
+    except (OSError, UnicodeError, yaml.YAMLError) as err:
+        raise ConfigError(
+            f'cannot read the configuration {file}: {err}', hint='expected a YAML file'
+        ) from err
+    if not isinstance(tree, dict):
+        raise ConfigError(
+            f'expected settings by name in {file}, got {type(tree).__name__}',
+            hint='print an example with: pipeline_runner.py config show',
+        )
+    return tree
+
+
+def _merge(tree: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for name, value in other.items():
+        if isinstance(value, Mapping) and isinstance(tree.get(name), dict):
+            _merge(tree[name], value)
+        elif isinstance(value, Mapping):
+            tree[name] = {}
+            _merge(tree[name], value)
+        else:
+            tree[name] = value
+
+
+def _put(tree: dict[str, Any], name: str, value: Any) -> None:
+    *parents, leaf = name.split('.')
+    for parent in parents:
+        node = tree.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise _unknown(name)
+        tree = node
+    tree[leaf] = value
+
+
+def _unknown(name: str) -> ConfigError:
+    close = difflib.get_close_matches(name, setting_names(), n=1)
+    hint = f'did you mean {close[0]}?' if close else 'list them with: pipeline_runner.py config show'
+    return ConfigError(f'there is no setting {name!r}', hint=hint)
+
+
+def _config_error(err: pydantic.ValidationError) -> ConfigError:
+    first = err.errors()[0]
+    name = '.'.join(str(part) for part in first['loc'])
+    if first['type'] == 'extra_forbidden':
+        return _unknown(name)
+    if first['type'] == 'missing':
+        flag = {'data.path': 'say --data PATH'}.get(name, f'say --set {name}=VALUE')
+        return ConfigError(f'the setting {name} is required and was not given', hint=flag)
+    message = first['msg'][:1].lower() + first['msg'][1:]
+    return ConfigError(
+        f'{name}: {message}, got {first["input"]!r}',
+        hint='print all settings with: pipeline_runner.py config show',
+    )

@@ -1,0 +1,113 @@
+"""The pipeline: which nodes there are, and what flows between them."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+from collections.abc import Sequence
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.components import StatisticsGen
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.pipeline import Pipeline
+
+from components.baseline_resolver.component import make_baseline_resolver
+from components.evaluator.component import make_evaluator
+from components.example_gen.component import make_example_gen
+from components.example_gen.sources import DataSource
+from components.example_validator.component import make_example_validator
+from components.fingerprint import code_fingerprint
+from components.pusher.component import make_pusher
+from components.schema.component import CURATED_SCHEMA, make_schema_gen
+from components.trainer.component import make_trainer
+from components.transform.component import make_transform
+from pipeline.config import PipelineConfig
+
+# One process: starting workers costs each node more than it gains, up to IMDB's size.
+# The last two keep TFX from building a package of itself for workers that do not exist.
+LOCAL_BEAM_ARGS = (
+    '--runner=DirectRunner',
+    '--direct_running_mode=in_memory',
+    '--direct_num_workers=1',
+    '--no_pipeline_type_check',
+    '--requirements_file=/dev/null',
+)
+
+
+def create_pipeline(
+    config: PipelineConfig,
+    source: DataSource,
+    *,
+    metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
+    beam_pipeline_args: Sequence[str] = LOCAL_BEAM_ARGS,
+) -> Pipeline:
+    """Wire the nodes together.
+
+    Args:
+        config: The settings.
+        source: What `config.data.path` was found to be.
+        metadata_connection_config: The ML Metadata store, where the target has
+            none of its own.
+        beam_pipeline_args: For the nodes that run on Beam.
+
+    Returns:
+        A pipeline of nine nodes with caching on.
+    """
+    schema_file = config.data.schema_file or str(CURATED_SCHEMA)
+    example_gen = make_example_gen(source, config.data.columns)
+    examples = example_gen.outputs['examples']
+    statistics_gen = StatisticsGen(examples=examples).with_id('StatisticsGen')
+    schema_gen = make_schema_gen(schema_file)
+    schema = schema_gen.outputs['schema']
+    example_validator = make_example_validator(statistics_gen.outputs['statistics'], schema)
+    transform = make_transform(examples, schema, config.text)
+    # Nothing is learned from data that the schema does not accept.
+    transform.add_upstream_node(example_validator)
+    trainer = make_trainer(
+        examples,
+        transform.outputs['transform_graph'],
+        schema,
+        trainer=config.trainer,
+        text=config.text,
+    )
+    model = trainer.outputs['model']
+    baseline_resolver = make_baseline_resolver(model)
+    evaluator = make_evaluator(examples, model, baseline_resolver.outputs['model'], config.gate)
+    pusher = make_pusher(model, evaluator.outputs['blessing'], str(config.serving_path))
+
+    _fingerprint(example_gen, 'components.example_gen.executor')
+    _fingerprint(statistics_gen)
+    _fingerprint(schema_gen, content=pathlib.Path(schema_file).read_bytes())
+    _fingerprint(example_validator, 'components.example_validator.executor')
+    _fingerprint(transform, 'components.transform.preprocessing')
+    _fingerprint(
+        trainer,
+        'components.trainer.run',
+        f'components.trainer.models.{config.trainer.architecture}',
+    )
+    _fingerprint(evaluator)
+    _fingerprint(pusher, 'components.pusher.executor')
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(config.pipeline_root),
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            example_validator,
+            transform,
+            trainer,
+            baseline_resolver,
+            evaluator,
+            pusher,
+        ],
+        enable_cache=True,
+        metadata_connection_config=metadata_connection_config,
+        beam_pipeline_args=list(beam_pipeline_args),
+    )
+
+
+def _fingerprint(node: BaseNode, *modules: str, content: bytes = b'') -> None:
+    """Add to a node's cache key what TFX leaves out of it: its code, the stack, a file."""
+    digest = hashlib.sha256(code_fingerprint(*modules).encode() + content).hexdigest()
+    node.exec_properties['fingerprint'] = digest

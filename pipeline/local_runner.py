@@ -1,0 +1,256 @@
+"""Runs the pipeline in this process, node by node."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import compiler, constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.types import artifact_utils
+
+from components.errors import ComponentError, ReviewsError
+from components.example_gen.sources import DataSource
+from pipeline import findings, serving_store
+from pipeline.config import PipelineConfig
+from pipeline.create import create_pipeline
+from pipeline.findings import Artifacts, Evaluation
+from pipeline.outcome import NodeResult, RunOutcome
+
+_log = logging.getLogger(__name__)
+
+_EXAMPLE_GEN = 'ExampleGen'
+_TRAINER = 'Trainer'
+_EVALUATOR = 'Evaluator'
+_PUSHER = 'Pusher'
+_RESOLVER = 'BaselineResolver'
+
+
+class RunObserver(Protocol):
+    """Who is told how a run goes."""
+
+    def node_started(self, index: int, total: int, node_id: str) -> None:
+        """A node begins; `index` counts from 1."""
+
+    def node_finished(self, index: int, total: int, result: NodeResult) -> None:
+        """A node has ended, one way or the other."""
+
+
+def run_pipeline(
+    config: PipelineConfig, source: DataSource, observer: RunObserver, *, run_id: str, log: str
+) -> tuple[RunOutcome, Exception | None]:
+    """Run all nodes, reusing what is cached, until one fails or all are done.
+
+    Args:
+        config: The settings.
+        source: The data.
+        observer: Is told of each node.
+        run_id: Name of the run, not used before.
+        log: Path of the log file, for the outcome.
+
+    Returns:
+        What came of it, and the error if the outcome is `failed`.
+    """
+    started = time.monotonic()
+    run = _LocalRun(config, source, observer, run_id)
+    error: Exception | None = None
+    try:
+        run.run()
+    except Exception as err:  # told to the person by its class; the log has the rest
+        _log.exception('the run failed')
+        error = _explain(err, run.current)
+    evaluation = run.evaluation
+    if error is not None:
+        verdict = 'failed'
+    else:
+        verdict = 'pushed' if run.pushed else 'not_blessed'
+    return (
+        RunOutcome(
+            run_id=run_id,
+            outcome=verdict,  # type: ignore[arg-type]
+            name=config.name,
+            data=config.data.path,
+            metrics=evaluation.metrics if evaluation else {},
+            slices=evaluation.slices if evaluation else {},
+            thresholds=evaluation.checks() if evaluation else (),
+            baseline=evaluation.baseline if evaluation else None,
+            nodes=tuple(run.results),
+            pushed=run.pushed,
+            seconds=time.monotonic() - started,
+            log=log,
+            error=str(error) if error else None,
+            config=config.model_dump(),
+        ),
+        error,
+    )
+
+
+class _LocalRun:
+    """One run: TFX's LocalDagRunner, with eyes."""
+
+    def __init__(
+        self, config: PipelineConfig, source: DataSource, observer: RunObserver, run_id: str
+    ) -> None:
+        self.results: list[NodeResult] = []
+        self.evaluation: Evaluation | None = None
+        self.pushed: findings.Pushed | None = None
+        self.current = ''
+        self._config = config
+        self._source = source
+        self._observer = observer
+        self._run_id = run_id
+        self._outputs: dict[str, Artifacts] = {}
+
+    def run(self) -> None:
+        # TFX's Beam nodes have absl parse the process's arguments: ours, which it takes for its own.
+        with _no_arguments():
+            self._run()
+
+    def _run(self) -> None:
+        config = self._config
+        config.pipeline_root.mkdir(parents=True, exist_ok=True)
+        connection = metadata.sqlite_metadata_connection_config(str(config.metadata_path))
+        pipeline = compiler.Compiler().compile(
+            create_pipeline(config, self._source, metadata_connection_config=connection)
+        )
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
+        )
+        nodes = [node.pipeline_node for node in pipeline.nodes]
+        for index, node in enumerate(nodes, start=1):
+            self.current = node.node_info.id
+            self._observer.node_started(index, len(nodes), self.current)
+            began = time.monotonic()
+            try:
+                result = self._launch(pipeline, node, connection)
+            except Exception:
+                self._finish(index, len(nodes), NodeResult(id=self.current, state='failed'), began)
+                self.results += [
+                    NodeResult(id=later.node_info.id, state='skipped') for later in nodes[index:]
+                ]
+                raise
+            self._finish(index, len(nodes), result, began)
+
+    def _finish(self, index: int, total: int, result: NodeResult, began: float) -> None:
+        result = dataclasses.replace(result, seconds=round(time.monotonic() - began, 3))
+        self.results.append(result)
+        self._observer.node_finished(index, total, result)
+
+    def _launch(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        node: pipeline_pb2.PipelineNode,
+        connection: metadata_store_pb2.ConnectionConfig,
+    ) -> NodeResult:
+        node_id = node.node_info.id
+        if node_id == _PUSHER and not self._push_is_live():
+            node.execution_options.caching_options.enable_cache = False
+        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        info = launcher.Launcher(
+            pipeline_node=node,
+            mlmd_connection=metadata.Metadata(connection),
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+        ).launch()
+        if info is None or info.execution_id is None:
+            raise ComponentError(
+                f'{node_id} did not run: what it needs from earlier nodes is missing',
+                hint='see the log',
+            )
+        with metadata.Metadata(connection) as handle:
+            state, outputs = _published(handle.store, info.execution_id)
+        if state == metadata_store_pb2.Execution.FAILED:
+            raise ComponentError(f'{node_id} could not start', hint='see the log')
+        self._outputs[node_id] = outputs
+        cached = state == metadata_store_pb2.Execution.CACHED
+        if node_id == _RESOLVER:
+            # TFX looks up anew each time. It is news only if the candidate is new.
+            cached = self.results[-1].state == 'cached'
+        return NodeResult(
+            id=node_id, state='cached' if cached else 'executed', note=self._note(node_id, outputs)
+        )
+
+    def _note(self, node_id: str, outputs: Artifacts) -> str:
+        if node_id == _EVALUATOR:
+            self.evaluation = Evaluation(outputs, self._config.gate)
+            expected = findings.example_counts(self._outputs[_EXAMPLE_GEN])
+            self.evaluation.require_examples(expected.examples('test'))
+            accuracy = self.evaluation.metrics.get('binary_accuracy')
+            told = 'missing' if accuracy is None else f'{accuracy:.4f}'
+            return f'accuracy {told}: {"blessed" if self.evaluation.blessed else "NOT blessed"}'
+        if node_id == _PUSHER:
+            self.pushed = findings.pushed_version(outputs)
+        return findings.describe(node_id, outputs)
+
+    def _push_is_live(self) -> bool:
+        """Whether a cached push can be believed: what is served is this very model.
+
+        A push is worth nothing if another model was pushed after it, or if the
+        version was deleted; ML Metadata does not see either.
+        """
+        if self.evaluation is None or not self.evaluation.blessed:
+            return True
+        live = serving_store.live_version(self._config.serving_path)
+        model = findings.model_path(self._outputs[_TRAINER])
+        return live is not None and serving_store.same_model(live, model)
+
+
+@contextlib.contextmanager
+def _no_arguments() -> Iterator[None]:
+    saved = sys.argv
+    sys.argv = saved[:1]
+    try:
+        yield
+    finally:
+        sys.argv = saved
+
+
+def _published(store: Any, execution_id: int) -> tuple[int, Artifacts]:
+    """Return an execution's state and its output artifacts by key, from the store."""
+    (execution,) = store.get_executions_by_id([execution_id])
+    outputs: dict[str, list[Any]] = {}
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type in (event.OUTPUT, event.INTERNAL_OUTPUT)
+    ]
+    artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
+    types = {t.id: t for t in store.get_artifact_types_by_id([a.type_id for a in artifacts.values()])}
+    for event in events:
+        artifact = artifacts[event.artifact_id]
+        outputs.setdefault(event.path.steps[0].key, []).append(
+            artifact_utils.deserialize_artifact(types[artifact.type_id], artifact)
+        )
+    return execution.last_known_state, outputs
+
+
+def _explain(err: Exception, node_id: str) -> Exception:
+    """Turn what a node raised into an error that a person can act on."""
+    if isinstance(err, ReviewsError):
+        return err
+    cause: BaseException | None = err
+    while cause is not None:
+        if isinstance(cause, ReviewsError):
+            return cause
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return ComponentError(
+                f'{node_id}: no space left on the disk', hint='make room; the same command resumes'
+            )
+        cause = cause.__cause__ or cause.__context__
+    first_line = (str(err).strip().splitlines() or [''])[0]
+    return ComponentError(
+        f'{node_id or "the pipeline"} failed: {type(err).__name__}: {first_line}',
+        hint='the log has the details; the same command resumes from what is cached',
+    )

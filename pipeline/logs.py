@@ -1,0 +1,84 @@
+"""Keeps what the frameworks print out of the terminal, and in a log file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple, TextIO
+
+
+class Terminal(NamedTuple):
+    """The streams that the process was started with."""
+
+    out: TextIO
+    err: TextIO
+
+
+@contextlib.contextmanager
+def framework_noise_to(path: pathlib.Path) -> Iterator[Terminal]:
+    """Send all that is printed or logged to a file, for the time of the block.
+
+    TensorFlow's and ML Metadata's C++ code writes to the file descriptors, so
+    these are redirected, not only Python's streams.
+
+    Args:
+        path: The log file; its folder is made, its content kept.
+
+    Yields:
+        Streams that still reach the terminal.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(open(path, 'a', encoding='utf-8', errors='replace', buffering=1))
+        terminal = Terminal(_duplicate(sys.stdout, stack), _duplicate(sys.stderr, stack))
+        for stream in (1, 2):
+            stack.enter_context(_redirected(stream, log.fileno()))
+        stack.enter_context(contextlib.redirect_stdout(log))
+        stack.enter_context(contextlib.redirect_stderr(log))
+        stack.enter_context(_logging_to(log))
+        yield terminal
+
+
+def _duplicate(stream: TextIO, stack: contextlib.ExitStack) -> TextIO:
+    try:
+        descriptor = os.dup(stream.fileno())
+    except (AttributeError, io.UnsupportedOperation):  # a test's or notebook's stream
+        return stream
+    return stack.enter_context(
+        open(descriptor, 'w', encoding=stream.encoding, errors='replace', buffering=1)
+    )
+
+
+@contextlib.contextmanager
+def _redirected(descriptor: int, target: int) -> Iterator[None]:
+    saved = os.dup(descriptor)
+    os.dup2(target, descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(saved, descriptor)
+        os.close(saved)
+
+
+@contextlib.contextmanager
+def _logging_to(log: TextIO) -> Iterator[None]:
+    root = logging.getLogger()
+    saved, saved_level = root.handlers[:], root.level
+    handler = logging.StreamHandler(log)
+    handler.setFormatter(logging.Formatter('%(asctime)s %(levelname)s %(name)s: %(message)s'))
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.handlers[:] = saved
+        root.setLevel(saved_level)

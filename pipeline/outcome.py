@@ -1,0 +1,130 @@
+"""What came of a run: the facts that the terminal, `--json` and `runs` show."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any, Literal
+
+from components.errors import DataError
+
+State = Literal['executed', 'cached', 'skipped', 'failed']
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NodeResult:
+    """How one node went.
+
+    Attributes:
+        id: The node's id in the pipeline.
+        state: `executed`, `cached`, `failed`, or `skipped` if never reached.
+        seconds: Wall time.
+        note: The thing worth knowing about it, one line.
+    """
+
+    id: str
+    state: State
+    seconds: float = 0.0
+    note: str = ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Check:
+    """A bound that the gate holds a metric against.
+
+    Attributes:
+        metric: Name of the metric.
+        slice: Empty for all of test, else as `length=11-50`.
+        value: What was measured, None if it is missing.
+        bound: The bound as text, as `>= 0.8000`.
+        passed: Whether it holds.
+    """
+
+    metric: str
+    slice: str
+    value: float | None
+    bound: str
+    passed: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pushed:
+    """A pushed version: its folder and its name."""
+
+    path: str
+    version: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunOutcome:
+    """Everything that is told of a run, as plain values.
+
+    Attributes:
+        run_id: Its name, the local time at which it began.
+        outcome: `pushed`, `not_blessed` or `failed`.
+        name: Of the pipeline.
+        data: Path of the data.
+        metrics: Of the candidate on test, by name.
+        slices: By slice, the same.
+        thresholds: What the gate demanded.
+        baseline: Metrics of the blessed model compared with, None if none.
+        nodes: In the order of the pipeline.
+        pushed: The version that serves this model, None if not blessed.
+        seconds: Wall time of the whole run.
+        log: Path of the log file.
+        error: What failed, None if nothing.
+        config: The effective configuration.
+    """
+
+    run_id: str
+    outcome: Literal['pushed', 'not_blessed', 'failed']
+    name: str
+    data: str
+    metrics: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    slices: dict[str, dict[str, float | None]] = dataclasses.field(default_factory=dict)
+    thresholds: tuple[Check, ...] = ()
+    baseline: dict[str, float | None] | None = None
+    nodes: tuple[NodeResult, ...] = ()
+    pushed: Pushed | None = None
+    seconds: float = 0.0
+    log: str = ''
+    error: str | None = None
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the outcome as JSON values."""
+        return dataclasses.asdict(self)
+
+
+def records_dir(root: pathlib.Path) -> pathlib.Path:
+    """Return where the records of runs below `root` are kept."""
+    return root / 'records'
+
+
+def save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
+    """Keep the outcome of a run below `root`; it appears as a whole."""
+    folder = records_dir(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f'{outcome.run_id}.json'
+    part = path.with_suffix('.part')
+    part.write_text(json.dumps(outcome.to_json(), indent=2) + '\n', encoding='utf-8')
+    os.replace(part, path)
+
+
+def load_records(root: pathlib.Path) -> list[dict[str, Any]]:
+    """Load the outcomes of all runs below `root`, oldest first, as JSON values.
+
+    Raises:
+        DataError: If a record cannot be read.
+    """
+    records = []
+    for path in sorted(records_dir(root).glob('*.json')):
+        try:
+            records.append(json.loads(path.read_text(encoding='utf-8')))
+        except (OSError, ValueError) as err:
+            raise DataError(
+                f'the record {path} cannot be read: {err}', hint='remove the file; it is only a report'
+            ) from err
+    return records
