@@ -102,18 +102,16 @@ def run(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
 @_JSON
 def predict(
     texts: tuple[str, ...],
+    *,
     input_file: str | None,
     text_column: str,
-    serving_dir: str | None,
-    root: str | None,
-    name: str | None,
     as_json: bool,
+    **where: str | None,
 ) -> None:
-    """Score texts (arguments, a file, or standard input) with the model pushed last."""
+    """Score texts (arguments, a file, standard input) with the model pushed last."""
     from pipeline.commands import print_scores, serving_location
 
-    serving_path = serving_location(root, name, serving_dir)
-    print_scores(texts, input_file, text_column, serving_path, as_json=as_json)
+    print_scores(texts, input_file, text_column, serving_location(**where), as_json=as_json)
 
 
 @main.group()
@@ -161,11 +159,11 @@ def runs(root: str | None, as_json: bool) -> None:
 @_ROOT
 @_NAME
 @_JSON
-def models(serving_dir: str | None, root: str | None, name: str | None, as_json: bool) -> None:
+def models(as_json: bool, root: str | None, **where: str | None) -> None:
     """List the pushed versions, and which one is live."""
     from pipeline.commands import list_models, serving_location
 
-    list_models(serving_location(root, name, serving_dir), root, as_json=as_json)
+    list_models(serving_location(root=root, **where), root, as_json=as_json)
 
 
 def _load_config(options: dict[str, Any]) -> PipelineConfig:

@@ -54,7 +54,7 @@ def _reachable(modules: frozenset[str]) -> set[str]:
 @functools.cache
 def _imports(module: str) -> frozenset[str]:
     """Names of the modules of `components` that `module` imports."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(_source(module).read_text(encoding='utf-8'))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -29,7 +29,7 @@ class ColumnSettings(Settings):
         None, min_length=1, description='the label value that means positive; none: guess'
     )
     test_percent: int = pydantic.Field(
-        20, ge=1, le=80, description='share of all rows for test, where the data names no test split'
+        20, ge=1, le=80, description='share of all rows for test, where the data names none'
     )
     val_percent: int = pydantic.Field(
         20, ge=1, le=80, description='share of the training rows for val, where the data names none'

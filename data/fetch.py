@@ -157,7 +157,7 @@ def fetch(
 
 
 class _TransientError(Exception):
-    """This request failed in a way that another may not."""
+    """A request failed in a way that another may not."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -110,7 +110,9 @@ def _first_failure(outcome: RunOutcome) -> str:
     return 'not blessed: the Evaluator found no metric that meets its bound'
 
 
-def serving_location(root: str | None, name: str | None, serving_dir: str | None) -> pathlib.Path:
+def serving_location(
+    *, root: str | None = None, name: str | None = None, serving_dir: str | None = None
+) -> pathlib.Path:
     """Return the folder of versions that these options mean."""
     if serving_dir is not None:
         return pathlib.Path(os.path.abspath(serving_dir))

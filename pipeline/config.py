@@ -21,6 +21,8 @@ from components.settings import (
 )
 from pipeline.presets import PRESETS
 
+_SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
+
 
 class DataConfig(Settings):
     """The data, and what it must look like."""
@@ -149,7 +151,7 @@ def _read_file(file: pathlib.Path) -> Mapping[str, Any]:
     if not isinstance(tree, dict):
         raise ConfigError(
             f'expected settings by name in {file}, got {type(tree).__name__}',
-            hint='print an example with: pipeline_runner.py config show',
+            hint=_SHOW_HINT,
         )
     return tree
 
@@ -177,7 +179,7 @@ def _put(tree: dict[str, Any], name: str, value: Any) -> None:
 
 def _unknown(name: str) -> ConfigError:
     close = difflib.get_close_matches(name, setting_names(), n=1)
-    hint = f'did you mean {close[0]}?' if close else 'list them with: pipeline_runner.py config show'
+    hint = f'did you mean {close[0]}?' if close else _SHOW_HINT
     return ConfigError(f'there is no setting {name!r}', hint=hint)
 
 
@@ -192,5 +194,5 @@ def _config_error(err: pydantic.ValidationError) -> ConfigError:
     message = first['msg'][:1].lower() + first['msg'][1:]
     return ConfigError(
         f'{name}: {message}, got {first["input"]!r}',
-        hint='print all settings with: pipeline_runner.py config show',
+        hint=_SHOW_HINT,
     )

@@ -157,7 +157,7 @@ def _trainer(outputs: Artifacts) -> str:
 
 def _baseline(outputs: Artifacts) -> str:
     models = outputs.get('model')
-    return f'baseline: model {models[0].id}' if models else 'no baseline: nothing was blessed before'
+    return f'model {models[0].id}' if models else 'no baseline: nothing was blessed before'
 
 
 def _pusher(outputs: Artifacts) -> str:

@@ -25,7 +25,7 @@ from pipeline import findings, serving_store
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.findings import Artifacts, Evaluation
-from pipeline.outcome import NodeResult, RunOutcome
+from pipeline.outcome import NodeResult, Pushed, RunOutcome
 
 _log = logging.getLogger(__name__)
 
@@ -40,10 +40,10 @@ class RunObserver(Protocol):
     """Who is told how a run goes."""
 
     def node_started(self, index: int, total: int, node_id: str) -> None:
-        """A node begins; `index` counts from 1."""
+        """Hear that a node begins; `index` counts from 1."""
 
     def node_finished(self, index: int, total: int, result: NodeResult) -> None:
-        """A node has ended, one way or the other."""
+        """Hear that a node has ended, one way or the other."""
 
 
 def run_pipeline(
@@ -70,14 +70,10 @@ def run_pipeline(
         _log.exception('the run failed')
         error = _explain(err, run.current)
     evaluation = run.evaluation
-    if error is not None:
-        verdict = 'failed'
-    else:
-        verdict = 'pushed' if run.pushed else 'not_blessed'
     return (
         RunOutcome(
             run_id=run_id,
-            outcome=verdict,  # type: ignore[arg-type]
+            outcome='failed' if error else 'pushed' if run.pushed else 'not_blessed',
             name=config.name,
             data=config.data.path,
             metrics=evaluation.metrics if evaluation else {},
@@ -103,7 +99,7 @@ class _LocalRun:
     ) -> None:
         self.results: list[NodeResult] = []
         self.evaluation: Evaluation | None = None
-        self.pushed: findings.Pushed | None = None
+        self.pushed: Pushed | None = None
         self.current = ''
         self._config = config
         self._source = source
@@ -112,7 +108,7 @@ class _LocalRun:
         self._outputs: dict[str, Artifacts] = {}
 
     def run(self) -> None:
-        # TFX's Beam nodes have absl parse the process's arguments: ours, which it takes for its own.
+        # TFX's Beam nodes have absl parse the process's arguments, and it takes ours for its own.
         with _no_arguments():
             self._run()
 
@@ -227,7 +223,8 @@ def _published(store: Any, execution_id: int) -> tuple[int, Artifacts]:
         if event.type in (event.OUTPUT, event.INTERNAL_OUTPUT)
     ]
     artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
-    types = {t.id: t for t in store.get_artifact_types_by_id([a.type_id for a in artifacts.values()])}
+    type_ids = [artifact.type_id for artifact in artifacts.values()]
+    types = {t.id: t for t in store.get_artifact_types_by_id(type_ids)}
     for event in events:
         artifact = artifacts[event.artifact_id]
         outputs.setdefault(event.path.steps[0].key, []).append(

@@ -125,6 +125,7 @@ def load_records(root: pathlib.Path) -> list[dict[str, Any]]:
             records.append(json.loads(path.read_text(encoding='utf-8')))
         except (OSError, ValueError) as err:
             raise DataError(
-                f'the record {path} cannot be read: {err}', hint='remove the file; it is only a report'
+                f'the record {path} cannot be read: {err}',
+                hint='remove the file; it is only a report',
             ) from err
     return records

@@ -21,7 +21,8 @@ def versions(serving_dir: pathlib.Path) -> list[pathlib.Path]:
 
 def live_version(serving_dir: pathlib.Path) -> pathlib.Path | None:
     """Return the version that a model server would serve: the highest."""
-    return (versions(serving_dir) or [None])[-1]
+    found = versions(serving_dir)
+    return found[-1] if found else None
 
 
 def same_model(one: pathlib.Path, other: pathlib.Path) -> bool:

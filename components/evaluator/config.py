@@ -27,24 +27,26 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
         `precision`, `recall`, `calibration` and `example_count`, overall and
         by review length. The change bound holds when there is a baseline.
     """
+    overall = tfma.MetricThreshold(
+        value_threshold=_at_least(gate.min_accuracy),
+        change_threshold=tfma.GenericChangeThreshold(
+            direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+            absolute={'value': -gate.max_accuracy_drop},
+        ),
+    )
     accuracy = tfma.MetricConfig(
         class_name='BinaryAccuracy',
         config=f'{{"name": "{ACCURACY}", "threshold": 0.5}}',
-        threshold=tfma.MetricThreshold(
-            value_threshold=tfma.GenericValueThreshold(lower_bound={'value': gate.min_accuracy}),
-            change_threshold=tfma.GenericChangeThreshold(
-                direction=tfma.MetricDirection.HIGHER_IS_BETTER,
-                absolute={'value': -gate.max_accuracy_drop},
-            ),
-        ),
+        # A plain `threshold` would hold for each slice, however few examples it has.
         per_slice_thresholds=[
-            tfma.PerSliceMetricThreshold(
-                slicing_specs=[tfma.SlicingSpec(feature_values={features.LENGTH_KEY: name})],
-                threshold=tfma.MetricThreshold(
-                    value_threshold=tfma.GenericValueThreshold(lower_bound={'value': bound})
-                ),
-            )
-            for name, bound in sorted(gate.slices.items())
+            tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=overall),
+            *(
+                tfma.PerSliceMetricThreshold(
+                    slicing_specs=[tfma.SlicingSpec(feature_values={features.LENGTH_KEY: name})],
+                    threshold=tfma.MetricThreshold(value_threshold=_at_least(bound)),
+                )
+                for name, bound in sorted(gate.slices.items())
+            ),
         ],
     )
     others = [
@@ -73,3 +75,7 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
         ],
         metrics_specs=[tfma.MetricsSpec(metrics=[accuracy, *others])],
     )
+
+
+def _at_least(bound: float) -> tfma.GenericValueThreshold:
+    return tfma.GenericValueThreshold(lower_bound={'value': bound})

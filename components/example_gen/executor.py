@@ -136,7 +136,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
     """
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
-        """Required by the base class; `GenerateExamplesByBeam` needs none."""
+        """Refuse: the base class demands it, but `GenerateExamplesByBeam` needs none."""
         raise AssertionError('not used')
 
     def GenerateExamplesByBeam(
@@ -238,7 +238,8 @@ def _batches(exec_properties: dict[str, Any]) -> Iterator[_Batch]:
         paths = sorted(fileio.glob(posixpath.join(base, split.pattern)))
         if not paths:
             raise DataError(
-                f'no file matches {split.pattern} in {base}', hint='check that the data is still there'
+                f'no file matches {split.pattern} in {base}',
+                hint='check that the data is still there',
             )
         for start in range(0, len(paths), _FILES_PER_ELEMENT):
             part = paths[start : start + _FILES_PER_ELEMENT]

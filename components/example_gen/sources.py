@@ -52,7 +52,7 @@ def split_of_input(name: str) -> str | None:
     >>> split_of_input('train-pos'), split_of_input('all')
     ('train', None)
     """
-    split = name.split('-')[0]
+    split = name.split('-', maxsplit=1)[0]
     return split if split in features.SPLITS else None
 
 
@@ -134,7 +134,7 @@ def _imdb_folder(folder: str) -> DataSource:
 def _glob(pattern: str, columns: ColumnSettings) -> DataSource:
     paths = sorted(p for p in glob.glob(pattern) if os.path.isfile(p))
     if not paths:
-        raise DataError(f'no file matches {pattern}', hint='check the pattern, quoted from the shell')
+        raise DataError(f'no file matches {pattern}', hint='check the pattern')
     base = os.path.commonpath([os.path.dirname(p) for p in paths])
     names = [os.path.relpath(p, base) for p in paths]
     for name in names:

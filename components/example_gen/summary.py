@@ -6,7 +6,7 @@ import dataclasses
 import json
 import posixpath
 
-from tfx.dsl.io import fileio
+import tensorflow as tf
 
 _FILE = 'summary.json'
 
@@ -36,13 +36,13 @@ class ExamplesSummary:
 
     def write(self, examples_uri: str) -> None:
         """Write the summary into the artifact at `examples_uri`."""
-        with fileio.open(posixpath.join(examples_uri, _FILE), 'w') as file:
+        with tf.io.gfile.GFile(posixpath.join(examples_uri, _FILE), 'w') as file:
             file.write(json.dumps(dataclasses.asdict(self), indent=2) + '\n')
 
     @classmethod
     def read(cls, examples_uri: str) -> ExamplesSummary:
         """Read the summary of the artifact at `examples_uri`."""
-        with fileio.open(posixpath.join(examples_uri, _FILE)) as file:
+        with tf.io.gfile.GFile(posixpath.join(examples_uri, _FILE)) as file:
             fields = json.loads(file.read())
         return cls(
             splits={split: tuple(counts) for split, counts in fields['splits'].items()},

@@ -131,7 +131,7 @@ def read_texts(stream: BinaryIO, name: str, text_column: str) -> Iterator[str]:
             )
         else:
             reader = _csv_reader(_lines(stream, name), name)
-            header = next(reader, [])
+            header: list[str] = next(reader, [])
             rows = (dict(zip(header, row)) for row in reader if row)
         for number, row in enumerate(rows, start=1):
             if not isinstance(row, dict) or not isinstance(row.get(text_column), str):
@@ -155,7 +155,7 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
     return io.TextIOWrapper(stream, encoding='utf-8-sig', errors='surrogateescape', newline='')
 
 
-def _csv_reader(lines: Iterator[str], name: str) -> _csv._reader:
+def _csv_reader(lines: Iterator[str], name: str) -> _csv.Reader:
     csv.field_size_limit(_MAX_FIELD_BYTES)
     delimiter = '\t' if table_format(name) == 'tsv' else ','
     return csv.reader(lines, delimiter=delimiter, strict=True)
@@ -165,7 +165,7 @@ def _read_csv(
     lines: Iterator[str], name: str, columns: ColumnSettings, split: str | None
 ) -> Iterator[Record | Reject]:
     reader = _csv_reader(lines, name)
-    header = next(reader, [])
+    header: list[str] = next(reader, [])
     require_columns(header, name, columns)
     for row in reader:
         where = f'{name}:{reader.line_num}'

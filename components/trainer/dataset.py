@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -23,8 +24,8 @@ class LabelledTokens(NamedTuple):
         labels: float32 `[examples, 1]`, 0 or 1.
     """
 
-    tokens: np.ndarray
-    labels: np.ndarray
+    tokens: npt.NDArray[np.int32]
+    labels: npt.NDArray[np.float32]
 
     def batches(self, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
         """Return batches of (tokens, labels), shuffled anew each epoch if seeded."""

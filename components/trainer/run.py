@@ -8,8 +8,8 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 import keras
+import tensorflow as tf
 import tensorflow_transform as tft
-from tfx.dsl.io import fileio
 
 from components import features
 from components.example_gen.summary import ExamplesSummary
@@ -56,7 +56,7 @@ def run_fn(fn_args: FnArgs) -> None:
         settings, vocab_size=text.vocab_size, max_tokens=text.max_tokens
     )
     history = fit(model, train, val, settings, fn_args.model_run_dir)
-    with fileio.open(os.path.join(fn_args.model_run_dir, HISTORY_FILE), 'w') as file:
+    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), 'w') as file:
         file.write(json.dumps(history, indent=2) + '\n')
     export(
         ServingModel(model, transform_output, text.max_tokens),

@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
-from tfx.dsl.io import fileio
 
 from components import features
 
@@ -76,7 +75,9 @@ class ServingModel(tf.Module):
             As `score_texts`.
         """
         spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
-        return self.score_texts(tf.io.parse_example(examples, spec)[features.TEXT_KEY])
+        text = tf.io.parse_example(examples, spec)[features.TEXT_KEY]
+        scores: dict[str, tf.Tensor] = self.score_texts(text)
+        return scores
 
 
 def export(serving_model: ServingModel, labels: tuple[str, str], directory: str) -> None:
@@ -103,6 +104,6 @@ def export(serving_model: ServingModel, labels: tuple[str, str], directory: str)
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
     extra = os.path.join(directory, 'assets.extra')
-    fileio.makedirs(extra)
-    with fileio.open(os.path.join(extra, features.LABELS_ASSET), 'w') as file:
+    tf.io.gfile.makedirs(extra)
+    with tf.io.gfile.GFile(os.path.join(extra, features.LABELS_ASSET), 'w') as file:
         file.write(json.dumps(list(labels)) + '\n')

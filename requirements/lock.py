@@ -1,0 +1,67 @@
+"""Recompile the lock files from setup.py and the `.in` files."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+
+from requirements.stacks import OLD, ROOT, STACKS, SetUpError, Stack
+
+# A wheel is demanded of all packages but these, so that a user needs a C++
+# compiler and nothing else (cryptography would want Rust). pyfarmhash is the C++.
+SOURCE_ONLY = (
+    'crcmod',
+    'dill',
+    'docopt',
+    'google-apitools',
+    'hdfs',
+    'pyfarmhash',
+    'pyjsparser',
+    'rouge-score',
+)
+
+
+def lock_all(uv: str, upgrade: bool) -> None:
+    """Recompile all lock files.
+
+    Args:
+        uv: The uv to do it with.
+        upgrade: Take the newest versions, instead of those that are in the files
+            and still fit.
+
+    Raises:
+        SetUpError: No versions fit together and have wheels for all platforms.
+    """
+    options = ['--upgrade'] if upgrade else []
+    declared = runpy.run_path(str(ROOT / 'setup.py'))
+    for name in ('uv', 'build'):
+        source = (ROOT / f'requirements/{name}.in').read_text()
+        _compile(uv, OLD, f'requirements/{name}.txt', source, options)
+    for stack in STACKS.values():
+        runtime = '\n'.join(declared['INSTALL_REQUIRES'])
+        tools = '\n'.join(declared['DEV_REQUIRES'])
+        _compile(uv, stack, stack.lock, runtime, options)
+        _compile(uv, stack, stack.dev_lock, tools, [*options, '--constraints', stack.lock])
+        for platform in stack.platforms[1:]:
+            for name in (stack.lock, stack.dev_lock):
+                check = [name, '--no-deps', '--output-file', os.devnull]
+                _run_uv(uv, stack, platform, check, '')
+
+
+def _compile(uv: str, stack: Stack, output: str, source: str, options: list[str]) -> None:
+    # Neither a path nor a host nor a date may get into the files.
+    quiet = ['--no-header', '--no-annotate', '--no-emit-index-url', '--no-emit-find-links']
+    arguments = ['-', '--output-file', output, '--generate-hashes', *quiet, *options]
+    arguments += ['--constraints', 'requirements/constraints.in']
+    _run_uv(uv, stack, stack.platforms[0], arguments, source)
+
+
+def _run_uv(uv: str, stack: Stack, platform: str, arguments: list[str], source: str) -> None:
+    command = [uv, 'pip', 'compile', '--quiet', '--only-binary', ':all:']
+    for package in SOURCE_ONLY:
+        command += ['--no-binary', package]
+    command += ['--python-version', stack.python, '--python-platform', platform, *arguments]
+    result = subprocess.run(command, cwd=str(ROOT), input=source, encoding='utf-8', check=False)
+    if result.returncode != 0:
+        raise SetUpError(f'uv could not lock TFX {stack.name} for {platform} (see above)')

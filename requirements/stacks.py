@@ -1,0 +1,145 @@
+"""Which locked versions of TFX and Python suit which machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class SetUpError(Exception):
+    """Set-up cannot go on; the message is one line that says what to do.
+
+    Attributes:
+        exit_code: 6 for something missing on this machine, 2 for a wrong setting.
+    """
+
+    def __init__(self, message: str, exit_code: int = 6) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Stack(NamedTuple):
+    """One set of locked versions.
+
+    Attributes:
+        name: TFX's minor version, as in the name of the lock file.
+        tfx: TFX's version.
+        python: The minor version of Python it is locked for.
+        platforms: What its lock must have wheels for, as uv names it. The first
+            is the one it is compiled for.
+    """
+
+    name: str
+    tfx: str
+    python: str
+    platforms: tuple[str, ...]
+
+    @property
+    def lock(self) -> str:
+        return f'requirements/tfx-{self.name}.txt'
+
+    @property
+    def dev_lock(self) -> str:
+        return f'requirements/tfx-{self.name}-dev.txt'
+
+
+OLD = Stack('1.16', '1.16.0', '3.10', ('x86_64-manylinux_2_28', 'x86_64-apple-darwin'))
+NEW = Stack('1.21', '1.21.0', '3.11', ('x86_64-manylinux_2_39', 'aarch64-apple-darwin'))
+STACKS = {stack.name: stack for stack in (OLD, NEW)}
+
+
+class Host(NamedTuple):
+    """What the choice of the stack depends on.
+
+    Attributes:
+        system: As `platform.system()` says it.
+        machine: As `platform.machine()` says it.
+        glibc: Major and minor version, None where there is no glibc.
+    """
+
+    system: str
+    machine: str
+    glibc: tuple[int, int] | None
+
+
+class Choice(NamedTuple):
+    stack: Stack
+    reason: str
+
+
+def detect_host() -> Host:
+    try:
+        libc = os.confstr('CS_GNU_LIBC_VERSION') or ''
+    except (AttributeError, ValueError, OSError):
+        libc = ''
+    match = re.match(r'glibc (\d+)\.(\d+)', libc)
+    glibc = (int(match.group(1)), int(match.group(2))) if match else None
+    return Host(platform.system(), platform.machine(), glibc)
+
+
+def possible_stacks(host: Host) -> tuple[list[Stack], str]:
+    """List the stacks that load on a machine, the best first, and say why.
+
+    Raises:
+        SetUpError: None does.
+    """
+    if host.system == 'Darwin' and host.machine == 'arm64':
+        return [NEW], 'TFX 1.16 has no wheels for Apple silicon'
+    if host.system == 'Darwin' and host.machine == 'x86_64':
+        return [OLD], 'TFX 1.21 has no wheels for Intel Macs'
+    if host.system == 'Linux':
+        return possible_on_linux(host.machine, host.glibc)
+    raise SetUpError(
+        f'TFX has no wheels for {host.system} on {host.machine}; use Linux (WSL or a'
+        ' virtual machine will do) or macOS'
+    )
+
+
+def possible_on_linux(machine: str, glibc: tuple[int, int] | None) -> tuple[list[Stack], str]:
+    if machine != 'x86_64':
+        raise SetUpError(f'TFX has no wheels for Linux on {machine}, only for x86_64')
+    if glibc is None:
+        raise SetUpError(
+            'TFX has no wheels for a Linux without glibc (Alpine and other musl systems);'
+            ' use a distribution with glibc 2.28 or newer, such as Debian or Ubuntu'
+        )
+    found = '{}.{}'.format(*glibc)
+    # 1.16 itself loads from 2.17 on, but h5py, optree, pillow and pyzmq have
+    # wheels for nothing older than this.
+    if glibc < (2, 28):
+        raise SetUpError(
+            f'glibc is {found} here, and the packages need 2.28 or newer; use a newer'
+            ' distribution, such as Debian 10 or Ubuntu 20.04 and later'
+        )
+    if glibc < (2, 39):
+        return [OLD], f'glibc {found} is older than the 2.39 that TFX 1.21 needs'
+    return [NEW, OLD], f'glibc {found} is new enough; TFX 1.21 needs 2.39'
+
+
+def choose_stack(host: Host, wanted: str = '') -> Choice:
+    """Pick the stack for a machine.
+
+    Args:
+        host: The machine.
+        wanted: The name of a stack to prefer to the best one; empty for none.
+
+    Raises:
+        SetUpError: No stack works there, or the wanted one does not.
+
+    Example:
+        >>> choose_stack(Host('Linux', 'x86_64', (2, 36))).stack.tfx
+        '1.16.0'
+    """
+    if wanted and wanted not in STACKS:
+        raise SetUpError(f'STACK is {wanted!r}; it must be one of {", ".join(STACKS)}', 2)
+    stacks, reason = possible_stacks(host)
+    if not wanted:
+        return Choice(stacks[0], reason)
+    if STACKS[wanted] not in stacks:
+        raise SetUpError(f'STACK={wanted} cannot work here: {reason}; unset STACK')
+    return Choice(STACKS[wanted], f'asked for with STACK={wanted}')

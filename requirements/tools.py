@@ -1,0 +1,239 @@
+"""What set-up needs on a machine: a Python, a C++ compiler and uv."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from requirements.stacks import ROOT, SetUpError
+
+UV_DIR = ROOT / '.uv'
+UV_LOCK = 'requirements/uv.txt'
+
+# 0.8 is the oldest that was tried with the options used here.
+MIN_UV = (0, 8)
+
+PROBE = """
+import json, os, platform, sys, sysconfig
+include = sysconfig.get_path('include')
+print(json.dumps([
+    platform.python_implementation(),
+    platform.python_version(),
+    platform.machine(),
+    os.path.exists(os.path.join(include, 'Python.h')),
+]))
+"""
+
+
+class Probe(NamedTuple):
+    """What a Python says about itself.
+
+    Attributes:
+        implementation: `CPython`, for instance.
+        version: All of it, such as `3.10.13`.
+        machine: As `platform.machine()` says it.
+        headers: Whether C code can be compiled for it.
+    """
+
+    implementation: str
+    version: str
+    machine: str
+    headers: bool
+
+
+class Python(NamedTuple):
+    """The Python to make an environment with.
+
+    Attributes:
+        request: A path, or a minor version for uv to download.
+        origin: Where it was found, for the user to read.
+        passed_over: What looked right and was not, with the reasons.
+    """
+
+    request: str
+    origin: str
+    passed_over: str = ''
+
+    @property
+    def is_found(self) -> bool:
+        return os.path.isabs(self.request)
+
+
+def run(command: Iterable[object], text: str = '') -> subprocess.CompletedProcess[str] | None:
+    """Run a command quietly, with text as its input; None if it cannot start or hangs."""
+    try:
+        return subprocess.run(
+            [str(part) for part in command],
+            cwd=str(ROOT),
+            input=text,
+            encoding='utf-8',
+            errors='replace',
+            capture_output=True,
+            timeout=300,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def succeeds(result: subprocess.CompletedProcess[str] | None) -> bool:
+    return result is not None and result.returncode == 0
+
+
+def output_of(command: Iterable[object]) -> str:
+    """Return what a command prints, nothing if it fails."""
+    result = run(command)
+    return result.stdout.strip() if result and result.returncode == 0 else ''
+
+
+def probe_python(path: str) -> Probe | None:
+    """Ask a Python what it is; None if it does not run."""
+    try:
+        return Probe(*json.loads(output_of([path, '-I', '-c', PROBE])))
+    except (ValueError, TypeError):
+        return None
+
+
+def unfit_reason(probe: Probe | None, minor: str, machine: str) -> str:
+    """Say why a Python cannot be used, or nothing if it can."""
+    if probe is None:
+        return 'does not run'
+    if probe.implementation != 'CPython' or not probe.version.startswith(f'{minor}.'):
+        return f'is not CPython {minor}'
+    if probe.machine != machine:
+        return f'is for {probe.machine}'
+    # Distributions put them into a package of their own, and source packages need them.
+    if not probe.headers:
+        return 'has no C headers'
+    return ''
+
+
+def python_candidates(
+    minor: str, search_path: str, pyenv_root: Path, excluded: Path
+) -> Iterator[tuple[str, str]]:
+    """Yield path and origin of whatever may be a Python of a minor version.
+
+    Args:
+        minor: Such as `3.10`.
+        search_path: The value of PATH.
+        pyenv_root: The folder that holds pyenv's `versions`.
+        excluded: An environment that may be active, and is about to be replaced.
+    """
+    folders = dict.fromkeys(Path(folder) for folder in search_path.split(os.pathsep) if folder)
+    for name in (f'python{minor}', 'python3', 'python'):
+        for folder in folders:
+            if os.access(str(folder / name), os.X_OK) and excluded not in folder.parents:
+                yield str(folder / name), 'on PATH'
+    for folder in sorted(pyenv_root.glob(f'versions/{minor}.*'), key=_numbers, reverse=True):
+        yield str(folder / 'bin' / 'python'), "one of pyenv's"
+
+
+def _numbers(path: Path) -> list[int]:
+    return [int(digits) for digits in re.findall(r'\d+', path.name)]
+
+
+def find_python(
+    minor: str,
+    machine: str,
+    candidates: Iterable[tuple[str, str]],
+    probe: Callable[[str], Probe | None] = probe_python,
+) -> Python:
+    """Take the first fitting Python, or else one that uv downloads."""
+    passed_over: list[str] = []
+    for path, origin in candidates:
+        reason = unfit_reason(probe(path), minor, machine)
+        if not reason:
+            return Python(path, origin, ', '.join(passed_over))
+        if path.endswith(minor):
+            passed_over.append(f'{path} {reason}')
+    return Python(minor, 'one that uv has or downloads', ', '.join(passed_over))
+
+
+def check_compiler(preferred: str = '') -> None:
+    """Make sure that C++ code compiles, with the standard library's headers.
+
+    Args:
+        preferred: The value of CXX.
+
+    Raises:
+        SetUpError: No compiler does it.
+    """
+    tried = [compiler for compiler in (preferred, 'c++', 'g++') if compiler]
+    for compiler in tried:
+        command = [*compiler.split(), '-x', 'c++', '-fsyntax-only', '-']
+        if succeeds(run(command, '#include <string>\nint main() { return 0; }\n')):
+            return
+    raise SetUpError(
+        f'no C++ compiler works (tried {", ".join(tried)}), and pyfarmhash, which TFX needs,'
+        ' comes as source only; install one: "apt install g++", "dnf install gcc-c++" or'
+        ' "xcode-select --install"'
+    )
+
+
+def uv_version(uv: object) -> tuple[int, ...]:
+    """Return uv's version, empty if it does not run."""
+    match = re.match(r'uv (\d+)\.(\d+)\.(\d+)', output_of([uv, '--version']))
+    return tuple(int(part) for part in match.groups()) if match else ()
+
+
+def find_uv(pythons: Iterable[str]) -> str:
+    """Return a recent uv: the one on PATH, or else the pinned one in `.uv`.
+
+    Args:
+        pythons: What may install the pinned one.
+
+    Raises:
+        SetUpError: Neither is there, and none of them can install it.
+    """
+    on_path = shutil.which('uv')
+    if on_path and uv_version(on_path) >= MIN_UV:
+        return on_path
+    own = UV_DIR / 'bin' / 'uv'
+    version = '.'.join(str(part) for part in uv_version(own))
+    if not version or f'uv=={version} ' not in (ROOT / UV_LOCK).read_text():
+        _bootstrap_uv(pythons)
+    return str(own)
+
+
+def _bootstrap_uv(pythons: Iterable[str]) -> None:
+    failures = []
+    for python in dict.fromkeys(pythons):
+        for module, install in (('pip', _install_with_pip), ('venv', _install_with_venv)):
+            shutil.rmtree(str(UV_DIR), ignore_errors=True)
+            result = install(python)
+            if succeeds(result):
+                return
+            failures.append(f'{python} -m {module}: {reason_in(result)}')
+    shutil.rmtree(str(UV_DIR), ignore_errors=True)
+    raise SetUpError(
+        f'there is no recent uv, and no pip that could install it ({"; ".join(failures)});'
+        ' install either, with "apt install python3-pip", for example'
+    )
+
+
+def _install_with_pip(
+    python: object, where: tuple[object, ...] = ('--no-user', '--target', UV_DIR)
+) -> subprocess.CompletedProcess[str] | None:
+    command = [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
+    command += ['--require-hashes', '--only-binary', ':all:', *where, '-r', UV_LOCK]
+    return run(command)
+
+
+def _install_with_venv(python: object) -> subprocess.CompletedProcess[str] | None:
+    result = run([python, '-m', 'venv', UV_DIR])
+    return _install_with_pip(UV_DIR / 'bin' / 'python', ()) if succeeds(result) else result
+
+
+def reason_in(result: subprocess.CompletedProcess[str] | None) -> str:
+    """Return the line of a failed command that is likeliest to say why."""
+    if result is None:
+        return 'does not run'
+    if result.stderr.strip():
+        return result.stderr.strip().splitlines()[-1]
+    return result.stdout.strip().partition('\n')[0]

@@ -1,0 +1,63 @@
+"""The package and its direct dependencies; the exact versions are in requirements/."""
+
+from __future__ import annotations
+
+# TFX 1.21 loads only where glibc is 2.39 or newer, and on Apple silicon; 1.16 is
+# the last that loads elsewhere, and it ends at Python 3.10. The version of
+# Python therefore stands for the stack.
+INSTALL_REQUIRES = [
+    # Orchestration: the nodes, the local runner and the compiler for clusters.
+    'tfx==1.16.0; python_version < "3.11"',
+    'tfx==1.21.0; python_version >= "3.11"',
+    # The Beam that TFX 1.16 was tested with. Newer ones lack dill, which
+    # tfx-bsl 1.16.1 imports without declaring it.
+    'apache-beam==2.59.0; python_version < "3.11"',
+    # Imported by this code itself, not only by TFX: the model and its serving
+    # signatures, the preprocessing, and the gate.
+    'tensorflow',
+    'tensorflow-transform',
+    'tensorflow-model-analysis',
+    # The command line.
+    'click>=8.1',
+    # Tables and progress in a terminal.
+    'rich>=13',
+    # Checks what comes from outside: config files, reviews, answers of services.
+    'pydantic>=2.7',
+    # Config files and compiled pipelines.
+    'pyyaml>=6',
+    # Fetches data sets and talks to model servers.
+    'requests>=2.31',
+]
+
+DEV_REQUIRES = [
+    'pytest',
+    # A pipeline that hangs must fail its test, not the whole run.
+    'pytest-timeout',
+    # Text functions are tested with text that nobody thought of.
+    'hypothesis',
+    'ruff',
+    'mypy',
+    # Holds the direction of imports to the contract.
+    'import-linter',
+    'types-requests',
+    'types-PyYAML',
+]
+
+# Tools read the lists above by running this file, also where there is no setuptools.
+if __name__ == '__main__':
+    from setuptools import find_packages, setup  # type: ignore[import-untyped]
+
+    setup(
+        name='tfx-reviews',
+        version='0.1.0',
+        description='A TFX pipeline that classifies reviews, with a quality gate.',
+        python_requires='>=3.10,<3.12',
+        packages=find_packages(include=['pipeline*', 'components*', 'data*']),
+        py_modules=['pipeline_runner'],
+        package_data={
+            '': ['*.pbtxt'],
+            'data': ['sample/*.csv', 'sample/*.pbtxt'],
+        },
+        install_requires=INSTALL_REQUIRES,
+        extras_require={'dev': DEV_REQUIRES},
+    )

@@ -1,0 +1,365 @@
+"""Set-up: the choice of the stack, what it finds on a machine, and the stamp."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from requirements import lock, set_up, stacks, tools
+from requirements.set_up import Stamp
+from requirements.stacks import NEW, OLD, ROOT, STACKS, Host, SetUpError, Stack
+from requirements.tools import Probe
+
+DEBIAN_12 = Host('Linux', 'x86_64', (2, 36))
+DEBIAN_13 = Host('Linux', 'x86_64', (2, 41))
+APPLE_SILICON = Host('Darwin', 'arm64', None)
+INTEL_MAC = Host('Darwin', 'x86_64', None)
+FITTING = Probe('CPython', '3.10.13', 'x86_64', True)
+
+
+def make_program(path: Path, script: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\n{script}\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+class TestChooseStack:
+    @pytest.mark.parametrize(
+        ('host', 'wanted', 'stack'),
+        [
+            (DEBIAN_12, '', OLD),
+            (DEBIAN_13, '', NEW),
+            (Host('Linux', 'x86_64', (2, 28)), '', OLD),
+            (Host('Linux', 'x86_64', (2, 38)), '', OLD),
+            (Host('Linux', 'x86_64', (2, 39)), '', NEW),
+            (Host('Linux', 'x86_64', (3, 0)), '', NEW),
+            (APPLE_SILICON, '', NEW),
+            (INTEL_MAC, '', OLD),
+            (DEBIAN_12, '1.16', OLD),
+            (DEBIAN_13, '1.16', OLD),
+            (DEBIAN_13, '1.21', NEW),
+            (APPLE_SILICON, '1.21', NEW),
+            (INTEL_MAC, '1.16', OLD),
+        ],
+    )
+    def test_takes_the_stack_that_loads(self, host: Host, wanted: str, stack: Stack) -> None:
+        assert stacks.choose_stack(host, wanted).stack == stack
+
+    @pytest.mark.parametrize(
+        ('host', 'wanted', 'exit_code', 'message'),
+        [
+            (DEBIAN_12, '1.21', 6, r'STACK=1\.21 cannot work here: glibc 2\.36 is older'),
+            (APPLE_SILICON, '1.16', 6, r'STACK=1\.16 cannot work here: .*Apple silicon'),
+            (INTEL_MAC, '1.21', 6, r'STACK=1\.21 cannot work here: .*Intel Macs'),
+            (DEBIAN_13, '1.17', 2, r"STACK is '1\.17'; it must be one of 1\.16, 1\.21"),
+            (Host('Linux', 'x86_64', None), '', 6, 'without glibc'),
+            (Host('Linux', 'x86_64', None), '1.16', 6, 'without glibc'),
+            (Host('Linux', 'x86_64', (2, 27)), '', 6, r'glibc is 2\.27 here'),
+            (Host('Linux', 'aarch64', (2, 41)), '', 6, 'for Linux on aarch64'),
+            (Host('Windows', 'AMD64', None), '', 6, 'for Windows on AMD64'),
+            (Host('FreeBSD', 'amd64', None), '', 6, 'for FreeBSD on amd64'),
+        ],
+    )
+    def test_refuses_in_one_line_when_none_loads(
+        self, host: Host, wanted: str, exit_code: int, message: str
+    ) -> None:
+        with pytest.raises(SetUpError, match=message) as refusal:
+            stacks.choose_stack(host, wanted)
+        assert refusal.value.exit_code == exit_code
+        assert '\n' not in str(refusal.value)
+
+    def test_names_the_glibc_it_decided_on(self) -> None:
+        assert '2.36' in stacks.choose_stack(DEBIAN_12).reason
+        assert '2.41' in stacks.choose_stack(DEBIAN_13).reason
+
+    def test_refusal_becomes_the_exit_code_and_one_line(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(stacks, 'detect_host', lambda: Host('Linux', 'aarch64', (2, 41)))
+        assert set_up.main(['install']) == 6
+        assert re.fullmatch(r'error: .+\n', capsys.readouterr().err)
+
+
+class TestFindPython:
+    def test_passes_over_a_shim_when_it_does_not_run(self, tmp_path: Path) -> None:
+        shim = make_program(tmp_path / 'shims' / 'python3.10', 'echo not selected >&2; exit 127')
+        answer = '["CPython", "3.10.13", "x86_64", true]'
+        good = make_program(tmp_path / 'pyenv/versions/3.10.13/bin/python', f"echo '{answer}'")
+        candidates = tools.python_candidates(
+            '3.10', str(tmp_path / 'shims'), tmp_path / 'pyenv', tmp_path / '.venv'
+        )
+        python = tools.find_python('3.10', 'x86_64', candidates)
+        assert python.request == good
+        assert python.passed_over == f'{shim} does not run'
+
+    @pytest.mark.parametrize(
+        ('probe', 'reason'),
+        [
+            (FITTING, ''),
+            (None, 'does not run'),
+            (FITTING._replace(version='3.1.0'), 'is not CPython 3.10'),
+            (FITTING._replace(version='3.11.7'), 'is not CPython 3.10'),
+            (FITTING._replace(implementation='PyPy'), 'is not CPython 3.10'),
+            (FITTING._replace(machine='arm64'), 'is for arm64'),
+            (FITTING._replace(headers=False), 'has no C headers'),
+        ],
+    )
+    def test_takes_only_a_python_that_can_build_for_this_machine(
+        self, probe: Probe | None, reason: str
+    ) -> None:
+        assert tools.unfit_reason(probe, '3.10', 'x86_64') == reason
+        found = tools.find_python(
+            '3.10', 'x86_64', [('/opt/python3.10', 'on PATH')], lambda _: probe
+        )
+        assert found.is_found is (not reason)
+
+    def test_leaves_it_to_uv_when_nothing_is_found(self) -> None:
+        python = tools.find_python('3.10', 'x86_64', [])
+        assert (python.request, python.is_found) == ('3.10', False)
+
+    def test_takes_the_newest_of_pyenv_when_there_are_several(self, tmp_path: Path) -> None:
+        for version in ('3.10.9', '3.10.13', '3.11.7', '3.1.2'):
+            (tmp_path / 'versions' / version).mkdir(parents=True)
+        candidates = tools.python_candidates('3.10', '', tmp_path, tmp_path / '.venv')
+        names = [Path(path).parent.parent.name for path, _ in candidates]
+        assert names == ['3.10.13', '3.10.9']
+
+    def test_passes_over_the_active_environment_when_it_is_to_be_replaced(
+        self, tmp_path: Path
+    ) -> None:
+        make_program(tmp_path / '.venv/bin/python3.10', 'exit 0')
+        other = make_program(tmp_path / 'bin/python3', 'exit 0')
+        search_path = f'{tmp_path}/.venv/bin:{tmp_path}/bin'
+        candidates = tools.python_candidates('3.10', search_path, tmp_path, tmp_path / '.venv')
+        assert [path for path, _ in candidates] == [other]
+
+    def test_probe_is_none_when_the_answer_is_not_a_probe(self, tmp_path: Path) -> None:
+        assert tools.probe_python(make_program(tmp_path / 'python', 'echo hello')) is None
+        assert tools.probe_python(str(tmp_path / 'missing')) is None
+
+
+class TestCheckCompiler:
+    def test_refuses_before_anything_is_installed_when_there_is_none(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        tmp_path: Path,
+    ) -> None:
+        monkeypatch.setattr(stacks, 'detect_host', lambda: DEBIAN_12)
+        monkeypatch.setattr(set_up, 'STAMP', tmp_path / 'no-stamp.json')
+        monkeypatch.setattr(set_up, '_make_venv', lambda *_: pytest.fail('made .venv'))
+        monkeypatch.setenv('PATH', str(tmp_path))
+        monkeypatch.delenv('CXX', raising=False)
+        monkeypatch.delenv('STACK', raising=False)
+        assert set_up.main(['install']) == 6
+        message = capsys.readouterr().err
+        assert message.startswith('error: no C++ compiler works (tried c++, g++)')
+        assert message.count('\n') == 1
+
+    def test_refuses_when_the_compiler_is_there_but_fails(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        make_program(tmp_path / 'c++', 'exit 1')
+        monkeypatch.setenv('PATH', str(tmp_path))
+        with pytest.raises(SetUpError, match=r'no C\+\+ compiler works'):
+            tools.check_compiler()
+
+    def test_takes_the_one_named_by_cxx(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv('PATH', str(tmp_path))
+        mine = make_program(tmp_path / 'mine', 'exit 0')
+        tools.check_compiler(preferred=f'{mine} -m64')
+
+
+class TestFindUv:
+    def test_takes_the_one_on_path_when_it_is_recent(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        uv = make_program(tmp_path / 'uv', 'echo "uv 99.1.2 (linux)"')
+        monkeypatch.setenv('PATH', str(tmp_path))
+        assert tools.find_uv([]) == uv
+
+    @pytest.mark.parametrize('script', ['echo "uv 0.7.22 (linux)"', 'exit 127'])
+    def test_says_what_to_install_when_uv_is_unfit_and_no_python_has_pip(
+        self, script: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        make_program(tmp_path / 'uv', script)
+        python = make_program(tmp_path / 'python3', 'echo "No module named $2" >&2; exit 1')
+        monkeypatch.setattr(tools, 'UV_DIR', tmp_path / '.uv')
+        monkeypatch.setenv('PATH', str(tmp_path))
+        with pytest.raises(SetUpError, match=r'no recent uv.* No module named pip;.*venv'):
+            tools.find_uv([python])
+        assert not (tmp_path / '.uv').exists()
+
+    def test_takes_the_pinned_one_again_when_it_is_there(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        pinned = re.match(r'uv==(\S+) ', (ROOT / tools.UV_LOCK).read_text())
+        assert pinned
+        uv = make_program(tmp_path / '.uv/bin/uv', f'echo "uv {pinned.group(1)} (linux)"')
+        monkeypatch.setattr(tools, 'UV_DIR', tmp_path / '.uv')
+        monkeypatch.setenv('PATH', str(tmp_path))
+        assert tools.find_uv([]) == uv
+
+
+class FakeMachine:
+    """Stands in for uv, and counts what set-up asked of it."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made_venv = 0
+        self.synced: list[list[str]] = []
+        self.python = '3.10.13'
+        self.hashes: dict[str, str] = {}
+        self.sync_fails = False
+        self.host = DEBIAN_12
+        self.stamp = folder / 'set-up.json'
+        monkeypatch.delenv('STACK', raising=False)
+        monkeypatch.setattr(set_up, 'STAMP', self.stamp)
+        monkeypatch.setattr(set_up, '_venv_version', lambda: self.python)
+        monkeypatch.setattr(set_up, '_make_venv', self._make_venv)
+        monkeypatch.setattr(set_up, '_sync', self._sync)
+        monkeypatch.setattr(set_up, 'file_hash', lambda name: self.hashes.get(name, name))
+        monkeypatch.setattr(set_up, '_find_python', lambda *_: tools.Python('/python', 'here'))
+        monkeypatch.setattr(stacks, 'detect_host', lambda: self.host)
+        monkeypatch.setattr(tools, 'check_compiler', lambda *_: None)
+        monkeypatch.setattr(tools, 'find_uv', lambda *_: '/uv')
+
+    def _make_venv(self, *_: object) -> None:
+        self.made_venv += 1
+
+    def _sync(self, _: str, locks: list[str]) -> None:
+        assert not self.stamp.exists()
+        if self.sync_fails:
+            raise SetUpError('no network')
+        self.synced.append(locks)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
+    return FakeMachine(tmp_path, monkeypatch)
+
+
+class TestStamp:
+    def test_does_nothing_when_nothing_changed(self, machine: FakeMachine) -> None:
+        assert [set_up.main(['install']) for _ in range(2)] == [0, 0]
+        assert (machine.made_venv, machine.synced) == (1, [[OLD.lock]])
+
+    def test_starts_anew_when_the_last_set_up_was_cut_short(self, machine: FakeMachine) -> None:
+        machine.sync_fails = True
+        assert set_up.main(['install']) == 6
+        machine.sync_fails = False
+        assert set_up.main(['install']) == 0
+        assert machine.made_venv == 2
+
+    def test_is_half_made_when_an_update_was_cut_short(self, machine: FakeMachine) -> None:
+        set_up.main(['install'])
+        machine.hashes[OLD.lock] = 'changed'
+        machine.sync_fails = True
+        set_up.main(['install'])
+        assert set_up.read_stamp(machine.stamp) is None
+
+    def test_syncs_in_place_when_a_lock_changed(self, machine: FakeMachine) -> None:
+        set_up.main(['install'])
+        machine.hashes[OLD.lock] = 'changed'
+        set_up.main(['install'])
+        assert (machine.made_venv, len(machine.synced)) == (1, 2)
+
+    def test_adds_development_tools_in_place_and_keeps_them(self, machine: FakeMachine) -> None:
+        both = [OLD.lock, OLD.dev_lock]
+        set_up.main(['install'])
+        set_up.main(['install', '--dev'])
+        set_up.main(['install'])
+        assert (machine.made_venv, machine.synced) == (1, [[OLD.lock], both])
+        machine.hashes[OLD.lock] = 'changed'
+        set_up.main(['install'])
+        assert machine.synced[-1] == both
+
+    @pytest.mark.parametrize('python', ['', '3.10.14'])
+    def test_starts_anew_when_the_python_is_gone_or_another(
+        self, python: str, machine: FakeMachine
+    ) -> None:
+        set_up.main(['install'])
+        machine.python = python
+        set_up.main(['install'])
+        assert machine.made_venv == 2
+
+    def test_starts_anew_when_the_stack_changes(
+        self, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        machine.host = DEBIAN_13
+        set_up.main(['install'])
+        monkeypatch.setenv('STACK', '1.16')
+        set_up.main(['install'])
+        assert (machine.made_venv, machine.synced) == (2, [[NEW.lock], [OLD.lock]])
+
+    def test_starts_anew_when_the_checkout_moved(self, machine: FakeMachine) -> None:
+        set_up.main(['install'])
+        stamp = set_up.read_stamp(machine.stamp)
+        assert stamp
+        set_up.write_stamp(machine.stamp, stamp._replace(root='/elsewhere'))
+        set_up.main(['install'])
+        assert machine.made_venv == 2
+
+    @pytest.mark.parametrize('content', ['', '{"stack": "1.16', '[]', '{}', '{"locks": 1}'])
+    def test_is_no_stamp_when_it_cannot_be_read(self, content: str, tmp_path: Path) -> None:
+        (tmp_path / 'stamp').write_text(content)
+        assert set_up.read_stamp(tmp_path / 'stamp') is None
+
+    def test_comes_back_as_it_was_written(self, tmp_path: Path) -> None:
+        stamp = Stamp('1.16', '3.10.13', '/checkout', {OLD.lock: 'a'})
+        set_up.write_stamp(tmp_path / 'stamp', stamp)
+        assert set_up.read_stamp(tmp_path / 'stamp') == stamp
+
+
+LOCKS = [name for stack in STACKS.values() for name in (stack.lock, stack.dev_lock)]
+
+
+class TestLocks:
+    @pytest.mark.parametrize('name', [*LOCKS, 'requirements/uv.txt', 'requirements/build.txt'])
+    def test_pins_and_hashes_all_and_names_no_host(self, name: str) -> None:
+        text = (ROOT / name).read_text()
+        entries = re.split(r'\n(?=\S)', text.strip())
+        for entry in entries:
+            assert re.match(r'[a-z0-9-]+==\S+ \\\n    --hash=sha256:[0-9a-f]{64}', entry)
+        assert '://' not in text
+
+    @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
+    def test_holds_what_setup_py_asks_for(self, stack: Stack) -> None:
+        declared = runpy.run_path(str(ROOT / 'setup.py'))
+        for name, list_name in ((stack.lock, 'INSTALL'), (stack.dev_lock, 'DEV')):
+            pins = pins_of(name)
+            for requirement in declared[f'{list_name}_REQUIRES']:
+                package = re.match(r'[\w-]+', requirement)
+                assert package
+                assert package.group().lower() in pins
+        assert pins_of(stack.lock)['tfx'] == stack.tfx
+
+    @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
+    def test_development_tools_change_no_runtime_version(self, stack: Stack) -> None:
+        runtime, dev = pins_of(stack.lock), pins_of(stack.dev_lock)
+        shared = runtime.keys() & dev.keys()
+        assert shared
+        assert {name: runtime[name] for name in shared} == {name: dev[name] for name in shared}
+
+    def test_old_stack_has_the_beam_that_brings_dill(self) -> None:
+        pins = pins_of(OLD.lock)
+        assert pins['apache-beam'] == '2.59.0'
+        assert 'dill' in pins
+
+    def test_old_stack_has_the_setuptools_that_tensorboard_imports(self) -> None:
+        pins = pins_of(OLD.lock)
+        assert 'tensorboard' in pins
+        assert int(pins['setuptools'].split('.')[0]) < 82
+
+    def test_source_only_packages_are_really_locked(self) -> None:
+        locked = pins_of(OLD.lock).keys() | pins_of(NEW.lock).keys()
+        assert set(lock.SOURCE_ONLY) <= locked
+
+
+def pins_of(name: str) -> dict[str, str]:
+    return dict(re.findall(r'^([a-z0-9-]+)==(\S+)', (ROOT / name).read_text(), re.MULTILINE))
