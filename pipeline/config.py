@@ -106,7 +106,7 @@ def load_config(
         raise ConfigError(
             f'no preset is called {preset!r}', hint=f'the presets are {", ".join(sorted(PRESETS))}'
         )
-    tree: dict[str, Any] = {'preset': preset}
+    tree: dict[str, Any] = {'preset': preset, 'data': {}}
     _merge(tree, PRESETS[preset])
     if file is not None:
         _merge(tree, _read_file(file))

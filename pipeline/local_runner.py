@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import errno
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -241,7 +242,8 @@ def _explain(err: Exception, node_id: str) -> Exception:
     while cause is not None:
         if isinstance(cause, ReviewsError):
             return cause
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        # TensorFlow and Beam raise errors of their own, with the system's words in them.
+        if os.strerror(errno.ENOSPC) in str(cause) or os.strerror(errno.EDQUOT) in str(cause):
             return ComponentError(
                 f'{node_id}: no space left on the disk', hint='make room; the same command resumes'
             )

@@ -74,4 +74,4 @@ def score_texts(texts: Iterable[str], model_dir: pathlib.Path) -> Iterator[Score
     while batch := list(islice(stream, _BATCH_SIZE)):
         outputs = score(**{features.TEXT_INPUT: tf.constant(batch)})
         for text, value in zip(batch, outputs[features.PROBABILITY_KEY].numpy().tolist()):
-            yield Score(text, labels[int(value >= 0.5)], value)
+            yield Score(text, labels[int(value > 0.5)], value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow_model_analysis as tfma
 
 from components import features
+from components.evaluator import metrics
 from components.settings import GateSettings
 
 ACCURACY = 'binary_accuracy'
@@ -35,8 +36,9 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
         ),
     )
     accuracy = tfma.MetricConfig(
-        class_name='BinaryAccuracy',
-        config=f'{{"name": "{ACCURACY}", "threshold": 0.5}}',
+        class_name=metrics.OnePassAccuracy.__name__,
+        module=metrics.__name__,
+        config=f'{{"name": "{ACCURACY}"}}',
         # A plain `threshold` would hold for each slice, however few examples it has.
         per_slice_thresholds=[
             tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=overall),
@@ -50,16 +52,18 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
         ],
     )
     others = [
-        tfma.MetricConfig(class_name=class_name, config=f'{{"name": "{name}"}}')
-        for class_name, name in (
-            ('BinaryCrossEntropy', LOSS),
-            ('AUC', 'auc'),
-            ('Precision', 'precision'),
-            ('Recall', 'recall'),
-            ('Calibration', 'calibration'),
-            ('ExampleCount', EXAMPLE_COUNT),
+        tfma.MetricConfig(
+            class_name=metric.__name__, module=metrics.__name__, config=f'{{"name": "{name}"}}'
+        )
+        for metric, name in (
+            (metrics.OnePassCrossEntropy, LOSS),
+            (metrics.OnePassAUC, 'auc'),
+            (metrics.OnePassPrecision, 'precision'),
+            (metrics.OnePassRecall, 'recall'),
+            (metrics.OnePassCalibration, 'calibration'),
         )
     ]
+    count = tfma.MetricConfig(class_name='ExampleCount', config=f'{{"name": "{EXAMPLE_COUNT}"}}')
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
@@ -73,7 +77,7 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
             tfma.SlicingSpec(),
             tfma.SlicingSpec(feature_keys=[features.LENGTH_KEY]),
         ],
-        metrics_specs=[tfma.MetricsSpec(metrics=[accuracy, *others])],
+        metrics_specs=[tfma.MetricsSpec(metrics=[accuracy, *others, count])],
     )
 
 

@@ -335,9 +335,7 @@ def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> Ex
 
 def _require_few_rejects(rejected: dict[str, int], read: int, columns: ColumnSettings) -> None:
     bad = sum(rejected.values())
-    if not read and not bad:
-        raise DataError('the data holds no labelled text', hint='check what --data names')
-    percent = 100 * bad / (read + bad)
+    percent = 100 * bad / (read + bad) if bad else 0
     if percent > columns.max_rejected_percent:
         reasons = ', '.join(f'{count:,} {reason}' for reason, count in sorted(rejected.items()))
         raise DataError(
@@ -345,6 +343,8 @@ def _require_few_rejects(rejected: dict[str, int], read: int, columns: ColumnSet
             f'at most {columns.max_rejected_percent:g}% may be',
             hint='mend the data, or raise data.columns.max_rejected_percent',
         )
+    if not read:
+        raise DataError('the data holds no labelled text', hint='check what --data names')
 
 
 def _require_two_labels(

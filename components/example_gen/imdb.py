@@ -7,11 +7,13 @@ https://ai.stanford.edu/~amaas/data/sentiment/
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
 import tarfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from components.errors import DataError
 from components.example_gen.records import Record, Reject
@@ -36,8 +38,15 @@ def read_archive(stream: BinaryIO, name: str) -> Iterator[Record | Reject]:
             itself.
     """
     try:
-        with tarfile.open(fileobj=stream, mode='r|*') as archive:
+        # tarfile's own gunzipping checks neither the checksum nor that the stream has an end.
+        buffered = io.BufferedReader(cast(io.RawIOBase, stream))
+        if buffered.peek(2)[:2] == b'\x1f\x8b':
+            stream = cast(BinaryIO, gzip.GzipFile(fileobj=buffered))
+        else:
+            stream = cast(BinaryIO, buffered)
+        with tarfile.open(fileobj=stream, mode='r|*', tarinfo=_Member) as archive:
             for member in archive:
+                archive.members.clear()  # type: ignore[attr-defined]
                 _require_inside(member.name, name)
                 match = _REVIEW.search(member.name)
                 if match is None or not member.isfile():
@@ -46,7 +55,8 @@ def read_archive(stream: BinaryIO, name: str) -> Iterator[Record | Reject]:
                 assert content is not None  # of a regular file
                 where = f'{name}:{member.name}'
                 yield read_review(content.read(), match[1], match[2], where)
-                archive.members.clear()  # type: ignore[attr-defined]
+        while stream.read(1 << 20):
+            pass  # to the checksum
     except (tarfile.TarError, EOFError, OSError, zlib.error) as err:
         raise DataError(
             f'{name} is no complete tar archive: {err}',
@@ -74,6 +84,18 @@ def read_review(content: bytes, split: str, label: str, where: str) -> Record | 
     if not text.strip():
         return Reject('empty text', where)
     return Record(text, label, split, where)
+
+
+class _Member(tarfile.TarInfo):
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as err:
+            # After the first member, tarfile takes a cut or damaged header for the end.
+            raise tarfile.ReadError(str(err)) from err
 
 
 def _require_inside(member: str, name: str) -> None:

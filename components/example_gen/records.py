@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from components import features
 
-_POSITIVE = frozenset({'1', 'pos', 'positive', 'true', 'yes'})
-_NEGATIVE = frozenset({'0', '-1', 'neg', 'negative', 'false', 'no'})
+_POSITIVE = frozenset({'1', '1.0', 'pos', 'positive', 'true', 'yes'})
+_NEGATIVE = frozenset({'0', '0.0', '-1', '-1.0', 'neg', 'negative', 'false', 'no'})
 
 
 class Record(NamedTuple):

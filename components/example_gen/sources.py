@@ -8,6 +8,7 @@ import enum
 import glob
 import os
 import re
+import zlib
 
 from components import features
 from components.errors import DataError
@@ -109,7 +110,11 @@ def _folder(path: str, columns: ColumnSettings) -> DataSource:
     for folder in (path, nested):
         if os.path.isdir(os.path.join(folder, 'train', 'pos')):
             return _imdb_folder(folder)
-    names = [n for n in sorted(os.listdir(path)) if tables.table_format(n) is not None]
+    names = [
+        entry.name
+        for entry in sorted(os.scandir(path), key=lambda entry: entry.name)
+        if tables.table_format(entry.name) and entry.is_file() and not entry.name.startswith('.')
+    ]
     if not names:
         raise DataError(
             f'no data in the folder {path}',
@@ -159,9 +164,14 @@ def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
             f'some files name their split ({", ".join(sorted(named))}), but {stray!r} does not',
             hint='name all of them train*, val* or test*, or none',
         )
-    if named and not {features.TRAIN_SPLIT, features.TEST_SPLIT} <= named:
+    if len(named) == 1:
         # One split alone is no split: hash its rows as those of any other file.
         splits = [ANY_SPLIT] * len(names)
+    elif named and not {features.TRAIN_SPLIT, features.TEST_SPLIT} <= named:
+        raise DataError(
+            f'the files name the splits {" and ".join(sorted(named))}; train and test are needed',
+            hint='add the missing file, or rename them all so that a stable hash splits the rows',
+        )
     counters: dict[str, int] = {}
     patterns = []
     for split, name in zip(splits, names):
@@ -181,12 +191,12 @@ def _require_content(path: str) -> None:
 
 
 def _require_columns(path: str, columns: ColumnSettings) -> None:
-    with open(path, 'rb') as stream:
-        try:
+    try:
+        with open(path, 'rb') as stream:
             present = tables.read_columns(stream, os.path.basename(path))
-        except (OSError, EOFError, UnicodeError, csv.Error, ValueError) as err:
-            raise DataError(
-                f'{os.path.basename(path)} is not what its name says: {err}',
-                hint='check that the file is complete and its ending fits its format',
-            ) from err
+    except (OSError, EOFError, zlib.error, csv.Error, ValueError, RecursionError) as err:
+        raise DataError(
+            f'{os.path.basename(path)} is not what its name says: {err}',
+            hint='check that the file is complete and its ending fits its format',
+        ) from err
     tables.require_columns(present, os.path.basename(path), columns)

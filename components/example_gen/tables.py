@@ -132,6 +132,12 @@ def read_texts(stream: BinaryIO, name: str, text_column: str) -> Iterator[str]:
         else:
             reader = _csv_reader(_lines(stream, name), name)
             header: list[str] = next(reader, [])
+            if text_column not in header:
+                raise DataError(
+                    f'no column {text_column!r} in {name}; '
+                    f'its columns are {", ".join(map(repr, header)) or "none"}',
+                    hint='say --text-column NAME',
+                )
             rows = (dict(zip(header, row)) for row in reader if row)
         for number, row in enumerate(rows, start=1):
             if not isinstance(row, dict) or not isinstance(row.get(text_column), str):
@@ -140,7 +146,7 @@ def read_texts(stream: BinaryIO, name: str, text_column: str) -> Iterator[str]:
                     hint='say --text-column NAME',
                 )
             yield _replace_surrogates(str(row[text_column]))
-    except (EOFError, OSError, zlib.error, csv.Error, ValueError) as err:
+    except (EOFError, OSError, zlib.error, csv.Error, ValueError, RecursionError) as err:
         raise DataError(f'{name} cannot be read: {err}', hint='check that it is complete') from err
 
 
@@ -158,6 +164,8 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
 def _csv_reader(lines: Iterator[str], name: str) -> _csv.Reader:
     csv.field_size_limit(_MAX_FIELD_BYTES)
     delimiter = '\t' if table_format(name) == 'tsv' else ','
+    # Before Python 3.11 csv stops at a NUL byte; as a surrogate it costs only its row.
+    lines = (line.replace('\0', '\udc80') for line in lines)
     return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
@@ -167,14 +175,27 @@ def _read_csv(
     reader = _csv_reader(lines, name)
     header: list[str] = next(reader, [])
     require_columns(header, name, columns)
-    for row in reader:
-        where = f'{name}:{reader.line_num}'
-        if not row:
-            continue
+    for where, row in _csv_rows(reader, name):
         if len(row) != len(header):
             yield Reject(f'not {len(header)} fields', where)
             continue
         yield _record(dict(zip(header, row)), where, columns, split)
+
+
+def _csv_rows(reader: _csv.Reader, name: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield each row that is not blank, and where it starts."""
+    while True:
+        where = f'{name}:{reader.line_num + 1}'
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as err:
+            raise DataError(
+                f'{where}: {err}', hint='check the quotes of the row that starts there'
+            ) from err
+        if row:
+            yield where, row
 
 
 def _read_jsonl(

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from components import features
-from components.trainer.serving import apply_transform
+from components.trainer.serving import TransformGraph
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -35,9 +34,7 @@ class LabelledTokens(NamedTuple):
         return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def read_split(
-    patterns: Sequence[str], transform_output: tft.TFTransformOutput, max_tokens: int
-) -> LabelledTokens:
+def read_split(patterns: Sequence[str], transform: TransformGraph) -> LabelledTokens:
     """Read raw examples and turn them into token ids by the transform graph.
 
     The rows come sorted by a fingerprint of their text, so that they are the
@@ -45,14 +42,12 @@ def read_split(
 
     Args:
         patterns: Of gzipped TFRecord files of raw examples.
-        transform_output: Of the Transform node.
-        max_tokens: Columns of the result; a longer row is cut.
+        transform: Makes token ids from texts.
 
     Returns:
         All examples of the split.
     """
     files = tf.data.Dataset.list_files(list(patterns), shuffle=False)
-    layer = transform_output.transform_features_layer()
     spec = {
         features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string),
         features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
@@ -63,7 +58,7 @@ def read_split(
         raw = tf.io.parse_example(serialized, spec)
         text, label = raw[features.TEXT_KEY], raw[features.LABEL_KEY]
         order = tf.strings.to_hash_bucket_fast(text, np.iinfo(np.int64).max)
-        return apply_transform(layer, text, max_tokens), label, order
+        return transform(text), label, order
 
     records = tf.data.TFRecordDataset(files, 'GZIP').batch(_TEXTS_PER_BATCH)
     batches = [[part.numpy() for part in convert(batch)] for batch in records]

@@ -17,7 +17,7 @@ from components.progress import report_progress
 from components.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.models import ARCHITECTURES
-from components.trainer.serving import ServingModel, export
+from components.trainer.serving import ServingModel, TransformGraph, export
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -41,13 +41,15 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     settings = TrainerSettings.model_validate(fn_args.custom_config[TRAINER_KEY])
     text = TextSettings.model_validate(fn_args.custom_config[TEXT_KEY])
-    transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    transform = TransformGraph(
+        tft.TFTransformOutput(fn_args.transform_graph_path), text.max_tokens
+    )
     # Patterns are <artifact>/Split-<name>/*.
     artifact = posixpath.dirname(posixpath.dirname(fn_args.train_files[0]))
     summary = ExamplesSummary.read(artifact)
 
-    train = read_split(fn_args.train_files, transform_output, text.max_tokens)
-    val = read_split(fn_args.eval_files, transform_output, text.max_tokens)
+    train = read_split(fn_args.train_files, transform)
+    val = read_split(fn_args.eval_files, transform)
     _require_all(train, summary, features.TRAIN_SPLIT)
     _require_all(val, summary, features.VAL_SPLIT)
 
@@ -58,11 +60,7 @@ def run_fn(fn_args: FnArgs) -> None:
     history = fit(model, train, val, settings, fn_args.model_run_dir)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), 'w') as file:
         file.write(json.dumps(history, indent=2) + '\n')
-    export(
-        ServingModel(model, transform_output, text.max_tokens),
-        summary.labels,
-        fn_args.serving_model_dir,
-    )
+    export(ServingModel(model, transform), summary.labels, fn_args.serving_model_dir)
 
 
 def fit(
@@ -91,6 +89,8 @@ def fit(
         # A logit of 0 is a probability of one half.
         metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)],
         jit_compile=False,
+        # The same steps in the same order; Keras's Python runs between 25 of them, not each.
+        steps_per_execution=25,
     )
     callbacks = [
         keras.callbacks.TensorBoard(log_dir, write_graph=False, profile_batch=0),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
-
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -13,20 +11,39 @@ import tensorflow_transform as tft
 from components import features
 
 
-def apply_transform(layer: Any, text: tf.Tensor, max_tokens: int) -> tf.Tensor:
-    """Turn texts into padded token ids, as Transform learned them.
+class TransformGraph(tf.Module):
+    """The transform graph, applied to texts alone.
+
+    TFT's own TransformFeaturesLayer does the same, but is a tf_keras model:
+    saving one inside another model traces it again, which takes seconds.
 
     Args:
-        layer: What `TFTransformOutput.transform_features_layer` returns.
-        text: tf.string `[batch]`.
+        transform_output: Of the Transform node.
         max_tokens: Columns of the result.
-
-    Returns:
-        int32 `[batch, max_tokens]`, 0 where a text has ended.
     """
-    tokens = layer({features.TEXT_KEY: text})[features.TOKENS_KEY]
-    padded = tokens.to_tensor(features.PADDING_ID, shape=[None, max_tokens])
-    return tf.cast(padded, tf.int32)
+
+    def __init__(self, transform_output: tft.TFTransformOutput, max_tokens: int) -> None:
+        super().__init__()
+        self._loaded = tf.saved_model.load(transform_output.transform_savedmodel_dir)
+        self._raw_spec = transform_output.raw_feature_spec()
+        self._max_tokens = max_tokens
+
+    def __call__(self, text: tf.Tensor) -> tf.Tensor:
+        """Turn texts into padded token ids, as Transform learned them.
+
+        Args:
+            text: tf.string `[batch]`.
+
+        Returns:
+            int32 `[batch, max_tokens]`, 0 where a text has ended.
+        """
+        # The graph's signature has all raw features; the ids depend on the text alone.
+        unused = {name: tf.zeros_like(text, spec.dtype) for name, spec in self._raw_spec.items()}
+        tokens = self._loaded.transform_fn({**unused, features.TEXT_KEY: text})
+        padded = tokens[features.TOKENS_KEY].to_tensor(
+            features.PADDING_ID, shape=[None, self._max_tokens]
+        )
+        return tf.cast(padded, tf.int32)
 
 
 class ServingModel(tf.Module):
@@ -37,17 +54,13 @@ class ServingModel(tf.Module):
 
     Args:
         model: Takes int32 `[batch, max_tokens]`, returns logits `[batch, 1]`.
-        transform_output: Of the Transform node.
-        max_tokens: Tokens of a text that the model reads.
+        transform: Makes its input from texts.
     """
 
-    def __init__(
-        self, model: keras.Model, transform_output: tft.TFTransformOutput, max_tokens: int
-    ) -> None:
+    def __init__(self, model: keras.Model, transform: TransformGraph) -> None:
         super().__init__()
         self._model = model
-        self._transform = transform_output.transform_features_layer()
-        self._max_tokens = max_tokens
+        self._transform = transform
 
     # AutoGraph would rewrite TFT's and Keras's own Python: seconds, for nothing.
     @tf.function(autograph=False)
@@ -60,8 +73,7 @@ class ServingModel(tf.Module):
         Returns:
             `probability`: float32 `[batch]` in [0, 1], of the positive label.
         """
-        tokens = apply_transform(self._transform, text, self._max_tokens)
-        logits = self._model(tokens, training=False)
+        logits = self._model(self._transform(text), training=False)
         return {features.PROBABILITY_KEY: tf.sigmoid(tf.reshape(logits, [-1]))}
 
     @tf.function(autograph=False)

@@ -30,6 +30,9 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     words = text.tokenize(inputs[features.TEXT_KEY])
     ids = tft.compute_and_apply_vocabulary(
         words,
+        # Given weights, TFT adds up equal words within a batch before Beam sees them; without,
+        # each single word goes through Beam, which was two thirds of Transform's time on IMDB.
+        weights=tf.ones_like(words, tf.float32),
         top_k=settings.vocab_size - features.RESERVED_IDS,
         default_value=features.UNKNOWN_ID - features.RESERVED_IDS,
         vocab_filename=features.VOCABULARY_NAME,

@@ -1,0 +1,537 @@
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import json
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+import tensorflow as tf
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.types import artifact_utils, standard_artifacts
+
+from components import features
+from components.errors import DataError
+from components.example_gen.component import make_example_gen
+from components.example_gen.executor import summarize
+from components.example_gen.sources import discover
+from components.example_gen.summary import ExamplesSummary
+from components.settings import ColumnSettings
+from tests.components.example_gen.samples import encode_archive, encode_table
+
+# As pipeline/create.py has them.
+BEAM_ARGS = (
+    '--runner=DirectRunner',
+    '--direct_running_mode=in_memory',
+    '--direct_num_workers=1',
+    '--no_pipeline_type_check',
+    '--requirements_file=/dev/null',
+)
+
+
+class Row(NamedTuple):
+    text: str
+    label: int
+    split: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Generated:
+    """An artifact that ExampleGen wrote, and what is in its files.
+
+    Attributes:
+        artifact: As the executor left it.
+        folder: Where it is.
+        summary: Its summary.
+        examples: The examples of each split.
+    """
+
+    artifact: standard_artifacts.Examples
+    folder: pathlib.Path
+    summary: ExamplesSummary
+    examples: dict[str, list[tf.train.Example]]
+
+    def rows(self, *splits: str) -> collections.Counter[tuple[str, int]]:
+        """Return how often each pair of text and label is in these splits."""
+        return collections.Counter(
+            (
+                example.features.feature['text'].bytes_list.value[0].decode(),
+                example.features.feature['label'].int64_list.value[0],
+            )
+            for split in splits
+            for example in self.examples[split]
+        )
+
+    @property
+    def rejects(self) -> list[dict[str, str]]:
+        """What the report says about rows that were not used."""
+        lines = [
+            json.loads(line)
+            for path in (self.folder / 'report').glob('rejects*')
+            for line in path.read_text().splitlines()
+        ]
+        return sorted(lines, key=lambda line: str(line['where']))
+
+
+def execute(node: FileBasedExampleGen, output: pathlib.Path) -> standard_artifacts.Examples:
+    """Run the node's driver and executor, as the pipeline does."""
+    driver = node.DRIVER_CLASS(None)
+    exec_properties = driver.resolve_exec_properties(dict(node.exec_properties), None, None)
+    executor_class = node.executor_spec.executor_class
+    context = executor_class.Context(
+        beam_pipeline_args=list(BEAM_ARGS), tmp_dir=str(output / 'tmp'), unique_id='1'
+    )
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(output / 'examples')
+    executor_class(context).Do({}, {'examples': [artifact]}, exec_properties)
+    return artifact
+
+
+def generate(data: pathlib.Path, output: pathlib.Path, **columns: Any) -> Generated:
+    """Find the data and run the node on it."""
+    settings = ColumnSettings(**columns)
+    artifact = execute(make_example_gen(discover(str(data), settings), settings), output)
+    folder = pathlib.Path(artifact.uri)
+    return Generated(
+        artifact=artifact,
+        folder=folder,
+        summary=ExamplesSummary.read(artifact.uri),
+        examples={
+            split: [
+                tf.train.Example.FromString(record)
+                for record in tf.data.TFRecordDataset(
+                    [str(path) for path in (folder / f'Split-{split}').iterdir()],
+                    compression_type='GZIP',
+                ).as_numpy_iterator()
+            ]
+            for split in features.SPLITS
+        },
+    )
+
+
+def make_rows(count: int, name: str, split: str | None = None) -> list[Row]:
+    return [Row(f'{name} {number} of many', number % 2, split) for number in range(count)]
+
+
+def table_rows(rows: Sequence[Row]) -> list[dict[str, object]]:
+    return [
+        {'text': row.text, 'label': ('neg', 'pos')[row.label], 'fold': row.split} for row in rows
+    ]
+
+
+def write_table(path: pathlib.Path, rows: Sequence[Row]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode_table(path.name, table_rows(rows)))
+
+
+class Case(NamedTuple):
+    """Data, the rows that it holds, and the settings to read it with."""
+
+    data: pathlib.Path
+    rows: list[Row]
+    columns: dict[str, str]
+    names_val: bool = False
+
+
+SPECIAL = [
+    Row('The same text again', 1),
+    Row('The same text again', 1),
+    Row('The same text again', 0),
+    Row('line one\nline two\r\n\tline three', 0),
+    Row('Naïve café, 傑作, 😀, e\u0301', 1),
+    Row('<br /><br />She said "no", twice.', 0),
+    Row('  ...  ', 1),
+    Row('word ' * 5_000, 1),
+]
+
+
+def one_table(folder: pathlib.Path) -> Case:
+    rows = SPECIAL + make_rows(388, 'Text')  # 396 good and 4 bad: 1 %, which is the limit
+    content = encode_table('reviews.csv', table_rows(rows)).decode()
+    bad = [',pos,\r\n', 'no label,,\r\n', 'two fields,pos\r\n', 'Caf\udce9,neg,\r\n']
+    content += ''.join(bad)
+    (folder / 'reviews.csv').write_bytes(content.encode('utf-8', 'surrogateescape'))
+    return Case(folder / 'reviews.csv', rows, {})
+
+
+def many_tables(folder: pathlib.Path) -> Case:
+    rows = []
+    for name in ('[1].csv', '1.csv', 'b c.tsv', 'ünï.jsonl', 'd.csv.gz', 'e.jsonl.gz', '*.tsv.gz'):
+        part = make_rows(40, name)
+        write_table(folder / name, part)
+        rows += part
+    return Case(folder, rows, {})
+
+
+def named_files(folder: pathlib.Path) -> Case:
+    rows = []
+    for name, count in (('train-1', 100), ('train-2', 30), ('test', 40)):
+        part = make_rows(count, name, split=name.split('-')[0])
+        write_table(folder / f'{name}.csv', part)
+        rows += part
+    return Case(folder, rows, {})
+
+
+def named_files_with_val(folder: pathlib.Path) -> Case:
+    rows = []
+    for name, split in (('train', 'train'), ('validation', 'val'), ('test', 'test')):
+        part = make_rows(40, name, split)
+        write_table(folder / f'{name}.jsonl', part)
+        rows += part
+    return Case(folder, rows, {}, names_val=True)
+
+
+def split_column(folder: pathlib.Path) -> Case:
+    rows = make_rows(100, 'learn', 'train') + make_rows(40, 'check', 'test')
+    write_table(folder / 'reviews.tsv', rows)
+    return Case(folder / 'reviews.tsv', rows, {'split_column': 'fold'})
+
+
+def split_column_with_val(folder: pathlib.Path) -> Case:
+    # Only the last file, and only one row of each label in it, names val.
+    rows = make_rows(100, 'learn', 'train') + make_rows(40, 'check', 'test')
+    write_table(folder / 'a.csv', rows)
+    last = make_rows(2, 'tune', 'val')
+    write_table(folder / 'b.csv', last)
+    return Case(folder, rows + last, {'split_column': 'fold'}, names_val=True)
+
+
+def imdb_rows() -> list[Row]:
+    # One folder has more files than go into one element of Beam.
+    rows = [Row(f'Good film {number}.', 1, 'train') for number in range(501)]
+    rows += [Row(f'Bad film {number}.', 0, 'train') for number in range(60)]
+    return rows + make_rows(40, 'Seen', 'test')
+
+
+def imdb_members() -> list[tuple[str, bytes]]:
+    members = [('aclImdb/README', b'Large Movie Review Dataset v1.0')]
+    members += [(f'aclImdb/train/unsup/{n}_0.txt', b'Who knows.') for n in range(20)]
+    for number, row in enumerate(imdb_rows()):
+        path = f'aclImdb/{row.split}/{("neg", "pos")[row.label]}/{number}_5.txt'
+        members.append((path, row.text.encode()))
+    return members
+
+
+def imdb_archive(folder: pathlib.Path) -> Case:
+    (folder / 'aclImdb_v1.tar.gz').write_bytes(encode_archive(imdb_members()))
+    return Case(folder / 'aclImdb_v1.tar.gz', imdb_rows(), {})
+
+
+def imdb_folder(folder: pathlib.Path) -> Case:
+    for name, content in imdb_members():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return Case(folder, imdb_rows(), {})
+
+
+CASES: list[Callable[[pathlib.Path], Case]] = [
+    one_table,
+    many_tables,
+    named_files,
+    named_files_with_val,
+    split_column,
+    split_column_with_val,
+    imdb_archive,
+    imdb_folder,
+]
+
+
+Run = tuple[Case, Generated]
+
+
+@pytest.fixture(scope='module')
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[..., Case]], Run]:
+    """Run ExampleGen on a case, once for all tests of this module."""
+
+    @functools.cache
+    def run(make_case: Callable[[pathlib.Path], Case]) -> Run:
+        case = make_case(tmp_path_factory.mktemp('data'))
+        return case, generate(case.data, tmp_path_factory.mktemp('run'), **case.columns)
+
+    return run
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.__name__)
+def run(request: pytest.FixtureRequest, run_of: Callable[..., Run]) -> Run:
+    return run_of(request.param)
+
+
+def test_each_row_is_written_once_when_data_is_read(run: Run) -> None:
+    case, generated = run
+    expected = collections.Counter((row.text, row.label) for row in case.rows)
+    assert generated.rows('train', 'val', 'test') == expected
+
+
+def test_examples_have_the_features_when_they_are_read_back(run: Run) -> None:
+    _, generated = run
+    for example in (example for split in generated.examples.values() for example in split):
+        feature = example.features.feature
+        assert set(feature) == {'text', 'label', 'length'}
+        (text,), (label,) = feature['text'].bytes_list.value, feature['label'].int64_list.value
+        bucket = features.length_bucket(len(text.decode().split()))
+        assert list(feature['length'].bytes_list.value) == [bucket.encode()]
+        assert label in (0, 1)
+
+
+def test_summary_counts_what_the_files_hold_when_data_is_read(run: Run) -> None:
+    _, generated = run
+    for split in ('train', 'val', 'test'):
+        labels = collections.Counter(label for _, label in generated.rows(split).elements())
+        assert generated.summary.splits[split] == (labels[0], labels[1])
+    assert generated.summary.labels == ('neg', 'pos')
+    assert generated.summary.rejects == len(generated.rejects)
+
+
+def test_artifact_says_how_to_read_it_when_it_is_written(run: Run) -> None:
+    _, generated = run
+    artifact = generated.artifact
+    assert artifact_utils.decode_split_names(artifact.split_names) == ['train', 'val', 'test']
+    assert artifact.get_string_custom_property('payload_format') == 'FORMAT_TF_EXAMPLE'
+    assert artifact.get_string_custom_property('file_format') == 'tfrecords_gzip'
+
+
+def test_equal_texts_share_a_split_when_rows_are_split(run: Run) -> None:
+    _, generated = run
+    texts = [{text for text, _ in generated.rows(split)} for split in ('train', 'val', 'test')]
+    assert sum(map(len, texts)) == len(set().union(*texts))
+
+
+def named(case: Case, split: str) -> collections.Counter[tuple[str, int]]:
+    return collections.Counter((r.text, r.label) for r in case.rows if r.split == split)
+
+
+@pytest.mark.parametrize('make_case', [named_files, split_column, imdb_archive, imdb_folder])
+def test_val_is_taken_from_train_alone_when_data_names_no_val(
+    make_case: Callable[..., Case], run_of: Callable[..., Run]
+) -> None:
+    case, generated = run_of(make_case)
+    assert generated.rows('test') == named(case, 'test')
+    assert generated.rows('train', 'val') == named(case, 'train')
+    share = generated.summary.examples('val') / named(case, 'train').total()
+    assert share == pytest.approx(0.2, abs=0.1)
+
+
+@pytest.mark.parametrize('make_case', [named_files_with_val, split_column_with_val])
+def test_train_is_kept_whole_when_data_names_val(
+    make_case: Callable[..., Case], run_of: Callable[..., Run]
+) -> None:
+    case, generated = run_of(make_case)
+    for split in ('train', 'val', 'test'):
+        assert generated.rows(split) == named(case, split)
+
+
+def test_rejects_tell_reason_and_line_when_they_are_just_as_many_as_allowed(
+    run_of: Callable[..., Run],
+) -> None:
+    case, generated = run_of(one_table)
+    first = case.data.read_bytes().count(b'\n') - 3
+    assert generated.rejects == [
+        {'reason': reason, 'where': f'reviews.csv:{line}'}
+        for line, reason in enumerate(
+            ['empty text', 'no label', 'not 3 fields', 'not UTF-8'], start=first
+        )
+    ]
+    assert generated.summary.rejected == {
+        'empty text': 1,
+        'no label': 1,
+        'not 3 fields': 1,
+        'not UTF-8': 1,
+    }
+
+
+def test_settings_reach_the_executor_when_columns_have_other_names(tmp_path: pathlib.Path) -> None:
+    rows = [
+        {'body': f'Message {number}', 'kind': ('ham', 'spam')[number % 2], 'text': 'not this'}
+        for number in range(200)
+    ]
+    (tmp_path / 'mail.csv').write_bytes(encode_table('mail.csv', rows))
+    generated = generate(
+        tmp_path / 'mail.csv',
+        tmp_path,
+        text_column='body',
+        label_column='kind',
+        positive_label='spam',
+        test_percent=50,
+        val_percent=50,
+    )
+    assert generated.rows('train', 'val', 'test') == collections.Counter(
+        (row['body'], number % 2) for number, row in enumerate(rows)
+    )
+    assert generated.summary.labels == ('ham', 'spam')
+    shares = [generated.summary.examples(split) / 200 for split in ('train', 'val', 'test')]
+    assert shares == pytest.approx([0.25, 0.25, 0.5], abs=0.12)
+
+
+def test_data_is_found_when_its_folder_looks_like_a_pattern(tmp_path: pathlib.Path) -> None:
+    rows = make_rows(60, 'Text')
+    write_table(tmp_path / 'reviews [1]' / '[1].csv', rows)
+    write_table(tmp_path / 'reviews 1' / '1.csv', make_rows(60, 'Other'))
+    generated = generate(tmp_path / 'reviews [1]' / '[1].csv', tmp_path)
+    assert generated.rows('train', 'val', 'test') == collections.Counter(r[:2] for r in rows)
+
+
+GOOD = make_rows(60, 'Text')
+PLAIN = table_rows(GOOD)
+ARCHIVE = encode_archive(imdb_members())
+
+
+def table(name: str, rows: Sequence[dict[str, object]]) -> dict[str, bytes]:
+    return {name: encode_table(name, rows)}
+
+
+@pytest.mark.parametrize(
+    ('files', 'columns', 'message', 'hint'),
+    [
+        pytest.param(
+            table('a.csv', [*PLAIN, {'text': 'So-so.', 'label': 'neutral'}]),
+            {},
+            r"a\.csv:62: the label 'neutral' is none of the known pairs",
+            '--positive-label',
+            id='unknown label',
+        ),
+        pytest.param(
+            table('a.csv', [*PLAIN, {'text': 'So-so.', 'label': 'neutral'}]),
+            {'positive_label': 'pos'},
+            r"expected two label values, got 3: 'neg' \(30\), 'pos' \(30\), 'neutral' \(1\)",
+            'other labels',
+            id='third label',
+        ),
+        pytest.param(
+            table('a.csv', table_rows([r._replace(split='holdout') for r in GOOD])),
+            {'split_column': 'fold'},
+            "the split column 'fold' says 'holdout'",
+            'train, val or test',
+            id='unknown split',
+        ),
+        pytest.param(
+            table('a.csv', [*table_rows(make_rows(395, 'Text')), *table_rows(4 * [Row('', 1)])]),
+            {},
+            r'4 of 399 rows \(1\.0%\) cannot be used \(4 empty text\); at most 1% may be',
+            'max_rejected_percent',
+            id='one reject too many',
+        ),
+        pytest.param(
+            {'a.tar.gz': ARCHIVE[: len(ARCHIVE) // 2]},
+            {},
+            r'a\.tar\.gz is no complete tar archive',
+            'fetch',
+            id='truncated archive',
+        ),
+        pytest.param(
+            table('a.csv', PLAIN) | {'b.jsonl.gz': encode_table('b.jsonl.gz', PLAIN)[:-6]},
+            {},
+            r'b\.jsonl\.gz cannot be read to its end',
+            'complete',
+            id='one truncated table of two',
+        ),
+    ],
+)
+def test_data_is_refused_when_nothing_good_can_be_learned_from_it(
+    files: dict[str, bytes],
+    columns: dict[str, Any],
+    message: str,
+    hint: str,
+    tmp_path: pathlib.Path,
+) -> None:
+    data = tmp_path / 'data'
+    data.mkdir()
+    for name, content in files.items():
+        (data / name).write_bytes(content)
+    path = data / next(iter(files)) if len(files) == 1 else data
+    with pytest.raises(DataError, match=message) as caught:
+        generate(path, tmp_path, **columns)
+    assert hint in caught.value.hint
+    assert caught.value.exit_code == 4
+    assert not (tmp_path / 'examples' / 'summary.json').exists()
+
+
+def test_data_is_refused_when_it_is_gone_since_it_was_found(tmp_path: pathlib.Path) -> None:
+    write_table(tmp_path / 'a.csv', GOOD)
+    source = discover(str(tmp_path / 'a.csv'), ColumnSettings())
+    node = make_example_gen(source, ColumnSettings())
+    (tmp_path / 'a.csv').unlink()
+    with pytest.raises(DataError, match=r'no file matches a\.csv in ') as caught:
+        execute(node, tmp_path)
+    assert caught.value.exit_code == 4
+
+
+def counts(
+    *, rejected: dict[str, int] | None = None, **splits: dict[str, int]
+) -> dict[tuple[str, str], int]:
+    """Return what the workers count; `0neg` is the spelling neg of the value 0."""
+    full = {split: {'0neg': 10, '1pos': 10} for split in features.SPLITS} | splits
+    named = {(split, label): n for split, labels in full.items() for label, n in labels.items()}
+    return named | {('rejects', reason): n for reason, n in (rejected or {}).items()}
+
+
+@pytest.mark.parametrize(
+    ('bad', 'limit'),
+    [(0, 0.0), (0, 1.0), (60, 50.0), (540, 90.0), (6_000, 100.0), (15, 20.0)],
+)
+def test_rejects_are_allowed_when_their_share_is_at_most_the_limit(bad: int, limit: float) -> None:
+    columns = ColumnSettings(max_rejected_percent=limit)
+    summary = summarize(counts(rejected={'no label': bad}), columns)
+    assert summary.rejects == bad
+
+
+@pytest.mark.parametrize(('bad', 'limit'), [(1, 0.0), (1, 1.0), (61, 50.0), (541, 90.0)])
+def test_rejects_are_too_many_when_their_share_is_above_the_limit(bad: int, limit: float) -> None:
+    columns = ColumnSettings(max_rejected_percent=limit)
+    with pytest.raises(DataError, match=rf'{bad} of {bad + 60} rows .*\({bad} no label\)'):
+        summarize(counts(rejected={'no label': bad}), columns)
+
+
+def test_reasons_are_all_told_when_rejects_are_too_many() -> None:
+    rejected = {'no label': 2_000, 'empty text': 1_000}
+    with pytest.raises(DataError, match=r'3,000 of 3,060 .*\(1,000 empty text, 2,000 no label\)'):
+        summarize(counts(rejected=rejected), ColumnSettings())
+
+
+@pytest.mark.parametrize('found', [{}, {('rejects', 'no label'): 9}])
+def test_data_is_refused_when_it_holds_no_text(found: dict[tuple[str, str], int]) -> None:
+    with pytest.raises(DataError, match='the data holds no labelled text') as caught:
+        summarize(found, ColumnSettings(max_rejected_percent=100))
+    assert '--data' in caught.value.hint
+
+
+@pytest.mark.parametrize('columns', [ColumnSettings(), ColumnSettings(positive_label='pos')])
+def test_data_is_refused_when_it_holds_a_single_class(columns: ColumnSettings) -> None:
+    found = {('train', '1pos'): 30, ('val', '1pos'): 9, ('test', '1pos'): 1_000}
+    with pytest.raises(DataError, match=r"all labels are the same: 'pos' \(1,039\)") as caught:
+        summarize(found, columns)
+    assert 'both labels' in caught.value.hint
+
+
+def test_labels_are_told_when_none_is_the_positive_one() -> None:
+    found = {('train', '0pos'): 30, ('test', '0neg'): 20}
+    message = r"no row has the positive label 'good'; the labels are 'pos' \(30\), 'neg' \(20\)"
+    with pytest.raises(DataError, match=message) as caught:
+        summarize(found, ColumnSettings(positive_label='good'))
+    assert '--positive-label' in caught.value.hint
+
+
+def test_labels_are_spelled_as_most_rows_do_when_spellings_differ() -> None:
+    summary = summarize(
+        counts(test={'0negative': 50, '0neg': 1, '1pos': 1, '1yes': 2}), ColumnSettings()
+    )
+    assert summary.labels == ('negative', 'pos')
+    assert summary.splits == {'train': (10, 10), 'val': (10, 10), 'test': (51, 3)}
+
+
+@pytest.mark.parametrize('split', features.SPLITS)
+@pytest.mark.parametrize(
+    ('labels', 'message'),
+    [
+        ({}, 'has no examples$'),
+        ({'0neg': 1_000}, 'has 1,000 examples, all negative'),
+        ({'1pos': 7}, 'has 7 examples, all positive'),
+    ],
+)
+def test_split_is_named_when_it_lacks_a_label(
+    split: str, labels: dict[str, int], message: str
+) -> None:
+    with pytest.raises(DataError, match=f"the split '{split}' {message}"):
+        summarize(counts(**{split: labels}), ColumnSettings())

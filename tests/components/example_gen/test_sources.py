@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import glob
+import gzip
+import os
+import pathlib
+
+import pytest
+
+from components.errors import DataError
+from components.example_gen.sources import DataSource, SourceKind, discover, split_of_input
+from components.settings import ColumnSettings
+
+TABLE = b'text,label\nFine.,pos\n'
+LINES = b'{"text": "Fine.", "label": "pos"}\n'
+IMDB_PATTERNS = (
+    ('train-neg', 'train/neg/*.txt'),
+    ('train-pos', 'train/pos/*.txt'),
+    ('test-neg', 'test/neg/*.txt'),
+    ('test-pos', 'test/pos/*.txt'),
+)
+
+
+def fill(folder: pathlib.Path, *names: str) -> pathlib.Path:
+    """Write a small table, in the format of its name, for each name."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = LINES if '.jsonl' in name else TABLE
+        content = content.replace(b',', b'\t') if '.tsv' in name else content
+        path.write_bytes(gzip.compress(content) if name.endswith('.gz') else content)
+    return folder
+
+
+def find(path: pathlib.Path | str) -> DataSource:
+    return discover(str(path), ColumnSettings())
+
+
+def files_by_split(source: DataSource) -> dict[str | None, list[str]]:
+    """Return the files that ExampleGen will read, below the base, by the split asked for."""
+    found: dict[str | None, list[str]] = {}
+    for name, pattern in source.patterns:
+        paths = glob.glob(os.path.join(glob.escape(source.base), pattern))
+        assert paths, pattern
+        relative = [os.path.relpath(path, source.base) for path in paths]
+        found.setdefault(split_of_input(name), []).extend(relative)
+    return {split: sorted(paths) for split, paths in found.items()}
+
+
+@pytest.mark.parametrize('name', ['aclImdb_v1.tar.gz', 'imdb.tgz', 'imdb.tar', 'IMDB.TAR.GZ'])
+def test_archive_is_known_by_its_name_when_it_is_a_file(name: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / name).write_bytes(b'not opened yet')
+    assert find(tmp_path / name) == DataSource(
+        kind=SourceKind.IMDB_ARCHIVE, base=str(tmp_path), patterns=(('all', name),)
+    )
+
+
+@pytest.mark.parametrize('below', ['', 'aclImdb'])
+def test_imdb_folder_is_found_when_it_or_its_parent_is_named(
+    below: str, tmp_path: pathlib.Path
+) -> None:
+    for folder in ('train/pos', 'train/neg', 'train/unsup', 'test/pos', 'test/neg'):
+        (tmp_path / below / folder).mkdir(parents=True)
+    fill(tmp_path, 'aside.csv')
+    assert find(tmp_path) == DataSource(
+        kind=SourceKind.IMDB_FOLDER, base=str(tmp_path / below), patterns=IMDB_PATTERNS
+    )
+
+
+@pytest.mark.parametrize('missing', ['train/neg', 'test/pos', 'test/neg'])
+def test_error_names_the_folder_when_imdb_lacks_it(missing: str, tmp_path: pathlib.Path) -> None:
+    for folder in {'train/pos', 'train/neg', 'test/pos', 'test/neg'} - {missing}:
+        (tmp_path / folder).mkdir(parents=True)
+    with pytest.raises(DataError, match=f'looks like the IMDB data set, .* no folder {missing}'):
+        find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['a.csv', 'A.CSV', 'a.csv.gz', 'a.tsv', 'a.tsv.gz', 'a.jsonl', 'a.jsonl.gz', 'train.csv'],
+)
+def test_table_is_one_file_for_any_split_when_it_is_named(
+    name: str, tmp_path: pathlib.Path
+) -> None:
+    fill(tmp_path, name, 'b.csv')
+    source = find(tmp_path / name)
+    assert (source.kind, source.base) == (SourceKind.TABLES, str(tmp_path))
+    assert files_by_split(source) == {None: [name]}
+
+
+def test_path_is_made_absolute_when_it_is_relative(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, 'a.csv')
+    monkeypatch.chdir(tmp_path)
+    assert find('a.csv') == find('./a.csv') == find(tmp_path / 'a.csv')
+
+
+@pytest.mark.parametrize(
+    ('names', 'expected'),
+    [
+        (['b.csv', 'a.jsonl.gz', 'c.tsv'], {None: ['a.jsonl.gz', 'b.csv', 'c.tsv']}),
+        (['train.csv', 'test.csv'], {'train': ['train.csv'], 'test': ['test.csv']}),
+        (
+            ['train.csv', 'test.csv', 'dev.csv'],
+            {'train': ['train.csv'], 'test': ['test.csv'], 'val': ['dev.csv']},
+        ),
+        (
+            ['Train-00.csv', 'train_01.jsonl', 'TEST.tsv.gz', 'validation.0.csv'],
+            {
+                'train': ['Train-00.csv', 'train_01.jsonl'],
+                'test': ['TEST.tsv.gz'],
+                'val': ['validation.0.csv'],
+            },
+        ),
+        # Without both train and test the names cannot say the split.
+        (['train.csv'], {None: ['train.csv']}),
+        (['train-1.csv', 'train-2.csv'], {None: ['train-1.csv', 'train-2.csv']}),
+        # Names that only start like a split name none.
+        (['trainers.csv', 'testimonials.csv'], {None: ['testimonials.csv', 'trainers.csv']}),
+        # What is no table lies beside it.
+        (['a.csv', 'README.txt', 'LICENSE', 'more/b.csv'], {None: ['a.csv']}),
+        (['a.csv', '.hidden.csv', '._a.csv'], {None: ['a.csv']}),
+        (['a.csv', 'spark.csv/part-0.csv'], {None: ['a.csv']}),
+        (['[1].csv', '1.csv', '*.csv', 'a?.csv'], {None: ['*.csv', '1.csv', '[1].csv', 'a?.csv']}),
+    ],
+)
+def test_files_go_to_their_splits_when_a_folder_is_named(
+    names: list[str], expected: dict[str | None, list[str]], tmp_path: pathlib.Path
+) -> None:
+    source = find(fill(tmp_path, *names))
+    assert (source.kind, source.base) == (SourceKind.TABLES, str(tmp_path))
+    assert files_by_split(source) == expected
+    assert len({name for name, _ in source.patterns}) == len(source.patterns)
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'expected'),
+    [
+        ('*.csv', {None: ['a.csv', 'b.csv']}),
+        ('[ab].*', {None: ['a.csv', 'b.csv']}),
+        ('?.csv', {None: ['a.csv', 'b.csv']}),
+        ('*/*.tsv', {'train': ['x/train.tsv'], 'test': ['y/test.tsv']}),
+        ('x/*.tsv', {None: ['train.tsv']}),
+    ],
+)
+def test_matching_files_are_taken_when_a_pattern_is_named(
+    pattern: str, expected: dict[str | None, list[str]], tmp_path: pathlib.Path
+) -> None:
+    fill(tmp_path, 'a.csv', 'b.csv', 'c.csv.bak', 'x/train.tsv', 'y/test.tsv')
+    assert files_by_split(find(tmp_path / pattern)) == expected
+
+
+@pytest.mark.parametrize('folder', ['data', 'data [1]', 'why?', '*'])
+@pytest.mark.parametrize('name', ['[1].csv', 'a*.csv', 'why?.csv', 'plain.csv'])
+def test_file_is_itself_when_its_name_looks_like_a_pattern(
+    folder: str, name: str, tmp_path: pathlib.Path
+) -> None:
+    fill(tmp_path / folder, name, '1.csv', 'ab.csv', 'whyx.csv')
+    assert files_by_split(find(tmp_path / folder / name)) == {None: [name]}
+
+
+def test_error_names_the_stray_file_when_only_some_name_their_split(
+    tmp_path: pathlib.Path,
+) -> None:
+    fill(tmp_path, 'train.csv', 'test.csv', 'extra.csv')
+    with pytest.raises(DataError, match=r"\(test, train\), but 'extra.csv' does not") as caught:
+        find(tmp_path)
+    assert 'or none' in caught.value.hint
+
+
+def test_error_says_so_when_the_names_lack_train_or_test(tmp_path: pathlib.Path) -> None:
+    fill(tmp_path, 'train.csv', 'val.csv')
+    with pytest.raises(DataError, match='name the splits train and val; train and test are needed'):
+        find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('path', 'message'),
+    [
+        ('missing', 'no such file or folder: .*missing'),
+        ('missing.csv', r'no such file or folder: .*missing\.csv'),
+        ('missing/*.csv', r'no file matches .*missing/\*\.csv'),
+        ('folder', 'no data in the folder .*folder'),
+        ('empty.csv', r'the file is empty: .*empty\.csv'),
+        ('empty.tar.gz', r'the file is empty: .*empty\.tar\.gz'),
+        ('empty.c*', r'the file is empty: .*empty\.csv'),
+        ('notes.txt', "cannot tell the format of 'notes.txt'"),
+        ('reviews', "cannot tell the format of 'reviews'"),
+        ('reviews.json', "cannot tell the format of 'reviews.json'"),
+        ('reviews.parquet', "cannot tell the format of 'reviews.parquet'"),
+        ('*.txt', r"the pattern matches 'notes\.txt', which is no table"),
+        ('not.csv.gz', 'not.csv.gz is not what its name says: '),
+        ('cut.csv.gz', 'cut.csv.gz is not what its name says: '),
+        ('flipped.csv.gz', 'flipped.csv.gz is not what its name says: '),
+        ('not.jsonl', 'not.jsonl is not what its name says: '),
+        ('deep.jsonl', 'deep.jsonl is not what its name says: '),
+        ('list.jsonl', r"no column 'text' in list\.jsonl; its columns are none"),
+        ('other.csv', r"no column 'text' in other\.csv; its columns are 'review', 'stars'"),
+        ('nothing.csv.gz', r"no column 'text' in nothing\.csv\.gz; its columns are none"),
+    ],
+)
+def test_error_says_what_is_wrong_when_the_path_cannot_be_used(
+    path: str, message: str, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / 'folder' / 'sub').mkdir(parents=True)
+    packed = gzip.compress(TABLE)
+    for name, content in {
+        'empty.csv': b'',
+        'empty.tar.gz': b'',
+        'notes.txt': TABLE,
+        'reviews': TABLE,
+        'reviews.json': b'[]',
+        'reviews.parquet': b'PAR1',
+        'not.csv.gz': TABLE,
+        'cut.csv.gz': packed[:8],
+        'flipped.csv.gz': packed[:10] + b'\x07' + packed[11:],  # no such kind of block
+        'not.jsonl': TABLE,
+        'deep.jsonl': b'[' * 100_000,
+        'list.jsonl': b'["Fine.", "pos"]\n',
+        'other.csv': b'review,stars\nFine.,5\n',
+        'nothing.csv.gz': gzip.compress(b''),
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        find(tmp_path / path)
+    assert caught.value.exit_code == 4
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize('name', ['empty.csv', 'other.csv'])
+def test_folder_is_refused_when_one_of_its_files_is(name: str, tmp_path: pathlib.Path) -> None:
+    fill(tmp_path, 'a.csv', 'b.csv')
+    (tmp_path / name).write_bytes(b'' if name == 'empty.csv' else b'review,label\n')
+    with pytest.raises(DataError, match=name):
+        find(tmp_path)
+
+
+def test_columns_are_looked_for_by_name_when_settings_say_others(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'a.csv').write_bytes(b'review,stars,fold\nFine.,pos,train\n')
+    columns = ColumnSettings(text_column='review', label_column='stars', split_column='fold')
+    assert discover(str(tmp_path / 'a.csv'), columns).patterns == (('all', 'a.csv'),)
+    with pytest.raises(DataError, match=r"no column 'part' in a\.csv"):
+        discover(str(tmp_path / 'a.csv'), columns.model_copy(update={'split_column': 'part'}))
+
+
+@pytest.mark.parametrize(
+    ('path', 'kind', 'base', 'name'),
+    [
+        ('gs://b/imdb/aclImdb_v1.tar.gz', SourceKind.IMDB_ARCHIVE, 'gs://b/imdb', None),
+        ('gs://b/reviews.csv', SourceKind.TABLES, 'gs://b', None),
+        ('gs://b/x/part-*.jsonl.gz', SourceKind.TABLES, 'gs://b/x', 'part-*.jsonl.gz'),
+        ('s3://b/x/[ab].tsv', SourceKind.TABLES, 's3://b/x', '[ab].tsv'),
+    ],
+)
+def test_only_the_name_is_looked_at_when_the_path_is_remote(
+    path: str, kind: SourceKind, base: str, name: str | None
+) -> None:
+    pattern = name or path.rpartition('/')[2]
+    assert find(path) == DataSource(kind=kind, base=base, patterns=(('all', pattern),))
+
+
+@pytest.mark.parametrize('path', ['gs://bucket', 'gs://bucket/folder/', 'gs://bucket/a.parquet'])
+def test_error_lists_the_formats_when_a_remote_name_has_none(path: str) -> None:
+    with pytest.raises(DataError, match='cannot tell the format of ') as caught:
+        find(path)
+    assert '.csv' in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ('name', 'split'),
+    [
+        ('train', 'train'),
+        ('train-pos', 'train'),
+        ('test-12', 'test'),
+        ('val-1', 'val'),
+        ('all', None),
+        ('all-3', None),
+        ('trained', None),
+        ('', None),
+    ],
+)
+def test_input_split_says_the_split_when_it_is_one(name: str, split: str | None) -> None:
+    assert split_of_input(name) == split

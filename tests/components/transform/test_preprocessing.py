@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import apache_beam as beam
+import pydantic
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+from apache_beam.options.pipeline_options import PipelineOptions
+from tensorflow_transform.beam import tft_unit
+
+from components import features
+from components.settings import TextSettings
+from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
+from pipeline.create import LOCAL_BEAM_ARGS
+
+RAW = tft.DatasetMetadata.from_feature_spec(
+    {
+        features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string),
+        features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
+        features.LENGTH_KEY: tf.io.FixedLenFeature([], tf.string),
+    }
+)
+IDS_KEY = f'{features.TOKENS_KEY}$ragged_values'  # TFT's name for the values of ragged `tokens`
+TRANSFORMED = tft.DatasetMetadata.from_feature_spec(
+    {
+        features.TOKENS_KEY: tf.io.RaggedFeature(
+            tf.int64, value_key=IDS_KEY, row_splits_dtype=tf.int64
+        )
+    }
+)
+# Most frequent first; of equally frequent words, the one that sorts last.
+ANALYZED = ['Good film! A GOOD film?', 'bad<br />film, Bad', 'film: good', '', '?!']
+VOCABULARY = [b'film', b'good', b'bad', b'a']
+
+
+def raw(texts: list[str]) -> list[dict[str, Any]]:
+    return [
+        {features.TEXT_KEY: text, features.LABEL_KEY: 0, features.LENGTH_KEY: '1-10'}
+        for text in texts
+    ]
+
+
+class PreprocessingTest(tft_unit.TransformTestCase):
+    """Data, schema and vocabulary together."""
+
+    test_session = None  # tf.test.TestCase's, which pytest would count as skipped
+
+    def _makeTestPipeline(self) -> beam.Pipeline:
+        return self._TestPipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS)))
+
+    @tft_unit.named_parameters(
+        {
+            'testcase_name': 'all_words_are_kept',
+            'ids': [[3, 2, 5, 3, 2], [4, 2, 4], [2, 3], [], []],
+        },
+        {
+            'testcase_name': 'words_and_tokens_are_beyond_their_limits',
+            'settings': {'vocab_size': 4, 'max_tokens': 3},
+            'vocabulary': VOCABULARY[:2],
+            'ids': [[3, 2, 1], [1, 2, 1], [2, 3], [], []],
+        },
+        {
+            'testcase_name': 'rows_come_in_another_order',
+            'analyzed': ANALYZED[::-1],
+            'ids': [[], [], [2, 3], [4, 2, 4], [3, 2, 5, 3, 2]],
+        },
+        {
+            'testcase_name': 'another_split_has_words_of_its_own',
+            'transformed': ['A superb film', 'superb ' * 300, ''],
+            'ids': [[5, 1, 2], [1] * 250, []],
+        },
+        {
+            'testcase_name': 'the_analysed_texts_have_no_word',
+            'analyzed': ['', '?!'],
+            'transformed': ['film', ''],
+            'vocabulary': None,
+            'ids': [[1], []],
+        },
+    )
+    def test_ids_are_by_frequency_when(
+        self,
+        ids: list[list[int]],
+        settings: dict[str, int] | None = None,
+        analyzed: list[str] = ANALYZED,
+        transformed: list[str] | None = None,
+        vocabulary: list[bytes] | None = VOCABULARY,
+    ) -> None:
+        config = {SETTINGS_KEY: TextSettings(**(settings or {})).model_dump()}
+        self.assertAnalyzeAndTransformResults(
+            raw(analyzed),
+            RAW,
+            functools.partial(preprocessing_fn, custom_config=config),
+            expected_data=[{IDS_KEY: row} for row in ids],
+            expected_metadata=TRANSFORMED,
+            expected_vocab_file_contents=vocabulary and {features.VOCABULARY_NAME: vocabulary},
+            test_data=raw(transformed) if transformed else None,
+            desired_batch_size=2,
+        )
+
+
+def test_settings_are_refused_when_vocab_size_leaves_no_word() -> None:
+    config = {SETTINGS_KEY: {**TextSettings().model_dump(), 'vocab_size': 2}}
+    with pytest.raises(pydantic.ValidationError, match='(?s)vocab_size.*greater than or equal to 3'):
+        preprocessing_fn({features.TEXT_KEY: tf.constant(['a'])}, config)

@@ -1,0 +1,63 @@
+"""What all tests share: where the data is, and how a command is run."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any, NamedTuple
+
+import pytest
+
+REPO = pathlib.Path(__file__).resolve().parent.parent
+SAMPLE = REPO / 'data' / 'sample'
+_ARCHIVE = 'aclImdb_v1.tar.gz'
+
+
+class Finished(NamedTuple):
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, parsed."""
+        return json.loads(self.out)
+
+    def states(self) -> dict[str, str]:
+        """State of each node, by id."""
+        return {node['id']: node['state'] for node in self.json['nodes']}
+
+
+def run_command(
+    *args: str, cwd: pathlib.Path, repo: pathlib.Path = REPO, stdin: str = ''
+) -> Finished:
+    """Run pipeline_runner.py of a checkout in `cwd`, as a person would."""
+    done = subprocess.run(
+        [sys.executable, str(repo / 'pipeline_runner.py'), *args],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+        env={**os.environ, 'COLUMNS': '120'},
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope='session')
+def imdb_archive() -> pathlib.Path:
+    """Return the official archive; skip where it is absent."""
+    named = os.environ.get('IMDB_ARCHIVE')
+    candidates = [REPO / _ARCHIVE, REPO.parent / 'shared' / 'data' / _ARCHIVE]
+    for path in [pathlib.Path(named)] if named else candidates:
+        if path.is_file():
+            return path
+    pytest.skip(
+        'needs the IMDB archive: set IMDB_ARCHIVE, or get it with `pipeline_runner.py fetch imdb`'
+    )

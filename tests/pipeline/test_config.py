@@ -1,0 +1,118 @@
+"""The configuration: where values come from, and how bad ones are refused."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+
+from components.errors import ConfigError
+from pipeline.config import PipelineConfig, load_config, setting_names
+from pipeline.presets import PRESETS
+
+
+def load(**sources: object) -> PipelineConfig:
+    return load_config(**{'preset': 'tutorial', 'flags': {'data.path': 'x.csv'}, **sources})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_preset_is_complete_when_only_data_is_given(preset: str) -> None:
+    config = load(preset=preset)
+    assert config.preset == preset
+    assert config.gate.min_accuracy > 0.5
+
+
+def test_flag_beats_file_and_file_beats_preset_when_all_are_given(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text('trainer: {epochs: 3, batch_size: 64}\ngate: {min_accuracy: 0.7}\n')
+    config = load(
+        file=file, flags={'data.path': 'x.csv', 'trainer.epochs': 4}, settings=['trainer.epochs=5']
+    )
+    assert config.trainer.epochs == 5
+    assert config.trainer.batch_size == 64
+    assert config.gate.min_accuracy == 0.7
+    assert config.gate.max_accuracy_drop == 0.01
+
+
+def test_printed_config_gives_the_same_when_read_back(tmp_path: pathlib.Path) -> None:
+    config = load(settings=['gate.slices={"1-10": 0.6}'])
+    file = tmp_path / 'c.yaml'
+    file.write_text(yaml.safe_dump(config.model_dump()))
+    assert load_config(preset='tutorial', file=file) == config
+
+
+@pytest.mark.parametrize(
+    ('setting', 'message', 'hint'),
+    [
+        ('gate.min_acuracy=0.9', "no setting 'gate.min_acuracy'", 'gate.min_accuracy'),
+        ('nonsense=1', "no setting 'nonsense'", 'config show'),
+        ('trainer=1', 'trainer: .*, got 1', 'config show'),
+        ('trainer.epochs.x=1', "no setting 'trainer.epochs.x'", 'trainer.epochs'),
+        ('trainer.epochs=0', 'trainer.epochs: .*greater than or equal to 1, got 0', 'config show'),
+        ('trainer.epochs=many', "trainer.epochs: .*integer.*, got 'many'", 'config show'),
+        ('trainer.learning_rate=.nan', 'trainer.learning_rate: .*finite', 'config show'),
+        ('trainer.architecture=rnn', "trainer.architecture: .*'tutorial', got 'rnn'", 'show'),
+        ('gate.min_accuracy=1.5', 'gate.min_accuracy: .*less than or equal to 1, got 1.5', ''),
+        ('gate.min_accuracy=0', 'gate.min_accuracy: .*greater than 0, got 0', ''),
+        ('gate.min_accuracy=', 'gate.min_accuracy: .*number, got None', ''),
+        ('gate.slices={"1-9": 0.5}', "no slice is called '1-9'; they are 1-10", ''),
+        ('gate.slices={"1-10": 2}', "slice '1-10' must be in", ''),
+        ('name=Über', "name: .*got 'Über'", ''),
+        ('data.columns.test_percent=99', 'test_percent: .*less than or equal to 80', ''),
+        ('no-equals-sign', 'expected --set NAME=VALUE', 'trainer.epochs=5'),
+        ('trainer.epochs=[1', 'is not YAML', ''),
+    ],
+)
+def test_error_names_the_setting_when_it_is_bad(setting: str, message: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(settings=[setting])
+    assert hint in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize('bound', ['min_accuracy', 'max_accuracy_drop'])
+def test_gate_is_refused_when_a_bound_is_missing(
+    bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = {k: v for k, v in PRESETS['tutorial']['gate'].items() if k != bound}
+    monkeypatch.setattr('pipeline.config.PRESETS', {'bare': {**PRESETS['tutorial'], 'gate': gate}})
+    with pytest.raises(ConfigError, match=f'gate.{bound} is required'):
+        load(preset='bare')
+
+
+def test_unknown_preset_is_refused_when_named() -> None:
+    with pytest.raises(ConfigError, match="no preset is called 'best'") as caught:
+        load(preset='best')
+    assert 'tutorial' in caught.value.hint
+
+
+def test_missing_data_names_the_flag_when_nothing_is_given() -> None:
+    with pytest.raises(ConfigError, match='data.path is required') as caught:
+        load_config(preset='tutorial')
+    assert '--data' in caught.value.hint
+
+
+@pytest.mark.parametrize('content', ['- a list', '{not closed', '\xff\xfe'])
+def test_file_is_refused_when_it_is_no_tree(tmp_path: pathlib.Path, content: str) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_bytes(content.encode('latin-1'))
+    with pytest.raises(ConfigError, match='c.yaml'):
+        load(file=file)
+
+
+def test_config_cannot_be_changed_when_built() -> None:
+    with pytest.raises(ValueError, match='frozen'):
+        load().trainer.epochs = 3  # type: ignore[misc]
+
+
+def test_every_setting_is_explained_when_listed() -> None:
+    schema = PipelineConfig.model_json_schema()
+    fields = {
+        (title, name): field
+        for title, section in {'': schema, **schema['$defs']}.items()
+        for name, field in section['properties'].items()
+        if '$ref' not in str(field)
+    }
+    assert len(fields) == len(setting_names())
+    assert [key for key, field in fields.items() if not field.get('description')] == []
