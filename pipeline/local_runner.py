@@ -34,6 +34,12 @@ _EXAMPLE_GEN = 'ExampleGen'
 _TRAINER = 'Trainer'
 _EVALUATOR = 'Evaluator'
 _PUSHER = 'Pusher'
+# TensorFlow, Beam and SQLite raise errors of their own, with these words in them.
+_DISK_FULL = (
+    os.strerror(errno.ENOSPC),
+    os.strerror(errno.EDQUOT),
+    'database or disk is full',
+)
 _RESOLVER = 'BaselineResolver'
 
 
@@ -242,8 +248,7 @@ def _explain(err: Exception, node_id: str) -> Exception:
     while cause is not None:
         if isinstance(cause, ReviewsError):
             return cause
-        # TensorFlow and Beam raise errors of their own, with the system's words in them.
-        if os.strerror(errno.ENOSPC) in str(cause) or os.strerror(errno.EDQUOT) in str(cause):
+        if any(words in str(cause) for words in _DISK_FULL):
             return ComponentError(
                 f'{node_id}: no space left on the disk', hint='make room; the same command resumes'
             )

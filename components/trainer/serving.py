@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft

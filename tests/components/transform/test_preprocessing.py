@@ -53,24 +53,16 @@ class PreprocessingTest(tft_unit.TransformTestCase):
 
     @tft_unit.named_parameters(
         {
-            'testcase_name': 'all_words_are_kept',
-            'ids': [[3, 2, 5, 3, 2], [4, 2, 4], [2, 3], [], []],
-        },
-        {
-            'testcase_name': 'words_and_tokens_are_beyond_their_limits',
-            'settings': {'vocab_size': 4, 'max_tokens': 3},
-            'vocabulary': VOCABULARY[:2],
-            'ids': [[3, 2, 1], [1, 2, 1], [2, 3], [], []],
-        },
-        {
-            'testcase_name': 'rows_come_in_another_order',
-            'analyzed': ANALYZED[::-1],
-            'ids': [[], [], [2, 3], [4, 2, 4], [3, 2, 5, 3, 2]],
-        },
-        {
             'testcase_name': 'another_split_has_words_of_its_own',
-            'transformed': ['A superb film', 'superb ' * 300, ''],
-            'ids': [[5, 1, 2], [1] * 250, []],
+            'transformed': [*ANALYZED, 'A superb film', 'film ' * 251],
+            'ids': [[3, 2, 5, 3, 2], [4, 2, 4], [2, 3], [], [], [5, 1, 2], [2] * 250],
+        },
+        {
+            'testcase_name': 'limits_are_passed_and_rows_come_in_another_order',
+            'settings': {'vocab_size': 4, 'max_tokens': 3},
+            'analyzed': ANALYZED[::-1],
+            'vocabulary': VOCABULARY[:2],
+            'ids': [[], [], [2, 3], [1, 2, 1], [3, 2, 1]],
         },
         {
             'testcase_name': 'the_analysed_texts_have_no_word',
