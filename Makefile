@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test lint types lock clean dev
+.PHONY: help setup run test proof lint types lock clean dev
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -33,7 +33,10 @@ run: setup ## Train, evaluate and push on the sample data, then score a sentence
 
 test: dev ## Lint, check types and import layers, run all tests
 	@$(MAKE) --no-print-directory lint types
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -m 'not slow' $(ARGS)
+
+proof: dev ## Run the slow proofs, on the full IMDB data set
+	.venv/bin/python -m pytest -m slow $(ARGS)
 
 lint: dev ## Check style and import layers
 	.venv/bin/ruff check .

@@ -21,11 +21,11 @@ INSTALL_REQUIRES = [
     'click>=8.1',
     # Tables and progress in a terminal.
     'rich>=13',
-    # Checks what comes from outside: config files, reviews, answers of services.
+    # Checks the settings, and names the one that is wrong.
     'pydantic>=2.7',
-    # Config files and compiled pipelines.
+    # Config files.
     'pyyaml>=6',
-    # Fetches data sets and talks to model servers.
+    # Fetches data sets.
     'requests>=2.31',
 ]
 

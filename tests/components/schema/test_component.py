@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pathlib
+import types
 
 import pytest
 import tensorflow as tf
@@ -10,8 +11,8 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx.types import standard_artifacts
 
 from components import features
-from components.example_gen.component import make_example_gen
-from components.example_gen.sources import discover
+from components.example_gen.executor import ReadExamples
+from components.example_gen.sources import SourceKind
 from components.schema.component import CURATED_SCHEMA, make_schema_gen
 from components.settings import ColumnSettings
 
@@ -39,6 +40,21 @@ def test_each_feature_is_one_value_always_when_the_schema_is_read(
     }
     assert {f.presence.min_fraction for f in schema.feature} == {1.0}
     assert {f.presence.min_count for f in schema.feature} == {1}
+
+
+def test_schema_has_the_features_that_are_written_when_a_table_is_read(
+    schema: schema_pb2.Schema, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / 'reviews.csv').write_text('text,label\nGood,pos\nBad film,neg\n')
+    reader = ReadExamples(SourceKind.TABLES, ColumnSettings(), split_train=True)
+    batch = types.SimpleNamespace(split=None, paths=[str(tmp_path / 'reviews.csv')])
+    written = [tf.train.Example.FromString(output.value) for output in reader.process(batch)]
+    kinds = {'BYTES': 'bytes_list', 'INT': 'int64_list'}
+    expected = {f.name: kinds[schema_pb2.FeatureType.Name(f.type)] for f in schema.feature}
+    assert [
+        {name: value.WhichOneof('kind') for name, value in example.features.feature.items()}
+        for example in written
+    ] == [expected, expected]
 
 
 def test_node_imports_the_file_when_it_runs(tmp_path: pathlib.Path) -> None:

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import concurrent.futures
+import errno
+import os
+import pathlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from tfx.components.evaluator import constants
+from tfx.types import channel_utils, standard_artifacts
+
+from components.pusher import executor
+from components.pusher.component import make_pusher
+
+FILES = {
+    'saved_model.pb': b'graph',
+    'fingerprint.pb': b'',
+    'variables/variables.index': b'\0\1',
+    'variables/variables.data-00000-of-00001': bytes(range(256)) * 1_000,
+    'assets/words': 'Wörter\n'.encode(),
+    'assets.extra/labels.json': b'["neg", "pos"]\n',
+}
+
+
+def write(folder: pathlib.Path) -> pathlib.Path:
+    for name, content in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def content(folder: pathlib.Path) -> dict[str, bytes | None]:
+    """Return what is in a folder, hidden files and empty folders included."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob('*'))
+    }
+
+
+def files(folder: pathlib.Path) -> dict[str, bytes]:
+    return {name: data for name, data in content(folder).items() if data is not None}
+
+
+@pytest.fixture
+def model(tmp_path: pathlib.Path) -> pathlib.Path:
+    return write(tmp_path / 'model')
+
+
+@pytest.fixture
+def serving(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Return a folder with a version, one being pushed elsewhere, and things that are none."""
+    folder = tmp_path / 'serving'
+    write(folder / '7')
+    write(folder / '.0123.part')
+    write(folder / 'old-9999999999')
+    (folder / 'models.config').write_text('# of the server\n')
+    return folder
+
+
+def test_version_holds_the_model_when_it_is_pushed(
+    model: pathlib.Path, serving: pathlib.Path
+) -> None:
+    before = content(serving)
+    start = int(time.time())
+    version = pathlib.Path(executor.push(str(model), str(serving)))
+    assert version.parent == serving
+    assert start <= int(version.name) <= time.time()
+    assert files(version) == FILES == files(model)
+    shutil.rmtree(version)
+    assert content(serving) == before
+
+
+def test_folder_is_made_when_it_is_the_first_version(
+    model: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    version = executor.push(str(model), str(tmp_path / 'a' / 'b'))
+    assert [str(path) for path in (tmp_path / 'a' / 'b').iterdir()] == [version]
+
+
+def test_versions_increase_when_they_are_pushed_in_the_same_second(
+    model: pathlib.Path, serving: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, 'time', lambda: 1_800_000_000.9)
+    names = [os.path.basename(executor.push(str(model), str(serving))) for _ in range(3)]
+    assert names == ['1800000000', '1800000001', '1800000002']
+
+
+@pytest.mark.parametrize('kind', ['version', 'empty folder', 'file'])
+def test_version_is_larger_than_any_when_one_is_in_the_future(
+    kind: str, model: pathlib.Path, serving: pathlib.Path
+) -> None:
+    future = serving / '99999999999'
+    if kind == 'file':
+        future.write_bytes(b'')
+    elif kind == 'empty folder':
+        future.mkdir()
+    else:
+        write(future)
+    before = content(serving)
+    version = pathlib.Path(executor.push(str(model), str(serving)))
+    assert version.name == '100000000000'
+    shutil.rmtree(version)
+    assert content(serving) == before
+
+
+def vanish(model: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What copytree finds when a file goes between listing and copying.
+    (model / 'variables' / 'variables.index').unlink()
+    (model / 'variables' / 'variables.index').symlink_to('gone')
+
+
+def fill_the_disk(model: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copytree(source: str, target: str) -> None:
+        shutil.copytree_(os.path.join(source, 'assets'), os.path.join(target, 'assets'))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, 'copytree_', shutil.copytree, raising=False)
+    monkeypatch.setattr(shutil, 'copytree', copytree)
+
+
+def fail_to(name: str) -> Callable[[pathlib.Path, pytest.MonkeyPatch], None]:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    return lambda model, monkeypatch: monkeypatch.setattr(os, name, fail)
+
+
+@pytest.mark.parametrize(
+    ('break_it', 'message'),
+    [
+        (vanish, 'No such file'),
+        (fill_the_disk, 'No space left'),
+        (fail_to('fsync'), 'Input/output error'),
+        (fail_to('rename'), 'Input/output error'),
+    ],
+    ids=['file_vanishes', 'disk_is_full', 'sync_fails', 'rename_fails'],
+)
+def test_serving_folder_stays_as_it_was_when_a_push_fails(
+    break_it: Callable[[pathlib.Path, pytest.MonkeyPatch], None],
+    message: str,
+    model: pathlib.Path,
+    serving: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = content(serving)
+    with monkeypatch.context() as broken:
+        break_it(model, broken)
+        with pytest.raises(OSError, match=message):
+            executor.push(str(model), str(serving))
+    assert content(serving) == before
+    assert files(pathlib.Path(executor.push(str(write(model)), str(serving)))) == FILES
+
+
+def test_all_versions_are_complete_when_pushes_run_at_once(
+    model: pathlib.Path, serving: pathlib.Path
+) -> None:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        versions = list(pool.map(executor.push, [str(model)] * 8, [str(serving)] * 8))
+    assert len(set(versions)) == 8
+    assert all(files(pathlib.Path(version)) == FILES for version in versions)
+    assert len(list(serving.iterdir())) == 4 + 8
+
+
+@pytest.fixture
+def remote(model: pathlib.Path) -> Iterator[str]:
+    """Return a place that TensorFlow alone can reach, as it is with a bucket."""
+    folder = f'ram://{model.parent.name}/serving'
+    yield folder
+    tf.io.gfile.rmtree(f'ram://{model.parent.name}')
+
+
+def remote_files(version: str) -> dict[str, bytes]:
+    return {
+        os.path.relpath(os.path.join(parent, name), version): tf.io.gfile.GFile(
+            os.path.join(parent, name), 'rb'
+        ).read()
+        for parent, _, names in tf.io.gfile.walk(version)
+        for name in names
+    }
+
+
+def test_versions_are_complete_when_the_folder_is_remote(model: pathlib.Path, remote: str) -> None:
+    versions = [executor.push(str(model), remote) for _ in range(2)]
+    numbers = [int(version.removeprefix(f'{remote}/')) for version in versions]
+    assert numbers[0] < numbers[1]
+    assert [remote_files(version) for version in versions] == [FILES, FILES]
+
+
+def test_nothing_is_a_model_yet_when_a_remote_push_fails_at_its_last_file(
+    model: pathlib.Path, remote: str
+) -> None:
+    (model / 'saved_model.pb').unlink()
+    with pytest.raises(Exception, match=r'saved_model\.pb'):
+        executor.push(str(model), remote)
+    (version,) = tf.io.gfile.listdir(remote)
+    others = {name: data for name, data in FILES.items() if name != 'saved_model.pb'}
+    assert remote_files(f'{remote}/{version}') == others
+
+
+def push_artifacts(
+    folder: pathlib.Path, serving: pathlib.Path, *, blessed: bool
+) -> standard_artifacts.PushedModel:
+    """Run the node on the artifacts of a Trainer and an Evaluator."""
+    model, blessing, pushed = (
+        standard_artifacts.Model(),
+        standard_artifacts.ModelBlessing(),
+        standard_artifacts.PushedModel(),
+    )
+    model.uri = str(folder / 'trained')
+    write(folder / 'trained' / 'Format-Serving')
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
+    node = make_pusher(
+        channel_utils.as_channel([model]), channel_utils.as_channel([blessing]), str(serving)
+    )
+    assert node.id == 'Pusher'
+    node.executor_spec.executor_class().Do(
+        {'model': [model], 'model_blessing': [blessing]},
+        {'pushed_model': [pushed]},
+        dict(node.exec_properties),
+    )
+    return pushed
+
+
+def test_artifact_names_the_version_when_the_model_is_blessed(
+    tmp_path: pathlib.Path, serving: pathlib.Path
+) -> None:
+    pushed = push_artifacts(tmp_path, serving, blessed=True)
+    version = pathlib.Path(pushed.get_string_custom_property('pushed_destination'))
+    assert pushed.get_int_custom_property('pushed') == 1
+    assert pushed.get_string_custom_property('pushed_version') == version.name
+    assert version.parent == serving
+    assert files(version) == FILES
+
+
+def test_nothing_is_written_when_the_model_is_not_blessed(
+    tmp_path: pathlib.Path, serving: pathlib.Path
+) -> None:
+    before = content(serving)
+    pushed = push_artifacts(tmp_path, serving, blessed=False)
+    assert pushed.get_int_custom_property('pushed') == 0
+    assert not pushed.has_custom_property('pushed_destination')
+    assert content(serving) == before
+
+
+def test_folder_is_not_even_made_when_the_model_is_not_blessed(tmp_path: pathlib.Path) -> None:
+    push_artifacts(tmp_path, tmp_path / 'serving', blessed=False)
+    assert not (tmp_path / 'serving').exists()
