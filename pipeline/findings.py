@@ -157,7 +157,9 @@ def _trainer(outputs: Artifacts) -> str:
 
 def _baseline(outputs: Artifacts) -> str:
     models = outputs.get('model')
-    return f'model {models[0].id}' if models else 'no baseline: nothing was blessed before'
+    if not models:
+        return 'no baseline: nothing was blessed before'
+    return f'baseline: model {models[0].id}, blessed last'
 
 
 def _pusher(outputs: Artifacts) -> str:

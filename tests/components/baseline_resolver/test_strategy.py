@@ -8,6 +8,7 @@ import ml_metadata as mlmd
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 from tfx.components.evaluator import constants
+from tfx.dsl.components.common import resolver
 from tfx.types import Artifact, channel_utils
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
@@ -175,5 +176,5 @@ def test_model_counts_when_it_was_refused_first_and_blessed_later(history: Histo
 def test_node_has_this_strategy_when_it_is_made() -> None:
     node = make_baseline_resolver(channel_utils.as_channel([Model()]))
     assert node.id == 'BaselineResolver'
-    assert node.exec_properties['strategy_class'] is LatestBlessedBaselineStrategy
+    assert node.exec_properties[resolver.RESOLVER_STRATEGY_CLASS] is LatestBlessedBaselineStrategy
     assert set(node.outputs) == set(NOTHING)
