@@ -8,37 +8,34 @@ destination itself appears only when its SHA-256 is right.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
-import fcntl
-import hashlib
-import io
-import json
-import os
 import pathlib
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import requests
 import urllib3.exceptions
 
 from components.errors import ConfigError, DataError
+from data.part_file import (
+    CHUNK_BYTES,
+    PartFile,
+    RemoteVersion,
+    explained_disk_errors,
+    file_sha256,
+    open_part,
+)
 
 # The Large Movie Review Dataset of Maas et al., "Learning Word Vectors for
 # Sentiment Analysis", ACL 2011: 84,125,825 bytes.
 IMDB_URL = 'https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz'
 IMDB_SHA256 = 'c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe'
 
-CHUNK_BYTES = 1 << 20
-
 ProgressCallback = Callable[[int, int | None], None]
 
 _CONTENT_RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)')
 _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 408, 429
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,19 +127,19 @@ def fetch(
         DataError: The server refuses, the connection keeps failing, the file
             has another checksum, or another process is fetching it.
     """
-    with _explained_disk_errors(destination):
+    with explained_disk_errors(destination):
         if destination.is_dir():
             raise ConfigError(
                 f'{destination} is a folder, expected the name of a file',
-                hint='Name the file to make inside of it.',
+                hint='name the file to make inside of it',
             )
         if destination.is_file():
             with destination.open('rb', buffering=0) as present:
-                if _sha256(present) == sha256.lower():
+                if file_sha256(present) == sha256.lower():
                     return destination
         destination.parent.mkdir(parents=True, exist_ok=True)
 
-    with _open_part(destination) as part:
+    with open_part(destination) as part:
         _download(url, part, on_progress or _ignore_progress, retry)
         actual_sha256, actual_bytes = part.sha256(), part.size_bytes
         if actual_sha256 != sha256.lower():
@@ -150,7 +147,7 @@ def fetch(
             raise DataError(
                 f'{url} gave a file of {actual_bytes:,} bytes with the SHA-256 '
                 f'{actual_sha256}, expected {sha256}; it was deleted',
-                hint=f'Run the command again; if it fails again, {_by_hand(url)}.',
+                hint=f'run the command again; if it fails again, {_by_hand(url)}',
             )
         part.publish()
     return destination
@@ -160,107 +157,7 @@ class _TransientError(Exception):
     """A request failed in a way that another may not."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _RemoteVersion:
-    url: str
-    validator: str
-    total_bytes: int | None
-
-
-class _PartFile:
-    """The beginning of the file, and the version of the remote it belongs to."""
-
-    def __init__(self, handle: io.FileIO, path: pathlib.Path, destination: pathlib.Path) -> None:
-        self._handle = handle
-        self._path = path
-        self._version_path = path.with_name(f'{path.name}.json')
-        self._destination = destination
-
-    @property
-    def size_bytes(self) -> int:
-        return os.fstat(self._handle.fileno()).st_size
-
-    def version(self, url: str) -> _RemoteVersion | None:
-        """Return what these bytes are the beginning of, None if nobody knows."""
-        if not self.size_bytes:
-            return None
-        with _explained_disk_errors(self._destination):
-            try:
-                version = _RemoteVersion(**json.loads(self._version_path.read_bytes()))
-            except (FileNotFoundError, ValueError, TypeError):
-                return None
-        return version if version.url == url else None
-
-    def clear(self) -> None:
-        with _explained_disk_errors(self._destination):
-            self._handle.truncate(0)
-            self._version_path.unlink(missing_ok=True)
-
-    def start(self, version: _RemoteVersion | None) -> None:
-        # Old bytes go before the new version is noted: a crash in between must
-        # not leave the one labelled as the other.
-        self.clear()
-        if version is not None:
-            with _explained_disk_errors(self._destination):
-                self._version_path.write_text(
-                    json.dumps(dataclasses.asdict(version)), encoding='utf-8'
-                )
-
-    def append(self, chunk: bytes) -> None:
-        rest = memoryview(chunk)
-        with _explained_disk_errors(self._destination):
-            while rest:
-                rest = rest[self._handle.write(rest) :]
-
-    def sha256(self) -> str:
-        with _explained_disk_errors(self._destination):
-            return _sha256(self._handle)
-
-    def publish(self) -> None:
-        with _explained_disk_errors(self._destination):
-            os.fsync(self._handle.fileno())
-            os.replace(self._path, self._destination)
-            self._version_path.unlink(missing_ok=True)
-
-    def remove_if_empty(self) -> None:
-        if not self.size_bytes:
-            with _explained_disk_errors(self._destination):
-                self._path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _open_part(destination: pathlib.Path) -> Iterator[_PartFile]:
-    path = destination.with_name(f'{destination.name}.part')
-    with contextlib.ExitStack() as stack:
-        with _explained_disk_errors(destination):
-            # Unbuffered: a failed write must not come back at close.
-            handle = stack.enter_context(path.open('a+b', buffering=0))
-            if not _lock(handle, path):
-                raise DataError(
-                    f'another process is fetching {destination}',
-                    hint='Wait until it is done, then run the command again.',
-                )
-        part = _PartFile(handle, path, destination)
-        stack.callback(part.remove_if_empty)
-        yield part
-
-
-def _lock(handle: io.FileIO, path: pathlib.Path) -> bool:
-    # Without a lock, a second process could go on appending to this file after
-    # the first has checked it and moved it to the destination.
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
-    except (BlockingIOError, FileNotFoundError):
-        return False
-    except OSError as err:
-        # Some network file systems have no locks; fetching there is still fine.
-        if err.errno in _NO_LOCKS:
-            return True
-        raise
-
-
-def _download(url: str, part: _PartFile, report: ProgressCallback, retry: RetryPolicy) -> None:
+def _download(url: str, part: PartFile, report: ProgressCallback, retry: RetryPolicy) -> None:
     for attempt in range(1, retry.attempts + 1):
         try:
             _request_rest(url, part, report, retry)
@@ -269,14 +166,14 @@ def _download(url: str, part: _PartFile, report: ProgressCallback, retry: RetryP
                 raise DataError(
                     f'{url} could not be fetched in {attempt} attempts, '
                     f'{part.size_bytes:,} bytes are here; the last one: {err}',
-                    hint=f'Run the command again to go on from there, or {_by_hand(url)}.',
+                    hint=f'run the command again to go on from there, or {_by_hand(url)}',
                 ) from err
             time.sleep(retry.first_wait_seconds * 2 ** (attempt - 1))
         else:
             return
 
 
-def _request_rest(url: str, part: _PartFile, report: ProgressCallback, retry: RetryPolicy) -> None:
+def _request_rest(url: str, part: PartFile, report: ProgressCallback, retry: RetryPolicy) -> None:
     version = part.version(url)
     # Some servers label a .gz with a Content-Encoding, and the checksum is that
     # of the file: hence `identity` here and `decode_content=False` below.
@@ -298,7 +195,7 @@ def _request_rest(url: str, part: _PartFile, report: ProgressCallback, retry: Re
     except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as err:
         raise _TransientError(_root_cause(err)) from err
     except requests.RequestException as err:
-        raise DataError(f'{url} cannot be fetched: {err}', hint=_sentence(_by_hand(url))) from err
+        raise DataError(f'{url} cannot be fetched: {err}', hint=_by_hand(url)) from err
 
     if total_bytes is not None and part.size_bytes != total_bytes:
         message = f'got {part.size_bytes:,} bytes, expected {total_bytes:,}'
@@ -308,7 +205,7 @@ def _request_rest(url: str, part: _PartFile, report: ProgressCallback, retry: Re
 
 
 def _accept(
-    response: requests.Response, url: str, part: _PartFile, version: _RemoteVersion | None
+    response: requests.Response, url: str, part: PartFile, version: RemoteVersion | None
 ) -> int | None:
     """Make the part file ready for the body of the response.
 
@@ -319,7 +216,7 @@ def _accept(
     if status == requests.codes.ok:
         total_bytes = _content_length(response.headers)
         validator = _validator(response.headers)
-        part.start(_RemoteVersion(url, validator, total_bytes) if validator else None)
+        part.start(RemoteVersion(url, validator, total_bytes) if validator else None)
         return total_bytes
     if version is not None and status == requests.codes.partial_content:
         start, total_bytes = _content_range(response.headers)
@@ -341,7 +238,7 @@ def _accept(
     answer = f'the server answered {status} {response.reason}'
     if status >= 500 or status in (_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS):
         raise _TransientError(answer)
-    raise DataError(f'{url} cannot be fetched: {answer}', hint=_sentence(_by_hand(url)))
+    raise DataError(f'{url} cannot be fetched: {answer}', hint=_by_hand(url))
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:
@@ -366,31 +263,6 @@ def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
     return int(start) if start else None, int(total_bytes) if total_bytes else None
 
 
-def _sha256(file: io.FileIO) -> str:
-    digest = hashlib.sha256()
-    file.seek(0)
-    while chunk := file.read(CHUNK_BYTES):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _explained_disk_errors(destination: pathlib.Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as err:
-        if err.errno in _NO_ROOM:
-            raise ConfigError(
-                f'no room for {destination}: {err.strerror}',
-                hint='Make room or choose another folder; what has arrived is kept, so that '
-                'the same command goes on from there.',
-            ) from err
-        raise ConfigError(
-            f'{destination} cannot be written: {err}',
-            hint='Choose a file in a folder that you may write to.',
-        ) from err
-
-
 def _root_cause(err: BaseException) -> str:
     # requests wraps its cause as an argument, urllib3 chains it; both wrappers
     # bury the one readable phrase, such as 'Connection refused'.
@@ -404,10 +276,6 @@ def _root_cause(err: BaseException) -> str:
 
 def _by_hand(url: str) -> str:
     return f'download {url} by hand and pass the file with --data'
-
-
-def _sentence(text: str) -> str:
-    return f'{text[0].upper()}{text[1:]}.'
 
 
 def _ignore_progress(bytes_done: int, bytes_total: int | None) -> None:

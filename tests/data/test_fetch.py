@@ -435,7 +435,7 @@ def test_gives_up_at_once_when_not_found(remote: Remote, destination: pathlib.Pa
     remote.faults.append(Fault(status=404))
     with pytest.raises(DataError, match='the server answered 404 Not Found') as caught:
         fetch(remote.url, destination, SHA256, retry=PATIENT)
-    assert caught.value.hint == f'Download {remote.url} by hand and pass the file with --data.'
+    assert caught.value.hint == f'download {remote.url} by hand and pass the file with --data'
     assert len(remote.exchanges) == 1
     assert names_beside(destination) == []
 

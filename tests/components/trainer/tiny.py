@@ -1,0 +1,192 @@
+"""A small data set, what Transform makes of it, and a model exported from both."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+import random
+import shutil
+
+import apache_beam as beam
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.tf_metadata import metadata_io
+
+from components import features
+from components.example_gen.summary import ExamplesSummary
+from components.schema.component import CURATED_SCHEMA
+from components.settings import TextSettings, TrainerSettings
+from components.trainer.dataset import LabelledTokens, read_split
+from components.trainer.models import ARCHITECTURES
+from components.trainer.run import fit
+from components.trainer.serving import ServingModel, TransformGraph, export
+from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
+from pipeline.create import LOCAL_BEAM_ARGS
+
+TEXT = TextSettings(vocab_size=30, max_tokens=40)
+TRAINER = TrainerSettings(epochs=4, batch_size=8, learning_rate=0.05, embedding_dim=4)
+LABELS = ('dull', 'great')
+COUNTS = {features.TRAIN_SPLIT: 120, features.VAL_SPLIT: 40, features.TEST_SPLIT: 60}
+WORDS = (['bad', 'dull', 'awful', 'worst'], ['good', 'great', 'superb', 'best'])
+NEUTRAL = [f'word{number}' for number in range(30)]
+
+Review = tuple[str, int]
+
+
+def make_reviews(count: int, seed: int, wrong: float = 0) -> list[Review]:
+    """Make reviews whose words tell their label, except for the share `wrong` of them."""
+    rng = random.Random(seed)
+    reviews = []
+    for number in range(count):
+        label = number % 2
+        words = [
+            rng.choice(WORDS[label] if rng.random() < 0.4 else NEUTRAL)
+            for _ in range(rng.choice([5, 30, 80, 150]))
+        ]
+        reviews.append((' '.join(words), label ^ int(rng.random() < wrong)))
+    return reviews
+
+
+def make_example(text: str, label: int) -> bytes:
+    """Serialize an example as ExampleGen does."""
+    example = tf.train.Example()
+    feature = example.features.feature
+    feature['text'].bytes_list.value.append(text.encode())
+    feature['label'].int64_list.value.append(label)
+    feature['length'].bytes_list.value.append(
+        features.length_bucket(len(text.split())).encode()
+    )
+    return example.SerializeToString()
+
+
+def write_split(folder: pathlib.Path, shards: list[list[Review]]) -> None:
+    """Write a split as so many files."""
+    folder.mkdir(parents=True)
+    for number, reviews in enumerate(shards):
+        path = folder / f'data_tfrecord-{number:05}-of-{len(shards):05}.gz'
+        with tf.io.TFRecordWriter(str(path), 'GZIP') as writer:
+            for review in reviews:
+                writer.write(make_example(*review))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tiny:
+    """The data set.
+
+    Attributes:
+        reviews: By split.
+        examples: The artifact, as ExampleGen writes it.
+        transform_graph: The artifact, as Transform writes it.
+    """
+
+    reviews: dict[str, list[Review]]
+    examples: pathlib.Path
+    transform_graph: pathlib.Path
+
+    def pattern(self, split: str) -> str:
+        """Return the pattern of a split's files."""
+        return f'{self.examples}/Split-{split}/*'
+
+
+@functools.cache
+def make_tiny(base: pathlib.Path) -> Tiny:
+    """Write examples and transform graph below `base`, once per session."""
+    folder = base / 'tiny'
+    reviews = {
+        split: make_reviews(count, seed, wrong=0.2 if split == features.TEST_SPLIT else 0)
+        for seed, (split, count) in enumerate(COUNTS.items())
+    }
+    examples, transform_graph = folder / 'examples', folder / 'transform_graph'
+    for split, of_split in reviews.items():
+        write_split(examples / f'Split-{split}', [of_split[::2], of_split[1::2]])
+    ExamplesSummary(
+        splits={split: (count // 2, count // 2) for split, count in COUNTS.items()},
+        labels=LABELS,
+        rejected={},
+    ).write(str(examples))
+
+    schema = text_format.Parse(CURATED_SCHEMA.read_text(), schema_pb2.Schema())
+    metadata = tft.DatasetMetadata(schema)
+    raw = [
+        {'text': text, 'label': label, 'length': '1-10'}
+        for text, label in reviews[features.TRAIN_SPLIT]
+    ]
+    config = {SETTINGS_KEY: TEXT.model_dump()}
+    with (
+        beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline,
+        tft_beam.Context(temp_dir=str(folder / 'tmp')),
+    ):
+        _ = (
+            (pipeline | beam.Create(raw), metadata)
+            | tft_beam.AnalyzeDataset(functools.partial(preprocessing_fn, custom_config=config))
+            | tft_beam.WriteTransformFn(str(transform_graph))
+        )
+    raw_metadata = transform_graph / tft.TFTransformOutput.RAW_METADATA_DIR
+    metadata_io.write_metadata(metadata, str(raw_metadata))
+    return Tiny(reviews=reviews, examples=examples, transform_graph=transform_graph)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Exported:
+    """A model, in memory and exported; nothing else of its making is left.
+
+    Attributes:
+        model: As it was fitted.
+        transform: What makes its input.
+        test: The test split, as the model reads it.
+        history: Of the fit.
+        logs: Where TensorBoard's files are.
+        serving: The exported folder.
+    """
+
+    model: keras.Model
+    transform: TransformGraph
+    test: LabelledTokens
+    history: dict[str, list[float]]
+    logs: pathlib.Path
+    serving: pathlib.Path
+
+    def probabilities(self, texts: list[str]) -> list[float]:
+        """Score texts with the Keras model, called directly on their ids."""
+        logits = self.model(self.transform(tf.constant(texts)), training=False)
+        return [float(value) for value in tf.sigmoid(logits)[:, 0]]
+
+
+@functools.cache
+def make_exported(base: pathlib.Path) -> Exported:
+    """Fit and export, once per session, then delete all but the exported folder."""
+    tiny = make_tiny(base)
+    folder = base / 'work'
+    shutil.copytree(tiny.transform_graph, folder / 'transform_graph')
+    transform = TransformGraph(
+        tft.TFTransformOutput(str(folder / 'transform_graph')), TEXT.max_tokens
+    )
+    train, val, test = (read_split([tiny.pattern(split)], transform) for split in features.SPLITS)
+    keras.utils.set_random_seed(1)
+    model = build()
+    logs = base / 'logs'
+    history = fit(model, train, val, TRAINER, str(logs))
+    export(ServingModel(model, transform), LABELS, str(folder / 'exported'))
+    serving = (folder / 'exported').rename(base / 'moved')
+    shutil.rmtree(folder)
+    return Exported(
+        model=model,
+        transform=transform,
+        test=test,
+        history=history,
+        logs=logs,
+        serving=serving,
+    )
+
+
+def build() -> keras.Model:
+    """Build a model with fresh weights."""
+    return ARCHITECTURES['tutorial'](
+        TRAINER, vocab_size=TEXT.vocab_size, max_tokens=TEXT.max_tokens
+    )
