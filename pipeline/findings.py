@@ -15,7 +15,7 @@ from tfx.utils import path_utils
 
 from components import features
 from components.errors import ComponentError
-from components.evaluator.config import ACCURACY, EXAMPLE_COUNT
+from components.evaluator.config import ACCURACY, EXAMPLE_COUNT, lowest_accuracy
 from components.example_gen.summary import ExamplesSummary
 from components.settings import GateSettings
 from components.trainer.run import HISTORY_FILE
@@ -67,7 +67,7 @@ class Evaluation:
         found = [_at_least(accuracy, self._gate.min_accuracy, '')]
         if self.baseline is not None:
             base = self.baseline.get(ACCURACY)
-            lowest = math.nan if base is None else base - self._gate.max_accuracy_drop
+            lowest = math.nan if base is None else lowest_accuracy(base, self._gate)
             found.append(_at_least(accuracy, lowest, '', ' (baseline)'))
         for name, bound in sorted(self._gate.slices.items()):
             where = f'{features.LENGTH_KEY}={name}'

@@ -12,6 +12,9 @@ ACCURACY = 'binary_accuracy'
 LOSS = 'loss'
 EXAMPLE_COUNT = 'example_count'
 
+# 0.88 - 0.90 is a little less than -0.02 in floating point; a drop of just 0.02 is allowed.
+_ROUNDING = 1e-9
+
 
 def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
     """Build TFMA's configuration.
@@ -32,7 +35,7 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
         value_threshold=_at_least(gate.min_accuracy),
         change_threshold=tfma.GenericChangeThreshold(
             direction=tfma.MetricDirection.HIGHER_IS_BETTER,
-            absolute={'value': -gate.max_accuracy_drop},
+            absolute={'value': -gate.max_accuracy_drop - _ROUNDING},
         ),
     )
     accuracy = tfma.MetricConfig(
@@ -79,6 +82,11 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
         ],
         metrics_specs=[tfma.MetricsSpec(metrics=[accuracy, *others, count])],
     )
+
+
+def lowest_accuracy(baseline_accuracy: float, gate: GateSettings) -> float:
+    """Return the lowest accuracy that is blessed beside this baseline."""
+    return baseline_accuracy - gate.max_accuracy_drop - _ROUNDING
 
 
 def _at_least(bound: float) -> tfma.GenericValueThreshold:

@@ -63,9 +63,11 @@ def raise_anomalies(found: dict[str, anomalies_pb2.Anomalies]) -> None:
 def describe(anomalies: anomalies_pb2.Anomalies) -> list[str]:
     """Put anomalies into words, one line each, those of features by name."""
     lines = [
-        f'feature {name!r}: {info.description.rstrip(".")}'
+        f'feature {name!r}: {info.description.strip().rstrip(".")}'
         for name, info in sorted(anomalies.anomaly_info.items())
     ]
+    if anomalies.data_missing:
+        lines.append('there are no examples')
     if anomalies.HasField('dataset_anomaly_info'):
-        lines.append(anomalies.dataset_anomaly_info.description.rstrip('.'))
+        lines.append(anomalies.dataset_anomaly_info.description.strip().rstrip('.'))
     return lines

@@ -75,9 +75,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize('edit', EDITS)
-def test_digest_changes_where_a_module_is_reached_when_it_is_edited(
-    edit: str, edited: Any
-) -> None:
+def test_digest_changes_where_a_module_is_reached_when_it_is_edited(edit: str, edited: Any) -> None:
     before, after = edited['digests'][''], edited['digests'][edit]
     assert {root for root in ROOTS if before[root] != after[root]} == EDITS[edit]
 

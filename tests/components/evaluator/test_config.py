@@ -56,7 +56,9 @@ def is_blessed(
     for name, value in accuracy.items():
         where = ((features.LENGTH_KEY, name),) if name else ()
         metrics = metrics_of(value, None if baseline is None else baseline.get(name, 0.0))
-        total = combine.add_input(total, metrics_validator.validate_metrics((where, metrics), config))
+        total = combine.add_input(
+            total, metrics_validator.validate_metrics((where, metrics), config)
+        )
     return bool(combine.extract_output(total).validation_ok)
 
 

@@ -109,7 +109,7 @@ def with_fewer(count: int) -> Callable[[pd.DataFrame], None]:
 @pytest.mark.parametrize(
     ('change', 'told'),
     [
-        (without_a_text, "feature 'text': .*not always present.* actual = 0.95\d*"),
+        (without_a_text, r"feature 'text': .*not always present.* actual = 0.95\d*"),
         (without_texts, "feature 'text': Column is completely missing"),
         (with_label(2), "feature 'label': Unexpectedly large value: 2"),
         (with_label(-1), "feature 'label': Unexpectedly small value: -1"),

@@ -59,9 +59,7 @@ def make_example(text: str, label: int) -> bytes:
     feature = example.features.feature
     feature['text'].bytes_list.value.append(text.encode())
     feature['label'].int64_list.value.append(label)
-    feature['length'].bytes_list.value.append(
-        features.length_bucket(len(text.split())).encode()
-    )
+    feature['length'].bytes_list.value.append(features.length_bucket(len(text.split())).encode())
     return example.SerializeToString()
 
 

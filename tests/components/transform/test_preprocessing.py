@@ -95,5 +95,7 @@ class PreprocessingTest(tft_unit.TransformTestCase):
 
 def test_settings_are_refused_when_vocab_size_leaves_no_word() -> None:
     config = {SETTINGS_KEY: {**TextSettings().model_dump(), 'vocab_size': 2}}
-    with pytest.raises(pydantic.ValidationError, match='(?s)vocab_size.*greater than or equal to 3'):
+    with pytest.raises(
+        pydantic.ValidationError, match='(?s)vocab_size.*greater than or equal to 3'
+    ):
         preprocessing_fn({features.TEXT_KEY: tf.constant(['a'])}, config)

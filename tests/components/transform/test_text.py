@@ -102,8 +102,7 @@ def test_words_are_the_same_when_the_locale_is_another() -> None:
 def test_words_are_those_of_plain_python_when_texts_are_ascii(texts: list[str]) -> None:
     punctuation = f'[{re.escape(string.punctuation)}]'
     expected = [
-        re.sub(punctuation, '', re.sub(r'<br\s*/?>', ' ', given.lower())).split()
-        for given in texts
+        re.sub(punctuation, '', re.sub(r'<br\s*/?>', ' ', given.lower())).split() for given in texts
     ]
     assert words(text.tokenize(tf.constant(texts, tf.string))) == expected
 

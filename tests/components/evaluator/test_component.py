@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import pathlib
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow_model_analysis as tfma
+import tensorflow_transform as tft
+from tfx.components.evaluator import constants
+from tfx.components.util import examples_utils
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, channel_utils, standard_artifacts
+
+from components import features
+from components.evaluator.component import make_evaluator
+from components.settings import GateSettings
+from components.trainer.serving import ServingModel, TransformGraph, export
+from pipeline.create import LOCAL_BEAM_ARGS
+from tests.components.trainer.tiny import LABELS, TEXT, Exported, Tiny, build
+
+OVERALL = ''
+SLICES = {f'{features.LENGTH_KEY}={name}' for name in ('1-10', '11-50', '51-100', '101-200')}
+Model = standard_artifacts.Model
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """What the Evaluator made of a candidate.
+
+    Attributes:
+        blessing: The artifact.
+        metrics: By model, slice and name.
+    """
+
+    blessing: standard_artifacts.ModelBlessing
+    metrics: dict[str, dict[str, dict[str, float]]]
+
+    @property
+    def blessed(self) -> bool:
+        """Whether the artifact says so, by its property and by its one file."""
+        value = self.blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+        (file,) = pathlib.Path(self.blessing.uri).iterdir()
+        assert file.name == ('BLESSED' if value else 'NOT_BLESSED')
+        return bool(value == 1)
+
+
+def evaluate(
+    folder: pathlib.Path, tiny: Tiny, model: Model, baseline: Model | None, gate: GateSettings
+) -> Evaluated:
+    """Run the node on the test split."""
+    examples, evaluation, blessing = (
+        standard_artifacts.Examples(),
+        standard_artifacts.ModelEvaluation(),
+        standard_artifacts.ModelBlessing(),
+    )
+    examples.uri = str(tiny.examples)
+    examples.split_names = artifact_utils.encode_split_names(list(features.SPLITS))
+    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    examples_utils.set_file_format(examples, 'tfrecords_gzip')
+    evaluation.uri, blessing.uri = str(folder / 'evaluation'), str(folder / 'blessing')
+    node = make_evaluator(
+        *(channel_utils.as_channel([artifact]) for artifact in (examples, model, model)), gate
+    )
+    assert node.id == 'Evaluator'
+    executor_class = node.executor_spec.executor_class
+    context = executor_class.Context(
+        beam_pipeline_args=list(LOCAL_BEAM_ARGS), tmp_dir=str(folder / 'tmp'), unique_id='1'
+    )
+    inputs = {'examples': [examples], 'model': [model]}
+    executor_class(context).Do(
+        inputs | ({'baseline_model': [baseline]} if baseline else {}),
+        {'evaluation': [evaluation], 'blessing': [blessing]},
+        dict(node.exec_properties),
+    )
+    metrics: Any = collections.defaultdict(lambda: collections.defaultdict(dict))
+    for record in tfma.load_metrics(evaluation.uri):
+        where = ','.join(
+            f'{key.column}={key.bytes_value.decode()}' for key in record.slice_key.single_slice_keys
+        )
+        for item in record.metric_keys_and_values:
+            of_model = 'diff' if item.key.is_diff else item.key.model_name
+            metrics[of_model][where][item.key.name] = item.value.double_value.value
+    return Evaluated(blessing=blessing, metrics=metrics)
+
+
+@pytest.fixture(scope='module')
+def models(
+    exported: Exported, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Model]:
+    """Return a Model artifact by name: good, fresh (never trained) or nan."""
+
+    @functools.cache
+    def make(name: str) -> Model:
+        artifact = Model()
+        artifact.uri = str(tmp_path_factory.mktemp(name))
+        artifact.id = {'good': 1, 'fresh': 2, 'nan': 3}[name]
+        serving = pathlib.Path(artifact.uri) / 'Format-Serving'
+        if name == 'good':
+            shutil.copytree(exported.serving, serving)
+            return artifact
+        keras.utils.set_random_seed(1)
+        model = build()
+        if name == 'nan':
+            model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+        graph = tft.TFTransformOutput(str(tiny.transform_graph))
+        transform = TransformGraph(graph, TEXT.max_tokens)
+        export(ServingModel(model, transform), LABELS, str(serving))
+        return artifact
+
+    return make
+
+
+GATE = GateSettings(min_accuracy=0.7, max_accuracy_drop=0.05)
+LOW = GateSettings(min_accuracy=0.01, max_accuracy_drop=0.05)
+
+
+@pytest.fixture(scope='module')
+def alone(
+    tiny: Tiny, models: Callable[[str], Model], tmp_path_factory: pytest.TempPathFactory
+) -> Evaluated:
+    """Return what the Evaluator makes of the good model without a baseline."""
+    return evaluate(tmp_path_factory.mktemp('alone'), tiny, models('good'), None, GATE)
+
+
+def test_accuracy_and_loss_are_those_of_keras_when_raw_examples_are_evaluated(
+    alone: Evaluated, exported: Exported
+) -> None:
+    overall = alone.metrics[''][OVERALL]
+    expected = exported.model.evaluate(
+        exported.test.tokens, exported.test.labels, verbose=0, return_dict=True
+    )
+    assert 0.6 < overall['binary_accuracy'] < 1
+    assert overall['binary_accuracy'] == pytest.approx(expected['binary_accuracy'], abs=1e-5)
+    assert overall['loss'] == pytest.approx(expected['loss'], abs=1e-5)
+
+
+def test_slices_add_up_when_test_is_sliced_by_length(alone: Evaluated, tiny: Tiny) -> None:
+    slices = dict(alone.metrics[''])
+    overall = slices.pop(OVERALL)
+    lengths = collections.Counter(
+        f'length={features.length_bucket(len(text.split()))}' for text, _ in tiny.reviews['test']
+    )
+    assert set(lengths) == SLICES
+    counts = {where: values['example_count'] for where, values in slices.items()}
+    assert counts == lengths
+    assert overall['example_count'] == len(tiny.reviews['test'])
+    for name in ('binary_accuracy', 'loss'):
+        total = sum(counts[where] * slices[where][name] for where in slices)
+        assert total / overall['example_count'] == pytest.approx(overall[name])
+
+
+def test_model_is_blessed_by_its_id_when_there_is_no_baseline(alone: Evaluated) -> None:
+    assert alone.blessed
+    properties = (
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY,
+        constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY,
+    )
+    assert [alone.blessing.get_int_custom_property(name) for name in properties] == [1, 0]
+
+
+def test_both_models_are_measured_when_there_is_a_baseline(
+    alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    found = evaluate(tmp_path, tiny, models('good'), models('fresh'), GATE)
+    assert found.blessed
+    metrics = {model: slices[OVERALL] for model, slices in found.metrics.items()}
+    assert metrics['candidate'] == pytest.approx(alone.metrics[''][OVERALL])
+    assert metrics['diff']['binary_accuracy'] == pytest.approx(
+        metrics['candidate']['binary_accuracy'] - metrics['baseline']['binary_accuracy']
+    )
+    assert metrics['diff']['binary_accuracy'] > 0.1
+
+
+@pytest.mark.parametrize(
+    ('candidate', 'baseline', 'gate'),
+    [
+        ('fresh', 'good', LOW),
+        ('nan', None, LOW),
+        ('good', None, GATE.model_copy(update={'slices': {'401+': 0.01}})),
+    ],
+    ids=['worse_than_baseline', 'predictions_are_nan', 'slice_has_no_examples'],
+)
+def test_model_is_not_blessed_when(
+    candidate: str,
+    baseline: str | None,
+    gate: GateSettings,
+    tiny: Tiny,
+    models: Callable[[str], Model],
+    tmp_path: pathlib.Path,
+) -> None:
+    before = models(baseline) if baseline else None
+    assert not evaluate(tmp_path, tiny, models(candidate), before, gate).blessed

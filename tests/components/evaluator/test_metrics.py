@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow_model_analysis as tfma
+
+from components.evaluator import metrics
+from components.evaluator.config import build_eval_config
+from components.evaluator.metrics import Totals
+from components.settings import GateSettings
+
+NAMES = {
+    'binary_accuracy': 'BinaryAccuracy',
+    'loss': 'BinaryCrossEntropy',
+    'auc': 'AUC',
+    'precision': 'Precision',
+    'recall': 'Recall',
+    'calibration': 'Calibration',
+}
+VALUES = {
+    'accuracy': metrics.accuracy,
+    'loss': metrics.loss,
+    'auc': metrics.auc,
+    'precision': metrics.precision,
+    'recall': metrics.recall,
+    'calibration': metrics.calibration,
+}
+
+
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 400)
+    predictions = rng.beta(2, 2, 400) * 0.6 + labels * 0.4
+    predictions[:4] = [0.5, 0.5, 0.0001, 0.9999]
+    return pd.DataFrame(
+        {
+            'label': labels,
+            'probability': predictions.astype(np.float32),
+            'length': rng.choice(['1-10', '11-50', '401+'], 400),
+        }
+    )
+
+
+def test_values_are_those_of_tfma_when_both_measure_the_same_slices() -> None:
+    gate = GateSettings(min_accuracy=0.5, max_accuracy_drop=0)
+    config = tfma.utils.update_eval_config_with_defaults(
+        build_eval_config(gate), has_baseline=False, rubber_stamp=True
+    )
+    config.metrics_specs[0].metrics.extend(
+        tfma.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
+        for name, theirs in NAMES.items()
+    )
+    data = frame()
+    slices = {
+        where: {name: value['doubleValue'] for name, value in values[''][''].items()}
+        for where, values in tfma.analyze_raw_data(data, config).slicing_metrics
+    }
+    assert set(slices) == {(), *((('length', name),) for name in ('1-10', '11-50', '401+'))}
+    for values in slices.values():
+        assert {name: values[name] for name in NAMES} == pytest.approx(
+            {name: values[f'tfma_{name}'] for name in NAMES}, rel=1e-5
+        )
+    assert slices[()]['example_count'] == len(data)
+
+
+def totals(*examples: tuple[float, float]) -> Totals:
+    found = Totals()
+    for label, prediction in examples:
+        found.add(label, prediction)
+    return found
+
+
+GOOD = [(0, 0.2), (0, 0.6), (1, 0.7), (1, 0.9)]
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('accuracy', 3 / 4),
+        ('loss', -(math.log(0.8) + math.log(0.4) + math.log(0.7) + math.log(0.9)) / 4),
+        ('auc', 1.0),
+        ('precision', 2 / 3),
+        ('recall', 1.0),
+        ('calibration', 2.4 / 2),
+    ],
+)
+def test_value_is_as_by_hand_when_examples_are_few(name: str, expected: float) -> None:
+    found = totals(*GOOD)
+    found.flush()
+    assert VALUES[name](found) == pytest.approx(expected)
+
+
+def test_loss_and_accuracy_are_those_of_keras_when_the_model_is_saturated() -> None:
+    # TFMA's own loss is NaN here.
+    examples = [(0, 0.0), (1, 1.0), (0, 1.0), (1, 0.0), (0, 0.5), (1, 0.5)]
+    found = totals(*examples)
+    found.flush()
+    labels, predictions = np.array(examples, np.float64).T[:, :, None]
+    expected = keras.losses.BinaryCrossentropy()(labels, predictions)
+    assert metrics.loss(found) == pytest.approx(float(expected), rel=0.01)  # Keras clips in float32
+    measured = keras.metrics.BinaryAccuracy(threshold=0.5)
+    assert metrics.accuracy(found) == pytest.approx(float(measured(labels, predictions)))
+
+
+def test_sums_are_the_same_when_examples_are_merged_in_parts() -> None:
+    rng = np.random.default_rng(1)
+    examples = [(float(rng.integers(2)), float(rng.random())) for _ in range(2_345)]
+    whole, parts = totals(*examples), totals(*examples[:1_500])
+    parts.merge(totals(*examples[1_500:]))
+    parts.merge(totals())
+    whole.flush()
+    for name, value in VALUES.items():
+        assert value(parts) == pytest.approx(value(whole), rel=1e-12), name
+
+
+@pytest.mark.parametrize('bad', [(1, math.nan), (0, 1.1), (0, -0.1), (2, 0.5), (math.nan, 0.5)])
+@pytest.mark.parametrize('where', ['first', 'after a full buffer', 'in another part'])
+def test_every_value_is_nan_when_one_example_is_no_probability_or_no_label(
+    bad: tuple[float, float], where: str
+) -> None:
+    found = totals(bad, *GOOD) if where == 'first' else totals(*GOOD * 500)
+    if where == 'after a full buffer':
+        found.add(*bad)
+    elif where == 'in another part':
+        found.merge(totals(bad))
+    found.merge(totals(*GOOD))
+    assert {name for name, value in VALUES.items() if math.isnan(value(found))} == set(VALUES)
+
+
+@pytest.mark.parametrize(
+    ('examples', 'undefined'),
+    [
+        ([], set(VALUES)),
+        ([(0, 0.1)], {'auc', 'precision', 'recall', 'calibration'}),
+        ([(0, 0.9)], {'auc', 'recall', 'calibration'}),
+        ([(1, 0.1)], {'auc', 'precision'}),
+        ([(1, 0.9)], {'auc'}),
+    ],
+)
+def test_value_is_nan_when_nothing_defines_it(examples: list[Any], undefined: set[str]) -> None:
+    found = totals(*examples)
+    found.flush()
+    assert {name for name, value in VALUES.items() if math.isnan(value(found))} == undefined
