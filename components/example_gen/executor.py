@@ -26,14 +26,13 @@ from tfx.utils import proto_utils
 from components import features
 from components.errors import DataError
 from components.example_gen import imdb, tables
+from components.example_gen.checks import REJECTS, summarize
 from components.example_gen.records import Record, Reject, assign_split, label_value
 from components.example_gen.sources import SourceKind, split_of_input
-from components.example_gen.summary import ExamplesSummary
 from components.settings import ColumnSettings
 
 _COUNTS = 'counts'
 _FATAL = 'fatal'
-_REJECTS = 'rejects'
 # An IMDB folder has 50,000 files; a Beam element each would cost more than reading them.
 _FILES_PER_ELEMENT = 500
 
@@ -73,8 +72,8 @@ class ReadExamples(beam.DoFn):
         try:
             for record in read_records(self._kind, batch.paths, self._columns, batch.split):
                 if isinstance(record, Reject):
-                    self._counter[_REJECTS, record.reason] += 1
-                    yield beam.pvalue.TaggedOutput(_REJECTS, record)
+                    self._counter[REJECTS, record.reason] += 1
+                    yield beam.pvalue.TaggedOutput(REJECTS, record)
                     continue
                 yield self._example(record)
         except DataError as err:
@@ -154,9 +153,9 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             | 'Files' >> beam.Create(batches)
             | 'Spread' >> beam.Reshuffle()
             | 'Read'
-            >> beam.ParDo(reader).with_outputs(*features.SPLITS, _COUNTS, _FATAL, _REJECTS)
+            >> beam.ParDo(reader).with_outputs(*features.SPLITS, _COUNTS, _FATAL, REJECTS)
         )
-        return {name: outputs[name] for name in (*features.SPLITS, _COUNTS, _FATAL, _REJECTS)}
+        return {name: outputs[name] for name in (*features.SPLITS, _COUNTS, _FATAL, REJECTS)}
 
     def Do(
         self,
@@ -248,7 +247,7 @@ def _batches(exec_properties: dict[str, Any]) -> Iterator[_Batch]:
 
 def _write_report(found: dict[str, beam.pvalue.PCollection], report: str) -> None:
     lines = {
-        _REJECTS: found[_REJECTS] | 'RejectLines' >> beam.Map(lambda r: json.dumps(r._asdict())),
+        REJECTS: found[REJECTS] | 'RejectLines' >> beam.Map(lambda r: json.dumps(r._asdict())),
         _FATAL: found[_FATAL] | 'FatalLines' >> beam.Map(json.dumps),
         _COUNTS: found[_COUNTS]
         | 'SumCounts' >> beam.CombineGlobally(_sum_counters)
@@ -290,79 +289,3 @@ def _read_counts(report: str) -> dict[tuple[str, str], int]:
         for kind, name, count in json.loads(line):
             counts[kind, name] += count
     return counts
-
-
-def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> ExamplesSummary:
-    """Turn counts into a summary, or say why this data cannot be used.
-
-    Args:
-        counts: By (`rejects`, reason) the rejected rows, and by (split, value
-            followed by spelling) the examples of a label.
-        columns: Whose `max_rejected_percent` bounds the rejects.
-
-    Raises:
-        DataError: If there are too many rejects, or not two labels in each split.
-    """
-    rejected = {name: n for (kind, name), n in counts.items() if kind == _REJECTS}
-    spellings: tuple[collections.Counter[str], collections.Counter[str]] = (
-        collections.Counter(),
-        collections.Counter(),
-    )
-    splits = {split: [0, 0] for split in features.SPLITS}
-    for (split, label), count in counts.items():
-        if split != _REJECTS:
-            value, spelling = int(label[0]), label[1:]
-            spellings[value][spelling] += count
-            splits[split][value] += count
-
-    _require_few_rejects(rejected, sum(map(sum, splits.values())), columns)
-    _require_two_labels(spellings, columns)
-    for split, (negative, positive) in splits.items():
-        if not negative or not positive:
-            have = f'{negative + positive:,}' if negative + positive else 'no'
-            which = 'positive' if positive else 'negative'
-            raise DataError(
-                f'the split {split!r} has {have} examples'
-                + (f', all {which}' if negative + positive else ''),
-                hint='give it examples of both labels; it takes more rows, or another split',
-            )
-    return ExamplesSummary(
-        splits={split: (counts[0], counts[1]) for split, counts in splits.items()},
-        labels=(max(spellings[0], key=spellings[0].get), max(spellings[1], key=spellings[1].get)),  # type: ignore[arg-type]
-        rejected=rejected,
-    )
-
-
-def _require_few_rejects(rejected: dict[str, int], read: int, columns: ColumnSettings) -> None:
-    bad = sum(rejected.values())
-    percent = 100 * bad / (read + bad) if bad else 0
-    if percent > columns.max_rejected_percent:
-        reasons = ', '.join(f'{count:,} {reason}' for reason, count in sorted(rejected.items()))
-        raise DataError(
-            f'{bad:,} of {read + bad:,} rows ({percent:.1f}%) cannot be used ({reasons}); '
-            f'at most {columns.max_rejected_percent:g}% may be',
-            hint='mend the data, or raise data.columns.max_rejected_percent',
-        )
-    if not read:
-        raise DataError('the data holds no labelled text', hint='check what --data names')
-
-
-def _require_two_labels(
-    spellings: tuple[collections.Counter[str], collections.Counter[str]], columns: ColumnSettings
-) -> None:
-    negative, positive = spellings
-    seen = ', '.join(f'{name!r} ({n:,})' for name, n in (negative + positive).most_common(5))
-    if not positive and columns.positive_label is not None:
-        raise DataError(
-            f'no row has the positive label {columns.positive_label!r}; the labels are {seen}',
-            hint='say --positive-label VALUE',
-        )
-    if not negative or not positive:
-        raise DataError(
-            f'all labels are the same: {seen}', hint='a classifier needs examples of both labels'
-        )
-    if columns.positive_label is not None and len(negative) > 1:
-        raise DataError(
-            f'expected two label values, got {len(negative) + 1}: {seen}',
-            hint='remove the rows with other labels, or merge them',
-        )

@@ -15,8 +15,8 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components import features
 from components.errors import DataError
+from components.example_gen.checks import summarize
 from components.example_gen.component import make_example_gen
-from components.example_gen.executor import summarize
 from components.example_gen.sources import discover
 from components.example_gen.summary import ExamplesSummary
 from components.settings import ColumnSettings
