@@ -16,6 +16,7 @@ import importlib.util
 import pathlib
 
 _PACKAGE = 'components'
+_ROOT = pathlib.Path(__file__).resolve().parent
 _STACK = ('tfx', 'tensorflow', 'tensorflow-transform', 'tensorflow-model-analysis')
 
 
@@ -54,28 +55,35 @@ def _reachable(modules: frozenset[str]) -> set[str]:
 @functools.cache
 def _imports(module: str) -> frozenset[str]:
     """Names of the modules of `components` that `module` imports."""
+    path = _source(module)
+    package = module if path.name == '__init__.py' else module.rpartition('.')[0]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(_source(module).read_text(encoding='utf-8'))):
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [f'{node.module}.{alias.name}' for alias in node.names] + [node.module]
+        elif isinstance(node, ast.ImportFrom):
+            origin = importlib.util.resolve_name('.' * node.level + (node.module or ''), package)
+            names = [origin, *(f'{origin}.{alias.name}' for alias in node.names)]
         else:
             continue
-        found.update(n for n in names if n.split('.')[0] == _PACKAGE and _is_module(n))
+        found.update(name for name in names if _file(name) is not None)
     return frozenset(found)
 
 
-def _is_module(name: str) -> bool:
-    try:
-        spec = importlib.util.find_spec(name)
-    except ModuleNotFoundError:  # a parent is a module, so this is one of its attributes
-        return False
-    return spec is not None and spec.origin is not None
-
-
 def _source(module: str) -> pathlib.Path:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    path = _file(module)
+    if path is None:
         raise ValueError(f'expected a module of {_PACKAGE}, got {module!r}')
-    return pathlib.Path(spec.origin)
+    return path
+
+
+def _file(name: str) -> pathlib.Path | None:
+    """Find a module's file by its name alone: looking it up would import its package."""
+    first, *rest = name.split('.')
+    if first != _PACKAGE:
+        return None
+    path = _ROOT.joinpath(*rest)
+    for candidate in (path / '__init__.py', path.with_suffix('.py')):
+        if candidate.is_file():
+            return candidate
+    return None

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+# TensorFlow lower-cases by the rules of the language that the process runs in. Turkish and
+# Lithuanian ones differ for I and J, which are ASCII and done before, and for these letters
+# (Unicode's SpecialCasing.txt); a model must read the same words wherever it is served.
+_LOCALE_LETTERS = {'İ': 'i\u0307', 'Ì': 'ì', 'Í': 'í', 'Ĩ': 'ĩ', 'Į': 'į'}
+
 
 def normalize(text: tf.Tensor) -> tf.Tensor:
     """Lower-case texts, and take out line-break tags and ASCII punctuation.
@@ -19,7 +24,12 @@ def normalize(text: tf.Tensor) -> tf.Tensor:
     'its good très bon'
     """
     text = tf.strings.unicode_transcode(text, 'UTF-8', 'UTF-8', errors='replace')
-    lower = tf.strings.lower(text, encoding='utf-8')
+    lower = tf.strings.lower(text)
+    # The Unicode lower-casing below ends a text at a NUL.
+    lower = tf.strings.regex_replace(lower, r'\x00', ' ')
+    for upper, letters in _LOCALE_LETTERS.items():
+        lower = tf.strings.regex_replace(lower, upper, letters)
+    lower = tf.strings.lower(lower, encoding='utf-8')
     without_tags = tf.strings.regex_replace(lower, r'<br\s*/?>', ' ')
     return tf.strings.regex_replace(without_tags, r'[[:punct:]]', '')
 

@@ -34,14 +34,14 @@ VALUES = {
 
 def frame() -> pd.DataFrame:
     rng = np.random.default_rng(3)
-    labels = rng.integers(0, 2, 400)
-    predictions = rng.beta(2, 2, 400) * 0.6 + labels * 0.4
+    labels = rng.integers(0, 2, 150)
+    predictions = rng.beta(2, 2, 150) * 0.6 + labels * 0.4
     predictions[:4] = [0.5, 0.5, 0.0001, 0.9999]
     return pd.DataFrame(
         {
             'label': labels,
             'probability': predictions.astype(np.float32),
-            'length': rng.choice(['1-10', '11-50', '401+'], 400),
+            'length': rng.choice(['1-10', '11-50', '401+'], 150),
         }
     )
 

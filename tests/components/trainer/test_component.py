@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import json
+import pydoc
+
+from tfx.types import channel_utils, standard_artifacts
+
+from components.settings import TextSettings, TrainerSettings
+from components.trainer.component import make_trainer
+from components.trainer.run import TEXT_KEY, TRAINER_KEY, run_fn
+
+TEXT = TextSettings(vocab_size=77, max_tokens=9)
+TRAINER = TrainerSettings(epochs=3, learning_rate=3e-4, restore_best_epoch=True)
+
+
+def test_worker_gets_function_and_settings_when_the_node_is_made() -> None:
+    examples, transform_graph, schema = (
+        channel_utils.as_channel([artifact()])
+        for artifact in (
+            standard_artifacts.Examples,
+            standard_artifacts.TransformGraph,
+            standard_artifacts.Schema,
+        )
+    )
+    node = make_trainer(examples, transform_graph, schema, trainer=TRAINER, text=TEXT)
+    assert node.id == 'Trainer'
+    assert pydoc.locate(node.exec_properties['run_fn']) is run_fn
+    custom_config = json.loads(node.exec_properties['custom_config'])
+    assert TrainerSettings.model_validate(custom_config[TRAINER_KEY]) == TRAINER
+    assert TextSettings.model_validate(custom_config[TEXT_KEY]) == TEXT
+    # The test split is for the Evaluator alone.
+    assert json.loads(node.exec_properties['train_args'])['splits'] == ['train']
+    assert json.loads(node.exec_properties['eval_args'])['splits'] == ['val']
