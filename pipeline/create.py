@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pathlib
 from collections.abc import Sequence
 
 from ml_metadata.proto import metadata_store_pb2
@@ -18,7 +17,7 @@ from components.example_gen.sources import DataSource
 from components.example_validator.component import make_example_validator
 from components.fingerprint import code_fingerprint
 from components.pusher.component import make_pusher
-from components.schema.component import CURATED_SCHEMA, make_schema_gen
+from components.schema.component import CURATED_SCHEMA, make_schema_gen, read_schema
 from components.trainer.component import make_trainer
 from components.transform.component import make_transform
 from pipeline.config import PipelineConfig
@@ -52,6 +51,9 @@ def create_pipeline(
 
     Returns:
         A pipeline of nine nodes with caching on.
+
+    Raises:
+        ConfigError: If the schema file of the settings cannot be used.
     """
     schema_file = config.data.schema_file or str(CURATED_SCHEMA)
     example_gen = make_example_gen(source, config.data.columns)
@@ -77,7 +79,7 @@ def create_pipeline(
 
     _fingerprint(example_gen, 'components.example_gen.executor')
     _fingerprint(statistics_gen)
-    _fingerprint(schema_gen, content=pathlib.Path(schema_file).read_bytes())
+    _fingerprint(schema_gen, content=read_schema(schema_file))
     _fingerprint(example_validator, 'components.example_validator.executor')
     _fingerprint(transform, 'components.transform.preprocessing')
     _fingerprint(

@@ -11,9 +11,10 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx.types import standard_artifacts
 
 from components import features
+from components.errors import ConfigError
 from components.example_gen.executor import ReadExamples
 from components.example_gen.sources import SourceKind
-from components.schema.component import CURATED_SCHEMA, make_schema_gen
+from components.schema.component import CURATED_SCHEMA, make_schema_gen, read_schema
 from components.settings import ColumnSettings
 
 
@@ -65,3 +66,19 @@ def test_node_imports_the_file_when_it_runs(tmp_path: pathlib.Path) -> None:
     (imported,) = tmp_path.iterdir()
     assert node.id == 'SchemaGen'
     assert imported.read_bytes() == CURATED_SCHEMA.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [(None, 'No such file'), (b'feature { nome: "text" }', 'nome'), (b'\xff\xfe', 'x.pbtxt')],
+    ids=['missing', 'no_schema', 'no_text'],
+)
+def test_schema_is_refused_when_it_cannot_be_read(
+    content: bytes | None, message: str, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / 'x.pbtxt'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_schema(str(path))
+    assert 'reviews.pbtxt' in caught.value.hint
