@@ -69,10 +69,15 @@ def push(model_dir: str, serving_dir: str) -> str:
     """
     if _REMOTE.match(serving_dir):
         path = posixpath.join(serving_dir, str(_next_version(serving_dir)))
-        io_utils.copy_dir(model_dir, path, deny_regex_patterns=[r'saved_model\.pb$'])
-        io_utils.copy_file(
-            posixpath.join(model_dir, _SAVED_MODEL), posixpath.join(path, _SAVED_MODEL)
-        )
+        try:
+            io_utils.copy_dir(model_dir, path, deny_regex_patterns=[r'saved_model\.pb$'])
+            io_utils.copy_file(
+                posixpath.join(model_dir, _SAVED_MODEL), posixpath.join(path, _SAVED_MODEL)
+            )
+        except BaseException:
+            if fileio.exists(path):
+                fileio.rmtree(path)
+            raise
         return path
     os.makedirs(serving_dir, exist_ok=True)
     aside = os.path.join(serving_dir, f'.{uuid.uuid4().hex}.part')

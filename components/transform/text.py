@@ -17,16 +17,16 @@ def normalize(text: tf.Tensor) -> tf.Tensor:
         text: tf.string `[batch]`, UTF-8. What is not valid UTF-8 is replaced.
 
     Returns:
-        tf.string `[batch]`: letters of any script in lower case, digits and
-        white space. An apostrophe leaves no gap: `don't` becomes `dont`.
+        tf.string `[batch]`: letters of any script in lower case, and all else
+        as it was. An apostrophe leaves no gap: `don't` becomes `dont`.
 
     >>> normalize(tf.constant(["It's GOOD!<br />Très bon."])).numpy()[0].decode()
     'its good très bon'
     """
     text = tf.strings.unicode_transcode(text, 'UTF-8', 'UTF-8', errors='replace')
     lower = tf.strings.lower(text)
-    # The Unicode lower-casing below ends a text at a NUL.
-    lower = tf.strings.regex_replace(lower, r'\x00', ' ')
+    # Spaces of any script part words; a NUL would end the text in the lower-casing below.
+    lower = tf.strings.regex_replace(lower, r'[\x00\p{Z}]', ' ')
     for upper, letters in _LOCALE_LETTERS.items():
         lower = tf.strings.regex_replace(lower, upper, letters)
     lower = tf.strings.lower(lower, encoding='utf-8')

@@ -192,14 +192,27 @@ def test_versions_are_complete_when_the_folder_is_remote(model: pathlib.Path, re
 
 
 def test_all_else_is_there_first_when_saved_model_goes_to_a_remote_folder(
+    model: pathlib.Path, remote: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[dict[str, bytes]] = []
+    copy_file = executor.io_utils.copy_file
+
+    def look_then_copy(source: str, destination: str) -> None:
+        there.append(remote_files(destination.removesuffix('/saved_model.pb')))
+        copy_file(source, destination)
+
+    monkeypatch.setattr(executor.io_utils, 'copy_file', look_then_copy)
+    executor.push(str(model), remote)
+    assert there[-1] == {name: data for name, data in FILES.items() if name != 'saved_model.pb'}
+
+
+def test_nothing_is_left_in_a_remote_folder_when_the_push_fails(
     model: pathlib.Path, remote: str
 ) -> None:
-    (model / 'saved_model.pb').unlink()  # so that its copy, and what comes after, fails
+    (model / 'saved_model.pb').unlink()  # so that its copy, the last one, fails
     with pytest.raises(NotFoundError, match='^$'):  # TFX drops the message
         executor.push(str(model), remote)
-    (version,) = tf.io.gfile.listdir(remote)
-    expected = {name: data for name, data in FILES.items() if name != 'saved_model.pb'}
-    assert remote_files(f'{remote}/{version}') == expected
+    assert tf.io.gfile.listdir(remote) == []
 
 
 def push_artifacts(

@@ -34,6 +34,7 @@ GOLDEN: list[tuple[str | bytes, list[str]]] = [
     ('don’t “quote”', ['don’t', '“quote”']),
     (b'bad \xff\xfe byte\xc3', ['bad', '\ufffd\ufffd', 'byte\ufffd']),
     ('before\x00after', ['before', 'after']),
+    ('no\u00a0break\u3000wide\u2028line', ['no', 'break', 'wide', 'line']),
     ('Film. ' * 100_000, ['film'] * 100_000),
     ('x' * 1_000_000, ['x' * 1_000_000]),
 ]
