@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -110,7 +111,7 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         )
     facts = Table.grid(padding=(0, 2))
     if outcome.pushed is not None:
-        facts.add_row('model', outcome.pushed.path)
+        facts.add_row('model', _short(outcome.pushed.path))
     facts.add_row('run', f'{outcome.run_id}, {outcome.seconds:.1f} s')
     facts.add_row('log', outcome.log)
     console.print(facts)
@@ -170,6 +171,12 @@ def print_models(models: list[dict[str, Any]], stream: TextIO) -> None:
             model['path'],
         )
     Console(file=stream, highlight=False, width=_width(stream)).print(table)
+
+
+def _short(path: str) -> str:
+    """Leave out the current folder, as the log's path does."""
+    here = os.path.join(os.getcwd(), '')
+    return path.removeprefix(here)
 
 
 def _width(stream: TextIO) -> int | None:
