@@ -43,6 +43,16 @@ DEV_REQUIRES = [
     'types-PyYAML',
 ]
 
+BENCH_REQUIRES = [
+    # Two of the peers: TF-IDF with logistic regression, and NB-SVM.
+    'scikit-learn',
+    # Another peer. fastText itself is no longer maintained and has no wheels; this
+    # is the same code, built for both stacks' numpy.
+    'fasttext-community',
+    # Draws how time and memory grow.
+    'matplotlib',
+]
+
 # Tools read the lists above by running this file, also where there is no setuptools.
 if __name__ == '__main__':
     from setuptools import find_packages, setup  # type: ignore[import-untyped]
@@ -59,5 +69,5 @@ if __name__ == '__main__':
             'data': ['sample/*.csv', 'sample/*.pbtxt'],
         },
         install_requires=INSTALL_REQUIRES,
-        extras_require={'dev': DEV_REQUIRES},
+        extras_require={'dev': DEV_REQUIRES, 'bench': BENCH_REQUIRES},
     )

@@ -42,9 +42,13 @@ def lock_all(uv: str, upgrade: bool) -> None:
         runtime = '\n'.join(declared['INSTALL_REQUIRES'])
         tools = '\n'.join(declared['DEV_REQUIRES'])
         _compile(uv, stack, stack.lock, runtime, options)
-        _compile(uv, stack, stack.dev_lock, tools, [*options, '--constraints', stack.lock])
+        peers = '\n'.join(declared['BENCH_REQUIRES'])
+        # All three may be installed together, so their versions must agree.
+        agreeing = [*options, '--constraints', stack.lock]
+        _compile(uv, stack, stack.dev_lock, tools, agreeing)
+        _compile(uv, stack, stack.bench_lock, peers, [*agreeing, '--constraints', stack.dev_lock])
         for platform in stack.platforms[1:]:
-            for name in (stack.lock, stack.dev_lock):
+            for name in (stack.lock, stack.dev_lock, stack.bench_lock):
                 check = [name, '--no-deps', '--output-file', os.devnull]
                 _run_uv(uv, stack, platform, check, '')
 

@@ -47,6 +47,10 @@ class Stack(NamedTuple):
     def dev_lock(self) -> str:
         return f'requirements/tfx-{self.name}-dev.txt'
 
+    @property
+    def bench_lock(self) -> str:
+        return f'requirements/tfx-{self.name}-bench.txt'
+
 
 OLD = Stack('1.16', '1.16.0', '3.10', ('x86_64-manylinux_2_28', 'x86_64-apple-darwin'))
 NEW = Stack('1.21', '1.21.0', '3.11', ('x86_64-manylinux_2_39', 'aarch64-apple-darwin'))
