@@ -2,11 +2,13 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test proof lint types lock clean dev
+.PHONY: help setup run test proof lint types bench bench-scale lock clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
 ARGS ?=
+# The benchmarks find the archive themselves, unless it is named.
+BENCH_DATA = $(if $(filter file,$(origin DATA)),,--data '$(DATA)')
 # By the environment, so that quotes in a review never meet the shell.
 export TEXT
 
@@ -19,10 +21,11 @@ SET_UP = for python in python3 python3.13 python3.12 python3.11 python3.10 pytho
 	echo 'error: no Python runs here (3.8 or newer); install python3.' >&2; exit 6
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo 'Variables: DATA (make run), TEXT (make run), ARGS (make test: for pytest,'
-	@echo 'make lock: --upgrade), STACK=1.16 or 1.21 (the TFX version, otherwise chosen).'
+	@echo 'Variables: DATA (make run; make bench and bench-scale: the IMDB archive),'
+	@echo 'TEXT (make run), ARGS (make test: for pytest, make lock: --upgrade, make bench and'
+	@echo 'bench-scale: see benchmarks/README.md), STACK=1.16 or 1.21 (TFX, otherwise chosen).'
 
 setup: ## Make .venv with the locked versions, or bring it up to date
 	@$(call SET_UP,install)
@@ -45,6 +48,15 @@ lint: dev ## Check style and import layers
 types: dev ## Check types
 	.venv/bin/mypy
 
+bench: peers ## Measure this pipeline and its peers on IMDB, and update README's table
+	.venv/bin/python -m benchmarks run $(BENCH_DATA) $(ARGS)
+	@if [ -f benchmarks/results/bench.json ]; then .venv/bin/python -m benchmarks table >/dev/null; fi
+
+bench-scale: peers ## Measure growth from a quarter of IMDB to 8 times IMDB, and draw it
+	.venv/bin/python -m benchmarks scale $(BENCH_DATA) $(ARGS); code=$$?; \
+	  if [ -f benchmarks/results/scale.json ]; then .venv/bin/python -m benchmarks plot; fi; \
+	  exit $$code
+
 lock: ## Recompile requirements/*.txt (newest versions: ARGS=--upgrade)
 	@$(call SET_UP,lock $(ARGS))
 
@@ -55,3 +67,6 @@ clean: ## Remove .venv, .uv and all caches; runs/ stays
 
 dev:
 	@$(call SET_UP,install --dev)
+
+peers:
+	@$(call SET_UP,install --bench)

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,11 +54,12 @@ def write_stamp(path: Path, stamp: Stamp) -> None:
     path.write_text(json.dumps(stamp._asdict(), indent=2) + '\n', encoding='utf-8')
 
 
-def wanted_locks(stack: Stack, dev: bool, installed: Stamp | None) -> list[str]:
-    """Name the lock files to install. Development tools stay once they are there."""
-    if dev or (installed and stack.dev_lock in installed.locks):
-        return [stack.lock, stack.dev_lock]
-    return [stack.lock]
+def wanted_locks(stack: Stack, extras: Collection[str], installed: Stamp | None) -> list[str]:
+    """Name the lock files to install. An extra stays once it is there."""
+    present = installed.locks if installed else {}
+    wanted = [lock for lock in (stack.dev_lock, stack.bench_lock) if lock in present]
+    wanted += [stack.extra_lock(extra) for extra in extras]
+    return [stack.lock, *sorted(set(wanted))]
 
 
 def file_hash(name: str) -> str:
@@ -68,11 +70,12 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def install(dev: bool) -> None:
+def install(extras: Collection[str]) -> None:
     """Bring `.venv` to the locked versions, unless it is there already.
 
     Args:
-        dev: Install the development tools too.
+        extras: Of `dev` (the development tools) and `bench` (what the benchmarks
+            compare with), those to install too.
 
     Raises:
         SetUpError: Something is missing on this machine, or installing failed.
@@ -82,7 +85,7 @@ def install(dev: bool) -> None:
     stamp, version = read_stamp(STAMP), _venv_version()
     if stamp and stamp[:3] != (stack.name, version, str(ROOT)):
         stamp = None
-    locks = {name: file_hash(name) for name in wanted_locks(stack, dev, stamp)}
+    locks = {name: file_hash(name) for name in wanted_locks(stack, extras, stamp)}
     if stamp and stamp.locks == locks:
         say(f'.venv is up to date: TFX {stack.tfx} on Python {version}.')
         return
@@ -154,12 +157,13 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest='command', required=True)
     installing = commands.add_parser('install', help='make or update .venv')
     installing.add_argument('--dev', action='store_true', help='with development tools')
+    installing.add_argument('--bench', action='store_true', help='with the peers to measure')
     locking = commands.add_parser('lock', help='recompile the lock files')
     locking.add_argument('--upgrade', action='store_true', help='take the newest versions')
     options = parser.parse_args(arguments)
     try:
         if options.command == 'install':
-            install(options.dev)
+            install([extra for extra in ('dev', 'bench') if getattr(options, extra)])
         else:
             lock.lock_all(tools.find_uv([sys.executable]), options.upgrade)
     except SetUpError as err:

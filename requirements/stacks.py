@@ -45,11 +45,14 @@ class Stack(NamedTuple):
 
     @property
     def dev_lock(self) -> str:
-        return f'requirements/tfx-{self.name}-dev.txt'
+        return self.extra_lock('dev')
 
     @property
     def bench_lock(self) -> str:
-        return f'requirements/tfx-{self.name}-bench.txt'
+        return self.extra_lock('bench')
+
+    def extra_lock(self, extra: str) -> str:
+        return f'requirements/tfx-{self.name}-{extra}.txt'
 
 
 OLD = Stack('1.16', '1.16.0', '3.10', ('x86_64-manylinux_2_28', 'x86_64-apple-darwin'))

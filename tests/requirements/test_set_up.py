@@ -279,6 +279,25 @@ class TestStamp:
         set_up.main(['install'])
         assert machine.synced[-1] == both
 
+    def test_adds_the_peers_in_place_and_keeps_them_and_the_tools(
+        self, machine: FakeMachine
+    ) -> None:
+        set_up.main(['install', '--dev'])
+        set_up.main(['install', '--bench'])
+        everything = [OLD.lock, OLD.bench_lock, OLD.dev_lock]
+        assert (machine.made_venv, machine.synced) == (1, [[OLD.lock, OLD.dev_lock], everything])
+        set_up.main(['install'])
+        assert len(machine.synced) == 2
+        machine.hashes[OLD.bench_lock] = 'changed'
+        set_up.main(['install'])
+        assert machine.synced[-1] == everything
+
+    def test_installs_the_peers_without_the_tools_when_only_they_are_wanted(
+        self, machine: FakeMachine
+    ) -> None:
+        set_up.main(['install', '--bench'])
+        assert machine.synced == [[OLD.lock, OLD.bench_lock]]
+
     @pytest.mark.parametrize('python', ['', '3.10.14'])
     def test_starts_anew_when_the_python_is_gone_or_another(
         self, python: str, machine: FakeMachine
@@ -316,7 +335,9 @@ class TestStamp:
         assert set_up.read_stamp(tmp_path / 'stamp') == stamp
 
 
-LOCKS = [name for stack in STACKS.values() for name in (stack.lock, stack.dev_lock)]
+LOCKS = [
+    name for stack in STACKS.values() for name in (stack.lock, stack.dev_lock, stack.bench_lock)
+]
 
 
 class TestLocks:
@@ -331,7 +352,8 @@ class TestLocks:
     @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
     def test_holds_what_setup_py_asks_for(self, stack: Stack) -> None:
         declared = runpy.run_path(str(ROOT / 'setup.py'))
-        for name, list_name in ((stack.lock, 'INSTALL'), (stack.dev_lock, 'DEV')):
+        lists = ((stack.lock, 'INSTALL'), (stack.dev_lock, 'DEV'), (stack.bench_lock, 'BENCH'))
+        for name, list_name in lists:
             pins = pins_of(name)
             for requirement in declared[f'{list_name}_REQUIRES']:
                 package = re.match(r'[\w-]+', requirement)
@@ -340,11 +362,13 @@ class TestLocks:
         assert pins_of(stack.lock)['tfx'] == stack.tfx
 
     @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
-    def test_development_tools_change_no_runtime_version(self, stack: Stack) -> None:
-        runtime, dev = pins_of(stack.lock), pins_of(stack.dev_lock)
-        shared = runtime.keys() & dev.keys()
-        assert shared
-        assert {name: runtime[name] for name in shared} == {name: dev[name] for name in shared}
+    @pytest.mark.parametrize('extra', ['dev', 'bench'])
+    def test_an_extra_changes_no_runtime_version(self, extra: str, stack: Stack) -> None:
+        assert_agree(pins_of(stack.lock), pins_of(stack.extra_lock(extra)))
+
+    @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
+    def test_extras_can_be_installed_together(self, stack: Stack) -> None:
+        assert_agree(pins_of(stack.dev_lock), pins_of(stack.bench_lock))
 
     def test_old_stack_has_the_beam_that_brings_dill(self) -> None:
         pins = pins_of(OLD.lock)
@@ -359,6 +383,12 @@ class TestLocks:
     def test_source_only_packages_are_really_locked(self) -> None:
         locked = pins_of(OLD.lock).keys() | pins_of(NEW.lock).keys()
         assert set(lock.SOURCE_ONLY) <= locked
+
+
+def assert_agree(one: dict[str, str], other: dict[str, str]) -> None:
+    shared = one.keys() & other.keys()
+    assert shared
+    assert {name: one[name] for name in shared} == {name: other[name] for name in shared}
 
 
 def pins_of(name: str) -> dict[str, str]:

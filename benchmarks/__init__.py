@@ -1,0 +1,1 @@
+"""Measures the pipeline against its peers, and how it grows with the data."""

@@ -1,0 +1,156 @@
+"""The command line of the benchmarks: `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+import click
+
+from benchmarks import archive, report
+from components.errors import (
+    INTERRUPTED_EXIT_CODE,
+    ComponentError,
+    ConfigError,
+    MissingDependencyError,
+    NotBlessedError,
+    ReviewsError,
+)
+
+_DATA = click.option('--data', metavar='FILE', help='The IMDB archive.')
+_PLOT_FILE = report.SCALE_FILE.with_suffix('.svg')
+
+
+@click.group(context_settings={'help_option_names': ['-h', '--help']})
+def main() -> None:
+    """Measure this pipeline and its peers on IMDB.
+
+    Exit codes: 0 done, 2 usage, 3 it grows faster than it may, 4 data,
+    5 a contender failed, 6 something is not installed, 130 interrupted.
+    """
+
+
+@main.command()
+@_DATA
+@click.option('--only', default='', metavar='NAME,NAME', help='Run these, and none else.')
+@click.option('--with', 'added', default='', metavar='NAME', help='Add one: tfx-example.')
+@click.option('--seeds', default=1, type=click.IntRange(1), help='Seeds of each that has one [1].')
+@click.option(
+    '--passes', default=3, type=click.IntRange(1), help='Of scoring; the best counts [3].'
+)
+@click.option('--output', type=click.Path(dir_okay=False, path_type=pathlib.Path), metavar='FILE')
+def run(
+    *,
+    data: str | None,
+    only: str,
+    added: str,
+    seeds: int,
+    passes: int,
+    output: pathlib.Path | None,
+) -> None:
+    """Run all contenders, each in a process of its own, and show one table.
+
+    The results are kept in FILE; without --only, in benchmarks/results/bench.json
+    unless told otherwise.
+    """
+    from benchmarks import bench
+    from benchmarks.contenders import select
+
+    contenders = select(only, added)
+    results = bench.run(contenders, archive.find_archive(data), seeds=seeds, passes=passes)
+    if output is None and not only:
+        output = report.BENCH_FILE
+    if output is not None:
+        report.save(results, output)
+    report.print_table(results, sys.stdout)
+    failed = [row['name'] for row in results['contenders'] if row['error']]
+    if failed:
+        raise ComponentError(f'failed: {", ".join(failed)}', hint='the table says why')
+
+
+@main.command()
+@_DATA
+@click.option('--factors', default='0.25,0.5,1,2,4,8', metavar='N,N', help='Sizes against IMDB.')
+@click.option('--preset', metavar='NAME', help='Of the pipeline [its default].')
+@click.option(
+    '--output',
+    default=report.SCALE_FILE,
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    metavar='FILE',
+    help='Where to keep the results [benchmarks/results/scale.json].',
+)
+def scale(data: str | None, factors: str, preset: str | None, output: pathlib.Path) -> None:
+    """Run the pipeline on smaller and larger data, and judge how it grows."""
+    from benchmarks import scale as scaling
+    from pipeline.presets import DEFAULT_PRESET, PRESETS
+
+    preset = preset or DEFAULT_PRESET
+    if preset not in PRESETS:
+        hint = f'the presets are {", ".join(PRESETS)}'
+        raise ConfigError(f'no preset is called {preset!r}', hint=hint)
+    results = scaling.run(_factors(factors), archive.find_archive(data), preset, output)
+    report.print_sizes(results, sys.stdout)
+    if any(row['error'] for row in results['sizes']):
+        raise ComponentError('a size failed', hint='the table says which and why')
+    if results['violations']:
+        raise NotBlessedError('; '.join(results['violations']))
+
+
+def _factors(text: str) -> list[float]:
+    try:
+        factors = [float(part) for part in text.split(',')]
+    except ValueError as err:
+        raise ConfigError(f'expected numbers with commas between them, got {text!r}') from err
+    if not all(0 < factor <= 100 for factor in factors):
+        raise ConfigError(f'expected factors above 0 and up to 100, got {text!r}')
+    return factors
+
+
+@main.command()
+def table() -> None:
+    """Bring README's table up to date with benchmarks/results/bench.json, and print it."""
+    results = report.load(report.BENCH_FILE)
+    changed = report.update_readme(results)
+    click.echo(report.markdown(results))
+    click.echo('README.md: ' + ('updated' if changed else 'up to date'), err=True)
+
+
+@main.command()
+@click.option(
+    '--output',
+    default=_PLOT_FILE,
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    metavar='FILE',
+    help='Where to [benchmarks/results/scale.svg].',
+)
+def plot(output: pathlib.Path) -> None:
+    """Draw benchmarks/results/scale.json."""
+    from benchmarks.plot import draw
+
+    draw(report.load(report.SCALE_FILE), output)
+    click.echo(output)
+
+
+def exit_code(args: list[str] | None = None) -> int:
+    """Run a command, and return what the shell is told."""
+    try:
+        main.main(args=args, prog_name='python -m benchmarks', standalone_mode=False)
+    except click.exceptions.Exit as err:
+        return err.exit_code
+    except click.ClickException as err:
+        err.show()
+        return ConfigError.exit_code
+    except ReviewsError as err:
+        click.echo(f'error: {err}' + (f'; {err.hint}' if err.hint else ''), err=True)
+        return err.exit_code
+    except ModuleNotFoundError as err:
+        click.echo(f'error: {err}; run `make bench`, which installs it', err=True)
+        return MissingDependencyError.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo('interrupted', err=True)
+        return INTERRUPTED_EXIT_CODE
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(exit_code())

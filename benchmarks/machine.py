@@ -1,0 +1,79 @@
+"""Says where and with what figures were measured."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import subprocess
+from typing import Any
+
+from benchmarks.archive import ROOT
+
+_PACKAGES = (
+    'tfx',
+    'tensorflow',
+    'keras',
+    'tensorflow-transform',
+    'tensorflow-model-analysis',
+    'apache-beam',
+    'numpy',
+    'scikit-learn',
+    'scipy',
+    'fasttext-community',
+)
+
+
+def describe() -> dict[str, Any]:
+    """Return date, commit, machine and versions, as JSON values."""
+    return {
+        'date': datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d %H:%M UTC'),
+        'commit': _commit(),
+        'machine': {
+            'cpu': _cpu(),
+            'cores': os.cpu_count(),
+            'memory_bytes': os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'),
+            'system': f'{platform.system()} {platform.machine()}',
+            'load_average': round(os.getloadavg()[0], 2),
+        },
+        'versions': {'python': platform.python_version(), **_versions()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _cpu() -> str:
+    try:
+        lines = pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.machine()
+
+
+def _commit() -> str:
+    """Return the commit of the checkout, with a + if files differ from it; empty without git."""
+    head = _git('rev-parse', '--short=12', 'HEAD')
+    # What the benchmarks themselves write is no change of what they measure.
+    changes = _git('status', '--porcelain', '--', '.', ':!benchmarks/results', ':!README.md')
+    return head + ('+' if head and changes else '')
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ['git', *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ''
+    return done.stdout.strip() if done.returncode == 0 else ''

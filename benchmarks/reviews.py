@@ -1,0 +1,70 @@
+"""Reads the labelled reviews of the IMDB archive, as a script would."""
+
+from __future__ import annotations
+
+import random
+import re
+import tarfile
+from collections.abc import Iterator
+from typing import NamedTuple
+
+NAMES = ('neg', 'pos')
+
+_MEMBER = re.compile(r'(?:^|/)(train|test)/(pos|neg)/[^/]+\.txt$')
+
+
+class Review(NamedTuple):
+    """A review.
+
+    Attributes:
+        split: `train` or `test`.
+        label: 1 for positive, 0 for negative.
+        text: As published.
+    """
+
+    split: str
+    label: int
+    text: str
+
+
+def member_labels(name: str) -> tuple[str, int] | None:
+    """Tell split and label by the path in the archive; None for anything else.
+
+    >>> member_labels('aclImdb/test/pos/7_9.txt'), member_labels('aclImdb/train/unsup/1_0.txt')
+    (('test', 1), None)
+    """
+    match = _MEMBER.search(name)
+    return (match[1], NAMES.index(match[2])) if match else None
+
+
+def read_reviews(archive: str) -> Iterator[Review]:
+    """Read all labelled reviews, in the archive's order."""
+    with tarfile.open(archive, mode='r|*') as members:
+        for member in members:
+            found = member_labels(member.name)
+            content = members.extractfile(member) if found and member.isfile() else None
+            if found and content is not None:
+                yield Review(*found, content.read().decode('utf-8'))
+
+
+class Split(NamedTuple):
+    """The texts of a split and their labels, in the same order."""
+
+    texts: list[str]
+    labels: list[int]
+
+
+def read_splits(archive: str) -> dict[str, Split]:
+    """Read `train` and `test` into memory."""
+    splits = {'train': Split([], []), 'test': Split([], [])}
+    for split, label, text in read_reviews(archive):
+        splits[split].texts.append(text)
+        splits[split].labels.append(label)
+    return splits
+
+
+def shuffled(split: Split, seed: int) -> Split:
+    """Put a split into an order that tells nothing of the labels."""
+    order = list(range(len(split.texts)))
+    random.Random(seed).shuffle(order)
+    return Split([split.texts[i] for i in order], [split.labels[i] for i in order])

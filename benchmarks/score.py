@@ -1,0 +1,204 @@
+"""Loads a saved model, scores the test reviews, and prints how fast and how well.
+
+`python -m benchmarks.score KIND MODEL_DIR ARCHIVE`. It sees nothing of what
+training left in memory, only the folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import multiprocessing
+import os
+import pathlib
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import metrics
+from benchmarks.reviews import read_splits, shuffled
+
+BATCH = 1_000
+LATENCY_CALLS = 200
+
+Probabilities = npt.NDArray[np.float64]
+Scorer = Callable[[list[str]], Probabilities]
+
+# What a forked process scores with.
+_scorer: Scorer | None = None
+
+
+def load(kind: str, model: pathlib.Path) -> Scorer:
+    """Return a function from texts to the probability of `pos`."""
+    return {
+        'saved_model': _load_saved_model,
+        'keras': _load_keras,
+        'sklearn': _load_sklearn,
+        'fasttext': _load_fasttext,
+        'tfx_example': _load_tfx_example,
+    }[kind](model)
+
+
+def _load_saved_model(model: pathlib.Path) -> Scorer:
+    import tensorflow as tf
+
+    from components import features
+
+    loaded = tf.saved_model.load(str(model))
+    signature = loaded.signatures[features.TEXT_SIGNATURE]
+
+    def score(texts: list[str], _keep: Any = loaded) -> Probabilities:
+        outputs = signature(**{features.TEXT_INPUT: tf.constant(texts)})
+        return np.asarray(outputs[features.PROBABILITY_KEY].numpy(), np.float64).reshape(-1)
+
+    return score
+
+
+def _load_keras(model: pathlib.Path) -> Scorer:
+    import keras
+    import tensorflow as tf
+
+    # Registers the function that the model's first layer names.
+    from benchmarks.peers import keras_tutorial
+
+    loaded = keras.saving.load_model(model / keras_tutorial.MODEL_FILE)
+
+    def score(texts: list[str]) -> Probabilities:
+        outputs = loaded.predict_on_batch(tf.constant(texts))
+        return np.asarray(outputs, np.float64).reshape(-1)
+
+    return score
+
+
+def _load_sklearn(model: pathlib.Path) -> Scorer:
+    import joblib
+
+    from benchmarks.peers.sklearn_tfidf import MODEL_FILE
+
+    loaded = joblib.load(model / MODEL_FILE)
+
+    def score(texts: list[str]) -> Probabilities:
+        return np.asarray(loaded.predict_proba(texts)[:, 1], np.float64)
+
+    return score
+
+
+def _load_fasttext(model: pathlib.Path) -> Scorer:
+    import fasttext
+
+    from benchmarks.peers import fasttext_bigrams
+
+    loaded = fasttext.load_model(str(model / fasttext_bigrams.MODEL_FILE))
+    return lambda texts: fasttext_bigrams.positive_probabilities(loaded, texts)
+
+
+def _load_tfx_example(model: pathlib.Path) -> Scorer:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(model))
+    signature = loaded.signatures['serving_default']
+
+    def example(text: str) -> bytes:
+        value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
+        features = tf.train.Features(feature={'text': value})
+        return bytes(tf.train.Example(features=features).SerializeToString())
+
+    def score(texts: list[str], _keep: Any = loaded) -> Probabilities:
+        (logits,) = signature(examples=tf.constant([example(text) for text in texts])).values()
+        return np.asarray(tf.sigmoid(logits).numpy(), np.float64).reshape(-1)
+
+    return score
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _score_forked(texts: list[str]) -> Probabilities:
+    assert _scorer is not None
+    return _scorer(texts)
+
+
+def measure(kind: str, scorer: Scorer, texts: list[str], passes: int) -> dict[str, Any]:
+    """Measure rates and latency.
+
+    Args:
+        kind: Of the model.
+        scorer: The loaded model.
+        texts: What to score, in memory.
+        passes: Over all texts, for each way of calling; the best counts.
+
+    Returns:
+        `rates`, texts per second by way of calling; `latency_ms`, the median of
+        a single text; and the `probabilities`.
+    """
+    batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+    count = cores()
+    probabilities = np.concatenate([scorer(batch) for batch in batches])  # also the warm-up
+    rates = {'1 thread': _best_rate(lambda: [scorer(batch) for batch in batches], texts, passes)}
+    with concurrent.futures.ThreadPoolExecutor(count) as threads:
+        rates[f'{count} threads'] = _best_rate(
+            lambda: list(threads.map(scorer, batches)), texts, passes
+        )
+    if kind == 'sklearn':
+        # Its text handling is Python's, which threads do not speed up.
+        global _scorer  # noqa: PLW0603
+        _scorer = scorer
+        with multiprocessing.get_context('fork').Pool(count) as processes:
+            processes.map(_score_forked, batches[:count], chunksize=1)
+            rates[f'{count} processes'] = _best_rate(
+                lambda: processes.map(_score_forked, batches, chunksize=1), texts, passes
+            )
+    return {
+        'rates': rates,
+        'latency_ms': _latency_ms(scorer, texts[:LATENCY_CALLS]),
+        'probabilities': probabilities,
+    }
+
+
+def _best_rate(work: Callable[[], Any], texts: list[str], passes: int) -> float:
+    best = float('inf')
+    for _ in range(passes):
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return len(texts) / best
+
+
+def _latency_ms(scorer: Scorer, texts: list[str]) -> float:
+    scorer(texts[:1])
+    seconds = []
+    for text in texts:
+        start = time.perf_counter()
+        scorer([text])
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds) * 1_000
+
+
+def main() -> None:
+    """Score, and print one line of JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('kind')
+    parser.add_argument('model', type=pathlib.Path)
+    parser.add_argument('archive')
+    parser.add_argument('--passes', type=int, default=3)
+    options = parser.parse_args()
+    test = shuffled(read_splits(options.archive)['test'], seed=0)
+    start = time.perf_counter()
+    scorer = load(options.kind, options.model)
+    load_seconds = time.perf_counter() - start
+    result = measure(options.kind, scorer, test.texts, options.passes)
+    quality = metrics.quality(test.labels, result.pop('probabilities'))
+    print(json.dumps({**result, 'load_seconds': load_seconds, 'metrics': quality}), flush=True)
+
+
+if __name__ == '__main__':
+    main()

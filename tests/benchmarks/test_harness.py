@@ -1,0 +1,75 @@
+"""The harness, from a process as small as the one that uses it."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from benchmarks.harness import measure
+from tests.conftest import REPO
+
+# Memory is counted from that of the process that starts another, and pytest is large.
+_DRIVER = """
+import dataclasses, json, pathlib, sys
+from benchmarks.harness import measure
+done = measure([sys.executable, '-c', sys.argv[1]], cwd=pathlib.Path('.'))
+print(json.dumps(dataclasses.asdict(done.usage)))
+"""
+
+
+def usage_of(program: str, cwd: pathlib.Path) -> Any:
+    done = subprocess.run(
+        [sys.executable, '-c', _DRIVER, program],
+        cwd=cwd,
+        env={'PYTHONPATH': str(REPO), 'PATH': ''},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_peak_is_that_of_the_child_when_it_allocates(tmp_path: pathlib.Path) -> None:
+    peak = usage_of('block = b"x" * 200_000_000', tmp_path)['peak_bytes']
+    assert 200_000_000 <= peak <= 260_000_000
+
+
+def test_peak_is_that_of_a_grandchild_when_that_one_allocates(tmp_path: pathlib.Path) -> None:
+    program = (
+        'import subprocess, sys; subprocess.run([sys.executable, "-c", "b\'x\' * 200_000_000"])'
+    )
+    assert usage_of(program, tmp_path)['peak_bytes'] >= 200_000_000
+
+
+def test_cpu_is_counted_when_busy_and_wall_when_asleep(tmp_path: pathlib.Path) -> None:
+    busy = usage_of('import time\nwhile time.process_time() < 1: pass', tmp_path)
+    assert 1 <= busy['cpu_seconds'] <= 1.5
+    asleep = usage_of('import time; time.sleep(1)', tmp_path)
+    assert asleep['cpu_seconds'] < 0.5 < 1 <= asleep['wall_seconds']
+
+
+@pytest.mark.parametrize(
+    ('program', 'failure'),
+    [
+        ('print(1)', ''),
+        ('import sys; sys.exit("out of luck")', 'exit code 1: out of luck'),
+        ('import os; os.kill(os.getpid(), 9)', 'exit code -9: no message'),
+        ('raise ValueError("what it was")', 'exit code 1: ValueError: what it was'),
+    ],
+)
+def test_failure_is_one_line_when_the_child_fails(
+    program: str, failure: str, tmp_path: pathlib.Path
+) -> None:
+    done = measure([sys.executable, '-c', program], cwd=tmp_path)
+    assert done.failure == failure
+
+
+def test_output_of_any_length_is_read_when_the_child_prints_much(tmp_path: pathlib.Path) -> None:
+    program = 'import sys; print("y" * 1_000_000); print("z" * 1_000_000, file=sys.stderr)'
+    done = measure([sys.executable, '-c', program], cwd=tmp_path)
+    assert (done.code, len(done.out)) == (0, 1_000_001)

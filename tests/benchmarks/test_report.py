@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from benchmarks import report
+from benchmarks.contenders import RATE_REFERENCE, WALL_REFERENCE
+from components.errors import DataError
+
+
+def make_row(name: str, title: str, **figures: Any) -> dict[str, Any]:
+    row = {
+        'wall_seconds': 20.0,
+        'cpu_seconds': 25.04,
+        'peak_bytes': 1 << 30,
+        'auc': 0.95,
+        'ece': 0.01234,
+        'rate': 1000.0,
+        'latency_ms': 1.5,
+        'size_bytes': 2_500_000,
+        **figures,
+    }
+    accuracies = row.pop('accuracies', [0.87])
+    runs = [{'accuracy': accuracy} for accuracy in accuracies]
+    middle = sorted(accuracies)[len(accuracies) // 2]
+    return {'name': name, 'title': title, 'error': None, 'accuracy': middle, 'runs': runs, **row}
+
+
+def make_results() -> dict[str, Any]:
+    return {
+        'date': '2030-01-02 03:04 UTC',
+        'commit': '0123456789ab',
+        'machine': {'cpu': 'Some CPU', 'cores': 2, 'memory_bytes': 24 << 30},
+        'versions': {'python': '3.10.1', 'tfx': '1.2.3', 'tensorflow': '4.5.6'},
+        'contenders': [
+            make_row(
+                'ours-a', 'ours', wall_seconds=10.0, rate=12_345.6, accuracies=[0.9, 0.92, 0.91]
+            ),
+            make_row(WALL_REFERENCE, 'Keras'),
+            make_row(RATE_REFERENCE, 'sklearn', wall_seconds=30.0, rate=4_000.0),
+            {'name': 'x', 'title': 'broken', 'error': 'exit code 1: no', 'runs': []},
+        ],
+    }
+
+
+GOLDEN = """\
+| contender | wall, s | of Keras | CPU, s | peak, GiB | accuracy | AUC | ECE | reviews/s \
+| of sklearn | one, ms | size, MB |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| ours | 10.0 | 0.50 | 25.0 | 1.00 | 0.9100 (0.9000 to 0.9200) | 0.9500 | 0.0123 | 12,346 \
+| 3.09 | 1.50 | 2.5 |
+| Keras | 20.0 | 1.00 | 25.0 | 1.00 | 0.8700 | 0.9500 | 0.0123 | 1,000 | 0.25 | 1.50 | 2.5 |
+| sklearn | 30.0 | 1.50 | 25.0 | 1.00 | 0.8700 | 0.9500 | 0.0123 | 4,000 | 1.00 | 1.50 | 2.5 |
+| broken | failed: exit code 1: no |  |  |  |  |  |  |  |  |  |  |
+
+Measured 2030-01-02 03:04 UTC, commit 0123456789ab, 2 cores (Some CPU), 24 GiB, \
+Python 3.10.1, TFX 1.2.3, TensorFlow 4.5.6."""
+
+
+def test_table_is_the_golden_one() -> None:
+    assert report.markdown(make_results()) == GOLDEN
+
+
+def test_ratios_are_left_out_when_their_reference_failed() -> None:
+    results = make_results()
+    results['contenders'][1] = {**results['contenders'][1], 'error': 'exit code 1: no'}
+    assert [row[2] for row in report.cells(results)] == ['', '', '', '']
+
+
+def test_terminal_shows_every_cell() -> None:
+    stream = io.StringIO()
+    report.print_table(make_results(), stream)
+    shown = stream.getvalue()
+    for row in report.cells(make_results()):
+        assert all(cell in shown for cell in row)
+
+
+def test_readme_changes_between_the_markers_only_and_once(tmp_path: pathlib.Path) -> None:
+    readme = tmp_path / 'README.md'
+    readme.write_text('before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n')
+    assert report.update_readme(make_results(), readme)
+    once = readme.read_text()
+    assert once == f'before\n<!-- bench:begin -->\n{GOLDEN}\n<!-- bench:end -->\nafter\n'
+    assert not report.update_readme(make_results(), readme)
+    assert readme.read_text() == once
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        '<!-- a:begin -->',
+        '<!-- a:end --><!-- a:begin -->',
+        '<!-- a:begin --><!-- a:end -->' * 2,
+    ],
+)
+def test_readme_is_refused_when_its_markers_are_not_a_pair(text: str) -> None:
+    with pytest.raises(DataError, match='each once and in this order'):
+        report.updated(text, 'a', 'content')
+
+
+def test_results_come_back_as_they_were_kept(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / 'results' / 'bench.json'
+    report.save(make_results(), path)
+    assert report.load(path) == json.loads(json.dumps(make_results()))
+    assert [entry.name for entry in path.parent.iterdir()] == ['bench.json']
+
+
+def test_results_that_are_not_there_or_damaged_are_a_data_error(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DataError, match='no results'):
+        report.load(tmp_path / 'none.json')
+    (tmp_path / 'bad.json').write_text('{"a": ')
+    with pytest.raises(DataError, match='cannot be read'):
+        report.load(tmp_path / 'bad.json')
+
+
+def test_readme_table_is_what_the_kept_results_give() -> None:
+    if not report.BENCH_FILE.is_file():
+        pytest.skip('nothing was measured yet: make bench')
+    text = report.README.read_text(encoding='utf-8')
+    assert report.updated(text, 'bench', report.markdown(report.load(report.BENCH_FILE))) == text
+
+
+def test_sizes_are_shown_with_the_failed_ones() -> None:
+    sizes = [
+        {
+            'factor': 1.0,
+            'error': None,
+            'reviews': 50_000,
+            'wall_seconds': 60.0,
+            'cpu_seconds': 70.0,
+            'peak_bytes': 1 << 30,
+            'accuracy': 0.9,
+            'nodes': {'Trainer': 12.34},
+        },
+        {'factor': 8.0, 'error': 'exit code 1: no'},
+    ]
+    stream = io.StringIO()
+    report.print_sizes({'sizes': sizes, 'exponent': 0.9, 'violations': ['too slow']}, stream)
+    shown = stream.getvalue()
+    for text in ('50,000', '12.3', 'failed', 'exponent 0.90', 'too slow'):
+        assert text in shown
