@@ -98,21 +98,9 @@ def _load_fasttext(model: pathlib.Path) -> Scorer:
 
 
 def _load_tfx_example(model: pathlib.Path) -> Scorer:
-    import tensorflow as tf
+    from benchmarks.peers.tfx_example_scorer import load_scorer
 
-    loaded = tf.saved_model.load(str(model))
-    signature = loaded.signatures['serving_default']
-
-    def example(text: str) -> bytes:
-        value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
-        features = tf.train.Features(feature={'text': value})
-        return bytes(tf.train.Example(features=features).SerializeToString())
-
-    def score(texts: list[str], _keep: Any = loaded) -> Probabilities:
-        (logits,) = signature(examples=tf.constant([example(text) for text in texts])).values()
-        return np.asarray(tf.sigmoid(logits).numpy(), np.float64).reshape(-1)
-
-    return score
+    return load_scorer(model)
 
 
 def cores() -> int:

@@ -23,6 +23,7 @@ from benchmarks.reviews import Split, read_splits, shuffled
 
 _TRAIN_STEPS = 7_000
 _EVAL_STEPS = 800
+_BATCH = 1_000
 # How the example's ExampleGen calls the splits, by ours.
 _SPLITS = {'train': 'train', 'test': 'eval'}
 
@@ -93,11 +94,11 @@ def _run(root: pathlib.Path, train_steps: int, eval_steps: int) -> pathlib.Path:
 def _probabilities(model: pathlib.Path, texts: list[str]) -> Any:
     import numpy as np
 
-    from benchmarks.score import BATCH, load
+    from benchmarks.peers.tfx_example_scorer import load_scorer
 
-    score = load('tfx_example', model)
-    starts = range(0, len(texts), BATCH)
-    return np.concatenate([score(texts[start : start + BATCH]) for start in starts])
+    score = load_scorer(model)
+    starts = range(0, len(texts), _BATCH)
+    return np.concatenate([score(texts[start : start + _BATCH]) for start in starts])
 
 
 if __name__ == '__main__':
