@@ -49,6 +49,8 @@ BENCH_REQUIRES = [
     # Another peer. fastText itself is no longer maintained and has no wheels; this
     # is the same code, built for both stacks' numpy.
     'fasttext-community',
+    # TFX's own example has TFX install its user code with it, at run time.
+    'pip',
     # Draws how time and memory grow.
     'matplotlib',
 ]

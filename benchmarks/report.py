@@ -6,11 +6,14 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from benchmarks.archive import ROOT
 from benchmarks.contenders import RATE_REFERENCE, WALL_REFERENCE
 from components.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 RESULTS = ROOT / 'benchmarks' / 'results'
 BENCH_FILE = RESULTS / 'bench.json'
@@ -70,7 +73,8 @@ def cells(results: Mapping[str, Any]) -> list[list[str]]:
     table = []
     for row in rows:
         if row['error']:
-            table.append([row['title'], f'failed: {row["error"]}', *[''] * (len(_COLUMNS) - 2)])
+            failure = f'{row["title"]}: failed, {row["error"]}'.replace('|', '/')
+            table.append([failure, *[''] * (len(_COLUMNS) - 1)])
             continue
         table.append(
             [
@@ -103,24 +107,33 @@ def _with_range(row: Mapping[str, Any], figure: str) -> str:
 
 def print_table(results: Mapping[str, Any], stream: TextIO) -> None:
     """Show the results in a terminal."""
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style='dim')
     for name in _COLUMNS:
-        table.add_column(name, justify='left' if name == 'contender' else 'right', no_wrap=True)
+        if name == 'contender':
+            table.add_column(name, overflow='fold', min_width=24)
+        else:
+            table.add_column(name, justify='right', no_wrap=True)
     for row in cells(results):
-        table.add_row(*row)
-    # A pipe has no width: its lines must not be folded at a guessed one.
-    width = None if stream.isatty() else 240
-    console = Console(file=stream, highlight=False, width=width)
+        table.add_row(*map(Text, row))
+    console = _console(stream)
     console.print(table)
     console.print(provenance(results), markup=False)
 
 
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    console = Console(file=stream, highlight=False)
+    # A pipe has no width, and a figure that is cut off is worse than a long line.
+    console.width = max(console.width, 140) if stream.isatty() else 240
+    return console
+
+
 def print_sizes(results: Mapping[str, Any], stream: TextIO) -> None:
     """Show in a terminal how time and memory grow."""
-    from rich.console import Console
     from rich.table import Table
 
     sizes = [row for row in results['sizes'] if not row['error']]
@@ -141,8 +154,7 @@ def print_sizes(results: Mapping[str, Any], stream: TextIO) -> None:
             f'{row["accuracy"]:.4f}' if row['accuracy'] is not None else '-',
             *(f'{row["nodes"].get(node, 0):.1f}' for node in nodes),
         )
-    width = None if stream.isatty() else 240
-    console = Console(file=stream, highlight=False, width=width)
+    console = _console(stream)
     console.print(table)
     if results['exponent'] is not None:
         console.print(f'from 1 to 8 times IMDB, time grows with exponent {results["exponent"]:.2f}')

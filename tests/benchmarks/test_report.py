@@ -55,7 +55,7 @@ GOLDEN = """\
 | 3.09 | 1.50 | 2.5 |
 | Keras | 20.0 | 1.00 | 25.0 | 1.00 | 0.8700 | 0.9500 | 0.0123 | 1,000 | 0.25 | 1.50 | 2.5 |
 | sklearn | 30.0 | 1.50 | 25.0 | 1.00 | 0.8700 | 0.9500 | 0.0123 | 4,000 | 1.00 | 1.50 | 2.5 |
-| broken | failed: exit code 1: no |  |  |  |  |  |  |  |  |  |  |
+| broken: failed, exit code 1: no |  |  |  |  |  |  |  |  |  |  |  |
 
 Measured 2030-01-02 03:04 UTC, commit 0123456789ab, 2 cores (Some CPU), 24 GiB, \
 Python 3.10.1, TFX 1.2.3, TensorFlow 4.5.6."""
