@@ -136,8 +136,8 @@ def measure(kind: str, scorer: Scorer, texts: list[str], passes: int) -> dict[st
         rates[f'{count} threads'] = _best_rate(
             lambda: list(threads.map(scorer, batches)), texts, passes
         )
-    if kind == 'sklearn':
-        # Its text handling is Python's, which threads do not speed up.
+    if kind in ('sklearn', 'fasttext'):
+        # Their text handling is Python's, which threads do not speed up.
         global _scorer  # noqa: PLW0603
         _scorer = scorer
         with multiprocessing.get_context('fork').Pool(count) as processes:
