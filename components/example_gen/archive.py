@@ -1,9 +1,9 @@
 """Reads the files of a tar archive in one pass, fast, and trusting nothing.
 
-Python's `tarfile` spends some 70 us on a member, which is most of the time on
-an archive of 100,000 small files. Here an ordinary member costs 3 us. At the
-first header that is not ordinary (long names, links, sparse files, a damaged
-one), `tarfile` takes over and reads the rest.
+Python's `tarfile` spends some 60 us on a member, which is most of the time on
+an archive of 100,000 small files: 7.3 CPU s for IMDB, where this takes 1.4,
+half of it to unzip. At the first header that is not ordinary (long names,
+links, sparse files, a damaged one), `tarfile` takes over and reads the rest.
 """
 
 from __future__ import annotations

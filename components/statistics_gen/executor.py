@@ -35,7 +35,8 @@ from components.errors import DataError
 
 _BATCH_EXAMPLES = 1_000
 # Sketches are exact up to their size. Beyond it, the number of distinct values is off by about
-# 0.1%, and a frequency is too low by at most one 32,768th of all examples.
+# 0.1%, and a frequency is too low by at most one 32,768th of all examples. Memory is bounded by
+# that many of the texts: 42 MB of IMDB's.
 _DISTINCT_VALUES = 1 << 20
 _FREQUENT_VALUES = 1 << 15
 
