@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Sequence
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components import StatisticsGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 
@@ -18,6 +17,7 @@ from components.example_validator.component import make_example_validator
 from components.fingerprint import code_fingerprint
 from components.pusher.component import make_pusher
 from components.schema.component import CURATED_SCHEMA, make_schema_gen, read_schema
+from components.statistics_gen.component import make_statistics_gen
 from components.trainer.component import make_trainer
 from components.transform.component import make_transform
 from pipeline.config import PipelineConfig
@@ -58,7 +58,7 @@ def create_pipeline(
     schema_file = config.data.schema_file or str(CURATED_SCHEMA)
     example_gen = make_example_gen(source, config.data.columns)
     examples = example_gen.outputs['examples']
-    statistics_gen = StatisticsGen(examples=examples).with_id('StatisticsGen')
+    statistics_gen = make_statistics_gen(examples)
     schema_gen = make_schema_gen(schema_file)
     schema = schema_gen.outputs['schema']
     example_validator = make_example_validator(statistics_gen.outputs['statistics'], schema)
@@ -78,7 +78,7 @@ def create_pipeline(
     pusher = make_pusher(model, evaluator.outputs['blessing'], str(config.serving_path))
 
     _fingerprint(example_gen, 'components.example_gen.executor')
-    _fingerprint(statistics_gen)
+    _fingerprint(statistics_gen, 'components.statistics_gen.executor')
     _fingerprint(schema_gen, content=read_schema(schema_file))
     _fingerprint(example_validator, 'components.example_validator.executor')
     _fingerprint(transform, 'components.transform.preprocessing')

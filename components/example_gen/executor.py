@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import collections
 import json
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple, cast
+from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
-import tensorflow as tf
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.windowed_value import WindowedValue
 from google.protobuf import json_format, struct_pb2
 from tfx.components.example_gen import base_example_gen_executor, write_split
 from tfx.components.util import examples_utils
@@ -25,105 +19,14 @@ from tfx.utils import proto_utils
 
 from components import features
 from components.errors import DataError
-from components.example_gen import imdb, tables
-from components.example_gen.checks import REJECTS, summarize
-from components.example_gen.records import Record, Reject, assign_split, label_value
+from components.example_gen import workers
+from components.example_gen.checks import summarize
+from components.example_gen.records import Record
 from components.example_gen.sources import SourceKind, split_of_input
 from components.settings import ColumnSettings
 
-_COUNTS = 'counts'
-_FATAL = 'fatal'
 # An IMDB folder has 50,000 files; a Beam element each would cost more than reading them.
 _FILES_PER_ELEMENT = 500
-
-
-class _Batch(NamedTuple):
-    split: str | None
-    paths: list[str]
-
-
-class ReadExamples(beam.DoFn):
-    """Turns batches of files into serialized examples.
-
-    Its outputs are named after the splits; besides them come `rejects`
-    (Reject), `counts` (one Counter per bundle) and `fatal` (a file that cannot
-    be read at all, as message and hint: raised here, Beam would bury it).
-
-    Args:
-        kind: How the files are read.
-        columns: What is what in a table.
-        split_train: Whether `train` is to be split into `train` and `val`.
-    """
-
-    def __init__(self, kind: SourceKind, columns: ColumnSettings, *, split_train: bool) -> None:
-        self._kind = kind
-        self._columns = columns
-        self._split_train = split_train
-        self._counter: collections.Counter[tuple[str, str]] = collections.Counter()
-
-    def start_bundle(self) -> None:
-        self._counter = collections.Counter()
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindows.windowed_value(self._counter)
-        yield beam.pvalue.TaggedOutput(_COUNTS, window)
-
-    def process(self, batch: _Batch) -> Iterator[beam.pvalue.TaggedOutput]:
-        try:
-            for record in read_records(self._kind, batch.paths, self._columns, batch.split):
-                if isinstance(record, Reject):
-                    self._counter[REJECTS, record.reason] += 1
-                    yield beam.pvalue.TaggedOutput(REJECTS, record)
-                    continue
-                yield self._example(record)
-        except DataError as err:
-            yield beam.pvalue.TaggedOutput(_FATAL, (str(err), err.hint))
-
-    def _example(self, record: Record) -> beam.pvalue.TaggedOutput:
-        label = label_value(record.label, self._columns.positive_label)
-        if label is None:
-            raise DataError(
-                f'{record.where}: the label {record.label!r} is none of the known pairs '
-                '(pos/neg, positive/negative, 1/0, true/false, yes/no)',
-                hint='say --positive-label VALUE; the other value is then negative',
-            )
-        split = assign_split(
-            record.text,
-            record.split,
-            test_percent=self._columns.test_percent,
-            val_percent=self._columns.val_percent,
-            split_train=self._split_train,
-        )
-        name = record.label if self._columns.positive_label else record.label.casefold()
-        self._counter[split, f'{label}{name}'] += 1
-        return beam.pvalue.TaggedOutput(split, _serialize(record.text, label))
-
-
-def read_records(
-    kind: SourceKind, paths: Iterable[str], columns: ColumnSettings, split: str | None
-) -> Iterator[Record | Reject]:
-    """Read files of one kind, one after the other."""
-    for path in paths:
-        name = posixpath.basename(path)
-        # Beam would gunzip by file name; the readers do it, and can then name the file.
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            stream = cast(BinaryIO, file)
-            if kind is SourceKind.IMDB_ARCHIVE:
-                yield from imdb.read_archive(stream, name)
-            elif kind is SourceKind.IMDB_FOLDER:
-                yield imdb.read_file(path, stream.read())
-            else:
-                yield from tables.read_table(stream, name, columns, split)
-
-
-def _serialize(text: str, label: int) -> bytes:
-    example = tf.train.Example()
-    feature = example.features.feature
-    feature[features.TEXT_KEY].bytes_list.value.append(text.encode('utf-8'))
-    feature[features.LABEL_KEY].int64_list.value.append(label)
-    bucket = features.length_bucket(len(text.split()))
-    feature[features.LENGTH_KEY].bytes_list.value.append(bucket.encode())
-    return cast(bytes, example.SerializeToString(deterministic=True))
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -135,27 +38,8 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
     """
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
-        """Refuse: the base class demands it, but `GenerateExamplesByBeam` needs none."""
+        """Refuse: the base class demands it, but `Do` needs none."""
         raise AssertionError('not used')
-
-    def GenerateExamplesByBeam(
-        self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
-    ) -> dict[str, beam.pvalue.PCollection]:
-        """Return the PCollections of serialized examples by split, and what else was found."""
-        kind, columns = parse_custom_config(exec_properties)
-        batches = list(_batches(exec_properties))
-        explicit = {batch.split for batch in batches}
-        if columns.split_column is not None:
-            explicit |= self._splits_in_column(batches, kind, columns)
-        reader = ReadExamples(kind, columns, split_train=features.VAL_SPLIT not in explicit)
-        outputs = (
-            pipeline
-            | 'Files' >> beam.Create(batches)
-            | 'Spread' >> beam.Reshuffle()
-            | 'Read'
-            >> beam.ParDo(reader).with_outputs(*features.SPLITS, _COUNTS, _FATAL, REJECTS)
-        )
-        return {name: outputs[name] for name in (*features.SPLITS, _COUNTS, _FATAL, REJECTS)}
 
     def Do(
         self,
@@ -169,36 +53,53 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
         examples.split_names = artifact_utils.encode_split_names(list(features.SPLITS))
-        report = posixpath.join(examples.uri, 'report')
+        kind, columns = parse_custom_config(exec_properties)
+        batches = list(_batches(exec_properties))
+        explicit = {batch.split for batch in batches}
+        if columns.split_column is not None:
+            explicit |= self._splits_in_column(batches, kind, columns)
+        # On the same file system as the artifact, so that shards are renamed, not copied.
+        unfinished = posixpath.join(examples.uri, '.unfinished')
+        fileio.makedirs(unfinished)
+        found_file = posixpath.join(unfinished, 'found.json')
+        writer = workers.WriteShards(
+            kind,
+            columns,
+            split_train=features.VAL_SPLIT not in explicit,
+            folder=unfinished,
+        )
         with self._make_beam_pipeline() as pipeline:
-            found = self.GenerateExamplesByBeam(pipeline, exec_properties)
-            for split in features.SPLITS:
-                uri = artifact_utils.get_split_uri([examples], split)
-                found[split] | f'Write[{split}]' >> write_split.WriteSplit(
-                    uri, example_gen_pb2.FORMAT_TFRECORDS_GZIP, exec_properties
-                )
-            _write_report(found, report)
+            _ = (
+                pipeline
+                | 'Files' >> beam.Create(batches)
+                | 'Write' >> beam.ParDo(writer)
+                | 'Together' >> beam.GroupByKey()
+                | 'Publish' >> beam.ParDo(workers.PublishShards(examples.uri, found_file))
+            )
+        with fileio.open(found_file) as file:
+            found = json.loads(file.read())
+        fileio.rmtree(unfinished)
 
-        _raise_fatal(report)
-        _, columns = parse_custom_config(exec_properties)
-        summary = summarize(_read_counts(report), columns)
-        summary.write(examples.uri)
+        for message, hint in found['fatal']:
+            raise DataError(message, hint=hint)
+        counts = {(kind_or_split, name): n for kind_or_split, name, n in found['counts']}
+        summarize(counts, columns).write(examples.uri)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(
             examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
         )
 
     def _splits_in_column(
-        self, batches: list[_Batch], kind: SourceKind, columns: ColumnSettings
+        self, batches: list[workers.Batch], kind: SourceKind, columns: ColumnSettings
     ) -> set[str | None]:
         """Find which splits the rows name; whether one is `val` must be known before."""
 
         class _Splits(beam.DoFn):
-            def process(self, batch: _Batch) -> Iterator[str | None]:
+            def process(self, batch: workers.Batch) -> Iterator[str | None]:
                 try:
                     yield from {
                         r.split
-                        for r in read_records(kind, batch.paths, columns, batch.split)
+                        for r in workers.read_records(kind, batch.paths, columns, batch.split)
                         if isinstance(r, Record)
                     }
                 except DataError:
@@ -220,16 +121,14 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
 def parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, ColumnSettings]:
     """Parse what `make_example_gen` put into the node's custom config."""
     config = example_gen_pb2.CustomConfig()
-    proto_utils.json_to_proto(
-        exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config
-    )
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
     struct = struct_pb2.Struct()
     config.custom_config.Unpack(struct)
     fields = json_format.MessageToDict(struct)
     return SourceKind(fields['kind']), ColumnSettings.model_validate(fields['columns'])
 
 
-def _batches(exec_properties: dict[str, Any]) -> Iterator[_Batch]:
+def _batches(exec_properties: dict[str, Any]) -> Iterator[workers.Batch]:
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
@@ -242,30 +141,7 @@ def _batches(exec_properties: dict[str, Any]) -> Iterator[_Batch]:
             )
         for start in range(0, len(paths), _FILES_PER_ELEMENT):
             part = paths[start : start + _FILES_PER_ELEMENT]
-            yield _Batch(split_of_input(split.name), part)
-
-
-def _write_report(found: dict[str, beam.pvalue.PCollection], report: str) -> None:
-    lines = {
-        REJECTS: found[REJECTS] | 'RejectLines' >> beam.Map(lambda r: json.dumps(r._asdict())),
-        _FATAL: found[_FATAL] | 'FatalLines' >> beam.Map(json.dumps),
-        _COUNTS: found[_COUNTS]
-        | 'SumCounts' >> beam.CombineGlobally(_sum_counters)
-        | 'CountLines' >> beam.Map(lambda c: json.dumps([[*k, n] for k, n in sorted(c.items())])),
-    }
-    for name, collection in lines.items():
-        _ = collection | f'Write[{name}]' >> beam.io.WriteToText(
-            posixpath.join(report, name), file_name_suffix='.jsonl'
-        )
-
-
-def _sum_counters(
-    counters: Iterable[collections.Counter[tuple[str, str]]],
-) -> collections.Counter[tuple[str, str]]:
-    total: collections.Counter[tuple[str, str]] = collections.Counter()
-    for counter in counters:
-        total.update(counter)
-    return total
+            yield workers.Batch(split_of_input(split.name), part)
 
 
 def _read_lines(folder: str, prefix: str) -> list[str]:
@@ -274,18 +150,3 @@ def _read_lines(folder: str, prefix: str) -> list[str]:
         with fileio.open(path) as file:
             lines.extend(file.read().splitlines())
     return lines
-
-
-def _raise_fatal(report: str) -> None:
-    fatal = _read_lines(report, _FATAL)
-    if fatal:
-        message, hint = json.loads(fatal[0])
-        raise DataError(message, hint=hint)
-
-
-def _read_counts(report: str) -> dict[tuple[str, str], int]:
-    counts: collections.Counter[tuple[str, str]] = collections.Counter()
-    for line in _read_lines(report, _COUNTS):
-        for kind, name, count in json.loads(line):
-            counts[kind, name] += count
-    return counts

@@ -291,6 +291,8 @@ def test_artifact_says_how_to_read_it_when_it_is_written(run: Run) -> None:
     assert artifact_utils.decode_split_names(artifact.split_names) == ['train', 'val', 'test']
     assert artifact.get_string_custom_property('payload_format') == 'FORMAT_TF_EXAMPLE'
     assert artifact.get_string_custom_property('file_format') == 'tfrecords_gzip'
+    folders = {path.name for path in generated.folder.iterdir() if path.is_dir()} - {'report'}
+    assert folders == {'Split-train', 'Split-val', 'Split-test'}
 
 
 def test_equal_texts_share_a_split_when_rows_are_split(run: Run) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pathlib
-import types
 
 import pytest
 import tensorflow as tf
@@ -12,8 +11,9 @@ from tfx.types import standard_artifacts
 
 from components import features
 from components.errors import ConfigError
-from components.example_gen.executor import ReadExamples
+from components.example_gen.records import Record
 from components.example_gen.sources import SourceKind
+from components.example_gen.workers import Serializer, read_records
 from components.schema.component import CURATED_SCHEMA, make_schema_gen, read_schema
 from components.settings import ColumnSettings
 
@@ -47,9 +47,13 @@ def test_schema_has_the_features_that_are_written_when_a_table_is_read(
     schema: schema_pb2.Schema, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'reviews.csv').write_text('text,label\nGood,pos\nBad film,neg\n')
-    reader = ReadExamples(SourceKind.TABLES, ColumnSettings(), split_train=True)
-    batch = types.SimpleNamespace(split=None, paths=[str(tmp_path / 'reviews.csv')])
-    written = [tf.train.Example.FromString(output.value) for output in reader.process(batch)]
+    paths = [str(tmp_path / 'reviews.csv')]
+    records = read_records(SourceKind.TABLES, paths, ColumnSettings(), None)
+    written = [
+        tf.train.Example.FromString(Serializer().serialize(record.text, 1))
+        for record in records
+        if isinstance(record, Record)
+    ]
     kinds = {'BYTES': 'bytes_list', 'INT': 'int64_list'}
     expected = {f.name: kinds[schema_pb2.FeatureType.Name(f.type)] for f in schema.feature}
     assert [

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import tarfile
+
+import pytest
+
+from components.example_gen import archive
+from tests.components.example_gen.samples import encode_archive, link
+
+FILES = [
+    ('a.txt', b'one'),
+    ('b/empty.txt', b''),
+    ('b/block.txt', b'x' * 512),
+    ('b/long.txt', random.Random(1).randbytes(700_000)),
+    ('b/ünï.txt', b'two'),
+    ('z.txt', b'last'),
+]
+
+
+def read(content: bytes) -> list[tuple[str, bytes]]:
+    return list(archive.read_files(io.BytesIO(content), lambda name: name))
+
+
+def encode(files: list[tuple[str, bytes]], tar_format: int) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode='w', format=tar_format) as writer:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            writer.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:bz2', 'w:xz'])
+def test_files_are_read_whole_when_the_archive_is_packed(mode: str) -> None:
+    assert read(encode_archive(FILES, mode=mode)) == FILES
+
+
+@pytest.mark.parametrize(
+    'tar_format', [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
+)
+@pytest.mark.parametrize('length', [99, 100, 101, 160, 250])
+def test_names_are_read_whole_when_they_are_long(length: int, tar_format: int) -> None:
+    name = ('d' * 60 + '/' + 'e' * 90 + '/' + 'f' * 200)[: length - 4] + '.txt'
+    files = [('first.txt', b'one'), (name, b'two'), ('last.txt', b'three')]
+    if tar_format == tarfile.USTAR_FORMAT and length > 160:
+        return  # it has no room for them
+    assert read(encode(files, tar_format)) == files
+
+
+def test_names_are_shown_to_select_when_members_are_no_files() -> None:
+    folder = tarfile.TarInfo()
+    folder.type = tarfile.DIRTYPE
+    members = [
+        ('folder', folder),
+        ('a.txt', b'one'),
+        ('link', link(tarfile.SYMTYPE, 'a.txt')),
+        ('b.txt', b'two'),
+    ]
+    seen = []
+    assert read(encode_archive(members)) == [('a.txt', b'one'), ('b.txt', b'two')]
+    found = archive.read_files(io.BytesIO(encode_archive(members)), seen.append)
+    assert list(found) == []
+    assert seen == ['folder', 'a.txt', 'link', 'b.txt']
+
+
+def test_stream_is_read_to_its_end_when_it_is_in_several_gzip_members() -> None:
+    plain = encode_archive(FILES, mode='w')
+    parts = [plain[:700], plain[700:300_000], plain[300_000:]]
+    packed = b''.join(gzip.compress(part) for part in parts)
+    assert read(packed) == FILES
+    assert read(packed + bytes(9)) == FILES
+    with pytest.raises(Exception, match='incorrect header check'):
+        read(packed + b'garbage')
+
+
+def test_memory_is_bounded_when_a_small_stream_unpacks_to_a_large_one() -> None:
+    stream = io.BufferedReader(io.BytesIO(gzip.compress(bytes(50_000_000))))  # type: ignore[arg-type]
+    assert max(map(len, archive._unpack(stream))) <= 1 << 20
+
+
+def test_size_is_that_of_tarfile_when_it_is_not_written_in_octal() -> None:
+    member = tarfile.TarInfo('a.txt')
+    member.size = 3
+    block = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    block[124:136] = b'\x80' + (3).to_bytes(11, 'big')
+    block[148:156] = b'%06o\0 ' % (sum(block[:148]) + 8 * 32 + sum(block[156:]))
+    content = bytes(block) + b'one' + bytes(509) + bytes(1_024)
+    assert read(content) == [('a.txt', b'one')]
+
+
+def by_tarfile(content: bytes) -> list[tuple[str, bytes]] | None:
+    file = archive._Reader(iter([content]))
+    try:
+        return list(archive._read_by_tarfile(file, lambda name: name))
+    except tarfile.TarError:
+        return None
+
+
+def test_archive_is_read_as_tarfile_does_when_a_header_is_changed() -> None:
+    files = [(name, content) for name, content in FILES if len(content) < 1_000]
+    plain = encode_archive(files, mode='w')
+    rng = random.Random(2)
+    refused = 0
+    for _ in range(3_000):
+        changed = bytearray(plain)
+        start = rng.choice([0, 1_024, 1_536])
+        for _ in range(rng.choice([1, 1, 2])):
+            changed[start + rng.randrange(512)] = rng.choice(b'\0 /.017Lgxx\x80\xff')
+        repaired = rng.random() < 0.5
+        if repaired:
+            block = changed[start : start + 512]
+            checksum = sum(block[:148]) + 8 * 32 + sum(block[156:])
+            changed[start + 148 : start + 156] = b'%06o\0 ' % checksum
+        expected = by_tarfile(bytes(changed))
+        refused += expected is None
+        if expected is None and repaired:
+            continue  # for a field that nobody reads here, such as the owner
+        try:
+            found = read(bytes(changed))
+        except tarfile.TarError:
+            found = None
+        assert found == expected
+    assert 500 < refused < 2_500

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import itertools
+import json
+import pathlib
+import pickle
+from typing import Any
+
+import apache_beam as beam
+import pytest
+import tensorflow as tf
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from components import features
+from components.example_gen import workers
+from components.example_gen.sources import SourceKind
+from components.settings import ColumnSettings
+from tests.components.example_gen.samples import encode_table
+
+
+def write_tables(folder: pathlib.Path, count: int) -> list[workers.Batch]:
+    """Write tables of 20 rows, of which the first has no text."""
+    paths = [folder / f'{number:02}.csv' for number in range(count)]
+    for path in paths:
+        rows = [{'text': '', 'label': 'pos'}]
+        rows += [{'text': f'{path.stem} {n:02}', 'label': ('neg', 'pos')[n % 2]} for n in range(19)]
+        path.write_bytes(encode_table(path.name, rows))
+    return [workers.Batch('test', [str(path)]) for path in paths]
+
+
+def make_writer(folder: pathlib.Path) -> workers.WriteShards:
+    writer = workers.WriteShards(
+        SourceKind.TABLES, ColumnSettings(), split_train=True, folder=str(folder)
+    )
+    return pickle.loads(pickle.dumps(writer))  # type: ignore[no-any-return]
+
+
+def write_bundle(writer: workers.WriteShards, batches: list[workers.Batch]) -> workers.Found:
+    writer.start_bundle()
+    for batch in batches:
+        writer.process(batch)
+    (output,) = writer.finish_bundle()
+    return output.value[1]  # type: ignore[no-any-return]
+
+
+def texts(folder: pathlib.Path) -> list[list[str]]:
+    return [
+        [
+            tf.train.Example.FromString(record)
+            .features.feature['text']
+            .bytes_list.value[0]
+            .decode()
+            for record in tf.data.TFRecordDataset(str(path), 'GZIP').as_numpy_iterator()
+        ]
+        for path in sorted(folder.iterdir())
+    ]
+
+
+EXPECTED = [f'{file:02} {number:02}' for file in range(4) for number in range(19)]
+
+
+def test_shards_are_in_the_order_of_the_files_when_bundles_come_in_any(
+    tmp_path: pathlib.Path,
+) -> None:
+    batches = write_tables(tmp_path, 4)
+    (tmp_path / 'unfinished').mkdir()
+    writer = make_writer(tmp_path / 'unfinished')
+    found = [write_bundle(writer, batches[2:]), write_bundle(writer, batches[:2])]
+    publisher = workers.PublishShards(str(tmp_path / 'out'), str(tmp_path / 'found.json'))
+    publisher.process((0, found))
+    folder = tmp_path / 'out' / 'Split-test'
+    assert sorted(path.name for path in folder.iterdir()) == [
+        'data_tfrecord-00000-of-00002.gz',
+        'data_tfrecord-00001-of-00002.gz',
+    ]
+    assert list(itertools.chain(*texts(folder))) == EXPECTED
+    assert sorted(path.name for path in (tmp_path / 'out' / 'report').iterdir()) == [
+        'rejects-00000-of-00002.jsonl',
+        'rejects-00001-of-00002.jsonl',
+    ]
+
+
+def test_each_row_is_published_once_when_work_is_tried_again(tmp_path: pathlib.Path) -> None:
+    batches = write_tables(tmp_path, 4)
+    (tmp_path / 'unfinished').mkdir()
+    writer = make_writer(tmp_path / 'unfinished')
+    writer.start_bundle()
+    writer.process(batches[0])  # and then its worker died
+    write_bundle(make_writer(tmp_path / 'unfinished'), batches)  # and nobody heard of it
+    found = [write_bundle(make_writer(tmp_path / 'unfinished'), batches)]
+    publisher = workers.PublishShards(str(tmp_path / 'out'), str(tmp_path / 'found.json'))
+    for _ in range(2):
+        publisher.process((0, found))
+        assert texts(tmp_path / 'out' / 'Split-test') == [EXPECTED]
+        report = json.loads((tmp_path / 'found.json').read_text())
+        assert sorted(report['counts']) == [
+            ['rejects', 'empty text', 4],
+            ['test', '0neg', 40],
+            ['test', '1pos', 36],
+        ]
+
+
+@pytest.mark.parametrize('mode', ['in_memory', 'multi_threading'])
+def test_each_row_is_written_once_when_there_are_several_workers(
+    mode: str, tmp_path: pathlib.Path
+) -> None:
+    batches = write_tables(tmp_path, 4)
+    (tmp_path / 'unfinished').mkdir()
+    options = PipelineOptions(
+        ['--runner=DirectRunner', f'--direct_running_mode={mode}', '--direct_num_workers=2']
+    )
+    found_file = tmp_path / 'found.json'
+    with beam.Pipeline(options=options) as pipeline:
+        _ = (
+            pipeline
+            | beam.Create(batches)
+            | beam.ParDo(make_writer(tmp_path / 'unfinished'))
+            | beam.GroupByKey()
+            | beam.ParDo(workers.PublishShards(str(tmp_path / 'out'), str(found_file)))
+        )
+    assert sorted(itertools.chain(*texts(tmp_path / 'out' / 'Split-test'))) == EXPECTED
+    counts: Any = json.loads(found_file.read_text())['counts']
+    assert sum(count for _, _, count in counts) == 80
+
+
+@pytest.mark.parametrize('label', [0, 1])
+@pytest.mark.parametrize('text', ['.', 'Très bien, 傑作', 'word ' * 300, 'x' * 70_000])
+def test_bytes_are_those_of_a_new_example_when_one_is_used_again(text: str, label: int) -> None:
+    serializer = workers.Serializer()
+    serializer.serialize('word ' * 300 + 'other', label)
+    serializer.serialize('b', label)
+    example = tf.train.Example()
+    feature = example.features.feature
+    feature['text'].bytes_list.value.append(text.encode())
+    feature['label'].int64_list.value.append(label)
+    feature['length'].bytes_list.value.append(features.length_bucket(len(text.split())).encode())
+    for _ in range(2):
+        assert serializer.serialize(text, label) == example.SerializeToString(deterministic=True)

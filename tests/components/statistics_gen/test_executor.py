@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import statistics_pb2
+from tfx.components.statistics_gen import executor as tfx_executor
+from tfx.types import artifact_utils, channel_utils, standard_artifacts
+
+from components.errors import DataError
+from components.statistics_gen.component import make_statistics_gen
+
+BEAM_ARGS = [
+    '--runner=DirectRunner',
+    '--direct_running_mode=in_memory',
+    '--direct_num_workers=1',
+    '--requirements_file=/dev/null',
+]
+# Alike in all of the first 1,024 bytes, which is where TFDV stops to look by default.
+LONG = ['x' * 1_500 + end for end in ('a', 'a', 'b')]
+SPLITS: dict[str, list[list[str]]] = {
+    'train': [['One.', 'Two.', *LONG, 'Once.'], ['One.', 'Très bien', 'One.', LONG[0]]],
+    'val': [['Twice.', 'Twice.', 'Once.', '']],
+    'test': [[f'Review {number % 2_345}.' for number in range(2_500)]],
+}
+
+
+def example(text: str, number: int) -> tf.train.Example:
+    example = tf.train.Example()
+    feature = example.features.feature
+    feature['text'].bytes_list.value.append(text.encode())
+    feature['label'].int64_list.value.append(number % 2)
+    if text != 'Once.':  # missing from some
+        feature['length'].bytes_list.value.append(b'1-10')
+    return example
+
+
+def write_examples(folder: pathlib.Path) -> standard_artifacts.Examples:
+    examples = standard_artifacts.Examples()
+    examples.uri, examples.span = str(folder), 7
+    examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+    examples.set_string_custom_property('payload_format', 'FORMAT_TF_EXAMPLE')
+    examples.set_string_custom_property('file_format', 'tfrecords_gzip')
+    for split, shards in SPLITS.items():
+        for index, texts in enumerate(shards):
+            path = folder / f'Split-{split}' / f'data-{index}.gz'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tf.io.TFRecordWriter(str(path), 'GZIP') as writer:
+                for number, text in enumerate(texts):
+                    writer.write(example(text, number).SerializeToString())
+    return examples
+
+
+def execute(
+    executor_class: Any, examples: standard_artifacts.Examples, folder: pathlib.Path
+) -> standard_artifacts.ExampleStatistics:
+    context = executor_class.Context(
+        beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder / 'tmp'), unique_id='1'
+    )
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri = str(folder / 'statistics')
+    executor_class(context).Do({'examples': [examples]}, {'statistics': [statistics]}, {})
+    return statistics
+
+
+def our_executor(examples: standard_artifacts.Examples) -> Any:
+    node = make_statistics_gen(channel_utils.as_channel([examples]))
+    assert node.id == 'StatisticsGen'
+    return node.executor_spec.executor_class
+
+
+def read(artifact: standard_artifacts.ExampleStatistics, split: str) -> Any:
+    path = pathlib.Path(artifact.uri, f'Split-{split}', 'FeatureStats.pb')
+    (dataset,) = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets
+    return dataset
+
+
+@pytest.fixture(scope='module')
+def both(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[standard_artifacts.ExampleStatistics, standard_artifacts.ExampleStatistics]:
+    """What our executor and TFX's wrote about the same examples."""
+    examples = write_examples(tmp_path_factory.mktemp('examples'))
+    return (
+        execute(our_executor(examples), examples, tmp_path_factory.mktemp('ours')),
+        execute(tfx_executor.Executor, examples, tmp_path_factory.mktemp('tfx')),
+    )
+
+
+@pytest.mark.parametrize('split', SPLITS)
+def test_statistics_are_those_of_tfx_when_values_are_no_more_than_the_sketches_hold(
+    split: str, both: Any
+) -> None:
+    ours, theirs = (read(artifact, split) for artifact in both)
+    assert ours.num_examples == theirs.num_examples == sum(map(len, SPLITS[split]))
+    features = [
+        {feature.path.step[0]: feature for feature in dataset.features}
+        for dataset in (ours, theirs)
+    ]
+    assert set(features[0]) == set(features[1]) == {'text', 'label', 'length'}
+    for name, ours_of_feature in features[0].items():
+        theirs_of_feature = features[1][name]
+        if name == 'label':
+            for stats in (ours_of_feature.num_stats, theirs_of_feature.num_stats):
+                # Sums of fractions in another order differ in the last digit.
+                stats.mean, stats.std_dev = round(stats.mean, 9), round(stats.std_dev, 9)
+        assert ours_of_feature == theirs_of_feature
+
+
+@pytest.mark.parametrize(('split', 'unique'), [('train', 6), ('val', 3), ('test', 2_345)])
+def test_texts_are_counted_whole_when_they_are_long_or_in_several_files(
+    split: str, unique: int, both: Any
+) -> None:
+    (text,) = (f for f in read(both[0], split).features if f.path.step[0] == 'text')
+    assert text.string_stats.unique == unique
+    if split == 'train':
+        top = [(value.value, value.frequency) for value in text.string_stats.top_values]
+        assert top[:2] == [(LONG[0], 3), ('One.', 3)]
+
+
+def test_artifact_says_its_splits_and_span_when_it_is_written(both: Any) -> None:
+    ours, theirs = both
+    assert artifact_utils.decode_split_names(ours.split_names) == list(SPLITS)
+    assert ours.span == theirs.span == 7
+    rates = [a.get_json_value_custom_property('sample_rate_by_split') for a in both]
+    assert rates[0] == rates[1]
+
+
+def test_split_is_refused_when_it_has_no_files(tmp_path: pathlib.Path) -> None:
+    examples = write_examples(tmp_path / 'examples')
+    (tmp_path / 'examples' / 'Split-val' / 'data-0.gz').unlink()
+    with pytest.raises(DataError, match="the split 'val' has no files in ") as caught:
+        execute(our_executor(examples), examples, tmp_path)
+    assert '--root' in caught.value.hint
