@@ -15,7 +15,15 @@ from rich.text import Text
 from components.progress import PROGRESS_LOGGER
 from pipeline.outcome import NodeResult, RunOutcome
 
-_SHOWN_METRICS = ('binary_accuracy', 'loss', 'auc', 'precision', 'recall', 'calibration')
+_SHOWN_METRICS = (
+    'binary_accuracy',
+    'loss',
+    'auc',
+    'precision',
+    'recall',
+    'calibration',
+    'expected_calibration_error',
+)
 _STATE_STYLE = {'executed': 'green', 'cached': 'cyan', 'failed': 'bold red', 'skipped': 'dim'}
 
 

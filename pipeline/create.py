@@ -87,7 +87,7 @@ def create_pipeline(
         'components.trainer.run',
         f'components.trainer.models.{config.trainer.architecture}',
     )
-    _fingerprint(evaluator, 'components.evaluator.metrics')
+    _fingerprint(evaluator, 'components.evaluator.executor')
     _fingerprint(pusher, 'components.pusher.executor')
     return Pipeline(
         pipeline_name=config.name,

@@ -32,6 +32,7 @@ METRICS = {
     'precision',
     'recall',
     'calibration',
+    'expected_calibration_error',
     'example_count',
 }
 

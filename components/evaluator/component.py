@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from tfx.components import Evaluator
+from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel
 
 from components import features
 from components.evaluator.config import build_eval_config
+from components.evaluator.executor import Executor
 from components.settings import GateSettings
+
+
+class BatchEvaluator(Evaluator):
+    """TFX's Evaluator with the executor that takes whole batches."""
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
 
 def make_evaluator(
@@ -21,7 +29,7 @@ def make_evaluator(
         baseline_model: The latest blessed model, possibly none.
         gate: The bounds.
     """
-    return Evaluator(
+    return BatchEvaluator(
         examples=examples,
         model=model,
         baseline_model=baseline_model,

@@ -28,8 +28,9 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
 
     Returns:
         A configuration with the metrics `binary_accuracy`, `loss`, `auc`,
-        `precision`, `recall`, `calibration` and `example_count`, overall and
-        by review length. The change bound holds when there is a baseline.
+        `precision`, `recall`, `calibration`, `expected_calibration_error` and
+        `example_count`, overall and by review length. The change bound holds
+        when there is a baseline.
     """
     overall = tfma.MetricThreshold(
         value_threshold=_at_least(gate.min_accuracy),
@@ -64,9 +65,10 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
             (metrics.OnePassPrecision, 'precision'),
             (metrics.OnePassRecall, 'recall'),
             (metrics.OnePassCalibration, 'calibration'),
+            (metrics.OnePassCalibrationError, 'expected_calibration_error'),
+            (metrics.OnePassExampleCount, EXAMPLE_COUNT),
         )
     ]
-    count = tfma.MetricConfig(class_name='ExampleCount', config=f'{{"name": "{EXAMPLE_COUNT}"}}')
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
@@ -80,7 +82,7 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
             tfma.SlicingSpec(),
             tfma.SlicingSpec(feature_keys=[features.LENGTH_KEY]),
         ],
-        metrics_specs=[tfma.MetricsSpec(metrics=[accuracy, *others, count])],
+        metrics_specs=[tfma.MetricsSpec(metrics=[accuracy, *others])],
     )
 
 

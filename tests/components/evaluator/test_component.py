@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
+from apache_beam.options.pipeline_options import PipelineOptions
 from tfx.components.evaluator import constants
 from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
@@ -20,12 +21,23 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components import features
 from components.evaluator.component import make_evaluator
+from components.evaluator.config import build_eval_config
 from components.settings import GateSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
 from pipeline.create import LOCAL_BEAM_ARGS
-from tests.components.trainer.tiny import LABELS, TEXT, Exported, Tiny, build
+from tests.components.trainer.tiny import LABELS, TEXT, Exported, Tiny, build, write_split
 
 OVERALL = ''
+# TFMA's class for a metric of ours that it has as well.
+TFMA_METRICS = {
+    'binary_accuracy': 'BinaryAccuracy',
+    'loss': 'BinaryCrossEntropy',
+    'auc': 'AUC',
+    'precision': 'Precision',
+    'recall': 'Recall',
+    'calibration': 'Calibration',
+    'example_count': 'ExampleCount',
+}
 SLICES = {f'{features.LENGTH_KEY}={name}' for name in ('1-10', '11-50', '51-100', '101-200')}
 Model = standard_artifacts.Model
 
@@ -35,10 +47,12 @@ class Evaluated:
     """What the Evaluator made of a candidate.
 
     Attributes:
+        evaluation: The folder of the artifact.
         blessing: The artifact.
         metrics: By model, slice and name.
     """
 
+    evaluation: str
     blessing: standard_artifacts.ModelBlessing
     metrics: dict[str, dict[str, dict[str, float]]]
 
@@ -87,7 +101,7 @@ def evaluate(
         for item in record.metric_keys_and_values:
             of_model = 'diff' if item.key.is_diff else item.key.model_name
             metrics[of_model][where][item.key.name] = item.value.double_value.value
-    return Evaluated(blessing=blessing, metrics=metrics)
+    return Evaluated(evaluation=evaluation.uri, blessing=blessing, metrics=metrics)
 
 
 @pytest.fixture(scope='module')
@@ -163,6 +177,63 @@ def test_model_is_blessed_by_its_id_when_there_is_no_baseline(alone: Evaluated) 
         constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY,
     )
     assert [alone.blessing.get_int_custom_property(name) for name in properties] == [1, 0]
+
+
+def test_values_are_those_of_tfma_when_it_evaluates_the_same_model(
+    alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    # Its own run on its own classes, from reading the files to the gate.
+    config = tfma.utils.update_eval_config_with_defaults(
+        build_eval_config(GATE), has_baseline=False, rubber_stamp=True
+    )
+    config.metrics_specs[0].metrics.extend(
+        tfma.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
+        for name, theirs in TFMA_METRICS.items()
+    )
+    model = pathlib.Path(models('good').uri) / 'Format-Serving'
+    result = tfma.run_model_analysis(
+        eval_shared_model=tfma.default_eval_shared_model(str(model), eval_config=config),
+        eval_config=config,
+        data_location=tiny.pattern('test'),
+        output_path=str(tmp_path),
+        pipeline_options=PipelineOptions(list(LOCAL_BEAM_ARGS)),
+    )
+    assert len(result.slicing_metrics) == 1 + len(SLICES)
+    for where, of_outputs in result.slicing_metrics:
+        values = {name: v['doubleValue'] for name, v in of_outputs[''][''].items()}
+        ours = alone.metrics[''][','.join(f'{column}={value}' for column, value in where)]
+        theirs = {name: values[f'tfma_{name}'] for name in TFMA_METRICS}
+        # The histograms behind AUC differ in where a bucket ends: one pair more or less is a tie.
+        assert ours['auc'] == pytest.approx(theirs.pop('auc'), abs=0.01)
+        assert {name: ours[name] for name in theirs} == pytest.approx(theirs, rel=1e-5)
+        assert ours == pytest.approx({name: values[name] for name in ours}, rel=1e-6)
+    assert tfma.load_validation_result(str(tmp_path)).validation_ok
+
+
+def test_tfma_reads_configuration_metrics_and_verdict_when_the_node_has_run(
+    alone: Evaluated, models: Callable[[str], Model]
+) -> None:
+    result = tfma.load_eval_result(alone.evaluation)
+    assert {where for where, _ in result.slicing_metrics} == {
+        (),
+        *((tuple(where.split('=')),) for where in SLICES),
+    }
+    assert result.model_location == str(pathlib.Path(models('good').uri) / 'Format-Serving')
+    accuracy, *_ = result.config.metrics_specs[0].metrics
+    (bound,) = accuracy.per_slice_thresholds
+    assert bound.threshold.value_threshold.lower_bound.value == GATE.min_accuracy
+    assert tfma.load_validation_result(alone.evaluation).validation_ok
+
+
+@pytest.mark.parametrize('shards', [[[]], []], ids=['no_example', 'no_file'])
+def test_model_is_not_blessed_when_test_has(
+    shards: list[list[Any]], tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    write_split(tmp_path / 'examples' / 'Split-test', shards)
+    empty = dataclasses.replace(tiny, examples=tmp_path / 'examples')
+    found = evaluate(tmp_path, empty, models('good'), None, LOW)
+    assert not found.blessed
+    assert not found.metrics
 
 
 def test_both_models_are_measured_when_there_is_a_baseline(

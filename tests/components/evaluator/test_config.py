@@ -15,7 +15,16 @@ from components.evaluator.config import ACCURACY, EXAMPLE_COUNT, LOSS, build_eva
 from components.settings import GateSettings
 
 OVERALL = ''
-METRICS = {ACCURACY, LOSS, EXAMPLE_COUNT, 'auc', 'precision', 'recall', 'calibration'}
+METRICS = {
+    ACCURACY,
+    LOSS,
+    EXAMPLE_COUNT,
+    'auc',
+    'precision',
+    'recall',
+    'calibration',
+    'expected_calibration_error',
+}
 
 
 def resolved_config(gate: GateSettings, *, has_baseline: bool) -> tfma.EvalConfig:

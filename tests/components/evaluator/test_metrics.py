@@ -29,6 +29,7 @@ VALUES = {
     'precision': metrics.precision,
     'recall': metrics.recall,
     'calibration': metrics.calibration,
+    'expected_calibration_error': metrics.expected_calibration_error,
 }
 
 
@@ -70,8 +71,8 @@ def test_values_are_those_of_tfma_when_both_measure_the_same_slices() -> None:
 
 def totals(*examples: tuple[float, float]) -> Totals:
     found = Totals()
-    for label, prediction in examples:
-        found.add(label, prediction)
+    if examples:
+        found.add(*np.array(examples, np.float64).T)
     return found
 
 
@@ -87,19 +88,40 @@ GOOD = [(0, 0.2), (0, 0.6), (1, 0.7), (1, 0.9)]
         ('precision', 2 / 3),
         ('recall', 1.0),
         ('calibration', 2.4 / 2),
+        # Each has a bin of its own, and is its distance from its label away.
+        ('expected_calibration_error', (0.2 + 0.6 + 0.3 + 0.1) / 4),
     ],
 )
 def test_value_is_as_by_hand_when_examples_are_few(name: str, expected: float) -> None:
-    found = totals(*GOOD)
-    found.flush()
-    assert VALUES[name](found) == pytest.approx(expected)
+    assert VALUES[name](totals(*GOOD)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ('examples', 'expected'),
+    [
+        # Bin 7 of 15, from 7/15 to 8/15: three of mean 0.5, one of them positive.
+        ([(1, 0.47), (0, 0.5), (0, 0.53)], abs(1.5 - 1)),
+        # The same in two bins of which one is sure of what is wrong, the other right.
+        ([(1, 0.47), (0, 0.5), (0, 0.53), (0, 1.0), (1, 0.99)], 0.5 + abs(1.99 - 1)),
+        # Errors in one bin cancel, those of different bins do not.
+        ([(0, 0.5), (1, 0.5)], 0),
+        ([(0, 0.4), (1, 0.6)], 0.4 + 0.4),
+        # 1 is in the last bin, 0 in the first; a bound is in the bin above it.
+        ([(1, 1.0), (0, 0.0)], 0),
+        ([(1, 0.2), (0, 0.199)], 0.8 + 0.199),
+    ],
+)
+def test_calibration_error_is_as_by_hand_when_bins_are_shared(
+    examples: list[tuple[float, float]], expected: float
+) -> None:
+    found = metrics.expected_calibration_error(totals(*examples))
+    assert found == pytest.approx(expected / len(examples), abs=1e-12)
 
 
 def test_loss_and_accuracy_are_those_of_keras_when_the_model_is_saturated() -> None:
     # TFMA's own loss is NaN here.
     examples = [(0, 0.0), (1, 1.0), (0, 1.0), (1, 0.0), (0, 0.5), (1, 0.5)]
     found = totals(*examples)
-    found.flush()
     labels, predictions = np.array(examples, np.float64).T[:, :, None]
     expected = keras.losses.BinaryCrossentropy()(labels, predictions)
     assert metrics.loss(found) == pytest.approx(float(expected), rel=0.01)  # Keras clips in float32
@@ -113,23 +135,24 @@ def test_sums_are_the_same_when_examples_are_merged_in_parts() -> None:
     whole, parts = totals(*examples), totals(*examples[:1_500])
     parts.merge(totals(*examples[1_500:]))
     parts.merge(totals())
-    whole.flush()
     for name, value in VALUES.items():
         assert value(parts) == pytest.approx(value(whole), rel=1e-12), name
 
 
 @pytest.mark.parametrize('bad', [(1, math.nan), (0, 1.1), (0, -0.1), (2, 0.5), (math.nan, 0.5)])
-@pytest.mark.parametrize('where', ['first', 'after a full buffer', 'in another part'])
+@pytest.mark.parametrize('where', ['among the first', 'in a later batch', 'in another part'])
 def test_every_value_is_nan_when_one_example_is_no_probability_or_no_label(
     bad: tuple[float, float], where: str
 ) -> None:
-    found = totals(bad, *GOOD) if where == 'first' else totals(*GOOD * 500)
-    if where == 'after a full buffer':
-        found.add(*bad)
+    found = totals(bad, *GOOD) if where == 'among the first' else totals(*GOOD)
+    if where == 'in a later batch':
+        found.add(np.array([bad[0], 1]), np.array([bad[1], 0.9]))
     elif where == 'in another part':
         found.merge(totals(bad))
     found.merge(totals(*GOOD))
     assert {name for name, value in VALUES.items() if math.isnan(value(found))} == set(VALUES)
+    count = {'among the first': 9, 'in a later batch': 10, 'in another part': 9}[where]
+    assert metrics.example_count(found) == count
 
 
 @pytest.mark.parametrize(
@@ -144,5 +167,4 @@ def test_every_value_is_nan_when_one_example_is_no_probability_or_no_label(
 )
 def test_value_is_nan_when_nothing_defines_it(examples: list[Any], undefined: set[str]) -> None:
     found = totals(*examples)
-    found.flush()
     assert {name for name, value in VALUES.items() if math.isnan(value(found))} == undefined
