@@ -81,7 +81,7 @@ def create_pipeline(
     _fingerprint(statistics_gen, 'components.statistics_gen.executor')
     _fingerprint(schema_gen, content=read_schema(schema_file))
     _fingerprint(example_validator, 'components.example_validator.executor')
-    _fingerprint(transform, 'components.transform.preprocessing')
+    _fingerprint(transform, 'components.transform.executor')
     _fingerprint(
         trainer,
         'components.trainer.run',

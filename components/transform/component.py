@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from tfx.components import Transform
+from tfx.dsl.components.base import executor_spec
 from tfx.proto import transform_pb2
 from tfx.types import BaseChannel
 
 from components import features
 from components.settings import TextSettings
+from components.transform.executor import Executor
 from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
+
+
+class VocabularyTransform(Transform):
+    """TFX's Transform with the executor that counts words file by file."""
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
 
 def make_transform(examples: BaseChannel, schema: BaseChannel, text: TextSettings) -> Transform:
@@ -22,7 +30,7 @@ def make_transform(examples: BaseChannel, schema: BaseChannel, text: TextSetting
         schema: Their schema.
         text: How a text becomes token ids.
     """
-    return Transform(
+    return VocabularyTransform(
         examples=examples,
         schema=schema,
         preprocessing_fn=f'{preprocessing_fn.__module__}.{preprocessing_fn.__name__}',

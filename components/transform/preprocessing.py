@@ -12,6 +12,7 @@ from components.settings import TextSettings
 from components.transform import text
 
 SETTINGS_KEY = 'text'
+VOCABULARY_KEY = 'vocabulary'
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
@@ -19,7 +20,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Args:
         inputs: By name, as the schema has them; `text` is tf.string `[batch]`.
-        custom_config: Under `text`, the fields of `TextSettings`.
+        custom_config: Under `text`, the fields of `TextSettings`; under
+            `vocabulary`, the path of a file of words, in the order of their ids.
 
     Returns:
         `tokens`: tf.RaggedTensor int64 `[batch, (tokens)]`, at most `max_tokens`
@@ -28,14 +30,11 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     """
     settings = TextSettings.model_validate(custom_config[SETTINGS_KEY])
     words = text.tokenize(inputs[features.TEXT_KEY])
-    ids = tft.compute_and_apply_vocabulary(
+    ids = tft.apply_vocabulary(
         words,
-        # Given weights, TFT adds up equal words within a batch before Beam sees them; without,
-        # each single word goes through Beam, which was two thirds of Transform's time on IMDB.
-        weights=tf.ones_like(words, tf.float32),
-        top_k=settings.vocab_size - features.RESERVED_IDS,
+        # A string, not a tensor: only then does the saved graph own the file.
+        custom_config[VOCABULARY_KEY],
         default_value=features.UNKNOWN_ID - features.RESERVED_IDS,
-        vocab_filename=features.VOCABULARY_NAME,
     )
     shifted = ids + tf.constant(features.RESERVED_IDS, tf.int64)
     return {features.TOKENS_KEY: shifted[:, : settings.max_tokens]}

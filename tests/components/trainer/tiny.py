@@ -8,15 +8,11 @@ import pathlib
 import random
 import shutil
 
-import apache_beam as beam
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from apache_beam.options.pipeline_options import PipelineOptions
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tensorflow_transform.tf_metadata import metadata_io
 
 from components import features
 from components.example_gen.summary import ExamplesSummary
@@ -26,8 +22,9 @@ from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.models import ARCHITECTURES
 from components.trainer.run import fit
 from components.trainer.serving import ServingModel, TransformGraph, export
-from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
-from pipeline.create import LOCAL_BEAM_ARGS
+from components.transform.executor import write_graph
+from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY
+from components.transform.vocabulary import count_words, write_vocabulary
 
 TEXT = TextSettings(vocab_size=30, max_tokens=40)
 TRAINER = TrainerSettings(epochs=4, batch_size=8, learning_rate=0.05, embedding_dim=4)
@@ -110,23 +107,12 @@ def make_tiny(base: pathlib.Path) -> Tiny:
     ).write(str(examples))
 
     schema = text_format.Parse(CURATED_SCHEMA.read_text(), schema_pb2.Schema())
-    metadata = tft.DatasetMetadata(schema)
-    raw = [
-        {'text': text, 'label': label, 'length': '1-10'}
-        for text, label in reviews[features.TRAIN_SPLIT]
-    ]
-    config = {SETTINGS_KEY: TEXT.model_dump()}
-    with (
-        beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline,
-        tft_beam.Context(temp_dir=str(folder / 'tmp')),
-    ):
-        _ = (
-            (pipeline | beam.Create(raw), metadata)
-            | tft_beam.AnalyzeDataset(functools.partial(preprocessing_fn, custom_config=config))
-            | tft_beam.WriteTransformFn(str(transform_graph))
-        )
-    raw_metadata = transform_graph / tft.TFTransformOutput.RAW_METADATA_DIR
-    metadata_io.write_metadata(metadata, str(raw_metadata))
+    vocabulary = folder / 'words' / features.VOCABULARY_NAME
+    counts = count_words([str(p) for p in sorted(examples.glob('Split-train/*'))])
+    write_vocabulary(counts, str(vocabulary), top_k=TEXT.vocab_size - features.RESERVED_IDS)
+    config = {SETTINGS_KEY: TEXT.model_dump(), VOCABULARY_KEY: str(vocabulary)}
+    write_graph(schema, config, str(transform_graph))
+    shutil.rmtree(vocabulary.parent)
     return Tiny(reviews=reviews, examples=examples, transform_graph=transform_graph)
 
 

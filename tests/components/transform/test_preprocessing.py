@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import functools
+import pathlib
+import shutil
+import tempfile
 from typing import Any
 
 import apache_beam as beam
@@ -8,13 +11,17 @@ import pydantic
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_transform.beam import tft_unit
 
 from components import features
 from components.settings import TextSettings
-from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
+from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
+from components.transform.text import tokenize
+from components.transform.vocabulary import WriteVocabulary, count_words, most_frequent
 from pipeline.create import LOCAL_BEAM_ARGS
+from tests.components.trainer.tiny import Tiny, make_example
 
 RAW = tft.DatasetMetadata.from_feature_spec(
     {
@@ -80,7 +87,21 @@ class PreprocessingTest(tft_unit.TransformTestCase):
         transformed: list[str] | None = None,
         vocabulary: list[bytes] | None = VOCABULARY,
     ) -> None:
-        config = {SETTINGS_KEY: TextSettings(**(settings or {})).model_dump()}
+        text = TextSettings(**(settings or {}))
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        examples = f'{folder}/examples.gz'
+        with tf.io.TFRecordWriter(examples, 'GZIP') as writer:
+            for review in analyzed:
+                writer.write(make_example(review, 0))
+        path = f'{folder}/{features.VOCABULARY_NAME}'
+        with beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline:
+            _ = (
+                pipeline
+                | beam.Create([examples])
+                | WriteVocabulary(path, top_k=text.vocab_size - features.RESERVED_IDS)
+            )
+        config = {SETTINGS_KEY: text.model_dump(), VOCABULARY_KEY: path}
         self.assertAnalyzeAndTransformResults(
             raw(analyzed),
             RAW,
@@ -91,6 +112,41 @@ class PreprocessingTest(tft_unit.TransformTestCase):
             test_data=raw(transformed) if transformed else None,
             desired_batch_size=2,
         )
+
+
+def vocabulary_of_tft(settings: TextSettings, files: list[str], folder: str) -> list[bytes]:
+    """Let TFT's own analyzer make the vocabulary."""
+
+    def preprocess(inputs: dict[str, Any]) -> dict[str, Any]:
+        words = tokenize(inputs[features.TEXT_KEY])
+        top_k = settings.vocab_size - features.RESERVED_IDS
+        return {'ids': tft.compute_and_apply_vocabulary(words, top_k=top_k, vocab_filename='w')}
+
+    texts = [
+        tf.train.Example.FromString(record.numpy()).features.feature['text'].bytes_list.value[0]
+        for record in tf.data.TFRecordDataset(files, 'GZIP')
+    ]
+    with (
+        beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline,
+        tft_beam.Context(temp_dir=f'{folder}/tmp'),
+    ):
+        _ = (
+            (pipeline | beam.Create(raw([text.decode() for text in texts])), RAW)
+            | tft_beam.AnalyzeDataset(preprocess)
+            | tft_beam.WriteTransformFn(f'{folder}/graph')
+        )
+    return tft.TFTransformOutput(f'{folder}/graph').vocabulary_by_name('w')
+
+
+@pytest.mark.parametrize('vocab_size', [17, 10_000])
+def test_vocabulary_is_that_of_tft_when_both_count_the_same_texts(
+    vocab_size: int, tiny: Tiny, tmp_path: pathlib.Path
+) -> None:
+    settings = TextSettings(vocab_size=vocab_size)
+    files = sorted(str(path) for path in tiny.examples.glob('Split-train/*'))
+    words = most_frequent(count_words(files), top_k=vocab_size - features.RESERVED_IDS)
+    assert len(files) > 1
+    assert words == vocabulary_of_tft(settings, files, str(tmp_path))
 
 
 def test_settings_are_refused_when_vocab_size_leaves_no_word() -> None:
