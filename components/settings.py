@@ -43,7 +43,13 @@ class TextSettings(Settings):
     """How a text becomes token ids."""
 
     vocab_size: int = pydantic.Field(
-        10_000, ge=3, le=10_000_000, description='ids in all, padding and unknown word included'
+        10_000, ge=3, le=1_000_000, description='ids in all, padding and unknown word included'
+    )
+    min_word_count: int = pydantic.Field(
+        1, ge=1, description='a word is known if it occurs so often in the training split'
+    )
+    punctuation: Literal['drop', 'split'] = pydantic.Field(
+        'drop', description='drop: not read; split: each run of marks is a word'
     )
     max_tokens: int = pydantic.Field(
         250, ge=1, le=100_000, description='tokens of a text that the model reads, from its start'
@@ -51,18 +57,62 @@ class TextSettings(Settings):
 
 
 class TrainerSettings(Settings):
-    """The model and how it is fitted."""
+    """The model and how it is fitted.
 
-    architecture: Literal['tutorial'] = pydantic.Field('tutorial', description='which model')
-    epochs: int = pydantic.Field(10, ge=1, le=10_000, description='passes over the training split')
-    batch_size: int = pydantic.Field(32, ge=1, le=65_536, description='examples per step')
-    learning_rate: float = pydantic.Field(1e-3, gt=0, le=10, description='step size of Adam')
-    embedding_dim: int = pydantic.Field(16, ge=1, le=4_096, description='width of a word vector')
-    dropout: float = pydantic.Field(0.2, ge=0, lt=1, description='share of inputs dropped')
+    What a field says in brackets is which architectures read it; none: all do.
+    """
+
+    architecture: str = pydantic.Field('tutorial', description='which model')
+    epochs: int = pydantic.Field(
+        10, ge=1, le=10_000, description='passes over the training split (tutorial, accurate)'
+    )
+    batch_size: int = pydantic.Field(
+        32, ge=1, le=65_536, description='examples per step (tutorial, accurate)'
+    )
+    learning_rate: float = pydantic.Field(
+        1e-3, gt=0, le=10, description='step size of Adam (tutorial, accurate)'
+    )
+    embedding_dim: int = pydantic.Field(
+        16, ge=1, le=4_096, description='width of a word vector (tutorial, accurate)'
+    )
+    dropout: float = pydantic.Field(
+        0.2, ge=0, lt=1, description='share of inputs dropped (tutorial, accurate)'
+    )
     restore_best_epoch: bool = pydantic.Field(
-        False, description='keep the weights of the epoch with the lowest val loss, not the last'
+        False,
+        description='keep the weights of the epoch with the lowest val loss, not the last '
+        '(tutorial, accurate)',
+    )
+    max_ngram: int = pydantic.Field(
+        3, ge=1, le=3, description='longest n-gram, in words (ngram, accurate)'
+    )
+    min_ngram_documents: int = pydantic.Field(
+        2, ge=1, description='texts that an n-gram must be in to be used (ngram, accurate)'
+    )
+    svm_cost: float = pydantic.Field(
+        1.0, gt=0, le=1e6, description="the linear model's C: price of an error (ngram, accurate)"
+    )
+    fit_to_val: bool = pydantic.Field(
+        True, description='the linear model learns from val, too (ngram, accurate)'
+    )
+    filters: int = pydantic.Field(
+        200, ge=1, le=10_000, description='patterns of three words (accurate)'
+    )
+    network_words: int = pydantic.Field(
+        30_000, ge=3, le=1_000_000, description='most frequent words with a vector (accurate)'
     )
     seed: int = pydantic.Field(1, ge=0, lt=2**31, description='of initial weights, dropout, order')
+
+    @pydantic.field_validator('architecture')
+    @classmethod
+    def _known_architecture(cls, architecture: str) -> str:
+        from components.trainer.models import ARCHITECTURES
+
+        if architecture not in ARCHITECTURES:
+            raise ValueError(
+                f'no architecture is called {architecture!r}; they are {", ".join(ARCHITECTURES)}'
+            )
+        return architecture
 
 
 class GateSettings(Settings):

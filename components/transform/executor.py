@@ -67,7 +67,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 pipeline
                 | 'Files' >> beam.Create(sorted(files), reshuffle=True)
                 | 'Vocabulary'
-                >> WriteVocabulary(path, top_k=text.vocab_size - features.RESERVED_IDS)
+                >> WriteVocabulary(
+                    path,
+                    top_k=text.vocab_size - features.RESERVED_IDS,
+                    min_count=text.min_word_count,
+                    punctuation=text.punctuation,
+                )
             )
         schema = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
         write_graph(

@@ -29,7 +29,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         lacks, 2 the most frequent word. 0 is left for padding.
     """
     settings = TextSettings.model_validate(custom_config[SETTINGS_KEY])
-    words = text.tokenize(inputs[features.TEXT_KEY])
+    words = text.tokenize(inputs[features.TEXT_KEY], settings.punctuation)
     ids = tft.apply_vocabulary(
         words,
         # A string, not a tensor: only then does the saved graph own the file.

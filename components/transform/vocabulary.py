@@ -11,7 +11,7 @@ import apache_beam as beam
 import tensorflow as tf
 
 from components import features
-from components.transform.text import tokenize
+from components.transform.text import Punctuation, tokenize
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -28,16 +28,25 @@ class WriteVocabulary(beam.PTransform):
         path: The file to write.
         top_k: Keep at most so many words.
         min_count: Keep words that occur at least so often.
+        punctuation: How texts become words, see `text.normalize`.
     """
 
-    def __init__(self, path: str, *, top_k: int, min_count: int = 1) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        top_k: int,
+        min_count: int = 1,
+        punctuation: Punctuation = 'drop',
+    ) -> None:
         super().__init__()
+        self._punctuation: Punctuation = punctuation
         self._arguments: dict[str, Any] = {'path': path, 'top_k': top_k, 'min_count': min_count}
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
         return (
             files
-            | 'Count' >> beam.ParDo(_CountWords())
+            | 'Count' >> beam.ParDo(_CountWords(self._punctuation))
             | 'Merge' >> beam.CombineGlobally(_MergeFn())
             | 'Write' >> beam.Map(write_vocabulary, **self._arguments)
         )
@@ -62,11 +71,12 @@ def write_vocabulary(counts: Counter[bytes], path: str, *, top_k: int, min_count
         file.write(b''.join(word + b'\n' for word in words))
 
 
-def count_words(files: Sequence[str]) -> Counter[bytes]:
+def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Counter[bytes]:
     """Count the words of all texts.
 
     Args:
         files: Gzipped TFRecords of examples.
+        punctuation: How texts become words, see `text.normalize`.
 
     Returns:
         By word, in UTF-8, how often it occurs.
@@ -74,7 +84,8 @@ def count_words(files: Sequence[str]) -> Counter[bytes]:
     spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
 
     def count(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        words = tokenize(tf.io.parse_example(examples, spec)[features.TEXT_KEY])
+        text = tf.io.parse_example(examples, spec)[features.TEXT_KEY]
+        words = tokenize(text, punctuation)
         unique, _, counts = tf.unique_with_counts(words.values, tf.int64)
         return unique, counts
 
@@ -92,8 +103,11 @@ def count_words(files: Sequence[str]) -> Counter[bytes]:
 
 
 class _CountWords(beam.DoFn):
+    def __init__(self, punctuation: Punctuation) -> None:
+        self._punctuation: Punctuation = punctuation
+
     def process(self, file: str) -> Iterator[Counter[bytes]]:
-        yield count_words([file])
+        yield count_words([file], self._punctuation)
 
 
 class _MergeFn(beam.CombineFn):
