@@ -40,9 +40,7 @@ class Executor(executor.Executor):
         raise_anomalies(dict(zip(splits, self._found)))
         return output
 
-    def _Validate(
-        self, inputs: dict[str, Any], outputs: dict[str, Any]
-    ) -> anomalies_pb2.Anomalies:
+    def _Validate(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> anomalies_pb2.Anomalies:
         anomalies = super()._Validate(inputs, outputs)
         self._found.append(anomalies)
         return anomalies

@@ -46,9 +46,7 @@ class Executor(executor.Executor):
             exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination
         )
         path = push(self.GetModelPath(input_dict), destination.filesystem.base_directory)
-        self._MarkPushed(
-            pushed, pushed_destination=path, pushed_version=posixpath.basename(path)
-        )
+        self._MarkPushed(pushed, pushed_destination=path, pushed_version=posixpath.basename(path))
 
 
 def push(model_dir: str, serving_dir: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads examples into memory as the model takes them."""
+"""Reads examples into memory as the models take them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,34 @@ class LabelledTokens(NamedTuple):
     """A split in memory.
 
     Attributes:
-        tokens: int32 `[examples, max_tokens]`, padded with 0 at the end.
+        tokens: int32 `[tokens]`, of all examples one after the other, each id >= 1.
+        row_splits: int64 `[examples + 1]`; example i has the tokens from
+            `row_splits[i]` up to `row_splits[i + 1]`.
         labels: float32 `[examples, 1]`, 0 or 1.
     """
 
     tokens: npt.NDArray[np.int32]
+    row_splits: npt.NDArray[np.int64]
     labels: npt.NDArray[np.float32]
 
-    def batches(self, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """Return batches of (tokens, labels), shuffled anew each epoch if seeded."""
-        dataset = tf.data.Dataset.from_tensor_slices((self.tokens, self.labels))
-        if shuffle_seed is not None:
-            dataset = dataset.shuffle(len(self.labels), seed=shuffle_seed)
-        return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    def ragged(self) -> tf.RaggedTensor:
+        """Return the tokens as int32 `[examples, (tokens)]`."""
+        return tf.RaggedTensor.from_row_splits(self.tokens, self.row_splits, validate=False)
+
+    def padded(self, width: int) -> npt.NDArray[np.int32]:
+        """Return the first `width` tokens of each example as int32 `[examples, width]`."""
+        padded: npt.NDArray[np.int32] = (
+            self.ragged().to_tensor(features.PADDING_ID, shape=[None, width]).numpy()
+        )
+        return padded
+
+    def joined(self, other: LabelledTokens) -> LabelledTokens:
+        """Return these examples, then the other ones."""
+        return LabelledTokens(
+            np.concatenate([self.tokens, other.tokens]),
+            np.concatenate([self.row_splits, other.row_splits[1:] + self.row_splits[-1]]),
+            np.concatenate([self.labels, other.labels]),
+        )
 
 
 def read_split(patterns: Sequence[str], transform: TransformGraph) -> LabelledTokens:
@@ -53,15 +68,24 @@ def read_split(patterns: Sequence[str], transform: TransformGraph) -> LabelledTo
         features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
     }
 
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
-    def convert(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def convert(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
         raw = tf.io.parse_example(serialized, spec)
         text, label = raw[features.TEXT_KEY], raw[features.LABEL_KEY]
         order = tf.strings.to_hash_bucket_fast(text, np.iinfo(np.int64).max)
-        return transform(text), label, order
+        tokens = transform(text)
+        return tokens.values, tokens.row_lengths(), label, order
 
     records = tf.data.TFRecordDataset(files, 'GZIP').batch(_TEXTS_PER_BATCH)
-    batches = [[part.numpy() for part in convert(batch)] for batch in records]
-    tokens, labels, order = (np.concatenate(parts) for parts in zip(*batches))
+    batches = records.map(
+        tf.autograph.experimental.do_not_convert(convert), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    parts = list(zip(*batches.as_numpy_iterator()))
+    tokens, lengths, labels, order = (np.concatenate(part) for part in parts)
     rows = np.lexsort((labels, order))
-    return LabelledTokens(tokens[rows], labels[rows].astype(np.float32)[:, np.newaxis])
+    starts = np.concatenate([[0], np.cumsum(lengths)])[rows]
+    row_splits = np.concatenate([[0], np.cumsum(lengths[rows])])
+    # Where each token comes from: its place in its row, from the row's old start.
+    source = np.repeat(starts - row_splits[:-1], lengths[rows]) + np.arange(len(tokens))
+    return LabelledTokens(
+        tokens[source], row_splits, labels[rows].astype(np.float32)[:, np.newaxis]
+    )

@@ -20,31 +20,26 @@ class TransformGraph(tf.Module):
 
     Args:
         transform_output: Of the Transform node.
-        max_tokens: Columns of the result.
     """
 
-    def __init__(self, transform_output: tft.TFTransformOutput, max_tokens: int) -> None:
+    def __init__(self, transform_output: tft.TFTransformOutput) -> None:
         super().__init__()
         self._loaded = tf.saved_model.load(transform_output.transform_savedmodel_dir)
         self._raw_spec = transform_output.raw_feature_spec()
-        self._max_tokens = max_tokens
 
-    def __call__(self, text: tf.Tensor) -> tf.Tensor:
-        """Turn texts into padded token ids, as Transform learned them.
+    def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
+        """Turn texts into token ids, as Transform learned them.
 
         Args:
             text: tf.string `[batch]`.
 
         Returns:
-            int32 `[batch, max_tokens]`, 0 where a text has ended.
+            tf.RaggedTensor int32 `[batch, (tokens)]`, each id >= 1.
         """
         # The graph's signature has all raw features; the ids depend on the text alone.
         unused = {name: tf.zeros_like(text, spec.dtype) for name, spec in self._raw_spec.items()}
-        tokens = self._loaded.transform_fn({**unused, features.TEXT_KEY: text})
-        padded = tokens[features.TOKENS_KEY].to_tensor(
-            features.PADDING_ID, shape=[None, self._max_tokens]
-        )
-        return tf.cast(padded, tf.int32)
+        transformed = self._loaded.transform_fn({**unused, features.TEXT_KEY: text})
+        return tf.cast(transformed[features.TOKENS_KEY], tf.int32)
 
 
 class ServingModel(tf.Module):
@@ -54,7 +49,8 @@ class ServingModel(tf.Module):
     the vocabulary file included.
 
     Args:
-        model: Takes int32 `[batch, max_tokens]`, returns logits `[batch, 1]`.
+        model: Takes tf.RaggedTensor int32 `[batch, (tokens)]`, returns float32
+            logits `[batch, 1]`.
         transform: Makes its input from texts.
     """
 

@@ -6,12 +6,39 @@ reaches a loss of 0.31 and an accuracy of 0.874 on the IMDB test split.
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
+from components import features
 from components.settings import TrainerSettings
+from components.trainer.dataset import LabelledTokens
+from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
+from components.trainer.layers.word_vectors import WordVectors
+
+
+def train(job: TrainingJob) -> TrainedModel:
+    """Train the model."""
+    settings, width = job.settings, job.text.max_tokens
+    network = build_model(settings, vocab_size=job.text.vocab_size, max_tokens=width)
+    compile_model(network, settings.learning_rate)
+    history = fit(
+        network,
+        batches(job.train, width, settings.batch_size, shuffle_seed=settings.seed),
+        batches(job.val, width, 1_024),
+        settings,
+        job.log_dir,
+    )
+    return TrainedModel(Padded(network, width), history)
+
+
+def batches(
+    data: LabelledTokens, width: int, batch_size: int, *, shuffle_seed: int | None = None
+) -> tf.data.Dataset:
+    """Return batches of (padded tokens, labels), shuffled anew each epoch if seeded."""
+    dataset = tf.data.Dataset.from_tensor_slices((data.padded(width), data.labels))
+    if shuffle_seed is not None:
+        dataset = dataset.shuffle(len(data.labels), seed=shuffle_seed)
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def build_model(settings: TrainerSettings, *, vocab_size: int, max_tokens: int) -> keras.Model:
@@ -30,51 +57,23 @@ def build_model(settings: TrainerSettings, *, vocab_size: int, max_tokens: int) 
     vectors = keras.layers.Dropout(settings.dropout)(vectors)
     pooled = keras.layers.GlobalAveragePooling1D()(vectors)
     pooled = keras.layers.Dropout(settings.dropout)(pooled)
-    return keras.Model(tokens, keras.layers.Dense(1, name='logit')(pooled), name='tutorial')
+    return keras.Model(tokens, keras.layers.Dense(1, name='logit')(pooled), name='network')
 
 
-@keras.saving.register_keras_serializable('components')
-class WordVectors(keras.layers.Layer):
-    """An embedding whose gradient is a dense tensor.
-
-    Keras 3's Adam squares the slices of a sparse gradient before it adds up
-    those of the same word, which costs the tutorial's model a point of
-    accuracy; added up first, they are what Adam's formula asks for. The table
-    is small, so a dense gradient costs next to nothing.
+class Padded(keras.Model):
+    """Lets a model of padded tokens take ragged ones.
 
     Args:
-        vocab_size: Rows of the table.
-        dim: Its columns.
+        network: From int32 `[batch, width]` to logits.
+        width: How many tokens of a text it reads.
     """
 
-    def __init__(self, vocab_size: int, dim: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.vocab_size = vocab_size
-        self.dim = dim
+    def __init__(self, network: keras.Model, width: int) -> None:
+        super().__init__(name='tutorial')
+        self.network = network
+        self.width = width
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        del input_shape
-        self.table = self.add_weight(
-            shape=(self.vocab_size, self.dim), initializer='uniform', name='table'
-        )
-        self.built = True
-
-    def call(self, tokens: tf.Tensor) -> tf.Tensor:
-        """Look up int32 `[batch, tokens]` as float32 `[batch, tokens, dim]`."""
-        return _gather(tf.convert_to_tensor(self.table), tokens)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (*input_shape, self.dim)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), 'vocab_size': self.vocab_size, 'dim': self.dim}
-
-
-@tf.custom_gradient
-def _gather(table: tf.Tensor, ids: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
-        rows, dim = table.shape
-        flat = tf.reshape(upstream, [-1, dim])
-        return tf.math.unsorted_segment_sum(flat, tf.reshape(ids, [-1]), rows), None
-
-    return tf.gather(table, ids), gradient
+    def call(self, tokens: tf.RaggedTensor, training: bool = False) -> tf.Tensor:
+        """Return float32 logits `[batch, 1]`."""
+        padded = tokens.to_tensor(features.PADDING_ID, shape=[None, self.width])
+        return self.network(padded, training=training)

@@ -1,0 +1,42 @@
+"""N-grams as integers."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from components import features
+
+# Three ids fit into the 63 bits of a positive int64, so that a key is the n-gram itself.
+ID_BITS = 20
+MAX_NGRAM = 3
+
+
+def ngram_keys(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the n-grams of one length, wherever they occur.
+
+    An n-gram with a word that the vocabulary lacks is left out.
+
+    Args:
+        tokens: tf.RaggedTensor int32 `[batch, (tokens)]`, ids below 2 ** ID_BITS.
+        length: Of the n-grams, in words; from 1 to MAX_NGRAM.
+
+    Returns:
+        keys: int64 `[ngrams]`, equal exactly for equal n-grams, of any length.
+        rows: int64 `[ngrams]`: which row of the batch each is in, ascending.
+
+    >>> keys, rows = ngram_keys(tf.ragged.constant([[2, 3, 4], [3, 1, 2]]), 2)
+    >>> [(int(key) % 2**20, int(key) // 2**20) for key in keys], rows.numpy().tolist()
+    ([(2, 3), (3, 4)], [0, 0])
+    """
+    ids = tf.cast(tokens.values, tf.int64)
+    rows = tokens.value_rowids()
+    known = ids != features.UNKNOWN_ID
+    count = tf.maximum(tf.shape(ids, tf.int64)[0] - (length - 1), 0)
+    keys, whole = ids[:count], known[:count]
+    for word in range(1, length):
+        end = count + word
+        keys = tf.bitwise.bitwise_or(
+            keys, tf.bitwise.left_shift(ids[word:end], tf.constant(ID_BITS * word, tf.int64))
+        )
+        whole = whole & known[word:end] & (rows[word:end] == rows[:count])
+    return tf.boolean_mask(keys, whole), tf.boolean_mask(rows[:count], whole)

@@ -1,0 +1,108 @@
+"""A linear model of which n-grams a text has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from components.trainer.dataset import LabelledTokens
+from components.trainer.layers.ngram_keys import ngram_keys
+from components.trainer.learning.nb_svm import calibrate, fit_nb_svm, out_of_fold_scores
+from components.trainer.learning.ngram_counts import count_ngrams
+
+
+class NGramLogits(keras.layers.Layer):
+    """Calibrated logits of the NB-SVM; learned by `adapt`, before the layer is built.
+
+    Args:
+        max_ngram: From single words to n-grams of so many.
+        min_documents: Texts that an n-gram must be in to be used.
+        cost: The SVM's C.
+        seed: Of the halves for the out-of-fold scores.
+    """
+
+    def __init__(
+        self, *, max_ngram: int, min_documents: int, cost: float, seed: int, **kwargs: Any
+    ) -> None:
+        super().__init__(trainable=False, **kwargs)
+        self._max_ngram = max_ngram
+        self._min_documents = min_documents
+        self._cost = cost
+        self._seed = seed
+
+    def adapt(
+        self, data: LabelledTokens, watched: LabelledTokens | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+        """Learn n-grams, weights and calibration.
+
+        Args:
+            data: What is learned from.
+            watched: What is scored, too, and not learned from.
+
+        Returns:
+            Logits, float32 `[examples, 1]`, of `data`, each by a model that
+            did not learn from the half that the example is in; and of
+            `watched`, by the final model.
+        """
+        counts = count_ngrams(data, self._max_ngram, self._min_documents)
+        labels = data.labels[:, 0].astype(np.int8)
+        model = fit_nb_svm(counts.presence, labels, self._cost)
+        if min(labels.sum(), len(labels) - labels.sum()) < 2:
+            scores = model.scores(counts.presence)  # nothing to make halves of
+        else:
+            scores = out_of_fold_scores(counts.presence, labels, self._cost, self._seed)
+        scale, shift = calibrate(scores, labels)
+        self._learn(counts.keys, scale * model.weights, model.ratios, scale * model.bias + shift)
+        out_of_fold = (scale * scores + shift)[:, np.newaxis].astype(np.float32)
+        return out_of_fold, None if watched is None else self._logits_in_batches(watched)
+
+    def _learn(
+        self,
+        keys: npt.NDArray[np.int64],
+        weights: npt.NDArray[np.float32],
+        ratios: npt.NDArray[np.float32],
+        bias: float,
+    ) -> None:
+        if not len(keys):
+            # TensorFlow makes no table without entries; no text has this key.
+            keys, weights, ratios = np.array([-1]), np.zeros(1), np.zeros(1)
+        self._keys = keys.astype(np.int64)
+        values = np.stack([weights, np.square(ratios)], axis=1).astype(np.float32)
+        self.built = True
+        # Per n-gram, what it adds to the numerator and to the square of the denominator.
+        self.terms = self.add_weight(
+            shape=values.shape, initializer='zeros', trainable=False, name='terms'
+        )
+        self.bias = self.add_weight(shape=(), initializer='zeros', trainable=False, name='bias')
+        self.terms.assign(values)
+        self.bias.assign(bias)
+        self._table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(self._keys, np.arange(len(keys), dtype=np.int64)),
+            default_value=-1,
+        )
+
+    def _logits_in_batches(self, data: LabelledTokens) -> npt.NDArray[np.float32]:
+        tokens = data.ragged()
+        logits = [
+            self(tokens[start : start + 1_000]).numpy()
+            for start in range(0, len(data.labels), 1_000)
+        ]
+        return np.concatenate(logits)
+
+    def call(self, tokens: tf.RaggedTensor) -> tf.Tensor:
+        """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`."""
+        parts = [ngram_keys(tokens, length) for length in range(1, self._max_ngram + 1)]
+        indices = self._table.lookup(tf.concat([keys for keys, _ in parts], 0))
+        rows = tf.concat([rows for _, rows in parts], 0)
+        known = indices >= 0
+        size = tf.shape(self.terms, tf.int64)[0]
+        # Presence, not frequency: each n-gram of a text counts once.
+        present, _ = tf.unique(tf.boolean_mask(rows * size + indices, known))
+        terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
+        sums = tf.math.unsorted_segment_sum(terms, present // size, tokens.nrows())
+        scores = tf.math.divide_no_nan(sums[:, 0], tf.sqrt(sums[:, 1]))
+        return (scores + self.bias)[:, tf.newaxis]

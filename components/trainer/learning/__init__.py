@@ -1,0 +1,1 @@
+"""What is learned from counts, without gradient steps: NumPy and SciPy."""

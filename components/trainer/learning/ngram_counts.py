@@ -1,0 +1,82 @@
+"""Which n-grams a set of texts has, and which text has which."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from components.trainer.dataset import LabelledTokens
+from components.trainer.layers.ngram_keys import ngram_keys
+
+# Sorted at a time, which bounds the memory; all occurrences of a key are in one part.
+_KEYS_PER_PART = 1 << 24
+# Spreads neighbouring keys over the parts (Knuth, The Art of Computer Programming 3, 6.4).
+_GOLDEN = np.int64(-7046029254386353131)
+
+
+class NGramCounts(NamedTuple):
+    """N-grams, and the texts that have them.
+
+    Attributes:
+        keys: int64 `[ngrams]`, see `ngram_keys`, each once.
+        presence: float32 `[texts, ngrams]`: 1 where the text has the n-gram.
+    """
+
+    keys: npt.NDArray[np.int64]
+    presence: sparse.csr_matrix
+
+
+def count_ngrams(data: LabelledTokens, max_ngram: int, min_documents: int) -> NGramCounts:
+    """Find all n-grams that enough texts have.
+
+    Args:
+        data: The texts.
+        max_ngram: From single words to n-grams of so many.
+        min_documents: Texts that an n-gram must be in.
+    """
+    tokens = data.ragged()
+
+    def count(length: int) -> list[NGramCounts]:
+        keys, rows = (part.numpy() for part in ngram_keys(tokens, length))
+        rows = rows.astype(np.int32)
+        parts = 1 + len(keys) // _KEYS_PER_PART
+        if parts == 1:
+            return [_count_part(keys, rows, len(data.labels), min_documents)]
+        part_of = ((keys * _GOLDEN) >> np.int64(40)) % parts
+        return [
+            _count_part(keys[mine], rows[mine], len(data.labels), min_documents)
+            for mine in (part_of == part for part in range(parts))
+        ]
+
+    # Sorting is done without Python's lock.
+    with ThreadPoolExecutor() as pool:
+        lengths = range(max_ngram, 0, -1)
+        found = [part for parts in pool.map(count, lengths) for part in parts]
+    return NGramCounts(
+        np.concatenate([part.keys for part in found]),
+        sparse.hstack([part.presence for part in found], format='csc').tocsr(),
+    )
+
+
+def _count_part(
+    keys: npt.NDArray[np.int64], rows: npt.NDArray[np.int32], texts: int, min_documents: int
+) -> NGramCounts:
+    order = np.argsort(keys)
+    keys, rows = keys[order], rows[order]
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))[: len(keys)]
+    occurrences = np.diff(np.append(starts, len(keys)))
+    # Rarer ones are most, and cannot be in enough texts.
+    frequent = occurrences >= min_documents
+    keys, rows = keys[starts[frequent]], rows[np.repeat(frequent, occurrences)]
+    columns = np.concatenate([[0], np.cumsum(occurrences[frequent])])
+    presence = sparse.csc_matrix(
+        (np.ones(len(rows), np.float32), rows, columns), shape=(texts, len(keys))
+    )
+    presence.sum_duplicates()
+    presence.data[:] = 1
+    enough = np.diff(presence.indptr) >= min_documents
+    return NGramCounts(keys[enough], presence[:, enough])
