@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from components.trainer.dataset import LabelledTokens
 from components.trainer.layers.ngram_keys import ngram_keys
+from components.trainer.layers.ragged import as_ragged
 from components.trainer.learning.nb_svm import calibrate, fit_nb_svm, out_of_fold_scores
 from components.trainer.learning.ngram_counts import count_ngrams
 
@@ -93,8 +94,9 @@ class NGramLogits(keras.layers.Layer):
         ]
         return np.concatenate(logits)
 
-    def call(self, tokens: tf.RaggedTensor) -> tf.Tensor:
-        """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`."""
+    def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+        """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`, see `as_ragged`."""
+        tokens = as_ragged(tokens)
         parts = [ngram_keys(tokens, length) for length in range(1, self._max_ngram + 1)]
         indices = self._table.lookup(tf.concat([keys for keys, _ in parts], 0))
         rows = tf.concat([rows for _, rows in parts], 0)

@@ -37,7 +37,7 @@ class NGramModel(keras.Model):
         super().__init__(name='ngram')
         self.ngrams = ngrams
 
-    def call(self, tokens: tf.RaggedTensor) -> tf.Tensor:
+    def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`."""
         return self.ngrams(tokens)
 

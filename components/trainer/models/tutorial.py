@@ -13,6 +13,7 @@ from components import features
 from components.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
+from components.trainer.layers.ragged import as_ragged
 from components.trainer.layers.word_vectors import WordVectors
 
 
@@ -73,7 +74,7 @@ class Padded(keras.Model):
         self.network = network
         self.width = width
 
-    def call(self, tokens: tf.RaggedTensor, training: bool = False) -> tf.Tensor:
+    def call(self, tokens: tf.Tensor | tf.RaggedTensor, training: bool = False) -> tf.Tensor:
         """Return float32 logits `[batch, 1]`."""
-        padded = tokens.to_tensor(features.PADDING_ID, shape=[None, self.width])
+        padded = as_ragged(tokens).to_tensor(features.PADDING_ID, shape=[None, self.width])
         return self.network(padded, training=training)

@@ -1,0 +1,23 @@
+"""Rows of different lengths."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from components import features
+
+
+def as_ragged(tokens: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
+    """Return tokens without padding.
+
+    Models are called with ragged tokens; Keras, when it saves one, with padded ones.
+
+    Args:
+        tokens: int32 `[batch, (tokens)]`, ragged, or padded at the end with 0.
+
+    >>> as_ragged(tf.constant([[2, 3, 0], [0, 0, 0]])).to_list()
+    [[2, 3], []]
+    """
+    if isinstance(tokens, tf.RaggedTensor):
+        return tokens
+    return tf.RaggedTensor.from_tensor(tokens, padding=features.PADDING_ID)
