@@ -1,0 +1,106 @@
+"""The strongest match of each pattern of words in a text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from components import features
+
+_WORDS = 3
+
+
+class MaxConvolution(keras.layers.Layer):
+    """Word vectors, a convolution over three words, and its maximum over the text.
+
+    As `Embedding`, `Conv1D`, `ReLU` and `GlobalMaxPooling1D` with masking, but
+    each distinct word of a batch is multiplied by the kernel once, and the
+    gradient goes only to the windows that had the maximum: a third of the time.
+
+    Args:
+        filters: Patterns.
+        vectors: float32 `[words, dim]`: initial word vectors; ids from `words`
+            on are taken for the unknown word.
+    """
+
+    def __init__(self, filters: int, vectors: npt.NDArray[np.float32], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._filters = filters
+        self._vectors = vectors
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        del input_shape
+        words, dim = self._vectors.shape
+        limit = float(np.sqrt(6 / (_WORDS * (dim + self._filters))))  # Glorot and Bengio, 2010
+        self.table = self.add_weight(shape=(words, dim), initializer='zeros', name='table')
+        self.table.assign(self._vectors)
+        self.kernel = self.add_weight(
+            shape=(dim, _WORDS * self._filters),
+            initializer=keras.initializers.RandomUniform(-limit, limit),
+            name='kernel',
+        )
+        self.offset = self.add_weight(shape=(self._filters,), initializer='zeros', name='offset')
+        self.built = True
+
+    def call(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Map int32 `[batch, tokens]`, padded with 0, to float32 `[batch, filters]`, >= 0."""
+        tokens = tf.where(tokens < self._vectors.shape[0], tokens, features.UNKNOWN_ID)
+        # Windows reach over both ends, and one lies beyond: then more padding changes nothing.
+        tokens = tf.pad(tokens, [[0, 0], [_WORDS - 1, _WORDS]])
+        words, places = tf.unique(tf.reshape(tokens, [-1]))
+        places = tf.reshape(places, tf.shape(tokens))
+        vectors = tf.gather(tf.convert_to_tensor(self.table), words)
+        vectors *= tf.cast(words != features.PADDING_ID, tf.float32)[:, tf.newaxis]
+        strongest = _max_convolution(vectors, tf.convert_to_tensor(self.kernel), places)
+        return tf.nn.relu(strongest + self.offset)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (input_shape[0], self._filters)
+
+
+@tf.custom_gradient
+def _max_convolution(
+    vectors: tf.Tensor, kernel: tf.Tensor, places: tf.Tensor
+) -> tuple[tf.Tensor, Any]:
+    """Convolve and take the maximum.
+
+    Args:
+        vectors: float32 `[words, dim]`, of the distinct words.
+        kernel: float32 `[dim, 3 * filters]`: of the first, second and third word.
+        places: int32 `[batch, tokens]`: which of the words stands where.
+
+    Returns:
+        float32 `[batch, filters]`.
+    """
+    filters = kernel.shape[1] // _WORDS
+    windows = tf.shape(places)[1] - _WORDS + 1
+    parts = tf.split(tf.matmul(vectors, kernel), _WORDS, axis=1)
+    outputs = tf.gather(parts[0], places[:, :windows])
+    for word in range(1, _WORDS):
+        outputs += tf.gather(parts[word], places[:, word : word + windows])
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, None]:
+        best = tf.argmax(outputs, axis=1, output_type=tf.int32)
+        cells = [
+            tf.gather(places, best + word, batch_dims=1) * kernel.shape[1]
+            + (word * filters + tf.range(filters))
+            for word in range(_WORDS)
+        ]
+        count = tf.shape(vectors)[0]
+        of_parts = tf.math.unsorted_segment_sum(
+            tf.reshape(tf.stack([upstream] * _WORDS), [-1]),
+            tf.reshape(tf.stack(cells), [-1]),
+            count * kernel.shape[1],
+        )
+        of_parts = tf.reshape(of_parts, [count, kernel.shape[1]])
+        return (
+            tf.matmul(of_parts, kernel, transpose_b=True),
+            tf.matmul(vectors, of_parts, transpose_a=True),
+            None,
+        )
+
+    return tf.reduce_max(outputs, axis=1), gradient
