@@ -78,7 +78,7 @@ def naive_bayes_ratios(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]
     """Return the log-count ratio of each n-gram, float32 `[ngrams]`.
 
     >>> presence = sparse.csr_matrix(np.array([[1, 0], [1, 1]], np.float32))
-    >>> naive_bayes_ratios(presence, np.array([0, 1], np.int8)).round(3).tolist()
+    >>> naive_bayes_ratios(presence, np.array([0, 1], np.int8)).astype(float).round(3).tolist()
     [-0.288, 0.405]
     """
     positive = _SMOOTHING + presence.T @ labels.astype(np.float32)

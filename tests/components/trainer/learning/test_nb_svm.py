@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import doctest
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import optimize, sparse
+
+from components.trainer.learning import nb_svm
+from components.trainer.learning.nb_svm import (
+    LinearModel,
+    calibrate,
+    fit_nb_svm,
+    fit_svm,
+    naive_bayes_ratios,
+    out_of_fold_scores,
+)
+
+Labels = npt.NDArray[np.int8]
+
+
+def make_presence(texts: int, ngrams: int, density: float, seed: int) -> sparse.csr_matrix:
+    made = sparse.random(
+        texts, ngrams, density, format='csr', dtype=np.float32, random_state=seed
+    ).tocsr()
+    made.data[:] = 1
+    return made
+
+
+def make_labels(texts: int, share: float, seed: int) -> Labels:
+    labels = np.zeros(texts, np.int8)
+    labels[: max(1, round(texts * share))] = 1
+    return np.random.default_rng(seed).permutation(labels)
+
+
+def make_learnable(texts: int, seed: int, share: float = 0.5) -> tuple[sparse.csr_matrix, Labels]:
+    """Make texts some of whose n-grams tell the label, and others do not."""
+    rng = np.random.default_rng(seed)
+    labels = make_labels(texts, share, seed)
+    telling = rng.random([texts, 10]) < np.where(labels > 0, 0.5, 0.2)[:, np.newaxis]
+    other = rng.random([texts, 40]) < 0.2
+    return sparse.csr_matrix(np.hstack([telling, other]).astype(np.float32)), labels
+
+
+def objective(
+    rows: npt.NDArray[np.float64], labels: Labels, cost: float, weights: npt.NDArray[np.float64]
+) -> float:
+    """Compute what `fit_svm` minimises; the last weight is the bias."""
+    signs = np.where(labels > 0, 1.0, -1.0)
+    slack = np.maximum(0, 1 - signs * (rows @ weights[:-1] + weights[-1]))
+    return float(0.5 * weights @ weights + cost * slack @ slack)
+
+
+def least(rows: npt.NDArray[np.float64], labels: Labels, cost: float) -> float:
+    signs = np.where(labels > 0, 1.0, -1.0)
+
+    def with_gradient(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        slack = np.maximum(0, 1 - signs * (rows @ weights[:-1] + weights[-1]))
+        pull = -2 * cost * signs * slack
+        return objective(rows, labels, cost, weights), weights + np.append(
+            rows.T @ pull, pull.sum()
+        )
+
+    found = optimize.minimize(
+        with_gradient,
+        np.zeros(rows.shape[1] + 1),
+        jac=True,
+        method='L-BFGS-B',
+        options={'maxiter': 5_000, 'ftol': 1e-12, 'gtol': 1e-8},
+    )
+    return float(found.fun)
+
+
+def test_ratios_are_those_computed_by_hand_when_texts_are_few() -> None:
+    # N-gram 0 is in two positive texts, 1 in one of each, 2 in two negative ones, 3 in none.
+    presence = sparse.csr_matrix(
+        np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]], np.float32)
+    )
+    ratios = naive_bayes_ratios(presence, np.array([1, 1, 0, 0], np.int8))
+    # One more of each: positive 3, 2, 1, 1 of 7, negative 1, 2, 3, 1 of 7.
+    np.testing.assert_allclose(ratios, np.log([3, 1, 1 / 3, 1]), atol=1e-6)
+    assert ratios.dtype == np.float32
+
+
+def test_ratios_weigh_classes_alike_when_labels_are_unbalanced() -> None:
+    # In all texts of either label: 2 of 3 for the one positive text, 4 of 5 for three others.
+    presence = sparse.csr_matrix(np.array([[1, 0]] * 4, np.float32))
+    ratios = naive_bayes_ratios(presence, np.array([1, 0, 0, 0], np.int8))
+    np.testing.assert_allclose(ratios, np.log([(2 / 3) / (4 / 5), (1 / 3) / (1 / 5)]), rtol=1e-5)
+
+
+@pytest.mark.parametrize('cost', [0.1, 1.0, 10.0])
+@pytest.mark.parametrize('share', [0.5, 0.1, 0.9], ids=lambda share: f'positive-{share}')
+@pytest.mark.parametrize('shape', [(200, 50), (100, 1_000)], ids=['tall', 'wide'])
+def test_svm_is_at_its_optimum_when_compared_with_scipy(
+    shape: tuple[int, int], share: float, cost: float
+) -> None:
+    texts, ngrams = shape
+    rows = make_presence(texts, ngrams, 0.1, seed=5)
+    values = np.random.default_rng(5).normal(size=rows.nnz)
+    rows.data = (values / np.sqrt(ngrams / 10)).astype(np.float32)
+    labels = make_labels(texts, share, seed=6)
+    weights, bias = fit_svm(rows, labels, cost)
+    dense = rows.toarray().astype(np.float64)
+    found = objective(dense, labels, cost, np.append(weights, bias).astype(np.float64))
+    best = least(dense, labels, cost)
+    assert best * (1 - 1e-6) <= found <= 1.01 * best
+
+
+def test_svm_is_at_its_optimum_when_rows_are_those_of_texts() -> None:
+    presence, labels = make_learnable(300, seed=1, share=0.2)
+    ratios = naive_bayes_ratios(presence, labels)
+    dense = presence.toarray() * ratios
+    dense /= np.linalg.norm(dense, axis=1, keepdims=True)
+    model = fit_nb_svm(presence, labels, 1.0)
+    np.testing.assert_array_equal(model.ratios, ratios)
+    weights = np.append(model.weights / ratios, model.bias).astype(np.float64)
+    rows = dense.astype(np.float64)
+    assert objective(rows, labels, 1.0, weights) <= 1.01 * least(rows, labels, 1.0)
+
+
+@pytest.mark.parametrize('ngrams', [0, 3])
+def test_svm_is_the_best_bias_alone_when_no_text_has_an_ngram(ngrams: int) -> None:
+    rows = sparse.csr_matrix((8, ngrams), dtype=np.float32)
+    labels = np.array([1, 1, 1, 1, 1, 1, 0, 0], np.int8)
+    weights, bias = fit_svm(rows, labels, 1.0)
+    assert weights.tolist() == [0] * ngrams
+    # b² / 2 + 6 (1 - b)² + 2 (1 + b)² is least where 17 b = 8.
+    assert bias == pytest.approx(8 / 17, rel=1e-4)
+
+
+def test_svm_stays_at_zero_when_the_gradient_is_zero_there() -> None:
+    """As many of either label and nothing to tell them apart."""
+    weights, bias = fit_svm(
+        sparse.csr_matrix(np.ones([4, 2], np.float32)), np.array([0, 1, 0, 1], np.int8), 1.0
+    )
+    assert weights.tolist() == [0, 0]
+    assert bias == 0
+
+
+def test_scores_are_the_bias_when_a_text_has_no_ngrams() -> None:
+    model = LinearModel(np.array([2, 4], np.float32), np.array([3, 4], np.float32), 0.25)
+    presence = sparse.csr_matrix(np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32))
+    scores = model.scores(presence)
+    assert scores.dtype == np.float32
+    assert scores.tolist() == pytest.approx([0.25, 0.25 + 2 / 3, 0.25 + 1, 0.25 + 6 / 5])
+
+
+def test_scores_are_the_bias_when_all_ratios_are_zero() -> None:
+    model = LinearModel(np.zeros(1, np.float32), np.zeros(1, np.float32), -1.5)
+    assert model.scores(sparse.csr_matrix(np.ones([2, 1], np.float32))).tolist() == [-1.5, -1.5]
+
+
+def accuracy(scores: npt.NDArray[np.float32], labels: Labels) -> float:
+    return float(np.mean((scores > 0) == labels))
+
+
+def test_out_of_fold_scores_know_nothing_when_labels_are_random() -> None:
+    """A score that saw the text's own label would tell it, as those in sample do."""
+    presence = make_presence(400, 2_000, 0.02, seed=2)
+    labels = make_labels(400, 0.5, seed=3)
+    in_sample = fit_nb_svm(presence, labels, 1.0).scores(presence)
+    assert accuracy(in_sample, labels) > 0.98
+    assert accuracy(out_of_fold_scores(presence, labels, 1.0, seed=1), labels) < 0.6
+
+
+def test_out_of_fold_scores_tell_the_label_when_ngrams_do() -> None:
+    presence, labels = make_learnable(600, seed=4)
+    assert accuracy(out_of_fold_scores(presence, labels, 1.0, seed=1), labels) > 0.75
+
+
+def test_each_half_learns_from_the_other_when_scored_out_of_fold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """N-gram i is in text i alone, so that a row says which text it is."""
+    labels = make_labels(41, 0.3, seed=7)
+    halves: list[tuple[set[int], list[int]]] = []
+
+    class Model:
+        def __init__(self, learned: set[int]) -> None:
+            self.learned = learned
+
+        def scores(self, presence: sparse.csr_matrix) -> npt.NDArray[np.float32]:
+            halves.append((self.learned, presence.indices.tolist()))
+            return presence.indices.astype(np.float32)
+
+    def fit(presence: sparse.csr_matrix, of_texts: Labels, cost: float) -> Model:
+        np.testing.assert_array_equal(of_texts, labels[presence.indices])
+        assert cost == 0.5
+        return Model(set(presence.indices.tolist()))
+
+    monkeypatch.setattr(nb_svm, 'fit_nb_svm', fit)
+    scores = out_of_fold_scores(sparse.identity(41, np.float32, 'csr'), labels, 0.5, seed=1)
+    assert scores.tolist() == list(range(41))
+    assert len(halves) == 2
+    for learned, scored in halves:
+        assert learned == set(range(41)) - set(scored)
+        assert 4 <= sum(labels[sorted(learned)]) <= 8
+        assert 20 <= len(learned) <= 21
+
+
+def test_out_of_fold_scores_depend_on_the_seed_alone_when_computed_again() -> None:
+    presence, labels = make_learnable(100, seed=5)
+    first, second = (out_of_fold_scores(presence, labels, 1.0, seed=1) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert (first != out_of_fold_scores(presence, labels, 1.0, seed=2)).any()
+
+
+def test_calibration_finds_scale_and_shift_when_labels_follow_them() -> None:
+    rng = np.random.default_rng(8)
+    scores = rng.normal(size=50_000).astype(np.float32)
+    labels = (rng.random(50_000) < 1 / (1 + np.exp(-(2.5 * scores - 0.7)))).astype(np.int8)
+    assert calibrate(scores, labels) == pytest.approx((2.5, -0.7), abs=0.1)
+
+
+@pytest.mark.parametrize('gap', [1e-3, 1.0, 1e3])
+def test_calibration_is_finite_when_scores_part_the_labels(gap: float) -> None:
+    scores = np.array([-gap] * 50 + [gap] * 50, np.float32)
+    scale, shift = calibrate(scores, np.repeat(np.array([0, 1], np.int8), 50))
+    # Platt's targets are 51 of 52 and 1 of 52.
+    assert scale * gap == pytest.approx(np.log(51), rel=1e-3)
+    assert shift == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize('positives', [1, 10, 990, 999])
+def test_calibration_gives_the_base_rate_when_scores_say_nothing(positives: int) -> None:
+    labels = np.zeros(1_000, np.int8)
+    labels[:positives] = 1
+    scores = np.full(1_000, 0.3, np.float32)
+    scale, shift = calibrate(scores, labels)
+    assert np.isfinite([scale, shift]).all()
+    # Platt's targets leave the rate as it is, up to two examples.
+    probability = 1 / (1 + np.exp(-(scale * 0.3 + shift)))
+    assert probability * 1_000 == pytest.approx(positives, abs=2)
+
+
+@pytest.mark.parametrize('label', [0, 1])
+def test_calibration_is_finite_when_all_labels_are_one(label: int) -> None:
+    scores = np.random.default_rng(9).normal(size=100).astype(np.float32)
+    logits = np.array(calibrate(scores, np.full(100, label, np.int8))) @ [scores, np.ones(100)]
+    assert np.isfinite(logits).all()
+    assert ((logits > 0) == label).all()
+
+
+def test_example_in_the_docstring_holds_when_it_is_run() -> None:
+    assert doctest.testmod(nb_svm) == (0, 2)
