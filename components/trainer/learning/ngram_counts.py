@@ -13,7 +13,7 @@ from components.trainer.dataset import LabelledTokens
 from components.trainer.layers.ngram_keys import ngram_keys
 
 # Sorted at a time, which bounds the memory; all occurrences of a key are in one part.
-_KEYS_PER_PART = 1 << 24
+_KEYS_PER_PART = 1 << 22
 # Spreads neighbouring keys over the parts (Knuth, The Art of Computer Programming 3, 6.4).
 _GOLDEN = np.int64(-7046029254386353131)
 
