@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tensorflow as tf
+
+from components.trainer.dataset import LabelledTokens
+from components.trainer.layers.ngram_logits import NGramLogits
+from components.trainer.learning.nb_svm import calibrate, fit_nb_svm, out_of_fold_scores
+from components.trainer.learning.ngram_counts import count_ngrams
+
+UNSEEN = 500  # known to the vocabulary, and in no text that is learned from
+
+
+def make_layer(max_ngram: int = 3, seed: int = 1) -> NGramLogits:
+    return NGramLogits(max_ngram=max_ngram, min_documents=2, cost=1.0, seed=seed)
+
+
+def make_data(texts: int, seed: int, share: float = 0.5) -> LabelledTokens:
+    """Make texts of up to 30 tokens, some of which tell the label; id 1 is the unknown word."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random(texts) < share
+    rows = [
+        np.where(rng.random(n) < 0.2, 2 + 2 * rng.integers(0, 5, n) + label, rng.integers(1, 60, n))
+        for label, n in zip(labels, rng.integers(0, 30, texts))
+    ]
+    return data_of([row.tolist() for row in rows], labels.astype(int).tolist())
+
+
+def data_of(rows: list[list[int]], labels: list[int]) -> LabelledTokens:
+    return LabelledTokens(
+        np.array([token for row in rows for token in row], np.int32),
+        np.cumsum([0, *map(len, rows)]),
+        np.array(labels, np.float32)[:, np.newaxis],
+    )
+
+
+def logits_of(layer: NGramLogits, *rows: list[int]) -> list[float]:
+    tokens = data_of(list(rows), [0] * len(rows)).ragged()
+    logits = layer(tokens)
+    assert logits.shape == (len(rows), 1)
+    assert logits.dtype == tf.float32
+    values: list[float] = logits.numpy()[:, 0].tolist()
+    return values
+
+
+@pytest.fixture(scope='module')
+def data() -> LabelledTokens:
+    return make_data(300, seed=1)
+
+
+@pytest.fixture(scope='module')
+def layer(data: LabelledTokens) -> NGramLogits:
+    layer = make_layer()
+    layer.adapt(data)
+    return layer
+
+
+@pytest.mark.parametrize('max_ngram', [1, 2, 3])
+@pytest.mark.parametrize('share', [0.5, 0.1])
+def test_logits_are_those_of_numpy_when_texts_were_learned_from(
+    max_ngram: int, share: float
+) -> None:
+    data = make_data(200, seed=2, share=share)
+    labels = data.labels[:, 0].astype(np.int8)
+    counts = count_ngrams(data, max_ngram, 2)
+    model = fit_nb_svm(counts.presence, labels, 1.0)
+    scores = out_of_fold_scores(counts.presence, labels, 1.0, seed=7)
+    scale, shift = calibrate(scores, labels)
+    layer = make_layer(max_ngram, seed=7)
+    out_of_fold, watched = layer.adapt(data)
+    assert watched is None
+    expected = scale * model.scores(counts.presence) + shift
+    np.testing.assert_allclose(layer(data.ragged())[:, 0], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(out_of_fold[:, 0], scale * scores + shift, rtol=1e-4, atol=1e-5)
+    assert np.ptp(expected) > 0.5
+
+
+def test_watched_logits_are_those_of_the_layer_when_there_are_many(
+    data: LabelledTokens,
+) -> None:
+    watched = make_data(2_300, seed=3)  # more than two batches
+    layer = make_layer()
+    out_of_fold, logits = layer.adapt(data, watched)
+    assert logits is not None
+    np.testing.assert_allclose(logits, layer(watched.ragged()), rtol=1e-5, atol=1e-6)
+    assert (out_of_fold.shape, logits.shape) == ((300, 1), (2_300, 1))
+    assert (out_of_fold.dtype, logits.dtype) == (np.float32, np.float32)
+
+
+def test_watched_texts_are_not_learned_from_when_given(
+    data: LabelledTokens, layer: NGramLogits
+) -> None:
+    other = make_layer()
+    other.adapt(data, data_of([[UNSEEN]] * 50, [1] * 50))
+    np.testing.assert_array_equal(other.terms.numpy(), layer.terms.numpy())
+    assert float(other.bias) == float(layer.bias)
+
+
+def test_logit_stays_when_an_ngram_is_repeated(layer: NGramLogits) -> None:
+    once = logits_of(layer, [2, 2, 2], [4, 5, 4, 5, 4])
+    assert logits_of(layer, [2] * 50, [4, 5] * 40) == pytest.approx(once, abs=1e-6)
+    assert once[0] != pytest.approx(once[1], abs=1e-3)
+
+
+def test_logit_changes_when_a_new_ngram_comes(layer: NGramLogits) -> None:
+    one, other = logits_of(layer, [2, 1], [2, 1, 3])
+    assert one < other
+
+
+def test_logits_agree_when_tokens_are_padded_or_ragged(
+    data: LabelledTokens, layer: NGramLogits
+) -> None:
+    padded = layer(tf.constant(data.padded(40)))
+    np.testing.assert_allclose(padded, layer(data.ragged()), rtol=1e-5, atol=1e-6)
+
+
+def test_logits_agree_when_rows_come_alone_or_in_a_batch(
+    data: LabelledTokens, layer: NGramLogits
+) -> None:
+    tokens = data.ragged()
+    alone = np.concatenate([layer(tokens[row : row + 1]) for row in range(30)])
+    np.testing.assert_allclose(layer(tokens)[:30], alone, rtol=1e-5, atol=1e-6)
+
+
+def test_logits_agree_when_the_call_is_traced(data: LabelledTokens, layer: NGramLogits) -> None:
+    traced = tf.function(layer, input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)])
+    np.testing.assert_allclose(traced(data.ragged()), layer(data.ragged()), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize('row', [[], [1], [1, 1, 1, 1], [UNSEEN], [UNSEEN, 1, UNSEEN]], ids=repr)
+def test_logit_is_the_bias_when_no_ngram_is_known(layer: NGramLogits, row: list[int]) -> None:
+    assert logits_of(layer, row) == [float(layer.bias)]
+    assert logits_of(layer, [2], row, [3])[1] == float(layer.bias)
+
+
+def test_unknown_words_change_nothing_when_they_stand_at_the_ends(layer: NGramLogits) -> None:
+    bare, among = logits_of(layer, [2, 4, 6], [1, 1, 2, 4, 6, 1])
+    assert among == pytest.approx(bare, abs=1e-6)
+
+
+def test_result_has_no_rows_when_the_batch_is_empty(layer: NGramLogits) -> None:
+    assert logits_of(layer) == []
+
+
+def test_logits_are_finite_when_a_row_has_20_000_tokens_and_another_none(
+    layer: NGramLogits,
+) -> None:
+    long = np.random.default_rng(4).integers(1, 60, 20_000).tolist()
+    logits = logits_of(layer, long, [], [3, 5])
+    assert np.isfinite(logits).all()
+    assert logits == pytest.approx(
+        [logits_of(layer, row)[0] for row in (long, [], [3, 5])], abs=1e-5
+    )
+
+
+@pytest.mark.parametrize('labels', [[0, 0, 1], [0, 0, 0, 1, 1, 1, 1]], ids=repr)
+def test_logit_is_the_base_rate_when_no_ngram_is_in_two_texts(labels: list[int]) -> None:
+    data = data_of([[10 + number] for number in range(len(labels))], labels)
+    layer = make_layer()
+    out_of_fold, logits = layer.adapt(data, data)
+    assert logits is not None
+    np.testing.assert_array_equal(logits, np.full([len(labels), 1], float(layer.bias)))
+    assert np.isfinite(out_of_fold).all()
+    assert np.sign(float(layer.bias)) == np.sign(np.mean(labels) - 0.5)
+    assert logits_of(layer, [10, 11], []) == [float(layer.bias)] * 2
+
+
+def test_layer_learns_when_one_text_is_positive() -> None:
+    data = data_of([[2, 3], [2, 4], [2, 5], [4, 5], [6, 7], [6]], [0, 0, 0, 0, 1, 0])
+    layer = make_layer()
+    out_of_fold, logits = layer.adapt(data, data)
+    assert logits is not None
+    assert np.isfinite(out_of_fold).all()
+    assert np.isfinite(logits).all()
+    assert int(np.argmax(logits)) in {4, 5}
+
+
+def weights(layer: NGramLogits) -> list[npt.NDArray[np.float32]]:
+    return [variable.numpy() for variable in (layer.terms, layer.bias)]
+
+
+def test_weights_are_the_same_when_learned_again_with_the_seed(
+    data: LabelledTokens, layer: NGramLogits
+) -> None:
+    again, other = make_layer(), make_layer(seed=2)
+    again.adapt(data)
+    other.adapt(data)
+    for one, two in zip(weights(layer), weights(again)):
+        np.testing.assert_array_equal(one, two)
+    # The seed is that of the halves, and so of the calibration alone.
+    np.testing.assert_array_equal(weights(layer)[0][:, 1], weights(other)[0][:, 1])
+    assert (weights(layer)[0][:, 0] != weights(other)[0][:, 0]).any()
+
+
+def test_layer_has_no_trainable_weights_when_it_has_learned(layer: NGramLogits) -> None:
+    assert layer.trainable_weights == []
+    assert {variable.name for variable in layer.weights} == {'terms', 'bias'}
