@@ -17,6 +17,8 @@ INSTALL_REQUIRES = [
     'tensorflow',
     'tensorflow-transform',
     'tensorflow-model-analysis',
+    # Sparse matrices of texts and n-grams, for the linear model. Comes with TFMA.
+    'scipy',
     # The command line.
     'click>=8.1',
     # Tables and progress in a terminal.

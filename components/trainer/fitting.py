@@ -16,7 +16,6 @@ from components.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens
 
 History = dict[str, list[float]]
-LearningRate = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 class TrainingJob(NamedTuple):
@@ -56,7 +55,7 @@ Train = Callable[[TrainingJob], TrainedModel]
 
 def compile_model(
     model: keras.Model,
-    learning_rate: LearningRate,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     optimizer: type[Any] = keras.optimizers.Adam,
     **options: Any,
 ) -> None:

@@ -70,7 +70,8 @@ class NGramLogits(keras.layers.Layer):
     ) -> None:
         if not len(keys):
             # TensorFlow makes no table without entries; no text has this key.
-            keys, weights, ratios = np.array([-1]), np.zeros(1), np.zeros(1)
+            keys = np.array([-1], np.int64)
+            weights = ratios = np.zeros(1, np.float32)
         self._keys = keys.astype(np.int64)
         values = np.stack([weights, np.square(ratios)], axis=1).astype(np.float32)
         self.built = True

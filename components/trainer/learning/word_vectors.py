@@ -80,4 +80,6 @@ def _information(data: LabelledTokens, words: int) -> npt.NDArray[np.float32]:
         np.divide(table, of_word, out=table)
         np.log(table, out=table)
     # The logarithm of nothing, or of nothing by nothing, is no information.
-    return np.maximum(np.nan_to_num(table, copy=False, nan=0, neginf=0), 0, out=table)
+    np.nan_to_num(table, copy=False, nan=0, neginf=0)
+    positive: npt.NDArray[np.float32] = np.maximum(table, 0, out=table)
+    return positive
