@@ -96,6 +96,21 @@ def scale(data: str | None, factors: str, preset: str | None, output: pathlib.Pa
         raise NotBlessedError('; '.join(results['violations']))
 
 
+@main.command()
+@_DATA
+@click.option('--folds', default='0', metavar='N,N', help='Which fifths of the films [0].')
+@click.option('--only', default='', metavar='TEXT', help='Variants whose name has this in it.')
+def tune(data: str | None, folds: str, only: str) -> None:
+    """Compare settings on training reviews, held out film by film; test is not read."""
+    from benchmarks import tune as tuning
+
+    names = [name for name in tuning.VARIANTS if only in name]
+    films = tuning.read_films(archive.find_archive(data))
+    click.echo('variant\taccuracy\tloss')
+    for name, accuracy, loss in tuning.compare(films, names, [int(f) for f in folds.split(',')]):
+        click.echo(f'{name}\t{accuracy:.4f}\t{loss:.4f}')
+
+
 def _factors(text: str) -> list[float]:
     try:
         factors = [float(part) for part in text.split(',')]
