@@ -26,20 +26,35 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (ColumnSettings, 'test_percent', [1, 80], [0, 81, 20.5, None]),
     (ColumnSettings, 'val_percent', [1, 80], [0, 81, 20.5, None]),
     (ColumnSettings, 'max_rejected_percent', [0, 0.5, 100], [-0.1, 100.1]),
-    (TextSettings, 'vocab_size', [3, 10_000_000], [2, 10_000_001]),
+    (TextSettings, 'vocab_size', [3, 1_000_000], [2, 1_000_001]),
+    (TextSettings, 'min_word_count', [1, 10_000], [0, 1.5]),
+    (TextSettings, 'punctuation', ['drop', 'split'], ['keep', '', None]),
     (TextSettings, 'max_tokens', [1, 100_000], [0, 100_001]),
-    (TrainerSettings, 'architecture', ['tutorial'], ['Tutorial', 'bert', '']),
+    (TrainerSettings, 'architecture', ['tutorial', 'ngram', 'accurate'], ['Tutorial', 'bert', '']),
     (TrainerSettings, 'epochs', [1, 10_000], [0, 10_001]),
     (TrainerSettings, 'batch_size', [1, 65_536], [0, 65_537, 32.5, 'many']),
     (TrainerSettings, 'learning_rate', [1e-9, 10], [0, 10.1]),
     (TrainerSettings, 'embedding_dim', [1, 4_096], [0, 4_097]),
     (TrainerSettings, 'dropout', [0, 0.99], [-0.1, 1]),
     (TrainerSettings, 'restore_best_epoch', [True, False], ['maybe']),
+    (TrainerSettings, 'max_ngram', [1, 3], [0, 4]),
+    (TrainerSettings, 'min_ngram_documents', [1, 10_000], [0, 1.5]),
+    (TrainerSettings, 'svm_cost', [1e-9, 1e6], [0, 1e6 + 1]),
+    (TrainerSettings, 'fit_to_val', [True, False], ['maybe']),
+    (TrainerSettings, 'filters', [1, 10_000], [0, 10_001]),
+    (TrainerSettings, 'network_words', [3, 1_000_000], [2, 1_000_001]),
     (TrainerSettings, 'seed', [0, 2**31 - 1], [-1, 2**31]),
     (GateSettings, 'min_accuracy', [1e-9, 1], [0, 1.1]),
     (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
 ]
-FLOATS = ['max_rejected_percent', 'learning_rate', 'dropout', 'min_accuracy', 'max_accuracy_drop']
+FLOATS = [
+    'max_rejected_percent',
+    'learning_rate',
+    'dropout',
+    'svm_cost',
+    'min_accuracy',
+    'max_accuracy_drop',
+]
 
 
 def build(settings: type[Settings], **fields: Any) -> Settings:
@@ -122,8 +137,10 @@ def test_gate_names_the_slice_when_it_cannot_be(slices: dict[str, Any], message:
     [
         ColumnSettings(),
         ColumnSettings(split_column='Split', positive_label='スパム', max_rejected_percent=0.1),
-        TextSettings(vocab_size=3),
-        TrainerSettings(learning_rate=3e-4, restore_best_epoch=True, seed=2**31 - 1),
+        TextSettings(vocab_size=3, min_word_count=2, punctuation='split'),
+        TrainerSettings(
+            architecture='ngram', learning_rate=3e-4, restore_best_epoch=True, seed=2**31 - 1
+        ),
         GateSettings.model_validate(GATE | {'slices': {'1-10': 0.7}}),
     ],
     ids=repr,

@@ -124,8 +124,7 @@ def models(
         if name == 'nan':
             model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
         graph = tft.TFTransformOutput(str(tiny.transform_graph))
-        transform = TransformGraph(graph, TEXT.max_tokens)
-        export(ServingModel(model, transform), LABELS, str(serving))
+        export(ServingModel(model, TransformGraph(graph)), LABELS, str(serving))
         return artifact
 
     return make
@@ -147,9 +146,8 @@ def test_accuracy_and_loss_are_those_of_keras_when_raw_examples_are_evaluated(
     alone: Evaluated, exported: Exported
 ) -> None:
     overall = alone.metrics[''][OVERALL]
-    expected = exported.model.evaluate(
-        exported.test.tokens, exported.test.labels, verbose=0, return_dict=True
-    )
+    tokens = exported.test.padded(TEXT.max_tokens)
+    expected = exported.network.evaluate(tokens, exported.test.labels, verbose=0, return_dict=True)
     assert 0.6 < overall['binary_accuracy'] < 1
     assert overall['binary_accuracy'] == pytest.approx(expected['binary_accuracy'], abs=1e-5)
     assert overall['loss'] == pytest.approx(expected['loss'], abs=1e-5)

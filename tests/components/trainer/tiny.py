@@ -19,16 +19,20 @@ from components.example_gen.summary import ExamplesSummary
 from components.schema.component import CURATED_SCHEMA
 from components.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens, read_split
-from components.trainer.models import ARCHITECTURES
-from components.trainer.run import fit
+from components.trainer.fitting import TrainingJob
+from components.trainer.models import load_architecture
+from components.trainer.models.tutorial import Padded, build_model
 from components.trainer.serving import ServingModel, TransformGraph, export
 from components.transform.executor import write_graph
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY
 from components.transform.vocabulary import count_words, write_vocabulary
 
 TEXT = TextSettings(vocab_size=30, max_tokens=40)
-TRAINER = TrainerSettings(epochs=4, batch_size=8, learning_rate=0.05, embedding_dim=4)
+TRAINER = TrainerSettings(
+    architecture='tutorial', epochs=4, batch_size=8, learning_rate=0.05, embedding_dim=4
+)
 LABELS = ('dull', 'great')
+KEYS = {'loss', 'binary_accuracy', 'val_loss', 'val_binary_accuracy'}
 COUNTS = {features.TRAIN_SPLIT: 120, features.VAL_SPLIT: 40, features.TEST_SPLIT: 60}
 WORDS = (['bad', 'dull', 'awful', 'worst'], ['good', 'great', 'superb', 'best'])
 NEUTRAL = [f'word{number}' for number in range(30)]
@@ -121,7 +125,8 @@ class Exported:
     """A model, in memory and exported; nothing else of its making is left.
 
     Attributes:
-        model: As it was fitted.
+        model: As it was fitted, of ragged tokens.
+        network: What it is made of, compiled, of padded tokens.
         transform: What makes its input.
         test: The test split, as the model reads it.
         history: Of the fit.
@@ -130,6 +135,7 @@ class Exported:
     """
 
     model: keras.Model
+    network: keras.Model
     transform: TransformGraph
     test: LabelledTokens
     history: dict[str, list[float]]
@@ -148,19 +154,19 @@ def make_exported(base: pathlib.Path) -> Exported:
     tiny = make_tiny(base)
     folder = base / 'work'
     shutil.copytree(tiny.transform_graph, folder / 'transform_graph')
-    transform = TransformGraph(
-        tft.TFTransformOutput(str(folder / 'transform_graph')), TEXT.max_tokens
-    )
+    transform = TransformGraph(tft.TFTransformOutput(str(folder / 'transform_graph')))
     train, val, test = (read_split([tiny.pattern(split)], transform) for split in features.SPLITS)
     keras.utils.set_random_seed(1)
-    model = build()
     logs = base / 'logs'
-    history = fit(model, train, val, TRAINER, str(logs))
+    model, history = load_architecture('tutorial')(
+        TrainingJob(train, val, TRAINER, TEXT, str(logs))
+    )
     export(ServingModel(model, transform), LABELS, str(folder / 'exported'))
     serving = (folder / 'exported').rename(base / 'moved')
     shutil.rmtree(folder)
     return Exported(
         model=model,
+        network=model.network,
         transform=transform,
         test=test,
         history=history,
@@ -170,7 +176,10 @@ def make_exported(base: pathlib.Path) -> Exported:
 
 
 def build() -> keras.Model:
-    """Build a model with fresh weights."""
-    return ARCHITECTURES['tutorial'](
-        TRAINER, vocab_size=TEXT.vocab_size, max_tokens=TEXT.max_tokens
-    )
+    """Build a model of ragged tokens with fresh weights, not compiled."""
+    return Padded(build_network(), TEXT.max_tokens)
+
+
+def build_network() -> keras.Model:
+    """Build a model of padded tokens with fresh weights, not compiled."""
+    return build_model(TRAINER, vocab_size=TEXT.vocab_size, max_tokens=TEXT.max_tokens)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pathlib
-from typing import get_args
 
 import keras
 import numpy as np
@@ -9,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from components.settings import TrainerSettings
-from components.trainer.models import ARCHITECTURES
-from components.trainer.models.tutorial import WordVectors, build_model
+from components.trainer.dataset import LabelledTokens
+from components.trainer.layers.word_vectors import WordVectors
+from components.trainer.models.tutorial import Padded, batches, build_model
 
-# Words that come once, often, in several rows and, like 5, never.
 TOKENS = np.array([[2, 3, 2, 0], [1, 2, 4, 4], [0, 0, 0, 0]], np.int32)
 
 
@@ -27,39 +26,6 @@ def test_logits_have_one_column_when_the_model_is_called() -> None:
     assert [layer.rate for layer in model.layers if hasattr(layer, 'rate')] == [0.2, 0.2]
 
 
-def test_every_architecture_that_can_be_set_is_there_when_it_is_looked_up() -> None:
-    choices = get_args(TrainerSettings.model_fields['architecture'].annotation)
-    assert set(ARCHITECTURES) == set(choices)
-
-
-@pytest.mark.parametrize('in_graph', [False, True])
-def test_gradient_is_dense_and_that_of_an_embedding_when_words_are_repeated(
-    in_graph: bool,
-) -> None:
-    layer, reference = WordVectors(6, 3), keras.layers.Embedding(6, 3)
-    layer.build((None, 4))
-    reference.build((None, 4))
-    reference.set_weights(layer.get_weights())
-    upstream = tf.random.stateless_normal([3, 4, 3], seed=[1, 2])
-
-    def gradient(of: keras.layers.Layer) -> tf.Tensor | tf.IndexedSlices:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(of(TOKENS) * upstream)
-        return tape.gradient(loss, of.trainable_variables[0].value)
-
-    def both() -> tuple[tf.Tensor, tf.Tensor]:
-        dense, sparse = gradient(layer), gradient(reference)
-        assert isinstance(dense, tf.Tensor)
-        assert isinstance(sparse, tf.IndexedSlices)
-        return dense, tf.convert_to_tensor(sparse)
-
-    np.testing.assert_array_equal(layer(TOKENS), reference(TOKENS))
-    dense, expected = tf.function(both)() if in_graph else both()
-    np.testing.assert_allclose(dense, expected, rtol=1e-6)
-    assert np.any(dense[2])
-    assert not np.any(dense[5])
-
-
 def test_outputs_are_the_same_when_the_model_was_saved_and_loaded(tmp_path: pathlib.Path) -> None:
     model = build_model(TrainerSettings(), vocab_size=6, max_tokens=4)
     model.save(tmp_path / 'model.keras')
@@ -70,9 +36,41 @@ def test_outputs_are_the_same_when_the_model_was_saved_and_loaded(tmp_path: path
     np.testing.assert_array_equal(loaded(TOKENS), model(TOKENS))
 
 
-def test_layer_is_the_same_when_it_is_made_from_its_config() -> None:
-    config = WordVectors(7, 5, name='words').get_config()
-    again = WordVectors.from_config(config)
-    assert again.get_config() == config
-    assert again.compute_output_shape((None, 4)) == (None, 4, 5)
-    assert again(TOKENS).shape == (3, 4, 5)
+@pytest.mark.parametrize('in_graph', [False, True])
+def test_logits_are_those_of_the_first_tokens_when_rows_are_ragged_or_longer(
+    in_graph: bool,
+) -> None:
+    network = build_model(TrainerSettings(), vocab_size=6, max_tokens=4)
+    model = Padded(network, 4)
+    call = tf.function(model) if in_graph else model
+    expected = network(TOKENS)
+    assert len(set(expected.numpy()[:, 0])) == 3
+    ragged = tf.ragged.constant([[2, 3, 2], [1, 2, 4, 4, 5, 5], []], tf.int32)
+    np.testing.assert_allclose(call(ragged), expected, rtol=1e-6)
+    np.testing.assert_allclose(call(tf.constant(TOKENS)), expected, rtol=1e-6)
+
+
+def batched(data: LabelledTokens, seed: int | None = None) -> tf.data.Dataset:
+    return batches(data, 1, 4, shuffle_seed=seed)
+
+
+def in_rows(dataset: tf.data.Dataset) -> list[list[int]]:
+    return [[int(row[0]) for row in tokens] for tokens, _ in dataset]
+
+
+def test_order_is_new_each_epoch_and_the_same_each_time_when_a_seed_is_given() -> None:
+    labels = np.arange(10, dtype=np.float32)[:, None] % 2
+    data = LabelledTokens(np.arange(10, dtype=np.int32), np.arange(11), labels)
+    assert in_rows(batched(data)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    for tokens, of_tokens in batched(data, seed=1):
+        assert (tokens % 2).numpy().tolist() == of_tokens.numpy().tolist()
+
+    def epochs(seed: int) -> list[list[int]]:
+        dataset = batched(data, seed)
+        return [[token for row in in_rows(dataset) for token in row] for _ in range(3)]
+
+    first, second, third = epochs(seed=1)
+    assert sorted(first) == sorted(second) == sorted(third) == list(range(10))
+    assert first != second != third
+    assert epochs(seed=1) == [first, second, third]
+    assert epochs(seed=2) != [first, second, third]

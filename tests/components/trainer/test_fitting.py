@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import logging
+import math
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.progress import PROGRESS_LOGGER
+from components.trainer.dataset import LabelledTokens
+from components.trainer.fitting import compile_model, fit, measure
+from components.trainer.models.tutorial import batches
+from tests.components.trainer.tiny import COUNTS, KEYS, TEXT, TRAINER, Exported, build_network
+
+
+def noise(count: int, seed: int) -> LabelledTokens:
+    """Make rows whose labels nothing tells: a model can only learn them by heart."""
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(2, TEXT.vocab_size, count * TEXT.max_tokens, dtype=np.int32)
+    row_splits = np.arange(count + 1) * TEXT.max_tokens
+    return LabelledTokens(tokens, row_splits, rng.integers(0, 2, [count, 1]).astype(np.float32))
+
+
+def fit_noise(log_dir: pathlib.Path, **settings: Any) -> tuple[keras.Model, dict[str, list[float]]]:
+    chosen = TRAINER.model_copy(update={'learning_rate': 0.3, 'epochs': 6, **settings})
+    keras.utils.set_random_seed(chosen.seed)
+    model = build_network()
+    compile_model(model, chosen.learning_rate)
+    train = batches(noise(83, 1), TEXT.max_tokens, chosen.batch_size, shuffle_seed=chosen.seed)
+    val = batches(noise(40, 2), TEXT.max_tokens, 1_024)
+    return model, fit(model, train, val, chosen, str(log_dir))
+
+
+def val_loss(model: keras.Model) -> float:
+    data = noise(40, 2)
+    tokens = data.padded(TEXT.max_tokens)
+    return float(model.evaluate(tokens, data.labels, verbose=0, return_dict=True)['loss'])
+
+
+def test_model_learns_when_words_tell_the_label(exported: Exported) -> None:
+    history = exported.history
+    assert set(history) == KEYS
+    assert {len(values) for values in history.values()} == {TRAINER.epochs}
+    assert history['loss'][-1] < history['loss'][0] < 0.75
+    assert history['val_binary_accuracy'][-1] > 0.9
+
+
+def test_tensorboard_has_files_when_a_model_was_fitted(exported: Exported) -> None:
+    for part in ('train', 'validation'):
+        (events,) = (exported.logs / part).glob('events.out.tfevents.*')
+        tags = {
+            value.tag
+            for event in tf.compat.v1.train.summary_iterator(str(events))
+            for value in event.summary.value
+        }
+        assert {'epoch_loss', 'epoch_binary_accuracy'} <= tags
+
+
+def test_model_is_compiled_for_logits_when_it_is_fitted(exported: Exported) -> None:
+    config = exported.network.get_compile_config()
+    loss, (metric,) = config['loss'], config['metrics']
+    assert (loss['class_name'], loss['config']['from_logits']) == ('BinaryCrossentropy', True)
+    assert (metric['class_name'], metric['config']['threshold']) == ('BinaryAccuracy', 0.0)
+    assert config['optimizer']['class_name'] == 'Adam'
+    assert float(exported.network.optimizer.learning_rate) == pytest.approx(TRAINER.learning_rate)
+
+
+def test_every_batch_is_a_step_when_an_epoch_ends_within_a_round(exported: Exported) -> None:
+    steps = TRAINER.epochs * math.ceil(COUNTS['train'] / TRAINER.batch_size)
+    assert int(exported.network.optimizer.iterations) == steps
+
+
+def test_history_is_that_of_the_seed_when_a_fit_is_repeated(tmp_path: pathlib.Path) -> None:
+    (model, one), (again, other), (_, third) = (
+        fit_noise(tmp_path / str(number), epochs=2, seed=seed)
+        for number, seed in enumerate([1, 1, 2])
+    )
+    assert one == other != third
+    for weights, repeated in zip(model.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(weights, repeated)
+
+
+@pytest.mark.parametrize('restore', [False, True])
+def test_weights_are_of_the_best_epoch_when_it_is_to_be_restored(
+    restore: bool, tmp_path: pathlib.Path
+) -> None:
+    model, history = fit_noise(tmp_path, restore_best_epoch=restore)
+    losses = history['val_loss']
+    assert len(losses) == 6
+    assert min(losses) < losses[-1] - 0.01
+    assert val_loss(model) == pytest.approx(min(losses) if restore else losses[-1], abs=1e-5)
+
+
+def test_progress_is_told_when_an_epoch_ends(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
+        _, history = fit_noise(tmp_path, epochs=2)
+    told = [
+        f'epoch {n + 1}/2: val accuracy {history["val_binary_accuracy"][n]:.4f}, '
+        f'val loss {history["val_loss"][n]:.4f}'
+        for n in range(2)
+    ]
+    assert [record.getMessage() for record in caplog.records] == told
+
+
+@pytest.fixture
+def measured(tmp_path: pathlib.Path) -> dict[str, list[float]]:
+    labels = np.array([[0], [1], [1], [0]], np.float32)
+    # A logit of exactly 0 is not above a half; 0.3 is, though it is below one half itself.
+    logits = np.array([[-1], [0.3], [0], [2]], np.float32)
+    return measure({'train': (labels, logits), 'val': (labels[:3], logits[:3])}, str(tmp_path))
+
+
+def test_measures_are_those_of_the_formulas_when_logits_are_measured(
+    measured: dict[str, list[float]],
+) -> None:
+    first = [math.log1p(math.exp(-1)), math.log1p(math.exp(-0.3)), math.log(2)]
+    last = math.log1p(math.exp(2))
+    assert measured == {
+        'loss': [pytest.approx((sum(first) + last) / 4)],
+        'binary_accuracy': [0.5],
+        'val_loss': [pytest.approx(sum(first) / 3)],
+        'val_binary_accuracy': [pytest.approx(2 / 3)],
+    }
+
+
+def test_tensorboard_has_the_same_values_when_logits_are_measured(
+    measured: dict[str, list[float]], tmp_path: pathlib.Path
+) -> None:
+    for part, prefix in (('train', ''), ('validation', 'val_')):
+        (events,) = (tmp_path / part).glob('events.out.tfevents.*')
+        found = {
+            value.tag: float(tf.make_ndarray(value.tensor))
+            for event in tf.compat.v1.train.summary_iterator(str(events))
+            for value in event.summary.value
+        }
+        assert found == {
+            f'epoch_{name}': pytest.approx(measured[prefix + name][0])
+            for name in ('loss', 'binary_accuracy')
+        }
+
+
+def test_progress_is_told_when_logits_are_measured(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = (np.array([[1]], np.float32), np.array([[0.5]], np.float32))
+    two = (np.array([[0], [1]], np.float32), np.zeros([2, 1], np.float32))
+    with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
+        measure({'train': one, 'val': two}, str(tmp_path))
+    (record,) = caplog.records
+    assert record.getMessage() == 'out of fold: val accuracy 0.5000, val loss 0.6931'
