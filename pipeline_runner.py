@@ -16,6 +16,7 @@ from components.errors import (
     MissingDependencyError,
     ReviewsError,
 )
+from pipeline.presets import DEFAULT_PRESET
 
 try:
     import click
@@ -38,7 +39,9 @@ _JSON = click.option('--json', 'as_json', is_flag=True, help='Print JSON for mac
 
 _CONFIG_OPTIONS = (
     click.option('--data', metavar='PATH', help='File, folder, glob, or the IMDB archive.'),
-    click.option('--preset', default='tutorial', metavar='NAME', help='Start from [tutorial].'),
+    click.option(
+        '--preset', default=DEFAULT_PRESET, metavar='NAME', help=f'Start from [{DEFAULT_PRESET}].'
+    ),
     click.option(
         '--config', 'config_file', type=click.Path(dir_okay=False), help='YAML file of settings.'
     ),
