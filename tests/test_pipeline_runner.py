@@ -45,9 +45,7 @@ def from_node(node: str) -> dict[str, str]:
 
 def snapshot(folder: pathlib.Path) -> dict[str, bytes]:
     """Every file below a folder, by path."""
-    return {
-        str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob('*') if p.is_file()
-    }
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob('*') if p.is_file()}
 
 
 def run_sample(*args: str, cwd: pathlib.Path, repo: pathlib.Path) -> Finished:
@@ -108,9 +106,10 @@ class TestFirstRun:
         assert [path.name for path in home.iterdir()] == ['runs']
 
     def test_a_line_per_node_goes_to_stderr_when_run(self, first: Finished) -> None:
+        assert 'preset ngram' in first.err
         assert '1/9  ExampleGen' in first.err
-        assert 'train 2,548, val 681, test 771' in first.err
-        assert 'epoch 10/10: val accuracy' in first.err
+        assert 'train 2,905, val 324, test 771' in first.err
+        assert 'out of fold: val accuracy' in first.err
         assert 'no baseline' in first.err
         assert 'tensorflow/' not in first.err  # the frameworks' own lines stay in the log
 
@@ -146,8 +145,9 @@ class TestAfterwards:
         self, first: Finished, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
         before = snapshot(serving)
-        settings = ('--set', 'trainer.epochs=1', '--set', 'gate.min_accuracy=0.4')
-        done = run_sample('--json', *settings, cwd=home, repo=repo)
+        worse = ('--set', 'trainer.min_ngram_documents=1000')
+        low = ('--set', 'gate.min_accuracy=0.4')
+        done = run_sample('--json', *worse, *low, cwd=home, repo=repo)
         assert done.code == 3, done.err
         assert snapshot(serving) == before
         assert done.states() == from_node('Trainer')
@@ -172,7 +172,7 @@ class TestAfterwards:
         assert done.states()['ExampleValidator'] == 'failed'
         assert done.states()['Trainer'] == 'skipped'
         assert 'val: ' in done.err
-        assert '681' in done.err
+        assert '324' in done.err
         assert snapshot(serving) == before
 
     def test_transform_and_all_after_run_when_the_text_code_is_edited(
@@ -204,10 +204,10 @@ class TestAfterwards:
     def test_run_resumes_when_interrupted(
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
-        setting = ('--set', 'text.vocab_size=3000')
+        chosen = ('--preset', 'tutorial', '--set', 'text.vocab_size=3000')
         runner = str(repo / 'pipeline_runner.py')
         process = subprocess.Popen(
-            [sys.executable, runner, 'run', '--data', str(SAMPLE), *setting],
+            [sys.executable, runner, 'run', '--data', str(SAMPLE), *chosen],
             cwd=home,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -224,9 +224,12 @@ class TestAfterwards:
             process.kill()
         assert process.returncode == 130
         assert 'the same command resumes' in err
-        done = run_sample('--json', *setting, cwd=home, repo=repo)
+        done = run_sample('--json', *chosen, cwd=home, repo=repo)
         assert done.code in (0, 3), done.err
         assert done.states() == from_node('Trainer')
+        assert 'train 2,548, val 681, test 771' in done.err  # a preset says how much is for val
+        for epoch in range(1, 11):
+            assert f'epoch {epoch}/10: val accuracy' in done.err
 
 
 class TestPredict:
