@@ -16,9 +16,11 @@ from scipy import sparse
 Floats = npt.NDArray[np.float32]
 
 _SMOOTHING = 1.0
-_NEWTON_STEPS = 4
-_CG_STEPS = 12
-_GRADIENT_TOLERANCE = 1e-2  # LIBLINEAR's default for this problem
+_NEWTON_STEPS = 30
+_CG_STEPS = 25
+# Of the first gradient, where labels are balanced; in proportion to the share of the rarer label,
+# as in LIBLINEAR, since else the rule would be met before that one is learned.
+_GRADIENT_TOLERANCE = 1e-2
 _RESIDUAL_TOLERANCE = 1e-2
 
 
@@ -121,13 +123,15 @@ def fit_svm(
     weights = np.zeros(rows.shape[1] + 1, np.float32)
     outputs = np.zeros(len(signs), np.float32)
     first_norm = 0.0
+    rarer = min(int(labels.sum()), len(labels) - int(labels.sum()))
+    tolerance = _GRADIENT_TOLERANCE * 2 * max(rarer, 1) / len(labels)
     for _ in range(_NEWTON_STEPS):
         active = signs * outputs < 1
         errors = np.where(active, outputs - signs, np.float32(0))
         gradient = weights + np.float32(2 * cost) * transposed_times(errors)
         norm = float(np.linalg.norm(gradient))
         first_norm = first_norm or norm
-        if norm <= _GRADIENT_TOLERANCE * first_norm:
+        if norm <= tolerance * first_norm:
             break
         step, moved = np.zeros_like(weights), np.zeros_like(outputs)
         residual = -gradient

@@ -108,9 +108,6 @@ def test_svm_is_at_its_optimum_when_compared_with_scipy(
     assert best * (1 - 1e-6) <= found <= 1.01 * best
 
 
-@pytest.mark.xfail(
-    strict=True, reason='the stopping rule of fit_svm takes no account of how rare a label is'
-)
 @pytest.mark.parametrize('cost', [0.1, 1.0])
 def test_svm_is_at_its_optimum_when_one_in_a_hundred_is_positive(cost: float) -> None:
     """LIBLINEAR's tolerance is in proportion to the share of the rarer label."""
