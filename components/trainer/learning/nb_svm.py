@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 
 _SMOOTHING = 1.0
 _NEWTON_STEPS = 30
-_CG_STEPS = 25
+_CG_STEPS = 12
 # Of the first gradient, where labels are balanced; in proportion to the share of the rarer label,
 # as in LIBLINEAR, since else the rule would be met before that one is learned.
 _GRADIENT_TOLERANCE = 1e-2

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 from scipy import sparse
 
 from components.trainer.dataset import LabelledTokens
@@ -14,6 +15,7 @@ from components.trainer.layers.ngram_keys import ngram_keys
 
 # Sorted at a time, which bounds the memory; all occurrences of a key are in one part.
 _KEYS_PER_PART = 1 << 22
+_TEXTS_PER_CALL = 2_000
 # Spreads neighbouring keys over the parts (Knuth, The Art of Computer Programming 3, 6.4).
 _GOLDEN = np.int64(-7046029254386353131)
 
@@ -38,11 +40,9 @@ def count_ngrams(data: LabelledTokens, max_ngram: int, min_documents: int) -> NG
         max_ngram: From single words to n-grams of so many.
         min_documents: Texts that an n-gram must be in.
     """
-    tokens = data.ragged()
 
     def count(length: int) -> list[NGramCounts]:
-        keys, rows = (part.numpy() for part in ngram_keys(tokens, length))
-        rows = rows.astype(np.int32)
+        keys, rows = _all_keys(data, length)
         parts = 1 + len(keys) // _KEYS_PER_PART
         if parts == 1:
             return [_count_part(keys, rows, len(data.labels), min_documents)]
@@ -60,6 +60,22 @@ def count_ngrams(data: LabelledTokens, max_ngram: int, min_documents: int) -> NG
         np.concatenate([part.keys for part in found]),
         sparse.hstack([part.presence for part in found], format='csc').tocsr(),
     )
+
+
+def _all_keys(
+    data: LabelledTokens, length: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    keys, rows = [], []
+    # TensorFlow keeps for itself what it has allocated once: gigabytes, were this one call.
+    for start in range(0, len(data.labels), _TEXTS_PER_CALL):
+        splits = data.row_splits[start : start + _TEXTS_PER_CALL + 1]
+        part = tf.RaggedTensor.from_row_splits(
+            data.tokens[splits[0] : splits[-1]], splits - splits[0], validate=False
+        )
+        part_keys, part_rows = ngram_keys(part, length)
+        keys.append(part_keys.numpy())
+        rows.append((part_rows.numpy() + start).astype(np.int32))
+    return np.concatenate(keys), np.concatenate(rows)
 
 
 def _count_part(
