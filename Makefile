@@ -31,7 +31,7 @@ setup: ## Make .venv with the locked versions, or bring it up to date
 	@$(call SET_UP,install)
 
 run: setup ## Train, evaluate and push on the sample data, then score a sentence
-	.venv/bin/python pipeline_runner.py run --data '$(DATA)' --set trainer.learning_rate=0.01
+	.venv/bin/python pipeline_runner.py run --data '$(DATA)'
 	.venv/bin/python pipeline_runner.py predict "$$TEXT"
 
 test: dev ## Lint, check types and import layers, run all tests

@@ -152,6 +152,8 @@ def _trainer(outputs: Artifacts) -> str:
     history = json.loads(path.read_text(encoding='utf-8'))
     accuracies = history[f'val_{ACCURACY}']
     shown = ' '.join(f'{a:.3f}'.removeprefix('0') for a in accuracies[-12:])
+    if len(accuracies) == 1:
+        return f'val accuracy {accuracies[0]:.4f}'
     return f'val accuracy by epoch: {"… " if len(accuracies) > 12 else ""}{shown}'
 
 

@@ -33,3 +33,28 @@ def test_tutorial_accuracy_is_reached_when_trained_on_imdb(
 
     scored = run_command('predict', 'A wonderful film', 'A waste of time', cwd=tmp_path)
     assert [line.split('\t')[0] for line in scored.out.splitlines()] == ['pos', 'neg']
+
+
+def test_default_model_is_accurate_calibrated_and_small_when_trained_on_imdb(
+    imdb_archive: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    done = run_command('run', '--data', str(imdb_archive), '--json', cwd=tmp_path)
+    assert done.code == 0, done.err
+    metrics = done.json['metrics']
+    assert metrics['binary_accuracy'] >= 0.920
+    assert metrics['expected_calibration_error'] <= 0.01
+    assert metrics['example_count'] == 25_000
+    pushed = tmp_path / 'runs' / 'serving' / 'sentiment'
+    assert sum(f.stat().st_size for f in pushed.rglob('*') if f.is_file()) <= 60_000_000
+
+
+def test_accurate_model_is_better_than_the_default_when_trained_on_imdb(
+    imdb_archive: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    command = ('run', '--data', str(imdb_archive), '--preset', 'accurate', '--json')
+    done = run_command(*command, cwd=tmp_path)
+    assert done.code == 0, done.err
+    metrics = done.json['metrics']
+    # Three seeds gave 0.9232 to 0.9248; the standard error is 0.0017.
+    assert metrics['binary_accuracy'] >= 0.921
+    assert metrics['loss'] < 0.200

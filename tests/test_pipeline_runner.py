@@ -109,7 +109,7 @@ class TestFirstRun:
         assert 'preset ngram' in first.err
         assert '1/9  ExampleGen' in first.err
         assert 'train 2,905, val 324, test 771' in first.err
-        assert 'out of fold: val accuracy' in first.err
+        assert 'val accuracy 0.9' in first.err
         assert 'no baseline' in first.err
         assert 'tensorflow/' not in first.err  # the frameworks' own lines stay in the log
 

@@ -140,7 +140,7 @@ def measure(
                 tf.summary.scalar(f'epoch_{name}', value)
         history.update({prefix + name: [value] for name, value in values.items()})
     report_progress(
-        f'out of fold: val accuracy {history["val_binary_accuracy"][0]:.4f}, '
+        f'val accuracy {history["val_binary_accuracy"][0]:.4f}, '
         f'val loss {history["val_loss"][0]:.4f}'
     )
     return history

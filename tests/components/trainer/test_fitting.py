@@ -153,4 +153,4 @@ def test_progress_is_told_when_logits_are_measured(
     with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
         measure({'train': one, 'val': two}, str(tmp_path))
     (record,) = caplog.records
-    assert record.getMessage() == 'out of fold: val accuracy 0.5000, val loss 0.6931'
+    assert record.getMessage() == 'val accuracy 0.5000, val loss 0.6931'
