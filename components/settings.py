@@ -10,6 +10,10 @@ from typing import Literal
 
 import pydantic
 
+# Each is a module of components.trainer.models. Named here, so that no node but the Trainer
+# depends on their code.
+ARCHITECTURES = ('tutorial', 'ngram', 'accurate')
+
 
 class Settings(pydantic.BaseModel):
     """Base: frozen, keyword-only, and no field that is not declared."""
@@ -106,8 +110,6 @@ class TrainerSettings(Settings):
     @pydantic.field_validator('architecture')
     @classmethod
     def _known_architecture(cls, architecture: str) -> str:
-        from components.trainer.models import ARCHITECTURES
-
         if architecture not in ARCHITECTURES:
             raise ValueError(
                 f'no architecture is called {architecture!r}; they are {", ".join(ARCHITECTURES)}'

@@ -5,7 +5,8 @@ import inspect
 import pytest
 
 from components.errors import ConfigError
-from components.trainer.models import ARCHITECTURES, load_architecture
+from components.settings import ARCHITECTURES
+from components.trainer.models import load_architecture
 from pipeline.config import PipelineConfig, load_config
 from pipeline.presets import DEFAULT_PRESET, PRESETS
 

@@ -5,9 +5,9 @@ import pathlib
 
 import pytest
 
-from components.settings import TrainerSettings
+from components.settings import ARCHITECTURES, TrainerSettings
 from components.trainer import models
-from components.trainer.models import ARCHITECTURES, load_architecture
+from components.trainer.models import load_architecture
 
 
 @pytest.mark.parametrize('name', ARCHITECTURES)
