@@ -38,9 +38,14 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, Mapping[str, Any]]]] = {
     'ngram, single words': ('ngram', {'trainer': {'max_ngram': 1}}),
     'ngram, up to bigrams': ('ngram', {'trainer': {'max_ngram': 2}}),
     'ngram, in 3 texts or more': ('ngram', {'trainer': {'min_ngram_documents': 3}}),
+    'ngram, labelled texts only': ('ngram', {'trainer': {'unlabelled_weight': 0.0}}),
+    'ngram, unlabelled weigh 0.25': ('ngram', {'trainer': {'unlabelled_weight': 0.25}}),
+    'ngram, unlabelled weigh 1': ('ngram', {'trainer': {'unlabelled_weight': 1.0}}),
     'ngram, C = 0.5': ('ngram', {'trainer': {'svm_cost': 0.5}}),
     'ngram, C = 2': ('ngram', {'trainer': {'svm_cost': 2.0}}),
     'accurate': ('accurate', {}),
+    'accurate, labelled texts only': ('accurate', {'trainer': {'unlabelled_weight': 0.0}}),
+    'accurate, one network': ('accurate', {'trainer': {'networks': 1}}),
     'accurate, 100 filters': ('accurate', {'trainer': {'filters': 100}}),
     'accurate, learning rate 0.002': ('accurate', {'trainer': {'learning_rate': 2e-3}}),
     'accurate, 3 epochs': ('accurate', {'trainer': {'epochs': 3}}),
@@ -52,11 +57,13 @@ class Films(NamedTuple):
 
     Attributes:
         texts: As published.
+        unlabelled: Those without a label.
         labels: 1 for positive, 0 for negative.
         folds: From 0 to FOLDS - 1, by film.
     """
 
     texts: list[str]
+    unlabelled: list[str]
     labels: list[int]
     folds: list[int]
 
@@ -65,19 +72,24 @@ def read_films(archive: pathlib.Path) -> Films:
     """Read the training reviews, and which film each is of."""
     texts: dict[tuple[str, int], str] = {}
     films: dict[str, list[str]] = {}
+    unlabelled: list[str] = []
     with tarfile.open(archive, mode='r|*') as members:
         for member in members:
             review = re.search(r'train/(pos|neg)/(\d+)_\d+\.txt$', member.name)
             urls = re.search(r'train/urls_(pos|neg)\.txt$', member.name)
-            content = members.extractfile(member) if review or urls else None
+            further = re.search(r'train/unsup/\d+_\d+\.txt$', member.name)
+            content = members.extractfile(member) if review or urls or further else None
             if review and content:
                 texts[review[1], int(review[2])] = content.read().decode('utf-8')
+            elif further and content:
+                unlabelled.append(content.read().decode('utf-8'))
             elif urls and content:
                 # Line n is the film of review n.
                 films[urls[1]] = re.findall(r'tt\d+', content.read().decode('utf-8'))
     keys = sorted(texts)
     return Films(
         [texts[key] for key in keys],
+        unlabelled,
         [int(label == 'pos') for label, _ in keys],
         [_fold(films[label][number]) for label, number in keys],
     )
@@ -105,10 +117,14 @@ def compare(
         histories = []
         for fold in folds:
             held_out = np.array(films.folds) == fold
-            train, val = tokens_of(films, text, held_out)
+            train, val, further = tokens_of(films, text, held_out)
+
+            def read_unlabelled(further: LabelledTokens = further) -> LabelledTokens:
+                return further
+
             keras.utils.set_random_seed(trainer.seed)
             with tempfile.TemporaryDirectory() as folder:
-                job = TrainingJob(train, val, trainer, text, folder)
+                job = TrainingJob(train, val, read_unlabelled, trainer, text, folder)
                 histories.append(load_architecture(trainer.architecture)(job).history)
         accuracy, loss = (
             float(np.mean([history[metric][-1] for history in histories]))
@@ -119,8 +135,12 @@ def compare(
 
 def tokens_of(
     films: Films, text: TextSettings, held_out: np.ndarray[Any, np.dtype[np.bool_]]
-) -> tuple[LabelledTokens, LabelledTokens]:
-    """Turn reviews into ids by the vocabulary of those that are not held out."""
+) -> tuple[LabelledTokens, LabelledTokens, LabelledTokens]:
+    """Turn reviews into ids by the vocabulary of those that are not held out.
+
+    Returns:
+        Those to learn from, those held out, and those without a label.
+    """
     words = tokenize(tf.constant(films.texts), text.punctuation)
     counts = Counter(tf.ragged.boolean_mask(words, ~held_out).values.numpy().tolist())
     known = most_frequent(
@@ -132,11 +152,25 @@ def tokens_of(
         ),
         default_value=features.UNKNOWN_ID,
     )
-    ids = words.with_values(tf.cast(table.lookup(words.values), tf.int32))[:, : text.max_tokens]
+
+    def ids_of(words: tf.RaggedTensor) -> tf.RaggedTensor:
+        ids = words.with_values(tf.cast(table.lookup(words.values), tf.int32))
+        return ids[:, : text.max_tokens]
+
+    ids = ids_of(words)
     labels = np.array(films.labels, np.float32)[:, np.newaxis]
 
     def part(rows: np.ndarray[Any, np.dtype[np.bool_]]) -> LabelledTokens:
         chosen = tf.ragged.boolean_mask(ids, rows)
         return LabelledTokens(chosen.values.numpy(), chosen.row_splits.numpy(), labels[rows])
 
-    return part(~held_out), part(held_out)
+    further = tf.concat(
+        [
+            ids_of(tokenize(tf.constant(films.unlabelled[i : i + 5_000]), text.punctuation))
+            for i in range(0, len(films.unlabelled), 5_000)
+        ],
+        axis=0,
+    )
+    no_labels = np.full([further.nrows(), 1], np.nan, np.float32)
+    unlabelled = LabelledTokens(further.values.numpy(), further.row_splits.numpy(), no_labels)
+    return part(~held_out), part(held_out), unlabelled

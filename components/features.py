@@ -24,6 +24,8 @@ TRAIN_SPLIT = 'train'
 VAL_SPLIT = 'val'
 TEST_SPLIT = 'test'
 SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)
+# Texts without a label, where the data has some: not in SPLITS, since nothing is measured there.
+UNLABELLED_SPLIT = 'unsup'
 
 # What the pushed model answers to, and with.
 EXAMPLES_SIGNATURE = 'serving_default'  # serialized tf.Example

@@ -38,6 +38,9 @@ class ColumnSettings(Settings):
     val_percent: int = pydantic.Field(
         20, ge=1, le=80, description='share of the training rows for val, where the data names none'
     )
+    use_unlabelled: bool = pydantic.Field(
+        True, description='texts without a label are kept, for what can be learned from them'
+    )
     max_rejected_percent: float = pydantic.Field(
         1.0, ge=0, le=100, description='share of rows that may be unreadable before the run stops'
     )
@@ -99,8 +102,18 @@ class TrainerSettings(Settings):
     fit_to_val: bool = pydantic.Field(
         True, description='the linear model learns from val, too (ngram, accurate)'
     )
+    unlabelled_weight: float = pydantic.Field(
+        0.5,
+        ge=0,
+        le=10,
+        description='weight of all texts without a label, against that of those with one, in the '
+        'counts of n-grams; 0: they are not read (ngram, accurate)',
+    )
     filters: int = pydantic.Field(
         200, ge=1, le=10_000, description='patterns of three words (accurate)'
+    )
+    networks: int = pydantic.Field(
+        2, ge=1, le=20, description='networks with other seeds, whose mean is taken (accurate)'
     )
     network_words: int = pydantic.Field(
         30_000, ge=3, le=1_000_000, description='most frequent words with a vector (accurate)'

@@ -133,6 +133,8 @@ def pushed_version(outputs: Artifacts) -> Pushed | None:
 def _example_gen(outputs: Artifacts) -> str:
     summary = example_counts(outputs)
     parts = [f'{split} {summary.examples(split):,}' for split in features.SPLITS]
+    if summary.unlabelled:
+        parts.append(f'no label {summary.unlabelled:,}')
     note = f'{", ".join(parts)}; {summary.labels[0]!r} or {summary.labels[1]!r}'
     if summary.rejects:
         reasons = ', '.join(f'{n:,} {reason}' for reason, n in sorted(summary.rejected.items()))

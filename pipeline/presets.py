@@ -42,6 +42,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     # "Basic text classification", tensorflow.org/tutorials/keras: accuracy 0.874 on IMDB's test.
     'tutorial': {
+        'data': {'columns': {'use_unlabelled': False}},
         'text': {'vocab_size': 10_000, 'max_tokens': 250},
         'trainer': {
             'architecture': 'tutorial',

@@ -16,8 +16,9 @@ def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> Ex
     """Turn counts into a summary, or say why this data cannot be used.
 
     Args:
-        counts: By (`rejects`, reason) the rejected rows, and by (split, value
-            followed by spelling) the examples of a label.
+        counts: By (`rejects`, reason) the rejected rows, by (split, value
+            followed by spelling) the examples of a label, and by (`unsup`, '')
+            those without.
         columns: Whose `max_rejected_percent` bounds the rejects.
 
     Raises:
@@ -30,12 +31,16 @@ def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> Ex
     )
     splits = {split: [0, 0] for split in features.SPLITS}
     for (split, label), count in counts.items():
-        if split != REJECTS:
+        if split in splits:
             value, spelling = int(label[0]), label[1:]
             spellings[value][spelling] += count
             splits[split][value] += count
 
-    _require_few_rejects(rejected, sum(map(sum, splits.values())), columns)
+    unlabelled = counts.get((features.UNLABELLED_SPLIT, ''), 0)
+    labelled = sum(map(sum, splits.values()))
+    _require_few_rejects(rejected, labelled + unlabelled, columns)
+    if not labelled:
+        raise DataError('the data holds no labelled text', hint='check what --data names')
     _require_two_labels(spellings, columns)
     for split, (negative, positive) in splits.items():
         if not negative or not positive:
@@ -50,6 +55,7 @@ def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> Ex
         splits={split: (counts[0], counts[1]) for split, counts in splits.items()},
         labels=(max(spellings[0], key=spellings[0].get), max(spellings[1], key=spellings[1].get)),  # type: ignore[arg-type]
         rejected=rejected,
+        unlabelled=unlabelled,
     )
 
 
@@ -63,8 +69,6 @@ def _require_few_rejects(rejected: dict[str, int], read: int, columns: ColumnSet
             f'at most {columns.max_rejected_percent:g}% may be',
             hint='mend the data, or raise data.columns.max_rejected_percent',
         )
-    if not read:
-        raise DataError('the data holds no labelled text', hint='check what --data names')
 
 
 def _require_two_labels(

@@ -52,7 +52,6 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         examples = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
-        examples.split_names = artifact_utils.encode_split_names(list(features.SPLITS))
         kind, columns = parse_custom_config(exec_properties)
         batches = list(_batches(exec_properties))
         explicit = {batch.split for batch in batches}
@@ -83,7 +82,10 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         for message, hint in found['fatal']:
             raise DataError(message, hint=hint)
         counts = {(kind_or_split, name): n for kind_or_split, name, n in found['counts']}
-        summarize(counts, columns).write(examples.uri)
+        summary = summarize(counts, columns)
+        summary.write(examples.uri)
+        splits = [*features.SPLITS, *([features.UNLABELLED_SPLIT] if summary.unlabelled else [])]
+        examples.split_names = artifact_utils.encode_split_names(splits)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(
             examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)

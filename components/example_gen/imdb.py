@@ -1,7 +1,7 @@
 """Reads the IMDB data set (Maas et al., 2011) as it is published.
 
 Its layout: `aclImdb/{train,test}/{pos,neg}/<id>_<stars>.txt`, a review each,
-and `train/unsup/`, which has no labels and is passed over.
+and `train/unsup/`, reviews without a label.
 https://ai.stanford.edu/~amaas/data/sentiment/
 """
 
@@ -14,14 +14,15 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from components import features
 from components.errors import DataError
 from components.example_gen import archive
 from components.example_gen.records import Record, Reject
 
-_REVIEW = re.compile(r'(?:^|/)(train|test)/(pos|neg)/[^/]+\.txt$')
+_REVIEW = re.compile(r'(?:^|/)(?:(train|test)/(pos|neg)|train/unsup)/[^/]+\.txt$')
 
 
-def read_archive(stream: BinaryIO, name: str) -> Iterator[Record | Reject]:
+def read_archive(stream: BinaryIO, name: str, *, unlabelled: bool) -> Iterator[Record | Reject]:
     """Read all reviews of an archive in one pass, without unpacking it.
 
     Memory is bounded by the longest review; nothing is written to disk.
@@ -29,6 +30,7 @@ def read_archive(stream: BinaryIO, name: str) -> Iterator[Record | Reject]:
     Args:
         stream: The bytes of a tar file, packed or not.
         name: The archive's name, for messages.
+        unlabelled: Whether to read the reviews without a label, too.
 
     Yields:
         Records in the archive's order, with Rejects in between.
@@ -40,11 +42,12 @@ def read_archive(stream: BinaryIO, name: str) -> Iterator[Record | Reject]:
 
     def select(member: str) -> re.Match[str] | None:
         _require_inside(member, name)
-        return _REVIEW.search(member)
+        match = _REVIEW.search(member)
+        return match if match is None or match[2] or unlabelled else None
 
     try:
         for match, content in archive.read_files(stream, select):
-            yield read_review(content, match[1], match[2], f'{name}:{match.string}')
+            yield _read_review(content, match, f'{name}:{match.string}')
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as err:
         raise DataError(
             f'{name} is no complete tar archive: {err}',
@@ -60,18 +63,17 @@ def read_file(path: str, content: bytes) -> Record | Reject:
             f'expected …/train/pos/NAME.txt or the like, got {path}',
             hint='pass the folder that holds train and test',
         )
-    return read_review(content, match[1], match[2], path)
+    return _read_review(content, match, path)
 
 
-def read_review(content: bytes, split: str, label: str, where: str) -> Record | Reject:
-    """Decode one review."""
+def _read_review(content: bytes, match: re.Match[str], where: str) -> Record | Reject:
     try:
         text = content.decode('utf-8')
     except UnicodeDecodeError:
         return Reject('not UTF-8', where)
     if not text.strip():
         return Reject('empty text', where)
-    return Record(text, label, split, where)
+    return Record(text, match[2], match[1] or features.UNLABELLED_SPLIT, where)
 
 
 def _require_inside(member: str, name: str) -> None:

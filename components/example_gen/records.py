@@ -1,4 +1,4 @@
-"""One labelled text as it was read, and one that could not be used."""
+"""A text as it was read, and one that could not be used."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _NEGATIVE = frozenset({'0', '0.0', '-1', '-1.0', 'neg', 'negative', 'false', 'no
 
 
 class Record(NamedTuple):
-    """A labelled text.
+    """A text.
 
     Attributes:
         text: The text, valid UTF-8, not blank.
-        label: The label as the data spells it.
-        split: `train`, `val` or `test` where the data says so, else None.
+        label: The label as the data spells it; None exactly if the split is `unsup`.
+        split: `train`, `val`, `test` or `unsup` where the data says so, else None.
         where: File and line, for messages.
     """
 
     text: str
-    label: str
+    label: str | None
     split: str | None
     where: str
 
@@ -70,7 +70,7 @@ def assign_split(
             split into `train` and `val`, because it names no `val`.
 
     Returns:
-        `train`, `val` or `test`.
+        `train`, `val`, `test` or `unsup`.
     """
     if split is not None and not (split == features.TRAIN_SPLIT and split_train):
         return split

@@ -38,7 +38,7 @@ class DataSource:
         kind: How the files are read.
         base: Folder, or prefix of an object store, that the patterns start from.
         patterns: Pairs of input split and glob pattern. The split is `train`,
-            `val` or `test`, with any suffix after a `-`, where the data says
+            `val`, `test` or `unsup`, with any suffix after a `-`, where the data says
             so, and `all` where its rows are to be split by a stable hash.
     """
 
@@ -54,7 +54,7 @@ def split_of_input(name: str) -> str | None:
     ('train', None)
     """
     split = name.split('-', maxsplit=1)[0]
-    return split if split in features.SPLITS else None
+    return split if split in (*features.SPLITS, features.UNLABELLED_SPLIT) else None
 
 
 def discover(path: str, columns: ColumnSettings) -> DataSource:
@@ -83,7 +83,7 @@ def discover(path: str, columns: ColumnSettings) -> DataSource:
         _require_content(path)
         source = _single(path)
         if source.kind is SourceKind.TABLES:
-            _require_columns(path, columns)
+            _require_columns(path, columns, None)
         return source
     if glob.has_magic(path):
         return _glob(path, columns)
@@ -109,7 +109,7 @@ def _folder(path: str, columns: ColumnSettings) -> DataSource:
     nested = os.path.join(path, 'aclImdb')
     for folder in (path, nested):
         if os.path.isdir(os.path.join(folder, 'train', 'pos')):
-            return _imdb_folder(folder)
+            return _imdb_folder(folder, columns)
     names = [
         entry.name
         for entry in sorted(os.scandir(path), key=lambda entry: entry.name)
@@ -123,7 +123,7 @@ def _folder(path: str, columns: ColumnSettings) -> DataSource:
     return _tables(path, names, columns)
 
 
-def _imdb_folder(folder: str) -> DataSource:
+def _imdb_folder(folder: str, columns: ColumnSettings) -> DataSource:
     patterns = []
     for split in (features.TRAIN_SPLIT, features.TEST_SPLIT):
         for label in ('neg', 'pos'):
@@ -133,6 +133,9 @@ def _imdb_folder(folder: str) -> DataSource:
                     hint='unpack the archive again, or pass the archive itself',
                 )
             patterns.append((f'{split}-{label}', f'{split}/{label}/*.txt'))
+    unlabelled = glob.iglob(os.path.join(glob.escape(folder), 'train', 'unsup', '*.txt'))
+    if columns.use_unlabelled and next(unlabelled, None):
+        patterns.append((features.UNLABELLED_SPLIT, 'train/unsup/*.txt'))
     return DataSource(kind=SourceKind.IMDB_FOLDER, base=folder, patterns=tuple(patterns))
 
 
@@ -152,12 +155,17 @@ def _glob(pattern: str, columns: ColumnSettings) -> DataSource:
 
 
 def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
-    for name in names:
+    splits = [_split_in_name(name) or ANY_SPLIT for name in names]
+    if not columns.use_unlabelled:
+        names = [n for n, split in zip(names, splits) if split != features.UNLABELLED_SPLIT]
+        splits = [split for split in splits if split != features.UNLABELLED_SPLIT]
+    for name, split in zip(names, splits):
         path = os.path.join(base, name)
         _require_content(path)
-        _require_columns(path, columns)
-    splits = [_split_in_name(name) or ANY_SPLIT for name in names]
-    named = set(splits) - {ANY_SPLIT}
+        _require_columns(path, columns, split)
+    if not set(splits) - {features.UNLABELLED_SPLIT}:
+        raise DataError('all files hold texts without a label', hint='add a file of labelled texts')
+    named = set(splits) - {ANY_SPLIT, features.UNLABELLED_SPLIT}
     if named and ANY_SPLIT in splits:
         stray = names[splits.index(ANY_SPLIT)]
         raise DataError(
@@ -166,7 +174,7 @@ def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
         )
     if len(named) == 1:
         # One split alone is no split: hash its rows as those of any other file.
-        splits = [ANY_SPLIT] * len(names)
+        splits = [ANY_SPLIT if split in named else split for split in splits]
     elif named and not {features.TRAIN_SPLIT, features.TEST_SPLIT} <= named:
         raise DataError(
             f'the files name the splits {" and ".join(sorted(named))}; train and test are needed',
@@ -190,7 +198,7 @@ def _require_content(path: str) -> None:
         raise DataError(f'the file is empty: {path}', hint='expected at least one labelled text')
 
 
-def _require_columns(path: str, columns: ColumnSettings) -> None:
+def _require_columns(path: str, columns: ColumnSettings, split: str | None) -> None:
     try:
         with open(path, 'rb') as stream:
             present = tables.read_columns(stream, os.path.basename(path))
@@ -199,4 +207,4 @@ def _require_columns(path: str, columns: ColumnSettings) -> None:
             f'{os.path.basename(path)} is not what its name says: {err}',
             hint='check that the file is complete and its ending fits its format',
         ) from err
-    tables.require_columns(present, os.path.basename(path), columns)
+    tables.require_columns(present, os.path.basename(path), columns, split)

@@ -8,6 +8,8 @@ import posixpath
 
 import tensorflow as tf
 
+from components import features
+
 _FILE = 'summary.json'
 
 
@@ -19,15 +21,17 @@ class ExamplesSummary:
         splits: By split, the number of negative and of positive examples.
         labels: How the data spells the negative and the positive label.
         rejected: By reason, the number of rows that could not be used.
+        unlabelled: Number of texts without a label, in the split `unsup`.
     """
 
     splits: dict[str, tuple[int, int]]
     labels: tuple[str, str]
     rejected: dict[str, int]
+    unlabelled: int = 0
 
     def examples(self, split: str) -> int:
         """Return the number of examples of a split."""
-        return sum(self.splits[split])
+        return self.unlabelled if split == features.UNLABELLED_SPLIT else sum(self.splits[split])
 
     @property
     def rejects(self) -> int:
@@ -48,4 +52,5 @@ class ExamplesSummary:
             splits={split: tuple(counts) for split, counts in fields['splits'].items()},
             labels=tuple(fields['labels']),
             rejected=fields['rejected'],
+            unlabelled=fields['unlabelled'],
         )

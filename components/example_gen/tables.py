@@ -29,6 +29,9 @@ SPLIT_NAMES = {
     'dev': features.VAL_SPLIT,
     'test': features.TEST_SPLIT,
     'testing': features.TEST_SPLIT,
+    'unsup': features.UNLABELLED_SPLIT,
+    'unlabelled': features.UNLABELLED_SPLIT,
+    'unlabeled': features.UNLABELLED_SPLIT,
 }
 
 _TABLE = re.compile(r'\.(csv|tsv|jsonl|ndjson)(\.gz)?$', re.IGNORECASE)
@@ -59,22 +62,24 @@ def read_columns(stream: BinaryIO, name: str) -> list[str]:
     return next(_csv_reader(lines, name), [])
 
 
-def require_columns(present: list[str], name: str, columns: ColumnSettings) -> None:
+def require_columns(
+    present: list[str], name: str, columns: ColumnSettings, split: str | None
+) -> None:
     """Check that a table has the columns asked for.
 
     Args:
         present: Names of the table's columns.
         name: The file's name, for the message.
         columns: Which columns are needed.
+        split: The split of all rows, None to leave it to the rows.
 
     Raises:
         DataError: If one is missing; the message lists those that are there.
     """
-    flags = {
-        '--text-column': columns.text_column,
-        '--label-column': columns.label_column,
-        '--split-column': columns.split_column,
-    }
+    flags: dict[str, str | None] = {'--text-column': columns.text_column}
+    if split != features.UNLABELLED_SPLIT:
+        flags['--label-column'] = columns.label_column
+        flags['--split-column'] = columns.split_column
     for flag, column in flags.items():
         if column is not None and column not in present:
             raise DataError(
@@ -174,7 +179,7 @@ def _read_csv(
 ) -> Iterator[Record | Reject]:
     reader = _csv_reader(lines, name)
     header: list[str] = next(reader, [])
-    require_columns(header, name, columns)
+    require_columns(header, name, columns, split)
     for where, row in _csv_rows(reader, name):
         if len(row) != len(header):
             yield Reject(f'not {len(header)} fields', where)
@@ -222,18 +227,21 @@ def _record(
     text, label = row.get(columns.text_column), row.get(columns.label_column)
     if not isinstance(text, str) or not text.strip():
         return Reject('empty text', where)
-    if label is None or not (label_text := _label_text(label)):
-        return Reject('no label', where)
-    if not _is_utf8(text) or not _is_utf8(label_text):
-        return Reject('not UTF-8', where)
+    label_text = '' if label is None else _label_text(label)
     if columns.split_column is not None and split is None:
         value = str(row.get(columns.split_column) or '').strip()
         split = SPLIT_NAMES.get(value.lower())
-        if split is None:
+        if split is None and label_text:
             raise DataError(
                 f'{where}: the split column {columns.split_column!r} says {value!r}',
-                hint='expected train, val or test in every row',
+                hint='expected train, val or test in every row, or unsup where it has no label',
             )
+    if split == features.UNLABELLED_SPLIT:
+        return Record(text, None, split, where) if _is_utf8(text) else Reject('not UTF-8', where)
+    if not label_text:
+        return Reject('no label', where)
+    if not _is_utf8(text) or not _is_utf8(label_text):
+        return Reject('not UTF-8', where)
     return Record(text, label_text, split, where)
 
 

@@ -47,8 +47,8 @@ class Found(NamedTuple):
     Attributes:
         first: Path of its first file, by which shards are ordered.
         shards: By split, and `rejects`, the unfinished file that was written.
-        counts: By (`rejects`, reason), and (split, value followed by spelling
-            of the label), the number of rows.
+        counts: By (`rejects`, reason), (`unsup`, ''), and (split, value
+            followed by spelling of the label), the number of rows.
         fatal: Messages and hints about files that cannot be read at all:
             raised on a worker, Beam would bury them.
     """
@@ -95,8 +95,12 @@ class WriteShards(beam.DoFn):
                 if isinstance(record, Reject):
                     self._counts[REJECTS, record.reason] += 1
                     self._writer(REJECTS).write(json.dumps(record._asdict()) + '\n')
-                else:
-                    self._write(record)
+                elif record.label is not None:
+                    self._write(record, record.label)
+                elif self._columns.use_unlabelled:
+                    self._counts[features.UNLABELLED_SPLIT, ''] += 1
+                    shard = self._writer(features.UNLABELLED_SPLIT)
+                    shard.write(self._serializer.serialize(record.text, None))
         except DataError as err:
             self._fatal.append((str(err), err.hint))
 
@@ -106,11 +110,11 @@ class WriteShards(beam.DoFn):
         found = Found(self._first, self._paths, dict(self._counts), self._fatal)
         yield GlobalWindows.windowed_value((0, found))
 
-    def _write(self, record: Record) -> None:
-        label = label_value(record.label, self._columns.positive_label)
+    def _write(self, record: Record, spelling: str) -> None:
+        label = label_value(spelling, self._columns.positive_label)
         if label is None:
             raise DataError(
-                f'{record.where}: the label {record.label!r} is none of the known pairs '
+                f'{record.where}: the label {spelling!r} is none of the known pairs '
                 '(pos/neg, positive/negative, 1/0, true/false, yes/no)',
                 hint='say --positive-label VALUE; the other value is then negative',
             )
@@ -121,7 +125,7 @@ class WriteShards(beam.DoFn):
             val_percent=self._columns.val_percent,
             split_train=self._split_train,
         )
-        name = record.label if self._columns.positive_label else record.label.casefold()
+        name = spelling if self._columns.positive_label else spelling.casefold()
         self._counts[split, f'{label}{name}'] += 1
         self._writer(split).write(self._serializer.serialize(record.text, label))
 
@@ -151,7 +155,7 @@ class PublishShards(beam.DoFn):
 
     def process(self, element: tuple[int, Iterable[Found]]) -> None:
         bundles = sorted(element[1], key=lambda found: found.first)
-        for name in (*features.SPLITS, REJECTS):
+        for name in (*features.SPLITS, features.UNLABELLED_SPLIT, REJECTS):
             shards = [found.shards[name] for found in bundles if name in found.shards]
             for index, shard in enumerate(shards):
                 self._publish(name, shard, f'-{index:05}-of-{len(shards):05}')
@@ -177,10 +181,10 @@ class Serializer:
     """Serializes examples; not for several threads at once."""
 
     def __init__(self) -> None:
-        self._templates: dict[tuple[int, str], tuple[tf.train.Example, Any]] = {}
+        self._templates: dict[tuple[int | None, str], tuple[tf.train.Example, Any]] = {}
 
-    def serialize(self, text: str, label: int) -> bytes:
-        """Return the example of a text and its label, 0 or 1, as ExampleGen writes it."""
+    def serialize(self, text: str, label: int | None) -> bytes:
+        """Return the example of a text and its label, 0, 1 or none, as ExampleGen writes it."""
         key = label, features.length_bucket(len(text.split()))
         if key not in self._templates:
             self._templates[key] = _template(*key)
@@ -189,11 +193,12 @@ class Serializer:
         return cast(bytes, example.SerializeToString(deterministic=True))
 
 
-def _template(label: int, length: str) -> tuple[tf.train.Example, Any]:
+def _template(label: int | None, length: str) -> tuple[tf.train.Example, Any]:
     # To build an example from scratch takes three times as long as to change one.
     example = tf.train.Example()
     feature = example.features.feature
-    feature[features.LABEL_KEY].int64_list.value.append(label)
+    if label is not None:
+        feature[features.LABEL_KEY].int64_list.value.append(label)
     feature[features.LENGTH_KEY].bytes_list.value.append(length.encode())
     texts = feature[features.TEXT_KEY].bytes_list.value
     texts.append(b'')
@@ -210,7 +215,7 @@ def read_records(
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             stream = cast(BinaryIO, file)
             if kind is SourceKind.IMDB_ARCHIVE:
-                yield from imdb.read_archive(stream, name)
+                yield from imdb.read_archive(stream, name, unlabelled=columns.use_unlabelled)
             elif kind is SourceKind.IMDB_FOLDER:
                 yield imdb.read_file(path, stream.read())
             else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.components.example_validator import executor
 from tfx.types import artifact_utils, standard_component_specs
 
+from components import features
 from components.errors import DataError
 
 _MOST_SHOWN = 5
@@ -31,19 +32,34 @@ class Executor(executor.Executor):
         Raises:
             DataError: If there are any; the message has them in words.
         """
+        statistics = artifact_utils.get_single_instance(
+            input_dict[standard_component_specs.STATISTICS_KEY]
+        )
+        splits = artifact_utils.decode_split_names(statistics.split_names)
+        self._splits = iter(splits)  # in the order in which the base class validates them
         self._found: list[anomalies_pb2.Anomalies] = []
         output = super().Do(input_dict, output_dict, exec_properties)
-        anomalies = artifact_utils.get_single_instance(
-            output_dict[standard_component_specs.ANOMALIES_KEY]
-        )
-        splits = artifact_utils.decode_split_names(anomalies.split_names)
         raise_anomalies(dict(zip(splits, self._found)))
         return output
 
     def _Validate(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> anomalies_pb2.Anomalies:
+        if next(self._splits) == features.UNLABELLED_SPLIT:
+            schema = without_label(inputs[standard_component_specs.SCHEMA_KEY])
+            inputs = {**inputs, standard_component_specs.SCHEMA_KEY: schema}
         anomalies = super()._Validate(inputs, outputs)
         self._found.append(anomalies)
         return anomalies
+
+
+def without_label(schema: schema_pb2.Schema) -> schema_pb2.Schema:
+    """Return the schema of examples without a label."""
+    unlabelled = schema_pb2.Schema()
+    unlabelled.CopyFrom(schema)
+    for index, feature in enumerate(unlabelled.feature):
+        if feature.name == features.LABEL_KEY:
+            del unlabelled.feature[index]
+            break
+    return unlabelled
 
 
 def raise_anomalies(found: dict[str, anomalies_pb2.Anomalies]) -> None:

@@ -22,7 +22,7 @@ class LabelledTokens(NamedTuple):
         tokens: int32 `[tokens]`, of all examples one after the other, each id >= 1.
         row_splits: int64 `[examples + 1]`; example i has the tokens from
             `row_splits[i]` up to `row_splits[i + 1]`.
-        labels: float32 `[examples, 1]`, 0 or 1.
+        labels: float32 `[examples, 1]`, 0 or 1; NaN where there is none.
     """
 
     tokens: npt.NDArray[np.int32]
@@ -49,7 +49,9 @@ class LabelledTokens(NamedTuple):
         )
 
 
-def read_split(patterns: Sequence[str], transform: TransformGraph) -> LabelledTokens:
+def read_split(
+    patterns: Sequence[str], transform: TransformGraph, *, labelled: bool = True
+) -> LabelledTokens:
     """Read raw examples and turn them into token ids by the transform graph.
 
     The rows come sorted by a fingerprint of their text, so that they are the
@@ -58,19 +60,24 @@ def read_split(patterns: Sequence[str], transform: TransformGraph) -> LabelledTo
     Args:
         patterns: Of gzipped TFRecord files of raw examples.
         transform: Makes token ids from texts.
+        labelled: Whether each example must have a label, or none has.
 
     Returns:
         All examples of the split.
     """
     files = tf.data.Dataset.list_files(list(patterns), shuffle=False)
-    spec = {
-        features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string),
-        features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
-    }
+    spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
+    if labelled:
+        spec[features.LABEL_KEY] = tf.io.FixedLenFeature([], tf.int64)
 
     def convert(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
         raw = tf.io.parse_example(serialized, spec)
-        text, label = raw[features.TEXT_KEY], raw[features.LABEL_KEY]
+        text = raw[features.TEXT_KEY]
+        label = (
+            tf.cast(raw[features.LABEL_KEY], tf.float32)
+            if labelled
+            else tf.fill(tf.shape(text), np.nan)
+        )
         order = tf.strings.to_hash_bucket_fast(text, np.iinfo(np.int64).max)
         tokens = transform(text)
         return tokens.values, tokens.row_lengths(), label, order
@@ -86,6 +93,4 @@ def read_split(patterns: Sequence[str], transform: TransformGraph) -> LabelledTo
     row_splits = np.concatenate([[0], np.cumsum(lengths[rows])])
     # Where each token comes from: its place in its row, from the row's old start.
     source = np.repeat(starts - row_splits[:-1], lengths[rows]) + np.arange(len(tokens))
-    return LabelledTokens(
-        tokens[source], row_splits, labels[rows].astype(np.float32)[:, np.newaxis]
-    )
+    return LabelledTokens(tokens[source], row_splits, labels[rows][:, np.newaxis])

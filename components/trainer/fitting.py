@@ -24,6 +24,7 @@ class TrainingJob(NamedTuple):
     Attributes:
         train: What is learned from.
         val: What is watched, and never touched by a gradient step.
+        read_unlabelled: Reads the texts without a label; none if there are none.
         settings: Of the model and its fit.
         text: How texts became token ids.
         log_dir: Where TensorBoard's logs go.
@@ -31,6 +32,7 @@ class TrainingJob(NamedTuple):
 
     train: LabelledTokens
     val: LabelledTokens
+    read_unlabelled: Callable[[], LabelledTokens | None]
     settings: TrainerSettings
     text: TextSettings
     log_dir: str

@@ -51,9 +51,17 @@ def run_fn(fn_args: FnArgs) -> None:
     _require_all(train, summary, features.TRAIN_SPLIT)
     _require_all(val, summary, features.VAL_SPLIT)
 
+    def read_unlabelled() -> LabelledTokens | None:
+        if not summary.unlabelled:
+            return None
+        split = posixpath.join(artifact, f'Split-{features.UNLABELLED_SPLIT}', '*')
+        unlabelled = read_split([split], transform, labelled=False)
+        _require_all(unlabelled, summary, features.UNLABELLED_SPLIT)
+        return unlabelled
+
     keras.utils.set_random_seed(settings.seed)
     trained = load_architecture(settings.architecture)(
-        TrainingJob(train, val, settings, text, fn_args.model_run_dir)
+        TrainingJob(train, val, read_unlabelled, settings, text, fn_args.model_run_dir)
     )
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), 'w') as file:
         file.write(json.dumps(trained.history, indent=2) + '\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ import tensorflow as tf
 from components import features
 
 _WORDS = 3
+_ROWS_PER_PART = 32
 
 
 class MaxConvolution(keras.layers.Layer):
@@ -48,18 +50,82 @@ class MaxConvolution(keras.layers.Layer):
 
     def call(self, tokens: tf.Tensor) -> tf.Tensor:
         """Map int32 `[batch, tokens]`, padded with 0, to float32 `[batch, filters]`, >= 0."""
-        tokens = tf.where(tokens < self._vectors.shape[0], tokens, features.UNKNOWN_ID)
-        # Windows reach over both ends, and one lies beyond: then more padding changes nothing.
-        tokens = tf.pad(tokens, [[0, 0], [_WORDS - 1, _WORDS]])
-        words, places = tf.unique(tf.reshape(tokens, [-1]))
-        places = tf.reshape(places, tf.shape(tokens))
-        vectors = tf.gather(tf.convert_to_tensor(self.table), words)
-        vectors *= tf.cast(words != features.PADDING_ID, tf.float32)[:, tf.newaxis]
+        vectors, places = self._distinct(_with_ends(tokens))
         strongest = _max_convolution(vectors, tf.convert_to_tensor(self.kernel), places)
         return tf.nn.relu(strongest + self.offset)
 
+    def of_rows(self, tokens: tf.RaggedTensor) -> tf.Tensor:
+        """Do as `call` does, without a gradient, for rows of different lengths.
+
+        Rows of like length are padded together, some at a time, so that neither
+        is time spent on padding nor do the windows outgrow the cache.
+
+        Args:
+            tokens: int32 `[batch, (tokens)]`.
+
+        Returns:
+            float32 `[batch, filters]`, >= 0.
+        """
+        lengths = tokens.row_lengths()
+        size = tf.shape(lengths)[0]
+        order = tf.argsort(lengths)
+        # The last part is filled up with the longest row.
+        parts = -(-size // _ROWS_PER_PART)
+        order = tf.gather(order, tf.minimum(tf.range(parts * _ROWS_PER_PART), size - 1))
+        vectors, flat = self._distinct(tokens.values)
+        # A row more, for padding: the last one, whose place is len(vectors).
+        outputs = tf.pad(tf.matmul(vectors, tf.convert_to_tensor(self.kernel)), [[0, 1], [0, 0]])
+        of_words = tf.split(outputs, _WORDS, axis=1)
+        padding = tf.shape(vectors)[0]
+        places = tokens.with_values(flat)
+
+        def strongest(rows: tf.Tensor) -> tf.Tensor:
+            padded = tf.gather(places, rows).to_tensor(padding)
+            windows = _windows(of_words, _with_ends(padded, padding))
+            return tf.reduce_max(windows, axis=1)
+
+        found = tf.map_fn(
+            strongest,
+            tf.reshape(order, [parts, _ROWS_PER_PART]),
+            fn_output_signature=tf.TensorSpec([_ROWS_PER_PART, self._filters], tf.float32),
+        )
+        found = tf.reshape(found, [-1, self._filters])[:size]
+        sorted_back = tf.scatter_nd(order[:size, tf.newaxis], found, [size, self._filters])
+        return tf.nn.relu(sorted_back + self.offset)
+
+    def _distinct(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the vectors of the distinct words, and which of them stands where."""
+        tokens = tf.where(tokens < self._vectors.shape[0], tokens, features.UNKNOWN_ID)
+        words, places = tf.unique(tf.reshape(tokens, [-1]))
+        vectors = tf.gather(tf.convert_to_tensor(self.table), words)
+        vectors *= tf.cast(words != features.PADDING_ID, tf.float32)[:, tf.newaxis]
+        return vectors, tf.reshape(places, tf.shape(tokens))
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], self._filters)
+
+
+def _with_ends(tokens: tf.Tensor, padding: tf.Tensor | int = features.PADDING_ID) -> tf.Tensor:
+    # Windows reach over both ends, and one lies beyond: then more padding changes nothing.
+    return tf.pad(tokens, [[0, 0], [_WORDS - 1, _WORDS]], constant_values=padding)
+
+
+def _windows(of_words: Sequence[tf.Tensor], places: tf.Tensor) -> tf.Tensor:
+    """Add up the words of each window.
+
+    Args:
+        of_words: Three of float32 `[words, filters]`: what each word adds as the
+            first, second and third of a window.
+        places: int32 `[batch, tokens]`: which of the words stands where.
+
+    Returns:
+        float32 `[batch, tokens - 2, filters]`.
+    """
+    windows = tf.shape(places)[1] - _WORDS + 1
+    sums = tf.gather(of_words[0], places[:, :windows])
+    for word in range(1, _WORDS):
+        sums += tf.gather(of_words[word], places[:, word : word + windows])
+    return sums
 
 
 @tf.custom_gradient
@@ -77,11 +143,7 @@ def _max_convolution(
         float32 `[batch, filters]`.
     """
     filters = kernel.shape[1] // _WORDS
-    windows = tf.shape(places)[1] - _WORDS + 1
-    parts = tf.split(tf.matmul(vectors, kernel), _WORDS, axis=1)
-    outputs = tf.gather(parts[0], places[:, :windows])
-    for word in range(1, _WORDS):
-        outputs += tf.gather(parts[word], places[:, word : word + windows])
+    outputs = _windows(tf.split(tf.matmul(vectors, kernel), _WORDS, axis=1), places)
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, None]:
         best = tf.argmax(outputs, axis=1, output_type=tf.int32)

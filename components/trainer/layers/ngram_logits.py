@@ -12,8 +12,13 @@ import tensorflow as tf
 from components.trainer.dataset import LabelledTokens
 from components.trainer.layers.ngram_keys import ngram_keys
 from components.trainer.layers.ragged import as_ragged
-from components.trainer.learning.nb_svm import calibrate, fit_nb_svm, out_of_fold_scores
-from components.trainer.learning.ngram_counts import count_ngrams
+from components.trainer.learning.calibration import calibrate
+from components.trainer.learning.nb_svm import (
+    Unlabelled,
+    fit_nb_svm,
+    out_of_fold_scores,
+)
+from components.trainer.learning.ngram_counts import count_ngrams, find_ngrams
 
 
 class NGramLogits(keras.layers.Layer):
@@ -23,26 +28,40 @@ class NGramLogits(keras.layers.Layer):
         max_ngram: From single words to n-grams of so many.
         min_documents: Texts that an n-gram must be in to be used.
         cost: The SVM's C.
+        unlabelled_weight: Of all texts without a label, against that of all
+            with one.
         seed: Of the halves for the out-of-fold scores.
     """
 
     def __init__(
-        self, *, max_ngram: int, min_documents: int, cost: float, seed: int, **kwargs: Any
+        self,
+        *,
+        max_ngram: int,
+        min_documents: int,
+        cost: float,
+        unlabelled_weight: float,
+        seed: int,
+        **kwargs: Any,
     ) -> None:
         super().__init__(trainable=False, **kwargs)
         self._max_ngram = max_ngram
         self._min_documents = min_documents
         self._cost = cost
+        self._unlabelled_weight = unlabelled_weight
         self._seed = seed
 
     def adapt(
-        self, data: LabelledTokens, watched: LabelledTokens | None = None
+        self,
+        data: LabelledTokens,
+        watched: LabelledTokens | None = None,
+        unlabelled: LabelledTokens | None = None,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
         """Learn n-grams, weights and calibration.
 
         Args:
             data: What is learned from.
             watched: What is scored, too, and not learned from.
+            unlabelled: Texts without a label, which make ratios more certain.
 
         Returns:
             Logits, float32 `[examples, 1]`, of `data`, each by a model that
@@ -51,11 +70,15 @@ class NGramLogits(keras.layers.Layer):
         """
         counts = count_ngrams(data, self._max_ngram, self._min_documents)
         labels = data.labels[:, 0].astype(np.int8)
-        model = fit_nb_svm(counts.presence, labels, self._cost)
+        further = None
+        if unlabelled is not None and len(counts.keys):
+            presence = find_ngrams(unlabelled, counts.keys, self._max_ngram)
+            further = Unlabelled(presence, self._unlabelled_weight)
+        model = fit_nb_svm(counts.presence, labels, self._cost, further)
         if min(labels.sum(), len(labels) - labels.sum()) < 2:
             scores = model.scores(counts.presence)  # nothing to make halves of
         else:
-            scores = out_of_fold_scores(counts.presence, labels, self._cost, self._seed)
+            scores = out_of_fold_scores(counts.presence, labels, self._cost, self._seed, further)
         scale, shift = calibrate(scores, labels)
         self._learn(counts.keys, scale * model.weights, model.ratios, scale * model.bias + shift)
         out_of_fold = (scale * scores + shift)[:, np.newaxis].astype(np.float32)

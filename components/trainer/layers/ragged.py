@@ -10,7 +10,8 @@ from components import features
 def as_ragged(tokens: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
     """Return tokens without padding.
 
-    Models are called with ragged tokens; Keras, when it saves one, with padded ones.
+    Models are called with ragged tokens; Keras, when it saves one, with padded
+    ones, which it takes for float32.
 
     Args:
         tokens: int32 `[batch, (tokens)]`, ragged, or padded at the end with 0.
@@ -20,4 +21,4 @@ def as_ragged(tokens: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
     """
     if isinstance(tokens, tf.RaggedTensor):
         return tokens
-    return tf.RaggedTensor.from_tensor(tokens, padding=features.PADDING_ID)
+    return tf.RaggedTensor.from_tensor(tf.cast(tokens, tf.int32), padding=features.PADDING_ID)

@@ -49,24 +49,50 @@ class LinearModel(NamedTuple):
         return scores
 
 
-class Calibration(NamedTuple):
-    """From a score to a logit: `scale * score + shift`."""
+class Unlabelled(NamedTuple):
+    """Texts without a label, from which the ratios learn.
 
-    scale: float
-    shift: float
+    Attributes:
+        presence: 0-1 `[texts, ngrams]`.
+        weight: Of all of them, against that of all texts with a label.
+    """
+
+    presence: sparse.csr_matrix
+    weight: float
 
 
 def fit_nb_svm(
-    presence: sparse.csr_matrix, labels: npt.NDArray[np.int8], cost: float
+    presence: sparse.csr_matrix,
+    labels: npt.NDArray[np.int8],
+    cost: float,
+    unlabelled: Unlabelled | None = None,
 ) -> LinearModel:
     """Fit ratios and weights.
+
+    Texts without a label are given that which a first model gives them. The
+    final one learns its weights from the labelled texts alone, but with ratios
+    that count the others, too: most n-grams are in few texts with a label.
 
     Args:
         presence: 0-1 `[texts, ngrams]`.
         labels: 0 or 1 `[texts]`; both must occur.
         cost: The SVM's C.
+        unlabelled: Further texts.
     """
-    ratios = naive_bayes_ratios(presence, labels)
+    counts = np.stack(_counts(presence, labels))
+    model = _fit_weights(presence, labels, _ratios(*counts), cost)
+    if unlabelled is None:
+        return model
+    taken_for = (model.scores(unlabelled.presence) > 0).astype(np.int8)
+    # No text counts for more than one with a label.
+    weight = min(1.0, unlabelled.weight * len(labels) / unlabelled.presence.shape[0])
+    counts += np.float32(weight) * np.stack(_counts(unlabelled.presence, taken_for))
+    return _fit_weights(presence, labels, _ratios(*counts), cost)
+
+
+def _fit_weights(
+    presence: sparse.csr_matrix, labels: npt.NDArray[np.int8], ratios: Floats, cost: float
+) -> LinearModel:
     rows = sparse.csr_matrix(
         (ratios[presence.indices], presence.indices, presence.indptr), shape=presence.shape
     )
@@ -83,8 +109,19 @@ def naive_bayes_ratios(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]
     >>> naive_bayes_ratios(presence, np.array([0, 1], np.int8)).astype(float).round(3).tolist()
     [-0.288, 0.405]
     """
-    positive = _SMOOTHING + presence.T @ labels.astype(np.float32)
-    negative = _SMOOTHING + presence.T @ (1 - labels).astype(np.float32)
+    return _ratios(*_counts(presence, labels))
+
+
+def _counts(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]) -> tuple[Floats, Floats]:
+    """Return how many positive and how many negative texts have each n-gram."""
+    return (
+        presence.T @ labels.astype(np.float32),
+        presence.T @ (1 - labels).astype(np.float32),
+    )
+
+
+def _ratios(positive: Floats, negative: Floats) -> Floats:
+    positive, negative = positive + _SMOOTHING, negative + _SMOOTHING
     ratios: Floats = np.log((positive / positive.sum()) / (negative / negative.sum()))
     return ratios.astype(np.float32)
 
@@ -159,7 +196,11 @@ def fit_svm(
 
 
 def out_of_fold_scores(
-    presence: sparse.csr_matrix, labels: npt.NDArray[np.int8], cost: float, seed: int
+    presence: sparse.csr_matrix,
+    labels: npt.NDArray[np.int8],
+    cost: float,
+    seed: int,
+    unlabelled: Unlabelled | None = None,
 ) -> Floats:
     """Score each half of the texts by a model of the other half.
 
@@ -179,44 +220,10 @@ def out_of_fold_scores(
 
     def score(fold: int) -> None:
         learned, scored = np.flatnonzero(half != fold), np.flatnonzero(half == fold)
-        model = fit_nb_svm(presence[learned], labels[learned], cost)
+        model = fit_nb_svm(presence[learned], labels[learned], cost, unlabelled)
         scores[scored] = model.scores(presence[scored])
 
     # Products of sparse matrices are computed without Python's lock.
     with ThreadPoolExecutor() as pool:
         list(pool.map(score, (0, 1)))
     return scores
-
-
-def calibrate(scores: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
-    """Fit a logistic regression of the label on the score.
-
-    With Platt's targets, which keep it finite where scores part the labels
-    (Platt, 1999), by Newton's method with halved steps (Lin, Lin and Weng, 2007).
-
-    Args:
-        scores: float32 `[texts]`, of texts that were not learned from.
-        labels: 0 or 1 `[texts]`.
-    """
-    positives = int(labels.sum())
-    negatives = len(labels) - positives
-    targets = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    inputs = np.stack([scores.astype(np.float64), np.ones(len(scores))])
-
-    def loss(parameters: npt.NDArray[np.float64]) -> float:
-        logits = parameters @ inputs
-        return float(np.sum(np.logaddexp(0, logits) - targets * logits))
-
-    found = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
-    for _ in range(100):
-        probabilities = 1 / (1 + np.exp(-(found @ inputs)))
-        gradient = inputs @ (probabilities - targets)
-        hessian = (inputs * (probabilities * (1 - probabilities))) @ inputs.T
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
-        part = 1.0
-        while part > 1e-6 and loss(found - part * step) > loss(found):
-            part /= 2
-        found = found - part * step
-        if np.abs(part * step).max() < 1e-8:
-            break
-    return Calibration(float(found[0]), float(found[1]))

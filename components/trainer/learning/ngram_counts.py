@@ -62,17 +62,60 @@ def count_ngrams(data: LabelledTokens, max_ngram: int, min_documents: int) -> NG
     )
 
 
+def find_ngrams(
+    data: LabelledTokens, keys: npt.NDArray[np.int64], max_ngram: int
+) -> sparse.csr_matrix:
+    """Find which of the n-grams each text has.
+
+    Args:
+        data: The texts.
+        keys: int64 `[ngrams]`, see `ngram_keys`, each once; at least one.
+        max_ngram: Length of the longest, in words.
+
+    Returns:
+        float32 `[texts, ngrams]`: 1 where the text has the n-gram.
+    """
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(keys, np.arange(len(keys), dtype=np.int64)),
+        default_value=-1,
+    )
+
+    def find(start: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        part = _texts(data, start)
+        present = []
+        for length in range(1, max_ngram + 1):
+            part_keys, rows = ngram_keys(part, length)
+            columns = table.lookup(part_keys)
+            present.append(tf.boolean_mask(rows * len(keys) + columns, columns >= 0))
+        # Sorted, as a sparse matrix has its columns.
+        cells = np.unique(tf.concat(present, 0).numpy())
+        counts = np.bincount(cells // len(keys), minlength=int(part.nrows()))
+        return (cells % len(keys)).astype(np.int32), counts
+
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(find, range(0, len(data.labels), _TEXTS_PER_CALL)))
+    columns = np.concatenate([columns for columns, _ in found])
+    row_splits = np.concatenate([[0], np.cumsum(np.concatenate([counts for _, counts in found]))])
+    return sparse.csr_matrix(
+        (np.ones(len(columns), np.float32), columns, row_splits),
+        shape=(len(data.labels), len(keys)),
+    )
+
+
+def _texts(data: LabelledTokens, start: int) -> tf.RaggedTensor:
+    """Return some texts: for all at once, TensorFlow would keep gigabytes that it needed once."""
+    splits = data.row_splits[start : start + _TEXTS_PER_CALL + 1]
+    return tf.RaggedTensor.from_row_splits(
+        data.tokens[splits[0] : splits[-1]], splits - splits[0], validate=False
+    )
+
+
 def _all_keys(
     data: LabelledTokens, length: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
     keys, rows = [], []
-    # TensorFlow keeps for itself what it has allocated once: gigabytes, were this one call.
     for start in range(0, len(data.labels), _TEXTS_PER_CALL):
-        splits = data.row_splits[start : start + _TEXTS_PER_CALL + 1]
-        part = tf.RaggedTensor.from_row_splits(
-            data.tokens[splits[0] : splits[-1]], splits - splits[0], validate=False
-        )
-        part_keys, part_rows = ngram_keys(part, length)
+        part_keys, part_rows = ngram_keys(_texts(data, start), length)
         keys.append(part_keys.numpy())
         rows.append((part_rows.numpy() + start).astype(np.int32))
     return np.concatenate(keys), np.concatenate(rows)

@@ -12,6 +12,7 @@ from components.trainer.dataset import LabelledTokens
 _CONTEXTS = 2_000  # most frequent words: what a word is described by
 _DISTANCE = 10
 _OVERSAMPLING = 10
+_TEXTS_PER_PART = 5_000  # counted at a time, which bounds the memory
 _NORM = 3.0  # about that of a hundred values of standard deviation 0.3
 
 
@@ -53,13 +54,27 @@ def word_vectors(data: LabelledTokens, words: int, dim: int, seed: int) -> npt.N
 def _information(data: LabelledTokens, words: int) -> npt.NDArray[np.float32]:
     contexts = min(_CONTEXTS, words)
     counts = tf.Variable(tf.zeros([words * contexts]))
-    tokens = tf.constant(data.tokens, tf.int32)
-    rows = tf.cast(data.ragged().value_rowids(), tf.int32)
+    for start in range(0, len(data.labels), _TEXTS_PER_PART):
+        part = data.row_splits[start : start + _TEXTS_PER_PART + 1]
+        _add_pairs(counts, data.tokens[part[0] : part[-1]], np.diff(part), words, contexts)
+    return _positive_information(counts.numpy().reshape(words, contexts))
+
+
+def _add_pairs(
+    counts: tf.Variable,
+    tokens: npt.NDArray[np.int32],
+    lengths: npt.NDArray[np.int64],
+    words: int,
+    contexts: int,
+) -> None:
+    """Count the words of some texts that stand near each other."""
+    rows = tf.constant(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths))
+    tokens = tf.constant(tokens, tf.int32)
     # Words and contexts, others being 0, so that products of the two tell what to count.
     is_word = (tokens > features.UNKNOWN_ID) & (tokens < words)
     is_context = (tokens > features.UNKNOWN_ID) & (tokens < contexts)
     for distance in range(1, _DISTANCE + 1):
-        if len(data.tokens) <= distance:
+        if len(tokens) <= distance:
             break
         near = rows[distance:] == rows[:-distance]
         for word, context in (
@@ -73,7 +88,10 @@ def _information(data: LabelledTokens, words: int) -> npt.NDArray[np.float32]:
             counts.scatter_add(
                 tf.IndexedSlices(tf.fill(tf.shape(pairs), np.float32(1 / distance)), pairs)
             )
-    table = counts.numpy().reshape(words, contexts)
+
+
+def _positive_information(table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Turn counts `[words, contexts]`, in place, into positive pointwise mutual information."""
     of_word, of_context = table.sum(1, keepdims=True), table.sum(0, keepdims=True)
     with np.errstate(divide='ignore', invalid='ignore'):
         np.multiply(table, table.sum() / of_context, out=table)

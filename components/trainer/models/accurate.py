@@ -7,7 +7,8 @@ seen often enough. See the README for what it gives, and what else was tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,49 +36,80 @@ def train(job: TrainingJob) -> TrainedModel:
     """Train the model."""
     settings = job.settings
     ngrams = ngram.make_layer(job)
-    logits = ngram.adapt(ngrams, job)
+    unlabelled = ngram.read_unlabelled(job)
+    logits = ngram.adapt(ngrams, job, unlabelled)
     words = min(settings.network_words, int(job.train.tokens.max(initial=features.UNKNOWN_ID)) + 1)
-    vectors = word_vectors(job.train, words, settings.embedding_dim, settings.seed)
-    network = build_network(settings, vectors)
+    texts = job.train if unlabelled is None else job.train.joined(unlabelled)
+    vectors = word_vectors(texts, words, settings.embedding_dim, settings.seed)
+    networks = [Network(settings, vectors, name=f'network_{i}') for i in range(settings.networks)]
+    del texts, unlabelled
 
     tokens = keras.Input([None], dtype='int32', name='tokens')
     offset = keras.Input([1], name='ngram_logit')
-    fitted = keras.Model([tokens, offset], keras.layers.Add()([network(tokens), offset]))
+    # A column for each network: each has a loss of its own, and learns as if it were alone.
+    columns = [keras.layers.Add()([network(tokens), offset]) for network in networks]
+    fitted = keras.Model([tokens, offset], keras.layers.Concatenate()(columns))
     steps = settings.epochs * -(-len(job.train.labels) // settings.batch_size)
     compile_model(fitted, _WarmUpAndDecay(settings.learning_rate, steps), RowAdam, beta_2=0.99)
     history = fit(
         fitted,
-        batches(job.train, logits.train, settings.batch_size, shuffle_seed=settings.seed),
-        batches(job.val, logits.val, 256),
+        batches(job.train, logits.train, settings, shuffle_seed=settings.seed),
+        batches(job.val, logits.val, settings),
         settings,
         job.log_dir,
     )
-    model = AccurateModel(ngrams, network)
+    model = AccurateModel(ngrams, networks)
     compile_model(model, settings.learning_rate)
     return TrainedModel(model, history)
 
 
-def build_network(settings: TrainerSettings, vectors: npt.NDArray[np.float32]) -> keras.Model:
-    """Build the network: from int32 `[batch, tokens]`, padded with 0, to logits `[batch, 1]`."""
-    tokens = keras.Input([None], dtype='int32', name='tokens')
-    matches = MaxConvolution(settings.filters, vectors, name='patterns')(tokens)
-    matches = keras.layers.Dropout(settings.dropout)(matches)
-    return keras.Model(tokens, keras.layers.Dense(1, name='logit')(matches), name='network')
+class Network(keras.layers.Layer):
+    """From what the patterns of words find in a text to what the n-grams' logit lacks.
+
+    Args:
+        settings: `filters`, `dropout` and `seed` are used.
+        vectors: float32 `[words, dim]`: initial word vectors.
+    """
+
+    def __init__(
+        self, settings: TrainerSettings, vectors: npt.NDArray[np.float32], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.patterns = MaxConvolution(settings.filters, vectors, name='patterns')
+        self.dropout = keras.layers.Dropout(settings.dropout)
+        self.logit = keras.layers.Dense(1, name='logit')
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.patterns.build(input_shape)
+        self.logit.build(self.patterns.compute_output_shape(input_shape))
+        self.built = True
+
+    def call(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Map int32 `[batch, tokens]`, padded with 0, to float32 `[batch, 1]`."""
+        return self.logit(self.dropout(self.patterns(tokens), training=training))
+
+    def of_rows(self, tokens: tf.RaggedTensor) -> tf.Tensor:
+        """Do the same for int32 `[batch, (tokens)]`, without dropout or gradient."""
+        return self.logit(self.patterns.of_rows(tokens))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (input_shape[0], 1)
 
 
 class AccurateModel(keras.Model):
-    """Adds the network's logits to the n-grams'."""
+    """Adds what the networks say, on average, to the n-grams' logit."""
 
-    def __init__(self, ngrams: NGramLogits, network: keras.Model) -> None:
+    def __init__(self, ngrams: NGramLogits, networks: Sequence[Network]) -> None:
         super().__init__(name='accurate')
         self.ngrams = ngrams
-        self.network = network
+        self.networks = list(networks)
 
-    def call(self, tokens: tf.Tensor | tf.RaggedTensor, training: bool = False) -> tf.Tensor:
+    def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`, see `as_ragged`."""
         tokens = as_ragged(tokens)
-        read = ends(tokens).to_tensor(features.PADDING_ID)
-        return self.ngrams(tokens) + self.network(read, training=training)
+        read = ends(tokens)
+        added = tf.add_n([network.of_rows(read) for network in self.networks])
+        return self.ngrams(tokens) + added / len(self.networks)
 
 
 def ends(tokens: tf.RaggedTensor) -> tf.RaggedTensor:
@@ -89,7 +121,7 @@ def ends(tokens: tf.RaggedTensor) -> tf.RaggedTensor:
 def batches(
     data: LabelledTokens,
     logits: npt.NDArray[np.float32],
-    batch_size: int,
+    settings: TrainerSettings,
     *,
     shuffle_seed: int | None = None,
 ) -> tf.data.Dataset:
@@ -98,11 +130,13 @@ def batches(
     Args:
         data: The examples.
         logits: Of the n-grams, float32 `[examples, 1]`.
-        batch_size: Examples per batch.
+        settings: `batch_size`, and `networks`, for each of which the labels are repeated.
         shuffle_seed: Put other texts together, in another order, each epoch.
     """
     tokens = ends(data.ragged())
     lengths = tokens.row_lengths().numpy()
+    batch_size = settings.batch_size
+    labels = np.repeat(data.labels, settings.networks, axis=1)
     starts = np.arange(0, len(lengths), batch_size)
     rng = np.random.default_rng(shuffle_seed)
 
@@ -114,7 +148,7 @@ def batches(
 
     def gather(rows: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
         padded = tf.gather(tokens, rows).to_tensor(features.PADDING_ID)
-        return (padded, tf.gather(logits, rows)), tf.gather(data.labels, rows)
+        return (padded, tf.gather(logits, rows)), tf.gather(labels, rows)
 
     indices = tf.data.Dataset.from_generator(
         order, output_signature=tf.TensorSpec([None], tf.int64)

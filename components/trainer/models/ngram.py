@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, measure
 from components.trainer.layers.ngram_logits import NGramLogits
 
@@ -20,7 +21,7 @@ from components.trainer.layers.ngram_logits import NGramLogits
 def train(job: TrainingJob) -> TrainedModel:
     """Train the model."""
     layer = make_layer(job)
-    logits = adapt(layer, job)
+    logits = adapt(layer, job, read_unlabelled(job))
     model = NGramModel(layer)
     compile_model(model, job.settings.learning_rate)
     history = measure(
@@ -56,16 +57,28 @@ def make_layer(job: TrainingJob) -> NGramLogits:
         max_ngram=settings.max_ngram,
         min_documents=settings.min_ngram_documents,
         cost=settings.svm_cost,
+        unlabelled_weight=settings.unlabelled_weight,
         seed=settings.seed,
         name='ngrams',
     )
 
 
-def adapt(layer: NGramLogits, job: TrainingJob) -> HonestLogits:
-    """Let the layer learn from `train`, and from `val` if the settings say so."""
+def read_unlabelled(job: TrainingJob) -> LabelledTokens | None:
+    """Read the texts without a label, if the settings want them and there are any."""
+    return job.read_unlabelled() if job.settings.unlabelled_weight else None
+
+
+def adapt(layer: NGramLogits, job: TrainingJob, unlabelled: LabelledTokens | None) -> HonestLogits:
+    """Let the layer learn from `train`, and from `val` if the settings say so.
+
+    Args:
+        layer: Is built by it.
+        job: The examples.
+        unlabelled: Further texts, without a label.
+    """
     if job.settings.fit_to_val:
-        logits, _ = layer.adapt(job.train.joined(job.val))
+        logits, _ = layer.adapt(job.train.joined(job.val), unlabelled=unlabelled)
         return HonestLogits(*np.split(logits, [len(job.train.labels)]))
-    of_train, of_val = layer.adapt(job.train, job.val)
+    of_train, of_val = layer.adapt(job.train, job.val, unlabelled)
     assert of_val is not None
     return HonestLogits(of_train, of_val)

@@ -199,6 +199,10 @@ def split_column_with_val(folder: pathlib.Path) -> Case:
     return Case(folder, rows + last, {'split_column': 'fold'}, names_val=True)
 
 
+# What the data are called whose rows are not all labelled.
+IMDB_DATA = ('aclImdb_v1.tar.gz', 'aclImdb')
+
+
 def imdb_rows() -> list[Row]:
     # One folder has more files than go into one element of Beam.
     rows = [Row(f'Good film {number}.', 1, 'train') for number in range(501)]
@@ -224,7 +228,7 @@ def imdb_folder(folder: pathlib.Path) -> Case:
     for name, content in imdb_members():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    return Case(folder, imdb_rows(), {})
+    return Case(folder / 'aclImdb', imdb_rows(), {})
 
 
 CASES: list[Callable[[pathlib.Path], Case]] = [
@@ -286,13 +290,40 @@ def test_summary_counts_what_the_files_hold_when_data_is_read(run: Run) -> None:
 
 
 def test_artifact_says_how_to_read_it_when_it_is_written(run: Run) -> None:
-    _, generated = run
+    case, generated = run
     artifact = generated.artifact
-    assert artifact_utils.decode_split_names(artifact.split_names) == ['train', 'val', 'test']
+    splits = ['train', 'val', 'test', *(['unsup'] if case.data.name in IMDB_DATA else [])]
+    assert artifact_utils.decode_split_names(artifact.split_names) == splits
     assert artifact.get_string_custom_property('payload_format') == 'FORMAT_TF_EXAMPLE'
     assert artifact.get_string_custom_property('file_format') == 'tfrecords_gzip'
     folders = {path.name for path in generated.folder.iterdir() if path.is_dir()} - {'report'}
-    assert folders == {'Split-train', 'Split-val', 'Split-test'}
+    assert folders == {f'Split-{split}' for split in splits}
+
+
+@pytest.mark.parametrize('make_case', [imdb_archive, imdb_folder])
+def test_texts_without_a_label_are_kept_apart_when_there_are_some(
+    make_case: Callable[..., Case], run_of: Callable[..., Run]
+) -> None:
+    _, generated = run_of(make_case)
+    files = [str(path) for path in (generated.folder / 'Split-unsup').iterdir()]
+    records = tf.data.TFRecordDataset(files, compression_type='GZIP').as_numpy_iterator()
+    examples = [tf.train.Example.FromString(record) for record in records]
+    assert len(examples) == generated.summary.unlabelled == 20
+    assert generated.summary.examples('unsup') == 20
+    for example in examples:
+        assert set(example.features.feature) == {'text', 'length'}
+        assert example.features.feature['text'].bytes_list.value[:] == [b'Who knows.']
+
+
+def test_texts_without_a_label_are_left_out_when_they_are_not_wanted(
+    tmp_path: pathlib.Path,
+) -> None:
+    case = imdb_archive(tmp_path)
+    generated = generate(case.data, tmp_path / 'run', use_unlabelled=False)
+    splits = artifact_utils.decode_split_names(generated.artifact.split_names)
+    assert splits == ['train', 'val', 'test']
+    assert generated.summary.unlabelled == 0
+    assert not (generated.folder / 'Split-unsup').exists()
 
 
 def test_equal_texts_share_a_split_when_rows_are_split(run: Run) -> None:

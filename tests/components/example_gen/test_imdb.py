@@ -33,20 +33,34 @@ REVIEWS = [
     for path, content in MEMBERS
     if path.split('/')[2:3] in (['pos'], ['neg'])
 ]
+UNLABELLED = [
+    (content.decode(), None, 'unsup', f'imdb.tar.gz:{path}')
+    for path, content in MEMBERS
+    if path.split('/')[2:3] == ['unsup']
+]
 LONG = [
     (f'aclImdb/train/pos/{number}_8.txt', random.Random(number).randbytes(400).hex().encode())
     for number in range(5)
 ]
 
 
-def read(content: bytes, name: str = 'imdb.tar.gz') -> list[Record | Reject]:
-    return list(read_archive(io.BytesIO(content), name))
+def read(
+    content: bytes, name: str = 'imdb.tar.gz', *, unlabelled: bool = False
+) -> list[Record | Reject]:
+    return list(read_archive(io.BytesIO(content), name, unlabelled=unlabelled))
 
 
 @pytest.mark.parametrize('mode', ['w:gz', 'w', 'w:bz2'])
 def test_labelled_reviews_are_read_when_the_archive_is_as_published(mode: str) -> None:
     assert len(REVIEWS) == 5
     assert read(encode_archive(MEMBERS, mode=mode)) == [Record(*review) for review in REVIEWS]
+
+
+def test_reviews_without_a_label_are_read_when_they_are_wanted() -> None:
+    assert len(UNLABELLED) == 1
+    assert read(encode_archive(MEMBERS), unlabelled=True) == [
+        Record(*review) for review in REVIEWS + UNLABELLED
+    ]
 
 
 @pytest.mark.parametrize('prefix', ['', './', 'aclImdb/', './aclImdb/', 'data/v1/aclImdb/'])
@@ -197,7 +211,12 @@ def test_file_is_a_review_when_its_folder_says_split_and_label() -> None:
     assert read_file(path, b'\n') == Reject('empty text', path)
 
 
-@pytest.mark.parametrize('path', ['/data/aclImdb/train/unsup/3_0.txt', '/data/3_1.txt', ''])
+def test_file_has_no_label_when_its_folder_says_so() -> None:
+    path = '/data/aclImdb/train/unsup/3_0.txt'
+    assert read_file(path, b'Fine.') == Record('Fine.', None, 'unsup', path)
+
+
+@pytest.mark.parametrize('path', ['/data/aclImdb/test/unsup/3_0.txt', '/data/3_1.txt', ''])
 def test_file_is_refused_when_its_folder_says_no_label(path: str) -> None:
     with pytest.raises(
         DataError, match=r'expected …/train/pos/NAME.txt or the like, got '

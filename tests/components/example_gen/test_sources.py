@@ -67,6 +67,38 @@ def test_imdb_folder_is_found_when_it_or_its_parent_is_named(
     )
 
 
+@pytest.mark.parametrize('wanted', [True, False])
+def test_imdb_folder_has_reviews_without_a_label_when_they_are_wanted(
+    wanted: bool, tmp_path: pathlib.Path
+) -> None:
+    for folder in ('train/pos', 'train/neg', 'train/unsup', 'test/pos', 'test/neg'):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / 'train/unsup/0_0.txt').write_text('Who knows.')
+    source = discover(str(tmp_path), ColumnSettings(use_unlabelled=wanted))
+    further = (('unsup', 'train/unsup/*.txt'),) if wanted else ()
+    assert source.patterns == IMDB_PATTERNS + further
+
+
+@pytest.mark.parametrize('others', [['train.csv', 'test.csv'], ['a.csv']])
+@pytest.mark.parametrize('name', ['unsup.csv', 'Unlabelled-01.csv'])
+def test_file_has_no_labels_when_its_name_says_so(
+    others: list[str], name: str, tmp_path: pathlib.Path
+) -> None:
+    fill(tmp_path, *others)
+    (tmp_path / name).write_text('text\nWho knows.\n')
+    found = files_by_split(find(tmp_path))
+    assert found.pop('unsup') == [name]
+    assert sorted(file for files in found.values() for file in files) == sorted(others)
+    source = discover(str(tmp_path), ColumnSettings(use_unlabelled=False))
+    assert 'unsup' not in files_by_split(source)
+
+
+def test_error_says_so_when_no_file_has_labels(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'unsup.csv').write_text('text\nWho knows.\n')
+    with pytest.raises(DataError, match='all files hold texts without a label'):
+        find(tmp_path)
+
+
 @pytest.mark.parametrize('missing', ['train/neg', 'test/pos', 'test/neg'])
 def test_error_names_the_folder_when_imdb_lacks_it(missing: str, tmp_path: pathlib.Path) -> None:
     for folder in {'train/pos', 'train/neg', 'test/pos', 'test/neg'} - {missing}:

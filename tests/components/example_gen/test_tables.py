@@ -344,6 +344,30 @@ def test_split_of_the_file_holds_when_a_column_says_something_else() -> None:
     ]
 
 
+@pytest.mark.parametrize('value', ['unsup', 'Unlabelled', 'unlabeled'])
+def test_row_has_no_label_when_the_split_column_says_so(value: str) -> None:
+    rows = [
+        {'text': 'Fine.', 'label': 'pos', 'fold': 'train'},
+        {'text': 'Who knows.', 'label': '', 'fold': value},
+        {'text': 'It has one.', 'label': 'neg', 'fold': value},
+        {'text': 'Lost.', 'label': '', 'fold': 'train'},
+    ]
+    assert read('a.csv', encode_table('a.csv', rows), split_column='fold') == [
+        Record('Fine.', 'pos', 'train', 'a.csv:2'),
+        Record('Who knows.', None, 'unsup', 'a.csv:3'),
+        Record('It has one.', None, 'unsup', 'a.csv:4'),
+        Reject('no label', 'a.csv:5'),
+    ]
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl'])
+def test_label_column_may_be_missing_when_the_file_has_no_labels(name: str) -> None:
+    content = encode_table(name, [{'text': 'Who knows.'}, {'text': ' '}])
+    first, second = read(name, content, split='unsup')
+    assert first[:3] == ('Who knows.', None, 'unsup')
+    assert second[0] == 'empty text'
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_texts_keep_their_order_when_they_are_read_for_scoring(name: str) -> None:
     texts = [text for text, _ in ROWS] + ['', ' ', 'x' * 300_000]

@@ -27,8 +27,11 @@ def reviews(count: int = 20) -> pd.DataFrame:
     )
 
 
-def validate(folder: pathlib.Path, **bad: pd.DataFrame) -> standard_artifacts.ExampleAnomalies:
-    """Run the node on statistics of three splits, good ones where none are given."""
+def validate(
+    folder: pathlib.Path, *further: str, **bad: pd.DataFrame
+) -> standard_artifacts.ExampleAnomalies:
+    """Run the node on statistics of the splits, good ones where none are given."""
+    splits = [*SPLITS, *further]
     statistics, schema, anomalies = (
         standard_artifacts.ExampleStatistics(),
         standard_artifacts.Schema(),
@@ -36,8 +39,8 @@ def validate(folder: pathlib.Path, **bad: pd.DataFrame) -> standard_artifacts.Ex
     )
     for artifact in (statistics, schema, anomalies):
         artifact.uri = str(folder / artifact.type_name)
-    statistics.split_names = artifact_utils.encode_split_names(SPLITS)
-    for split in SPLITS:
+    statistics.split_names = artifact_utils.encode_split_names(splits)
+    for split in splits:
         path = pathlib.Path(artifact_utils.get_split_uri([statistics], split), 'FeatureStats.pb')
         path.parent.mkdir(parents=True)
         frame = bad.get(split, reviews())
@@ -65,6 +68,16 @@ def test_data_passes_when_it_fits_the_schema(tmp_path: pathlib.Path) -> None:
     anomalies = validate(tmp_path)
     assert artifact_utils.decode_split_names(anomalies.split_names) == SPLITS
     assert anomalies.get_json_value_custom_property('blessed') == dict.fromkeys(SPLITS, 1)
+
+
+def test_split_without_labels_passes_when_only_the_label_is_missing(tmp_path: pathlib.Path) -> None:
+    frame = reviews().drop(columns='label')
+    anomalies = validate(tmp_path / 'good', 'unsup', unsup=frame)
+    assert artifact_utils.decode_split_names(anomalies.split_names) == [*SPLITS, 'unsup']
+    with pytest.raises(DataError, match="unsup: feature 'length'"):
+        validate(tmp_path / 'bad', 'unsup', unsup=frame.drop(columns='length'))
+    with pytest.raises(DataError, match="val: feature 'label'"):
+        validate(tmp_path / 'worse', 'unsup', unsup=frame, val=frame)
 
 
 # What each does to a good frame.

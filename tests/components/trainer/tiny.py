@@ -159,7 +159,7 @@ def make_exported(base: pathlib.Path) -> Exported:
     keras.utils.set_random_seed(1)
     logs = base / 'logs'
     model, history = load_architecture('tutorial')(
-        TrainingJob(train, val, TRAINER, TEXT, str(logs))
+        TrainingJob(train, val, lambda: None, TRAINER, TEXT, str(logs))
     )
     export(ServingModel(model, transform), LABELS, str(folder / 'exported'))
     serving = (folder / 'exported').rename(base / 'moved')

@@ -7,14 +7,17 @@ import tensorflow as tf
 
 from components.trainer.dataset import LabelledTokens
 from components.trainer.layers.ngram_logits import NGramLogits
-from components.trainer.learning.nb_svm import calibrate, fit_nb_svm, out_of_fold_scores
-from components.trainer.learning.ngram_counts import count_ngrams
+from components.trainer.learning.calibration import calibrate
+from components.trainer.learning.nb_svm import Unlabelled, fit_nb_svm, out_of_fold_scores
+from components.trainer.learning.ngram_counts import count_ngrams, find_ngrams
 
 UNSEEN = 500  # known to the vocabulary, and in no text that is learned from
 
 
 def make_layer(max_ngram: int = 3, seed: int = 1) -> NGramLogits:
-    return NGramLogits(max_ngram=max_ngram, min_documents=2, cost=1.0, seed=seed)
+    return NGramLogits(
+        max_ngram=max_ngram, min_documents=2, cost=1.0, unlabelled_weight=0.5, seed=seed
+    )
 
 
 def make_data(texts: int, seed: int, share: float = 0.5) -> LabelledTokens:
@@ -75,6 +78,25 @@ def test_logits_are_those_of_numpy_when_texts_were_learned_from(
     np.testing.assert_allclose(layer(data.ragged())[:, 0], expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(out_of_fold[:, 0], scale * scores + shift, rtol=1e-4, atol=1e-5)
     assert np.ptp(expected) > 0.5
+
+
+def test_logits_are_those_of_numpy_when_there_are_texts_without_a_label() -> None:
+    data, further = make_data(200, seed=2), make_data(500, seed=3)
+    further = further._replace(labels=np.full_like(further.labels, np.nan))
+    labels = data.labels[:, 0].astype(np.int8)
+    counts = count_ngrams(data, 3, 2)
+    unlabelled = Unlabelled(find_ngrams(further, counts.keys, 3), 0.5)
+    model = fit_nb_svm(counts.presence, labels, 1.0, unlabelled)
+    scores = out_of_fold_scores(counts.presence, labels, 1.0, 1, unlabelled)
+    layer = make_layer()
+    out_of_fold, _ = layer.adapt(data, unlabelled=further)
+    scale, shift = calibrate(scores, labels)
+    expected = scale * model.scores(counts.presence) + shift
+    np.testing.assert_allclose(layer(data.ragged())[:, 0], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(out_of_fold[:, 0], scale * scores + shift, rtol=1e-4, atol=1e-5)
+    plain = make_layer()
+    plain.adapt(data)
+    assert np.abs(layer(data.ragged()) - plain(data.ragged())).max() > 0.01
 
 
 def test_watched_logits_are_those_of_the_layer_when_there_are_many(

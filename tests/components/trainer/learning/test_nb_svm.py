@@ -10,7 +10,7 @@ from scipy import optimize, sparse
 from components.trainer.learning import nb_svm
 from components.trainer.learning.nb_svm import (
     LinearModel,
-    calibrate,
+    Unlabelled,
     fit_nb_svm,
     fit_svm,
     naive_bayes_ratios,
@@ -198,7 +198,7 @@ def test_each_half_learns_from_the_other_when_scored_out_of_fold(
             halves.append((self.learned, presence.indices.tolist()))
             return presence.indices.astype(np.float32)
 
-    def fit(presence: sparse.csr_matrix, of_texts: Labels, cost: float) -> Model:
+    def fit(presence: sparse.csr_matrix, of_texts: Labels, cost: float, _: object) -> Model:
         np.testing.assert_array_equal(of_texts, labels[presence.indices])
         assert cost == 0.5
         return Model(set(presence.indices.tolist()))
@@ -220,40 +220,41 @@ def test_out_of_fold_scores_depend_on_the_seed_alone_when_computed_again() -> No
     assert (first != out_of_fold_scores(presence, labels, 1.0, seed=2)).any()
 
 
-def test_calibration_finds_scale_and_shift_when_labels_follow_them() -> None:
-    rng = np.random.default_rng(8)
-    scores = rng.normal(size=50_000).astype(np.float32)
-    labels = (rng.random(50_000) < 1 / (1 + np.exp(-(2.5 * scores - 0.7)))).astype(np.int8)
-    assert calibrate(scores, labels) == pytest.approx((2.5, -0.7), abs=0.1)
+def test_ratios_are_those_of_all_texts_when_the_further_ones_are_as_sure() -> None:
+    presence, labels = make_learnable(200, seed=6)
+    # As if the labels of the second half were not known, and are guessed right.
+    known, unknown = np.arange(100), np.arange(100, 200)
+    first = fit_nb_svm(presence[known], labels[known], 1.0)
+    guessed = (first.scores(presence[unknown]) > 0).astype(np.int8)
+    model = fit_nb_svm(presence[known], labels[known], 1.0, Unlabelled(presence[unknown], 1.0))
+    expected = naive_bayes_ratios(presence, np.append(labels[known], guessed))
+    np.testing.assert_allclose(model.ratios, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize('gap', [1e-3, 1.0, 1e3])
-def test_calibration_is_finite_when_scores_part_the_labels(gap: float) -> None:
-    scores = np.array([-gap] * 50 + [gap] * 50, np.float32)
-    scale, shift = calibrate(scores, np.repeat(np.array([0, 1], np.int8), 50))
-    # Platt's targets are 51 of 52 and 1 of 52.
-    assert scale * gap == pytest.approx(np.log(51), rel=1e-3)
-    assert shift == pytest.approx(0, abs=1e-3)
+@pytest.mark.parametrize(('weight', 'each'), [(0.5, 0.5), (10.0, 1.0), (0.0, 0.0)])
+def test_further_texts_weigh_as_told_and_none_more_than_a_labelled_one(
+    weight: float, each: float
+) -> None:
+    presence = sparse.csr_matrix(np.array([[1, 0], [0, 1]], np.float32))
+    labels = np.array([1, 0], np.int8)
+    further = sparse.csr_matrix(np.array([[1, 0], [1, 0]], np.float32))
+    model = fit_nb_svm(presence, labels, 1.0, Unlabelled(further, weight))
+    positive, negative = np.array([2 + 2 * each, 1]), np.array([1, 2])
+    expected = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
+    np.testing.assert_allclose(model.ratios, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize('positives', [1, 10, 990, 999])
-def test_calibration_gives_the_base_rate_when_scores_say_nothing(positives: int) -> None:
-    labels = np.zeros(1_000, np.int8)
-    labels[:positives] = 1
-    scores = np.full(1_000, 0.3, np.float32)
-    scale, shift = calibrate(scores, labels)
-    assert np.isfinite([scale, shift]).all()
-    # Platt's targets leave the rate as it is, up to two examples.
-    probability = 1 / (1 + np.exp(-(scale * 0.3 + shift)))
-    assert probability * 1_000 == pytest.approx(positives, abs=2)
+def test_accuracy_rises_when_rare_ngrams_are_in_texts_without_a_label() -> None:
+    presence, labels = make_learnable(1_000, seed=7)
+    known, unknown, unseen = np.split(np.arange(1_000), [60, 700])
+    plain = fit_nb_svm(presence[known], labels[known], 1.0)
+    helped = fit_nb_svm(presence[known], labels[known], 1.0, Unlabelled(presence[unknown], 2.0))
 
+    def margin(model: LinearModel) -> float:
+        scores = model.scores(presence[unseen])
+        return float(np.corrcoef(scores, labels[unseen])[0, 1])
 
-@pytest.mark.parametrize('label', [0, 1])
-def test_calibration_is_finite_when_all_labels_are_one(label: int) -> None:
-    scores = np.random.default_rng(9).normal(size=100).astype(np.float32)
-    logits = np.array(calibrate(scores, np.full(100, label, np.int8))) @ [scores, np.ones(100)]
-    assert np.isfinite(logits).all()
-    assert ((logits > 0) == label).all()
+    assert margin(helped) > margin(plain)
 
 
 def test_example_in_the_docstring_holds_when_it_is_run() -> None:

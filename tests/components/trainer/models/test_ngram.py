@@ -48,11 +48,20 @@ def make_data(texts: int, seed: int, wrong: float = 0.1) -> LabelledTokens:
 
 
 def train_on(
-    data: LabelledTokens, val: LabelledTokens, log_dir: pathlib.Path, **settings: Any
+    data: LabelledTokens,
+    val: LabelledTokens,
+    log_dir: pathlib.Path,
+    unlabelled: LabelledTokens | None = None,
+    **settings: Any,
 ) -> TrainedModel:
     return train(
         TrainingJob(
-            data, val, TrainerSettings(architecture='ngram', **settings), TEXT, str(log_dir)
+            data,
+            val,
+            lambda: unlabelled,
+            TrainerSettings(architecture='ngram', **settings),
+            TEXT,
+            str(log_dir),
         )
     )
 

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.trainer.learning.calibration import calibrate
+
+
+def test_calibration_finds_scale_and_shift_when_labels_follow_them() -> None:
+    rng = np.random.default_rng(8)
+    scores = rng.normal(size=50_000).astype(np.float32)
+    labels = (rng.random(50_000) < 1 / (1 + np.exp(-(2.5 * scores - 0.7)))).astype(np.int8)
+    assert calibrate(scores, labels) == pytest.approx((2.5, -0.7), abs=0.1)
+
+
+@pytest.mark.parametrize('gap', [1e-3, 1.0, 1e3])
+def test_calibration_is_finite_when_scores_part_the_labels(gap: float) -> None:
+    scores = np.array([-gap] * 50 + [gap] * 50, np.float32)
+    scale, shift = calibrate(scores, np.repeat(np.array([0, 1], np.int8), 50))
+    # Platt's targets are 51 of 52 and 1 of 52.
+    assert scale * gap == pytest.approx(np.log(51), rel=1e-3)
+    assert shift == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize('positives', [1, 10, 990, 999])
+def test_calibration_gives_the_base_rate_when_scores_say_nothing(positives: int) -> None:
+    labels = np.zeros(1_000, np.int8)
+    labels[:positives] = 1
+    scores = np.full(1_000, 0.3, np.float32)
+    scale, shift = calibrate(scores, labels)
+    assert np.isfinite([scale, shift]).all()
+    # Platt's targets leave the rate as it is, up to two examples.
+    probability = 1 / (1 + np.exp(-(scale * 0.3 + shift)))
+    assert probability * 1_000 == pytest.approx(positives, abs=2)
+
+
+@pytest.mark.parametrize('label', [0, 1])
+def test_calibration_is_finite_when_all_labels_are_one(label: int) -> None:
+    scores = np.random.default_rng(9).normal(size=100).astype(np.float32)
+    logits = np.array(calibrate(scores, np.full(100, label, np.int8))) @ [scores, np.ones(100)]
+    assert np.isfinite(logits).all()
+    assert ((logits > 0) == label).all()

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.settings import TextSettings, TrainerSettings
+from components.trainer.dataset import LabelledTokens
+from components.trainer.fitting import TrainedModel, TrainingJob
+from components.trainer.models.accurate import batches, ends, train
+from tests.components.trainer.models.test_ngram import data_of, logits_of, loss_and_accuracy
+
+TEXT = TextSettings(vocab_size=40, max_tokens=1_000)
+SMALL = {
+    'architecture': 'accurate',
+    'epochs': 4,
+    'batch_size': 16,
+    'learning_rate': 0.02,
+    'embedding_dim': 8,
+    'filters': 12,
+    'dropout': 0.1,
+}
+
+
+def make_data(texts: int, seed: int) -> LabelledTokens:
+    """Make texts whose label is told by which of two words comes first: no n-gram tells it."""
+    rng = np.random.default_rng(seed)
+    rows, labels = [], []
+    for _ in range(texts):
+        label = int(rng.random() < 0.5)
+        # The two words stand apart, so only what surrounds each tells which is the first.
+        first, second = (2, 3) if label else (3, 2)
+        start, end = rng.integers(4, 12, 6).tolist(), rng.integers(4, 12, 6).tolist()
+        rows.append([20, first, 21, *start, *end, 22, second, 23])
+        labels.append(label)
+    return data_of(rows, labels)
+
+
+def train_small(log_dir: pathlib.Path, **settings: Any) -> tuple[TrainedModel, LabelledTokens]:
+    keras.utils.set_random_seed(3)
+    chosen = TrainerSettings.model_validate({**SMALL, 'max_ngram': 1, **settings})
+    unseen = make_data(200, seed=9)
+    job = TrainingJob(
+        make_data(400, seed=1), make_data(80, seed=2), lambda: unseen, chosen, TEXT, str(log_dir)
+    )
+    return train(job), make_data(300, seed=4)
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, LabelledTokens]:
+    return train_small(tmp_path_factory.mktemp('logs'))
+
+
+def test_order_is_learned_when_single_words_tell_nothing(
+    trained: tuple[TrainedModel, LabelledTokens],
+) -> None:
+    (model, history), test = trained
+    _, accuracy = loss_and_accuracy(logits_of(model, test), test)
+    _, of_words = loss_and_accuracy(model.ngrams(test.ragged()).numpy(), test)
+    assert of_words < 0.65
+    assert accuracy > 0.95
+    assert len(history['val_loss']) == SMALL['epochs']
+
+
+def test_logits_agree_when_rows_are_padded_alone_or_in_a_batch(
+    trained: tuple[TrainedModel, LabelledTokens],
+) -> None:
+    (model, _), test = trained
+    tokens = test.ragged()[:40]
+    ragged = model(tokens, training=False).numpy()
+    np.testing.assert_allclose(model(tokens.to_tensor(0)).numpy(), ragged, atol=1e-5)
+    alone = np.concatenate([model(tokens[i : i + 1]).numpy() for i in range(40)])
+    np.testing.assert_allclose(alone, ragged, atol=1e-5)
+
+
+def test_logits_are_the_same_when_the_model_was_saved_and_loaded(
+    trained: tuple[TrainedModel, LabelledTokens], tmp_path: pathlib.Path
+) -> None:
+    (model, _), test = trained
+
+    class Scorer(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        @tf.function(
+            autograph=False,
+            input_signature=[
+                tf.RaggedTensorSpec([None, None], tf.int32, row_splits_dtype=tf.int64)
+            ],
+        )
+        def score(self, tokens: tf.RaggedTensor) -> tf.Tensor:
+            return self.model(tokens, training=False)
+
+    tf.saved_model.save(Scorer(), str(tmp_path / 'saved'))
+    loaded = tf.saved_model.load(str(tmp_path / 'saved'))
+    tokens = test.ragged()[:70]
+    np.testing.assert_allclose(loaded.score(tokens), model(tokens), atol=1e-5)
+    assert loaded.score(tokens[:0]).shape == (0, 1)
+
+
+def test_model_adds_the_mean_of_its_networks_when_there_are_several(
+    trained: tuple[TrainedModel, LabelledTokens],
+) -> None:
+    (model, _), test = trained
+    tokens = test.ragged()[:20]
+    parts = [network(tokens.to_tensor(0)).numpy() for network in model.networks]
+    assert len(parts) == 2
+    assert np.abs(parts[0] - parts[1]).max() > 0.01
+    expected = model.ngrams(tokens).numpy() + np.mean(parts, axis=0)
+    np.testing.assert_allclose(model(tokens).numpy(), expected, atol=1e-5)
+
+
+def test_networks_learn_as_if_alone_when_there_are_several(tmp_path: pathlib.Path) -> None:
+    (model, history), test = train_small(tmp_path, networks=3)
+    assert len(model.networks) == 3
+    tokens = test.ragged().to_tensor(0)
+    for network in model.networks:
+        _, accuracy = loss_and_accuracy(network(tokens).numpy(), test)
+        assert accuracy > 0.9
+    assert history['val_binary_accuracy'][-1] > 0.9
+
+
+def test_weights_are_the_same_when_trained_again(
+    trained: tuple[TrainedModel, LabelledTokens], tmp_path: pathlib.Path
+) -> None:
+    again, test = train_small(tmp_path)
+    np.testing.assert_allclose(
+        logits_of(again.model, test), logits_of(trained[0].model, test), atol=1e-3
+    )
+
+
+def test_ends_are_read_when_a_text_is_longer_than_the_network_reads() -> None:
+    tokens = tf.ragged.constant([list(range(1, 1_001)), [5, 6], []], dtype=tf.int32)
+    read = ends(tokens).to_list()
+    assert read == [[*range(1, 101), *range(701, 1_001)], [5, 6], []]
+
+
+def test_each_example_comes_once_when_an_epoch_is_shuffled() -> None:
+    data = make_data(50, seed=6)
+    data = data._replace(labels=np.arange(50, dtype=np.float32)[:, np.newaxis])
+    settings = TrainerSettings.model_validate({**SMALL, 'networks': 2})
+    epochs = batches(data, -data.labels, settings, shuffle_seed=1)
+    first, second = (
+        [(labels.numpy(), offsets.numpy()) for (_, offsets), labels in epochs] for _ in range(2)
+    )
+    for epoch in (first, second):
+        labels = np.concatenate([labels for labels, _ in epoch])
+        assert labels.shape == (50, 2)
+        assert sorted(labels[:, 0]) == sorted(labels[:, 1]) == list(range(50))
+        np.testing.assert_array_equal(np.concatenate([o for _, o in epoch])[:, 0], -labels[:, 0])
+    orders = [np.concatenate([labels for labels, _ in e])[:, 0].tolist() for e in (first, second)]
+    assert orders[0] != orders[1]
