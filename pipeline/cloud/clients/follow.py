@@ -1,0 +1,98 @@
+"""Follows a run on a service to its end, and tells what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from components.errors import ComponentError, OutcomeUnknownError, ServiceError
+from pipeline.cloud.clients.protocol import ENDED, Run, RunState, RunStatus, Service, Verdict
+from pipeline.cloud.compiled import CompiledPipeline
+
+# A service that is being updated, or a port-forward that is renewed, is back by then.
+_MAX_FAILURES = 5
+
+
+def follow(
+    service: Service,
+    compiled: CompiledPipeline,
+    run: Run,
+    *,
+    say: Callable[[str], None],
+    poll_seconds: float,
+    timeout_seconds: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Verdict:
+    """Wait until a run has ended.
+
+    Args:
+        service: Where it runs.
+        compiled: What runs.
+        run: The run.
+        say: Is given a line for each change of state.
+        poll_seconds: Time between two questions.
+        timeout_seconds: How long to wait at most.
+        sleep: Waits.
+
+    Returns:
+        What the gate decided.
+
+    Raises:
+        ComponentError: If a node failed, or the run was cancelled.
+        OutcomeUnknownError: If the run has not ended in time, or it can't be told
+            whether it pushed.
+        ServiceError: If the service refuses, or fails several times in a row.
+    """
+    status = _wait(
+        service,
+        run,
+        say=say,
+        poll_seconds=poll_seconds,
+        timeout_seconds=timeout_seconds,
+        sleep=sleep,
+    )
+    if status.state == 'cancelled':
+        raise ComponentError('the run was cancelled, and pushed nothing')
+    if status.state == 'failed':
+        tasks = set(compiled.spec.get('root', {}).get('dag', {}).get('tasks', {}))
+        failed = [task for task in status.failed_tasks if task in tasks]
+        reason = f': {status.message}' if status.message else ''
+        raise ComponentError(
+            f'{" and ".join(failed) or "the run"} failed{reason}', hint=f'see the logs at {run.url}'
+        )
+    return service.verdict(compiled, run)
+
+
+def _wait(
+    service: Service,
+    run: Run,
+    *,
+    say: Callable[[str], None],
+    poll_seconds: float,
+    timeout_seconds: float,
+    sleep: Callable[[float], None],
+) -> RunStatus:
+    deadline = time.monotonic() + timeout_seconds
+    state: RunState | None = None
+    failures = 0
+    while True:
+        try:
+            status = service.status(run)
+        except ServiceError as err:
+            failures += 1
+            if not err.may_pass or failures >= _MAX_FAILURES:
+                raise
+            say(f'{err}; asking again')
+        else:
+            failures = 0
+            if status.state != state:
+                state = status.state
+                say(state)
+            if state in ENDED:
+                return status
+        if time.monotonic() + poll_seconds > deadline:
+            raise OutcomeUnknownError(
+                f'the run has not ended within {timeout_seconds:g} s; it is {state or "unknown"}',
+                hint=f'it goes on: {run.url}',
+            )
+        sleep(poll_seconds)

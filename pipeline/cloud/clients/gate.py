@@ -1,0 +1,48 @@
+"""Reads what the gate decided from the files of a run."""
+
+from __future__ import annotations
+
+from components.errors import OutcomeUnknownError
+from pipeline.cloud.clients import refusals
+from pipeline.cloud.clients.protocol import Verdict
+
+# TFX's Evaluator leaves one of these empty files in its blessing.
+_BLESSED = 'BLESSED'
+_NOT_BLESSED = 'NOT_BLESSED'
+_PATTERNS = ('Evaluator/blessing/*', 'Evaluator/*/blessing/*')
+
+
+def read_verdict(folder: str) -> Verdict:
+    """Tell from the Evaluator's blessing what became of a run that succeeded.
+
+    If the model is blessed, the Pusher pushed it: otherwise it would have failed,
+    and the run with it.
+
+    Args:
+        folder: Of the run's artifacts, on any storage that TFX can read.
+
+    Raises:
+        OutcomeUnknownError: If there is no blessing, or it cannot be read from here.
+    """
+    from tfx.dsl.io import fileio
+
+    found: set[str] = set()
+    try:
+        for pattern in _PATTERNS:
+            paths = fileio.glob(f'{folder}/{pattern}')
+            found.update(path.rstrip('/').rpartition('/')[2] for path in paths)
+    except Exception as err:  # each kind of storage has errors of its own
+        raise _unknown(folder, refusals.one_line(str(err))) from err
+    if _NOT_BLESSED in found:
+        return 'not_blessed'
+    if _BLESSED in found:
+        return 'pushed'
+    raise _unknown(folder, 'there is none')
+
+
+def _unknown(folder: str, reason: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        f'the run succeeded, but not whether it pushed: no blessing of the Evaluator can be '
+        f'read below {folder} ({reason})',
+        hint='look at the run; a pipeline root that can be read from here, as gs://…, tells it',
+    )
