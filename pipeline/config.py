@@ -19,6 +19,7 @@ from components.settings import (
     TextSettings,
     TrainerSettings,
 )
+from pipeline.cloud.settings import CloudSettings
 from pipeline.presets import PRESETS
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
@@ -51,6 +52,7 @@ class PipelineConfig(Settings):
     serving_dir: str | None = pydantic.Field(
         None, min_length=1, description='folder for pushed versions; none: below root'
     )
+    cloud: CloudSettings = CloudSettings()
 
     @property
     def root_path(self) -> pathlib.Path:
