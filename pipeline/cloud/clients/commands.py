@@ -14,6 +14,9 @@ from pipeline.cloud.clients.cron import check_cron, check_time_zone
 from pipeline.cloud.clients.follow import follow
 from pipeline.cloud.clients.protocol import Schedule
 from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.targets import Target
+
+_UTC = frozenset({'UTC', 'Etc/UTC'})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,24 @@ def submit_pipeline(
     _say('blessed, and pushed')
 
 
+def check_schedule(schedule: Schedule, target: Target) -> Schedule:
+    """Return a schedule that the service will take, with its cron expression tidied.
+
+    Raises:
+        ConfigError: If its expression or time zone is not one, or not for the service.
+    """
+    if schedule.time_zone is not None:
+        check_time_zone(schedule.time_zone)
+        if target == 'kubeflow' and schedule.time_zone not in _UTC:
+            raise ConfigError(
+                'Kubeflow Pipelines has one time zone for all schedules, got --time-zone '
+                f'{schedule.time_zone}',
+                hint='leave it out: it is UTC, unless the administrator of the cluster has set '
+                'CRON_SCHEDULE_TIMEZONE for ml-pipeline-scheduledworkflow',
+            )
+    return dataclasses.replace(schedule, cron=check_cron(schedule.cron))
+
+
 def schedule_pipeline(
     compiled: CompiledPipeline,
     connection: Connection,
@@ -77,17 +98,17 @@ def schedule_pipeline(
 ) -> None:
     """Create a schedule, or change the one of its name, and print its address.
 
+    Args:
+        compiled: The pipeline.
+        connection: Where it is to run.
+        assignments: Run-time parameters as `NAME=VALUE`.
+        schedule: When; it was checked.
+
     Raises:
-        ConfigError: If the schedule is not one, or a parameter is wrong.
-        ReviewsError: If anything else is wrong.
+        ReviewsError: If a parameter is wrong, or the service refuses.
     """
     values = compiled.parameter_values(assignments)
-    checked = dataclasses.replace(
-        schedule,
-        cron=check_cron(schedule.cron),
-        time_zone=check_time_zone(schedule.time_zone) if schedule.time_zone else None,
-    )
-    info, existed = connect(connection, _say).put_schedule(compiled, values, checked)
+    info, existed = connect(connection, _say).put_schedule(compiled, values, schedule)
     print(info.url, flush=True)
     _say(f'{"changed" if existed else "created"} the schedule {info.name}: {info.cron}')
 

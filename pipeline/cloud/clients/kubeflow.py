@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from components.errors import ConfigError, MissingDependencyError, ServiceError
+from components.errors import MissingDependencyError, ServiceError
 from pipeline.cloud.clients import gate, refusals
 from pipeline.cloud.clients.protocol import (
     Run,
@@ -30,7 +30,6 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _CONNECT_RETRIES = 1
 _PAGE = 100
-_UTC = frozenset({'UTC', 'Etc/UTC', 'Etc/UCT', 'Etc/Zulu', 'UCT', 'Zulu'})
 
 _STATES: Mapping[str, RunState] = {
     'PENDING': 'pending',
@@ -122,13 +121,6 @@ class KubeflowService:
         the old ones are deleted, and only then it is switched on: at no time do two
         start runs, and if the service refuses the new one, the old one stays.
         """
-        if schedule.time_zone not in {None, *_UTC}:
-            raise ConfigError(
-                'Kubeflow Pipelines has one time zone for all schedules, got --time-zone '
-                f'{schedule.time_zone}',
-                hint='leave it out: it is UTC, unless the administrator of the cluster has set '
-                'CRON_SCHEDULE_TIMEZONE for ml-pipeline-scheduledworkflow',
-            )
         replaced = [info for info in self.schedules() if info.name == schedule.name]
         with self._asking(), _package(compiled) as package:
             created = self._client.create_recurring_run(

@@ -114,9 +114,6 @@ class Service(Protocol):
 
         Returns:
             The schedule, and whether there was one of its name.
-
-        Raises:
-            ConfigError: If the service has no such schedules.
         """
 
     def schedules(self) -> list[ScheduleInfo]:
