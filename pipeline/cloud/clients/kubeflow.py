@@ -208,11 +208,9 @@ class KubeflowService:
                 raise refusals.refusal(
                     self._service, err.status, message, credentials=_CREDENTIALS_HINT
                 ) from err
-            raise refusals.unreachable(self._service, message) from err
-        except urllib3.exceptions.MaxRetryError as err:
-            raise refusals.unreachable(self._service, _reason(err.reason or err)) from err
+            raise refusals.unreachable(self._service, RuntimeError(message)) from err
         except urllib3.exceptions.HTTPError as err:
-            raise refusals.unreachable(self._service, _reason(err)) from err
+            raise refusals.unreachable(self._service, err) from err
         except ValueError as err:  # an answer that the client's models don't take
             raise refusals.unexpected(self._service, self._without_token(str(err))) from err
 
@@ -286,9 +284,3 @@ def _message(err: Any) -> str:
     if not isinstance(answer, dict):
         return str(err.reason or '')
     return str(answer.get('message') or answer.get('error') or err.reason or '')
-
-
-def _reason(err: BaseException) -> str:
-    """Return what went wrong, without the client's own object in front of it."""
-    text = str(err)
-    return text.partition(': ')[2] if text.startswith(('<', 'HTTP')) else text

@@ -36,10 +36,15 @@ def refusal(service: str, status: int, message: str, *, credentials: str) -> Ser
     )
 
 
-def unreachable(service: str, reason: str) -> ServiceError:
-    """Make the error for a service that does not answer at all."""
+def unreachable(service: str, err: BaseException) -> ServiceError:
+    """Make the error for a service that does not answer at all.
+
+    Args:
+        service: Which service, with its address.
+        err: What the client raised; those of requests and urllib3 wrap the reason.
+    """
     return ServiceError(
-        f'{service} cannot be reached: {one_line(reason)}',
+        f'{service} cannot be reached: {one_line(_reason(err))}',
         hint='check the address, the network and, for a port-forward, that it still runs',
         may_pass=True,
     )
@@ -57,3 +62,12 @@ def one_line(text: str) -> str:
     """Return text without line breaks, cut to a length that a terminal shows."""
     line = ' '.join(text.split())
     return line if len(line) <= _MAX_MESSAGE else f'{line[: _MAX_MESSAGE - 1]}…'
+
+
+def _reason(err: BaseException) -> str:
+    """Find the reason in an error, without the client's objects around it."""
+    wrapped = getattr(err, 'reason', None) or next(iter(err.args), None)
+    if isinstance(wrapped, BaseException):
+        return _reason(wrapped)
+    text = str(err)
+    return text.partition(': ')[2] if text.startswith(('HTTP', '<')) else text

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from pipeline.cloud.compiled import CompiledPipeline, Value
 
 _CONSOLE = 'https://console.cloud.google.com/vertex-ai/locations'
 _CREDENTIALS_HINT = 'run `gcloud auth application-default login`, or set up a service account'
+_REQUEST = re.compile(r'^[A-Z]+ https?://\S+: ')
 _TIMEOUT_SECONDS = 60
 _OPERATION_SECONDS = 120
 
@@ -259,13 +261,15 @@ class VertexService:
         try:
             yield
         except api_exceptions.RetryError as err:
-            raise refusals.unreachable(self._service, str(err.cause or err)) from err
+            raise refusals.unreachable(self._service, err.cause or err) from err
         except api_exceptions.GoogleAPICallError as err:
+            # The client puts the whole request in front of the message.
+            message = _REQUEST.sub('', str(err.message))
             raise refusals.refusal(
-                self._service, int(err.code or 0), err.message, credentials=_CREDENTIALS_HINT
+                self._service, int(err.code or 0), message, credentials=_CREDENTIALS_HINT
             ) from err
         except (auth_exceptions.TransportError, requests.RequestException) as err:
-            raise refusals.unreachable(self._service, str(err)) from err
+            raise refusals.unreachable(self._service, err) from err
         except auth_exceptions.GoogleAuthError as err:
             raise ServiceError(
                 f'no credentials for Google Cloud: {refusals.one_line(str(err.args[0]))}',

@@ -13,8 +13,9 @@ from pipeline.cloud.compiled import CompiledPipeline, Parameter
 from pipeline.cloud.targets import Target
 from tests.pipeline.cloud.clients.fake_kubeflow import FakeKubeflow
 from tests.pipeline.cloud.clients.fake_vertex import FakeVertex
-from tests.pipeline.cloud.clients.server import Server, serving
+from tests.pipeline.cloud.clients.server import Refused, Request, Server, serving
 
+GOOGLE_TOKEN = 'google-token-of-nobody'
 NODES = ('ExampleGen', 'Trainer', 'Evaluator', 'Pusher')
 
 
@@ -92,6 +93,7 @@ def fake_vertex() -> FakeVertex:
 @pytest.fixture
 def vertex_server(fake_vertex: FakeVertex) -> Iterator[Server]:
     with serving(fake_vertex) as server:
+        server.token = GOOGLE_TOKEN
         yield server
 
 
@@ -100,37 +102,47 @@ def vertex_pipeline() -> CompiledPipeline:
     return make_pipeline('vertex', 'gs://films/root')
 
 
-@pytest.fixture(scope='session')
-def _service_account(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
+class FakeTokens:
+    """Google's exchange of one token for another."""
 
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = tmp_path_factory.mktemp('account') / 'account.json'
-    path.write_text(
-        json.dumps(
-            {
-                'type': 'service_account',
-                'project_id': 'films',
-                'private_key_id': 'none',
-                'private_key': key.decode(),
-                'client_email': 'tests@films.invalid',
-                # Nothing listens there: the client signs its own tokens.
-                'token_uri': 'http://127.0.0.1:9/token',
-            }
-        )
-    )
-    return path
+    def answer(self, request: Request) -> Any:
+        """Return an access token."""
+        return {
+            'access_token': GOOGLE_TOKEN,
+            'issued_token_type': 'urn:ietf:params:oauth:token-type:access_token',
+            'token_type': 'Bearer',
+            'expires_in': 3600,
+        }
+
+    def error(self, refused: Refused) -> Any:
+        """Return an error as OAuth has it."""
+        return {'error': 'invalid_grant', 'error_description': str(refused)}
+
+
+@pytest.fixture
+def token_server() -> Iterator[Server]:
+    with serving(FakeTokens()) as server:
+        yield server
 
 
 @pytest.fixture
 def google_credentials(
-    _service_account: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    token_server: Server, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> pathlib.Path:
-    """Have Google's client find credentials in the usual place."""
-    monkeypatch.setenv('GOOGLE_APPLICATION_CREDENTIALS', str(_service_account))
-    return _service_account
+    """Have Google's client find credentials in the usual place, those of a federated account."""
+    subject = tmp_path / 'subject'
+    subject.write_text('nobody')
+    path = tmp_path / 'credentials.json'
+    path.write_text(
+        json.dumps(
+            {
+                'type': 'external_account',
+                'audience': '//films.invalid/tests',
+                'subject_token_type': 'urn:ietf:params:oauth:token-type:jwt',
+                'token_url': f'{token_server.url}/token',
+                'credential_source': {'file': str(subject)},
+            }
+        )
+    )
+    monkeypatch.setenv('GOOGLE_APPLICATION_CREDENTIALS', str(path))
+    return path

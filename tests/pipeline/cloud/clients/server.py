@@ -111,6 +111,13 @@ def closed_url() -> str:
         return f'http://127.0.0.1:{free.getsockname()[1]}'
 
 
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content) if content else None
+    except ValueError:
+        return content.decode()
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
 
@@ -123,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
                 urllib.parse.unquote(url.path),
                 dict(urllib.parse.parse_qsl(url.query)),
                 self.headers.get('Authorization') or '',
-                json.loads(content) if content else None,
+                _parsed(content),
             )
         )
         body = text.encode()
