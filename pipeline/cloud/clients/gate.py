@@ -32,17 +32,10 @@ def read_verdict(folder: str) -> Verdict:
             paths = fileio.glob(f'{folder}/{pattern}')
             found.update(path.rstrip('/').rpartition('/')[2] for path in paths)
     except Exception as err:  # each kind of storage has errors of its own
-        raise _unknown(folder, refusals.one_line(str(err))) from err
+        reason = refusals.one_line(str(err))
+        raise OutcomeUnknownError(f'nothing can be read below {folder}: {reason}') from err
     if _NOT_BLESSED in found:
         return 'not_blessed'
     if _BLESSED in found:
         return 'pushed'
-    raise _unknown(folder, 'there is none')
-
-
-def _unknown(folder: str, reason: str) -> OutcomeUnknownError:
-    return OutcomeUnknownError(
-        f'the run succeeded, but not whether it pushed: no blessing of the Evaluator can be '
-        f'read below {folder} ({reason})',
-        hint='look at the run; a pipeline root that can be read from here, as gs://…, tells it',
-    )
+    raise OutcomeUnknownError(f'there is no blessing below {folder}')

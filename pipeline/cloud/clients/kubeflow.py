@@ -13,8 +13,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from components.errors import MissingDependencyError, ServiceError
-from pipeline.cloud.clients import gate, refusals
+from components.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
+from pipeline.cloud.clients import gate, mlmd, refusals
 from pipeline.cloud.clients.protocol import (
     Run,
     RunState,
@@ -70,6 +70,7 @@ class KubeflowService:
         self._namespace = namespace
         self._service_account = service_account
         self._client = _make_client(self._host, read_token, namespace)
+        self._http = _limit_waiting(self._client)
 
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
         """Start a run, in the experiment of the pipeline's name."""
@@ -104,13 +105,27 @@ class KubeflowService:
             )
 
     def verdict(self, compiled: CompiledPipeline, run: Run) -> Verdict:
-        """Read the blessing below the pipeline root: the API does not have it.
+        """Ask the metadata store; else read the blessing below the pipeline root.
 
-        The service puts an output of a task into
-        `ROOT/PIPELINE/RUN/TASK/[SALT/]OUTPUT`, where older versions have no salt. A
+        The API itself does not have it. The store can be asked where `host` is the
+        user interface, not the bare API. The service puts an output of a task into
+        `ROOT/PIPELINE/RUN/TASK/[SALT/]OUTPUT`, where older versions have no salt; a
         blessing taken from the cache lies with an earlier run and is not found.
         """
-        return gate.read_verdict(f'{compiled.pipeline_root.rstrip("/")}/{compiled.name}/{run.id}')
+        token = self._read_token() if self._read_token else ''
+        try:
+            return mlmd.read_verdict(self._http, self._host, run.id, token)
+        except OutcomeUnknownError as err:
+            no_metadata = err
+        folder = f'{compiled.pipeline_root.rstrip("/")}/{compiled.name}/{run.id}'
+        try:
+            return gate.read_verdict(folder)
+        except OutcomeUnknownError as err:
+            raise OutcomeUnknownError(
+                f'the run succeeded, but not whether it pushed: {no_metadata}, and {err}',
+                hint=f'look at {run.url}; the user interface as --host, or a pipeline root that '
+                'can be read from here, tells it',
+            ) from err
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
@@ -245,13 +260,15 @@ def _make_client(host: str, read_token: Callable[[], str] | None, namespace: str
     credentials = types.SimpleNamespace(refresh_api_key_hook=refresh) if read_token else None
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        client = Client(host=host, credentials=credentials, namespace=namespace or 'kubeflow')
-    _limit_waiting(client)
-    return client
+        return Client(host=host, credentials=credentials, namespace=namespace or 'kubeflow')
 
 
-def _limit_waiting(client: Any) -> None:
-    """Give each request a limit: kfp's client has none, and no way to set one."""
+def _limit_waiting(client: Any) -> Any:
+    """Give each request a limit: kfp's client has none, and no way to set one.
+
+    Returns:
+        The urllib3 pool manager that it sends its requests with.
+    """
     rest = client._run_api.api_client.rest_client
     rest.pool_manager.connection_pool_kw['retries'] = _CONNECT_RETRIES
     request = rest.request
@@ -264,6 +281,7 @@ def _limit_waiting(client: Any) -> None:
         return request(*args, **kwargs)
 
     rest.request = limited
+    return rest.pool_manager
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def unreachable(service: str, err: BaseException) -> ServiceError:
         err: What the client raised; those of requests and urllib3 wrap the reason.
     """
     return ServiceError(
-        f'{service} cannot be reached: {one_line(_reason(err))}',
+        f'{service} cannot be reached: {reason_of(err)}',
         hint='check the address, the network and, for a port-forward, that it still runs',
         may_pass=True,
     )
@@ -64,10 +64,10 @@ def one_line(text: str) -> str:
     return line if len(line) <= _MAX_MESSAGE else f'{line[: _MAX_MESSAGE - 1]}…'
 
 
-def _reason(err: BaseException) -> str:
-    """Find the reason in an error, without the client's objects around it."""
+def reason_of(err: BaseException) -> str:
+    """Find the reason in an error of requests or urllib3, without the objects around it."""
     wrapped = getattr(err, 'reason', None) or next(iter(err.args), None)
     if isinstance(wrapped, BaseException):
-        return _reason(wrapped)
+        return reason_of(wrapped)
     text = str(err)
-    return text.partition(': ')[2] if text.startswith(('HTTP', '<')) else text
+    return one_line(text.partition(': ')[2] if text.startswith(('HTTP', '<')) else text)

@@ -38,7 +38,7 @@ class Fake(Protocol):
     """A service without HTTP."""
 
     def answer(self, request: Request) -> Any:
-        """Return what goes out as JSON; raise Refused otherwise."""
+        """Return what goes out: bytes as gRPC-Web, all else as JSON; or raise Refused."""
 
     def error(self, refused: Refused) -> Any:
         """Return an error as this service writes it."""
@@ -70,7 +70,7 @@ class Server:
         """Return the bodies of all requests `METHOD /path`."""
         return [request.body for request in self.requests if str(request) == line]
 
-    def respond(self, request: Request) -> tuple[int, str]:
+    def respond(self, request: Request) -> tuple[int, str | bytes]:
         time.sleep(self.delay_seconds)
         with self._lock:
             self.requests.append(request)
@@ -82,7 +82,8 @@ class Server:
                     raise Refused(status, f'fake failure {status}')
                 if self.token is not None and request.authorization != f'Bearer {self.token}':
                     raise Refused(401, f'bad credentials: {request.authorization}')
-                return 200, json.dumps(self.fake.answer(request))
+                answer = self.fake.answer(request)
+                return 200, answer if isinstance(answer, bytes) else json.dumps(answer)
             except Refused as refused:
                 return refused.status, json.dumps(self.fake.error(refused))
 
@@ -115,7 +116,7 @@ def _parsed(content: bytes) -> Any:
     try:
         return json.loads(content) if content else None
     except ValueError:
-        return content.decode()
+        return content
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -124,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         url = urllib.parse.urlsplit(self.path)
         content = self.rfile.read(int(self.headers.get('Content-Length') or 0))
-        status, text = self.server.fake_server.respond(  # type: ignore[attr-defined]
+        status, answer = self.server.fake_server.respond(  # type: ignore[attr-defined]
             Request(
                 self.command,
                 urllib.parse.unquote(url.path),
@@ -133,10 +134,12 @@ class _Handler(BaseHTTPRequestHandler):
                 _parsed(content),
             )
         )
-        body = text.encode()
+        binary = isinstance(answer, bytes)
+        body = answer if binary else answer.encode()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.send_response(status)
-            self.send_header('Content-Type', 'application/json')
+            kind = 'application/grpc-web+proto' if binary else 'application/json'
+            self.send_header('Content-Type', kind)
             self.send_header('Content-Length', str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -21,7 +21,8 @@ from pipeline.cloud.clients.connect import Connection
 from pipeline.cloud.clients.kubeflow import KubeflowService
 from pipeline.cloud.clients.protocol import Schedule
 from pipeline.cloud.compiled import CompiledPipeline
-from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
+from tests.pipeline.cloud.clients.conftest import make_pipeline
+from tests.pipeline.cloud.clients.fake_kubeflow import API, STORE, FakeKubeflow
 from tests.pipeline.cloud.clients.server import Server, closed_url
 
 WAITING = Waiting(poll_seconds=0.01, timeout_seconds=20)
@@ -132,7 +133,9 @@ class TestWait:
         kubeflow_pipeline: CompiledPipeline,
     ) -> None:
         fake_kubeflow.blessing = ''
-        with pytest.raises(OutcomeUnknownError, match=r'not whether it pushed: .*\(there is none'):
+        with pytest.raises(
+            OutcomeUnknownError, match=r'not whether it pushed: .*404, and there is no blessing'
+        ):
             submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
 
     def test_does_not_take_the_blessing_of_another_run(
@@ -145,6 +148,68 @@ class TestWait:
         fake_kubeflow.blessing = ''
         with pytest.raises(OutcomeUnknownError, match='run-2'):
             submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
+
+    @pytest.mark.parametrize(
+        ('artifacts', 'verdict'),
+        [
+            ([{'span': 3}, {'blessed': 1}, {'pushed': 1}], 'pushed'),
+            ([{'blessed': 0}, {'pushed': 0}], 'not_blessed'),
+            ([{'blessed': 0}], 'not_blessed'),
+            ([{'custom:pushed': 0}], 'not_blessed'),
+        ],
+    )
+    def test_believes_the_metadata_store_when_it_can_be_asked(
+        self,
+        artifacts: list[dict[str, float]],
+        verdict: str,
+        kubeflow_server: Server,
+        fake_kubeflow: FakeKubeflow,
+        tmp_path: pathlib.Path,
+    ) -> None:
+        fake_kubeflow.states, fake_kubeflow.blessing = ('SUCCEEDED',), ''
+        fake_kubeflow.metadata = {'run-0': [{'pushed': 1}], 'run-1': artifacts}
+        kubeflow_server.token = TOKEN
+        compiled = make_pipeline('kubeflow', 'minio://films/root')
+        service = KubeflowService(f'{kubeflow_server.url}/', read_token=lambda: TOKEN)
+        run = service.submit(compiled, compiled.parameter_values(()))
+        assert service.verdict(compiled, run) == verdict
+        assert [r.path for r in kubeflow_server.requests[-2:]] == [
+            f'{STORE}GetContextByTypeAndName',
+            f'{STORE}GetArtifactsByContext',
+        ]
+
+    @pytest.mark.parametrize(
+        ('metadata', 'reason'),
+        [
+            ({'run-9': [{'pushed': 1}]}, 'the metadata store does not know the run run-1'),
+            ({'run-1': [{'span': 3}]}, 'no output of the run run-1 says whether it pushed'),
+            ({'run-1': [{'pushed': 1}, {'pushed': 0}]}, 'no output of the run run-1 says'),
+            (None, 'the metadata store answered 404'),
+        ],
+    )
+    def test_is_unknown_when_neither_store_nor_files_tell(
+        self,
+        metadata: dict[str, list[dict[str, float]]] | None,
+        reason: str,
+        kubeflow_server: Server,
+        fake_kubeflow: FakeKubeflow,
+    ) -> None:
+        fake_kubeflow.states, fake_kubeflow.blessing = ('SUCCEEDED',), ''
+        fake_kubeflow.metadata = metadata
+        compiled = make_pipeline('kubeflow', 'minio://films/root')
+        service = KubeflowService(kubeflow_server.url)
+        run = service.submit(compiled, compiled.parameter_values(()))
+        with pytest.raises(OutcomeUnknownError, match=f'{reason}.*, and nothing can be read below'):
+            service.verdict(compiled, run)
+
+    def test_is_unknown_when_a_login_page_answers_for_the_store(
+        self, kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline
+    ) -> None:
+        service = KubeflowService(kubeflow_server.url)
+        run = service.submit(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()))
+        kubeflow_server.page = '<html>Please log in</html>'
+        with pytest.raises(OutcomeUnknownError, match='no metadata store answers at this address'):
+            service.verdict(kubeflow_pipeline, run)
 
     def test_names_the_node_when_one_failed(
         self,
