@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from components.errors import ComponentError, OutcomeUnknownError, ServiceError
 from pipeline.cloud.clients.protocol import ENDED, Run, RunState, RunStatus, Service, Verdict
 from pipeline.cloud.compiled import CompiledPipeline
+
+T = TypeVar('T')
 
 # A service that is being updated, or a port-forward that is renewed, is back by then.
 _MAX_FAILURES = 5
@@ -43,14 +46,8 @@ def follow(
             whether it pushed.
         ServiceError: If the service refuses, or fails several times in a row.
     """
-    status = _wait(
-        service,
-        run,
-        say=say,
-        poll_seconds=poll_seconds,
-        timeout_seconds=timeout_seconds,
-        sleep=sleep,
-    )
+    patience = _Patience(say, poll_seconds, sleep)
+    status = _wait(service, run, patience, timeout_seconds)
     if status.state == 'cancelled':
         raise ComponentError('the run was cancelled, and pushed nothing')
     if status.state == 'failed':
@@ -60,39 +57,45 @@ def follow(
         raise ComponentError(
             f'{" and ".join(failed) or "the run"} failed{reason}', hint=f'see the logs at {run.url}'
         )
-    return service.verdict(compiled, run)
+    return patience.ask(lambda: service.verdict(compiled, run))
 
 
-def _wait(
-    service: Service,
-    run: Run,
-    *,
-    say: Callable[[str], None],
-    poll_seconds: float,
-    timeout_seconds: float,
-    sleep: Callable[[float], None],
-) -> RunStatus:
+class _Patience:
+    """Asks a service again that fails for a while."""
+
+    def __init__(
+        self, say: Callable[[str], None], poll_seconds: float, sleep: Callable[[float], None]
+    ) -> None:
+        self.say = say
+        self.poll_seconds = poll_seconds
+        self.sleep = sleep
+
+    def ask(self, question: Callable[[], T]) -> T:
+        for _ in range(_MAX_FAILURES - 1):
+            try:
+                return question()
+            except ServiceError as err:
+                if not err.may_pass:
+                    raise
+                self.say(f'{err}; asking again')
+            self.sleep(self.poll_seconds)
+        return question()
+
+
+def _wait(service: Service, run: Run, patience: _Patience, timeout_seconds: float) -> RunStatus:
     deadline = time.monotonic() + timeout_seconds
     state: RunState | None = None
-    failures = 0
     while True:
-        try:
-            status = service.status(run)
-        except ServiceError as err:
-            failures += 1
-            if not err.may_pass or failures >= _MAX_FAILURES:
-                raise
-            say(f'{err}; asking again')
-        else:
-            failures = 0
-            if status.state != state:
-                state = status.state
-                say(state)
-            if state in ENDED:
-                return status
-        if time.monotonic() + poll_seconds > deadline:
+        status = patience.ask(lambda: service.status(run))
+        if status.state != state:
+            state = status.state
+            patience.say(state)
+        if state in ENDED:
+            return status
+        left = deadline - time.monotonic()
+        if left <= 0:
             raise OutcomeUnknownError(
-                f'the run has not ended within {timeout_seconds:g} s; it is {state or "unknown"}',
+                f'the run has not ended within {timeout_seconds:g} s; it is {state}',
                 hint=f'it goes on: {run.url}',
             )
-        sleep(poll_seconds)
+        patience.sleep(min(patience.poll_seconds, left))

@@ -70,7 +70,7 @@ class KubeflowService:
         self._namespace = namespace
         self._service_account = service_account
         self._client = _make_client(self._host, read_token, namespace)
-        self._http = _limit_waiting(self._client)
+        self._http = _watch_requests(self._client, self._service)
 
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
         """Start a run, in the experiment of the pipeline's name."""
@@ -263,8 +263,11 @@ def _make_client(host: str, read_token: Callable[[], str] | None, namespace: str
         return Client(host=host, credentials=credentials, namespace=namespace or 'kubeflow')
 
 
-def _limit_waiting(client: Any) -> Any:
-    """Give each request a limit: kfp's client has none, and no way to set one.
+def _watch_requests(client: Any, service: str) -> Any:
+    """Limit how long a request may take, and refuse answers that are not the API's.
+
+    kfp's client has no limit, and no way to set one. And it takes a login page for an
+    answer in which nothing is set, such as an empty list.
 
     Returns:
         The urllib3 pool manager that it sends its requests with.
@@ -273,14 +276,18 @@ def _limit_waiting(client: Any) -> Any:
     rest.pool_manager.connection_pool_kw['retries'] = _CONNECT_RETRIES
     request = rest.request
 
-    def limited(*args: Any, **kwargs: Any) -> Any:
+    def watched(*args: Any, **kwargs: Any) -> Any:
         kwargs['_request_timeout'] = kwargs.get('_request_timeout') or (
             _CONNECT_SECONDS,
             _READ_SECONDS,
         )
-        return request(*args, **kwargs)
+        response = request(*args, **kwargs)
+        kind = response.urllib3_response.headers.get('Content-Type', 'none')
+        if 'json' not in kind:
+            raise refusals.unexpected(service, f'expected JSON, got {kind}')
+        return response
 
-    rest.request = limited
+    rest.request = watched
     return rest.pool_manager
 
 

@@ -23,6 +23,7 @@ _RUN_TYPE = 'system.PipelineRun'
 _FRAME = struct.Struct('>BI')
 _TRAILER = 0x80
 _TIMEOUT_SECONDS = 60.0
+_RETRIES = 3
 
 # What the Pusher and the Evaluator note on their outputs; the first that is there decides.
 _PROPERTIES = ('pushed', 'blessed')
@@ -97,6 +98,8 @@ class _Store(NamedTuple):
             raise OutcomeUnknownError(f'the metadata store cannot be asked: {reason}') from err
 
     def _post(self, method: str, content: bytes) -> Any:
+        import urllib3
+
         headers = {'Content-Type': _CONTENT, 'Accept': _CONTENT, 'X-Grpc-Web': '1'}
         if self.token:
             headers['Authorization'] = f'Bearer {self.token}'
@@ -107,6 +110,14 @@ class _Store(NamedTuple):
             body=_FRAME.pack(0, len(content)) + content,
             headers=headers,
             redirect=False,
+            # Both methods only read.
+            retries=urllib3.Retry(
+                _RETRIES,
+                backoff_factor=1,
+                status_forcelist=(502, 503, 504),
+                allowed_methods=None,
+                raise_on_status=False,
+            ),
             timeout=_TIMEOUT_SECONDS,
         )
 

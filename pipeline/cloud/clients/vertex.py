@@ -136,7 +136,9 @@ class VertexService:
         wanted: dict[str, Any] = {
             'display_name': schedule.name,
             'cron': f'{zone}{schedule.cron}',
+            # The first limits how many are being started, the second how many go on.
             'max_concurrent_run_count': schedule.max_concurrency,
+            'max_concurrent_active_run_count': schedule.max_concurrency,
             # A run that is due while too many go on is left out, not made up for.
             'allow_queueing': False,
             'create_pipeline_job_request': {
@@ -233,7 +235,9 @@ class VertexService:
             id=schedule_id,
             cron=schedule.cron,
             active=schedule.state == self._api.Schedule.State.ACTIVE,
-            max_concurrency=schedule.max_concurrent_run_count,
+            max_concurrency=(
+                schedule.max_concurrent_active_run_count or schedule.max_concurrent_run_count
+            ),
             url=f'{_CONSOLE}/{self._region}/pipelines/schedules/{schedule_id}{self._query}',
         )
 

@@ -124,6 +124,8 @@ class FakeVertex:
             raise Refused(400, 'the schedule is completed')
         self._check_schedule({**schedule, **request.body})
         for path in request.query['updateMask'].split(','):
+            # As protocol buffers do: what is masked and not there is set to its default.
+            schedule.pop(path, None)
             if path in request.body:
                 schedule[path] = request.body[path]
         return schedule

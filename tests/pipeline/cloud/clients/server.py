@@ -139,6 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.send_response(status)
             kind = 'application/grpc-web+proto' if binary else 'application/json'
+            kind = 'text/html' if self.server.fake_server.page else kind  # type: ignore[attr-defined]
             self.send_header('Content-Type', kind)
             self.send_header('Content-Length', str(len(body)))
             self.end_headers()

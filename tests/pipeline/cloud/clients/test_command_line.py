@@ -184,6 +184,22 @@ class TestSchedule:
 
 
 class TestMissingClients:
+    def test_clients_and_frameworks_are_imported_only_when_they_are_used(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        code = (
+            f'import sys; sys.path.insert(0, {str(REPO)!r}); '
+            'import pipeline.cloud.clients.commands, pipeline.cloud.clients.kubeflow, '
+            'pipeline.cloud.clients.vertex; '
+            "heavy = ('kfp', 'google.api_core', 'google.auth', 'google.cloud.aiplatform_v1', "
+            "'tfx', 'tensorflow', 'ml_metadata'); "
+            'print([name for name in heavy if name in sys.modules])'
+        )
+        done = subprocess.run(
+            [sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=tmp_path
+        )
+        assert done.stdout == '[]\n'
+
     def test_says_what_to_install_when_kfp_is_missing(self, tmp_path: pathlib.Path) -> None:
         args = ('schedule', '--target', 'kubeflow', '--host', 'http://127.0.0.1:9', '--list')
         assert_one_line(without_module('kfp', args, tmp_path), 6, 'make cloud')

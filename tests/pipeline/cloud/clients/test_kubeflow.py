@@ -380,9 +380,15 @@ class TestRefusals:
         self, kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline
     ) -> None:
         kubeflow_server.page = '<html>Please log in</html>'
-        with pytest.raises(ServiceError, match='not of its kind') as error:
+        with pytest.raises(ServiceError, match='expected JSON, got text/html') as error:
             submit(kubeflow_server, kubeflow_pipeline)
         assert 'login page' in error.value.hint
+
+    def test_lists_no_empty_list_when_a_login_page_answers(self, kubeflow_server: Server) -> None:
+        kubeflow_server.page = '<html>Please log in</html>'
+        connection = Connection(target='kubeflow', host=kubeflow_server.url)
+        with pytest.raises(ServiceError, match='expected JSON, got text/html'):
+            commands.list_schedules(connection, as_json=False)
 
     def test_stops_waiting_when_the_run_is_gone(
         self,

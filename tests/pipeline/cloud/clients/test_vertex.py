@@ -204,6 +204,28 @@ class TestWait:
         with pytest.raises(OutcomeUnknownError, match=r'within 0\.2 s; it is pending'):
             submit(vertex_server, vertex_pipeline, waiting=waiting)
 
+    def test_asks_again_for_the_outcome_when_the_service_fails_just_then(
+        self,
+        vertex_server: Server,
+        fake_vertex: FakeVertex,
+        vertex_pipeline: CompiledPipeline,
+    ) -> None:
+        service = service_at(vertex_server)
+        run = service.submit(vertex_pipeline, vertex_pipeline.parameter_values(()))
+        fake_vertex.states = ('SUCCEEDED',)
+        told: list[str] = []
+
+        def say(line: str) -> None:
+            told.append(line)
+            if line == 'succeeded':
+                vertex_server.broken = [503]
+
+        verdict = commands.follow(
+            service, vertex_pipeline, run, say=say, poll_seconds=0.01, timeout_seconds=20
+        )
+        assert verdict == 'pushed'
+        assert [line.rpartition(' ')[2] for line in told] == ['succeeded', 'again']
+
     def test_gives_up_when_the_service_keeps_failing(
         self, vertex_server: Server, vertex_pipeline: CompiledPipeline
     ) -> None:
@@ -332,7 +354,7 @@ class TestSchedule:
         [body] = vertex_server.sent(SCHEDULES)
         assert body['cron'] == 'TZ=Europe/Berlin 0 3 * * *'
         assert body['displayName'] == 'sentiment'
-        assert body['maxConcurrentRunCount'] == '2'
+        assert body['maxConcurrentRunCount'] == body['maxConcurrentActiveRunCount'] == '2'
         assert not body.get('allowQueueing')
         request = body['createPipelineJobRequest']
         assert request['parent'] == 'projects/films/locations/europe-west4'
@@ -363,6 +385,7 @@ class TestSchedule:
         job = schedule['createPipelineJobRequest']['pipelineJob']
         assert job['runtimeConfig']['parameterValues']['train-epochs'] == 7
         assert schedule['maxConcurrentRunCount'] == '1'
+        assert not schedule.get('allowQueueing')
 
     def test_resumes_a_paused_one_without_catching_up(
         self,
