@@ -8,13 +8,12 @@ import io
 import json
 import pathlib
 import tempfile
-import types
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from components.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
+from components.errors import OutcomeUnknownError, ServiceError
 from pipeline.cloud.clients import gate, mlmd, refusals
+from pipeline.cloud.clients.kfp_client import make_client, watch_requests
 from pipeline.cloud.clients.protocol import (
     Run,
     RunState,
@@ -26,9 +25,6 @@ from pipeline.cloud.clients.protocol import (
 from pipeline.cloud.compiled import CompiledPipeline, Value
 
 _CREDENTIALS_HINT = 'give a valid token with --token-file or in KFP_TOKEN'
-_CONNECT_SECONDS = 10
-_READ_SECONDS = 60
-_CONNECT_RETRIES = 1
 _PAGE = 100
 
 _STATES: Mapping[str, RunState] = {
@@ -69,8 +65,8 @@ class KubeflowService:
         self._read_token = read_token
         self._namespace = namespace
         self._service_account = service_account
-        self._client = _make_client(self._host, read_token, namespace)
-        self._http = _watch_requests(self._client, self._service)
+        self._client = make_client(self._host, read_token, namespace)
+        self._http = watch_requests(self._client, self._service)
 
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
         """Start a run, in the experiment of the pipeline's name."""
@@ -232,63 +228,6 @@ class KubeflowService:
     def _without_token(self, text: str) -> str:
         token = self._read_token() if self._read_token else ''
         return text.replace(token, '…') if token else text
-
-
-def _make_client(host: str, read_token: Callable[[], str] | None, namespace: str | None) -> Any:
-    try:
-        import kfp
-        import kfp_server_api
-    except ImportError as err:
-        raise MissingDependencyError(
-            f'Kubeflow Pipelines needs its client, and it is not installed ({err})',
-            hint="run `make cloud`, or pip install -e '.[kubeflow]'",
-        ) from err
-
-    class Client(kfp.Client):
-        """kfp's client, less the health check of its constructor.
-
-        That retries for 25 s whatever the answer, logs tracebacks and then hides
-        why; the first real request says it at once.
-        """
-
-        def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
-            return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
-
-    def refresh(config: Any) -> None:
-        config.api_key['authorization'] = read_token() if read_token else ''
-
-    credentials = types.SimpleNamespace(refresh_api_key_hook=refresh) if read_token else None
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        return Client(host=host, credentials=credentials, namespace=namespace or 'kubeflow')
-
-
-def _watch_requests(client: Any, service: str) -> Any:
-    """Limit how long a request may take, and refuse answers that are not the API's.
-
-    kfp's client has no limit, and no way to set one. And it takes a login page for an
-    answer in which nothing is set, such as an empty list.
-
-    Returns:
-        The urllib3 pool manager that it sends its requests with.
-    """
-    rest = client._run_api.api_client.rest_client
-    rest.pool_manager.connection_pool_kw['retries'] = _CONNECT_RETRIES
-    request = rest.request
-
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        kwargs['_request_timeout'] = kwargs.get('_request_timeout') or (
-            _CONNECT_SECONDS,
-            _READ_SECONDS,
-        )
-        response = request(*args, **kwargs)
-        kind = response.urllib3_response.headers.get('Content-Type', 'none')
-        if 'json' not in kind:
-            raise refusals.unexpected(service, f'expected JSON, got {kind}')
-        return response
-
-    rest.request = watched
-    return rest.pool_manager
 
 
 @contextlib.contextmanager

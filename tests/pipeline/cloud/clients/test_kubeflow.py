@@ -15,7 +15,7 @@ from components.errors import (
     OutcomeUnknownError,
     ServiceError,
 )
-from pipeline.cloud.clients import commands, kubeflow
+from pipeline.cloud.clients import commands, kfp_client
 from pipeline.cloud.clients.commands import Waiting
 from pipeline.cloud.clients.connect import Connection
 from pipeline.cloud.clients.kubeflow import KubeflowService
@@ -371,7 +371,7 @@ class TestRefusals:
         kubeflow_pipeline: CompiledPipeline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(kubeflow, '_READ_SECONDS', 0.2)
+        monkeypatch.setattr(kfp_client, '_READ_SECONDS', 0.2)
         kubeflow_server.delay_seconds = 1
         with pytest.raises(ServiceError, match='cannot be reached: .*timed out'):
             submit(kubeflow_server, kubeflow_pipeline)
