@@ -17,6 +17,10 @@ from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.targets import Target
 
 _UTC = frozenset({'UTC', 'Etc/UTC'})
+_DEFAULT_ZONES: dict[Target, str] = {
+    'kubeflow': 'in the time zone of the cluster, UTC by default',
+    'vertex': 'UTC',
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,7 +114,8 @@ def schedule_pipeline(
     values = compiled.parameter_values(assignments)
     info, existed = connect(connection, _say).put_schedule(compiled, values, schedule)
     print(info.url, flush=True)
-    _say(f'{"changed" if existed else "created"} the schedule {info.name}: {info.cron}')
+    zone = schedule.time_zone or _DEFAULT_ZONES[connection.target]
+    _say(f'{"changed" if existed else "created"} the schedule {info.name}: {info.cron}, {zone}')
 
 
 def list_schedules(connection: Connection, *, as_json: bool) -> None:

@@ -439,7 +439,7 @@ class TestSchedule:
         assert [r['status'] for r in fake_kubeflow.recurring.values()] == ['ENABLED']
         out, err = capsys.readouterr()
         assert out == f'{kubeflow_server.url}/#/recurringrun/details/recurring-1\n'
-        assert err.endswith('created the schedule sentiment: 0 0 3 * * *\n')
+        assert 'created the schedule sentiment: 0 0 3 * * *, in the time zone of the cluster' in err
 
     def test_replaces_all_of_its_name_and_no_other(
         self,

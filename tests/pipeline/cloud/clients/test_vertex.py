@@ -366,7 +366,7 @@ class TestSchedule:
         console = 'https://console.cloud.google.com/vertex-ai/locations/europe-west4/pipelines'
         out, err = capsys.readouterr()
         assert out == f'{console}/schedules/1?project=films\n'
-        assert err.endswith('created the schedule sentiment: TZ=Europe/Berlin 0 3 * * *\n')
+        assert 'created the schedule sentiment: TZ=Europe/Berlin 0 3 * * *, Europe/Berlin' in err
 
     def test_changes_the_one_of_its_name_with_its_pipeline(
         self,
