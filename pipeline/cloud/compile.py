@@ -44,7 +44,7 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
             f'a pipeline for {target} runs in containers, and needs an image',
             hint='say --image IMAGE',
         )
-    source = discover(config.data.path, config.data.columns)
+    source = discover(config.data.path, config.data.columns, elsewhere=True)
     parameters = run_time_parameters(config, source)
     job = _compile(config, target, source, parameters)
     spec = job['pipelineSpec']

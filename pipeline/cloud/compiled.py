@@ -103,9 +103,7 @@ class CompiledPipeline:
         """Write it down: PipelineJob JSON for Vertex, PipelineSpec YAML for Kubeflow."""
         if self.target == 'vertex':
             return json.dumps(self.job(), indent=2, sort_keys=True, ensure_ascii=False) + '\n'
-        return yaml.dump(
-            self.spec, Dumper=_ReadableDumper, sort_keys=True, allow_unicode=True, width=100
-        )
+        return readable_yaml(self.spec)
 
     def parameter_values(self, assignments: Sequence[str]) -> dict[str, Value]:
         """Check `NAME=VALUE` assignments, and fill in the defaults of all others.
@@ -138,9 +136,12 @@ class CompiledPipeline:
         return f'the parameters are {", ".join(self.parameters)}'
 
 
-class _ReadableDumper(yaml.SafeDumper):
-    """YAML in which a text of several lines is a block."""
+def readable_yaml(value: Any) -> str:
+    """Write JSON values as YAML, keys sorted, and texts of several lines as blocks."""
+    return yaml.dump(value, Dumper=_ReadableDumper, sort_keys=True, allow_unicode=True, width=100)
 
+
+class _ReadableDumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
