@@ -15,8 +15,8 @@ _PATTERNS = ('Evaluator/blessing/*', 'Evaluator/*/blessing/*')
 def read_verdict(folder: str) -> Verdict:
     """Tell from the Evaluator's blessing what became of a run that succeeded.
 
-    If the model is blessed, the Pusher pushed it: otherwise it would have failed,
-    and the run with it.
+    If the model is blessed, the Pusher pushed it, or found it live already: otherwise
+    it would have failed, and the run with it.
 
     Args:
         folder: Of the run's artifacts, on any storage that TFX can read.

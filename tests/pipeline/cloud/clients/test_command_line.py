@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.conftest import REPO, SAMPLE, Finished, run_command
+from tests.conftest import REPO, Finished, run_command
 from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
 from tests.pipeline.cloud.clients.fake_vertex import PARENT, FakeVertex
 from tests.pipeline.cloud.clients.server import Server, closed_url
@@ -18,11 +18,11 @@ from tests.pipeline.cloud.clients.server import Server, closed_url
 TOKEN = 'kfp-token-of-nobody'
 
 
-def on_kubeflow(server: Server, folder: pathlib.Path) -> list[str]:
+def on_kubeflow(server: Server) -> list[str]:
     return [
         *('--target', 'kubeflow', '--host', server.url, '--image', 'films/reviews:1'),
-        *('--pipeline-root', str(folder / 'root'), '--data', str(SAMPLE)),
-        *('--serving-dir', str(folder / 'serving')),
+        *('--pipeline-root', 'minio://mlpipeline/root', '--data', '/volume/reviews.csv'),
+        *('--serving-dir', '/volume/serving'),
     ]
 
 
@@ -30,7 +30,7 @@ def on_vertex(server: Server) -> list[str]:
     return [
         *('--target', 'vertex', '--host', server.url, '--image', 'films/reviews:1'),
         *('--project', 'films', '--region', 'europe-west4'),
-        *('--pipeline-root', 'gs://films/root', '--data', str(SAMPLE)),
+        *('--pipeline-root', 'gs://films/root', '--data', 'gs://films/reviews.csv'),
         *('--serving-dir', 'gs://films/serving'),
     ]
 
@@ -64,10 +64,11 @@ class TestSubmit:
         self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
     ) -> None:
         kubeflow_server.token = TOKEN
+        fake_kubeflow.blessing, fake_kubeflow.metadata = '', {'run-1': [{'pushed': 1}]}
         (tmp_path / 'token').write_text(TOKEN)
         done = run_command(
             'submit',
-            *on_kubeflow(kubeflow_server, tmp_path),
+            *on_kubeflow(kubeflow_server),
             *('--token-file', str(tmp_path / 'token'), '--wait', '--poll', '1'),
             cwd=tmp_path,
         )
@@ -75,7 +76,7 @@ class TestSubmit:
         told = [line.partition(' ')[2] for line in done.err.splitlines()]
         assert told == ['pending', 'running', 'succeeded', 'blessed, and pushed']
         [body] = kubeflow_server.sent(f'POST {API}/runs')
-        assert body['runtime_config']['pipeline_root'] == str(tmp_path / 'root')
+        assert body['runtime_config']['pipeline_root'] == 'minio://mlpipeline/root'
         assert TOKEN not in f'{done}{body}'
 
     def test_is_not_blessed_on_vertex(
@@ -105,7 +106,7 @@ class TestSubmit:
         (tmp_path / 'token').write_text(TOKEN)
         done = run_command(
             'submit',
-            *on_kubeflow(kubeflow_server, tmp_path),
+            *on_kubeflow(kubeflow_server),
             *('--token-file', str(tmp_path / 'token')),
             cwd=tmp_path,
         )
@@ -119,7 +120,7 @@ class TestSubmit:
         process = subprocess.Popen(
             [
                 *(sys.executable, str(REPO / 'pipeline_runner.py'), 'submit'),
-                *on_kubeflow(kubeflow_server, tmp_path),
+                *on_kubeflow(kubeflow_server),
                 *('--wait', '--poll', '30'),
             ],
             cwd=tmp_path,
@@ -143,7 +144,7 @@ class TestSchedule:
     ) -> None:
         created = run_command(
             'schedule',
-            *on_kubeflow(kubeflow_server, tmp_path),
+            *on_kubeflow(kubeflow_server),
             *('--cron', '0 3 * * mon-fri', '--max-concurrency', '2'),
             cwd=tmp_path,
         )
@@ -172,7 +173,7 @@ class TestSchedule:
         kubeflow_server: Server,
         tmp_path: pathlib.Path,
     ) -> None:
-        done = run_command('schedule', *on_kubeflow(kubeflow_server, tmp_path), *args, cwd=tmp_path)
+        done = run_command('schedule', *on_kubeflow(kubeflow_server), *args, cwd=tmp_path)
         assert_one_line(done, 2, message)
         assert kubeflow_server.requests == []
 
@@ -214,6 +215,13 @@ class TestMissingClients:
     def test_says_what_to_install_when_submit_cannot_compile(self, tmp_path: pathlib.Path) -> None:
         args = (
             *('submit', '--target', 'kubeflow', '--host', 'http://127.0.0.1:9', '--image', 'i:1'),
-            *('--pipeline-root', '/root', '--data', str(SAMPLE), '--serving-dir', '/serving'),
+            *(
+                '--pipeline-root',
+                'minio://mlpipeline/r',
+                '--data',
+                '/volume/r.csv',
+                '--serving-dir',
+                '/serving',
+            ),
         )
         assert_one_line(without_module('kfp', args, tmp_path), 6, 'install')
