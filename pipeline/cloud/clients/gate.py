@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
+
 from components.errors import OutcomeUnknownError
 from pipeline.cloud.clients import refusals
 from pipeline.cloud.clients.protocol import Verdict
+from pipeline.logs import framework_noise_to
 
 # TFX's Evaluator leaves one of these empty files in its blessing.
 _BLESSED = 'BLESSED'
@@ -24,13 +28,15 @@ def read_verdict(folder: str) -> Verdict:
     Raises:
         OutcomeUnknownError: If there is no blessing, or it cannot be read from here.
     """
-    from tfx.dsl.io import fileio
-
     found: set[str] = set()
     try:
-        for pattern in _PATTERNS:
-            paths = fileio.glob(f'{folder}/{pattern}')
-            found.update(path.rstrip('/').rpartition('/')[2] for path in paths)
+        # TensorFlow has much to say as it is imported and looks for credentials.
+        with framework_noise_to(pathlib.Path(os.devnull)):
+            from tfx.dsl.io import fileio
+
+            for pattern in _PATTERNS:
+                paths = fileio.glob(f'{folder}/{pattern}')
+                found.update(path.rstrip('/').rpartition('/')[2] for path in paths)
     except Exception as err:  # each kind of storage has errors of its own
         reason = refusals.one_line(str(err))
         raise OutcomeUnknownError(f'nothing can be read below {folder}: {reason}') from err

@@ -59,8 +59,8 @@ def unexpected(service: str, reason: str) -> ServiceError:
 
 
 def one_line(text: str) -> str:
-    """Return text without line breaks, cut to a length that a terminal shows."""
-    line = ' '.join(text.split())
+    """Return text without line breaks and full stop, cut to a length that a terminal shows."""
+    line = ' '.join(text.split()).rstrip('.')
     return line if len(line) <= _MAX_MESSAGE else f'{line[: _MAX_MESSAGE - 1]}…'
 
 

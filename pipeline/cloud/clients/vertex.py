@@ -11,6 +11,7 @@ import contextlib
 import datetime
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -285,7 +286,10 @@ class VertexService:
 
 def _import_api() -> Any:
     try:
-        from google.cloud import aiplatform_v1
+        # On Python 3.10 each package of it says that it will not be updated.
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', FutureWarning)
+            from google.cloud import aiplatform_v1
     except ImportError as err:
         raise MissingDependencyError(
             f'Vertex AI needs its client, and it is not installed ({err})',

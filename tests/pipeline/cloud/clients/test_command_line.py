@@ -183,6 +183,17 @@ class TestSchedule:
         )
         assert_one_line(done, 7, 'cannot be reached')
 
+    def test_is_one_line_when_there_are_no_credentials(
+        self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv('GOOGLE_APPLICATION_CREDENTIALS', str(tmp_path / 'missing.json'))
+        done = run_command(
+            *('schedule', '--target', 'vertex', '--project', 'films', '--region', 'europe-west4'),
+            '--list',
+            cwd=tmp_path,
+        )
+        assert_one_line(done, 7, 'no credentials for Google Cloud: File')
+
 
 class TestMissingClients:
     def test_clients_and_frameworks_are_imported_only_when_they_are_used(
