@@ -60,6 +60,9 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
         spec=spec,
         parameters={p.name: p for of_node in parameters.values() for p in of_node.values()},
         labels=job.get('labels', {}),
+        platform=(
+            kubeflow_spec.platform_of(spec, config.cloud.volumes) if target == 'kubeflow' else {}
+        ),
     )
 
 

@@ -13,10 +13,10 @@ from components.errors import ConfigError
 from pipeline.cloud.targets import Target
 from pipeline.config import PipelineConfig
 
-_CLOUD_STORAGE = re.compile(r'^gs://[a-z0-9][a-z0-9._-]+(/|$)')
+_CLOUD_STORAGE = re.compile(r'^gs://[a-z0-9][a-z0-9._-]*(/|$)')
 # What the launcher of Kubeflow Pipelines has a client for.
-_OBJECT_STORE = re.compile(r'^(gs|minio|s3)://[a-z0-9][a-z0-9._-]+(/|$)')
-_VOLUME = re.compile(r'^/')
+_OBJECT_STORE = re.compile(r'^(gs|minio|s3)://[a-z0-9][a-z0-9._-]*(/|$)')
+_CLOUD_STORAGE_OR_VOLUME = re.compile(rf'{_CLOUD_STORAGE.pattern}|^/')
 
 
 def require_reachable(config: PipelineConfig, target: Target) -> None:
@@ -27,13 +27,13 @@ def require_reachable(config: PipelineConfig, target: Target) -> None:
     """
     for option, place in _places(config):
         if target == 'vertex':
-            patterns, expected = (_CLOUD_STORAGE,), 'gs://BUCKET/…'
+            pattern, expected = _CLOUD_STORAGE, 'gs://BUCKET/…'
         elif option == '--pipeline-root':
-            patterns, expected = (_OBJECT_STORE,), 'gs://…, minio://… or s3://…'
+            pattern, expected = _OBJECT_STORE, 'gs://…, minio://… or s3://…'
         else:
-            patterns = (_CLOUD_STORAGE, _VOLUME)
-            expected = 'gs://BUCKET/…, or a path on a volume that the steps mount'
-        if not any(pattern.match(place) for pattern in patterns):
+            pattern = _CLOUD_STORAGE_OR_VOLUME
+            expected = 'gs://BUCKET/…, or a path on a volume that steps mount (cloud.volumes)'
+        if not pattern.match(place):
             raise ConfigError(
                 f'{target} cannot reach {place!r}, given as {option}', hint=f'expected {expected}'
             )

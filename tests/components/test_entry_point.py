@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pathlib
 import runpy
@@ -41,6 +42,7 @@ class PlayedTfx:
 def tfx(monkeypatch: pytest.MonkeyPatch) -> PlayedTfx:
     played = PlayedTfx()
     monkeypatch.setattr(runpy, 'run_module', played.run_module)
+    monkeypatch.setattr(importlib, 'import_module', lambda module: None)
     return played
 
 

@@ -53,6 +53,10 @@ def test_one_line_says_what_to_install_when_kfp_is_missing(tmp_path: pathlib.Pat
             ('--target', 'vertex', '--set', 'cloud.vertex_beam_args=["--project=p"]'),
             'name the runner',
         ),
+        (
+            ('--target', 'kubeflow', '--set', 'cloud.volumes={"models": "CLAIM_1"}'),
+            'the name of a PersistentVolumeClaim',
+        ),
     ],
 )
 def test_usage_is_refused_when_it_is_wrong(

@@ -265,3 +265,25 @@ def test_kubeflow_refuses_when_something_is_in_a_store_that_tensorflow_cannot_op
 ) -> None:
     with pytest.raises(ConfigError, match=r'minio://bucket/serving.* cannot open'):
         compile_pipeline(config(), 'kubeflow')
+
+
+def test_volumes_are_mounted_where_data_and_pushed_models_are_read_when_named() -> None:
+    config = golden.config(
+        'data.path=/mnt/films/reviews.csv',
+        'serving_dir=/mnt/models/sentiment',
+        'cloud.volumes={"/mnt/models": "models", "/mnt/films": "films"}',
+    )
+    spec, platform = yaml.safe_load_all(compile_pipeline(config, 'kubeflow').text())
+    executors = platform['platforms']['kubernetes']['deploymentSpec']['executors']
+    assert set(executors) == {
+        f'{name}_executor' for name in (DRIVER, 'ExampleGen', 'BaselineResolver', 'Pusher')
+    }
+    assert set(executors) <= set(spec['deploymentSpec']['executors'])
+    for executor in executors.values():
+        assert executor == {
+            'pvcMount': [
+                {'constant': 'films', 'mountPath': '/mnt/films'},
+                {'constant': 'models', 'mountPath': '/mnt/models'},
+            ]
+        }
+    assert compile_pipeline(config, 'vertex').platform == {}
