@@ -160,6 +160,9 @@ class FakeKubeflow:
         if body['experiment_id'] not in self.experiments:
             raise Refused(404, 'the experiment was not found')
         spec = body['pipeline_spec']
+        # The one other form that the backend takes.
+        if set(spec) == {'pipeline_spec', 'platform_spec'}:
+            spec = spec['pipeline_spec']
         if 'pipelineSpec' in spec or spec.get('schemaVersion') != '2.1.0':
             raise Refused(400, 'unknown template format')
         declared = spec['root'].get('inputDefinitions', {}).get('parameters', {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import sys
 
@@ -53,6 +54,23 @@ class TestSubmit:
         }
         assert body['display_name'].startswith('sentiment 2')
         assert capsys.readouterr() == (f'{kubeflow_server.url}/#/runs/details/run-1\n', '')
+
+    def test_sends_the_platform_beside_the_spec_when_steps_mount_volumes(
+        self, kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline
+    ) -> None:
+        mount = {'constant': 'reviews', 'mountPath': '/volume'}
+        executors = {'ExampleGen_executor': {'pvcMount': [mount]}}
+        platform = {'platforms': {'kubernetes': {'deploymentSpec': {'executors': executors}}}}
+        mounting = dataclasses.replace(kubeflow_pipeline, platform=platform)
+        submit(kubeflow_server, mounting)
+        connection = Connection(target='kubeflow', host=kubeflow_server.url)
+        commands.schedule_pipeline(mounting, connection, (), NIGHTLY)
+        for what in ('runs', 'recurringruns'):
+            [body] = [b for b in kubeflow_server.sent(f'POST {API}/{what}') if b]
+            assert body['pipeline_spec'] == {
+                'pipeline_spec': kubeflow_pipeline.spec,
+                'platform_spec': platform,
+            }
 
     def test_runs_of_a_pipeline_share_an_experiment(
         self,
