@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test proof lint types bench bench-scale lock clean dev peers
+.PHONY: help setup cloud run test proof lint types bench bench-scale lock clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -29,6 +29,9 @@ help: ## List the targets
 
 setup: ## Make .venv with the locked versions, or bring it up to date
 	@$(call SET_UP,install)
+
+cloud: ## The same, with the clients of Kubeflow Pipelines and Vertex AI
+	@$(call SET_UP,install --cloud)
 
 run: setup ## Train, evaluate and push on the sample data, then score a sentence
 	.venv/bin/python pipeline_runner.py run --data '$(DATA)'
@@ -66,7 +69,7 @@ clean: ## Remove .venv, .uv and all caches; runs/ stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 dev:
-	@$(call SET_UP,install --dev)
+	@$(call SET_UP,install --dev --cloud)
 
 peers:
 	@$(call SET_UP,install --bench)

@@ -31,6 +31,7 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.cloud.clients.connect import Connection
     from pipeline.cloud.targets import Target
     from pipeline.config import PipelineConfig
 
@@ -80,6 +81,27 @@ _CLOUD_OPTIONS = (
     click.option('--pipeline-root', metavar='DIR', help='Folder for artifacts: gs://BUCKET/DIR.'),
 )
 
+# Where a service is, and as whom to use it.
+_SERVICE_OPTIONS = (
+    click.option('--host', metavar='URL', help='Address of Kubeflow Pipelines.'),
+    click.option(
+        '--token-file', metavar='FILE', help='File with the token for it; else KFP_TOKEN is used.'
+    ),
+    click.option('--namespace', metavar='NAME', help='Of the user, in a Kubeflow of several.'),
+    click.option('--project', metavar='ID', help='Google Cloud project, for Vertex AI.'),
+    click.option('--region', metavar='REGION', help='Of Google Cloud, as europe-west4.'),
+    click.option('--service-account', metavar='NAME', help='That the runs are executed as.'),
+    click.option('--network', metavar='NAME', help='VPC network to peer with, for Vertex AI.'),
+)
+
+# What a run on a service takes.
+_RUN_OPTIONS = (
+    *_SERVICE_OPTIONS,
+    click.option(
+        '--param', 'params', multiple=True, metavar='NAME=VALUE', help='A run-time parameter.'
+    ),
+)
+
 
 def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,6 +114,7 @@ def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
 
 _config_options = _options(*_CONFIG_OPTIONS)
 _cloud_options = _options(*_CLOUD_OPTIONS, *_CONFIG_OPTIONS)
+_service_options = _options(*_CLOUD_OPTIONS, *_RUN_OPTIONS, *_CONFIG_OPTIONS)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -100,6 +123,7 @@ def main() -> None:
 
     Exit codes: 0 pushed or done, 1 unexpected, 2 configuration or usage,
     3 not blessed, 4 data, 5 a component failed, 6 something is not installed,
+    7 a service refuses or fails, 8 the outcome of a run is not known,
     130 interrupted.
     """
 
@@ -129,6 +153,101 @@ def compile_(target: Target, output: str | None, **options: Any) -> None:
     from pipeline.cloud.commands import write_compiled
 
     write_compiled(config, target, output)
+
+
+@main.command()
+@_service_options
+@click.option('--wait', is_flag=True, help='Follow the run; the exit code is its outcome.')
+@click.option(
+    '--poll',
+    type=click.FloatRange(1, 600),
+    default=15,
+    metavar='SECONDS',
+    help='How often to ask, with --wait [15].',
+)
+@click.option(
+    '--timeout',
+    type=click.FloatRange(1, 30 * 86_400),
+    default=86_400,
+    metavar='SECONDS',
+    help='How long to wait at most [86400].',
+)
+def submit(
+    *,
+    target: Target,
+    params: tuple[str, ...],
+    wait: bool,
+    poll: float,
+    timeout: float,
+    **options: Any,
+) -> None:
+    """Compile the pipeline, start a run on a service, and print its address."""
+    connection = _connection(target, options)
+    config = _load_config(options)
+    from pipeline.cloud.clients.commands import Waiting, submit_pipeline
+    from pipeline.cloud.commands import compile_quietly
+
+    waiting = Waiting(poll_seconds=poll, timeout_seconds=timeout) if wait else None
+    submit_pipeline(compile_quietly(config, target), connection, params, waiting)
+
+
+@main.command()
+@_service_options
+@click.option('--cron', metavar='CRON', help='When to run: five fields, as "0 3 * * *".')
+@click.option('--time-zone', metavar='ZONE', help='Of --cron, as Europe/Berlin [UTC].')
+@click.option(
+    '--max-concurrency',
+    type=click.IntRange(1, 10),
+    default=1,
+    metavar='N',
+    help='How many of its runs may go on at a time [1].',
+)
+@click.option('--schedule-name', metavar='NAME', help="Of the schedule [the pipeline's].")
+@click.option('--list', 'show', is_flag=True, help='List all schedules instead.')
+@click.option('--delete', metavar='NAME', help='Delete the schedule of this name instead.')
+@_JSON
+def schedule(
+    *,
+    target: Target,
+    params: tuple[str, ...],
+    cron: str | None,
+    time_zone: str | None,
+    max_concurrency: int,
+    schedule_name: str | None,
+    show: bool,
+    delete: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Run the pipeline on a service again and again, without catching up.
+
+    Creates the schedule, or changes the one of its name; its address is printed.
+    """
+    if (cron is not None) + show + (delete is not None) != 1:
+        raise ConfigError('expected one of --cron, --list and --delete')
+    connection = _connection(target, options)
+    from pipeline.cloud.clients import commands
+
+    if cron is None:
+        if delete is not None:
+            commands.delete_schedule(connection, delete)
+        else:
+            commands.list_schedules(connection, as_json=as_json)
+        return
+    config = _load_config(options)
+    from pipeline.cloud.clients.protocol import Schedule
+    from pipeline.cloud.commands import compile_quietly
+
+    wanted = commands.check_schedule(
+        Schedule(
+            name=schedule_name or config.name,
+            cron=cron,
+            time_zone=time_zone,
+            max_concurrency=max_concurrency,
+        ),
+        target,
+    )
+    commands.schedule_pipeline(compile_quietly(config, target), connection, params, wanted)
 
 
 @main.command()
@@ -223,6 +342,13 @@ def _load_config(options: dict[str, Any]) -> PipelineConfig:
     )
 
 
+def _connection(target: Target, options: dict[str, Any]) -> Connection:
+    from pipeline.cloud.clients.connect import Connection
+
+    fields = ('host', 'token_file', 'namespace', 'project', 'region', 'service_account', 'network')
+    return Connection(target=target, **{field: options[field] for field in fields})
+
+
 def _exit_code(args: list[str] | None = None) -> int:
     """Run a command, and return what the shell is told."""
     try:
@@ -237,8 +363,11 @@ def _exit_code(args: list[str] | None = None) -> int:
         if err.log:
             click.echo(f'log: {err.log}', err=True)
         return err.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo('interrupted; the same command resumes from what is complete', err=True)
+    except (KeyboardInterrupt, click.Abort) as err:
+        # click puts its own in place of the interrupt, which may say what goes on.
+        told = [str(error) for error in (err, err.__cause__) if error and str(error)]
+        next_step = told[0] if told else 'the same command resumes from what is complete'
+        click.echo(f'interrupted; {next_step}', err=True)
         return INTERRUPTED_EXIT_CODE
     except ModuleNotFoundError as err:
         click.echo(f'error: {err}; run `make setup`, then use .venv/bin/python', err=True)

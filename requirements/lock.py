@@ -16,6 +16,8 @@ SOURCE_ONLY = (
     'docopt',
     'google-apitools',
     'hdfs',
+    'kfp',
+    'kfp-server-api',
     'pyfarmhash',
     'pyjsparser',
     'rouge-score',
@@ -43,12 +45,16 @@ def lock_all(uv: str, upgrade: bool) -> None:
         tools = '\n'.join(declared['DEV_REQUIRES'])
         _compile(uv, stack, stack.lock, runtime, options)
         peers = '\n'.join(declared['BENCH_REQUIRES'])
-        # All three may be installed together, so their versions must agree.
+        clients = '\n'.join([*declared['KUBEFLOW_REQUIRES'], *declared['VERTEX_REQUIRES']])
+        # All may be installed together, so their versions must agree.
         agreeing = [*options, '--constraints', stack.lock]
         _compile(uv, stack, stack.dev_lock, tools, agreeing)
-        _compile(uv, stack, stack.bench_lock, peers, [*agreeing, '--constraints', stack.dev_lock])
+        agreeing += ['--constraints', stack.dev_lock]
+        _compile(uv, stack, stack.bench_lock, peers, agreeing)
+        agreeing += ['--constraints', stack.bench_lock, '--overrides', 'requirements/overrides.in']
+        _compile(uv, stack, stack.cloud_lock, clients, agreeing)
         for platform in stack.platforms[1:]:
-            for name in (stack.lock, stack.dev_lock, stack.bench_lock):
+            for name in stack.locks:
                 check = [name, '--no-deps', '--output-file', os.devnull]
                 _run_uv(uv, stack, platform, check, '')
 
