@@ -31,6 +31,7 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.cloud.rehearsal.engine import EngineName
     from pipeline.cloud.targets import Target
     from pipeline.config import PipelineConfig
 
@@ -52,8 +53,6 @@ _CONFIG_OPTIONS = (
     click.option('--label-column', metavar='NAME', help='Column with the label [label].'),
     click.option('--split-column', metavar='NAME', help='Column with train, val or test.'),
     click.option('--positive-label', metavar='VALUE', help='The label that means positive.'),
-    _SERVING_DIR,
-    _ROOT,
     _NAME,
 )
 
@@ -71,12 +70,18 @@ _FLAG_SETTINGS = {
 }
 
 
+_TARGET = click.option(
+    '--target', type=click.Choice(TARGETS), required=True, help='The service that it is for.'
+)
+_IMAGE = click.option('--image', metavar='IMAGE', help='Container image with this project.')
+_PARAM = click.option(
+    '--param', 'assignments', multiple=True, metavar='NAME=VALUE', help='A run-time parameter.'
+)
+
 # Of all commands that compile the pipeline.
 _CLOUD_OPTIONS = (
-    click.option(
-        '--target', type=click.Choice(TARGETS), required=True, help='The service that it is for.'
-    ),
-    click.option('--image', metavar='IMAGE', help='Container image with this project.'),
+    _TARGET,
+    _IMAGE,
     click.option('--pipeline-root', metavar='DIR', help='Folder for artifacts: gs://BUCKET/DIR.'),
 )
 
@@ -90,8 +95,11 @@ def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
     return add
 
 
-_config_options = _options(*_CONFIG_OPTIONS)
-_cloud_options = _options(*_CLOUD_OPTIONS, *_CONFIG_OPTIONS)
+_PLACES = (_SERVING_DIR, _ROOT)
+_config_options = _options(*_CONFIG_OPTIONS, *_PLACES)
+_cloud_options = _options(*_CLOUD_OPTIONS, *_CONFIG_OPTIONS, *_PLACES)
+# All that a rehearsal writes lies under its root.
+_rehearsal_options = _options(_TARGET, _IMAGE, *_CONFIG_OPTIONS)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -129,6 +137,52 @@ def compile_(target: Target, output: str | None, **options: Any) -> None:
     from pipeline.cloud.commands import write_compiled
 
     write_compiled(config, target, output)
+
+
+@main.command()
+@_rehearsal_options
+@_PARAM
+@click.option(
+    '--engine',
+    type=click.Choice(('process', 'podman', 'docker')),
+    default='process',
+    help='What runs the steps: this Python, or containers of the image [process].',
+)
+@click.option(
+    '--root', default='runs/rehearsal', metavar='DIR', help='Folder for all of it [runs/rehearsal].'
+)
+@_JSON
+@click.option('-q', '--quiet', is_flag=True, help='Show errors only.')
+@click.option('-v', '--verbose', is_flag=True, help='Show the traceback of an error.')
+def rehearse(
+    target: Target,
+    *,
+    engine: EngineName,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> None:
+    """Run the compiled pipeline on this machine, playing the service that it is for.
+
+    Without --data, on a small cut of the sample. What the service keeps is kept
+    in the root: a second rehearsal finds a cache and a baseline.
+    """
+    sample = options['data'] is None
+    config = _load_config({**options, 'data': options['data'] or 'data/sample'})
+    from pipeline.cloud.rehearsal.command import rehearse as run_rehearsal
+
+    run_rehearsal(
+        config,
+        target,
+        engine_name=engine,
+        assignments=assignments,
+        sample=sample,
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
 
 
 @main.command()

@@ -32,6 +32,9 @@ RESOLVED_INPUT = 'resolved_input'
 RESOLVE_INPUT_FLAG = '--resolve_input'
 OUTPUTS_SPEC_FLAG = '--json_serialized_outputs_spec_args'
 
+# Set where steps run without a container of their own: a rehearsal's processes.
+MOUNTS_VARIABLE = 'OBJECT_STORE_MOUNTS'
+
 _EXAMPLES = 'examples'
 _EXAMPLES_TYPE = {'schemaTitle': 'tfx.Examples'}
 
@@ -187,11 +190,18 @@ def _translated_artifacts(value: Any, translate: Callable[[str], str]) -> Any:
 
 
 def _to_mount(address: str) -> str:
-    return _MOUNTED.sub(r'/\1/', address)
+    match = _MOUNTED.match(address)
+    return f'{_mounts()}/{match[1]}/{address[match.end() :]}' if match else address
 
 
 def _to_address(path: str) -> str:
-    return _MOUNT.sub(r'\1://', path)
+    below = path.removeprefix(_mounts())
+    return _MOUNT.sub(r'\1://', below) if _MOUNT.match(below) else path
+
+
+def _mounts() -> str:
+    """Return what the stores are mounted below: where no container is, not the root."""
+    return os.environ.get(MOUNTS_VARIABLE, '')
 
 
 if __name__ == '__main__':
