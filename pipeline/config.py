@@ -19,7 +19,7 @@ from components.settings import (
     TextSettings,
     TrainerSettings,
 )
-from pipeline.cloud.settings import CloudSettings
+from pipeline.cloud.settings import CloudSettings, ResourceSettings
 from pipeline.presets import PRESETS
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
@@ -138,6 +138,8 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
             names += setting_names(kind, f'{prefix}{name}.')
+        elif kind == dict[str, ResourceSettings]:
+            names += setting_names(ResourceSettings, f'{prefix}{name}.NODE.')
         else:
             names.append(prefix + name)
     return names

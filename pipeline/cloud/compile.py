@@ -77,7 +77,7 @@ def _compile(
             raise
         raise MissingDependencyError(
             'compiling needs kfp, which is not installed',
-            hint='install the extra kubeflow, with `pip install -e ".[kubeflow]"`',
+            hint='run `make cloud`, which installs it',
         ) from err
     from tfx.orchestration.data_types import RuntimeParameter
 
@@ -87,7 +87,7 @@ def _compile(
         config,
         source,
         target=target,
-        beam_pipeline_args=getattr(config.cloud, target).beam_args or LOCAL_BEAM_ARGS,
+        beam_pipeline_args=config.cloud.beam_args(target) or LOCAL_BEAM_ARGS,
         parameters={
             node: {
                 key: RuntimeParameter(

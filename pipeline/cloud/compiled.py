@@ -49,7 +49,8 @@ class Parameter:
         kind: Any = _TYPES[self.kind]
         if self.limits:
             annotated: Any = Annotated
-            kind = annotated[(kind, *self.limits)]
+            parts = (kind, *self.limits)
+            kind = annotated[parts]
         try:
             value: Value = pydantic.TypeAdapter(
                 kind, config=pydantic.ConfigDict(allow_inf_nan=False)

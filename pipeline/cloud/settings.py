@@ -7,6 +7,7 @@ import re
 import pydantic
 
 from components.settings import Settings
+from pipeline.cloud.targets import Target
 
 _IMAGE = re.compile(r'^[a-z0-9][a-zA-Z0-9._:/@-]*$')
 
@@ -21,6 +22,7 @@ CONTAINER_NODES = (
     'Evaluator',
     'Pusher',
 )
+_BEAM_ARGS = 'of the nodes that run on Beam, as a list; none: they run in their own process'
 
 
 class ResourceSettings(Settings):
@@ -37,27 +39,6 @@ class ResourceSettings(Settings):
     accelerator_count: int = pydantic.Field(1, ge=1, le=64, description='of accelerators')
 
 
-class TargetSettings(Settings):
-    """What differs from one service to the other."""
-
-    beam_args: tuple[str, ...] = pydantic.Field(
-        (), description="of the nodes that run on Beam; none: in the step's own process"
-    )
-
-    @pydantic.field_validator('beam_args')
-    @classmethod
-    def _are_flags(cls, beam_args: tuple[str, ...]) -> tuple[str, ...]:
-        for argument in beam_args:
-            if not argument.startswith('--'):
-                raise ValueError(
-                    f'expected arguments such as --runner=DataflowRunner, one each: {argument!r}'
-                )
-        if beam_args and not any(a.startswith('--runner=') for a in beam_args):
-            # Without one, Beam picks a runner that it has to download first.
-            raise ValueError('name the runner, too: --runner=DirectRunner, --runner=DataflowRunner')
-        return beam_args
-
-
 class CloudSettings(Settings):
     """Where and how a compiled pipeline runs."""
 
@@ -70,8 +51,12 @@ class CloudSettings(Settings):
     resources: dict[str, ResourceSettings] = pydantic.Field(
         default_factory=dict, description='by node, as {"Trainer": {"cpu": 8, "memory_gb": 32}}'
     )
-    vertex: TargetSettings = TargetSettings()
-    kubeflow: TargetSettings = TargetSettings()
+    vertex_beam_args: tuple[str, ...] = pydantic.Field((), description=_BEAM_ARGS)
+    kubeflow_beam_args: tuple[str, ...] = pydantic.Field((), description=_BEAM_ARGS)
+
+    def beam_args(self, target: Target) -> tuple[str, ...]:
+        """Return the arguments of the nodes that run on Beam; none: the project's own."""
+        return self.vertex_beam_args if target == 'vertex' else self.kubeflow_beam_args
 
     @pydantic.field_validator('image')
     @classmethod
@@ -79,6 +64,19 @@ class CloudSettings(Settings):
         if image is not None and not _IMAGE.match(image):
             raise ValueError('expected the name of an image, such as europe-docker.pkg.dev/P/R/I:1')
         return image
+
+    @pydantic.field_validator('vertex_beam_args', 'kubeflow_beam_args')
+    @classmethod
+    def _are_flags(cls, beam_args: tuple[str, ...]) -> tuple[str, ...]:
+        for argument in beam_args:
+            if not argument.startswith('--'):
+                raise ValueError(
+                    f'expected arguments such as --runner=DataflowRunner, one each: {argument!r}'
+                )
+        if beam_args and not any(a.startswith('--runner=') for a in beam_args):
+            # Without one, Beam picks a runner that it has to download first.
+            raise ValueError('name the runner, too: --runner=DirectRunner, --runner=DataflowRunner')
+        return beam_args
 
     @pydantic.field_validator('resources')
     @classmethod
