@@ -11,7 +11,13 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.errors import ComponentError, NotBlessedError, ReviewsError, StepFailedError
+from components.errors import (
+    ComponentError,
+    ConfigError,
+    NotBlessedError,
+    ReviewsError,
+    StepFailedError,
+)
 from components.settings import GateSettings
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal.engine import EngineName, Mount, make_engine
@@ -59,6 +65,11 @@ def rehearse(
         NotBlessedError: If the candidate was not blessed.
         ReviewsError: If something was refused, or a step failed.
     """
+    if engine_name != 'process' and config.cloud.image is None:
+        raise ConfigError(
+            f'{engine_name} runs the steps in containers, and needs an image',
+            hint='build one with make image, and say --image IMAGE',
+        )
     workspace = Workspace(root=config.root_path, target=target)
     run_id = workspace.new_run()
     with framework_noise_to(workspace.run_log(run_id)) as terminal:

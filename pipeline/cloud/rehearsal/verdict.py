@@ -71,9 +71,11 @@ class Verdict:
         Raises:
             ComponentError: If a step ended well, but did not leave what it says.
         """
+        import tensorflow as tf
+
         try:
             return self._note(step, produced)
-        except (OSError, LookupError, ValueError) as err:
+        except (OSError, LookupError, ValueError, tf.errors.OpError) as err:
             raise ComponentError(
                 f'{step} ended well, but its outputs cannot be read: {type(err).__name__}: {err}',
                 hint='see its log',

@@ -139,7 +139,7 @@ def test_outputs_are_provisioned_with_type_and_place(tmp_path: pathlib.Path) -> 
 BLESSED = 'schema_title="tfx.ModelBlessing" AND state=LIVE AND metadata.blessed.number_value=1'
 JUDGED = (
     'schema_title="tfx.Model" AND state=LIVE AND '
-    'name="{{$.inputs.artifacts[\'input\'].metadata[\'current_model_id\']}}"'
+    "name=\"{{$.inputs.artifacts['input'].metadata['current_model_id']}}\""
 )
 
 

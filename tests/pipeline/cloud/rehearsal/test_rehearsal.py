@@ -137,7 +137,7 @@ def test_each_step_has_a_line(runs: ThreeRuns) -> None:
     assert {told[name] for name in (*UP_TO_TRANSFORM, 'Trainer')} == {'cached'}
     assert told['Evaluator'] not in ('cached', 'failed')
     assert any('NOT blessed' in ' '.join(words) for words in lines)
-    assert ['nothing', 'pushed'] == next(w for w in lines if w[0] == 'Pusher')[-2:]
+    assert next(w for w in lines if w[0] == 'Pusher')[-2:] == ['nothing', 'pushed']
 
 
 def test_all_that_is_written_lies_under_the_root(runs: ThreeRuns) -> None:

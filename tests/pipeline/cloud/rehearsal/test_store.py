@@ -26,9 +26,7 @@ def _model(artifact_id: int) -> StoredArtifact:
 
 def _publish(store: MetadataStore, artifact: StoredArtifact, state: str, key: str) -> Produced:
     produced = Produced(artifacts={'model': artifact}, parameters={'span': 3})
-    store.publish(
-        run='1', step='Trainer', state=state, inputs={}, outputs=produced, cache_key=key
-    )
+    store.publish(run='1', step='Trainer', state=state, inputs={}, outputs=produced, cache_key=key)
     return produced
 
 

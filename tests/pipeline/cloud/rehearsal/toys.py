@@ -77,9 +77,7 @@ def spec() -> dict[str, Any]:
                     'First': {
                         'componentRef': {'name': 'First'},
                         'cachingOptions': {'enableCache': True},
-                        'inputs': {
-                            'parameters': {'kind': {'runtimeValue': {'constant': 'small'}}}
-                        },
+                        'inputs': {'parameters': {'kind': {'runtimeValue': {'constant': 'small'}}}},
                     },
                 }
             },
