@@ -95,8 +95,8 @@ class Launcher:
         self._execute(f'the driver of {step.name}', container, changed, place)
         reported = _read_report(step.name, place)
         changed['inputs']['parameterValues'].update(reported.get('parameterValues', {}))
-        for key, found in reported.get('artifacts', {}).items():
-            _merge(changed['outputs']['artifacts'][key]['artifacts'][0], found['artifacts'][0])
+        for key, output in changed['outputs']['artifacts'].items():
+            _take_over(output['artifacts'][0], reported, key)
         return changed
 
     def run(
@@ -202,8 +202,7 @@ class Launcher:
     ) -> StoredArtifact:
         """Merge what was provisioned with what the step reports of it."""
         made = copy.deepcopy(executor_input['outputs']['artifacts'][key]['artifacts'][0])
-        for found in reported.get('artifacts', {}).get(key, {}).get('artifacts', ())[:1]:
-            _merge(made, found)
+        _take_over(made, reported, key)
         return dataclasses.replace(
             artifact,
             uri=made['uri'],
@@ -219,10 +218,12 @@ def open_folders(folder: pathlib.Path) -> None:
             os.chmod(parent, 0o777)
 
 
-def _merge(artifact: dict[str, Any], reported: Mapping[str, Any]) -> None:
-    if reported.get('uri'):
-        artifact['uri'] = reported['uri']
-    artifact['metadata'] = {**artifact.get('metadata', {}), **reported.get('metadata', {})}
+def _take_over(artifact: dict[str, Any], report: Mapping[str, Any], key: str) -> None:
+    """Merge into an artifact what an `ExecutorOutput` says of it."""
+    for found in report.get('artifacts', {}).get(key, {}).get('artifacts', ())[:1]:
+        if found.get('uri'):
+            artifact['uri'] = found['uri']
+        artifact['metadata'] = {**artifact.get('metadata', {}), **found.get('metadata', {})}
 
 
 def _read_report(name: str, place: Place) -> dict[str, Any]:
@@ -254,13 +255,12 @@ def _output_parameters(step: Step, reported: Mapping[str, Any], place: Place) ->
             continue
         try:
             text = (place.reports / _PARAMETERS / key).read_text(encoding='utf-8')
-        except OSError as err:
+            found[key] = text if definition.get('parameterType') == 'STRING' else json.loads(text)
+        except (OSError, ValueError) as err:
             raise ComponentError(
-                f'{step.name} did not put out its parameter {key!r}',
+                f'{step.name} did not put out its parameter {key!r}: {err}',
                 hint='expected it in the output file, or in a file of its own',
             ) from err
-        kind = definition.get('parameterType')
-        found[key] = text if kind == 'STRING' else json.loads(text)
     return found
 
 
