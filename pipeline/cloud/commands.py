@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from components.errors import ConfigError
 from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.places import require_reachable
 from pipeline.cloud.targets import Target
 from pipeline.config import PipelineConfig
 from pipeline.logs import framework_noise_to
@@ -34,11 +35,12 @@ def write_compiled(config: PipelineConfig, target: Target, output: str | None) -
 
 
 def compile_quietly(config: PipelineConfig, target: Target) -> CompiledPipeline:
-    """Compile without what the frameworks print as they are imported.
+    """Compile for a service elsewhere, without what the frameworks print when imported.
 
     Raises:
-        ReviewsError: If it can't be compiled.
+        ReviewsError: If it can't be compiled, or the service can't reach what it names.
     """
+    require_reachable(config, target)
     with _no_framework_noise():
         from pipeline.cloud.compile import compile_pipeline
 
