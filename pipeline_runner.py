@@ -75,7 +75,7 @@ _TARGET = click.option(
 )
 _IMAGE = click.option('--image', metavar='IMAGE', help='Container image with this project.')
 _PARAM = click.option(
-    '--param', 'assignments', multiple=True, metavar='NAME=VALUE', help='A run-time parameter.'
+    '--param', 'params', multiple=True, metavar='NAME=VALUE', help='A run-time parameter.'
 )
 
 # Of all commands that compile the pipeline.
@@ -158,7 +158,7 @@ def rehearse(
     target: Target,
     *,
     engine: EngineName,
-    assignments: tuple[str, ...],
+    params: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -177,7 +177,7 @@ def rehearse(
         config,
         target,
         engine_name=engine,
-        assignments=assignments,
+        assignments=params,
         sample=sample,
         as_json=as_json,
         quiet=quiet,

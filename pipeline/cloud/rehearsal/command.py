@@ -18,6 +18,7 @@ from components.errors import (
     ReviewsError,
     StepFailedError,
 )
+from components.example_gen.sources import discover
 from components.settings import GateSettings
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal.engine import EngineName, Mount, make_engine
@@ -137,6 +138,8 @@ class _Rehearsing:
 
     def _run(self, assignments: Sequence[str], progress: Any) -> None:
         workspace, name = self._workspace, self._config.name
+        # Compiling takes any path for one on the cluster; here is where it is read.
+        discover(self._config.data.path, self._config.data.columns)
         self._config = _with(
             self._config,
             {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import pipeline.cloud.compile
-from components.errors import ConfigError, NotBlessedError, StepFailedError
+from components.errors import ConfigError, DataError, NotBlessedError, StepFailedError
 from components.settings import GateSettings
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal import command
@@ -36,7 +36,9 @@ def seen(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> dict[str, A
     return seen
 
 
-def _rehearse(target: Target, *, assignments: tuple[str, ...] = (), **how: Any) -> None:
+def _rehearse(
+    target: Target, *, assignments: tuple[str, ...] = (), data: str = '', **how: Any
+) -> None:
     options: dict[str, Any] = {
         'engine_name': 'process',
         'as_json': False,
@@ -45,10 +47,10 @@ def _rehearse(target: Target, *, assignments: tuple[str, ...] = (), **how: Any) 
         **how,
     }
     rehearse(
-        load_config(preset='ngram', flags={'data.path': 'reviews.csv', 'root': 'root'}),
+        load_config(preset='ngram', flags={'data.path': data or 'none', 'root': 'root'}),
         target,
         assignments=assignments,
-        sample=True,
+        sample=not data,
         **options,
     )
 
@@ -111,6 +113,12 @@ def test_an_unknown_parameter_is_refused_before_anything_runs(
         _rehearse('vertex', assignments=('colour=red',))
     assert refused.value.log == ''
     assert '1/2' not in capfd.readouterr().err
+
+
+def test_data_that_is_not_here_is_refused(seen: dict[str, Any], tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DataError, match=f'no such file or folder: {tmp_path}/other.csv'):
+        _rehearse('kubeflow', data=str(tmp_path / 'other.csv'))
+    assert 'config' not in seen
 
 
 def test_containers_need_an_image(seen: dict[str, Any], tmp_path: pathlib.Path) -> None:
