@@ -13,9 +13,9 @@ from components.errors import ConfigError
 from pipeline.cloud.targets import Target
 from pipeline.config import PipelineConfig
 
-_CLOUD_STORAGE = re.compile(r'^gs://[a-z0-9][a-z0-9._-]+(/|$)')
+_CLOUD_STORAGE = re.compile(r'^gs://[a-z0-9][a-z0-9._-]*(/|$)')
 # What the launcher of Kubeflow Pipelines has a client for.
-_OBJECT_STORE = re.compile(r'^(gs|minio|s3)://[a-z0-9][a-z0-9._-]+(/|$)')
+_OBJECT_STORE = re.compile(r'^(gs|minio|s3)://[a-z0-9][a-z0-9._-]*(/|$)')
 _CLOUD_STORAGE_OR_VOLUME = re.compile(rf'{_CLOUD_STORAGE.pattern}|^/')
 
 
