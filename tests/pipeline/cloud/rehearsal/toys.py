@@ -15,9 +15,9 @@ ROOTS: dict[Target, str] = {'kubeflow': 'minio://bucket/root', 'vertex': '/somew
 MAKE = """
 import json, os, pathlib, sys
 step = json.loads(sys.argv[1])
-mounts = os.environ.get('OBJECT_STORE_MOUNTS')
+mounts = os.environ.get('OBJECT_STORE_MOUNTS', '')
 def path(uri):
-    return pathlib.Path(uri.replace('minio:/', mounts + '/minio') if mounts else uri)
+    return pathlib.Path(uri.replace('minio:/', mounts + '/minio'))
 seen = {
     key: sorted(p.name for p in path(found['artifacts'][0]['uri']).rglob('*'))
     for key, found in step['inputs'].get('artifacts', {}).items()
