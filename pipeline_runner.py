@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.cloud.clients.connect import Connection
+    from pipeline.cloud.rehearsal.engine import EngineName
     from pipeline.cloud.targets import Target
     from pipeline.config import PipelineConfig
 
@@ -53,8 +54,6 @@ _CONFIG_OPTIONS = (
     click.option('--label-column', metavar='NAME', help='Column with the label [label].'),
     click.option('--split-column', metavar='NAME', help='Column with train, val or test.'),
     click.option('--positive-label', metavar='VALUE', help='The label that means positive.'),
-    _SERVING_DIR,
-    _ROOT,
     _NAME,
 )
 
@@ -72,12 +71,18 @@ _FLAG_SETTINGS = {
 }
 
 
+_TARGET = click.option(
+    '--target', type=click.Choice(TARGETS), required=True, help='The service that it is for.'
+)
+_IMAGE = click.option('--image', metavar='IMAGE', help='Container image with this project.')
+_PARAM = click.option(
+    '--param', 'params', multiple=True, metavar='NAME=VALUE', help='A run-time parameter.'
+)
+
 # Of all commands that compile the pipeline.
 _CLOUD_OPTIONS = (
-    click.option(
-        '--target', type=click.Choice(TARGETS), required=True, help='The service that it is for.'
-    ),
-    click.option('--image', metavar='IMAGE', help='Container image with this project.'),
+    _TARGET,
+    _IMAGE,
     click.option('--pipeline-root', metavar='DIR', help='Folder for artifacts: gs://BUCKET/DIR.'),
 )
 
@@ -97,9 +102,7 @@ _SERVICE_OPTIONS = (
 # What a run on a service takes.
 _RUN_OPTIONS = (
     *_SERVICE_OPTIONS,
-    click.option(
-        '--param', 'params', multiple=True, metavar='NAME=VALUE', help='A run-time parameter.'
-    ),
+    _PARAM,
 )
 
 
@@ -112,9 +115,12 @@ def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
     return add
 
 
-_config_options = _options(*_CONFIG_OPTIONS)
-_cloud_options = _options(*_CLOUD_OPTIONS, *_CONFIG_OPTIONS)
-_service_options = _options(*_CLOUD_OPTIONS, *_RUN_OPTIONS, *_CONFIG_OPTIONS)
+_PLACES = (_SERVING_DIR, _ROOT)
+_config_options = _options(*_CONFIG_OPTIONS, *_PLACES)
+_cloud_options = _options(*_CLOUD_OPTIONS, *_CONFIG_OPTIONS, *_PLACES)
+_service_options = _options(*_CLOUD_OPTIONS, *_RUN_OPTIONS, *_CONFIG_OPTIONS, *_PLACES)
+# All that a rehearsal writes lies under its root.
+_rehearsal_options = _options(_TARGET, _IMAGE, *_CONFIG_OPTIONS)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -248,6 +254,52 @@ def schedule(
         target,
     )
     commands.schedule_pipeline(compile_quietly(config, target), connection, params, wanted)
+
+
+@main.command()
+@_rehearsal_options
+@_PARAM
+@click.option(
+    '--engine',
+    type=click.Choice(('process', 'podman', 'docker')),
+    default='process',
+    help='What runs the steps: this Python, or containers of the image [process].',
+)
+@click.option(
+    '--root', default='runs/rehearsal', metavar='DIR', help='Folder for all of it [runs/rehearsal].'
+)
+@_JSON
+@click.option('-q', '--quiet', is_flag=True, help='Show errors only.')
+@click.option('-v', '--verbose', is_flag=True, help='Show the traceback of an error.')
+def rehearse(
+    target: Target,
+    *,
+    engine: EngineName,
+    params: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> None:
+    """Run the compiled pipeline on this machine, playing the service that it is for.
+
+    Without --data, on a small cut of the sample. What the service keeps is kept
+    in the root: a second rehearsal finds a cache and a baseline.
+    """
+    sample = options['data'] is None
+    config = _load_config({**options, 'data': options['data'] or 'data/sample'})
+    from pipeline.cloud.rehearsal.command import rehearse as run_rehearsal
+
+    run_rehearsal(
+        config,
+        target,
+        engine_name=engine,
+        assignments=params,
+        sample=sample,
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
 
 
 @main.command()

@@ -56,6 +56,16 @@ class ComponentError(ReviewsError):
     exit_code = 5
 
 
+class StepFailedError(ComponentError):
+    """The command of a step ended with an exit code other than 0.
+
+    Attributes:
+        tail: The last lines that it printed.
+    """
+
+    tail: tuple[str, ...] = ()
+
+
 class MissingDependencyError(ReviewsError):
     """Something that the command needs is not installed."""
 
