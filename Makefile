@@ -66,7 +66,7 @@ clean: ## Remove .venv, .uv and all caches; runs/ stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 dev:
-	@$(call SET_UP,install --dev)
+	@$(call SET_UP,install --dev --cloud)
 
 peers:
 	@$(call SET_UP,install --bench)

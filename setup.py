@@ -45,6 +45,14 @@ DEV_REQUIRES = [
     'types-PyYAML',
 ]
 
+CLOUD_REQUIRES = [
+    # Compiles for Kubeflow Pipelines and Vertex AI, and sends runs to the former; in the
+    # steps' containers, reads what a step is to do. What sends runs to Vertex AI comes with
+    # TFX. 2.5 is the last for TFX 1.16's protobuf, 3.20.
+    'kfp>=2.5,<2.6; python_version < "3.11"',
+    'kfp>=2.16,<2.17; python_version >= "3.11"',
+]
+
 BENCH_REQUIRES = [
     # Two of the peers: TF-IDF with logistic regression, and NB-SVM.
     'scikit-learn',
@@ -73,5 +81,9 @@ if __name__ == '__main__':
             'data': ['sample/*.csv', 'sample/*.pbtxt'],
         },
         install_requires=INSTALL_REQUIRES,
-        extras_require={'dev': DEV_REQUIRES, 'bench': BENCH_REQUIRES},
+        extras_require={
+            'cloud': CLOUD_REQUIRES,
+            'dev': DEV_REQUIRES,
+            'bench': BENCH_REQUIRES,
+        },
     )

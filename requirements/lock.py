@@ -16,10 +16,15 @@ SOURCE_ONLY = (
     'docopt',
     'google-apitools',
     'hdfs',
+    'kfp',
+    'kfp-server-api',
     'pyfarmhash',
     'pyjsparser',
     'rouge-score',
 )
+
+# Each is a list in setup.py and a lock file for each stack, in this order.
+EXTRAS = ('dev', 'bench', 'cloud')
 
 
 def lock_all(uv: str, upgrade: bool) -> None:
@@ -40,15 +45,15 @@ def lock_all(uv: str, upgrade: bool) -> None:
         _compile(uv, OLD, f'requirements/{name}.txt', source, options)
     for stack in STACKS.values():
         runtime = '\n'.join(declared['INSTALL_REQUIRES'])
-        tools = '\n'.join(declared['DEV_REQUIRES'])
         _compile(uv, stack, stack.lock, runtime, options)
-        peers = '\n'.join(declared['BENCH_REQUIRES'])
-        # All three may be installed together, so their versions must agree.
+        # All may be installed together, so their versions must agree.
         agreeing = [*options, '--constraints', stack.lock]
-        _compile(uv, stack, stack.dev_lock, tools, agreeing)
-        _compile(uv, stack, stack.bench_lock, peers, [*agreeing, '--constraints', stack.dev_lock])
+        for extra in EXTRAS:
+            wanted = '\n'.join(declared[f'{extra.upper()}_REQUIRES'])
+            _compile(uv, stack, stack.extra_lock(extra), wanted, agreeing)
+            agreeing += ['--constraints', stack.extra_lock(extra)]
         for platform in stack.platforms[1:]:
-            for name in (stack.lock, stack.dev_lock, stack.bench_lock):
+            for name in (stack.lock, *(stack.extra_lock(extra) for extra in EXTRAS)):
                 check = [name, '--no-deps', '--output-file', os.devnull]
                 _run_uv(uv, stack, platform, check, '')
 

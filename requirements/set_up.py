@@ -57,7 +57,8 @@ def write_stamp(path: Path, stamp: Stamp) -> None:
 def wanted_locks(stack: Stack, extras: Collection[str], installed: Stamp | None) -> list[str]:
     """Name the lock files to install. An extra stays once it is there."""
     present = installed.locks if installed else {}
-    wanted = [lock for lock in (stack.dev_lock, stack.bench_lock) if lock in present]
+    known = (stack.cloud_lock, stack.dev_lock, stack.bench_lock)
+    wanted = [lock for lock in known if lock in present]
     wanted += [stack.extra_lock(extra) for extra in extras]
     return [stack.lock, *sorted(set(wanted))]
 
@@ -74,8 +75,8 @@ def install(extras: Collection[str]) -> None:
     """Bring `.venv` to the locked versions, unless it is there already.
 
     Args:
-        extras: Of `dev` (the development tools) and `bench` (what the benchmarks
-            compare with), those to install too.
+        extras: Of `cloud` (what compiles for a cluster), `dev` (the development tools)
+            and `bench` (what the benchmarks compare with), those to install too.
 
     Raises:
         SetUpError: Something is missing on this machine, or installing failed.
@@ -156,6 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='set_up', description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True)
     installing = commands.add_parser('install', help='make or update .venv')
+    installing.add_argument('--cloud', action='store_true', help='with what clusters need')
     installing.add_argument('--dev', action='store_true', help='with development tools')
     installing.add_argument('--bench', action='store_true', help='with the peers to measure')
     locking = commands.add_parser('lock', help='recompile the lock files')
@@ -163,7 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == 'install':
-            install([extra for extra in ('dev', 'bench') if getattr(options, extra)])
+            install([extra for extra in ('cloud', 'dev', 'bench') if getattr(options, extra)])
         else:
             lock.lock_all(tools.find_uv([sys.executable]), options.upgrade)
     except SetUpError as err:

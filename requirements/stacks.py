@@ -44,6 +44,10 @@ class Stack(NamedTuple):
         return f'requirements/tfx-{self.name}.txt'
 
     @property
+    def cloud_lock(self) -> str:
+        return self.extra_lock('cloud')
+
+    @property
     def dev_lock(self) -> str:
         return self.extra_lock('dev')
 

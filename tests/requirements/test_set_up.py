@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import runpy
 from pathlib import Path
@@ -292,6 +293,11 @@ class TestStamp:
         set_up.main(['install'])
         assert machine.synced[-1] == everything
 
+    def test_adds_what_clusters_need_and_keeps_it(self, machine: FakeMachine) -> None:
+        set_up.main(['install', '--dev', '--cloud'])
+        set_up.main(['install'])
+        assert machine.synced == [[OLD.lock, OLD.cloud_lock, OLD.dev_lock]]
+
     def test_installs_the_peers_without_the_tools_when_only_they_are_wanted(
         self, machine: FakeMachine
     ) -> None:
@@ -336,7 +342,9 @@ class TestStamp:
 
 
 LOCKS = [
-    name for stack in STACKS.values() for name in (stack.lock, stack.dev_lock, stack.bench_lock)
+    name
+    for stack in STACKS.values()
+    for name in (stack.lock, *(stack.extra_lock(extra) for extra in lock.EXTRAS))
 ]
 
 
@@ -352,7 +360,8 @@ class TestLocks:
     @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
     def test_holds_what_setup_py_asks_for(self, stack: Stack) -> None:
         declared = runpy.run_path(str(ROOT / 'setup.py'))
-        lists = ((stack.lock, 'INSTALL'), (stack.dev_lock, 'DEV'), (stack.bench_lock, 'BENCH'))
+        lists = [(stack.lock, 'INSTALL')]
+        lists += [(stack.extra_lock(extra), extra.upper()) for extra in lock.EXTRAS]
         for name, list_name in lists:
             pins = pins_of(name)
             for requirement in declared[f'{list_name}_REQUIRES']:
@@ -362,13 +371,14 @@ class TestLocks:
         assert pins_of(stack.lock)['tfx'] == stack.tfx
 
     @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
-    @pytest.mark.parametrize('extra', ['dev', 'bench'])
+    @pytest.mark.parametrize('extra', lock.EXTRAS)
     def test_an_extra_changes_no_runtime_version(self, extra: str, stack: Stack) -> None:
         assert_agree(pins_of(stack.lock), pins_of(stack.extra_lock(extra)))
 
     @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
     def test_extras_can_be_installed_together(self, stack: Stack) -> None:
-        assert_agree(pins_of(stack.dev_lock), pins_of(stack.bench_lock))
+        for one, other in itertools.combinations(lock.EXTRAS, 2):
+            assert_agree(pins_of(stack.extra_lock(one)), pins_of(stack.extra_lock(other)))
 
     def test_old_stack_has_the_beam_that_brings_dill(self) -> None:
         pins = pins_of(OLD.lock)
@@ -381,7 +391,7 @@ class TestLocks:
         assert int(pins['setuptools'].split('.')[0]) < 82
 
     def test_source_only_packages_are_really_locked(self) -> None:
-        locked = pins_of(OLD.lock).keys() | pins_of(NEW.lock).keys()
+        locked = set().union(*map(pins_of, LOCKS))
         assert set(lock.SOURCE_ONLY) <= locked
 
 
