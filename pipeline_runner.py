@@ -16,6 +16,7 @@ from components.errors import (
     MissingDependencyError,
     ReviewsError,
 )
+from pipeline.cloud.targets import TARGETS
 from pipeline.presets import DEFAULT_PRESET
 
 try:
@@ -30,6 +31,7 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.cloud.targets import Target
     from pipeline.config import PipelineConfig
 
 _ROOT = click.option('--root', metavar='DIR', help='Folder for all that runs write [runs].')
@@ -64,13 +66,32 @@ _FLAG_SETTINGS = {
     'serving_dir': 'serving_dir',
     'root': 'root',
     'name': 'name',
+    'image': 'cloud.image',
+    'pipeline_root': 'cloud.pipeline_root',
 }
 
 
-def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_CONFIG_OPTIONS):
-        command = option(command)
-    return command
+# Of all commands that compile the pipeline.
+_CLOUD_OPTIONS = (
+    click.option(
+        '--target', type=click.Choice(TARGETS), required=True, help='The service that it is for.'
+    ),
+    click.option('--image', metavar='IMAGE', help='Container image with this project.'),
+    click.option('--pipeline-root', metavar='DIR', help='Folder for artifacts: gs://BUCKET/DIR.'),
+)
+
+
+def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+_config_options = _options(*_CONFIG_OPTIONS)
+_cloud_options = _options(*_CLOUD_OPTIONS, *_CONFIG_OPTIONS)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -94,6 +115,20 @@ def run(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
     from pipeline.commands import run_locally
 
     run_locally(config, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@main.command(name='compile')
+@_cloud_options
+@click.option('--output', metavar='FILE', help='Where to write it; none: standard output.')
+def compile_(target: Target, output: str | None, **options: Any) -> None:
+    """Compile the pipeline: a PipelineJob for Vertex AI, a PipelineSpec for Kubeflow.
+
+    Needs no network, no bucket and no credentials.
+    """
+    config = _load_config(options)
+    from pipeline.cloud.commands import write_compiled
+
+    write_compiled(config, target, output)
 
 
 @main.command()
@@ -182,7 +217,7 @@ def _load_config(options: dict[str, Any]) -> PipelineConfig:
         flags={
             setting: options[option]
             for option, setting in _FLAG_SETTINGS.items()
-            if options[option] is not None
+            if options.get(option) is not None
         },
         settings=options['settings'],
     )

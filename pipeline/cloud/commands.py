@@ -1,0 +1,52 @@
+"""What the commands about compiled pipelines do, once their words are parsed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+
+from components.errors import ConfigError
+from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.targets import Target
+from pipeline.config import PipelineConfig
+from pipeline.logs import framework_noise_to
+
+
+def write_compiled(config: PipelineConfig, target: Target, output: str | None) -> None:
+    """Compile, and write the specification to a file or to standard output.
+
+    Raises:
+        ReviewsError: If it can't be compiled, or not be written.
+    """
+    text = compile_quietly(config, target).text()
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        pathlib.Path(output).write_text(text, encoding='utf-8', newline='\n')
+    except OSError as err:
+        raise ConfigError(
+            f'cannot write {output}: {err.strerror or err}', hint='name another --output FILE'
+        ) from err
+
+
+def compile_quietly(config: PipelineConfig, target: Target) -> CompiledPipeline:
+    """Compile without what the frameworks print as they are imported.
+
+    Raises:
+        ReviewsError: If it can't be compiled.
+    """
+    with _no_framework_noise():
+        from pipeline.cloud.compile import compile_pipeline
+
+        return compile_pipeline(config, target)
+
+
+@contextlib.contextmanager
+def _no_framework_noise() -> Iterator[None]:
+    # A defect still ends with its traceback, which is printed after the block.
+    with framework_noise_to(pathlib.Path(os.devnull)):
+        yield
