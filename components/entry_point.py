@@ -16,6 +16,8 @@ Its backend and TFX's entry point disagree in four things:
 from __future__ import annotations
 
 import argparse
+import gc
+import importlib
 import json
 import os
 import pathlib
@@ -147,6 +149,7 @@ def _run(module: str, step: dict[str, Any], inputs_spec: str, others: Sequence[s
         inputs_spec,
         *others,
     ]
+    _import_what_it_needs(module)
     try:
         runpy.run_module(module, run_name='__main__', alter_sys=True)
     except SystemExit as end:
@@ -154,6 +157,20 @@ def _run(module: str, step: dict[str, Any], inputs_spec: str, others: Sequence[s
             raise
     finally:
         sys.argv = saved
+
+
+def _import_what_it_needs(module: str) -> None:
+    """Import TFX and all that comes with it, and spare the garbage collector these modules.
+
+    They are never garbage, but it looks through all of them again and again, and
+    at the exit: 3 of the 7 CPU seconds that importing costs each step.
+    """
+    gc.disable()
+    importlib.import_module(module)
+    # It is to run once more, as a program; what it imported stays.
+    sys.modules.pop(module, None)
+    gc.freeze()
+    gc.enable()
 
 
 def _rewrite(output_file: pathlib.Path, translate: Callable[[str], str]) -> None:

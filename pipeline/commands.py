@@ -73,7 +73,7 @@ def _run(
 
     with ProgressLines(terminal.err, quiet=quiet) as progress:
         progress.starting(f'{config.name}, preset {config.preset}, on {config.data.path}')
-        with _no_collection():
+        with no_collection():
             from pipeline.local_runner import run_pipeline
 
         outcome, error = run_pipeline(
@@ -84,7 +84,7 @@ def _run(
 
 
 @contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Spare the garbage collector the modules that are imported in the block.
 
     They are never garbage, but it looks through all of them again and again:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
-from collections.abc import Iterator
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
@@ -12,14 +10,13 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.served_models import complete_versions, same_model
+
 CANDIDATE_KEY = 'candidate'
 MODEL_KEY = 'model'
 SERVING_DIR_KEY = 'serving_dir'
 # A file, as TFX's BLESSED is: it says the same wherever the artifact is carried to.
 NO_BASELINE_FILE = 'NO_BASELINE'
-
-_SAVED_MODEL = 'saved_model.pb'
-_CHUNK_BYTES = 1 << 22
 
 
 class Executor(base_executor.BaseExecutor):
@@ -57,42 +54,12 @@ class Executor(base_executor.BaseExecutor):
 
 def find_baseline(serving_dir: str, candidate: str) -> str | None:
     """Return the path of the latest version that is not the candidate, if there is one."""
-    for version in _versions(serving_dir):
-        path = posixpath.join(serving_dir, str(version))
-        if fileio.exists(posixpath.join(path, _SAVED_MODEL)) and not _same(path, candidate):
-            return path
+    for version in complete_versions(serving_dir):
+        if not same_model(version, candidate):
+            return version
     return None
 
 
 def is_absent(model_uri: str) -> bool:
     """Tell whether the artifact stands for a baseline that does not exist."""
     return bool(fileio.exists(posixpath.join(model_uri, NO_BASELINE_FILE)))
-
-
-def _versions(serving_dir: str) -> list[int]:
-    """Return the numbers of the versions, latest first."""
-    if not fileio.exists(serving_dir):
-        return []
-    names = (name.rstrip('/') for name in fileio.listdir(serving_dir))
-    return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
-
-
-def _same(one: str, other: str) -> bool:
-    files = sorted(_files(one))
-    return files == sorted(_files(other)) and all(
-        _digest(posixpath.join(one, name)) == _digest(posixpath.join(other, name)) for name in files
-    )
-
-
-def _files(folder: str) -> Iterator[str]:
-    for parent, _, names in fileio.walk(folder):
-        for name in names:
-            yield posixpath.join(parent, name)[len(folder) :].lstrip('/')
-
-
-def _digest(path: str) -> bytes:
-    digest = hashlib.sha256()
-    with fileio.open(path, 'rb') as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.digest()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
 import sys
-from collections.abc import Iterator
 
 from components.errors import ConfigError
 from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.places import require_reachable
 from pipeline.cloud.targets import Target
+from pipeline.commands import no_collection
 from pipeline.config import PipelineConfig
 from pipeline.logs import framework_noise_to
 
@@ -34,19 +34,14 @@ def write_compiled(config: PipelineConfig, target: Target, output: str | None) -
 
 
 def compile_quietly(config: PipelineConfig, target: Target) -> CompiledPipeline:
-    """Compile without what the frameworks print as they are imported.
+    """Compile for a service elsewhere, without what the frameworks print when imported.
 
     Raises:
-        ReviewsError: If it can't be compiled.
+        ReviewsError: If it can't be compiled, or the service can't reach what it names.
     """
-    with _no_framework_noise():
+    require_reachable(config, target)
+    # A defect still ends with its traceback, which is printed after the block.
+    with framework_noise_to(pathlib.Path(os.devnull)), no_collection():
         from pipeline.cloud.compile import compile_pipeline
 
         return compile_pipeline(config, target)
-
-
-@contextlib.contextmanager
-def _no_framework_noise() -> Iterator[None]:
-    # A defect still ends with its traceback, which is printed after the block.
-    with framework_noise_to(pathlib.Path(os.devnull)):
-        yield

@@ -44,7 +44,7 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
             f'a pipeline for {target} runs in containers, and needs an image',
             hint='say --image IMAGE',
         )
-    source = discover(config.data.path, config.data.columns)
+    source = discover(config.data.path, config.data.columns, elsewhere=True)
     parameters = run_time_parameters(config, source)
     job = _compile(config, target, source, parameters)
     spec = job['pipelineSpec']
@@ -60,6 +60,9 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
         spec=spec,
         parameters={p.name: p for of_node in parameters.values() for p in of_node.values()},
         labels=job.get('labels', {}),
+        platform=(
+            kubeflow_spec.platform_of(spec, config.cloud.volumes) if target == 'kubeflow' else {}
+        ),
     )
 
 

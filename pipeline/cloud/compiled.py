@@ -81,6 +81,8 @@ class CompiledPipeline:
         spec: The bare PipelineSpec, schema 2.1.0, as JSON values.
         parameters: The run-time parameters by name.
         labels: Of the Vertex job.
+        platform: The PlatformSpec that goes with a Kubeflow specification, if
+            there is any: the second document of its YAML.
     """
 
     target: Target
@@ -89,6 +91,7 @@ class CompiledPipeline:
     spec: dict[str, Any]
     parameters: Mapping[str, Parameter]
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    platform: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def job(self) -> dict[str, Any]:
         """Return the PipelineJob around the specification, which Vertex takes."""
@@ -103,9 +106,8 @@ class CompiledPipeline:
         """Write it down: PipelineJob JSON for Vertex, PipelineSpec YAML for Kubeflow."""
         if self.target == 'vertex':
             return json.dumps(self.job(), indent=2, sort_keys=True, ensure_ascii=False) + '\n'
-        return yaml.dump(
-            self.spec, Dumper=_ReadableDumper, sort_keys=True, allow_unicode=True, width=100
-        )
+        text = readable_yaml(self.spec)
+        return f'{text}---\n{readable_yaml(dict(self.platform))}' if self.platform else text
 
     def parameter_values(self, assignments: Sequence[str]) -> dict[str, Value]:
         """Check `NAME=VALUE` assignments, and fill in the defaults of all others.
@@ -138,9 +140,12 @@ class CompiledPipeline:
         return f'the parameters are {", ".join(self.parameters)}'
 
 
-class _ReadableDumper(yaml.SafeDumper):
-    """YAML in which a text of several lines is a block."""
+def readable_yaml(value: Any) -> str:
+    """Write JSON values as YAML, keys sorted, and texts of several lines as blocks."""
+    return yaml.dump(value, Dumper=_ReadableDumper, sort_keys=True, allow_unicode=True, width=100)
 
+
+class _ReadableDumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 

@@ -16,6 +16,7 @@ by a step before it:
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from components.entry_point import OUTPUTS_SPEC_FLAG, RESOLVE_INPUT_FLAG, RESOLVED_INPUT
@@ -26,6 +27,8 @@ EXAMPLE_GEN = 'ExampleGen'
 DRIVER = 'ExampleGen-driver'
 BASELINE = 'BaselineResolver'
 NEVER_CACHED = (DRIVER, BASELINE)
+# The components that read data or pushed models themselves: artifacts are brought to them.
+_MOUNTING = (DRIVER, EXAMPLE_GEN, BASELINE, 'Pusher')
 
 
 def adapt(spec: dict[str, Any], *, pipeline_root: str) -> None:
@@ -36,6 +39,25 @@ def adapt(spec: dict[str, Any], *, pipeline_root: str) -> None:
         _tell_output_types(spec, name)
     _lift_driver(spec)
     spec['root']['dag']['tasks'][BASELINE]['cachingOptions'] = {}
+
+
+def platform_of(spec: dict[str, Any], volumes: Mapping[str, str]) -> dict[str, Any]:
+    """Return what goes with the specification: which steps mount which volumes.
+
+    Args:
+        spec: As `adapt` leaves it.
+        volumes: Names of PersistentVolumeClaims by the path that they are mounted at.
+
+    Returns:
+        A SinglePlatformSpec for Kubernetes; empty if there are no volumes.
+    """
+    if not volumes:
+        return {}
+    # Later versions of Kubernetes' part have another field for the name, and still take this.
+    mounts = [{'constant': claim, 'mountPath': path} for path, claim in sorted(volumes.items())]
+    labels = (spec['components'][name]['executorLabel'] for name in _MOUNTING)
+    executors = {label: {'pvcMount': mounts} for label in labels}
+    return {'platforms': {'kubernetes': {'deploymentSpec': {'executors': executors}}}}
 
 
 def container_of(spec: dict[str, Any], component: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def run_time_parameters(
             'input_base': Parameter(
                 name=DATA_FOLDER,
                 kind='string',
-                default=source.base,
+                default=source.input_base,
                 description='folder of the data; the file names in it stay as compiled',
             )
         },

@@ -162,6 +162,20 @@ def _places(spec: Spec) -> Iterator[str]:
             yield f'{what} is {folder}, which TensorFlow cannot open; use gs:// or a mounted volume'
 
 
+def _workers(spec: Spec) -> Iterator[str]:
+    """Keep artifacts where Beam's workers see them, if these are not the step itself."""
+    root = str(spec.get('defaultPipelineRoot', ''))
+    runners = {
+        argument.partition('=')[2]
+        for _, container in _containers_of(spec)
+        for argument in map(str, container.get('args', []))
+        if argument.startswith('--runner=')
+    }
+    for runner in sorted(runners - {'DirectRunner'}):
+        if not root.startswith('gs://'):
+            yield f'the workers of {runner} cannot see {root or "the default root"}; use gs://'
+
+
 _RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _schema_version,
     _names,
@@ -175,6 +189,7 @@ _KUBEFLOW_RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _entry_points,
     _freshness,
     _places,
+    _workers,
 )
 
 

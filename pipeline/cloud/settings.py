@@ -9,6 +9,8 @@ import pydantic
 from components.settings import Settings
 from pipeline.cloud.targets import Target
 
+_MOUNT = re.compile(r'^(/[A-Za-z0-9._-]+)+$')
+_CLAIM = re.compile(r'^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')
 _IMAGE = re.compile(r'^[a-z0-9][a-zA-Z0-9._:/@-]*$')
 
 # The nodes that run in a container of their own, on every target.
@@ -51,6 +53,11 @@ class CloudSettings(Settings):
     resources: dict[str, ResourceSettings] = pydantic.Field(
         default_factory=dict, description='by node, as {"Trainer": {"cpu": 8, "memory_gb": 32}}'
     )
+    volumes: dict[str, str] = pydantic.Field(
+        default_factory=dict,
+        description='on Kubeflow, claims of volumes for data and pushed models, as '
+        '{"/mnt/reviews": "CLAIM"}',
+    )
     vertex_beam_args: tuple[str, ...] = pydantic.Field((), description=_BEAM_ARGS)
     kubeflow_beam_args: tuple[str, ...] = pydantic.Field((), description=_BEAM_ARGS)
 
@@ -64,6 +71,17 @@ class CloudSettings(Settings):
         if image is not None and not _IMAGE.match(image):
             raise ValueError('expected the name of an image, such as europe-docker.pkg.dev/P/R/I:1')
         return image
+
+    @pydantic.field_validator('volumes')
+    @classmethod
+    def _are_volumes(cls, volumes: dict[str, str]) -> dict[str, str]:
+        for folder, claim in volumes.items():
+            if not _MOUNT.match(folder) or not _CLAIM.match(claim):
+                raise ValueError(
+                    f'expected an absolute path and the name of a PersistentVolumeClaim: '
+                    f'{folder!r}: {claim!r}'
+                )
+        return volumes
 
     @pydantic.field_validator('vertex_beam_args', 'kubeflow_beam_args')
     @classmethod
