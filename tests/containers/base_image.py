@@ -12,7 +12,7 @@ import platform
 import shutil
 import subprocess
 
-from requirements import tools
+from requirements import set_up, tools
 from tests.containers.engine import BASE_IMAGE, Engine, EngineError, say
 
 _PYTHON = '3.11'
@@ -73,7 +73,7 @@ def _find_prefix() -> pathlib.Path:
     """Return where a CPython is that can be copied: in a folder with nothing else."""
     pyenv_root = pathlib.Path(os.environ.get('PYENV_ROOT') or pathlib.Path.home() / '.pyenv')
     candidates = tools.python_candidates(
-        _PYTHON, os.environ.get('PATH', ''), pyenv_root, pathlib.Path('.venv').absolute()
+        _PYTHON, os.environ.get('PATH', ''), pyenv_root, set_up.VENV
     )
     for path, _ in candidates:
         if tools.unfit_reason(tools.probe_python(path), _PYTHON, platform.machine()):

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from requirements import tools
+from requirements import set_up, tools
 from tests.conftest import REPO, SAMPLE, run_command
 from tests.containers.base_image import provide_base_image
 from tests.containers.engine import Engine, prepared_engine, say
@@ -35,9 +35,11 @@ class Finished:
         code: 0 if it says that it succeeded.
         log: What kfp's runner and the steps printed.
         containers: Image, user and exit code of each, in the order they ran.
+        folder: Where it left its artifacts.
     """
 
     code: int
+    folder: pathlib.Path
     log: str
     containers: list[dict[str, Any]]
 
@@ -79,18 +81,20 @@ class Kubeflow:
         # Shown by pytest where a test fails.
         print(log)
         try:
-            return Finished(done.returncode, log, json.loads(last))
+            containers = json.loads(last)
         except ValueError:
             pytest.fail(f'the runner itself failed: {last}')
+        # Named by the time.
+        folder = max(self.root.glob('sentiment-*'))
+        return Finished(done.returncode, folder, log, containers)
 
-    def artifacts(self, node: str, key: str) -> list[pathlib.Path]:
-        """Return a node's outputs, those of the earliest run first."""
-        return sorted(path for path in self.root.glob(f'sentiment-*/*/{key}') if matches(path, node))
+    def output(self, run: Finished, node: str, key: str) -> pathlib.Path:
+        """Return where a node of a run left an output.
 
-
-def matches(path: pathlib.Path, node: str) -> bool:
-    """Tell whether an artifact is a node's, whose folder is named after it in lower case."""
-    return path.parent.name.replace('-', '').lower() == node.lower()
+        kfp takes the first five letters of a component's name for a prefix of
+        its own, and so leaves them out of the name of the folder.
+        """
+        return run.folder / node[len('comp-') :] / key
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -128,7 +132,7 @@ def kfp_python(engine: Engine) -> pathlib.Path:
     uv = tools.find_uv([sys.executable])
     path = os.environ.get('PATH', '')
     pyenv_root = pathlib.Path(os.environ.get('PYENV_ROOT') or pathlib.Path.home() / '.pyenv')
-    candidates = tools.python_candidates('3.11', path, pyenv_root, REPO / '.venv')
+    candidates = tools.python_candidates('3.11', path, pyenv_root, set_up.VENV)
     python = tools.find_python('3.11', os.uname().machine, candidates)
     engine.run_visibly(uv, 'venv', '--quiet', '--no-project', '--python', python.request, str(venv))
     sync = [uv, 'pip', 'sync', '--quiet', '--python', str(venv / 'bin/python'), '--require-hashes']

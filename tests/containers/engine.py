@@ -86,6 +86,11 @@ class Engine:
         if subprocess.run(command, env=self.env, check=False, **kwargs).returncode != 0:  # type: ignore[call-overload]
             raise EngineError(f'{" ".join(command)} failed (see above)')
 
+    @property
+    def shares_user_ids(self) -> bool:
+        """Whether a user of a container is the one of that number outside."""
+        return self.name == 'podman' and os.geteuid() == 0
+
     @contextlib.contextmanager
     def api(self) -> Iterator[dict[str, str]]:
         """Serve Docker's API; yield an environment in which its clients find it."""
