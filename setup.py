@@ -17,6 +17,8 @@ INSTALL_REQUIRES = [
     'tensorflow',
     'tensorflow-transform',
     'tensorflow-model-analysis',
+    # Writes how training went. TensorFlow 2.21 no longer brings it along.
+    'tensorboard',
     # Sparse matrices of texts and n-grams, for the linear model. Comes with TFMA.
     'scipy',
     # The command line.

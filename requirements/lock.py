@@ -6,7 +6,7 @@ import os
 import runpy
 import subprocess
 
-from requirements.stacks import OLD, ROOT, STACKS, SetUpError, Stack
+from requirements.stacks import NEW, OLD, ROOT, STACKS, SetUpError, Stack
 
 # A wheel is demanded of all packages but these, so that a user needs a C++
 # compiler and nothing else (cryptography would want Rust). pyfarmhash is the C++.
@@ -40,6 +40,11 @@ def lock_all(uv: str, upgrade: bool) -> None:
     for name in ('uv', 'build'):
         source = (ROOT / f'requirements/{name}.in').read_text()
         _compile(uv, OLD, f'requirements/{name}.txt', source, options)
+    # Runs on any machine that has a container engine, so it may need no newer glibc than the
+    # old stack does.
+    runner = (ROOT / 'requirements/kfp-local.in').read_text()
+    host = NEW._replace(platforms=OLD.platforms)
+    _compile(uv, host, 'requirements/kfp-local.txt', runner, options)
     for stack in STACKS.values():
         runtime = '\n'.join(declared['INSTALL_REQUIRES'])
         tools = '\n'.join(declared['DEV_REQUIRES'])

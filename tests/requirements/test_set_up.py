@@ -352,10 +352,11 @@ class TestStamp:
 
 
 LOCKS = [name for stack in STACKS.values() for name in stack.locks]
+OTHER_LOCKS = [f'requirements/{name}.txt' for name in ('uv', 'build', 'kfp-local')]
 
 
 class TestLocks:
-    @pytest.mark.parametrize('name', [*LOCKS, 'requirements/uv.txt', 'requirements/build.txt'])
+    @pytest.mark.parametrize('name', [*LOCKS, *OTHER_LOCKS])
     def test_pins_and_hashes_all_and_names_no_host(self, name: str) -> None:
         text = (ROOT / name).read_text()
         entries = re.split(r'\n(?=\S)', text.strip())
