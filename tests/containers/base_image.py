@@ -13,7 +13,7 @@ import shutil
 import subprocess
 
 from requirements import set_up, tools
-from tests.containers.engine import BASE_IMAGE, Engine, EngineError, say
+from tests.containers.engine import BASE_IMAGE, Engine, EngineError, install_packages, say
 
 _PYTHON = '3.11'
 _SUITE = 'trixie'
@@ -62,10 +62,12 @@ def provide_base_image(engine: Engine) -> bool:
 
 
 def _require_tools() -> None:
-    if os.geteuid() != 0 or shutil.which('debootstrap') is None:
-        raise EngineError(
-            f'{BASE_IMAGE} cannot be pulled, and to make one takes root and debootstrap:'
-            ' go online, or become root and apt-get install debootstrap'
+    # runc works with old and new control groups, and in a sandbox.
+    missing = [name for name in ('debootstrap', 'runc') if shutil.which(name) is None]
+    if os.geteuid() != 0 or missing:
+        install_packages(
+            *(missing or ['debootstrap']),
+            wanted=f'{BASE_IMAGE} cannot be pulled: go online, or have it made here',
         )
 
 

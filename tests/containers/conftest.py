@@ -24,6 +24,7 @@ from tests.containers.engine import Engine, prepared_engine, say
 IMAGE = 'localhost/reviews:test-containers'
 LABEL = 'test-containers'
 _KFP_LOCK = 'requirements/kfp-local.txt'
+_CLUSTER_ROOT = 'minio://mlpipeline/v2/artifacts'
 _ROWS = 600
 
 
@@ -153,7 +154,8 @@ def kubeflow(engine: Engine, image: str, kfp_python: pathlib.Path) -> Kubeflow:
     # Steps are no user of this machine.
     root.chmod(0o777)
     spec = engine.folder / 'pipeline.yaml'
-    options = ['--target', 'kubeflow', '--image', image, '--pipeline-root', str(root)]
+    # The runner has a root of its own, as a cluster may.
+    options = ['--target', 'kubeflow', '--image', image, '--pipeline-root', _CLUSTER_ROOT]
     options += ['--data', str(root / 'data'), '--serving-dir', str(root / 'serving')]
     compiled = run_command('compile', *options, '--output', str(spec), cwd=engine.folder)
     assert compiled.code == 0, compiled.err

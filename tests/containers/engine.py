@@ -16,18 +16,15 @@ from collections.abc import Iterator
 
 BASE_IMAGE = 'python:3.11-slim-trixie'
 
-# Podman, a runtime that works with old and new control groups, and what makes a Debian system.
-PACKAGES = (
+_PODMAN = (
     'podman',
     'buildah',
-    'runc',
     'fuse-overlayfs',
     'netavark',
     'aardvark-dns',
     'slirp4netns',
     'uidmap',
     'iptables',
-    'debootstrap',
 )
 
 # For machines that reach no registry: sandboxes, mostly, whose kernel and network are their own.
@@ -122,6 +119,7 @@ class Engine:
             left = self.run('ps', '--all', '--quiet', '--filter', f'label={label}').stdout.split()
             if left:
                 self.run('rm', '--force', *left)
+        if self.name == 'docker':
             self.run('rmi', '--force', image, check=False)
         _unmount_below(self.folder)
         _remove_tree(self.folder, rootless=self.name == 'podman' and os.geteuid() != 0)
@@ -180,7 +178,11 @@ def _find_engine(folder: pathlib.Path) -> Engine:
         say('the engine is Docker')
         return docker
     if shutil.which('podman') is None:
-        _install_packages()
+        install_packages(
+            *_PODMAN,
+            wanted='no container engine: no Docker engine answers, and podman is not installed;'
+            ' install Docker, or podman',
+        )
     say('the engine is podman: no Docker engine runs here')
     # Storage of its own, so that removing it removes all that was made, and nothing else.
     # Without layers it does not write each package twice.
@@ -199,17 +201,22 @@ def _make_folder(engine: Engine) -> None:
     (engine.folder / _STORAGE_CONF).write_text(f'[storage]\n{storage}')
 
 
-def _install_packages() -> None:
-    command = f'apt-get install --no-install-recommends {" ".join(PACKAGES)}'
+def install_packages(*packages: str, wanted: str) -> None:
+    """Install Debian's packages.
+
+    Args:
+        packages: Their names.
+        wanted: What is missing and why it is needed, to say where they cannot be installed.
+
+    Raises:
+        EngineError: If this is no Debian, the user is not root, or it fails.
+    """
+    command = f'apt-get install --no-install-recommends {" ".join(packages)}'
     if os.geteuid() != 0 or shutil.which('apt-get') is None:
-        raise EngineError(
-            'no container engine: neither does a Docker engine answer, nor is podman installed;'
-            f' install Docker or podman, on Debian with: {command}'
-        )
-    say("installing podman from Debian's packages")
+        raise EngineError(f'{wanted}, on Debian, as root, with: {command}')
+    say(f'installing from Debian: {" ".join(packages)}')
     env = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'}
-    steps = (['apt-get', 'update', '-qq'], [*command.split(), '--yes', '-qq'])
-    for step in steps:
+    for step in (['apt-get', 'update', '-qq'], [*command.split(), '--yes', '-qq']):
         done = subprocess.run(
             step, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
