@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import os
@@ -15,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.cloud.rehearsal.sample import cut_sample
 from requirements import set_up, tools
-from tests.conftest import REPO, SAMPLE, run_command
+from tests.conftest import REPO, run_command
 from tests.containers.base_image import provide_base_image
 from tests.containers.engine import Engine, prepared_engine, say
 
@@ -146,11 +146,7 @@ def kfp_python(engine: Engine) -> pathlib.Path:
 def kubeflow(engine: Engine, image: str, kfp_python: pathlib.Path) -> Kubeflow:
     """Compile the pipeline for Kubeflow, with few data, and return what runs it."""
     root = engine.folder / 'root'
-    (root / 'data').mkdir(parents=True)
-    with (SAMPLE / 'reviews.csv').open(encoding='utf-8', newline='') as file:
-        rows = list(csv.reader(file))[: _ROWS + 1]
-    with (root / 'data' / 'reviews.csv').open('w', encoding='utf-8', newline='') as file:
-        csv.writer(file).writerows(rows)
+    cut_sample(root / 'data', rows=_ROWS)
     # Steps are no user of this machine.
     root.chmod(0o777)
     spec = engine.folder / 'pipeline.yaml'

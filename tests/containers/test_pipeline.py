@@ -6,12 +6,12 @@ on each other: the model that is pushed first is the baseline of what follows.
 
 from __future__ import annotations
 
-import hashlib
 import pathlib
 
 import pytest
 import yaml
 
+from tests.conftest import snapshot
 from tests.containers.conftest import IMAGE, Finished, Kubeflow
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1_800)]
@@ -25,14 +25,6 @@ def pushed(kubeflow: Kubeflow) -> Finished:
     run = kubeflow.run()
     assert run.code == 0, run.log
     return run
-
-
-def digests(folder: pathlib.Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob('*')
-        if path.is_file()
-    }
 
 
 def files_of(folder: pathlib.Path) -> set[str]:
@@ -64,20 +56,20 @@ def test_each_step_is_a_container_of_the_image_and_not_root(
 def test_what_is_served_stays_when_the_gate_holds_a_model_back(
     kubeflow: Kubeflow, pushed: Finished
 ) -> None:
-    before = digests(kubeflow.serving_dir)
+    before = snapshot(kubeflow.serving_dir)
     # Another model, since the one that is served is no baseline of itself.
     run = kubeflow.run(min_accuracy=0.99, svm_cost=0.5)
     assert run.code == 0, run.log
     baseline = kubeflow.output(run, 'BaselineResolver', 'model')
     assert (baseline / 'Format-Serving' / 'saved_model.pb').is_file()
     assert files_of(kubeflow.output(run, 'Evaluator', 'blessing')) == {'NOT_BLESSED'}
-    assert digests(kubeflow.serving_dir) == before
+    assert snapshot(kubeflow.serving_dir) == before
 
 
 def test_a_step_that_fails_is_reported_and_ends_the_run(
     kubeflow: Kubeflow, pushed: Finished
 ) -> None:
-    before = digests(kubeflow.serving_dir)
+    before = snapshot(kubeflow.serving_dir)
     run = kubeflow.run(data_folder=str(kubeflow.root / 'nowhere'))
     assert run.code == 1, run.log
     *others, last = run.containers
@@ -85,4 +77,4 @@ def test_a_step_that_fails_is_reported_and_ends_the_run(
     assert {container['exit_code'] for container in others} <= {0}
     assert 'FAILURE' in run.log
     assert len(run.containers) < len(pushed.containers)
-    assert digests(kubeflow.serving_dir) == before
+    assert snapshot(kubeflow.serving_dir) == before

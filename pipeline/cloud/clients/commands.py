@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from pipeline.cloud.clients.follow import follow
 from pipeline.cloud.clients.protocol import Schedule
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.targets import Target
+from pipeline.commands import print_json
 
 _UTC = frozenset({'UTC', 'Etc/UTC'})
 _DEFAULT_ZONES: dict[Target, str] = {
@@ -122,7 +122,7 @@ def list_schedules(connection: Connection, *, as_json: bool) -> None:
     """Print all schedules of a service, a line for each."""
     found = connect(connection, _say).schedules()
     if as_json:
-        print(json.dumps([dataclasses.asdict(info) for info in found], indent=2))
+        print_json([dataclasses.asdict(info) for info in found])
         return
     for info in found:
         state = 'active' if info.active else 'paused'

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
-
 from components.errors import OutcomeUnknownError
 from pipeline.cloud.clients import refusals
 from pipeline.cloud.clients.protocol import Verdict
-from pipeline.logs import framework_noise_to
+from pipeline.logs import no_framework_noise
 
 # TFX's Evaluator leaves one of these empty files in its blessing.
 _BLESSED = 'BLESSED'
@@ -31,7 +28,7 @@ def read_verdict(folder: str) -> Verdict:
     found: set[str] = set()
     try:
         # TensorFlow has much to say as it is imported and looks for credentials.
-        with framework_noise_to(pathlib.Path(os.devnull)):
+        with no_framework_noise():
             from tfx.dsl.io import fileio
 
             for pattern in _PATTERNS:

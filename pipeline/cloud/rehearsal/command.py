@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import sys
@@ -29,11 +28,11 @@ from pipeline.cloud.rehearsal.sample import cut_sample
 from pipeline.cloud.rehearsal.verdict import Verdict
 from pipeline.cloud.rehearsal.workspace import Workspace
 from pipeline.cloud.targets import Target
+from pipeline.commands import print_json
 from pipeline.config import PipelineConfig
 from pipeline.logs import Terminal, framework_noise_to
 from pipeline.outcome import RunOutcome
 
-DEFAULT_ROOT = 'runs/rehearsal'
 # Names no image: processes stand in for its containers.
 _NO_IMAGE = 'rehearsal:none'
 
@@ -79,7 +78,7 @@ def rehearse(
         if error is not None and verbose:
             traceback.print_exception(error, file=terminal.err)
     if as_json:
-        print(json.dumps(one.to_json(outcome), indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(one.to_json(outcome))
     elif error is None and not quiet:
         from pipeline.console import print_summary
 

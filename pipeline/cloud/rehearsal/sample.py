@@ -13,7 +13,9 @@ SAMPLE = pathlib.Path(__file__).resolve().parents[3] / 'data' / 'sample' / 'revi
 SAMPLE_ROWS = 1_200
 
 
-def cut_sample(folder: pathlib.Path, *, source: pathlib.Path = SAMPLE) -> pathlib.Path:
+def cut_sample(
+    folder: pathlib.Path, *, source: pathlib.Path = SAMPLE, rows: int = SAMPLE_ROWS
+) -> pathlib.Path:
     """Write the first rows of the sample into a folder, and return the file.
 
     A file that is there with the same content is left alone: its time of change
@@ -23,7 +25,7 @@ def cut_sample(folder: pathlib.Path, *, source: pathlib.Path = SAMPLE) -> pathli
         DataError: If the sample is not there.
     """
     try:
-        text = _first_rows(source.read_text(encoding='utf-8'), SAMPLE_ROWS)
+        text = _first_rows(source.read_text(encoding='utf-8'), rows)
     except OSError as err:
         raise DataError(
             f'the sample data cannot be read: {err}', hint='name other data with --data PATH'

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import pathlib
 
-from components.errors import ConfigError
 from pipeline.cloud.targets import Target
+from pipeline.run_ids import new_run_id
 
 # Where Kubeflow Pipelines puts artifacts unless told otherwise.
 KUBEFLOW_ROOT = 'minio://mlpipeline/v2/artifacts'
@@ -72,18 +71,4 @@ class Workspace:
         Raises:
             ConfigError: If nothing can be written here.
         """
-        base = datetime.datetime.now().strftime('%Y-%m-%dT%H-%M-%S')
-        try:
-            for attempt in range(1, 1_000):
-                run_id = base if attempt == 1 else f'{base}-{attempt}'
-                try:
-                    self.run_log(run_id).parent.mkdir(parents=True)
-                except FileExistsError:
-                    continue
-                return run_id
-        except OSError as err:
-            raise ConfigError(
-                f'cannot write to the root {self.root}: {err.strerror or err}',
-                hint='name a folder that can be written, with --root DIR',
-            ) from err
-        raise ConfigError(f'too many rehearsals began at {base} in {self.root}')
+        return new_run_id(self.root, lambda run_id: self.run_log(run_id).parent.mkdir(parents=True))

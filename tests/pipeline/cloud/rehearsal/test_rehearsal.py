@@ -23,7 +23,7 @@ from pipeline.cloud.rehearsal.workspace import Workspace
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.config import load_config
 from pipeline.serving_store import versions
-from tests.conftest import SAMPLE, Finished, run_command
+from tests.conftest import SAMPLE, Finished, run_command, snapshot
 from tests.pipeline.cloud.rehearsal.test_run import Heard
 
 UP_TO_TRANSFORM = ('ExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'Transform')
@@ -43,16 +43,12 @@ class ThreeRuns:
     first: Finished
     second: Finished
     held_back: Finished
-    served_before: dict[str, bytes]
-    served_after: dict[str, bytes]
+    served_before: dict[str, str]
+    served_after: dict[str, str]
 
     @property
     def serving_dir(self) -> pathlib.Path:
         return self.cwd / 'root' / self.target / 'serving' / 'sentiment'
-
-
-def _content(folder: pathlib.Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob('*') if p.is_file()}
 
 
 def _three_runs(target: Target, cwd: pathlib.Path) -> ThreeRuns:
@@ -62,7 +58,7 @@ def _three_runs(target: Target, cwd: pathlib.Path) -> ThreeRuns:
     served = cwd / 'root' / target / 'serving'
     first = run_command(*command, '--json', cwd=cwd)
     second = run_command(*command, *other, '--json', cwd=cwd)
-    before = _content(served)
+    before = snapshot(served)
     held_back = run_command(*command, *other, '--param', 'min_accuracy=1', cwd=cwd)
     return ThreeRuns(
         target=target,
@@ -71,7 +67,7 @@ def _three_runs(target: Target, cwd: pathlib.Path) -> ThreeRuns:
         second=second,
         held_back=held_back,
         served_before=before,
-        served_after=_content(served),
+        served_after=snapshot(served),
     )
 
 
