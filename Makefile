@@ -45,7 +45,7 @@ test: dev ## Lint, check types and import layers, run all tests
 	.venv/bin/python -m pytest -m 'not slow and not containers' $(ARGS)
 
 test-containers: dev ## Build the image, run the compiled Kubeflow pipeline in it
-	.venv/bin/python -m pytest -m containers $(ARGS)
+	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
 
 proof: dev ## Run the slow proofs, on the full IMDB data set
 	.venv/bin/python -m pytest -m slow $(ARGS)

@@ -168,7 +168,8 @@ def prepared_engine(image: str, label: str) -> Iterator[Engine]:
 
 def say(line: str) -> None:
     """Tell what is being done; it may take minutes."""
-    print(f'containers: {line}', file=sys.stderr, flush=True)
+    # Not pytest's, which would only show it where a test fails.
+    print(f'containers: {line}', file=sys.__stderr__, flush=True)
 
 
 def _find_engine(folder: pathlib.Path) -> Engine:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import pathlib
 
 import pytest
 
 from tests.containers.engine import Engine
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1_800)]
+pytestmark = pytest.mark.containers
 
 
 def run(engine: Engine, image: str, *command: str) -> str:
@@ -52,3 +53,14 @@ def test_holds_neither_data_nor_tests_nor_this_checkouts_files(engine: Engine, i
         'pipeline',
         'pipeline_runner.py',
     ]
+
+
+def test_holds_nothing_of_how_this_machine_reaches_an_index(engine: Engine, image: str) -> None:
+    config = json.loads(engine.run('inspect', '--type', 'image', image).stdout)[0]['Config']
+    names = {variable.partition('=')[0] for variable in config['Env']}
+    assert not {name for name in names if name.startswith(('PIP_', 'UV_', 'SSL_'))}
+    if engine.shares_user_ids:
+        root = pathlib.Path(engine.run('image', 'mount', image).stdout.strip())
+        configuration = root / 'etc' / 'pip.conf'
+        # A mount may leave the empty file that it needed.
+        assert not configuration.exists() or configuration.stat().st_size == 0

@@ -14,7 +14,7 @@ import yaml
 from tests.conftest import snapshot
 from tests.containers.conftest import IMAGE, Finished, Kubeflow
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1_800)]
+pytestmark = pytest.mark.containers
 
 _CONTAINER_USER = 1000
 
