@@ -12,7 +12,8 @@ import importlib, pkgutil, sys
 before = set(sys.modules)
 import pipeline.cloud
 import components.entry_point
-names = [module.name for module in pkgutil.walk_packages(pipeline.cloud.__path__, 'pipeline.cloud.')]
+found = pkgutil.walk_packages(pipeline.cloud.__path__, 'pipeline.cloud.')
+names = [module.name for module in found]
 for name in names:
     importlib.import_module(name)
 # Without what a Python that starts has imported already.
