@@ -19,6 +19,7 @@ from components.settings import (
     TextSettings,
     TrainerSettings,
 )
+from pipeline.cloud.settings import CloudSettings, ResourceSettings
 from pipeline.presets import PRESETS
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
@@ -51,6 +52,7 @@ class PipelineConfig(Settings):
     serving_dir: str | None = pydantic.Field(
         None, min_length=1, description='folder for pushed versions; none: below root'
     )
+    cloud: CloudSettings = CloudSettings()
 
     @property
     def root_path(self) -> pathlib.Path:
@@ -136,6 +138,8 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
             names += setting_names(kind, f'{prefix}{name}.')
+        elif kind == dict[str, ResourceSettings]:
+            names += setting_names(ResourceSettings, f'{prefix}{name}.NODE.')
         else:
             names.append(prefix + name)
     return names

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import tensorflow_model_analysis as tfma
 
 from components import features
 from components.evaluator import metrics
+from components.overrides import GATE_OVERRIDES, overridden
 from components.settings import GateSettings
 
 ACCURACY = 'binary_accuracy'
@@ -36,7 +40,7 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
         value_threshold=_at_least(gate.min_accuracy),
         change_threshold=tfma.GenericChangeThreshold(
             direction=tfma.MetricDirection.HIGHER_IS_BETTER,
-            absolute={'value': -gate.max_accuracy_drop - _ROUNDING},
+            absolute={'value': _largest_drop(gate)},
         ),
     )
     accuracy = tfma.MetricConfig(
@@ -86,9 +90,40 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
     )
 
 
+def override_bounds(config: tfma.EvalConfig, exec_properties: Mapping[str, Any]) -> None:
+    """Put the bounds of a run in place of those that the configuration was built with.
+
+    Args:
+        config: From `build_eval_config`; it is changed.
+        exec_properties: Of the node; those named as a bound of the gate count.
+
+    Raises:
+        pydantic.ValidationError: If a bound is out of range.
+    """
+    (overall,) = (
+        per_slice.threshold
+        for spec in config.metrics_specs
+        for metric in spec.metrics
+        for per_slice in metric.per_slice_thresholds
+        if list(per_slice.slicing_specs) == [tfma.SlicingSpec()]
+    )
+    built = GateSettings(
+        min_accuracy=overall.value_threshold.lower_bound.value,
+        max_accuracy_drop=max(0.0, -overall.change_threshold.absolute.value - _ROUNDING),
+    )
+    gate = overridden(built, exec_properties, GATE_OVERRIDES)
+    if gate != built:
+        overall.value_threshold.CopyFrom(_at_least(gate.min_accuracy))
+        overall.change_threshold.absolute.value = _largest_drop(gate)
+
+
 def lowest_accuracy(baseline_accuracy: float, gate: GateSettings) -> float:
     """Return the lowest accuracy that is blessed beside this baseline."""
     return baseline_accuracy - gate.max_accuracy_drop - _ROUNDING
+
+
+def _largest_drop(gate: GateSettings) -> float:
+    return -gate.max_accuracy_drop - _ROUNDING
 
 
 def _at_least(bound: float) -> tfma.GenericValueThreshold:

@@ -19,13 +19,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.slicer import slicer_lib
-from tfx.components.evaluator import constants
-from tfx.dsl.components.base import base_beam_executor
+from tfx.components.evaluator import constants, executor
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
 from components import features
+from components.baseline_resolver.served import is_absent
+from components.evaluator.config import override_bounds
 from components.evaluator.metrics import Totals
 from components.evaluator.results import Slice, write_results
 
@@ -34,8 +35,12 @@ _TEXTS_PER_BATCH = 1_000
 TotalsBySlice = dict[Slice, dict[str, Totals]]
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
-    """Evaluates a candidate, and a baseline if there is one, and blesses or not."""
+class Executor(executor.Executor):
+    """Evaluates a candidate, and a baseline if there is one, and blesses or not.
+
+    It shares no code with TFX's, but must be one of them: for these alone,
+    TFX's entry point writes into the blessing what a cloud's resolver reads.
+    """
 
     def Do(
         self,
@@ -50,7 +55,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 candidate; `baseline_model`: possibly none.
             output_dict: `evaluation`: readable by TFMA; `blessing`: as TFX's
                 Evaluator leaves it.
-            exec_properties: `eval_config` and `example_splits`.
+            exec_properties: `eval_config` and `example_splits`; possibly bounds of
+                this run, by the names of the gate's settings.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         candidate = artifact_utils.get_single_instance(
@@ -58,8 +64,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         baselines = input_dict.get(standard_component_specs.BASELINE_MODEL_KEY) or []
         baseline = artifact_utils.get_single_instance(baselines) if baselines else None
+        if baseline is not None and is_absent(baseline.uri):
+            baseline = None
         config = tfma.EvalConfig()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
+        override_bounds(config, exec_properties)
         # A change bound holds only where there is a baseline; a first run has none.
         config = tfma.utils.update_eval_config_with_defaults(
             config, has_baseline=baseline is not None, rubber_stamp=True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-
 from google.protobuf import struct_pb2
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import executor_spec
@@ -30,8 +28,7 @@ def make_example_gen(source: DataSource, columns: ColumnSettings) -> FileBasedEx
     custom_config = example_gen_pb2.CustomConfig()
     custom_config.custom_config.Pack(settings)
     return FileBasedExampleGen(
-        # TFX joins it with the patterns and takes both for one pattern.
-        input_base=source.base if '://' in source.base else glob.escape(source.base),
+        input_base=source.input_base,
         input_config=example_gen_pb2.Input(
             splits=[
                 example_gen_pb2.Input.Split(name=name, pattern=pattern)

@@ -55,11 +55,11 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         kind, columns = parse_custom_config(exec_properties)
         batches = list(_batches(exec_properties))
         explicit = {batch.split for batch in batches}
-        if columns.split_column is not None:
-            explicit |= self._splits_in_column(batches, kind, columns)
         # On the same file system as the artifact, so that shards are renamed, not copied.
         unfinished = posixpath.join(examples.uri, '.unfinished')
         fileio.makedirs(unfinished)
+        if columns.split_column is not None:
+            explicit |= self._splits_in_column(batches, kind, columns, unfinished)
         found_file = posixpath.join(unfinished, 'found.json')
         writer = workers.WriteShards(
             kind,
@@ -92,7 +92,11 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         )
 
     def _splits_in_column(
-        self, batches: list[workers.Batch], kind: SourceKind, columns: ColumnSettings
+        self,
+        batches: list[workers.Batch],
+        kind: SourceKind,
+        columns: ColumnSettings,
+        folder: str,
     ) -> set[str | None]:
         """Find which splits the rows name; whether one is `val` must be known before."""
 
@@ -107,7 +111,6 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
                 except DataError:
                     return  # the main pass finds it again, and reports it
 
-        folder = self._get_tmp_dir()
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline

@@ -46,6 +46,11 @@ class DataSource:
     base: str
     patterns: tuple[tuple[str, str], ...]
 
+    @property
+    def input_base(self) -> str:
+        """`base` for TFX, which joins it with the patterns and takes both for one pattern."""
+        return self.base if '://' in self.base else glob.escape(self.base)
+
 
 def split_of_input(name: str) -> str | None:
     """Return the split that an input split's name asks for, None for any.
@@ -57,7 +62,7 @@ def split_of_input(name: str) -> str | None:
     return split if split in (*features.SPLITS, features.UNLABELLED_SPLIT) else None
 
 
-def discover(path: str, columns: ColumnSettings) -> DataSource:
+def discover(path: str, columns: ColumnSettings, *, elsewhere: bool = False) -> DataSource:
     """Find out what `path` is, and that it can be what was asked for.
 
     Opens no more than the first line of each table, and no archive.
@@ -66,6 +71,9 @@ def discover(path: str, columns: ColumnSettings) -> DataSource:
         path: A file, folder or glob pattern; local, or a file or pattern on an
             object store, of which only the name is looked at.
         columns: Which columns a table must have.
+        elsewhere: Whether it will be read on another machine. Then an absolute
+            path that does not exist here is one there, of which only the name is
+            looked at.
 
     Returns:
         The source, for ExampleGen.
@@ -75,6 +83,8 @@ def discover(path: str, columns: ColumnSettings) -> DataSource:
             empty, or a column is missing.
     """
     if _REMOTE.match(path):
+        return _single(path, remote=True)
+    if elsewhere and os.path.isabs(path) and not os.path.exists(path) and not glob.glob(path):
         return _single(path, remote=True)
     path = os.path.abspath(path)
     if os.path.isdir(path):

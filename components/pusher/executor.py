@@ -16,15 +16,23 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from components.served_models import (
+    SAVED_MODEL_FILE,
+    complete_versions,
+    same_model,
+    version_numbers,
+)
+
 _REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
-_SAVED_MODEL = 'saved_model.pb'
 
 
 class Executor(executor.Executor):
     """TFX's executor, except that a version appears at once.
 
     TFX's own copies file by file into the folder that a model server watches,
-    and skips the push if another one happened in the same second.
+    and skips the push if another one happened in the same second. Here a push
+    is skipped where the model is live already: a scheduled run that finds
+    nothing new would otherwise add a version each time.
     """
 
     def Do(
@@ -45,7 +53,9 @@ class Executor(executor.Executor):
         proto_utils.json_to_proto(
             exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination
         )
-        path = push(self.GetModelPath(input_dict), destination.filesystem.base_directory)
+        model, serving_dir = self.GetModelPath(input_dict), destination.filesystem.base_directory
+        live = next(complete_versions(serving_dir), None)
+        path = live if live and same_model(live, model) else push(model, serving_dir)
         self._MarkPushed(pushed, pushed_destination=path, pushed_version=posixpath.basename(path))
 
 
@@ -70,7 +80,7 @@ def push(model_dir: str, serving_dir: str) -> str:
         try:
             io_utils.copy_dir(model_dir, path, deny_regex_patterns=[r'saved_model\.pb$'])
             io_utils.copy_file(
-                posixpath.join(model_dir, _SAVED_MODEL), posixpath.join(path, _SAVED_MODEL)
+                posixpath.join(model_dir, SAVED_MODEL_FILE), posixpath.join(path, SAVED_MODEL_FILE)
             )
         except BaseException:
             if fileio.exists(path):
@@ -97,9 +107,7 @@ def push(model_dir: str, serving_dir: str) -> str:
 
 
 def _next_version(serving_dir: str) -> int:
-    names = fileio.listdir(serving_dir) if fileio.exists(serving_dir) else []
-    versions = [int(name.rstrip('/')) for name in names if name.rstrip('/').isdecimal()]
-    return max([int(time.time()), *(version + 1 for version in versions)])
+    return max([int(time.time()), *(version + 1 for version in version_numbers(serving_dir))])
 
 
 def _sync(folder: str) -> None:

@@ -7,29 +7,47 @@ import pathlib
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.base import executor_spec
 
 from components.errors import ConfigError
+from components.schema.executor import SCHEMA_TEXT_KEY, Executor
 
 CURATED_SCHEMA = pathlib.Path(__file__).with_name('reviews.pbtxt')
 
 
+class InlineSchemaGen(ImportSchemaGen):
+    """TFX's ImportSchemaGen with the executor that needs no file."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+
 def make_schema_gen(schema_file: str) -> ImportSchemaGen:
-    """Make the node that imports `schema_file`, a `Schema` as text proto."""
-    return ImportSchemaGen(schema_file=schema_file).with_id('SchemaGen')
+    """Make the node that imports `schema_file`, a `Schema` as text proto.
+
+    The file is read now; its content is a parameter of the node.
+
+    Raises:
+        ConfigError: If it cannot be read, or is no `Schema` as text proto.
+    """
+    text = read_schema(schema_file)
+    # For whoever looks at the run; a path would differ from machine to machine.
+    node = InlineSchemaGen(schema_file=pathlib.Path(schema_file).name).with_id('SchemaGen')
+    node.exec_properties[SCHEMA_TEXT_KEY] = text
+    return node
 
 
-def read_schema(schema_file: str) -> bytes:
-    """Return the content of a schema file, having checked that it is one.
+def read_schema(schema_file: str) -> str:
+    """Return the text of a schema file, having checked that it is one.
 
     Raises:
         ConfigError: If it cannot be read, or is no `Schema` as text proto.
     """
     try:
-        content = pathlib.Path(schema_file).read_bytes()
-        text_format.Parse(content, schema_pb2.Schema())
+        text = pathlib.Path(schema_file).read_bytes().decode('utf-8')
+        text_format.Parse(text, schema_pb2.Schema())
     except (OSError, UnicodeError, text_format.ParseError) as err:
         raise ConfigError(
             f'the schema {schema_file} cannot be used: {err}',
             hint=f'start from a copy of {CURATED_SCHEMA.name}, in components/schema',
         ) from err
-    return content
+    return text

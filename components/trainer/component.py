@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from tfx.components import Trainer
+from tfx.dsl.components.base import executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
 from components import features
 from components.settings import TextSettings, TrainerSettings
+from components.trainer.executor import Executor
 from components.trainer.run import TEXT_KEY, TRAINER_KEY, run_fn
+
+
+class OverridableTrainer(Trainer):
+    """TFX's Trainer with the executor that lets a run override settings."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
 
 def make_trainer(
@@ -28,7 +36,7 @@ def make_trainer(
         trainer: The model and how it is fitted.
         text: How a text becomes token ids.
     """
-    return Trainer(
+    return OverridableTrainer(
         examples=examples,
         transform_graph=transform_graph,
         schema=schema,

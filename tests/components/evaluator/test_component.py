@@ -14,14 +14,16 @@ import pytest
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from apache_beam.options.pipeline_options import PipelineOptions
-from tfx.components.evaluator import constants
+from tfx.components.evaluator import constants, executor
 from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components import features
+from components.baseline_resolver.served import NO_BASELINE_FILE
 from components.evaluator.component import make_evaluator
 from components.evaluator.config import build_eval_config
+from components.evaluator.executor import Executor
 from components.settings import GateSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
 from pipeline.create import LOCAL_BEAM_ARGS
@@ -66,9 +68,14 @@ class Evaluated:
 
 
 def evaluate(
-    folder: pathlib.Path, tiny: Tiny, model: Model, baseline: Model | None, gate: GateSettings
+    folder: pathlib.Path,
+    tiny: Tiny,
+    model: Model,
+    baseline: Model | None,
+    gate: GateSettings,
+    **of_run: float,
 ) -> Evaluated:
-    """Run the node on the test split."""
+    """Run the node on the test split; `of_run` are bounds that a run overrides."""
     examples, evaluation, blessing = (
         standard_artifacts.Examples(),
         standard_artifacts.ModelEvaluation(),
@@ -91,7 +98,7 @@ def evaluate(
     executor_class(context).Do(
         inputs | ({'baseline_model': [baseline]} if baseline else {}),
         {'evaluation': [evaluation], 'blessing': [blessing]},
-        dict(node.exec_properties),
+        {**node.exec_properties, **of_run},
     )
     metrics: Any = collections.defaultdict(lambda: collections.defaultdict(dict))
     for record in tfma.load_metrics(evaluation.uri):
@@ -261,3 +268,28 @@ def test_model_is_not_blessed_when(
 ) -> None:
     before = models(baseline) if baseline else None
     assert not evaluate(tmp_path, tiny, models(candidate), before, LOW).blessed
+
+
+def test_model_is_judged_by_the_bounds_of_the_run_when_it_overrides_them(
+    tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    assert not evaluate(tmp_path / '1', tiny, models('good'), None, LOW, min_accuracy=1.0).blessed
+    worse = (models('fresh'), models('good'), LOW)
+    assert evaluate(tmp_path / '2', tiny, *worse, max_accuracy_drop=0.99).blessed
+
+
+def test_first_model_is_blessed_when_the_baseline_stands_for_none(
+    tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    nothing = Model()
+    nothing.uri = str(tmp_path / 'nothing')
+    pathlib.Path(nothing.uri).mkdir()
+    (pathlib.Path(nothing.uri) / NO_BASELINE_FILE).touch()
+    found = evaluate(tmp_path, tiny, models('good'), nothing, GATE)
+    assert found.blessed
+    assert set(found.metrics) == {''}
+
+
+def test_blessing_is_completed_by_the_entry_point_when_the_executor_is_one_of_tfx() -> None:
+    # It asks for a subclass before it replaces ids by the names that a cloud's resolver needs.
+    assert issubclass(Executor, executor.Executor)

@@ -314,3 +314,13 @@ def test_error_lists_the_formats_when_a_remote_name_has_none(path: str) -> None:
 )
 def test_input_split_says_the_split_when_it_is_one(name: str, split: str | None) -> None:
     assert split_of_input(name) == split
+
+
+@pytest.mark.parametrize('path', ['/mnt/volume/reviews-*.csv', '/mnt/volume/reviews.csv'])
+def test_only_the_name_is_looked_at_when_the_path_is_on_another_machine(path: str) -> None:
+    source = discover(path, ColumnSettings(), elsewhere=True)
+    assert source.kind is SourceKind.TABLES
+    assert source.base == '/mnt/volume'
+    assert source.patterns == (('all', path.rpartition('/')[2]),)
+    with pytest.raises(DataError, match='no such file|no file matches'):
+        discover(path, ColumnSettings())

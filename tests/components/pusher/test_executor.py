@@ -263,3 +263,28 @@ def test_nothing_is_written_when_the_model_is_not_blessed(
 def test_folder_is_not_even_made_when_the_model_is_not_blessed(tmp_path: pathlib.Path) -> None:
     push_artifacts(tmp_path, tmp_path / 'serving', blessed=False)
     assert not (tmp_path / 'serving').exists()
+
+
+def test_no_version_is_added_when_the_model_is_live_already(tmp_path: pathlib.Path) -> None:
+    serving = tmp_path / 'serving'
+    first = push_artifacts(tmp_path, serving, blessed=True)
+    again = push_artifacts(tmp_path, serving, blessed=True)
+    destination = 'pushed_destination'
+    assert again.get_int_custom_property('pushed') == 1
+    assert again.get_string_custom_property(destination) == first.get_string_custom_property(
+        destination
+    )
+    assert len(list(serving.iterdir())) == 1
+
+
+def test_version_is_added_when_another_one_was_pushed_after_it(tmp_path: pathlib.Path) -> None:
+    serving = tmp_path / 'serving'
+    first = push_artifacts(tmp_path, serving, blessed=True)
+    other = write(tmp_path / 'other')
+    (other / 'assets' / 'words').write_text('other')
+    executor.push(str(other), str(serving))
+    again = push_artifacts(tmp_path, serving, blessed=True)
+    assert again.get_string_custom_property('pushed_version') != first.get_string_custom_property(
+        'pushed_version'
+    )
+    assert len(list(serving.iterdir())) == 3

@@ -1,0 +1,40 @@
+"""Settings that a run of a compiled pipeline may change.
+
+A node carries each as one more execution parameter, named as the field of its
+settings. So the value is part of the cache key of that node, and of no other.
+A local run has none of them: there the settings themselves change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from components.settings import Settings
+
+TRAINER_OVERRIDES = ('epochs', 'learning_rate', 'svm_cost', 'seed')
+GATE_OVERRIDES = ('min_accuracy', 'max_accuracy_drop')
+
+AnySettings = TypeVar('AnySettings', bound=Settings)
+
+
+def overridden(
+    settings: AnySettings, exec_properties: Mapping[str, Any], names: Sequence[str]
+) -> AnySettings:
+    """Return the settings with those fields replaced that the node was given.
+
+    Args:
+        settings: As compiled.
+        exec_properties: Of the node.
+        names: The fields that may be replaced.
+
+    Raises:
+        pydantic.ValidationError: If a value is out of range.
+
+    Example:
+        >>> from components.settings import TrainerSettings
+        >>> overridden(TrainerSettings(epochs=10), {'epochs': 3}, ('epochs', 'seed')).epochs
+        3
+    """
+    given = {name: exec_properties[name] for name in names if name in exec_properties}
+    return type(settings).model_validate({**settings.model_dump(), **given})

@@ -1,0 +1,31 @@
+"""The Trainer's executor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx.components.trainer import executor
+from tfx.types import standard_component_specs
+from tfx.utils import json_utils
+
+from components.overrides import TRAINER_OVERRIDES, overridden
+from components.settings import TrainerSettings
+from components.trainer.run import TRAINER_KEY
+
+
+class Executor(executor.GenericExecutor):
+    """TFX's executor, except that a run may override some of the settings."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Run `run_fn` with the settings of this run."""
+        key = standard_component_specs.CUSTOM_CONFIG_KEY
+        config = json_utils.loads(exec_properties[key])
+        settings = TrainerSettings.model_validate(config[TRAINER_KEY])
+        settings = overridden(settings, exec_properties, TRAINER_OVERRIDES)
+        config[TRAINER_KEY] = settings.model_dump()
+        super().Do(input_dict, output_dict, {**exec_properties, key: json_utils.dumps(config)})

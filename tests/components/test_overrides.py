@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pydantic
+import pytest
+
+from components.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES, overridden
+from components.settings import GateSettings, TrainerSettings
+
+
+def test_settings_stay_as_they_are_when_a_run_overrides_nothing() -> None:
+    settings = TrainerSettings(epochs=7)
+    given = {'fingerprint': 'abc', 'batch_size': 5}
+    assert overridden(settings, given, TRAINER_OVERRIDES) == settings
+
+
+def test_only_what_is_given_changes_when_a_run_overrides_it() -> None:
+    changed = overridden(
+        TrainerSettings(epochs=7, dropout=0.4), {'seed': 9, 'learning_rate': 0.5}, TRAINER_OVERRIDES
+    )
+    assert changed == TrainerSettings(epochs=7, dropout=0.4, seed=9, learning_rate=0.5)
+
+
+def test_override_is_refused_when_it_is_out_of_range() -> None:
+    with pytest.raises(pydantic.ValidationError, match='epochs'):
+        overridden(TrainerSettings(), {'epochs': 0}, TRAINER_OVERRIDES)
+
+
+def test_every_override_is_a_setting_when_listed() -> None:
+    assert set(TRAINER_OVERRIDES) <= set(TrainerSettings.model_fields)
+    assert set(GATE_OVERRIDES) <= set(GateSettings.model_fields)

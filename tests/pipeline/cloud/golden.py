@@ -1,0 +1,67 @@
+"""The golden files: both specifications, without what any edit of the code changes.
+
+That of Vertex is JSON in fact, and YAML here, where texts of several lines can be read.
+Look at the difference before you keep it:
+
+    python -m tests.pipeline.cloud.golden && git diff tests/pipeline/cloud/golden
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+from pipeline.cloud.compile import compile_pipeline
+from pipeline.cloud.compiled import CompiledPipeline, readable_yaml
+from pipeline.cloud.targets import TARGETS, Target
+from pipeline.config import PipelineConfig, load_config
+
+FILES: dict[Target, pathlib.Path] = {
+    'vertex': pathlib.Path(__file__).with_name('golden') / 'vertex.yaml',
+    'kubeflow': pathlib.Path(__file__).with_name('golden') / 'kubeflow.yaml',
+}
+# The options of the command that makes the same.
+OPTIONS = {
+    '--data': 'gs://bucket/data/reviews-*.csv',
+    '--image': 'europe-docker.pkg.dev/project/repository/reviews:1',
+    '--pipeline-root': 'gs://bucket/root',
+    '--serving-dir': 'gs://bucket/serving',
+    '--preset': 'tutorial',
+}
+
+_FINGERPRINT = re.compile(r'\b[0-9a-f]{64}\b')
+_TFX = re.compile(r'\btfx-\d+\.\d+\.\d+\b')
+_LABEL = re.compile(r'\b(tfx(?:_py)?_version:) .*')
+
+
+def config(*settings: str) -> PipelineConfig:
+    """Return the settings of the golden files, and further ones."""
+    return load_config(
+        preset=OPTIONS['--preset'],
+        flags={
+            'data.path': OPTIONS['--data'],
+            'cloud.image': OPTIONS['--image'],
+            'cloud.pipeline_root': OPTIONS['--pipeline-root'],
+            'serving_dir': OPTIONS['--serving-dir'],
+        },
+        settings=settings,
+    )
+
+
+def golden_text(compiled: CompiledPipeline) -> str:
+    """Write a pipeline down, fingerprints of the code and versions of the stack masked."""
+    whole = compiled.job() if compiled.target == 'vertex' else compiled.spec
+    text = _FINGERPRINT.sub('<fingerprint>', readable_yaml(whole))
+    return _LABEL.sub(r'\1 <version>', _TFX.sub('tfx-<version>', text))
+
+
+def main() -> None:
+    """Write both files anew."""
+    for target in TARGETS:
+        FILES[target].parent.mkdir(exist_ok=True)
+        text = golden_text(compile_pipeline(config(), target))
+        FILES[target].write_text(text, encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()

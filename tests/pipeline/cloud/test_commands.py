@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPO, run_command
+from tests.pipeline.cloud import golden
+
+OPTIONS = [part for option in golden.OPTIONS.items() for part in option]
+# As if kfp had never been installed.
+WITHOUT_KFP = """
+import sys
+sys.modules['kfp'] = None
+sys.argv[1:] = {args!r}
+import pipeline_runner
+raise SystemExit(pipeline_runner._exit_code())
+"""
+
+
+def test_one_line_says_what_to_install_when_kfp_is_missing(tmp_path: pathlib.Path) -> None:
+    args = ['compile', '--target', 'kubeflow', *OPTIONS]
+    done = subprocess.run(
+        [sys.executable, '-c', WITHOUT_KFP.format(args=args)],
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(REPO)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (6, '')
+    (line,) = done.stderr.splitlines()
+    assert 'kfp, which is not installed' in line
+    assert 'make cloud' in line
+
+
+@pytest.mark.parametrize(
+    ('args', 'words'),
+    [
+        (('--target', 'airflow'), "'airflow' is not one of"),
+        ((), '--target'),
+        (('--target', 'vertex', '--data', 'reviews.csv'), 'vertex cannot reach'),
+        (('--target', 'vertex', '--image', ':latest'), 'the name of an image'),
+        (
+            ('--target', 'vertex', '--set', 'cloud.resources.Trainer.cpus=2'),
+            'did you mean cloud.resources.NODE.cpu?',
+        ),
+        (('--target', 'vertex', '--set', 'cloud.resources.Tuner.cpu=2'), 'no node is called'),
+        (
+            ('--target', 'vertex', '--set', 'cloud.vertex_beam_args=["--project=p"]'),
+            'name the runner',
+        ),
+        (
+            ('--target', 'kubeflow', '--set', 'cloud.volumes={"models": "CLAIM_1"}'),
+            'the name of a PersistentVolumeClaim',
+        ),
+    ],
+)
+def test_usage_is_refused_when_it_is_wrong(
+    args: tuple[str, ...], words: str, tmp_path: pathlib.Path
+) -> None:
+    done = run_command('compile', *OPTIONS, *args, cwd=tmp_path)
+    assert (done.code, done.out) == (2, '')
+    assert words in done.err

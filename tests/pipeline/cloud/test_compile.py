@@ -1,0 +1,289 @@
+"""Both specifications, as they are compiled, held against each other and the local pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+pytest.importorskip('kfp', reason='needs the clients of the clouds: run `make cloud`')
+
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from components.errors import ConfigError
+from components.example_gen.sources import discover
+from pipeline.cloud.compile import compile_pipeline
+from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.kubeflow_spec import DRIVER
+from pipeline.cloud.targets import TARGETS, Target
+from pipeline.create import create_pipeline
+from tests.conftest import REPO
+from tests.pipeline.cloud import golden
+
+Compiled = dict[Target, CompiledPipeline]
+
+
+@pytest.fixture(scope='module')
+def compiled() -> Compiled:
+    return {target: compile_pipeline(golden.config(), target) for target in TARGETS}
+
+
+@pytest.fixture(params=TARGETS)
+def one(request: pytest.FixtureRequest, compiled: Compiled) -> CompiledPipeline:
+    """Either of them."""
+    return compiled[request.param]
+
+
+def tasks(one: CompiledPipeline) -> dict[str, Any]:
+    found: dict[str, Any] = one.spec['root']['dag']['tasks']
+    return found
+
+
+def container(one: CompiledPipeline, node: str) -> dict[str, Any]:
+    label = one.spec['components'][node]['executorLabel']
+    found: dict[str, Any] = one.spec['deploymentSpec']['executors'][label]['container']
+    return found
+
+
+def constants(one: CompiledPipeline, node: str) -> dict[str, Any]:
+    """Execution parameters of a node that are compiled in."""
+    return {
+        name: source['runtimeValue']['constant']
+        for name, source in tasks(one)[node]['inputs']['parameters'].items()
+        if 'runtimeValue' in source
+    }
+
+
+def test_specification_is_the_golden_one_when_nothing_was_rewired(one: CompiledPipeline) -> None:
+    expected = golden.FILES[one.target].read_text(encoding='utf-8')
+    assert golden.golden_text(one) == expected, golden.__doc__
+
+
+def test_specification_is_strictly_a_pipeline_spec_when_kfp_parses_it(
+    one: CompiledPipeline,
+) -> None:
+    found = json.loads(one.text()) if one.target == 'vertex' else yaml.safe_load(one.text())
+    spec = found['pipelineSpec'] if one.target == 'vertex' else found
+    assert spec == one.spec
+    parsed = json_format.ParseDict(
+        spec, pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=False
+    )
+    assert parsed.schema_version == '2.1.0'
+    json_format.ParseDict(
+        spec['deploymentSpec'],
+        pipeline_spec_pb2.PipelineDeploymentConfig(),
+        ignore_unknown_fields=False,
+    )
+    if one.target == 'vertex':
+        job = json_format.ParseDict(
+            found, pipeline_spec_pb2.PipelineJob(), ignore_unknown_fields=False
+        )
+        assert job.runtime_config.gcs_output_directory == one.pipeline_root
+    else:
+        assert parsed.default_pipeline_root == one.pipeline_root
+
+
+@pytest.mark.parametrize('target', TARGETS)
+def test_bytes_are_the_same_when_compiled_elsewhere_by_the_command(
+    target: Target, compiled: Compiled, tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / 'pipeline'
+    options = [part for option in golden.OPTIONS.items() for part in option]
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(REPO / 'pipeline_runner.py'),
+            *('compile', '--target', target, '--output', str(output), *options),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONHASHSEED': str(TARGETS.index(target) + 1), 'TZ': 'Asia/Tokyo'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+    assert output.read_bytes() == compiled[target].text().encode()
+
+
+def local_nodes() -> dict[str, Any]:
+    """Execution parameters of the local pipeline, by node."""
+    config = golden.config()
+    source = discover(config.data.path, config.data.columns)
+    nodes = create_pipeline(config, source).components
+    return {node.id: dict(node.exec_properties) for node in nodes}
+
+
+def test_nodes_are_those_of_a_local_run_when_compiled(compiled: Compiled) -> None:
+    nodes = local_nodes()
+    resolvers = {'BaselineResolver-model-blessing-resolver', 'BaselineResolver-model-resolver'}
+    assert set(tasks(compiled['kubeflow'])) == {*nodes, DRIVER}
+    assert set(tasks(compiled['vertex'])) == {*nodes, *resolvers} - {'BaselineResolver'}
+
+
+def test_config_and_fingerprint_are_those_of_a_local_run_when_compiled(
+    one: CompiledPipeline,
+) -> None:
+    places = {'input_base', 'push_destination'}
+    overridden = {parameter.name for parameter in one.parameters.values()} - {'data_folder'}
+    fingerprints = 0
+    for node, properties in local_nodes().items():
+        if node == 'BaselineResolver':
+            continue
+        local = {k: v for k, v in properties.items() if v is not None and k not in places}
+        found = {k: v for k, v in constants(one, node).items() if k not in places}
+        assert found == local, node
+        own = set(tasks(one)[node]['inputs']['parameters']) - set(found) - places
+        assert own <= overridden | {'resolved_input'}
+        fingerprints += len(found['fingerprint']) == 64
+    assert fingerprints == 8
+
+
+def references(one: CompiledPipeline) -> Iterator[tuple[str, str]]:
+    for node, task in tasks(one).items():
+        for source in task.get('inputs', {}).get('parameters', {}).values():
+            if 'componentInputParameter' in source:
+                yield node, source['componentInputParameter']
+
+
+def test_each_parameter_reaches_the_one_node_that_reads_it_when_compiled(
+    one: CompiledPipeline,
+) -> None:
+    found = set(references(one))
+    if one.target == 'kubeflow':
+        found.remove((DRIVER, 'data_folder'))
+    # So all before the Trainer stays in the cache when a training parameter changes.
+    assert found == {
+        ('ExampleGen', 'data_folder'),
+        *(('Trainer', name) for name in ('epochs', 'learning_rate', 'seed')),
+        *(('Evaluator', name) for name in ('min_accuracy', 'max_accuracy_drop')),
+    }
+    definitions = one.spec['root']['inputDefinitions']['parameters']
+    assert {name: definition['defaultValue'] for name, definition in definitions.items()} == {
+        'data_folder': 'gs://bucket/data',
+        'epochs': 10,
+        'learning_rate': 0.001,
+        'seed': 1,
+        'min_accuracy': 0.8,
+        'max_accuracy_drop': 0.01,
+    }
+    assert one.parameter_values([]) == {
+        name: definition['defaultValue'] for name, definition in definitions.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ('architecture', 'expected'),
+    [
+        ('ngram', {'svm_cost', 'seed'}),
+        ('accurate', {'epochs', 'learning_rate', 'svm_cost', 'seed'}),
+    ],
+)
+def test_only_parameters_that_the_model_reads_are_offered_when_it_is(
+    architecture: str, expected: set[str]
+) -> None:
+    pipeline = compile_pipeline(golden.config(f'trainer.architecture={architecture}'), 'vertex')
+    assert {name for node, name in references(pipeline) if node == 'Trainer'} == expected
+    assert expected <= set(pipeline.parameters)
+
+
+def test_all_but_what_looks_around_is_cached_when_compiled_for_kubeflow(compiled: Compiled) -> None:
+    cached = {
+        name
+        for name, task in tasks(compiled['kubeflow']).items()
+        if task['cachingOptions'].get('enableCache')
+    }
+    assert set(tasks(compiled['kubeflow'])) - cached == {DRIVER, 'BaselineResolver'}
+
+
+def test_resources_are_on_every_node_that_they_are_for_when_set(one: CompiledPipeline) -> None:
+    pipeline = compile_pipeline(
+        golden.config(
+            'cloud.resources.ExampleGen.memory_gb=4.5',
+            'cloud.resources.Trainer={"cpu": 8, "accelerator": "NVIDIA_TESLA_T4"}',
+        ),
+        one.target,
+    )
+    assert container(pipeline, 'ExampleGen')['resources'] == {'memoryLimit': 4.5}
+    assert container(pipeline, 'Trainer')['resources'] == {
+        'cpuLimit': 8.0,
+        'accelerator': {'type': 'NVIDIA_TESLA_T4', 'count': '1'},
+    }
+    assert 'resources' not in container(pipeline, 'Evaluator')
+    json_format.ParseDict(
+        pipeline.spec['deploymentSpec'], pipeline_spec_pb2.PipelineDeploymentConfig()
+    )
+
+
+def test_beam_arguments_pass_through_when_they_are_for_the_target(one: CompiledPipeline) -> None:
+    dataflow = ['--runner=DataflowRunner', '--project=p', '--temp_location=gs://b/t']
+    pipeline = compile_pipeline(
+        golden.config(f'cloud.{one.target}_beam_args={json.dumps(dataflow)}'), one.target
+    )
+    other = compile_pipeline(
+        golden.config(f'cloud.{one.target}_beam_args={json.dumps(dataflow)}'),
+        'vertex' if one.target == 'kubeflow' else 'kubeflow',
+    )
+    for node in ('ExampleGen', 'StatisticsGen', 'Transform', 'Evaluator'):
+        assert container(pipeline, node)['args'][-3:] == dataflow
+        assert '--runner=DirectRunner' in container(other, node)['args']
+
+
+def test_specification_names_nothing_of_this_machine_when_compiled(one: CompiledPipeline) -> None:
+    assert str(REPO) not in one.text()
+
+
+@pytest.mark.parametrize(
+    ('change', 'message', 'hint'),
+    [
+        ('cloud.image=null', 'needs an image', '--image'),
+        ('cloud.pipeline_root=null', 'needs a root', '--pipeline-root'),
+        ('serving_dir=null', 'needs a folder for pushed', '--serving-dir'),
+        ('cloud.image=tensorflow/tfx:1.16.0', 'does not have the code', 'settings'),
+    ],
+)
+def test_error_says_what_is_missing_when_it_cannot_be_compiled(
+    change: str, message: str, hint: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        compile_pipeline(golden.config(change), 'kubeflow')
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    'config', [lambda: golden.config('serving_dir=minio://bucket/serving')], ids=['serving']
+)
+def test_kubeflow_refuses_when_something_is_in_a_store_that_tensorflow_cannot_open(
+    config: Callable[[], Any],
+) -> None:
+    with pytest.raises(ConfigError, match=r'minio://bucket/serving.* cannot open'):
+        compile_pipeline(config(), 'kubeflow')
+
+
+def test_volumes_are_mounted_where_data_and_pushed_models_are_read_when_named() -> None:
+    config = golden.config(
+        'data.path=/mnt/films/reviews.csv',
+        'serving_dir=/mnt/models/sentiment',
+        'cloud.volumes={"/mnt/models": "models", "/mnt/films": "films"}',
+    )
+    spec, platform = yaml.safe_load_all(compile_pipeline(config, 'kubeflow').text())
+    executors = platform['platforms']['kubernetes']['deploymentSpec']['executors']
+    assert set(executors) == {
+        f'{name}_executor' for name in (DRIVER, 'ExampleGen', 'BaselineResolver', 'Pusher')
+    }
+    assert set(executors) <= set(spec['deploymentSpec']['executors'])
+    for executor in executors.values():
+        assert executor == {
+            'pvcMount': [
+                {'constant': 'films', 'mountPath': '/mnt/films'},
+                {'constant': 'models', 'mountPath': '/mnt/models'},
+            ]
+        }
+    assert compile_pipeline(config, 'vertex').platform == {}

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import annotated_types
+import pytest
+
+from components.errors import ConfigError
+from pipeline.cloud.compiled import CompiledPipeline, Parameter
+
+PARAMETERS = (
+    Parameter(
+        name='epochs',
+        kind='integer',
+        default=10,
+        description='passes over the data',
+        limits=(annotated_types.Ge(1), annotated_types.Le(100)),
+    ),
+    Parameter(name='learning_rate', kind='number', default=0.1, description='step size'),
+    Parameter(name='data_folder', kind='string', default='gs://b/d', description='the data'),
+)
+PIPELINE = CompiledPipeline(
+    target='kubeflow',
+    name='sentiment',
+    pipeline_root='gs://b/r',
+    spec={'schemaVersion': '2.1.0', 'text': 'one\ntwo: Ü\n', 'numbers': [1, 2.0, '1']},
+    parameters={parameter.name: parameter for parameter in PARAMETERS},
+)
+
+
+def test_values_have_their_types_when_they_are_assigned() -> None:
+    values = PIPELINE.parameter_values(['epochs=3', ' data_folder=gs://b/x=y'])
+    assert values == {'epochs': 3, 'learning_rate': 0.1, 'data_folder': 'gs://b/x=y'}
+    assert type(PIPELINE.parameter_values(['learning_rate=1'])['learning_rate']) is float
+
+
+@pytest.mark.parametrize(
+    ('assignment', 'message', 'hint'),
+    [
+        ('epochs', "expected --param NAME=VALUE, got 'epochs'", 'epochs, learning_rate'),
+        ('epoch=3', "no run-time parameter 'epoch'", 'did you mean epochs?'),
+        ('x=3', "no run-time parameter 'x'", 'epochs, learning_rate, data_folder'),
+        ('epochs=many', "epochs takes a whole number, got 'many'", 'passes over'),
+        ('epochs=2.5', "epochs takes a whole number, got '2.5'", 'passes over'),
+        (
+            'epochs=0',
+            "epochs takes a whole number, got '0': .*greater than or equal to 1",
+            'passes',
+        ),
+        ('epochs=101', "got '101': .*less than or equal to 100", 'passes'),
+        ('learning_rate=nan', "learning_rate takes a number, got 'nan'", 'step size'),
+        ('learning_rate=', "learning_rate takes a number, got ''", 'step size'),
+        ('data_folder=', 'data_folder takes a text, got an empty one', 'the data'),
+    ],
+)
+def test_assignment_is_refused_when_it_is(assignment: str, message: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        PIPELINE.parameter_values([assignment])
+    assert hint in caught.value.hint
+
+
+def test_assignment_is_refused_when_it_comes_twice() -> None:
+    with pytest.raises(ConfigError, match='epochs is given twice'):
+        PIPELINE.parameter_values(['epochs=1', 'epochs=2'])
+
+
+def test_yaml_is_sorted_and_readable_when_it_is_for_kubeflow() -> None:
+    assert PIPELINE.text() == (
+        "numbers:\n- 1\n- 2.0\n- '1'\nschemaVersion: 2.1.0\ntext: |\n  one\n  two: Ü\n"
+    )
