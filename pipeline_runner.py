@@ -41,6 +41,7 @@ _JSON = click.option('--json', 'as_json', is_flag=True, help='Print JSON for mac
 
 _CONFIG_OPTIONS = (
     click.option('--data', metavar='PATH', help='File, folder, glob, or the IMDB archive.'),
+    click.option('--spans', type=int, metavar='N', help='Of the newest spans, how many [1].'),
     click.option(
         '--preset', default=DEFAULT_PRESET, metavar='NAME', help=f'Start from [{DEFAULT_PRESET}].'
     ),
@@ -59,6 +60,7 @@ _CONFIG_OPTIONS = (
 
 _FLAG_SETTINGS = {
     'data': 'data.path',
+    'spans': 'data.spans',
     'text_column': 'data.columns.text_column',
     'label_column': 'data.columns.label_column',
     'split_column': 'data.columns.split_column',
