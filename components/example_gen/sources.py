@@ -191,7 +191,7 @@ def _spans(path: str, columns: ColumnSettings, count: int, *, elsewhere: bool) -
     )
     found = [] if remote else _glob_below(base, span_patterns.glob_of(pattern))
     if found or not (remote or (elsewhere and os.path.isabs(path))):
-        newest = span_patterns.newest(pattern, found, 1)[0]
+        newest = span_patterns.newest(pattern, found, 1, folder=base)[0]
         _require_newest(base, newest, columns)
     return source
 

@@ -61,7 +61,7 @@ def find_window(parameters: Mapping[str, Any]) -> Window:
     (split,) = config.splits
     base = parameters[standard_component_specs.INPUT_BASE_KEY]
     paths = fileio.glob(posixpath.join(base, spans.glob_of(split.pattern)))
-    found = spans.newest(split.pattern, paths, range_config.rolling_range.num_spans)
+    found = spans.newest(split.pattern, paths, range_config.rolling_range.num_spans, folder=base)
     resolved = example_gen_pb2.Input(
         splits=[
             example_gen_pb2.Input.Split(name=f'{split.name}-{span.number}', pattern=span.pattern)

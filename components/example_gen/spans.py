@@ -115,16 +115,19 @@ def fixed_part(path: str) -> tuple[str, str]:
     return base or '/', '/'.join(path.split('/')[end:])
 
 
-def newest(pattern: str, paths: Iterable[str], count: int) -> tuple[Span, ...]:
+def newest(
+    pattern: str, paths: Iterable[str], count: int, *, folder: str = '.'
+) -> tuple[Span, ...]:
     """Return the newest version of each of the newest spans.
 
     >>> [s.label for s in newest('{SPAN}.csv', ['8.csv', '9.csv', '10.csv'], 2)]
     ['9', '10']
 
     Args:
-        pattern: Relative to some folder.
-        paths: What `glob_of(pattern)` matches in that folder.
+        pattern: Relative to `folder`.
+        paths: What `glob_of(pattern)` matches there.
         count: How many spans, at most; all of them if there are fewer.
+        folder: To be named if nothing is there.
 
     Returns:
         Spans with files, oldest first.
@@ -143,7 +146,7 @@ def newest(pattern: str, paths: Iterable[str], count: int) -> tuple[Span, ...]:
         versions.setdefault(version, {})[_fill(pattern, texts)] = texts
     if not found:
         raise DataError(
-            f'no file matches {pattern}',
+            f'no file matches {pattern} in {folder}',
             hint='check the pattern, and that the first span has arrived',
         )
     return tuple(_newest_version(number, found[number]) for number in sorted(found)[-count:])
