@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HOOK = ('python', '-m', 'components.example_gen.span_hook')
 
 _RANGE_CONFIG = 'range_config'
+_CUSTOM = 'custom:'
 
 
 def resolve(step: dict[str, Any]) -> tuple[dict[str, Any], Window | None]:
@@ -59,7 +60,10 @@ def tell(found: dict[str, Any], window: Window) -> None:
     for of_key in found.get('artifacts', {}).values():
         for artifact in of_key['artifacts']:
             metadata = artifact.setdefault('metadata', {})
-            metadata.update(facts, spans=window.description)
+            # TFX writes a property so if the type has another of its name.
+            prefix = _CUSTOM if f'{_CUSTOM}span' in metadata else ''
+            metadata.update({f'{prefix}{name}': fact for name, fact in facts.items()})
+            metadata['spans'] = window.description
 
 
 def main(argv: Sequence[str]) -> None:

@@ -95,3 +95,31 @@ def test_run_stops_when_the_spans_are_gone(data: pathlib.Path) -> None:
 def test_step_stays_as_it_is_when_it_names_no_span() -> None:
     step = {'inputs': {'parameterValues': {'input_base': 'gs://b', 'input_config': '{}'}}}
     assert span_hook.resolve(step) == (step, None)
+
+
+@pytest.mark.parametrize('prefix', ['custom:', ''])
+def test_spans_are_told_under_the_names_that_tfx_writes_when_a_service_asks(
+    prefix: str, data: pathlib.Path
+) -> None:
+    node = make_example_gen(
+        discover(f'{data}/span-{{SPAN}}/v-{{VERSION}}/*.csv', ColumnSettings()), ColumnSettings()
+    )
+    parameters = {key: value for key, value in node.exec_properties.items() if value is not None}
+    step, window = span_hook.resolve({'inputs': {'parameterValues': parameters}})
+    assert window is not None
+    given = step['inputs']['parameterValues']
+    assert 'range_config' not in given
+    assert patterns(given) == ['span-9/v-1/*.csv']
+    # Of which TFX's driver knows no more than that it is a file.
+    found: dict[str, Any] = {
+        'parameterValues': {'span': 0, 'input_fingerprint': 'x'},
+        'artifacts': {'examples': {'artifacts': [{'metadata': {f'{prefix}span': 0}}]}},
+    }
+    span_hook.tell(found, window)
+    assert found['parameterValues'] == {'span': 9, 'version': 1, 'input_fingerprint': 'x'}
+    (examples,) = found['artifacts']['examples']['artifacts']
+    assert examples['metadata'] == {
+        f'{prefix}span': 9,
+        f'{prefix}version': 1,
+        'spans': 'span 9, version 1',
+    }
