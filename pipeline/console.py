@@ -114,7 +114,7 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
             f'Nothing is new: data{told}, settings and code are those of an earlier run.',
             markup=False,
         )
-    elif outcome.spans and outcome.nodes[0].state == 'cached':
+    elif outcome.spans and outcome.state_of('ExampleGen') == 'cached':
         console.print(f'No new data: an earlier run has read {outcome.spans}.', markup=False)
     if outcome.baseline is None:
         console.print('There was no baseline: no model had been blessed before.')

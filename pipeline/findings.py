@@ -117,10 +117,7 @@ def example_counts(outputs: Artifacts) -> ExamplesSummary:
 
 def spans_read(outputs: Artifacts) -> str | None:
     """Name the spans that ExampleGen read, None if the data has none."""
-    artifact = _only(outputs, 'examples')
-    if not artifact.has_custom_property(SPANS_PROPERTY):
-        return None
-    return str(artifact.get_string_custom_property(SPANS_PROPERTY))
+    return _only(outputs, 'examples').get_string_custom_property(SPANS_PROPERTY) or None
 
 
 def model_path(outputs: Artifacts) -> pathlib.Path:

@@ -98,6 +98,10 @@ class RunOutcome:
     error: str | None = None
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    def state_of(self, node_id: str) -> State | None:
+        """Return how a node went, None if there is no such node."""
+        return next((node.state for node in self.nodes if node.id == node_id), None)
+
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""
         return dataclasses.asdict(self)
