@@ -27,6 +27,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from components.example_gen import span_hook
+
 _EXECUTOR = 'tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor'
 _DRIVER = 'tfx.orchestration.kubeflow.v2.file_based_example_gen.driver'
 
@@ -84,7 +86,7 @@ def execute(step: dict[str, Any], inputs_spec: str, others: Sequence[str]) -> No
 
 
 def resolve_input(step: dict[str, Any], inputs_spec: str, others: Sequence[str]) -> None:
-    """Run ExampleGen's driver: find the span, and a fingerprint of the files.
+    """Run ExampleGen's driver: find the newest spans, and a fingerprint of the files.
 
     Its result is the step's output parameter: an ExecutorOutput as JSON, in
     which only what was found in the data varies.
@@ -98,8 +100,11 @@ def resolve_input(step: dict[str, Any], inputs_spec: str, others: Sequence[str])
     output_file = pathlib.Path(outputs['outputFile'])
     artifact = {'type': _EXAMPLES_TYPE, 'uri': '', 'metadata': {}}
     asked = {**step, 'outputs': {**outputs, 'artifacts': {_EXAMPLES: {'artifacts': [artifact]}}}}
+    asked, window = span_hook.resolve(asked)
     _run(_DRIVER, asked, inputs_spec, others)
     found = json.loads(output_file.read_text(encoding='utf-8'))
+    if window is not None:
+        span_hook.tell(found, window)
     for of_key in found.get('artifacts', {}).values():
         for one in of_key['artifacts']:
             one.pop('uri', None)

@@ -34,7 +34,7 @@ def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: 
         ReviewsError: If a node failed, or the data cannot be what was named.
     """
     try:
-        source = discover(config.data.path, config.data.columns)
+        source = discover(config.data.path, config.data.columns, spans=config.data.spans)
         run_id, log = _new_run(config.root_path)
     except ReviewsError as err:
         if as_json:

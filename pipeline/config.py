@@ -28,7 +28,12 @@ _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
 class DataConfig(Settings):
     """The data, and what it must look like."""
 
-    path: str = pydantic.Field(min_length=1, description='file, folder, glob or archive')
+    path: str = pydantic.Field(
+        min_length=1, description='file, folder, glob, archive, or pattern with {SPAN} or a date'
+    )
+    spans: int = pydantic.Field(
+        1, ge=1, le=100_000, description='of the newest spans, how many are read'
+    )
     schema_file: str | None = pydantic.Field(
         None, description='Schema as text proto; none: the curated one of the project'
     )

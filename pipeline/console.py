@@ -114,6 +114,14 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
     else:
         console.print(Text('NOT BLESSED: nothing was pushed', style='bold red'))
     console.print(_metrics_table(outcome))
+    if outcome.nothing_new:
+        told = f' ({outcome.spans})' if outcome.spans else ''
+        console.print(
+            f'Nothing is new: data{told}, settings and code are those of an earlier run.',
+            markup=False,
+        )
+    elif outcome.spans and outcome.state_of('ExampleGen') == 'cached':
+        console.print(f'No new data: an earlier run has read {outcome.spans}.', markup=False)
     if outcome.baseline is None:
         console.print('There was no baseline: no model had been blessed before.')
     failed = [check for check in outcome.thresholds if not check.passed]

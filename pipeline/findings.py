@@ -16,6 +16,7 @@ from tfx.utils import path_utils
 from components import features
 from components.errors import ComponentError
 from components.evaluator.config import ACCURACY, EXAMPLE_COUNT, lowest_accuracy
+from components.example_gen.span_driver import SPANS_PROPERTY
 from components.example_gen.summary import ExamplesSummary
 from components.settings import GateSettings
 from components.trainer.run import HISTORY_FILE
@@ -114,6 +115,11 @@ def example_counts(outputs: Artifacts) -> ExamplesSummary:
     return ExamplesSummary.read(_only(outputs, 'examples').uri)
 
 
+def spans_read(outputs: Artifacts) -> str | None:
+    """Name the spans that ExampleGen read, None if the data has none."""
+    return _only(outputs, 'examples').get_string_custom_property(SPANS_PROPERTY) or None
+
+
 def model_path(outputs: Artifacts) -> pathlib.Path:
     """Return the SavedModel that the Trainer exported."""
     return pathlib.Path(path_utils.serving_model_path(_only(outputs, 'model').uri))
@@ -139,7 +145,8 @@ def _example_gen(outputs: Artifacts) -> str:
     if summary.rejects:
         reasons = ', '.join(f'{n:,} {reason}' for reason, n in sorted(summary.rejected.items()))
         note += f'; rejected {summary.rejects:,} rows ({reasons})'
-    return note
+    spans = spans_read(outputs)
+    return f'{spans}: {note}' if spans else note
 
 
 def _transform(outputs: Artifacts) -> str:

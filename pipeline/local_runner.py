@@ -83,6 +83,8 @@ def run_pipeline(
             outcome='failed' if error else 'pushed' if run.pushed else 'not_blessed',
             name=config.name,
             data=config.data.path,
+            spans=run.spans,
+            nothing_new=not error and all(node.state == 'cached' for node in run.results),
             metrics=evaluation.metrics if evaluation else {},
             slices=evaluation.slices if evaluation else {},
             thresholds=evaluation.checks() if evaluation else (),
@@ -107,6 +109,7 @@ class _LocalRun:
         self.results: list[NodeResult] = []
         self.evaluation: Evaluation | None = None
         self.pushed: Pushed | None = None
+        self.spans: str | None = None
         self.current = ''
         self._config = config
         self._source = source
@@ -193,6 +196,8 @@ class _LocalRun:
             accuracy = self.evaluation.metrics.get('binary_accuracy')
             told = 'missing' if accuracy is None else f'{accuracy:.4f}'
             return f'accuracy {told}: {"blessed" if self.evaluation.blessed else "NOT blessed"}'
+        if node_id == _EXAMPLE_GEN:
+            self.spans = findings.spans_read(outputs)
         if node_id == _PUSHER:
             self.pushed = findings.pushed_version(outputs)
         return findings.describe(node_id, outputs)

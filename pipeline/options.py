@@ -23,6 +23,7 @@ VERBOSE = click.option('-v', '--verbose', is_flag=True, help='Show the traceback
 # All settings of a pipeline, but where it writes.
 SETTINGS = (
     click.option('--data', metavar='PATH', help='File, folder, glob, or the IMDB archive.'),
+    click.option('--spans', type=int, metavar='N', help='Of the newest spans, how many [1].'),
     click.option(
         '--preset', default=DEFAULT_PRESET, metavar='NAME', help=f'Start from [{DEFAULT_PRESET}].'
     ),
@@ -40,6 +41,7 @@ PLACES = (SERVING_DIR, ROOT)
 
 _SETTING_OF_OPTION = {
     'data': 'data.path',
+    'spans': 'data.spans',
     'text_column': 'data.columns.text_column',
     'label_column': 'data.columns.label_column',
     'split_column': 'data.columns.split_column',

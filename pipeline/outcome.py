@@ -66,6 +66,9 @@ class RunOutcome:
         outcome: `pushed`, `not_blessed` or `failed`.
         name: Of the pipeline.
         data: Path of the data.
+        spans: The spans that were read, in words; None if the data has none.
+        nothing_new: Whether every node took what an earlier run had made, as
+            data, settings and code are those of that run.
         metrics: Of the candidate on test, by name.
         slices: By slice, the same.
         thresholds: What the gate demanded.
@@ -82,6 +85,8 @@ class RunOutcome:
     outcome: Literal['pushed', 'not_blessed', 'failed']
     name: str
     data: str
+    spans: str | None = None
+    nothing_new: bool = False
     metrics: dict[str, float | None] = dataclasses.field(default_factory=dict)
     slices: dict[str, dict[str, float | None]] = dataclasses.field(default_factory=dict)
     thresholds: tuple[Check, ...] = ()
@@ -92,6 +97,10 @@ class RunOutcome:
     log: str = ''
     error: str | None = None
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def state_of(self, node_id: str) -> State | None:
+        """Return how a node went, None if there is no such node."""
+        return next((node.state for node in self.nodes if node.id == node_id), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""

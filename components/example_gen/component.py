@@ -5,12 +5,19 @@ from __future__ import annotations
 from google.protobuf import struct_pb2
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import executor_spec
-from tfx.proto import example_gen_pb2
+from tfx.proto import example_gen_pb2, range_config_pb2
 
 from components import features
 from components.example_gen.executor import Executor
 from components.example_gen.sources import DataSource
+from components.example_gen.span_driver import Driver
 from components.settings import ColumnSettings
+
+
+class SpansExampleGen(FileBasedExampleGen):
+    """An ExampleGen that reads several spans, where TFX's reads one."""
+
+    DRIVER_CLASS = Driver
 
 
 def make_example_gen(source: DataSource, columns: ColumnSettings) -> FileBasedExampleGen:
@@ -23,11 +30,17 @@ def make_example_gen(source: DataSource, columns: ColumnSettings) -> FileBasedEx
     Returns:
         The node; its output `examples` has the splits `train`, `val`, `test`.
     """
+    node_class, range_config = FileBasedExampleGen, None
+    if source.spans:
+        node_class = SpansExampleGen
+        range_config = range_config_pb2.RangeConfig(
+            rolling_range=range_config_pb2.RollingRange(num_spans=source.spans)
+        )
     settings = struct_pb2.Struct()
     settings.update({'kind': source.kind.value, 'columns': columns.model_dump()})
     custom_config = example_gen_pb2.CustomConfig()
     custom_config.custom_config.Pack(settings)
-    return FileBasedExampleGen(
+    return node_class(
         input_base=source.input_base,
         input_config=example_gen_pb2.Input(
             splits=[
@@ -45,5 +58,6 @@ def make_example_gen(source: DataSource, columns: ColumnSettings) -> FileBasedEx
             )
         ),
         custom_config=custom_config,
+        range_config=range_config,
         custom_executor_spec=executor_spec.BeamExecutorSpec(Executor),
     ).with_id('ExampleGen')

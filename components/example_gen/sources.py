@@ -11,7 +11,8 @@ import re
 import zlib
 
 from components import features
-from components.errors import DataError
+from components.errors import ConfigError, DataError
+from components.example_gen import spans as span_patterns
 from components.example_gen import tables
 from components.settings import ColumnSettings
 
@@ -40,11 +41,14 @@ class DataSource:
         patterns: Pairs of input split and glob pattern. The split is `train`,
             `val`, `test` or `unsup`, with any suffix after a `-`, where the data says
             so, and `all` where its rows are to be split by a stable hash.
+        spans: How many of the newest spans are read; 0 where the pattern, of
+            which there is one then, names none.
     """
 
     kind: SourceKind
     base: str
     patterns: tuple[tuple[str, str], ...]
+    spans: int = 0
 
     @property
     def input_base(self) -> str:
@@ -62,7 +66,9 @@ def split_of_input(name: str) -> str | None:
     return split if split in (*features.SPLITS, features.UNLABELLED_SPLIT) else None
 
 
-def discover(path: str, columns: ColumnSettings, *, elsewhere: bool = False) -> DataSource:
+def discover(
+    path: str, columns: ColumnSettings, *, elsewhere: bool = False, spans: int = 1
+) -> DataSource:
     """Find out what `path` is, and that it can be what was asked for.
 
     Opens no more than the first line of each table, and no archive.
@@ -74,14 +80,24 @@ def discover(path: str, columns: ColumnSettings, *, elsewhere: bool = False) -> 
         elsewhere: Whether it will be read on another machine. Then an absolute
             path that does not exist here is one there, of which only the name is
             looked at.
+        spans: How many of the newest spans are to be read, where `path` has
+            placeholders for them; of these, the newest is looked at.
 
     Returns:
         The source, for ExampleGen.
 
     Raises:
+        ConfigError: If several spans are asked for, and `path` names none.
         DataError: If nothing is there, the format is not known, a file is
-            empty, or a column is missing.
+            empty, a column is missing, or placeholders contradict each other.
     """
+    if span_patterns.has_placeholders(path) and not os.path.exists(path):
+        return _spans(path, columns, spans, elsewhere=elsewhere)
+    if spans > 1:
+        raise ConfigError(
+            f'data.spans is {spans}, but {path} names no spans',
+            hint='name them in --data by {SPAN}, or by {YYYY}, {MM} and {DD}',
+        )
     if _REMOTE.match(path):
         return _single(path, remote=True)
     if elsewhere and os.path.isabs(path) and not os.path.exists(path) and not glob.glob(path):
@@ -162,6 +178,43 @@ def _glob(pattern: str, columns: ColumnSettings) -> DataSource:
                 hint='a pattern may match .csv, .tsv and .jsonl files (each also .gz)',
             )
     return _tables(base, names, columns)
+
+
+def _spans(path: str, columns: ColumnSettings, count: int, *, elsewhere: bool) -> DataSource:
+    span_patterns.require_valid(path)
+    if tables.table_format(path) is None:
+        raise DataError(
+            f'cannot tell the format of {os.path.basename(path)!r}',
+            hint='files of spans may be .csv, .tsv and .jsonl (each also .gz)',
+        )
+    remote = _REMOTE.match(path) is not None
+    base, pattern = span_patterns.fixed_part(path if remote else os.path.abspath(path))
+    source = DataSource(
+        kind=SourceKind.TABLES, base=base, patterns=((ANY_SPLIT, pattern),), spans=count
+    )
+    found = [] if remote else _glob_below(base, span_patterns.glob_of(pattern))
+    if found or not (remote or (elsewhere and os.path.isabs(path))):
+        newest = span_patterns.newest(pattern, found, 1, folder=base)[0]
+        _require_newest(base, newest, columns)
+    return source
+
+
+def _require_newest(base: str, span: span_patterns.Span, columns: ColumnSettings) -> None:
+    """Check the files of a span, as those of any other source."""
+    names = [os.path.relpath(path, base) for path in _glob_below(base, span.pattern)]
+    splits = {split for split, _ in _tables(base, names, columns).patterns}
+    if not all(split.startswith(ANY_SPLIT) for split in splits):
+        raise DataError(
+            f'the files of span {span.label} name their split, but spans are split by a stable '
+            'hash of the text, so that a text has one split in all of them',
+            hint='give them other names; --split-column names a column with the split',
+        )
+
+
+def _glob_below(base: str, pattern: str) -> list[str]:
+    return sorted(
+        path for path in glob.glob(os.path.join(glob.escape(base), pattern)) if os.path.isfile(path)
+    )
 
 
 def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:

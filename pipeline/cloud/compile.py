@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.errors import ConfigError, MissingDependencyError
+from components.example_gen import span_hook
 from components.example_gen.sources import DataSource, discover
 from pipeline.cloud import kubeflow_spec
 from pipeline.cloud.compiled import CompiledPipeline, Parameter
@@ -44,12 +45,16 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
             f'a pipeline for {target} runs in containers, and needs an image',
             hint='say --image IMAGE',
         )
-    source = discover(config.data.path, config.data.columns, elsewhere=True)
+    source = discover(
+        config.data.path, config.data.columns, elsewhere=True, spans=config.data.spans
+    )
     parameters = run_time_parameters(config, source)
     job = _compile(config, target, source, parameters)
     spec = job['pipelineSpec']
     _write_parameters(spec, parameters)
     _write_resources(spec, config)
+    if source.spans:
+        _write_hook(spec)
     if target == 'kubeflow':
         kubeflow_spec.adapt(spec, pipeline_root=config.cloud.pipeline_root or '')
     require_valid(spec, target)
@@ -130,6 +135,12 @@ def _write_parameters(
                 description=parameter.description,
                 isOptional=True,
             )
+
+
+def _write_hook(spec: dict[str, Any]) -> None:
+    """Have our own hook look at the data: TFX's finds one span."""
+    container = kubeflow_spec.container_of(spec, kubeflow_spec.EXAMPLE_GEN)
+    container['lifecycle']['preCacheCheck']['command'] = list(span_hook.HOOK)
 
 
 def _write_resources(spec: dict[str, Any], config: PipelineConfig) -> None:

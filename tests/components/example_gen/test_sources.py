@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from components.errors import DataError
+from components.errors import ConfigError, DataError
 from components.example_gen.sources import DataSource, SourceKind, discover, split_of_input
 from components.settings import ColumnSettings
 
@@ -324,3 +324,75 @@ def test_only_the_name_is_looked_at_when_the_path_is_on_another_machine(path: st
     assert source.patterns == (('all', path.rpartition('/')[2]),)
     with pytest.raises(DataError, match='no such file|no file matches'):
         discover(path, ColumnSettings())
+
+
+SPANS = 'day-{YYYY}{MM}{DD}/*.csv'
+
+
+def test_pattern_stays_one_when_it_names_spans(tmp_path: pathlib.Path) -> None:
+    fill(tmp_path, 'day-20260101/a.csv', 'day-20260102/a.csv', 'day-20260102/b.csv')
+    assert discover(f'{tmp_path}/{SPANS}', ColumnSettings(), spans=7) == DataSource(
+        kind=SourceKind.TABLES, base=str(tmp_path), patterns=(('all', SPANS),), spans=7
+    )
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('day-20260102/b.csv', b'', 'the file is empty'),
+        ('day-20260102/b.csv', b'body,label\nFine.,pos\n', "no column 'text'"),
+        ('day-20260231/b.csv', TABLE, 'names no day'),
+        ('day-latest/b.csv', TABLE, 'is not named as'),
+    ],
+)
+def test_newest_span_is_looked_at_when_it_is_here(
+    name: str, content: bytes, message: str, tmp_path: pathlib.Path
+) -> None:
+    # Older ones may be anything: they were looked at when they came.
+    fill(tmp_path, 'day-20260102/a.csv', name)
+    (tmp_path / 'day-20251231').mkdir()
+    (tmp_path / 'day-20251231' / 'a.csv').touch()
+    assert find(f'{tmp_path}/day-{{YYYY}}{{MM}}{{DD}}/a.csv').spans == 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        find(f'{tmp_path}/{SPANS}')
+
+
+def test_splits_by_name_are_refused_when_they_are_of_a_span(tmp_path: pathlib.Path) -> None:
+    fill(tmp_path, 'day-20260102/train.csv', 'day-20260102/test.csv')
+    with pytest.raises(DataError, match='the files of span 2026-01-02 name their split'):
+        find(f'{tmp_path}/{SPANS}')
+
+
+@pytest.mark.parametrize('base', ['gs://bucket', 'gs://bucket/reviews', '/mnt/volume'])
+def test_only_the_name_is_looked_at_when_spans_are_elsewhere(base: str) -> None:
+    source = discover(f'{base}/{SPANS}', ColumnSettings(), elsewhere=True, spans=3)
+    assert (source.base, source.patterns, source.spans) == (base, (('all', SPANS),), 3)
+
+
+@pytest.mark.parametrize('elsewhere', [True, False])
+def test_it_is_said_that_nothing_is_there_when_no_span_has_come(
+    elsewhere: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=rf'no file matches day-.* in {tmp_path}'):
+        discover(SPANS, ColumnSettings(), elsewhere=elsewhere)
+
+
+@pytest.mark.parametrize('name', ['{SPAN}', '{SPAN}.tar.gz', '{SPAN}/*'])
+def test_spans_are_refused_when_they_are_no_tables(name: str) -> None:
+    with pytest.raises(DataError, match='cannot tell the format of '):
+        find(f'gs://bucket/{name}')
+
+
+def test_file_is_no_pattern_when_it_is_called_like_one(tmp_path: pathlib.Path) -> None:
+    fill(tmp_path, '{SPAN}.csv')
+    source = find(tmp_path / '{SPAN}.csv')
+    assert (source.spans, files_by_split(source)) == (0, {None: ['{SPAN}.csv']})
+
+
+def test_several_spans_are_refused_when_none_is_named(tmp_path: pathlib.Path) -> None:
+    fill(tmp_path, 'a.csv')
+    with pytest.raises(ConfigError, match='data.spans is 7, but .* names no spans') as caught:
+        discover(f'{tmp_path}/a.csv', ColumnSettings(), spans=7)
+    assert '{SPAN}' in caught.value.hint

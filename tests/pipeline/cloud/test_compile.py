@@ -287,3 +287,24 @@ def test_volumes_are_mounted_where_data_and_pushed_models_are_read_when_named() 
             ]
         }
     assert compile_pipeline(config, 'vertex').platform == {}
+
+
+@pytest.mark.parametrize('place', ['gs://bucket/reviews', '/mnt/reviews'])
+@pytest.mark.parametrize('target', TARGETS)
+def test_spans_are_left_to_the_run_when_compiled(target: Target, place: str) -> None:
+    pattern = 'span-{SPAN}/v-{VERSION:2}/*.csv'
+    config = golden.config(f'data.path={place}/{pattern}', 'data.spans=7')
+    # That it can be compiled says that no rule is broken.
+    one = compile_pipeline(config, target)
+    reader = DRIVER if target == 'kubeflow' else 'ExampleGen'
+    (split,) = json.loads(constants(one, reader)['input_config'])['splits']
+    assert split['pattern'] == pattern
+    assert json.loads(constants(one, reader)['range_config']) == {'rolling_range': {'num_spans': 7}}
+    assert one.parameters['data_folder'].default == place
+    if target == 'vertex':
+        hook = container(one, 'ExampleGen')['lifecycle']['preCacheCheck']
+        stock = container(compile_pipeline(golden.config(), target), 'ExampleGen')
+        assert hook['command'] == ['python', '-m', 'components.example_gen.span_hook']
+        # All else is TFX's own, the container's command included.
+        assert hook['args'][:2] == stock['lifecycle']['preCacheCheck']['args'][:2]
+        assert container(one, 'ExampleGen')['command'] == stock['command']

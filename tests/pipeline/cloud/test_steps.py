@@ -1,4 +1,4 @@
-"""The first steps of the compiled Kubeflow pipeline, really executed, each as a process."""
+"""The first steps of the compiled pipelines, really executed, each as a process."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from components.example_gen.summary import ExamplesSummary
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.kubeflow_spec import DRIVER, container_of
+from pipeline.cloud.targets import Target
 from tests.conftest import REPO
 from tests.pipeline.cloud import golden
 
@@ -43,8 +44,13 @@ def compiled(data: pathlib.Path) -> CompiledPipeline:
 class Cluster:
     """Plays driver and launcher, as far as these steps need them."""
 
-    def __init__(self, compiled: CompiledPipeline, folder: pathlib.Path) -> None:
+    def __init__(
+        self, compiled: CompiledPipeline, folder: pathlib.Path, *, root: str = ROOT
+    ) -> None:
         self.mounts = folder
+        self.found: dict[str, Any] = {}
+        self._root = root
+        self._typed = compiled.target == 'vertex'
         self._spec = compiled.spec
         self._defaults = compiled.parameter_values([])
         self._runs = 0
@@ -60,8 +66,15 @@ class Cluster:
             'outputs': {
                 'outputFile': str(folder / 'output.json'),
                 'artifacts': {
-                    key: {'artifacts': [{'uri': f'{ROOT}/{self._runs}/{key}', 'type': {}}]}
-                    for key in outputs.get('artifacts', {})
+                    key: {
+                        'artifacts': [
+                            {
+                                'uri': f'{self._root}/{self._runs}/{key}',
+                                'type': output['artifactType'] if self._typed else {},
+                            }
+                        ]
+                    }
+                    for key, output in outputs.get('artifacts', {}).items()
                 },
                 'parameters': {
                     key: {'outputFile': str(folder / key)} for key in outputs.get('parameters', {})
@@ -69,9 +82,18 @@ class Cluster:
             },
         }
         container = container_of(self._spec, name)
+        hook = container.get('lifecycle', {}).get('preCacheCheck')
+        if hook is not None:
+            self._start(hook, executor_input)
+            self.found = json.loads((folder / 'output.json').read_text())
+        self._start(container, executor_input)
+        report: dict[str, Any] = json.loads((folder / 'output.json').read_text())
+        return report
+
+    def _start(self, program: dict[str, Any], executor_input: dict[str, Any]) -> None:
         command = [
             json.dumps(executor_input) if word == '{{$}}' else word
-            for word in [sys.executable, *container['command'][1:], *container['args']]
+            for word in [sys.executable, *program['command'][1:], *program['args']]
         ]
         done = subprocess.run(
             command,
@@ -82,8 +104,6 @@ class Cluster:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        report: dict[str, Any] = json.loads((folder / 'output.json').read_text())
-        return report
 
     def _parameters(self, name: str, produced: dict[str, Any]) -> dict[str, Any]:
         values = {}
@@ -118,3 +138,71 @@ def test_example_gen_reads_what_its_driver_found_and_is_run_again_when_the_data_
     with data.open('a') as file:
         file.write('One more,1\n')
     assert cluster.execute(DRIVER)['parameterValues'][RESOLVED_INPUT] != found
+
+
+def write_span(data: pathlib.Path, name: str, rows: int) -> None:
+    (data / name).mkdir(parents=True)
+    texts = [f'Film {name} {n} was {"good" if n % 2 else "bad"},{n % 2}' for n in range(rows)]
+    (data / name / 'reviews.csv').write_text('\n'.join(['text,label', *texts, '']))
+
+
+@pytest.fixture
+def spans(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Three days, of which two are read; their examples can be told by their number."""
+    folder = tmp_path / 'reviews'
+    for day, rows in (('day-20251230', 10), ('day-20251231', 100), ('day-20260102', 120)):
+        write_span(folder, day, rows)
+    return folder
+
+
+def compile_spans(spans: pathlib.Path, target: Target, root: str) -> CompiledPipeline:
+    return compile_pipeline(
+        golden.config(
+            f'data.path={spans}/day-{{YYYY}}{{MM}}{{DD}}/*.csv',
+            'data.spans=2',
+            f'cloud.pipeline_root={root}',
+            'serving_dir=/serving',
+        ),
+        target,
+    )
+
+
+def count(examples: pathlib.Path) -> int:
+    summary = ExamplesSummary.read(str(examples))
+    return sum(summary.examples(split) for split in ('train', 'val', 'test'))
+
+
+# As TFX writes them: the type has a property of the first one's name, which it does not use.
+WINDOW = {'custom:span': 20455, 'spans': '2 spans 2025-12-31 to 2026-01-02'}
+
+
+def test_newest_spans_are_found_when_the_run_happens_on_kubeflow(
+    spans: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    cluster = Cluster(compile_spans(spans, 'kubeflow', ROOT), tmp_path)
+    found = cluster.execute(DRIVER)['parameterValues'][RESOLVED_INPUT]
+    report = cluster.execute('ExampleGen', resolved_input=found)
+    assert count(tmp_path / 'minio' / 'mlpipeline' / 'v2' / '2' / 'examples') == 220
+    metadata = report['artifacts']['examples']['artifacts'][0]['metadata']
+    assert metadata.items() >= WINDOW.items()
+
+    write_span(spans, 'day-20260103', 30)
+    newer = json.loads(cluster.execute(DRIVER)['parameterValues'][RESOLVED_INPUT])
+    config = json.loads(newer['parameterValues']['input_config'])
+    days = [split['pattern'] for split in config['splits']]
+    assert days == ['day-20260102/*.csv', 'day-20260103/*.csv']
+
+
+def test_newest_spans_are_found_when_the_run_happens_on_vertex(
+    spans: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    root = str(tmp_path / 'root')
+    service = Cluster(compile_spans(spans, 'vertex', root), tmp_path, root=root)
+    service.execute('ExampleGen')
+    assert count(tmp_path / 'root' / '1' / 'examples') == 220
+    # What the service takes over, into the cache key and onto the artifact.
+    fingerprint = service.found['parameterValues']['input_fingerprint']
+    assert fingerprint.count('split:all-') == 2
+    assert service.found['parameterValues']['span'] == WINDOW['custom:span']
+    (examples,) = service.found['artifacts']['examples']['artifacts']
+    assert examples['metadata'] == {**WINDOW, 'input_fingerprint': fingerprint}

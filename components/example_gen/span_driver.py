@@ -1,0 +1,105 @@
+"""Finds the newest spans before ExampleGen's cache is asked, on this machine and on services.
+
+TFX's own driver takes one span, and that only if it is named without leading
+zeros. So the window is found here, and TFX's driver is given plain patterns, a
+split for each span: it fingerprints all of their files for the cache, and the
+executor reads them as it reads others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from tfx.components.example_gen import driver, utils
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2, range_config_pb2
+from tfx.types import standard_component_specs
+from tfx.utils import proto_utils
+
+from components.example_gen import spans
+
+# An execution parameter, and a property of the examples: the window in words.
+SPANS_PROPERTY = 'spans'
+
+_INPUT_CONFIG = standard_component_specs.INPUT_CONFIG_KEY
+_RANGE_CONFIG = standard_component_specs.RANGE_CONFIG_KEY
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Window:
+    """The spans that a run reads.
+
+    Attributes:
+        input_config: TFX's Input, as JSON, with a split for each span.
+        span: Number of the newest.
+        version: Its version, None where the pattern names none.
+        description: All of them in words.
+    """
+
+    input_config: str
+    span: int
+    version: int | None
+    description: str
+
+
+def find_window(parameters: Mapping[str, Any]) -> Window:
+    """Look at the data, and find the newest spans.
+
+    Args:
+        parameters: ExampleGen's: `input_base`, `input_config` and `range_config`.
+
+    Raises:
+        DataError: If no span is there, or it cannot be told which are.
+    """
+    config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(parameters[_INPUT_CONFIG], config)
+    range_config = range_config_pb2.RangeConfig()
+    proto_utils.json_to_proto(parameters[_RANGE_CONFIG], range_config)
+    (split,) = config.splits
+    base = parameters[standard_component_specs.INPUT_BASE_KEY]
+    paths = fileio.glob(posixpath.join(base, spans.glob_of(split.pattern)))
+    found = spans.newest(split.pattern, paths, range_config.rolling_range.num_spans, folder=base)
+    resolved = example_gen_pb2.Input(
+        splits=[
+            example_gen_pb2.Input.Split(name=f'{split.name}-{span.number}', pattern=span.pattern)
+            for span in found
+        ]
+    )
+    return Window(
+        input_config=proto_utils.proto_to_json(resolved),
+        span=found[-1].number,
+        version=found[-1].version,
+        description=spans.describe(found),
+    )
+
+
+class Driver(driver.FileBasedDriver):
+    """ExampleGen's driver on this machine."""
+
+    def resolve_exec_properties(
+        self, exec_properties: dict[str, Any], pipeline_info: Any, component_info: Any
+    ) -> dict[str, Any]:
+        """Fill in what the data is, for the executor and for the cache key."""
+        window = find_window(exec_properties)
+        # TFX's driver refuses a range where no pattern has a placeholder.
+        range_config = exec_properties.pop(_RANGE_CONFIG)
+        exec_properties[_INPUT_CONFIG] = window.input_config
+        resolved = super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
+        return {
+            **resolved,
+            _RANGE_CONFIG: range_config,
+            utils.SPAN_PROPERTY_NAME: window.span,
+            utils.VERSION_PROPERTY_NAME: window.version,
+            SPANS_PROPERTY: window.description,
+        }
+
+    def run(self, execution_info: Any) -> Any:
+        """Resolve, and write the window on the examples, too."""
+        result = super().run(execution_info)
+        (artifact,) = result.output_artifacts[standard_component_specs.EXAMPLES_KEY].artifacts
+        description = result.exec_properties[SPANS_PROPERTY].string_value
+        artifact.custom_properties[SPANS_PROPERTY].string_value = description
+        return result

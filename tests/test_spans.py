@@ -1,0 +1,81 @@
+"""Data that grows: a span after another arrives, and the newest two are trained on."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from tests.conftest import Finished, run_command
+
+NODES = (
+    'ExampleGen',
+    'SchemaGen',
+    'StatisticsGen',
+    'ExampleValidator',
+    'Transform',
+    'Trainer',
+    'BaselineResolver',
+    'Evaluator',
+    'Pusher',
+)
+
+
+@pytest.fixture
+def home(tmp_path: pathlib.Path) -> pathlib.Path:
+    return tmp_path
+
+
+def arrive(home: pathlib.Path, name: str, first: int) -> None:
+    file = home / 'reviews' / name / 'reviews.csv'
+    file.parent.mkdir(parents=True)
+    rows = [
+        f'Film {n} was {"good fun" if n % 2 else "bad stuff"},{n % 2}'
+        for n in range(first, first + 300)
+    ]
+    file.write_text('\n'.join(['text,label', *rows, '']))
+
+
+def run(home: pathlib.Path, *args: str) -> Finished:
+    pattern = 'reviews/span-{SPAN}/v-{VERSION}/reviews.csv'
+    # Small: that what is new is trained on shows in the examples, not in the accuracy.
+    small = ('--set', 'trainer.max_ngram=1', '--set', 'gate.min_accuracy=0.1')
+    return run_command('run', '--data', pattern, '--spans', '2', *small, *args, cwd=home)
+
+
+def test_newest_spans_are_trained_on_when_they_arrive_and_nothing_is_done_when_none_does(
+    home: pathlib.Path,
+) -> None:
+    arrive(home, 'span-9/v-1', 0)
+    alone = run(home, '--json')
+    assert alone.code == 0, alone.err
+    assert alone.json['spans'] == 'span 9, version 1'
+    assert '1/9  ExampleGen' in alone.err
+    assert 'span 9, version 1: train ' in alone.err
+
+    arrive(home, 'span-10/v-1', 300)
+    both = run(home, '--json')
+    assert both.code == 0, both.err
+    assert both.json['spans'] == 'spans 9 to 10'
+    assert both.json['nothing_new'] is False
+    assert both.states() == {
+        node: 'cached' if node == 'SchemaGen' else 'executed' for node in NODES
+    }
+    # A text has the same split in both runs, so test has grown by that of the new span.
+    assert both.json['metrics']['example_count'] > alone.json['metrics']['example_count']
+    assert both.json['baseline'] is not None
+
+    # Neither is in the window: one is too old, one was replaced before.
+    arrive(home, 'span-8/v-1', 900)
+    arrive(home, 'span-9/v-0', 900)
+    again = run(home)
+    assert again.code == 0, again.err
+    assert again.err.count('cached') == len(NODES)
+    assert 'Nothing is new: data (spans 9 to 10), settings and code are those' in again.out
+
+    arrive(home, 'span-11/v-1', 600)
+    rolled = run(home, '--json')
+    assert rolled.code == 0, rolled.err
+    assert rolled.json['spans'] == 'spans 10 to 11'
+    assert rolled.states()['Trainer'] == 'executed'
+    assert rolled.json['config']['data']['spans'] == 2
