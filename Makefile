@@ -2,11 +2,13 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test proof lint types bench bench-scale lock clean dev peers
+.PHONY: help setup cloud run test test-containers proof lint types image bench bench-scale lock \
+  clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
 ARGS ?=
+IMAGE ?= reviews:latest
 # The benchmarks find the archive themselves, unless it is named.
 BENCH_DATA = $(if $(filter file,$(origin DATA)),,--data '$(DATA)')
 # By the environment, so that quotes in a review never meet the shell.
@@ -21,14 +23,18 @@ SET_UP = for python in python3 python3.13 python3.12 python3.11 python3.10 pytho
 	echo 'error: no Python runs here (3.8 or newer); install python3.' >&2; exit 6
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables: DATA (make run; make bench and bench-scale: the IMDB archive),'
-	@echo 'TEXT (make run), ARGS (make test: for pytest, make lock: --upgrade, make bench and'
-	@echo 'bench-scale: see benchmarks/README.md), STACK=1.16 or 1.21 (TFX, otherwise chosen).'
+	@echo 'TEXT (make run), IMAGE (make image: name and tag), ARGS (make test: for pytest,'
+	@echo 'make lock: --upgrade, make bench and bench-scale: see benchmarks/README.md),'
+	@echo 'STACK=1.16 or 1.21 (TFX, otherwise chosen).'
 
 setup: ## Make .venv with the locked versions, or bring it up to date
 	@$(call SET_UP,install)
+
+cloud: ## The same, with what compiles for and talks to Kubeflow Pipelines and Vertex AI
+	@$(call SET_UP,install --cloud)
 
 run: setup ## Train, evaluate and push on the sample data, then score a sentence
 	.venv/bin/python pipeline_runner.py run --data '$(DATA)'
@@ -36,7 +42,10 @@ run: setup ## Train, evaluate and push on the sample data, then score a sentence
 
 test: dev ## Lint, check types and import layers, run all tests
 	@$(MAKE) --no-print-directory lint types
-	.venv/bin/python -m pytest -m 'not slow' $(ARGS)
+	.venv/bin/python -m pytest -m 'not slow and not containers' $(ARGS)
+
+test-containers: dev ## Build the image, run the compiled Kubeflow pipeline in it
+	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
 
 proof: dev ## Run the slow proofs, on the full IMDB data set
 	.venv/bin/python -m pytest -m slow $(ARGS)
@@ -47,6 +56,15 @@ lint: dev ## Check style and import layers
 
 types: dev ## Check types
 	.venv/bin/mypy
+
+image: ## Build the image that the steps of a compiled pipeline run in
+	@for engine in docker podman; do \
+	  if command -v $$engine >/dev/null && $$engine info >/dev/null 2>&1; then \
+	    exec $$engine build --tag '$(IMAGE)' .; \
+	  fi; \
+	done; \
+	echo 'error: no container engine: neither docker nor podman runs here; install Docker, or' \
+	  'podman (on Debian: apt-get install podman).' >&2; exit 6
 
 bench: peers ## Measure this pipeline and its peers on IMDB, and update README's table
 	.venv/bin/python -m benchmarks run $(BENCH_DATA) $(ARGS)
@@ -66,7 +84,7 @@ clean: ## Remove .venv, .uv and all caches; runs/ stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 dev:
-	@$(call SET_UP,install --dev)
+	@$(call SET_UP,install --dev --cloud)
 
 peers:
 	@$(call SET_UP,install --bench)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components.errors import (
     INTERRUPTED_EXIT_CODE,
@@ -16,8 +16,6 @@ from components.errors import (
     MissingDependencyError,
     ReviewsError,
 )
-from pipeline.cloud.targets import TARGETS
-from pipeline.presets import DEFAULT_PRESET
 
 try:
     import click
@@ -28,72 +26,19 @@ except ImportError:
     )
     sys.exit(MissingDependencyError.exit_code)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pipeline.cloud.targets import Target
-    from pipeline.config import PipelineConfig
-
-_ROOT = click.option('--root', metavar='DIR', help='Folder for all that runs write [runs].')
-_NAME = click.option('--name', metavar='NAME', help='Name of the pipeline [sentiment].')
-_SERVING_DIR = click.option('--serving-dir', metavar='DIR', help='Folder for pushed versions.')
-_JSON = click.option('--json', 'as_json', is_flag=True, help='Print JSON for machines.')
-
-_CONFIG_OPTIONS = (
-    click.option('--data', metavar='PATH', help='File, folder, glob, or the IMDB archive.'),
-    click.option('--spans', type=int, metavar='N', help='Of the newest spans, how many [1].'),
-    click.option(
-        '--preset', default=DEFAULT_PRESET, metavar='NAME', help=f'Start from [{DEFAULT_PRESET}].'
-    ),
-    click.option(
-        '--config', 'config_file', type=click.Path(dir_okay=False), help='YAML file of settings.'
-    ),
-    click.option('--set', 'settings', multiple=True, metavar='NAME=VALUE', help='Any setting.'),
-    click.option('--text-column', metavar='NAME', help='Column with the text [text].'),
-    click.option('--label-column', metavar='NAME', help='Column with the label [label].'),
-    click.option('--split-column', metavar='NAME', help='Column with train, val or test.'),
-    click.option('--positive-label', metavar='VALUE', help='The label that means positive.'),
-    _SERVING_DIR,
-    _ROOT,
-    _NAME,
+from pipeline.cloud.cli import COMMANDS
+from pipeline.options import (
+    JSON,
+    NAME,
+    PLACES,
+    QUIET,
+    ROOT,
+    SERVING_DIR,
+    SETTINGS,
+    VERBOSE,
+    config_of,
+    takes,
 )
-
-_FLAG_SETTINGS = {
-    'data': 'data.path',
-    'spans': 'data.spans',
-    'text_column': 'data.columns.text_column',
-    'label_column': 'data.columns.label_column',
-    'split_column': 'data.columns.split_column',
-    'positive_label': 'data.columns.positive_label',
-    'serving_dir': 'serving_dir',
-    'root': 'root',
-    'name': 'name',
-    'image': 'cloud.image',
-    'pipeline_root': 'cloud.pipeline_root',
-}
-
-
-# Of all commands that compile the pipeline.
-_CLOUD_OPTIONS = (
-    click.option(
-        '--target', type=click.Choice(TARGETS), required=True, help='The service that it is for.'
-    ),
-    click.option('--image', metavar='IMAGE', help='Container image with this project.'),
-    click.option('--pipeline-root', metavar='DIR', help='Folder for artifacts: gs://BUCKET/DIR.'),
-)
-
-
-def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
-
-_config_options = _options(*_CONFIG_OPTIONS)
-_cloud_options = _options(*_CLOUD_OPTIONS, *_CONFIG_OPTIONS)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -102,45 +47,32 @@ def main() -> None:
 
     Exit codes: 0 pushed or done, 1 unexpected, 2 configuration or usage,
     3 not blessed, 4 data, 5 a component failed, 6 something is not installed,
+    7 a service refuses or fails, 8 the outcome of a run is not known,
     130 interrupted.
     """
 
 
 @main.command()
-@_config_options
-@_JSON
-@click.option('-q', '--quiet', is_flag=True, help='Show errors only.')
-@click.option('-v', '--verbose', is_flag=True, help='Show the traceback of an error.')
+@takes(*SETTINGS, *PLACES)
+@JSON
+@QUIET
+@VERBOSE
 def run(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
     """Run the pipeline: data in, a judged and, if blessed, pushed model out."""
-    config = _load_config(options)
+    config = config_of(options)
     from pipeline.commands import run_locally
 
     run_locally(config, as_json=as_json, quiet=quiet, verbose=verbose)
-
-
-@main.command(name='compile')
-@_cloud_options
-@click.option('--output', metavar='FILE', help='Where to write it; none: standard output.')
-def compile_(target: Target, output: str | None, **options: Any) -> None:
-    """Compile the pipeline: a PipelineJob for Vertex AI, a PipelineSpec for Kubeflow.
-
-    Needs no network, no bucket and no credentials.
-    """
-    config = _load_config(options)
-    from pipeline.cloud.commands import write_compiled
-
-    write_compiled(config, target, output)
 
 
 @main.command()
 @click.argument('texts', nargs=-1)
 @click.option('--input', 'input_file', metavar='FILE', help='Texts, a line each, or a table.')
 @click.option('--text-column', default='text', metavar='NAME', help='Column of a table [text].')
-@_SERVING_DIR
-@_ROOT
-@_NAME
-@_JSON
+@SERVING_DIR
+@ROOT
+@NAME
+@JSON
 def predict(
     texts: tuple[str, ...],
     *,
@@ -175,19 +107,19 @@ def config() -> None:
 
 
 @config.command()
-@_config_options
+@takes(*SETTINGS, *PLACES)
 def show(**options: Any) -> None:
     """Print the effective configuration as YAML; it can be given back with --config."""
     import yaml
 
     # The data may be left open: the rest can be shown without.
     options['data'] = options['data'] or 'PATH'
-    click.echo(yaml.safe_dump(_load_config(options).model_dump(), sort_keys=False), nl=False)
+    click.echo(yaml.safe_dump(config_of(options).model_dump(), sort_keys=False), nl=False)
 
 
 @main.command()
-@_ROOT
-@_JSON
+@ROOT
+@JSON
 def runs(root: str | None, as_json: bool) -> None:
     """List the runs: when, on what, how good, what came of it."""
     from pipeline.commands import list_runs
@@ -196,10 +128,10 @@ def runs(root: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@_SERVING_DIR
-@_ROOT
-@_NAME
-@_JSON
+@SERVING_DIR
+@ROOT
+@NAME
+@JSON
 def models(as_json: bool, root: str | None, **where: str | None) -> None:
     """List the pushed versions, and which one is live."""
     from pipeline.commands import list_models, serving_location
@@ -207,22 +139,8 @@ def models(as_json: bool, root: str | None, **where: str | None) -> None:
     list_models(serving_location(root=root, **where), root, as_json=as_json)
 
 
-def _load_config(options: dict[str, Any]) -> PipelineConfig:
-    import pathlib
-
-    from pipeline.config import load_config
-
-    file = options['config_file']
-    return load_config(
-        preset=options['preset'],
-        file=pathlib.Path(file) if file else None,
-        flags={
-            setting: options[option]
-            for option, setting in _FLAG_SETTINGS.items()
-            if options.get(option) is not None
-        },
-        settings=options['settings'],
-    )
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 def _exit_code(args: list[str] | None = None) -> int:
@@ -239,8 +157,11 @@ def _exit_code(args: list[str] | None = None) -> int:
         if err.log:
             click.echo(f'log: {err.log}', err=True)
         return err.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo('interrupted; the same command resumes from what is complete', err=True)
+    except (KeyboardInterrupt, click.Abort) as err:
+        # click puts its own in place of the interrupt, which may say what goes on.
+        told = [str(error) for error in (err, err.__cause__) if error and str(error)]
+        next_step = told[0] if told else 'the same command resumes from what is complete'
+        click.echo(f'interrupted; {next_step}', err=True)
         return INTERRUPTED_EXIT_CODE
     except ModuleNotFoundError as err:
         click.echo(f'error: {err}; run `make setup`, then use .venv/bin/python', err=True)

@@ -17,6 +17,8 @@ INSTALL_REQUIRES = [
     'tensorflow',
     'tensorflow-transform',
     'tensorflow-model-analysis',
+    # Writes how training went. TensorFlow 2.21 no longer brings it along.
+    'tensorboard',
     # Sparse matrices of texts and n-grams, for the linear model. Comes with TFMA.
     'scipy',
     # The command line.
@@ -57,6 +59,21 @@ BENCH_REQUIRES = [
     'matplotlib',
 ]
 
+KUBEFLOW_REQUIRES = [
+    # The client, and the specification that TFX compiles to. 2.5 is the last for
+    # protobuf 3, which TFX 1.16 has.
+    'kfp==2.5.0; python_version < "3.11"',
+    'kfp==2.16.1; python_version >= "3.11"',
+]
+
+VERTEX_REQUIRES = [
+    # The client. TFX brings it for a component that is not used here, so it is named.
+    'google-cloud-aiplatform>=1.165,<2',
+    # The specification alone, without the client of Kubeflow Pipelines.
+    'kfp-pipeline-spec==0.2.2; python_version < "3.11"',
+    'kfp-pipeline-spec>=2.16,<3; python_version >= "3.11"',
+]
+
 # Tools read the lists above by running this file, also where there is no setuptools.
 if __name__ == '__main__':
     from setuptools import find_packages, setup  # type: ignore[import-untyped]
@@ -73,5 +90,10 @@ if __name__ == '__main__':
             'data': ['sample/*.csv', 'sample/*.pbtxt'],
         },
         install_requires=INSTALL_REQUIRES,
-        extras_require={'dev': DEV_REQUIRES, 'bench': BENCH_REQUIRES},
+        extras_require={
+            'dev': DEV_REQUIRES,
+            'bench': BENCH_REQUIRES,
+            'kubeflow': KUBEFLOW_REQUIRES,
+            'vertex': VERTEX_REQUIRES,
+        },
     )

@@ -56,10 +56,40 @@ class ComponentError(ReviewsError):
     exit_code = 5
 
 
+class StepFailedError(ComponentError):
+    """The command of a step ended with an exit code other than 0.
+
+    Attributes:
+        tail: The last lines that it printed.
+    """
+
+    tail: tuple[str, ...] = ()
+
+
 class MissingDependencyError(ReviewsError):
     """Something that the command needs is not installed."""
 
     exit_code = 6
+
+
+class ServiceError(ReviewsError):
+    """A service cannot be reached, refuses what is asked of it, or fails.
+
+    Attributes:
+        may_pass: Whether the same request may succeed a little later.
+    """
+
+    exit_code = 7
+
+    def __init__(self, message: str, *, hint: str = '', may_pass: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.may_pass = may_pass
+
+
+class OutcomeUnknownError(ReviewsError):
+    """What came of a run on a service cannot be told: not yet, or not from here."""
+
+    exit_code = 8
 
 
 INTERRUPTED_EXIT_CODE = 130

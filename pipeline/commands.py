@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import gc
 import json
 import os
@@ -19,8 +18,9 @@ from components.example_gen.sources import discover
 from pipeline import outcome as outcomes
 from pipeline import serving_store
 from pipeline.config import PipelineConfig, serving_path
-from pipeline.logs import Terminal, framework_noise_to
+from pipeline.logs import Terminal, framework_noise_to, no_framework_noise
 from pipeline.outcome import RunOutcome
+from pipeline.run_ids import new_run_id
 
 DEFAULT_ROOT = 'runs'
 DEFAULT_NAME = 'sentiment'
@@ -41,14 +41,14 @@ def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: 
             failed = RunOutcome(
                 run_id='', outcome='failed', name=config.name, data=config.data.path, error=str(err)
             )
-            _print_json(failed.to_json())
+            print_json(failed.to_json())
         raise
     with framework_noise_to(log) as terminal:
         outcome, error = _run(config, source, run_id, log, terminal, quiet=quiet)
         if error is not None and verbose:
             traceback.print_exception(error, file=terminal.err)
     if as_json:
-        _print_json(outcome.to_json())
+        print_json(outcome.to_json())
     elif error is None and not quiet:
         from pipeline.console import print_summary
 
@@ -102,22 +102,13 @@ def no_collection() -> Iterator[None]:
 def _new_run(root: pathlib.Path) -> tuple[str, pathlib.Path]:
     """Name a run by the time, and claim the name by making its log file."""
     folder = root / 'logs'
-    base = datetime.datetime.now().strftime('%Y-%m-%dT%H-%M-%S')
-    try:
+
+    def claim(run_id: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for attempt in range(1, 1_000):
-            run_id = base if attempt == 1 else f'{base}-{attempt}'
-            try:
-                (folder / f'{run_id}.log').touch(exist_ok=False)
-            except FileExistsError:
-                continue
-            return run_id, folder / f'{run_id}.log'
-    except OSError as err:
-        raise ConfigError(
-            f'cannot write to the root {root}: {err.strerror or err}',
-            hint='name a folder that can be written, with --root DIR',
-        ) from err
-    raise ConfigError(f'too many runs began at {base} in {root}')
+        (folder / f'{run_id}.log').touch(exist_ok=False)
+
+    run_id = new_run_id(root, claim)
+    return run_id, folder / f'{run_id}.log'
 
 
 def _first_failure(outcome: RunOutcome) -> str:
@@ -165,7 +156,7 @@ def print_scores(
         raise ConfigError('expected texts or --input FILE, got both', hint='leave one out')
     model = live_model(serving_dir)
     source = iter(texts) if texts else _read_texts(input_file, text_column)
-    with framework_noise_to(pathlib.Path(os.devnull)) as terminal:
+    with no_framework_noise() as terminal:
         for score in score_texts(source, model):
             if as_json:
                 line = json.dumps(score._asdict(), ensure_ascii=False)
@@ -238,7 +229,7 @@ def list_runs(root: str | None, *, as_json: bool) -> None:
     folder = pathlib.Path(os.path.abspath(root or DEFAULT_ROOT))
     records = outcomes.load_records(folder)
     if as_json:
-        _print_json(records)
+        print_json(records)
     elif not records:
         raise DataError(f'no run below {folder}', hint='run one, or name its --root')
     else:
@@ -267,12 +258,13 @@ def list_models(serving_dir: pathlib.Path, root: str | None, *, as_json: bool) -
         for path in serving_store.versions(serving_dir)
     ]
     if as_json:
-        _print_json(models)
+        print_json(models)
     elif not models:
         raise DataError(f'no model was pushed to {serving_dir}', hint='run the pipeline first')
     else:
         print_models(models, sys.stdout)
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
+    """Print what a command is asked for with --json."""
     print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -42,6 +43,7 @@ class ProgressLines(logging.Handler):
         self._console = Console(file=stream, quiet=quiet, highlight=False, soft_wrap=True)
         self._status: Status | None = None
         self._where = ''
+        self._id_width = 18
 
     def __enter__(self) -> ProgressLines:
         logging.getLogger(PROGRESS_LOGGER).addHandler(self)
@@ -70,6 +72,10 @@ class ProgressLines(logging.Handler):
             self._status = self._console.status(Text(what))
             self._status.start()
 
+    def nodes_known(self, node_ids: Sequence[str]) -> None:
+        """Leave room for the longest of these ids."""
+        self._id_width = max(self._id_width, *map(len, node_ids))
+
     def node_started(self, index: int, total: int, node_id: str) -> None:
         """Show that a node works."""
         self._where = f'{index}/{total}  {node_id}'
@@ -87,7 +93,7 @@ class ProgressLines(logging.Handler):
         """Show the line that stays."""
         self._stop()
         time = result.state if result.state != 'executed' else f'{result.seconds:.1f} s'
-        line = Text(f'{index:>2}/{total}  {result.id:<18}')
+        line = Text(f'{index:>2}/{total}  {result.id:<{self._id_width}}')
         line.append(f'{time:>8}', style=_STATE_STYLE[result.state])
         line.append(f'   {result.note}')
         line.rstrip()

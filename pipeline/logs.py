@@ -46,6 +46,11 @@ def framework_noise_to(path: pathlib.Path) -> Iterator[Terminal]:
         yield terminal
 
 
+def no_framework_noise() -> contextlib.AbstractContextManager[Terminal]:
+    """Drop all that is printed or logged, for the time of the block."""
+    return framework_noise_to(pathlib.Path(os.devnull))
+
+
 def _duplicate(stream: TextIO, stack: contextlib.ExitStack) -> TextIO:
     try:
         descriptor = os.dup(stream.fileno())

@@ -6,7 +6,7 @@ import os
 import runpy
 import subprocess
 
-from requirements.stacks import OLD, ROOT, STACKS, SetUpError, Stack
+from requirements.stacks import NEW, OLD, ROOT, STACKS, SetUpError, Stack
 
 # A wheel is demanded of all packages but these, so that a user needs a C++
 # compiler and nothing else (cryptography would want Rust). pyfarmhash is the C++.
@@ -16,6 +16,8 @@ SOURCE_ONLY = (
     'docopt',
     'google-apitools',
     'hdfs',
+    'kfp',
+    'kfp-server-api',
     'pyfarmhash',
     'pyjsparser',
     'rouge-score',
@@ -38,17 +40,26 @@ def lock_all(uv: str, upgrade: bool) -> None:
     for name in ('uv', 'build'):
         source = (ROOT / f'requirements/{name}.in').read_text()
         _compile(uv, OLD, f'requirements/{name}.txt', source, options)
+    # Runs on any machine that has a container engine, so it may need no newer glibc than the
+    # old stack does.
+    runner = (ROOT / 'requirements/kfp-local.in').read_text()
+    host = NEW._replace(platforms=OLD.platforms)
+    _compile(uv, host, 'requirements/kfp-local.txt', runner, options)
     for stack in STACKS.values():
         runtime = '\n'.join(declared['INSTALL_REQUIRES'])
         tools = '\n'.join(declared['DEV_REQUIRES'])
         _compile(uv, stack, stack.lock, runtime, options)
         peers = '\n'.join(declared['BENCH_REQUIRES'])
-        # All three may be installed together, so their versions must agree.
+        clients = '\n'.join([*declared['KUBEFLOW_REQUIRES'], *declared['VERTEX_REQUIRES']])
+        # All may be installed together, so their versions must agree.
         agreeing = [*options, '--constraints', stack.lock]
         _compile(uv, stack, stack.dev_lock, tools, agreeing)
-        _compile(uv, stack, stack.bench_lock, peers, [*agreeing, '--constraints', stack.dev_lock])
+        agreeing += ['--constraints', stack.dev_lock]
+        _compile(uv, stack, stack.bench_lock, peers, agreeing)
+        agreeing += ['--constraints', stack.bench_lock, '--overrides', 'requirements/overrides.in']
+        _compile(uv, stack, stack.cloud_lock, clients, agreeing)
         for platform in stack.platforms[1:]:
-            for name in (stack.lock, stack.dev_lock, stack.bench_lock):
+            for name in stack.locks:
                 check = [name, '--no-deps', '--output-file', os.devnull]
                 _run_uv(uv, stack, platform, check, '')
 

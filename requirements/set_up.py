@@ -23,6 +23,7 @@ from requirements.stacks import ROOT, SetUpError, Stack
 VENV = ROOT / '.venv'
 VENV_PYTHON = VENV / 'bin' / 'python'
 STAMP = VENV / 'set-up.json'
+EXTRAS = ('dev', 'bench', 'cloud')
 
 
 class Stamp(NamedTuple):
@@ -57,9 +58,9 @@ def write_stamp(path: Path, stamp: Stamp) -> None:
 def wanted_locks(stack: Stack, extras: Collection[str], installed: Stamp | None) -> list[str]:
     """Name the lock files to install. An extra stays once it is there."""
     present = installed.locks if installed else {}
-    wanted = [lock for lock in (stack.dev_lock, stack.bench_lock) if lock in present]
+    wanted = [lock for lock in stack.locks if lock in present]
     wanted += [stack.extra_lock(extra) for extra in extras]
-    return [stack.lock, *sorted(set(wanted))]
+    return [stack.lock, *sorted({*wanted} - {stack.lock})]
 
 
 def file_hash(name: str) -> str:
@@ -74,8 +75,9 @@ def install(extras: Collection[str]) -> None:
     """Bring `.venv` to the locked versions, unless it is there already.
 
     Args:
-        extras: Of `dev` (the development tools) and `bench` (what the benchmarks
-            compare with), those to install too.
+        extras: Of `dev` (the development tools), `bench` (what the benchmarks
+            compare with) and `cloud` (the clients of Kubeflow Pipelines and Vertex
+            AI), those to install too.
 
     Raises:
         SetUpError: Something is missing on this machine, or installing failed.
@@ -158,12 +160,13 @@ def main(arguments: list[str] | None = None) -> int:
     installing = commands.add_parser('install', help='make or update .venv')
     installing.add_argument('--dev', action='store_true', help='with development tools')
     installing.add_argument('--bench', action='store_true', help='with the peers to measure')
+    installing.add_argument('--cloud', action='store_true', help="with the clouds' clients")
     locking = commands.add_parser('lock', help='recompile the lock files')
     locking.add_argument('--upgrade', action='store_true', help='take the newest versions')
     options = parser.parse_args(arguments)
     try:
         if options.command == 'install':
-            install([extra for extra in ('dev', 'bench') if getattr(options, extra)])
+            install([extra for extra in EXTRAS if getattr(options, extra)])
         else:
             lock.lock_all(tools.find_uv([sys.executable]), options.upgrade)
     except SetUpError as err:

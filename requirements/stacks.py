@@ -51,6 +51,14 @@ class Stack(NamedTuple):
     def bench_lock(self) -> str:
         return self.extra_lock('bench')
 
+    @property
+    def cloud_lock(self) -> str:
+        return self.extra_lock('cloud')
+
+    @property
+    def locks(self) -> tuple[str, ...]:
+        return (self.lock, self.dev_lock, self.bench_lock, self.cloud_lock)
+
     def extra_lock(self, extra: str) -> str:
         return f'requirements/tfx-{self.name}-{extra}.txt'
 

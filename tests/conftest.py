@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pathlib
@@ -48,6 +49,15 @@ def run_command(
         env={**os.environ, 'COLUMNS': '120'},
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def snapshot(folder: pathlib.Path) -> dict[str, str]:
+    """Hash of every file below a folder, by path."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob('*')
+        if path.is_file()
+    }
 
 
 @pytest.fixture(scope='session')

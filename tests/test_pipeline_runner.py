@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import REPO, SAMPLE, Finished, run_command
+from tests.conftest import REPO, SAMPLE, Finished, run_command, snapshot
 
 NODES = (
     'ExampleGen',
@@ -41,11 +41,6 @@ def from_node(node: str) -> dict[str, str]:
     """States of a run that reuses all before `node`."""
     index = NODES.index(node)
     return {n: 'cached' if i < index else 'executed' for i, n in enumerate(NODES)}
-
-
-def snapshot(folder: pathlib.Path) -> dict[str, bytes]:
-    """Every file below a folder, by path."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob('*') if p.is_file()}
 
 
 def run_sample(*args: str, cwd: pathlib.Path, repo: pathlib.Path) -> Finished:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 
@@ -12,7 +11,7 @@ from pipeline.cloud.places import require_reachable
 from pipeline.cloud.targets import Target
 from pipeline.commands import no_collection
 from pipeline.config import PipelineConfig
-from pipeline.logs import framework_noise_to
+from pipeline.logs import no_framework_noise
 
 
 def write_compiled(config: PipelineConfig, target: Target, output: str | None) -> None:
@@ -41,7 +40,7 @@ def compile_quietly(config: PipelineConfig, target: Target) -> CompiledPipeline:
     """
     require_reachable(config, target)
     # A defect still ends with its traceback, which is printed after the block.
-    with framework_noise_to(pathlib.Path(os.devnull)), no_collection():
+    with no_framework_noise(), no_collection():
         from pipeline.cloud.compile import compile_pipeline
 
         return compile_pipeline(config, target)

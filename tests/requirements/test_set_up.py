@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import runpy
 from pathlib import Path
@@ -298,6 +299,21 @@ class TestStamp:
         set_up.main(['install', '--bench'])
         assert machine.synced == [[OLD.lock, OLD.bench_lock]]
 
+    def test_adds_the_clients_in_place_and_keeps_them(self, machine: FakeMachine) -> None:
+        with_clients = [OLD.lock, OLD.cloud_lock]
+        set_up.main(['install'])
+        set_up.main(['install', '--cloud'])
+        set_up.main(['install'])
+        assert (machine.made_venv, machine.synced) == (1, [[OLD.lock], with_clients])
+        machine.hashes[OLD.lock] = 'changed'
+        set_up.main(['install'])
+        assert machine.synced[-1] == with_clients
+
+    def test_installs_all_extras_at_once_when_all_are_wanted(self, machine: FakeMachine) -> None:
+        set_up.main(['install', '--dev', '--bench', '--cloud'])
+        everything = [OLD.lock, OLD.bench_lock, OLD.cloud_lock, OLD.dev_lock]
+        assert machine.synced == [everything]
+
     @pytest.mark.parametrize('python', ['', '3.10.14'])
     def test_starts_anew_when_the_python_is_gone_or_another(
         self, python: str, machine: FakeMachine
@@ -335,13 +351,12 @@ class TestStamp:
         assert set_up.read_stamp(tmp_path / 'stamp') == stamp
 
 
-LOCKS = [
-    name for stack in STACKS.values() for name in (stack.lock, stack.dev_lock, stack.bench_lock)
-]
+LOCKS = [name for stack in STACKS.values() for name in stack.locks]
+OTHER_LOCKS = [f'requirements/{name}.txt' for name in ('uv', 'build', 'kfp-local')]
 
 
 class TestLocks:
-    @pytest.mark.parametrize('name', [*LOCKS, 'requirements/uv.txt', 'requirements/build.txt'])
+    @pytest.mark.parametrize('name', [*LOCKS, *OTHER_LOCKS])
     def test_pins_and_hashes_all_and_names_no_host(self, name: str) -> None:
         text = (ROOT / name).read_text()
         entries = re.split(r'\n(?=\S)', text.strip())
@@ -352,7 +367,13 @@ class TestLocks:
     @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
     def test_holds_what_setup_py_asks_for(self, stack: Stack) -> None:
         declared = runpy.run_path(str(ROOT / 'setup.py'))
-        lists = ((stack.lock, 'INSTALL'), (stack.dev_lock, 'DEV'), (stack.bench_lock, 'BENCH'))
+        lists = (
+            (stack.lock, 'INSTALL'),
+            (stack.dev_lock, 'DEV'),
+            (stack.bench_lock, 'BENCH'),
+            (stack.cloud_lock, 'KUBEFLOW'),
+            (stack.cloud_lock, 'VERTEX'),
+        )
         for name, list_name in lists:
             pins = pins_of(name)
             for requirement in declared[f'{list_name}_REQUIRES']:
@@ -362,13 +383,23 @@ class TestLocks:
         assert pins_of(stack.lock)['tfx'] == stack.tfx
 
     @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
-    @pytest.mark.parametrize('extra', ['dev', 'bench'])
+    @pytest.mark.parametrize('extra', ['dev', 'bench', 'cloud'])
     def test_an_extra_changes_no_runtime_version(self, extra: str, stack: Stack) -> None:
         assert_agree(pins_of(stack.lock), pins_of(stack.extra_lock(extra)))
 
     @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
     def test_extras_can_be_installed_together(self, stack: Stack) -> None:
-        assert_agree(pins_of(stack.dev_lock), pins_of(stack.bench_lock))
+        for one, other in itertools.combinations(stack.locks[1:], 2):
+            assert_agree(pins_of(one), pins_of(other))
+
+    @pytest.mark.parametrize(
+        ('stack', 'kfp', 'protobuf'), [(OLD, '2.5.0', '3'), (NEW, '2.16.1', '6')], ids=STACKS
+    )
+    def test_kfp_is_the_one_for_the_protobuf_of_the_stack(
+        self, stack: Stack, kfp: str, protobuf: str
+    ) -> None:
+        assert pins_of(stack.cloud_lock)['kfp'] == kfp
+        assert pins_of(stack.lock)['protobuf'].split('.')[0] == protobuf
 
     def test_old_stack_has_the_beam_that_brings_dill(self) -> None:
         pins = pins_of(OLD.lock)
@@ -381,7 +412,7 @@ class TestLocks:
         assert int(pins['setuptools'].split('.')[0]) < 82
 
     def test_source_only_packages_are_really_locked(self) -> None:
-        locked = pins_of(OLD.lock).keys() | pins_of(NEW.lock).keys()
+        locked = {package for name in LOCKS for package in pins_of(name)}
         assert set(lock.SOURCE_ONLY) <= locked
 
 

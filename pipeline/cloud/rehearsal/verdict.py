@@ -1,0 +1,130 @@
+"""Reads from the artifacts of a rehearsal what came of it, as a local run tells it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from components.errors import ComponentError
+from components.settings import GateSettings
+from pipeline.cloud.rehearsal.spec import title_of
+from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
+from pipeline.outcome import Pushed
+
+_EXAMPLES = 'tfx.Examples'
+_EVALUATION = 'tfx.ModelEvaluation'
+_BLESSING = 'tfx.ModelBlessing'
+_PUSHED = 'tfx.PushedModel'
+_MODEL = 'tfx.Model'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LocalArtifact:
+    """An artifact on this machine, read as TFX's own are.
+
+    Attributes:
+        id: The store's.
+        uri: A path.
+        metadata: Its properties.
+    """
+
+    id: int
+    uri: str
+    metadata: Mapping[str, Any]
+
+    def get_int_custom_property(self, key: str) -> int:
+        """Return a number, 0 if it is not there."""
+        return int(self._property(key) or 0)
+
+    def get_string_custom_property(self, key: str) -> str:
+        """Return a text, empty if it is not there."""
+        return str(self._property(key) or '')
+
+    def _property(self, key: str) -> Any:
+        # TFX marks those that a property of the type has the name of.
+        return self.metadata.get(key, self.metadata.get(f'custom:{key}'))
+
+
+class Verdict:
+    """What the gate said and what was pushed, gathered from step to step.
+
+    Args:
+        gate: The bounds of this run.
+        path: Tells where the files of a URI are on this machine.
+    """
+
+    def __init__(self, gate: GateSettings, path: Callable[[str], pathlib.Path]) -> None:
+        self.metrics: dict[str, float | None] = {}
+        self.slices: dict[str, dict[str, float | None]] = {}
+        self.baseline: dict[str, float | None] | None = None
+        self.thresholds: tuple[Any, ...] = ()
+        self.pushed: Pushed | None = None
+        self.spans: str | None = None
+        self._gate = gate
+        self._path = path
+        self._test_examples: int | None = None
+
+    def note(self, step: str, produced: Produced) -> str:
+        """Say in one line what a step found or made, and remember what counts.
+
+        Raises:
+            ComponentError: If a step ended well, but did not leave what it says.
+        """
+        import tensorflow as tf
+
+        try:
+            return self._note(step, produced)
+        except (OSError, LookupError, ValueError, tf.errors.OpError) as err:
+            raise ComponentError(
+                f'{step} ended well, but its outputs cannot be read: {type(err).__name__}: {err}',
+                hint='see its log',
+            ) from err
+
+    def _note(self, step: str, produced: Produced) -> str:
+        from pipeline import findings
+
+        by_title = {title_of(artifact.type) for artifact in produced.artifacts.values()}
+        outputs = {key: [self._local(a)] for key, a in produced.artifacts.items()}
+        if _EXAMPLES in by_title:
+            self._test_examples = findings.example_counts(outputs).examples('test')
+            self.spans = findings.spans_read(outputs)
+        if _EVALUATION in by_title and _BLESSING in by_title:
+            return self._evaluated(outputs)
+        if _PUSHED in by_title:
+            self.pushed = findings.pushed_version(outputs)
+        if not by_title or set(by_title) <= {_MODEL, _BLESSING}:
+            return self._looked_up(produced)
+        return findings.describe(step, outputs)
+
+    def _looked_up(self, produced: Produced) -> str:
+        """Say what a step found that looks for a baseline."""
+        from components.baseline_resolver.served import is_absent
+
+        if produced.parameters:
+            return ''
+        for artifact in produced.artifacts.values():
+            kind = 'model' if title_of(artifact.type) == _MODEL else 'blessing'
+            if not is_absent(str(self._path(artifact.uri))):
+                return f'baseline: {kind} {artifact.id}'
+        return 'no baseline: nothing was blessed before'
+
+    def _evaluated(self, outputs: Mapping[str, Any]) -> str:
+        from pipeline.findings import Evaluation
+
+        evaluation = Evaluation(outputs, self._gate)
+        if self._test_examples is not None:
+            evaluation.require_examples(self._test_examples)
+        self.metrics = evaluation.metrics
+        self.slices = evaluation.slices
+        self.baseline = evaluation.baseline
+        self.thresholds = evaluation.checks()
+        accuracy = evaluation.metrics.get('binary_accuracy')
+        told = 'missing' if accuracy is None else f'{accuracy:.4f}'
+        return f'accuracy {told}: {"blessed" if evaluation.blessed else "NOT blessed"}'
+
+    def _local(self, artifact: StoredArtifact) -> LocalArtifact:
+        return LocalArtifact(
+            id=artifact.id, uri=str(self._path(artifact.uri)), metadata=artifact.metadata
+        )

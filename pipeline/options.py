@@ -1,0 +1,86 @@
+"""What commands share on the command line: options, and the settings that they make."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.presets import DEFAULT_PRESET
+
+if TYPE_CHECKING:
+    from pipeline.config import PipelineConfig
+
+ROOT = click.option('--root', metavar='DIR', help='Folder for all that runs write [runs].')
+NAME = click.option('--name', metavar='NAME', help='Name of the pipeline [sentiment].')
+SERVING_DIR = click.option('--serving-dir', metavar='DIR', help='Folder for pushed versions.')
+JSON = click.option('--json', 'as_json', is_flag=True, help='Print JSON for machines.')
+QUIET = click.option('-q', '--quiet', is_flag=True, help='Show errors only.')
+VERBOSE = click.option('-v', '--verbose', is_flag=True, help='Show the traceback of an error.')
+
+# All settings of a pipeline, but where it writes.
+SETTINGS = (
+    click.option('--data', metavar='PATH', help='File, folder, glob, or the IMDB archive.'),
+    click.option('--spans', type=int, metavar='N', help='Of the newest spans, how many [1].'),
+    click.option(
+        '--preset', default=DEFAULT_PRESET, metavar='NAME', help=f'Start from [{DEFAULT_PRESET}].'
+    ),
+    click.option(
+        '--config', 'config_file', type=click.Path(dir_okay=False), help='YAML file of settings.'
+    ),
+    click.option('--set', 'settings', multiple=True, metavar='NAME=VALUE', help='Any setting.'),
+    click.option('--text-column', metavar='NAME', help='Column with the text [text].'),
+    click.option('--label-column', metavar='NAME', help='Column with the label [label].'),
+    click.option('--split-column', metavar='NAME', help='Column with train, val or test.'),
+    click.option('--positive-label', metavar='VALUE', help='The label that means positive.'),
+    NAME,
+)
+PLACES = (SERVING_DIR, ROOT)
+
+_SETTING_OF_OPTION = {
+    'data': 'data.path',
+    'spans': 'data.spans',
+    'text_column': 'data.columns.text_column',
+    'label_column': 'data.columns.label_column',
+    'split_column': 'data.columns.split_column',
+    'positive_label': 'data.columns.positive_label',
+    'serving_dir': 'serving_dir',
+    'root': 'root',
+    'name': 'name',
+    'image': 'cloud.image',
+    'pipeline_root': 'cloud.pipeline_root',
+}
+
+
+def takes(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command these options, in this order."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def config_of(options: dict[str, Any]) -> PipelineConfig:
+    """Build the configuration that the values of these options mean.
+
+    Raises:
+        ConfigError: If a setting is unknown, or has a value that it can't have.
+    """
+    from pipeline.config import load_config
+
+    file = options['config_file']
+    return load_config(
+        preset=options['preset'],
+        file=pathlib.Path(file) if file else None,
+        flags={
+            setting: options[option]
+            for option, setting in _SETTING_OF_OPTION.items()
+            if options.get(option) is not None
+        },
+        settings=options['settings'],
+    )

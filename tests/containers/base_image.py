@@ -1,0 +1,131 @@
+"""The official Python image that the Dockerfile builds on, or one like it.
+
+Where no registry can be reached, it is made of Debian's packages and a CPython
+that is on this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+
+from requirements import set_up, tools
+from tests.containers.engine import BASE_IMAGE, Engine, EngineError, install_packages, say
+
+_PYTHON = '3.11'
+_SUITE = 'trixie'
+# What CPython's own modules load.
+_LIBRARIES = (
+    'ca-certificates',
+    'libbz2-1.0',
+    'libexpat1',
+    'libffi8',
+    'liblzma5',
+    'libncursesw6',
+    'libreadline8t64',
+    'libsqlite3-0',
+    'libssl3t64',
+    'libuuid1',
+    'zlib1g',
+)
+_PREFIX = 'import sys; print(sys.base_prefix)'
+
+
+def provide_base_image(engine: Engine) -> bool:
+    """Pull the base image, or make one under its name.
+
+    Returns:
+        Whether it is the official one.
+
+    Raises:
+        EngineError: If neither can be done.
+    """
+    pulled = engine.run('pull', BASE_IMAGE, check=False)
+    if pulled.returncode == 0:
+        say(f'the base is the official {BASE_IMAGE}')
+        return True
+    reason = (pulled.stderr.strip().splitlines() or ['no reason given'])[-1]
+    say(f'the official {BASE_IMAGE} cannot be pulled: {reason}')
+    say('so the base is made here, from Debian 13 by debootstrap and a CPython of this machine;')
+    say('the Dockerfile is the same, but that it builds on the official image is not shown')
+    _require_tools()
+    engine.use_sandbox_settings()
+    root = engine.folder / 'base'
+    _install_debian(root)
+    _install_python(root, _find_prefix())
+    _import(engine, root)
+    shutil.rmtree(root)
+    return False
+
+
+def _require_tools() -> None:
+    # runc works with old and new control groups, and in a sandbox.
+    missing = [name for name in ('debootstrap', 'runc') if shutil.which(name) is None]
+    if os.geteuid() != 0 or missing:
+        install_packages(
+            *(missing or ['debootstrap']),
+            wanted=f'{BASE_IMAGE} cannot be pulled: go online, or have it made here',
+        )
+
+
+def _find_prefix() -> pathlib.Path:
+    """Return where a CPython is that can be copied: in a folder with nothing else."""
+    pyenv_root = pathlib.Path(os.environ.get('PYENV_ROOT') or pathlib.Path.home() / '.pyenv')
+    candidates = tools.python_candidates(
+        _PYTHON, os.environ.get('PATH', ''), pyenv_root, set_up.VENV
+    )
+    for path, _ in candidates:
+        if tools.unfit_reason(tools.probe_python(path), _PYTHON, platform.machine()):
+            continue
+        prefix = pathlib.Path(tools.output_of([path, '-I', '-c', _PREFIX]))
+        if prefix != pathlib.Path('/usr') and (prefix / f'lib/python{_PYTHON}').is_dir():
+            return prefix
+    raise EngineError(
+        f'no CPython {_PYTHON} that could be copied into the base image: pyenv install {_PYTHON},'
+        f' or go online, so that {BASE_IMAGE} can be pulled'
+    )
+
+
+def _install_debian(root: pathlib.Path) -> None:
+    command = ['debootstrap', '--variant=minbase', f'--include={",".join(_LIBRARIES)}', _SUITE]
+    done = subprocess.run([*command, str(root)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise EngineError(f'{" ".join(command)} failed:\n{done.stdout[-2000:]}{done.stderr}')
+    for folder in ('var/cache/apt/archives', 'var/lib/apt/lists'):
+        shutil.rmtree(root / folder)
+        (root / folder / 'partial').mkdir(parents=True)
+
+
+def _install_python(root: pathlib.Path, prefix: pathlib.Path) -> None:
+    local = root / 'usr' / 'local'
+    name = f'python{_PYTHON}'
+    # Packages that were installed on this machine stay here.
+    unwanted = shutil.ignore_patterns('site-packages', 'test', '__pycache__')
+    shutil.copytree(prefix / 'lib' / name, local / 'lib' / name, ignore=unwanted)
+    shutil.copytree(prefix / 'include' / name, local / 'include' / name)
+    for library in (prefix / 'lib').glob('libpython*'):
+        shutil.copy2(library, local / 'lib', follow_symlinks=False)
+    (local / 'lib' / name / 'site-packages').mkdir()
+    shutil.copy2(prefix / 'bin' / name, local / 'bin')
+    for link, target in (('python3', name), ('python', 'python3')):
+        (local / 'bin' / link).symlink_to(target)
+    for command in (['ldconfig'], [f'/usr/local/bin/{name}', '-I', '-m', 'ensurepip']):
+        done = subprocess.run(
+            ['chroot', str(root), *command], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise EngineError(f'{" ".join(command)} failed in the base image: {done.stderr}')
+
+
+def _import(engine: Engine, root: pathlib.Path) -> None:
+    # /dev holds what only a running system has; proc and sys are empty.
+    pack = ['tar', '--create', '--one-file-system', '--exclude=./dev/*', '--directory', str(root)]
+    with subprocess.Popen([*pack, '.'], stdout=subprocess.PIPE) as tar:
+        engine.run_visibly(
+            engine.name, 'import', '-', BASE_IMAGE, stdin=tar.stdout, stdout=subprocess.DEVNULL
+        )
+    if tar.returncode != 0:
+        raise EngineError(f'tar could not pack {root} (see above)')

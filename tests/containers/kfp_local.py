@@ -1,0 +1,75 @@
+"""Runs a compiled pipeline with KFP's own local runner, each step in a container.
+
+A program of its own: it runs in an environment that has kfp and nothing of TFX.
+Ends with 0 if the pipeline did, with 1 if a step failed. Prints as its last line,
+as JSON, what the containers were.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from docker.models.containers import Container, ContainerCollection
+from kfp import components, local
+
+LABEL = 'test-containers'
+
+
+def keep_containers(made: list[Container]) -> None:
+    """Have the engine keep containers until their exit code has been read.
+
+    kfp asks it to remove them at once, finds none when it asks for the exit code,
+    and takes that for success: kubeflow/pipelines#13332. This can go when that is
+    mended.
+    """
+    run = ContainerCollection.run
+
+    def run_and_keep(self: ContainerCollection, *args: Any, **kwargs: Any) -> Container:
+        container = run(self, *args, **{**kwargs, 'auto_remove': False})
+        made.append(container)
+        return container
+
+    ContainerCollection.run = run_and_keep
+
+
+def describe(container: Container) -> dict[str, Any]:
+    """Say who ran what in a container, and how it ended."""
+    container.reload()
+    attributes = container.attrs
+    return {
+        'id': container.id,
+        'image': attributes['Config']['Image'],
+        'user': attributes['Config']['User'],
+        'exit_code': attributes['State']['ExitCode'],
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('spec', help='PipelineSpec as YAML')
+    parser.add_argument('--root', required=True, help='all that the steps can read and write')
+    parser.add_argument('--parameters', type=json.loads, default={}, help='as a JSON object')
+    options = parser.parse_args()
+    made: list[Container] = []
+    keep_containers(made)
+    local.init(local.DockerRunner(labels={LABEL: ''}), pipeline_root=options.root)
+    pipeline = components.load_component_from_file(options.spec)
+    code = 0
+    try:
+        pipeline(**options.parameters)
+    except RuntimeError as err:
+        print(err, file=sys.stderr)
+        code = 1
+    finally:
+        ran = [describe(container) for container in made]
+        for container in made:
+            container.remove(force=True)
+    print(json.dumps(ran))
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""The image: what is in it, and what is not."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from tests.containers.engine import Engine
+
+pytestmark = pytest.mark.containers
+
+
+def run(engine: Engine, image: str, *command: str) -> str:
+    return engine.run('run', '--rm', '--workdir', '/', image, *command).stdout
+
+
+def test_steps_set_their_own_command_and_are_not_root(engine: Engine, image: str) -> None:
+    config = json.loads(engine.run('inspect', '--type', 'image', image).stdout)[0]['Config']
+    assert config['User'] == '1000'
+    assert not config.get('Entrypoint')
+
+
+def test_code_and_packages_are_importable_from_any_folder(engine: Engine, image: str) -> None:
+    # An environment that is not the image's own must not matter either.
+    code = (
+        'import components.entry_point, pipeline_runner, importlib.metadata as metadata;'
+        'print(metadata.version("tfx"), metadata.version("kfp"))'
+    )
+    python = ('env', '--ignore-environment', '/opt/venv/bin/python', '-c', code)
+    assert run(engine, image, *python).split() == ['1.21.0', '2.16.1']
+
+
+def test_byte_code_is_there_because_a_step_could_not_write_it(engine: Engine, image: str) -> None:
+    code = (
+        'import components.entry_point as ours, tfx as theirs, os;'
+        'print(*(os.path.exists(module.__cached__) for module in (ours, theirs)),'
+        ' *(os.access(os.path.dirname(module.__file__), os.W_OK) for module in (ours, theirs)))'
+    )
+    assert run(engine, image, 'python', '-c', code).split() == ['True', 'True', 'False', 'False']
+
+
+def test_no_compiler_is_left(engine: Engine, image: str) -> None:
+    script = 'for name in cc c++ gcc g++; do command -v $name; done; true'
+    assert run(engine, image, 'sh', '-c', script) == ''
+
+
+def test_holds_neither_data_nor_tests_nor_this_checkouts_files(engine: Engine, image: str) -> None:
+    assert run(engine, image, 'ls', '/opt/reviews').split() == [
+        '__pycache__',
+        'components',
+        'pipeline',
+        'pipeline_runner.py',
+    ]
+
+
+def test_holds_nothing_of_how_this_machine_reaches_an_index(engine: Engine, image: str) -> None:
+    config = json.loads(engine.run('inspect', '--type', 'image', image).stdout)[0]['Config']
+    names = {variable.partition('=')[0] for variable in config['Env']}
+    assert not {name for name in names if name.startswith(('PIP_', 'UV_', 'SSL_'))}
+    if engine.shares_user_ids:
+        root = pathlib.Path(engine.run('image', 'mount', image).stdout.strip())
+        configuration = root / 'etc' / 'pip.conf'
+        # A mount may leave the empty file that it needed.
+        assert not configuration.exists() or configuration.stat().st_size == 0

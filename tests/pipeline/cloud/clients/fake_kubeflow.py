@@ -1,0 +1,177 @@
+"""Kubeflow Pipelines' v2beta1 API, as far as it is used, with what its backend refuses."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from ml_metadata.proto import metadata_store_service_pb2 as service
+
+from tests.pipeline.cloud.clients.server import Refused, Request
+
+API = '/apis/v2beta1'
+STORE = '/ml_metadata.MetadataStoreService/'
+_PAGE = 2
+
+
+class FakeKubeflow:
+    """Keeps experiments, runs and recurring runs.
+
+    Attributes:
+        states: Those that each run goes through, one at each look.
+        blessing: The file that the Evaluator of a run leaves when it has succeeded.
+        salt: A folder between the Evaluator's and that of its output, as newer
+            backends have; empty for none.
+        failed_task: The task that fails in a run that ends as FAILED.
+        metadata: By run, custom properties of its artifacts, as the metadata store has
+            them; None where only the bare API is served, without the store.
+    """
+
+    def __init__(self) -> None:
+        self.experiments: dict[str, dict[str, Any]] = {}
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.recurring: dict[str, dict[str, Any]] = {}
+        self.states: Sequence[str] = ('PENDING', 'RUNNING', 'SUCCEEDED')
+        self.blessing = 'BLESSED'
+        self.salt = 'b1946ac9'
+        self.failed_task = 'Trainer'
+        self.metadata: dict[str, list[dict[str, float]]] | None = None
+        self._looks: dict[str, int] = {}
+
+    def answer(self, request: Request) -> Any:
+        """Dispatch a request."""
+        if self.metadata is not None and request.path.startswith(STORE):
+            return self._ask_store(request)
+        path = request.path.removeprefix(API)
+        if path == request.path:
+            raise Refused(404, 'Not Found')
+        collection, _, rest = path.strip('/').partition('/')
+        item, _, action = rest.partition(':')
+        handler = getattr(self, f'_{request.method.lower()}_{collection}', None)
+        if handler is None:
+            raise Refused(404, 'Not Found')
+        return handler(request, item, action)
+
+    def error(self, refused: Refused) -> Any:
+        """Return an error as the backend's gateway writes it."""
+        return {'error': str(refused), 'code': 3, 'message': str(refused), 'details': []}
+
+    def _get_experiments(self, request: Request, item: str, _: str) -> Any:
+        wanted = json.loads(request.query['filter'])['predicates'][0]['stringValue']
+        found = [e for e in self.experiments.values() if e['display_name'] == wanted]
+        return {'experiments': found} if found else {}
+
+    def _post_experiments(self, request: Request, item: str, _: str) -> Any:
+        created = {**request.body, 'experiment_id': f'experiment-{len(self.experiments) + 1}'}
+        self.experiments[created['experiment_id']] = created
+        return created
+
+    def _post_runs(self, request: Request, item: str, _: str) -> Any:
+        self._check(request.body)
+        run_id = f'run-{len(self.runs) + 1}'
+        self.runs[run_id] = {**request.body, 'run_id': run_id, 'state': 'PENDING'}
+        return self.runs[run_id]
+
+    def _get_runs(self, request: Request, item: str, _: str) -> Any:
+        run = self._one(self.runs, item)
+        look = self._looks[item] = self._looks.get(item, -1) + 1
+        run['state'] = self.states[min(look, len(self.states) - 1)]
+        tasks = list(run['pipeline_spec']['root']['dag']['tasks'])
+        details = [{'display_name': name, 'state': 'SUCCEEDED'} for name in ('root-driver', *tasks)]
+        if run['state'] == 'SUCCEEDED' and self.blessing:
+            self._bless(run)
+        if run['state'] == 'FAILED':
+            run['error'] = {'code': 13, 'message': 'pod exited with 1'}
+            details += [
+                {'display_name': name, 'state': 'FAILED'} for name in ('root', self.failed_task)
+            ]
+        return {**run, 'run_details': {'task_details': details}}
+
+    def _bless(self, run: dict[str, Any]) -> None:
+        folder = pathlib.Path(run['runtime_config']['pipeline_root'])
+        folder = folder / run['pipeline_spec']['pipelineInfo']['name'] / run['run_id']
+        folder = folder / 'Evaluator' / self.salt / 'blessing'
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / self.blessing).touch()
+
+    def _post_recurringruns(self, request: Request, item: str, action: str) -> Any:
+        if action:
+            self._one(self.recurring, item)['status'] = f'{action.upper()}D'
+            return {}
+        self._check(request.body)
+        if len(request.body['trigger']['cron_schedule']['cron'].split()) != 6:
+            raise Refused(400, 'The cron schedule needs six fields')
+        if not 1 <= int(request.body['max_concurrency']) <= 10:
+            raise Refused(400, 'The max concurrency must be within 1 to 10')
+        recurring_id = f'recurring-{len(self.recurring) + 1}'
+        while recurring_id in self.recurring:
+            recurring_id += '1'
+        self.recurring[recurring_id] = {
+            **request.body,
+            'recurring_run_id': recurring_id,
+            'status': f'{request.body["mode"]}D',
+        }
+        return self.recurring[recurring_id]
+
+    def _get_recurringruns(self, request: Request, item: str, _: str) -> Any:
+        if item:
+            return self._one(self.recurring, item)
+        start = int(request.query.get('page_token') or 0)
+        found = list(self.recurring.values())
+        page: dict[str, Any] = {'recurringRuns': found[start : start + _PAGE]}
+        if start + _PAGE < len(found):
+            page['next_page_token'] = str(start + _PAGE)
+        return page
+
+    def _delete_recurringruns(self, request: Request, item: str, _: str) -> Any:
+        self._one(self.recurring, item)
+        del self.recurring[item]
+        return {}
+
+    def _ask_store(self, request: Request) -> bytes:
+        """Answer as Envoy does for the ML Metadata store: a frame, and one with the status."""
+        assert self.metadata is not None
+        runs = list(self.metadata)
+        content = request.body[5:]
+        assert request.body[:5] == struct.pack('>BI', 0, len(content))
+        if request.path == f'{STORE}GetContextByTypeAndName':
+            asked = service.GetContextByTypeAndNameRequest.FromString(content)
+            context = service.GetContextByTypeAndNameResponse()
+            if asked.type_name == 'system.PipelineRun' and asked.context_name in runs:
+                context.context.id = runs.index(asked.context_name) + 1
+            return _framed(context)
+        wanted = service.GetArtifactsByContextRequest.FromString(content)
+        artifacts = service.GetArtifactsByContextResponse()
+        for properties in self.metadata[runs[wanted.context_id - 1]]:
+            artifact = artifacts.artifacts.add()
+            for name, value in properties.items():
+                artifact.custom_properties[name].double_value = value
+        return _framed(artifacts)
+
+    def _one(self, things: dict[str, dict[str, Any]], item: str) -> dict[str, Any]:
+        if item not in things:
+            raise Refused(404, f'{item} not found')
+        return things[item]
+
+    def _check(self, body: dict[str, Any]) -> None:
+        if body['experiment_id'] not in self.experiments:
+            raise Refused(404, 'the experiment was not found')
+        spec = body['pipeline_spec']
+        # The one other form that the backend takes.
+        if set(spec) == {'pipeline_spec', 'platform_spec'}:
+            spec = spec['pipeline_spec']
+        if 'pipelineSpec' in spec or spec.get('schemaVersion') != '2.1.0':
+            raise Refused(400, 'unknown template format')
+        declared = spec['root'].get('inputDefinitions', {}).get('parameters', {})
+        given = body['runtime_config'].get('parameters', {})
+        if set(given) != set(declared):
+            raise Refused(400, f'expected parameters {sorted(declared)}, got {sorted(given)}')
+
+
+def _framed(message: Any) -> bytes:
+    content, status = message.SerializeToString(), b'grpc-status:0\r\n'
+    frames = struct.pack('>BI', 0, len(content)) + content
+    return frames + struct.pack('>BI', 0x80, len(status)) + status

@@ -1,0 +1,162 @@
+"""Vertex AI's REST API for pipelines and schedules, as far as it is used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from tests.pipeline.cloud.clients.server import Refused, Request
+
+PARENT = '/v1/projects/films/locations/europe-west4'
+_STATUS = {400: 'INVALID_ARGUMENT', 401: 'UNAUTHENTICATED', 403: 'PERMISSION_DENIED'}
+_PAGE = 2
+
+
+class FakeVertex:
+    """Keeps jobs and schedules of one project and region.
+
+    Attributes:
+        states: Those that each job goes through, one at each look.
+        outputs: By task, output and property, what succeeded jobs put out.
+        artifacts: Metadata that is left out of jobs and has to be asked for, by name.
+        failed_task: The task that fails in a job that fails.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.schedules: dict[str, dict[str, Any]] = {}
+        self.states: Sequence[str] = ('PENDING', 'RUNNING', 'SUCCEEDED')
+        self.outputs: dict[tuple[str, str], dict[str, Any]] = {
+            ('Pusher', 'pushed_model'): {'pushed': 1, 'pushed_version': '1795486776'}
+        }
+        self.artifacts: dict[str, dict[str, Any]] = {}
+        self.failed_task = 'Trainer'
+        self._looks: dict[str, int] = {}
+        self._made = 0
+
+    def answer(self, request: Request) -> Any:
+        """Dispatch a request."""
+        if not request.path.startswith(f'{PARENT}/'):
+            raise Refused(404, 'The project was not found')
+        path = request.path.removeprefix(f'{PARENT}/')
+        collection, _, rest = path.partition('/')
+        item, _, action = rest.partition(':')
+        method = f'_{request.method.lower()}_{collection.lower()}'
+        handler = getattr(self, method, None)
+        if handler is None:
+            raise Refused(404, 'Not Found')
+        return handler(request, item, action)
+
+    def error(self, refused: Refused) -> Any:
+        """Return an error as Google's APIs write it."""
+        status = _STATUS.get(refused.status, 'NOT_FOUND' if refused.status == 404 else 'INTERNAL')
+        return {'error': {'code': refused.status, 'message': str(refused), 'status': status}}
+
+    def _post_pipelinejobs(self, request: Request, item: str, _: str) -> Any:
+        job_id = request.query['pipelineJobId']
+        if not re.fullmatch(r'[a-z][-a-z0-9]{0,127}', job_id):
+            raise Refused(400, 'invalid job id')
+        self._check(request.body)
+        self.jobs[job_id] = {**request.body, 'name': self._name('pipelineJobs', job_id)}
+        return {**self.jobs[job_id], 'state': 'PIPELINE_STATE_PENDING'}
+
+    def _get_pipelinejobs(self, request: Request, item: str, _: str) -> Any:
+        job = self._one(self.jobs, item)
+        look = self._looks[item] = self._looks.get(item, -1) + 1
+        state = self.states[min(look, len(self.states) - 1)]
+        answer: dict[str, Any] = {**job, 'state': f'PIPELINE_STATE_{state}'}
+        if state == 'SUCCEEDED':
+            answer['jobDetail'] = {'taskDetails': self._tasks(job)}
+        if state == 'FAILED':
+            answer['error'] = {'code': 9, 'message': 'The DAG failed'}
+            answer['jobDetail'] = {
+                'taskDetails': [{'taskName': self.failed_task, 'state': 'FAILED'}]
+            }
+        return answer
+
+    def _tasks(self, job: dict[str, Any]) -> list[dict[str, Any]]:
+        tasks = []
+        for number, name in enumerate(job['pipelineSpec']['root']['dag']['tasks']):
+            task: dict[str, Any] = {'taskName': name, 'state': 'SUCCEEDED', 'taskId': str(number)}
+            for (task_name, output), metadata in self.outputs.items():
+                if task_name == name:
+                    artifact = {'name': self._name('metadataStores/default/artifacts', output)}
+                    if metadata:
+                        artifact['metadata'] = metadata
+                    task['outputs'] = {output: {'artifacts': [artifact]}}
+            tasks.append(task)
+        return tasks
+
+    def _get_metadatastores(self, request: Request, item: str, _: str) -> Any:
+        name = item.rpartition('/')[2]
+        return {'name': f'{request.path[4:]}', 'metadata': self._one(self.artifacts, name)}
+
+    def _post_schedules(self, request: Request, item: str, action: str) -> Any:
+        if action == 'resume':
+            schedule = self._one(self.schedules, item)
+            schedule.update(state='ACTIVE', catchUp=bool((request.body or {}).get('catchUp')))
+            return {}
+        self._check_schedule(request.body)
+        self._made += 1
+        schedule_id = str(self._made)
+        self.schedules[schedule_id] = {
+            **request.body,
+            'name': self._name('schedules', schedule_id),
+            'state': 'ACTIVE',
+            'createTime': f'2026-11-25T00:00:{self._made:02}Z',
+        }
+        return self.schedules[schedule_id]
+
+    def _get_schedules(self, request: Request, item: str, _: str) -> Any:
+        if item:
+            return self._one(self.schedules, item)
+        start = int(request.query.get('pageToken') or 0)
+        found = list(self.schedules.values())
+        page: dict[str, Any] = {'schedules': found[start : start + _PAGE]}
+        if start + _PAGE < len(found):
+            page['nextPageToken'] = str(start + _PAGE)
+        return page
+
+    def _patch_schedules(self, request: Request, item: str, _: str) -> Any:
+        schedule = self._one(self.schedules, item)
+        if schedule['state'] == 'COMPLETED':
+            raise Refused(400, 'the schedule is completed')
+        self._check_schedule({**schedule, **request.body})
+        for path in request.query['updateMask'].split(','):
+            # As protocol buffers do: what is masked and not there is set to its default.
+            schedule.pop(path, None)
+            if path in request.body:
+                schedule[path] = request.body[path]
+        return schedule
+
+    def _delete_schedules(self, request: Request, item: str, _: str) -> Any:
+        self._one(self.schedules, item)
+        del self.schedules[item]
+        return {
+            'name': self._name('operations', item),
+            'done': True,
+            'response': {'@type': 'type.googleapis.com/google.protobuf.Empty'},
+        }
+
+    def _check_schedule(self, schedule: dict[str, Any]) -> None:
+        cron = re.sub(r'^(CRON_)?TZ=\S+ ', '', schedule['cron'])
+        if len(cron.split()) != 5:
+            raise Refused(400, 'invalid cron')
+        if int(schedule['maxConcurrentRunCount']) < 1:
+            raise Refused(400, 'maxConcurrentRunCount is required')
+        self._check(schedule['createPipelineJobRequest']['pipelineJob'])
+
+    def _check(self, job: dict[str, Any]) -> None:
+        if 'root' not in job['pipelineSpec']:
+            raise Refused(400, 'the pipeline has no root')
+        if not job['runtimeConfig']['gcsOutputDirectory'].startswith('gs://'):
+            raise Refused(400, 'gcsOutputDirectory must be a bucket')
+
+    def _name(self, collection: str, item: str) -> str:
+        return f'{PARENT.removeprefix("/v1/")}/{collection}/{item}'
+
+    def _one(self, things: dict[str, dict[str, Any]], item: str) -> dict[str, Any]:
+        if item not in things:
+            raise Refused(404, f'{item} was not found')
+        return things[item]

@@ -1,0 +1,151 @@
+"""A server on loopback for the fakes: they answer requests, it does HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple, Protocol
+
+
+class Request(NamedTuple):
+    """A request as it came in."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    authorization: str
+    body: Any
+
+    def __str__(self) -> str:
+        return f'{self.method} {self.path}'
+
+
+class Refused(Exception):
+    """The answer is an error."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Fake(Protocol):
+    """A service without HTTP."""
+
+    def answer(self, request: Request) -> Any:
+        """Return what goes out: bytes as gRPC-Web, all else as JSON; or raise Refused."""
+
+    def error(self, refused: Refused) -> Any:
+        """Return an error as this service writes it."""
+
+
+class Server:
+    """A fake behind HTTP.
+
+    Attributes:
+        url: Its address.
+        requests: All that came in, in their order.
+        token: What must come as a bearer token; None for any, or none.
+        broken: Statuses with which the next requests are answered.
+        page: A text that all requests are answered with instead, as by a login page.
+        delay_seconds: Before each answer.
+    """
+
+    def __init__(self, fake: Fake, url: str) -> None:
+        self.fake = fake
+        self.url = url
+        self.requests: list[Request] = []
+        self.token: str | None = None
+        self.broken: list[int] = []
+        self.page = ''
+        self.delay_seconds = 0.0
+        self._lock = threading.Lock()
+
+    def sent(self, line: str) -> list[Any]:
+        """Return the bodies of all requests `METHOD /path`."""
+        return [request.body for request in self.requests if str(request) == line]
+
+    def respond(self, request: Request) -> tuple[int, str | bytes]:
+        time.sleep(self.delay_seconds)
+        with self._lock:
+            self.requests.append(request)
+            if self.page:
+                return 200, self.page
+            try:
+                if self.broken:
+                    status = self.broken.pop(0)
+                    raise Refused(status, f'fake failure {status}')
+                if self.token is not None and request.authorization != f'Bearer {self.token}':
+                    raise Refused(401, f'bad credentials: {request.authorization}')
+                answer = self.fake.answer(request)
+                return 200, answer if isinstance(answer, bytes) else json.dumps(answer)
+            except Refused as refused:
+                return refused.status, json.dumps(self.fake.error(refused))
+
+
+@contextlib.contextmanager
+def serving(fake: Fake) -> Iterator[Server]:
+    """Serve a fake on a free port of loopback."""
+    http = ThreadingHTTPServer(('127.0.0.1', 0), _Handler)
+    http.daemon_threads = True
+    server = Server(fake, f'http://127.0.0.1:{http.server_address[1]}')
+    http.fake_server = server  # type: ignore[attr-defined]
+    thread = threading.Thread(target=http.serve_forever, kwargs={'poll_interval': 0.05})
+    thread.start()
+    try:
+        yield server
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()
+
+
+def closed_url() -> str:
+    """Return an address of loopback at which nothing listens."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        return f'http://127.0.0.1:{free.getsockname()[1]}'
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content) if content else None
+    except ValueError:
+        return content
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+
+    def _answer(self) -> None:
+        url = urllib.parse.urlsplit(self.path)
+        content = self.rfile.read(int(self.headers.get('Content-Length') or 0))
+        status, answer = self.server.fake_server.respond(  # type: ignore[attr-defined]
+            Request(
+                self.command,
+                urllib.parse.unquote(url.path),
+                dict(urllib.parse.parse_qsl(url.query)),
+                self.headers.get('Authorization') or '',
+                _parsed(content),
+            )
+        )
+        binary = isinstance(answer, bytes)
+        body = answer if binary else answer.encode()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.send_response(status)
+            kind = 'application/grpc-web+proto' if binary else 'application/json'
+            kind = 'text/html' if self.server.fake_server.page else kind  # type: ignore[attr-defined]
+            self.send_header('Content-Type', kind)
+            self.send_header('Content-Length', str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = _answer
+
+    def log_message(self, *args: object) -> None:
+        """Keep quiet."""

@@ -1,0 +1,238 @@
+"""`submit` and `schedule` as a person calls them, with the pipeline as it is compiled."""
+
+from __future__ import annotations
+
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from tests.conftest import REPO, Finished, run_command
+from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
+from tests.pipeline.cloud.clients.fake_vertex import PARENT, FakeVertex
+from tests.pipeline.cloud.clients.server import Server, closed_url
+
+TOKEN = 'kfp-token-of-nobody'
+
+
+def on_kubeflow(server: Server) -> list[str]:
+    return [
+        *('--target', 'kubeflow', '--host', server.url, '--image', 'films/reviews:1'),
+        *('--pipeline-root', 'minio://mlpipeline/root', '--data', '/volume/reviews.csv'),
+        *('--serving-dir', '/volume/serving'),
+    ]
+
+
+def on_vertex(server: Server) -> list[str]:
+    return [
+        *('--target', 'vertex', '--host', server.url, '--image', 'films/reviews:1'),
+        *('--project', 'films', '--region', 'europe-west4'),
+        *('--pipeline-root', 'gs://films/root', '--data', 'gs://films/reviews.csv'),
+        *('--serving-dir', 'gs://films/serving'),
+    ]
+
+
+def without_module(module: str, args: Sequence[str], cwd: pathlib.Path) -> Finished:
+    """Run the command line in a Python that has no such module."""
+    code = (
+        f'import sys; sys.modules[{module!r}] = None; sys.path.insert(0, {str(REPO)!r}); '
+        'import pipeline_runner; sys.exit(pipeline_runner._exit_code(sys.argv[1:]))'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code, *args],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def assert_one_line(done: Finished, code: int, message: str) -> None:
+    assert (done.code, done.out) == (code, '')
+    assert message in done.err
+    assert done.err.startswith('error: ')
+    assert done.err.count('\n') == 1
+
+
+class TestSubmit:
+    def test_is_pushed_on_kubeflow(
+        self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
+    ) -> None:
+        kubeflow_server.token = TOKEN
+        fake_kubeflow.blessing, fake_kubeflow.metadata = '', {'run-1': [{'pushed': 1}]}
+        (tmp_path / 'token').write_text(TOKEN)
+        done = run_command(
+            'submit',
+            *on_kubeflow(kubeflow_server),
+            *('--token-file', str(tmp_path / 'token'), '--wait', '--poll', '1'),
+            cwd=tmp_path,
+        )
+        assert (done.code, done.out) == (0, f'{kubeflow_server.url}/#/runs/details/run-1\n')
+        told = [line.partition(' ')[2] for line in done.err.splitlines()]
+        assert told == ['pending', 'running', 'succeeded', 'blessed, and pushed']
+        [body] = kubeflow_server.sent(f'POST {API}/runs')
+        assert body['runtime_config']['pipeline_root'] == 'minio://mlpipeline/root'
+        assert TOKEN not in f'{done}{body}'
+
+    def test_is_not_blessed_on_vertex(
+        self,
+        vertex_server: Server,
+        fake_vertex: FakeVertex,
+        google_credentials: pathlib.Path,
+        tmp_path: pathlib.Path,
+    ) -> None:
+        fake_vertex.states = ('SUCCEEDED',)
+        fake_vertex.outputs = {('Pusher', 'pushed_model'): {'pushed': 0}}
+        done = run_command(
+            'submit', *on_vertex(vertex_server), '--wait', '--poll', '1', cwd=tmp_path
+        )
+        [job_id] = fake_vertex.jobs
+        assert (done.code, job_id in done.out) == (3, True)
+        assert done.err.splitlines()[-1].startswith('error: not blessed: the run pushed nothing')
+        [body] = vertex_server.sent(f'POST {PARENT}/pipelineJobs')
+        assert set(body['runtimeConfig']['parameterValues']) == set(
+            body['pipelineSpec']['root']['inputDefinitions']['parameters']
+        )
+
+    def test_is_one_line_when_the_token_is_refused(
+        self, kubeflow_server: Server, tmp_path: pathlib.Path
+    ) -> None:
+        kubeflow_server.token = 'another'
+        (tmp_path / 'token').write_text(TOKEN)
+        done = run_command(
+            'submit',
+            *on_kubeflow(kubeflow_server),
+            *('--token-file', str(tmp_path / 'token')),
+            cwd=tmp_path,
+        )
+        assert_one_line(done, 7, 'refused: 401 bad credentials')
+        assert TOKEN not in done.err
+
+    def test_says_that_the_run_goes_on_when_interrupted(
+        self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
+    ) -> None:
+        fake_kubeflow.states = ('RUNNING',)
+        process = subprocess.Popen(
+            [
+                *(sys.executable, str(REPO / 'pipeline_runner.py'), 'submit'),
+                *on_kubeflow(kubeflow_server),
+                *('--wait', '--poll', '30'),
+            ],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        assert process.stderr
+        url = process.stdout.readline().strip()
+        assert process.stderr.readline().endswith('running\n')
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert err.strip() == f'interrupted; the run goes on: {url}'
+
+
+class TestSchedule:
+    def test_creates_lists_and_deletes_one(
+        self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
+    ) -> None:
+        created = run_command(
+            'schedule',
+            *on_kubeflow(kubeflow_server),
+            *('--cron', '0 3 * * mon-fri', '--max-concurrency', '2'),
+            cwd=tmp_path,
+        )
+        assert (created.code, created.err.count('\n')) == (0, 1)
+        assert created.out == f'{kubeflow_server.url}/#/recurringrun/details/recurring-1\n'
+        where = ('--target', 'kubeflow', '--host', kubeflow_server.url)
+        listed = run_command('schedule', *where, '--list', '--json', cwd=tmp_path)
+        assert [(i['name'], i['cron']) for i in listed.json] == [('sentiment', '0 0 3 * * mon-fri')]
+        deleted = run_command('schedule', *where, '--delete', 'sentiment', cwd=tmp_path)
+        assert (deleted.code, fake_kubeflow.recurring) == (0, {})
+
+    @pytest.mark.parametrize(
+        ('args', 'message'),
+        [
+            (('--cron', '0 3 * *'), 'expected a cron expression of five fields'),
+            (('--cron', '0 3 * * *', '--time-zone', 'Mars'), "there is no time zone 'Mars'"),
+            (('--cron', '0 3 * * *', '--time-zone', 'Asia/Tokyo'), 'one time zone for all'),
+            (('--cron', '0 3 * * *', '--list'), 'expected one of --cron, --list and --delete'),
+            ((), 'expected one of --cron, --list and --delete'),
+        ],
+    )
+    def test_sends_nothing_when_the_wish_is_wrong(
+        self,
+        args: Sequence[str],
+        message: str,
+        kubeflow_server: Server,
+        tmp_path: pathlib.Path,
+    ) -> None:
+        done = run_command('schedule', *on_kubeflow(kubeflow_server), *args, cwd=tmp_path)
+        assert_one_line(done, 2, message)
+        assert kubeflow_server.requests == []
+
+    def test_is_one_line_when_nothing_listens(self, tmp_path: pathlib.Path) -> None:
+        done = run_command(
+            'schedule', '--target', 'kubeflow', '--host', closed_url(), '--list', cwd=tmp_path
+        )
+        assert_one_line(done, 7, 'cannot be reached')
+
+    def test_is_one_line_when_there_are_no_credentials(
+        self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv('GOOGLE_APPLICATION_CREDENTIALS', str(tmp_path / 'missing.json'))
+        done = run_command(
+            *('schedule', '--target', 'vertex', '--project', 'films', '--region', 'europe-west4'),
+            '--list',
+            cwd=tmp_path,
+        )
+        assert_one_line(done, 7, 'no credentials for Google Cloud: File')
+
+
+class TestMissingClients:
+    def test_clients_and_frameworks_are_imported_only_when_they_are_used(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        code = (
+            f'import sys; sys.path.insert(0, {str(REPO)!r}); '
+            'import pipeline.cloud.clients.commands, pipeline.cloud.clients.kubeflow, '
+            'pipeline.cloud.clients.vertex; '
+            "heavy = ('kfp', 'google.api_core', 'google.auth', 'google.cloud.aiplatform_v1', "
+            "'tfx', 'tensorflow', 'ml_metadata'); "
+            'print([name for name in heavy if name in sys.modules])'
+        )
+        done = subprocess.run(
+            [sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=tmp_path
+        )
+        assert done.stdout == '[]\n'
+
+    def test_says_what_to_install_when_kfp_is_missing(self, tmp_path: pathlib.Path) -> None:
+        args = ('schedule', '--target', 'kubeflow', '--host', 'http://127.0.0.1:9', '--list')
+        assert_one_line(without_module('kfp', args, tmp_path), 6, 'make cloud')
+
+    def test_says_what_to_install_when_googles_client_is_missing(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        args = ('schedule', '--target', 'vertex', '--project', 'a', '--region', 'b', '--list')
+        done = without_module('google.cloud.aiplatform_v1', args, tmp_path)
+        assert_one_line(done, 6, 'make cloud')
+
+    def test_says_what_to_install_when_submit_cannot_compile(self, tmp_path: pathlib.Path) -> None:
+        args = (
+            *('submit', '--target', 'kubeflow', '--host', 'http://127.0.0.1:9', '--image', 'i:1'),
+            *(
+                '--pipeline-root',
+                'minio://mlpipeline/r',
+                '--data',
+                '/volume/r.csv',
+                '--serving-dir',
+                '/serving',
+            ),
+        )
+        assert_one_line(without_module('kfp', args, tmp_path), 6, 'install')

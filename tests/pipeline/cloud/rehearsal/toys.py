@@ -1,0 +1,117 @@
+"""Small compiled pipelines of steps without TFX, for tests that take no time."""
+
+from __future__ import annotations
+
+import copy
+import pathlib
+from typing import Any
+
+from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.targets import Target
+
+ROOTS: dict[Target, str] = {'kubeflow': 'minio://bucket/root', 'vertex': '/somewhere'}
+
+# Does what TFX's entry point does: reads an ExecutorInput, writes outputs and an ExecutorOutput.
+MAKE = """
+import json, os, pathlib, sys
+step = json.loads(sys.argv[1])
+mounts = os.environ.get('OBJECT_STORE_MOUNTS', '')
+def path(uri):
+    return pathlib.Path(uri.replace('minio:/', mounts + '/minio'))
+seen = {
+    key: sorted(p.name for p in path(found['artifacts'][0]['uri']).rglob('*'))
+    for key, found in step['inputs'].get('artifacts', {}).items()
+}
+made = {}
+for key, found in step['outputs'].get('artifacts', {}).items():
+    target = path(found['artifacts'][0]['uri'])
+    target.mkdir(parents=True)
+    (target / (key + '.txt')).write_text(json.dumps(step['inputs'].get('parameterValues', {})))
+    made[key] = {'artifacts': [{'metadata': {'made': key, 'seen': seen, 'number': 1}}]}
+report = {'artifacts': made, 'parameterValues': {}}
+if len(sys.argv) > 2:
+    report['parameterValues'][sys.argv[2]] = 'found'
+pathlib.Path(step['outputs']['outputFile']).write_text(json.dumps(report))
+print('made', sorted(made))
+"""
+
+
+def artifact_type(title: str) -> dict[str, str]:
+    return {'instanceSchema': f'title: {title}\ntype: object\n'}
+
+
+def step_from(producer: str, key: str) -> dict[str, Any]:
+    return {'taskOutputArtifact': {'producerTask': producer, 'outputArtifactKey': key}}
+
+
+def container(code: str = MAKE, *more: str) -> dict[str, Any]:
+    return {
+        'container': {
+            'image': 'image:1',
+            'command': ['python', '-c', code],
+            'args': ['{{$}}', *more],
+        }
+    }
+
+
+def spec() -> dict[str, Any]:
+    """First makes `data`; Second makes `model` of it, with the run-time parameter `size`."""
+    return {
+        'schemaVersion': '2.1.0',
+        'pipelineInfo': {'name': 'toy'},
+        'root': {
+            'inputDefinitions': {
+                'parameters': {'size': {'parameterType': 'NUMBER_INTEGER', 'defaultValue': 3}}
+            },
+            'dag': {
+                'tasks': {
+                    'Second': {
+                        'componentRef': {'name': 'Second'},
+                        'cachingOptions': {'enableCache': True},
+                        'dependentTasks': ['First'],
+                        'inputs': {
+                            'artifacts': {'data': step_from('First', 'data')},
+                            'parameters': {'size': {'componentInputParameter': 'size'}},
+                        },
+                    },
+                    'First': {
+                        'componentRef': {'name': 'First'},
+                        'cachingOptions': {'enableCache': True},
+                        'inputs': {'parameters': {'kind': {'runtimeValue': {'constant': 'small'}}}},
+                    },
+                }
+            },
+        },
+        'components': {
+            'First': {
+                'executorLabel': 'first',
+                'inputDefinitions': {'parameters': {'kind': {'parameterType': 'STRING'}}},
+                'outputDefinitions': {
+                    'artifacts': {'data': {'artifactType': artifact_type('toy.Data')}}
+                },
+            },
+            'Second': {
+                'executorLabel': 'second',
+                'inputDefinitions': {
+                    'artifacts': {'data': {'artifactType': artifact_type('toy.Data')}},
+                    'parameters': {'size': {'parameterType': 'NUMBER_INTEGER'}},
+                },
+                'outputDefinitions': {
+                    'artifacts': {'model': {'artifactType': artifact_type('toy.Model')}}
+                },
+            },
+        },
+        'deploymentSpec': {'executors': {'first': container(), 'second': container()}},
+    }
+
+
+def compiled(
+    target: Target, changed: dict[str, Any] | None = None, root: pathlib.Path | None = None
+) -> CompiledPipeline:
+    return CompiledPipeline(
+        target=target,
+        name='toy',
+        pipeline_root=str(root) if root and target == 'vertex' else ROOTS[target],
+        spec=copy.deepcopy(spec() if changed is None else changed),
+        parameters={},
+    )
