@@ -27,10 +27,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from components.example_gen import span_hook
-
 _EXECUTOR = 'tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor'
 _DRIVER = 'tfx.orchestration.kubeflow.v2.file_based_example_gen.driver'
+# Finds the newest spans, and calls the driver.
+_SPAN_HOOK = 'components.example_gen.span_hook'
+_RANGE_CONFIG = 'range_config'
 
 RESOLVED_INPUT = 'resolved_input'
 RESOLVE_INPUT_FLAG = '--resolve_input'
@@ -100,11 +101,9 @@ def resolve_input(step: dict[str, Any], inputs_spec: str, others: Sequence[str])
     output_file = pathlib.Path(outputs['outputFile'])
     artifact = {'type': _EXAMPLES_TYPE, 'uri': '', 'metadata': {}}
     asked = {**step, 'outputs': {**outputs, 'artifacts': {_EXAMPLES: {'artifacts': [artifact]}}}}
-    asked, window = span_hook.resolve(asked)
-    _run(_DRIVER, asked, inputs_spec, others)
+    names_spans = bool(step['inputs']['parameterValues'].get(_RANGE_CONFIG))
+    _run(_SPAN_HOOK if names_spans else _DRIVER, asked, inputs_spec, others, imports=_DRIVER)
     found = json.loads(output_file.read_text(encoding='utf-8'))
-    if window is not None:
-        span_hook.tell(found, window)
     for of_key in found.get('artifacts', {}).values():
         for one in of_key['artifacts']:
             one.pop('uri', None)
@@ -143,8 +142,15 @@ def _fill_in(side: dict[str, Any], spec: dict[str, Any]) -> None:
                 artifact['name'] = artifact.get('uri', '')
 
 
-def _run(module: str, step: dict[str, Any], inputs_spec: str, others: Sequence[str]) -> None:
-    """Run a module of TFX's as its command does; return if all went well."""
+def _run(
+    module: str,
+    step: dict[str, Any],
+    inputs_spec: str,
+    others: Sequence[str],
+    *,
+    imports: str = _EXECUTOR,
+) -> None:
+    """Run a module as its command does, which is or calls one of TFX's; return if all went well."""
     saved = sys.argv
     sys.argv = [
         module,
@@ -154,7 +160,7 @@ def _run(module: str, step: dict[str, Any], inputs_spec: str, others: Sequence[s
         inputs_spec,
         *others,
     ]
-    _import_what_it_needs(module)
+    _import_what_it_needs(imports)
     try:
         runpy.run_module(module, run_name='__main__', alter_sys=True)
     except SystemExit as end:

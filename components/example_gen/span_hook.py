@@ -1,8 +1,8 @@
 """ExampleGen's driver on services: finds the newest spans, then has TFX's driver do the rest.
 
-On Vertex AI it is the command of the pre-cache check, `python -m
-components.example_gen.span_hook …`, with the arguments of TFX's driver. On
-Kubeflow, `components.entry_point` calls its functions.
+`python -m components.example_gen.span_hook …` takes the arguments of TFX's driver.
+On Vertex AI it is the command of the pre-cache check; on Kubeflow,
+`components.entry_point` starts it.
 """
 
 from __future__ import annotations

@@ -191,6 +191,17 @@ def test_what_the_driver_finds_is_a_parameter_when_the_input_is_resolved(
     assert reported == {'parameterValues': {'resolved_input': parameter_file.read_text()}}
 
 
+@pytest.mark.parametrize(
+    ('parameters', 'started'), [({}, 'driver'), ({'range_config': '{}'}, 'span_hook')]
+)
+def test_driver_of_ours_is_started_when_the_data_names_spans(
+    parameters: Step, started: str, tfx: PlayedTfx, tmp_path: pathlib.Path
+) -> None:
+    step = example_gen(tmp_path, inputs={'parameterValues': parameters})
+    run_step(step, {}, {}, '--resolve_input')
+    assert [module for module, _, _ in tfx.calls] == [started]
+
+
 def test_example_gen_is_given_what_its_driver_found_when_it_runs(
     tfx: PlayedTfx, tmp_path: pathlib.Path
 ) -> None:

@@ -138,7 +138,8 @@ class _Rehearsing:
     def _run(self, assignments: Sequence[str], progress: Any) -> None:
         workspace, name = self._workspace, self._config.name
         # Compiling takes any path for one on the cluster; here is where it is read.
-        discover(self._config.data.path, self._config.data.columns)
+        data = self._config.data
+        discover(data.path, data.columns, spans=data.spans)
         self._config = _with(
             self._config,
             {
@@ -203,6 +204,7 @@ class _Rehearsing:
             outcome='failed' if error else 'pushed' if pushed else 'not_blessed',
             name=self._config.name,
             data=self._config.data.path,
+            spans=verdict.spans if verdict else None,
             metrics=verdict.metrics if verdict else {},
             slices=verdict.slices if verdict else {},
             thresholds=verdict.thresholds if verdict else (),

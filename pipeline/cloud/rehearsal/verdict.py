@@ -61,6 +61,7 @@ class Verdict:
         self.baseline: dict[str, float | None] | None = None
         self.thresholds: tuple[Any, ...] = ()
         self.pushed: Pushed | None = None
+        self.spans: str | None = None
         self._gate = gate
         self._path = path
         self._test_examples: int | None = None
@@ -88,6 +89,7 @@ class Verdict:
         outputs = {key: [self._local(a)] for key, a in produced.artifacts.items()}
         if _EXAMPLES in by_title:
             self._test_examples = findings.example_counts(outputs).examples('test')
+            self.spans = findings.spans_read(outputs)
         if _EVALUATION in by_title and _BLESSING in by_title:
             return self._evaluated(outputs)
         if _PUSHED in by_title:
