@@ -99,6 +99,8 @@ class ProcessEngine:
             environment={
                 **os.environ,
                 'PYTHONPATH': os.pathsep.join(path for path in paths if path),
+                # What a step printed before it failed stands before its traceback.
+                'PYTHONUNBUFFERED': '1',
                 **_environment(container),
                 **environment,
             },
