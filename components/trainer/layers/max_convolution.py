@@ -111,7 +111,8 @@ def _windows(places: tf.Tensor, axis: int) -> tf.Tensor:
     """Return the words of each window along an axis, as one more axis of 3."""
     count = tf.shape(places)[axis] - _WORDS + 1
     before = (slice(None),) * axis
-    return tf.stack([places[(*before, slice(w, w + count))] for w in range(_WORDS)], axis=-1)
+    cuts = [(*before, slice(word, word + count)) for word in range(_WORDS)]
+    return tf.stack([places[cut] for cut in cuts], axis=-1)
 
 
 def _add_up(outputs: tf.Tensor, windows: tf.Tensor, filters: int) -> tf.Tensor:
