@@ -101,6 +101,13 @@ class TestFirstRun:
         version = pathlib.Path(outcome['pushed']['path'])
         assert version.name == outcome['pushed']['version']
         assert (version / 'saved_model.pb').is_file()
+        card = (version / 'assets.extra' / 'model_card.md').read_text(encoding='utf-8')
+        assert f'| accuracy | {outcome["metrics"]["binary_accuracy"]:.4f} | >= 0.8000 |' in card
+        assert all(
+            f'| {name.removeprefix("length=")} | {found["example_count"]:,.0f} | '
+            f'{found["binary_accuracy"]:.4f} |' in card
+            for name, found in outcome['slices'].items()
+        )
         assert (home / outcome['log']).stat().st_size > 0
 
     def test_all_that_is_written_lies_under_the_root_when_run(

@@ -67,6 +67,10 @@ def run_fn(fn_args: FnArgs) -> None:
         file.write(json.dumps(trained.history, indent=2) + '\n')
     serving_model = ServingModel(trained.model, transform, text)
     export(serving_model, summary.labels, fn_args.serving_model_dir)
+    extra = os.path.join(fn_args.serving_model_dir, 'assets.extra')
+    with tf.io.gfile.GFile(os.path.join(extra, features.SETTINGS_ASSET), 'w') as file:
+        parts = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
+        file.write(json.dumps(parts, indent=2) + '\n')
 
 
 def _require_all(data: LabelledTokens, summary: ExamplesSummary, split: str) -> None:
