@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from components import features
 
+# An execution parameter, and a property of the examples: the window of spans in words.
+SPANS_PROPERTY = 'spans'
+
 _FILE = 'summary.json'
 
 
@@ -22,12 +25,14 @@ class ExamplesSummary:
         labels: How the data spells the negative and the positive label.
         rejected: By reason, the number of rows that could not be used.
         unlabelled: Number of texts without a label, in the split `unsup`.
+        sources: Paths or patterns of the files that were read.
     """
 
     splits: dict[str, tuple[int, int]]
     labels: tuple[str, str]
     rejected: dict[str, int]
     unlabelled: int = 0
+    sources: tuple[str, ...] = ()
 
     def examples(self, split: str) -> int:
         """Return the number of examples of a split."""
@@ -53,4 +58,5 @@ class ExamplesSummary:
             labels=tuple(fields['labels']),
             rejected=fields['rejected'],
             unlabelled=fields['unlabelled'],
+            sources=tuple(fields['sources']),
         )

@@ -19,6 +19,7 @@ from components import features
 from components.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
+from components.trainer.layers.contributions import MAX_WORDS, Contributions, add, places
 from components.trainer.layers.max_convolution import MaxConvolution
 from components.trainer.layers.ngram_logits import NGramLogits
 from components.trainer.layers.ragged import as_ragged
@@ -92,12 +93,35 @@ class Network(keras.layers.Layer):
         """Do the same for int32 `[batch, (tokens)]`, without dropout or gradient."""
         return self.logit(self.patterns.of_rows(tokens))
 
+    def explain(self, tokens: tf.RaggedTensor) -> Contributions:
+        """Take its logits of int32 `[batch, (tokens)]` apart: a part for each pattern found.
+
+        A pattern adds what its best window gives above no words at all.
+        """
+        last, found = self.patterns.strongest(tokens)
+        nothing = tf.nn.relu(tf.convert_to_tensor(self.patterns.offset))
+        weights = tf.convert_to_tensor(self.logit.kernel)
+        values = (found - nothing) * weights[:, 0]
+        bias = tf.matmul(nothing[tf.newaxis], weights)[0] + self.logit.bias
+        moved = tf.where(values != 0)
+        rows = moved[:, 0]
+        lengths = tf.gather(tokens.row_lengths(), rows)
+        last = tf.gather_nd(last, moved)
+        start = tf.maximum(last - (MAX_WORDS - 1), 0)
+        words = places(start, tf.minimum(last + 1, lengths) - start)
+        return Contributions(
+            rows, words, tf.gather_nd(values, moved), tf.repeat(bias, tokens.nrows())
+        )
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], 1)
 
 
 class AccurateModel(keras.Model):
     """Adds what the networks say, on average, to the n-grams' logit."""
+
+    # Keras adds a signature of its own to what is saved; nothing calls it, and it takes time.
+    _default_save_signature = None
 
     def __init__(self, ngrams: NGramLogits, networks: Sequence[Network]) -> None:
         super().__init__(name='accurate')
@@ -110,6 +134,19 @@ class AccurateModel(keras.Model):
         read = ends(tokens)
         added = tf.add_n([network.of_rows(read) for network in self.networks])
         return self.ngrams(tokens) + added / len(self.networks)
+
+    def explain(self, tokens: tf.RaggedTensor) -> Contributions:
+        """Take the logits of int32 `[batch, (tokens)]` apart."""
+        read = ends(tokens)
+        left_out = tokens.row_lengths() - read.row_lengths()
+        parts = [self.ngrams.explain(tokens)]
+        for network in self.networks:
+            part = network.explain(read)
+            gap = tf.gather(left_out, part.rows)[:, tf.newaxis]
+            words = part.words + tf.where(part.words >= _FIRST_TOKENS, gap, 0)
+            share = 1 / len(self.networks)
+            parts.append(Contributions(part.rows, words, part.values * share, part.bias * share))
+        return add(parts)
 
 
 def ends(tokens: tf.RaggedTensor) -> tf.RaggedTensor:
