@@ -25,15 +25,17 @@ class Split:
     """The texts of a split.
 
     A word here is what stands between spaces, in lower case, without
-    punctuation at its ends; line-break tags are spaces. It is cheaper than the
-    words of Transform, and does not change with its settings.
+    punctuation at its ends; line-break tags are spaces, and a letter of a
+    script without spaces is a word. What is longer than 100 bytes is none. It
+    is cheaper than the words of Transform, and does not depend on its settings.
 
     Attributes:
         name: `train`, `val`, `test` or `unsup`.
         examples: How many there are.
         positive: Examples labelled positive, None where there are no labels.
         negative: Examples labelled negative, None where there are no labels.
-        lengths: Histogram of the number of words: bin i holds the texts with
+        lengths: Histogram of the number of words, here with those that are
+            punctuation alone or too long: bin i holds the texts with
             `2**(i / 2) <= words < 2**((i + 1) / 2)`, bin 0 also those without a
             word. The last bin is not empty.
         words: Occurrences of all words.
