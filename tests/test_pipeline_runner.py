@@ -119,6 +119,20 @@ class TestFirstRun:
         counts = [metrics['example_count'] for metrics in outcome['slices'].values()]
         assert sum(counts) == outcome['metrics']['example_count'] == 771
 
+    def test_readme_opens_statistics_and_evaluation_when_run(
+        self, first: Finished, home: pathlib.Path
+    ) -> None:
+        readme = (REPO / 'README.md').read_text(encoding='utf-8')
+        (code,) = re.findall(r'```python\n(import pathlib\n.*?)```', readme, re.DOTALL)
+        done = subprocess.run(
+            [sys.executable, '-c', code], cwd=home, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        examples, accuracy, blessed = done.stdout.splitlines()
+        assert examples == '771'
+        assert str(first.json['metrics']['binary_accuracy']) in accuracy
+        assert blessed == 'True'
+
 
 class TestAfterwards:
     def test_everything_is_cached_when_nothing_changed(
