@@ -21,6 +21,8 @@ INSTALL_REQUIRES = [
     'tensorboard',
     # Sparse matrices of texts and n-grams, for the linear model. Comes with TFMA.
     'scipy',
+    # Counts the words of columns of texts. Comes with Beam and TFDV, which read such columns.
+    'pyarrow',
     # The command line.
     'click>=8.1',
     # Tables and progress in a terminal.

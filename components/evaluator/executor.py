@@ -5,6 +5,7 @@ Beam stages, each example once per slice: on IMDB's 25,000 test reviews that
 took three times the CPU time of the model itself. Here a batch is scored by
 the served signature and added to the totals of its slices at once. The
 metrics' definitions, the thresholds, the judgement and the files stay TFMA's.
+What the report shows beyond them is gathered in the same pass.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -27,12 +28,21 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 from components import features
 from components.baseline_resolver.served import is_absent
 from components.evaluator.config import override_bounds
+from components.evaluator.examination import Examination
+from components.evaluator.examined import FILE, to_json
 from components.evaluator.metrics import Totals
 from components.evaluator.results import Slice, write_results
 
 _TEXTS_PER_BATCH = 1_000
 
 TotalsBySlice = dict[Slice, dict[str, Totals]]
+
+
+class Scored(NamedTuple):
+    """What came of some examples: totals of each slice and model, and what the report shows."""
+
+    totals: TotalsBySlice
+    examination: Examination
 
 
 class Executor(executor.Executor):
@@ -53,8 +63,8 @@ class Executor(executor.Executor):
         Args:
             input_dict: `examples`: raw, gzipped TFRecords; `model`: the
                 candidate; `baseline_model`: possibly none.
-            output_dict: `evaluation`: readable by TFMA; `blessing`: as TFX's
-                Evaluator leaves it.
+            output_dict: `evaluation`: readable by TFMA, with a file for
+                `examined.read_examined`; `blessing`: as TFX's Evaluator leaves it.
             exec_properties: `eval_config` and `example_splits`; possibly bounds of
                 this run, by the names of the gate's settings.
         """
@@ -74,13 +84,11 @@ class Executor(executor.Executor):
             config, has_baseline=baseline is not None, rubber_stamp=True
         )
         tfma.utils.verify_eval_config(config)
-        models = {
-            # TFMA calls the model by no name when it is the only one.
-            spec.name if baseline else '': path_utils.serving_model_path(
-                baseline.uri if baseline and spec.is_baseline else candidate.uri
-            )
-            for spec in config.model_specs
-        }
+        # TFMA calls the model by no name when it is the only one.
+        names = {spec.is_baseline: spec.name if baseline else '' for spec in config.model_specs}
+        models = {names[False]: path_utils.serving_model_path(candidate.uri)}
+        if baseline:
+            models[names[True]] = path_utils.serving_model_path(baseline.uri)
         examples = input_dict[standard_component_specs.EXAMPLES_KEY]
         splits = json_utils.loads(exec_properties[standard_component_specs.EXAMPLE_SPLITS_KEY])
         files = [
@@ -97,8 +105,8 @@ class Executor(executor.Executor):
                 pipeline
                 | 'Files' >> beam.Create(sorted(files), reshuffle=True)
                 | 'Score' >> beam.ParDo(_Score(models, config))
-                | 'Merge' >> beam.CombineGlobally(_MergeFn())
-                | 'Write' >> beam.Map(write_results, config, models, evaluation)
+                | 'Merge' >> beam.CombineGlobally(_MergeFn(has_baseline=baseline is not None))
+                | 'Write' >> beam.Map(_write, config, models, evaluation)
             )
         blessing = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.BLESSING_KEY]
@@ -130,11 +138,26 @@ def _bless(
     )
 
 
+def _write(
+    scored: Scored, eval_config: tfma.EvalConfig, models: dict[str, str], evaluation: str
+) -> None:
+    write_results(scored.totals, eval_config, models, evaluation)
+    io_utils.write_bytes_file(
+        os.path.join(evaluation, FILE), to_json(scored.examination.result())
+    )
+
+
 class _Score(beam.DoFn):
-    """From a file of examples to the totals of its slices."""
+    """From a file of examples to what came of them.
+
+    Args:
+        models: By name, candidate first, the paths of their SavedModels.
+        eval_config: TFMA's, with defaults.
+    """
 
     def __init__(self, models: dict[str, str], eval_config: tfma.EvalConfig) -> None:
         self._models = models
+        self._candidate, self._baseline = (*models, None)[:2]
         self._slices = [slicer_lib.SingleSliceSpec(spec=s) for s in eval_config.slicing_specs]
         self._signatures: dict[str, Any] = {}
         self._loaded: list[Any] = []
@@ -145,7 +168,8 @@ class _Score(beam.DoFn):
             self._loaded.append(model)  # a signature does not keep its variables alive
             self._signatures[name] = model.signatures[features.EXAMPLES_SIGNATURE]
 
-    def process(self, file: str) -> Iterator[TotalsBySlice]:
+    def process(self, file: str) -> Iterator[Scored]:
+        examination = Examination(has_baseline=self._baseline is not None)
         by_length: dict[bytes, dict[str, Totals]] = defaultdict(self._no_totals)
         records = tf.data.TFRecordDataset(file, 'GZIP').batch(_TEXTS_PER_BATCH)
         scored = records.map(
@@ -154,7 +178,9 @@ class _Score(beam.DoFn):
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=False,
         )
-        for labels, lengths, scores in scored.as_numpy_iterator():
+        for texts, labels, lengths, scores in scored.as_numpy_iterator():
+            baseline = None if self._baseline is None else scores[self._baseline]
+            examination.add(texts, labels, scores[self._candidate], baseline)
             for length in np.unique(lengths):
                 rows = lengths == length
                 for name, predictions in scores.items():
@@ -166,13 +192,14 @@ class _Score(beam.DoFn):
             ):
                 for name, totals in of_models.items():
                     found[where][name].merge(totals)
-        yield dict(found)
+        yield Scored(dict(found), examination)
 
     def _no_totals(self) -> dict[str, Totals]:
         return {name: Totals() for name in self._models}
 
-    def _score(self, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+    def _score(self, examples: tf.Tensor) -> tuple[Any, ...]:
         spec = {
+            features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string),
             features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
             features.LENGTH_KEY: tf.io.FixedLenFeature([], tf.string),
         }
@@ -181,26 +208,31 @@ class _Score(beam.DoFn):
             name: signature(**{features.EXAMPLES_INPUT: examples})[features.PROBABILITY_KEY]
             for name, signature in self._signatures.items()
         }
-        return raw[features.LABEL_KEY], raw[features.LENGTH_KEY], scores
+        keys = features.TEXT_KEY, features.LABEL_KEY, features.LENGTH_KEY
+        return *(raw[key] for key in keys), scores
 
 
 class _MergeFn(beam.CombineFn):
-    """Adds up the totals of each slice and model."""
+    """Puts together what came of all files."""
 
-    def create_accumulator(self) -> TotalsBySlice:
-        return {}
+    def __init__(self, *, has_baseline: bool) -> None:
+        self._has_baseline = has_baseline
 
-    def add_input(self, accumulator: TotalsBySlice, element: TotalsBySlice) -> TotalsBySlice:
-        for where, of_models in element.items():
+    def create_accumulator(self) -> Scored:
+        return Scored({}, Examination(has_baseline=self._has_baseline))
+
+    def add_input(self, accumulator: Scored, element: Scored) -> Scored:
+        accumulator.examination.merge(element.examination)
+        for where, of_models in element.totals.items():
             for name, totals in of_models.items():
-                accumulator.setdefault(where, {}).setdefault(name, Totals()).merge(totals)
+                accumulator.totals.setdefault(where, {}).setdefault(name, Totals()).merge(totals)
         return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[TotalsBySlice]) -> TotalsBySlice:
+    def merge_accumulators(self, accumulators: Iterable[Scored]) -> Scored:
         total = self.create_accumulator()
         for accumulator in accumulators:
             self.add_input(total, accumulator)
         return total
 
-    def extract_output(self, accumulator: TotalsBySlice) -> TotalsBySlice:
+    def extract_output(self, accumulator: Scored) -> Scored:
         return accumulator

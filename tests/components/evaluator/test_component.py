@@ -23,6 +23,7 @@ from components import features
 from components.baseline_resolver.served import NO_BASELINE_FILE
 from components.evaluator.component import make_evaluator
 from components.evaluator.config import build_eval_config
+from components.evaluator.examined import read_examined
 from components.evaluator.executor import Executor
 from components.settings import GateSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
@@ -230,6 +231,33 @@ def test_tfma_reads_configuration_metrics_and_verdict_when_the_node_has_run(
     assert tfma.load_validation_result(alone.evaluation).validation_ok
 
 
+def test_scores_are_examined_when_raw_examples_are_evaluated(
+    alone: Evaluated, exported: Exported, tiny: Tiny
+) -> None:
+    found = read_examined(alone.evaluation)
+    assert found is not None
+    assert found.baseline is None
+    reviews = tiny.reviews['test']
+    scores = exported.probabilities([text for text, _ in reviews])
+    scored = [(abs(p - 0.5), text, y, p) for (text, y), p in zip(reviews, scores)]
+    wrong = sorted((row for row in scored if row[2] != (row[3] > 0.5)), key=lambda row: -row[0])
+    assert 0 < len(wrong) <= 20
+    assert len(wrong) == found.false_positives + found.false_negatives
+    assert [example.probability for example in found.mistakes] == pytest.approx(
+        [row[3] for row in wrong], abs=1e-6
+    )
+    assert {(e.text, e.label) for e in found.mistakes} == {row[1:3] for row in wrong}
+    nearest = sorted(scored)[:20]
+    assert [abs(example.probability - 0.5) for example in found.uncertain] == pytest.approx(
+        [row[0] for row in nearest], abs=1e-6
+    )
+    overall = alone.metrics[''][OVERALL]
+    right = found.true_positives + found.true_negatives
+    assert right / len(reviews) == pytest.approx(overall['binary_accuracy'])
+    assert sum(found.candidate.positive) == sum(label for _, label in reviews)
+    assert sum(found.candidate.negative) == sum(1 - label for _, label in reviews)
+
+
 @pytest.mark.parametrize('shards', [[[]], []], ids=['no_example', 'no_file'])
 def test_model_is_not_blessed_when_test_has(
     shards: list[list[Any]], tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
@@ -239,6 +267,9 @@ def test_model_is_not_blessed_when_test_has(
     found = evaluate(tmp_path, empty, models('good'), None, LOW)
     assert not found.blessed
     assert not found.metrics
+    examined = read_examined(found.evaluation)
+    assert examined is not None
+    assert not any(examined.candidate.positive + examined.candidate.negative)
 
 
 def test_both_models_are_measured_when_there_is_a_baseline(
@@ -252,6 +283,13 @@ def test_both_models_are_measured_when_there_is_a_baseline(
         metrics['candidate']['binary_accuracy'] - metrics['baseline']['binary_accuracy']
     )
     assert metrics['diff']['binary_accuracy'] > 0.1
+    both, one = read_examined(found.evaluation), read_examined(alone.evaluation)
+    assert both is not None
+    assert both.baseline is not None
+    # The models are not mixed up: what is said of the candidate is what is said of it alone.
+    assert dataclasses.replace(both, baseline=None) == one
+    assert sum(both.baseline.positive) == sum(both.candidate.positive)
+    assert both.baseline != both.candidate
 
 
 @pytest.mark.parametrize(
@@ -267,7 +305,11 @@ def test_model_is_not_blessed_when(
     tmp_path: pathlib.Path,
 ) -> None:
     before = models(baseline) if baseline else None
-    assert not evaluate(tmp_path, tiny, models(candidate), before, LOW).blessed
+    found = evaluate(tmp_path, tiny, models(candidate), before, LOW)
+    assert not found.blessed
+    examined = read_examined(found.evaluation)
+    assert examined is not None
+    assert examined.unscored == (len(tiny.reviews['test']) if candidate == 'nan' else 0)
 
 
 def test_model_is_judged_by_the_bounds_of_the_run_when_it_overrides_them(

@@ -11,6 +11,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.errors import DataError
 from components.statistics_gen.component import make_statistics_gen
+from components.statistics_gen.described import read_described
 
 BEAM_ARGS = [
     '--runner=DirectRunner',
@@ -126,6 +127,18 @@ def test_artifact_says_its_splits_and_span_when_it_is_written(both: Any) -> None
     assert ours.span == theirs.span == 7
     rates = [a.get_json_value_custom_property('sample_rate_by_split') for a in both]
     assert rates[0] == rates[1]
+
+
+def test_texts_are_described_when_statistics_are_written(both: Any) -> None:
+    described = read_described(both[0].uri)
+    assert described is not None
+    train, val, test = described.splits
+    assert [train.name, val.name, test.name] == ['train', 'val', 'test']
+    assert (train.examples, train.positive, train.negative) == (10, 5, 5)
+    assert (train.duplicates, val.duplicates, test.duplicates) == (4, 1, 155)
+    assert (train.shared, val.shared) == ({'val': 1, 'test': 0}, {'train': 1, 'test': 0})
+    assert test.frequent[0] == ('review', 2_500)
+    assert read_described(both[1].uri) is None
 
 
 def test_split_is_refused_when_it_has_no_files(tmp_path: pathlib.Path) -> None:

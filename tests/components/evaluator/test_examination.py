@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pickle
+import random
+
+import numpy as np
+import pytest
+
+from components.evaluator.examination import Examination
+from components.evaluator.examined import (
+    BINS,
+    SHOWN_CHARACTERS,
+    SHOWN_EXAMPLES,
+    Examined,
+    Example,
+    Histogram,
+)
+
+Row = tuple[str, int, float, float]  # text, label, by candidate, by baseline
+
+
+def rows() -> list[Row]:
+    """Examples with many equal scores, some on the edges of bins, and with equal texts."""
+    rng = np.random.default_rng(3)
+    scores = np.round(rng.beta(0.5, 0.5, (2_000, 2)), 2).astype(np.float32)
+    scores[:6, 0] = [0, 1, 0.5, 0.001, np.nextafter(np.float32(0.001), np.float32(0)), 0.999]
+    texts = [f'Text {number}' for number in rng.integers(0, 1_500, len(scores))]
+    texts[6] = 'é' * (SHOWN_CHARACTERS + 1)
+    texts[7] = '🎬' * SHOWN_CHARACTERS
+    scores[6:8, 0] = 1
+    labels = rng.integers(0, 2, len(scores))
+    labels[6:8] = 0
+    return [(t, int(y), float(p), float(q)) for t, y, (p, q) in zip(texts, labels, scores)]
+
+
+def examine(of: list[Row], *, has_baseline: bool = True, per_batch: int = 300) -> Examination:
+    examination = Examination(has_baseline=has_baseline)
+    for start in range(0, len(of), per_batch):
+        texts, labels, candidate, baseline = zip(*of[start : start + per_batch])
+        examination.add(
+            np.array([text.encode() for text in texts], object),
+            np.array(labels, np.int64),
+            np.array(candidate, np.float32),
+            np.array(baseline, np.float32) if has_baseline else None,
+        )
+    return examination
+
+
+def histogram(scores: list[tuple[int, float]]) -> Histogram:
+    bins: tuple[list[int], list[int]] = ([0] * BINS, [0] * BINS)
+    for label, score in scores:
+        bins[label][min(int(score * BINS), BINS - 1)] += 1
+    return Histogram(positive=bins[1], negative=bins[0])
+
+
+def shown(of: list[Row]) -> list[Example]:
+    return [
+        Example(
+            text=text[:SHOWN_CHARACTERS],
+            cut=len(text) > SHOWN_CHARACTERS,
+            label=label,
+            probability=score,
+        )
+        for text, label, score, _ in of[:SHOWN_EXAMPLES]
+    ]
+
+
+def brute_force(of: list[Row]) -> Examined:
+    confusion = [[0, 0], [0, 0]]
+    for _, label, score, _ in of:
+        confusion[label][score > 0.5] += 1
+    wrong = [row for row in of if row[1] != (row[2] > 0.5)]
+    return Examined(
+        candidate=histogram([(label, score) for _, label, score, _ in of]),
+        baseline=histogram([(label, score) for _, label, _, score in of]),
+        mistakes=shown(sorted(wrong, key=lambda r: (-abs(r[2] - 0.5), r[0], r[1]))),
+        uncertain=shown(sorted(of, key=lambda r: (abs(r[2] - 0.5), r[0], r[1], r[2]))),
+        true_positives=confusion[1][1],
+        false_positives=confusion[0][1],
+        true_negatives=confusion[0][0],
+        false_negatives=confusion[1][0],
+    )
+
+
+def test_result_is_that_of_brute_force_when_scores_are_equal_and_on_edges() -> None:
+    found = examine(rows()).result()
+    assert found == brute_force(rows())
+    assert found.candidate.positive[-1] + found.candidate.negative[-1] > 100
+
+
+def test_result_is_the_same_when_order_batches_and_parts_are_others() -> None:
+    chance = random.Random(5)
+    expected = brute_force(rows())
+    for _ in range(5):
+        shuffled = chance.sample(rows(), len(rows()))
+        parts = [
+            examine(shuffled[start : start + 400], per_batch=chance.randint(1, 400))
+            for start in range(0, len(shuffled), 400)
+        ]
+        total = Examination(has_baseline=True)
+        for part in parts:
+            total.merge(pickle.loads(pickle.dumps(part)))
+        assert total.result() == expected
+
+
+def test_long_text_is_cut_by_characters_when_it_is_shown() -> None:
+    texts = {e.text[0]: (len(e.text), e.cut) for e in examine(rows()[6:8]).result().mistakes}
+    assert texts == {'é': (SHOWN_CHARACTERS, True), '🎬': (SHOWN_CHARACTERS, False)}
+
+
+def test_examples_count_as_unscored_when_there_is_no_probability_or_label() -> None:
+    broken: list[Row] = [
+        ('NaN', 1, float('nan'), 0.25),
+        ('Too much', 1, 1.5, 0.25),
+        ('Too little', 0, -0.25, float('nan')),
+        ('Label', 2, 0.5, 0.5),
+    ]
+    found = examine([*rows(), *broken]).result()
+    expected = brute_force(rows())
+    assert found.unscored == 4
+    assert found.candidate == expected.candidate
+    assert (found.mistakes, found.uncertain) == (expected.mistakes, expected.uncertain)
+    assert found.true_positives == expected.true_positives
+    assert expected.baseline is not None
+    assert found.baseline is not None
+    assert sum(found.baseline.positive) == sum(expected.baseline.positive) + 2
+    assert sum(found.baseline.negative) == sum(expected.baseline.negative)
+
+
+@pytest.mark.parametrize('score', [float('nan'), 0.5])
+def test_lists_are_bounded_when_all_scores_are_the_same(score: float) -> None:
+    examination = examine([(f'{n:04}', 1, score, score) for n in range(3_000)], has_baseline=False)
+    found = examination.result()
+    assert found.baseline is None
+    texts = [] if np.isnan(score) else [f'{number:04}' for number in range(SHOWN_EXAMPLES)]
+    assert [example.text for example in found.mistakes] == texts
+    assert [example.text for example in found.uncertain] == texts
+    assert found.unscored == (3_000 if np.isnan(score) else 0)
+    assert len(pickle.dumps(examination)) < 20_000 + 16 * BINS

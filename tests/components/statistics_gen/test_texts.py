@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import csv
+import pathlib
+import pickle
+import random
+import re
+import string
+from collections import Counter
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.statistics_gen.described import FINGERPRINT_WORDS, Split, divergence
+from components.statistics_gen.texts import Texts, describe
+
+SAMPLE = pathlib.Path(__file__).parents[3] / 'data' / 'sample' / 'reviews.csv'
+ODD = [
+    '',
+    '   \t\n ',
+    '... -- !!!',
+    "It's GOOD!<br />Très bien…<BR>“Très” \u00a0bien\u3000.\u2028end",
+    '\x1cfour\x1ffive\x85six\x00seven',
+    '映画は良い。',
+    'x' * 101 + ' ' + 'y' * 100 + ' ' + 'é' * 51,
+    'x y ' * 5_000,
+]
+
+
+def batch(rows: Iterable[tuple[str, int | None]]) -> pa.RecordBatch:
+    texts, labels = zip(*rows)
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array([[text.encode()] for text in texts], pa.large_list(pa.large_binary())),
+            pa.array(
+                [None if label is None else [label] for label in labels], pa.large_list(pa.int64())
+            ),
+        ],
+        ['text', 'label'],
+    )
+
+
+def count(rows: list[tuple[str, int | None]], per_batch: int = 1_000) -> Texts:
+    texts = Texts()
+    for start in range(0, len(rows), per_batch):
+        texts.add(batch(rows[start : start + per_batch]))
+    return texts
+
+
+def parted(text: str) -> list[str]:
+    spaced = re.sub(r'<br\s*/?>', ' ', text, flags=re.IGNORECASE)
+    return re.sub(r'([\u3041-\u30fa\u4e00-\u9fff])', r' \1 ', spaced).split()
+
+
+def words(text: str) -> list[str]:
+    marks = string.punctuation + '“”…。'
+    found = (word.strip(marks).lower() for word in parted(text))
+    return [word for word in found if 0 < len(word.encode()) <= 100]
+
+
+def lengths(texts: list[str]) -> list[int]:
+    bins = [0] * 64
+    for text in texts:
+        number = len(parted(text))
+        bins[next(i for i in range(64) if number < 2 ** ((i + 1) / 2))] += 1
+    while bins and not bins[-1]:
+        bins.pop()
+    return bins
+
+
+def by_frequency(counts: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def sample() -> dict[str, list[tuple[str, int | None]]]:
+    """The sample in four splits, with odd texts, duplicates and texts that are shared."""
+    with open(SAMPLE, encoding='utf-8', newline='') as file:
+        rows = [(r['text'], int(r['label'] == 'positive')) for r in csv.DictReader(file)]
+    assert {label for _, label in rows} == {0, 1}
+    splits: dict[str, list[tuple[str, int | None]]] = {
+        'unsup': [(text, None) for text, _ in rows[3_000:]],
+        'test': [*rows[2_000:3_000], *rows[:7], *((text, 1) for text in ODD)],
+        'val': [*rows[1_600:2_000], *rows[1_990:2_002]],
+        'train': [*rows[:1_600], *rows[:5], ('Third copy.', 0)] + [('Third copy.', 1)] * 2,
+    }
+    return splits
+
+
+def test_description_is_that_of_brute_force_when_it_is_of_the_sample() -> None:
+    rows = sample()
+    found = describe({name: count(split) for name, split in rows.items()})
+    counts = {n: Counter(w for text, _ in split for w in words(text)) for n, split in rows.items()}
+    texts = {name: [text for text, _ in split] for name, split in rows.items()}
+    labels = {name: Counter(label for _, label in split) for name, split in rows.items()}
+    order = ['train', 'val', 'test', 'unsup']
+    assert found.splits == [
+        Split(
+            name=name,
+            examples=len(rows[name]),
+            positive=None if name == 'unsup' else labels[name][1],
+            negative=None if name == 'unsup' else labels[name][0],
+            lengths=lengths(texts[name]),
+            words=counts[name].total(),
+            frequent=by_frequency(counts[name])[:50],
+            unknown=None
+            if name == 'train'
+            else sum(n for word, n in counts[name].items() if counts['train'][word] < 2)
+            / counts[name].total(),
+            duplicates=len(texts[name]) - len(set(texts[name])),
+            shared={
+                other: sum(text in set(texts[other]) for text in texts[name])
+                for other in order
+                if other != name
+            },
+        )
+        for name in order
+    ]
+    top = {name: by_frequency(counts[name])[:FINGERPRINT_WORDS] for name in order}
+    assert found.fingerprint_words == top['train']
+    assert found.drift == {name: divergence(top[name], top['train']) for name in order[1:]}
+    by_name = {split.name: split for split in found.splits}
+    assert by_name['train'].duplicates >= 7
+    assert by_name['test'].shared['train'] >= 7
+    assert 0 < found.drift['test'] < 0.2
+
+
+def test_description_is_the_same_when_shards_batches_and_order_are_others() -> None:
+    rows = sample()
+    expected = describe({name: count(split) for name, split in rows.items()})
+    chance = random.Random(7)
+    merged = {}
+    for name, split in rows.items():
+        shuffled = chance.sample(split, len(split))
+        cuts = sorted(chance.sample(range(len(split)), 3))
+        parts = [
+            count(shuffled[start:end], per_batch=chance.randint(1, 300))
+            for start, end in zip([0, *cuts], [*cuts, len(split)])
+            if end > start
+        ]
+        merged[name] = Texts()
+        for part in chance.sample(parts, len(parts)):
+            merged[name].merge(pickle.loads(pickle.dumps(part)))
+    assert describe(dict(sorted(merged.items(), reverse=True))) == expected
+
+
+def test_table_of_words_stays_small_when_batches_repeat_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('components.statistics_gen.texts._FEWEST_ROWS_TO_ADD_UP', 10)
+    texts = Texts()
+    most = 0
+    for _ in range(200):
+        texts.add(batch([('one two three', 1)]))
+        most = max(most, sum(len(counts.words) for counts in texts._counts))
+    assert most <= 2 * 3 + 10
+    assert texts.counts().numbers.tolist() == [200, 200, 200]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=['Cs']), max_size=30), min_size=1))
+def test_texts_are_counted_when_they_are_any(any_texts: list[str]) -> None:
+    texts = count([(text, 0) for text in any_texts])
+    assert texts.lengths.sum() == len(any_texts) == texts.examples
+    (split,) = describe({'train': texts}).splits
+    assert split.duplicates == len(any_texts) - len(set(any_texts))
+    assert split.words == sum(number for _, number in split.frequent) or len(split.frequent) == 50
+
+
+def test_split_has_no_unknown_share_when_it_has_no_words() -> None:
+    found = describe({'train': count([('Good.', 1)]), 'val': Texts(), 'test': count([('...', 0)])})
+    assert [split.unknown for split in found.splits] == [None, None, None]
+    assert [split.positive for split in found.splits] == [1, None, 0]
+    assert found.drift == {'val': 1.0, 'test': 1.0}
+    assert found.splits[1].lengths == []
+
+
+def test_batch_is_counted_when_no_example_of_it_has_a_label_or_a_text() -> None:
+    nulls = pa.array([None, None])
+    texts = Texts()
+    texts.add(pa.RecordBatch.from_arrays([nulls, nulls], ['text', 'label']))
+    texts.add(pa.RecordBatch.from_arrays([nulls], ['length']))
+    (split,) = describe({'train': texts}).splits
+    assert (split.examples, split.positive, split.words) == (4, None, 0)
