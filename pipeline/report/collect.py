@@ -148,15 +148,9 @@ def _read(
     read: Callable[[str], Found | None],
 ) -> Found | Nothing:
     """Read an output of a node, or say why that cannot be."""
-    state = outcome.state_of(node_id)
-    if state in ('failed', 'skipped', None):
-        broken = next((node.id for node in outcome.nodes if node.state == 'failed'), None)
-        if state is None or broken is None:
-            return Nothing(why=f'The run ended before {node_id}.')
-        if broken == node_id:
-            return Nothing(why=f'{node_id} failed.')
-        return Nothing(why=f'The run ended before {node_id}: {broken} failed.')
     uri = nodes[node_id].uri(key) if node_id in nodes else None
+    if outcome.state_of(node_id) not in ('executed', 'cached'):
+        return Nothing(why=_not_reached(outcome, node_id))
     if uri is None:
         return Nothing(why=_not_recorded(outcome))
     if not pathlib.Path(uri).is_dir():
@@ -169,6 +163,13 @@ def _read(
         _log.warning('%s of %s cannot be read', key, node_id, exc_info=True)
         return Nothing(why=f'What {node_id} kept in {uri} cannot be read.')
     return Nothing(why=_OLDER) if found is None else found
+
+
+def _not_reached(outcome: RunOutcome, node_id: str) -> str:
+    broken = next((node.id for node in outcome.nodes if node.state == 'failed'), None)
+    if broken == node_id:
+        return f'{node_id} failed.'
+    return f'The run ended before {node_id}' + (f': {broken} failed.' if broken else '.')
 
 
 def _not_recorded(outcome: RunOutcome) -> str:

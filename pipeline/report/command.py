@@ -11,6 +11,7 @@ from components.errors import ConfigError
 from pipeline.outcome import RunOutcome, load_outcome
 
 _DEFAULT_ROOT = 'runs'
+_MOST_RUNS = 6  # more curves than that cannot be told apart
 
 
 def report_path(root: pathlib.Path, *run_ids: str) -> pathlib.Path:
@@ -57,9 +58,10 @@ def print_report(
             written.
         DataError: If there is no such run.
     """
-    if compare and len(set(run_ids)) < 2:
+    if compare and not 2 <= len(set(run_ids)) == len(run_ids) <= _MOST_RUNS:
+        told = ' '.join(run_ids) or 'none'
         raise ConfigError(
-            f'expected two runs or more to compare, got {len(set(run_ids))}',
+            f'expected 2 to {_MOST_RUNS} different runs to compare, got {told}',
             hint='pipeline_runner.py runs lists them',
         )
     if not compare and len(run_ids) > 1:
@@ -74,11 +76,20 @@ def print_report(
         else report_path(folder, *(outcome.run_id for outcome in found))
     )
     # The run has made its page when all of its artifacts were there; they may be gone.
-    if output or compare or not path.is_file():
+    if compare:
+        _write(path, _comparison(found, folder))
+    elif output or not path.is_file():
         write_report(found[0], folder, path)
     print(path)
     if open_it and not webbrowser.open(path.as_uri()):
         raise ConfigError('no browser can be opened here', hint=f'open {path} yourself')
+
+
+def _comparison(found: Sequence[RunOutcome], root: pathlib.Path) -> str:
+    from pipeline.report.collect import collect
+    from pipeline.report.render import render_comparison
+
+    return render_comparison([collect(outcome, root) for outcome in found])
 
 
 def _write(path: pathlib.Path, page: str) -> str:

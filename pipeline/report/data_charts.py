@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from components.statistics_gen.described import Split
-from pipeline.report.charts import STYLES
+from pipeline.report.curves import STYLES
 from pipeline.report.vega import ACCENT, INK, MUTED, OTHER, Spec, draw
 
 _WORD_TICKS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
@@ -77,7 +77,9 @@ def draw_splits(splits: Sequence[Split], labels: tuple[str, str], name: str) -> 
 
 def draw_lengths(splits: Sequence[Split], name: str) -> Markup:
     """Draw how long the reviews of each split are, in words."""
-    last = max((len(split.lengths) for split in splits), default=1)
+    named = [split for split in splits if split.examples]
+    most = max(count / split.examples for split in named for count in split.lengths)
+    last = max(len(split.lengths) for split in named)
     x: Spec = {
         'field': 'x',
         'type': 'quantitative',
@@ -93,46 +95,34 @@ def draw_lengths(splits: Sequence[Split], name: str) -> Markup:
         'field': 'y',
         'type': 'quantitative',
         'title': 'share of the split',
+        'scale': {'domain': [0, most * 1.1], 'nice': False},
         'axis': {'format': '~%', 'tickCount': 4},
     }
     layers: list[Spec] = []
-    named = [split for split in splits if split.examples]
     for row, (split, (colour, dash)) in enumerate(zip(named, STYLES)):
-        values = [
+        height = most * (1.04 - 0.09 * row)
+        line = {'type': 'line', 'color': colour, 'strokeDash': dash}
+        lengths = [
             {'x': 2 ** (index / 2 + 0.25), 'y': count / split.examples}
             for index, count in enumerate(split.lengths)
         ]
+        # Which line is which: in the corner that short texts leave free.
+        start, end = 2 ** (last * 0.01), 2 ** (last * 0.055)
         layers += [
             {
-                'data': {'values': values},
-                'mark': {
-                    'type': 'line',
-                    'color': colour,
-                    'strokeDash': dash,
-                    'interpolate': 'monotone',
-                },
+                'data': {'values': lengths},
+                'mark': {**line, 'interpolate': 'monotone'},
                 'encoding': {'x': x, 'y': y},
             },
             {
-                'data': {'values': [{}]},
-                'encoding': {},
-                'mark': {
-                    'type': 'rule',
-                    'color': colour,
-                    'strokeDash': dash,
-                    'strokeWidth': 2,
-                    'x': 6,
-                    'x2': 34,
-                    'y': 8 + 18 * row,
-                    'y2': 8 + 18 * row,
-                },
+                'data': {'values': [{'x': start, 'y': height}, {'x': end, 'y': height}]},
+                'mark': line,
+                'encoding': {'x': x, 'y': y},
             },
             {
-                'data': {'values': [{}]},
-                'encoding': {},
-                'mark': {
-                    'type': 'text', 'text': split.name, 'align': 'left', 'x': 42, 'y': 8 + 18 * row
-                },
+                'data': {'values': [{'x': end, 'y': height}]},
+                'mark': {'type': 'text', 'text': split.name, 'align': 'left', 'dx': 6},
+                'encoding': {'x': x, 'y': y},
             },
         ]
     return draw({'layer': layers}, name)

@@ -7,11 +7,12 @@ that it takes something from, and a line that passes a layer has a place there.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from pipeline.report.sentences import NONE
 from pipeline.report.vega import as_image
 from pipeline.report.view import Step
 
@@ -21,9 +22,9 @@ _ARTIFACT = 24
 _LANE = 16  # what a line that passes through is given
 _GAP_X = 48
 _GAP_Y = 26
-_MARGIN = 2
+_MARGIN = 5
 _SVG = '{http://www.w3.org/2000/svg}'
-_SIGNS = {'executed': '●', 'cached': '○', 'failed': '✕', 'skipped': '–'}
+_SIGNS = {'executed': '●', 'cached': '○', 'failed': '✕', 'skipped': NONE}
 
 
 @dataclasses.dataclass
@@ -59,9 +60,10 @@ def draw_graph(steps: Sequence[Step], name: str) -> Markup:
     places: dict[str, _Place] = {}
     layers: list[list[_Place]] = []
     lines: list[tuple[Step, int, list[_Place]]] = []
+    layer_of = _layers(steps, makers)
     for step in steps:
         given = [a for a in step.inputs if makers.get(a.id, step.id) in places]
-        layer = 1 + max((places[makers[a.id]].layer for a in given), default=-1)
+        layer = layer_of[step.id]
         place = _Place(step, layer)
         places[step.id] = place
         while len(layers) <= layer:
@@ -83,7 +85,28 @@ def draw_graph(steps: Sequence[Step], name: str) -> Markup:
         _draw_line(root, artifact_id, path)
     for place in places.values():
         _draw_node(root, place)
-    return as_image(root, name)
+    return as_image(root, name, kind='drawing')
+
+
+def _layers(steps: Sequence[Step], makers: Mapping[int, str]) -> dict[str, int]:
+    """Give each node a layer right of all that it takes from."""
+    before = {
+        step.id: {makers[a.id] for a in step.inputs if makers.get(a.id, step.id) != step.id}
+        for step in steps
+    }
+    layers: dict[str, int] = {}
+    for step in steps:
+        if step.state == 'skipped':
+            # Nothing is known of what it would have taken; it was to come after all others.
+            layers[step.id] = 1 + max(layers.values(), default=-1)
+            continue
+        layers[step.id] = 1 + max((layers[other] for other in before[step.id]), default=-1)
+    for step in steps:
+        takers = [layers[other] for other, given in before.items() if step.id in given]
+        # What takes nothing stands just before what needs it first.
+        if step.state != 'skipped' and not before[step.id] and takers:
+            layers[step.id] = min(takers) - 1
+    return layers
 
 
 class _Lane(_Place):

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import datetime
 import pathlib
-import shlex
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Sequence
 
 import jinja2
-import yaml
 from markupsafe import Markup
 
-from components.statistics_gen.described import KNOWN_FROM, Described, Split
-from pipeline.outcome import RunOutcome
-from pipeline.report import charts, data_charts, measures, sentences
-from pipeline.report.charts import Curve, Slice
-from pipeline.report.graph import draw_graph
-from pipeline.report.measures import Point
+from pipeline.report import sections, sentences
+from pipeline.report.compare import compare
+from pipeline.report.sentences import NONE
 from pipeline.report.vega import printable
-from pipeline.report.view import Data, Nothing, Report, Scores
+from pipeline.report.view import Nothing, Report
 
-Context = dict[str, Any]
+_LINE_BREAKS = re.compile(r'(?:<br\s*/?>\s*)+', re.IGNORECASE)
 
 
 def render(report: Report) -> str:
@@ -37,14 +32,27 @@ def render(report: Report) -> str:
         report=report,
         outcome=report.outcome,
         labels=report.labels,
-        learning=_learning(report),
-        scores=_scores(report),
-        slices=_slices(report.outcome),
-        data=_data(report),
-        graph=draw_graph(report.steps, _graph_name(report)) if report.steps else None,
-        again=_again(report.outcome),
-        **_verdict(report.outcome),
+        learning=sections.learning(report),
+        scores=sections.scores(report),
+        slices=sections.slices(report.outcome),
+        data=sections.data(report),
+        graph=sections.graph(report),
+        again=sections.again(report.outcome),
+        **sections.verdict(report.outcome),
     )
+
+
+def render_comparison(reports: Sequence[Report]) -> str:
+    """Render the page of two runs or more, side by side.
+
+    Args:
+        reports: At most as many as there are `curves.STYLES`.
+
+    Returns:
+        HTML.
+    """
+    template = _environment().get_template('compare.html')
+    return template.render(comparison=compare(reports), headline_of=sentences.headline)
 
 
 def _environment() -> jinja2.Environment:
@@ -62,11 +70,13 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         'count': lambda number: f'{number:,}',
-        'four': lambda number: '–' if number is None else f'{number:.4f}',
-        'percent': lambda share: '–' if share is None else f'{share:.1%}',
+        'four': lambda number: NONE if number is None else f'{number:.4f}',
+        'percent': lambda share: NONE if share is None else f'{share:.1%}',
         'change': _change,
         'seconds': lambda number: f'{number:.1f} s',
         'when': _when,
+        # They say where a line ends, and the model does not see them.
+        'prose': lambda text: _LINE_BREAKS.sub('\n', text),
     }
     environment.tests['nothing'] = lambda value: isinstance(value, Nothing)
     return environment
@@ -83,208 +93,3 @@ def _when(run_id: str) -> str:
     except ValueError:
         return run_id
     return f'{began.day} {began:%B %Y, %H:%M}'
-
-
-def _verdict(outcome: RunOutcome) -> Context:
-    rows = []
-    for metric in sentences.METRICS:
-        value = outcome.metrics.get(metric.key)
-        checks = [c for c in outcome.thresholds if c.metric == metric.key and not c.slice]
-        base = (outcome.baseline or {}).get(metric.key)
-        rows.append(
-            {
-                'metric': metric,
-                'value': value,
-                'checks': checks,
-                'baseline': base,
-                'change': None if value is None or base is None else value - base,
-            }
-        )
-    return {
-        'headline': sentences.headline(outcome),
-        'reasons': sentences.reasons(outcome),
-        'metrics': rows if outcome.metrics else [],
-        'slice_checks': [check for check in outcome.thresholds if check.slice],
-        'accuracy': sentences.overall_interval(outcome),
-    }
-
-
-def _learning(report: Report) -> Context | Nothing:
-    if isinstance(report.history, Nothing):
-        return report.history
-    found = []
-    for key, name in (('loss', 'loss'), ('binary_accuracy', 'accuracy')):
-        train, val = report.history.get(key, []), report.history.get(f'val_{key}', [])
-        if not train or len(train) != len(val):
-            continue
-        last = f'{name} {train[-1]:.4f} on train, {val[-1]:.4f} on val'
-        found.append(
-            {
-                'name': name,
-                'train': train,
-                'val': val,
-                'chart': charts.draw_learning(
-                    train, val, name, f'{name} by epoch; after the last, {last}'
-                )
-                if len(train) > 1
-                else None,
-            }
-        )
-    if not found:
-        return Nothing(why='The Trainer kept no history of train and val.')
-    best = min(range(len(found[0]['val'])), key=found[0]['val'].__getitem__) + 1
-    return {'metrics': found, 'epochs': len(found[0]['train']), 'best': best}
-
-
-def _scores(report: Report) -> Context | Nothing:
-    if isinstance(report.scores, Nothing):
-        return report.scores
-    examined = report.scores.examined
-    roc = [Curve('candidate', measures.roc(examined.candidate))]
-    recall = [Curve('candidate', measures.precision_recall(examined.candidate))]
-    bins = {'candidate': measures.reliability(examined.candidate)}
-    if examined.baseline is not None:
-        roc.append(Curve('baseline', measures.roc(examined.baseline)))
-        recall.append(Curve('baseline', measures.precision_recall(examined.baseline)))
-        bins['baseline'] = measures.reliability(examined.baseline)
-    told = sentences.mistakes(examined, report.labels)
-    context: Context = {
-        'examined': examined,
-        'mistakes': told,
-        'surest': sentences.surest(examined),
-        'histogram': charts.draw_scores(
-            examined, report.labels, f'Scores of the reviews of each label. {told}'
-        ),
-        'roc': None,
-        'recall': None,
-        'reliability': None,
-        'confusion': _confusion(report.scores, report.labels),
-    }
-    if bins['candidate']:
-        context['reliability'] = charts.draw_reliability(
-            bins, 'Share of positives observed over predicted probability, with 95% intervals'
-        )
-    positives = examined.true_positives + examined.false_negatives
-    negatives = examined.true_negatives + examined.false_positives
-    auc = report.outcome.metrics.get('auc')
-    if positives and negatives:
-        hits = examined.true_positives / positives
-        alarms = examined.false_positives / negatives
-        context['roc'] = charts.draw_roc(
-            roc, Point(alarms, hits), 'ROC curve' + (f'; AUC {auc:.4f}' if auc else '')
-        )
-        predicted = examined.true_positives + examined.false_positives
-        at_half = Point(hits, examined.true_positives / predicted) if predicted else None
-        context['recall'] = charts.draw_precision_recall(
-            recall, positives / (positives + negatives), at_half, 'Precision over recall'
-        )
-    return context
-
-
-def _confusion(scores: Scores, labels: tuple[str, str]) -> list[Context]:
-    """Return the rows of the confusion matrix, with the share of each cell in its row."""
-    examined = scores.examined
-    cells = (
-        (labels[1], examined.true_positives, examined.false_negatives),
-        (labels[0], examined.false_positives, examined.true_negatives),
-    )
-    rows = []
-    for row, (label, positive, negative) in enumerate(cells):
-        total = positive + negative
-        rows.append(
-            {
-                'label': label,
-                'total': total,
-                'cells': [
-                    {'count': n, 'share': n / total if total else 0.0, 'right': row == column}
-                    for column, n in enumerate((positive, negative))
-                ],
-            }
-        )
-    return rows
-
-
-def _slices(outcome: RunOutcome) -> Context | Nothing:
-    parts = [Slice(*part) for part in sentences.slices(outcome)]
-    overall = sentences.overall_interval(outcome)
-    if not parts or overall is None:
-        return Nothing(why='The run ended before the candidate was judged.')
-    worst = min(parts, key=lambda part: part.accuracy.share)
-    told = (
-        f'The lowest accuracy, {worst.accuracy.share:.4f}, is that on reviews of {worst.name} words'
-        f' ({worst.examples:,} of them).'
-    )
-    return {
-        'parts': parts,
-        'told': told,
-        'chart': charts.draw_slices(
-            parts, overall.share, f'Accuracy by length of the review, with 95% intervals. {told}'
-        ),
-    }
-
-
-def _data(report: Report) -> Context | Nothing:
-    data = report.data
-    if isinstance(data, Nothing):
-        return data
-    splits = data.described.splits
-    total = sum(split.examples for split in splits)
-    sizes = ', '.join(f'{split.name} {split.examples:,}' for split in splits)
-    return {
-        'splits': splits,
-        'rejected': data.rejected,
-        'anomalies': data.anomalies,
-        'baseline': data.baseline,
-        'drift': data.described.drift,
-        'chance': _chance(data.described),
-        'known_from': KNOWN_FROM,
-        'told': f'{total:,} reviews: {sizes}.',
-        'duplicates': sentences.duplicates(splits),
-        'sizes': data_charts.draw_splits(splits, report.labels, f'Reviews by split: {sizes}'),
-        'lengths': data_charts.draw_lengths(splits, 'Words by review, of each split'),
-        'frequent': _frequent(data),
-    }
-
-
-def _chance(described: Described) -> dict[str, float]:
-    """Estimate the drift of each split that is due to chance."""
-    train = next((split for split in described.splits if split.name == 'train'), None)
-    if train is None or not train.words:
-        return {}
-    different = len(described.fingerprint_words)
-    return {
-        split.name: measures.divergence_by_chance(different, train.words, split.words)
-        for split in described.splits
-        if split is not train and split.words
-    }
-
-
-def _frequent(data: Data, shown: int = 30) -> list[Context]:
-    train = next((s for s in data.described.splits if s.name == 'train'), None)
-    if train is None or not train.frequent or not train.words:
-        return []
-    most = train.frequent[0][1]
-    return [
-        {'word': word, 'count': count, 'share': count / train.words, 'of_most': count / most}
-        for word, count in train.frequent[:shown]
-    ]
-
-
-def _split(described: Described, name: str) -> Split | None:
-    return next((split for split in described.splits if split.name == name), None)
-
-
-def _graph_name(report: Report) -> str:
-    states = ', '.join(f'{step.id} {step.state}' for step in report.steps)
-    return f'The nodes of the run and what they hand on: {states}. The table has the same.'
-
-
-def _again(outcome: RunOutcome) -> Context:
-    config: Mapping[str, Any] = outcome.config
-    command = ['python', 'pipeline_runner.py', 'run', '--config', f'{outcome.run_id}.yaml']
-    return {
-        'command': shlex.join(command),
-        'config': yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
-        if config
-        else '',
-    }

@@ -13,6 +13,7 @@ from pipeline.report.measures import Interval
 
 ACCURACY = 'binary_accuracy'
 EXAMPLE_COUNT = 'example_count'
+NONE = '\N{EN DASH}'  # stands where there is no number
 
 
 class Metric(NamedTuple):
@@ -88,7 +89,7 @@ def slices(outcome: RunOutcome) -> list[tuple[str, Interval, int]]:
         if interval is not None:
             name = where.partition('=')[2]
             found.append((name, interval, round(metrics[EXAMPLE_COUNT] or 0)))
-    return sorted(found, key=lambda part: _leading_number(part[0]))
+    return sorted(found, key=lambda part: leading_number(part[0]))
 
 
 def _interval(metrics: Mapping[str, float | None]) -> Interval | None:
@@ -98,8 +99,9 @@ def _interval(metrics: Mapping[str, float | None]) -> Interval | None:
     return measures.wilson(round(accuracy * examples), round(examples))
 
 
-def _leading_number(name: str) -> int:
-    digits = name.split('-')[0].rstrip('+')
+def leading_number(name: str) -> int:
+    """Return what sorts slices by length: `11-50` is 11."""
+    digits = name.partition('-')[0].rstrip('+')
     return int(digits) if digits.isdecimal() else 0
 
 

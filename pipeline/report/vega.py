@@ -95,12 +95,12 @@ def draw(spec: Spec, name: str, *, height: int = HEIGHT, width: int = WIDTH) -> 
     return as_image(root, name)
 
 
-def as_image(root: ElementTree.Element, name: str) -> Markup:
-    """Return an SVG element as markup: one image, with a name."""
+def as_image(root: ElementTree.Element, name: str, kind: str = 'chart') -> Markup:
+    """Return an SVG element as markup: one image, with a name, of a class of the page's."""
     width, height = root.attrib['width'], root.attrib['height']
     root.attrib.clear()
     root.attrib.update(
-        {'class': 'chart', 'role': 'img', 'aria-label': name, 'viewBox': f'0 0 {width} {height}'}
+        {'class': kind, 'role': 'img', 'aria-label': name, 'viewBox': f'0 0 {width} {height}'}
     )
     root.attrib['width'] = width
     # In a page, SVG needs no prefix.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from components.evaluator.examined import Example, Examined
+from components.evaluator.examined import Examined, Example
 from components.statistics_gen.described import Described
 from pipeline.outcome import RunOutcome, State
 

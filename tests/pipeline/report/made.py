@@ -6,7 +6,7 @@ import dataclasses
 import random
 from typing import Any, Literal
 
-from components.evaluator.examined import BINS, Example, Examined, Histogram
+from components.evaluator.examined import BINS, Examined, Example, Histogram
 from components.statistics_gen.described import Described, Split
 from pipeline.outcome import Check, NodeResult, Pushed, RunOutcome, State
 from pipeline.report.view import (
