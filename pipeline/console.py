@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, TextIO
 
+from rich.box import HEAVY
 from rich.console import Console
-from rich.status import Status
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from components.progress import PROGRESS_LOGGER
-from pipeline.outcome import NodeResult, RunOutcome
+from pipeline.live import LiveNode, can_show
+from pipeline.outcome import NodeResult, RunOutcome, State
 
 _SHOWN_METRICS = (
     'binary_accuracy',
@@ -25,13 +27,27 @@ _SHOWN_METRICS = (
     'calibration',
     'expected_calibration_error',
 )
-_STATE_STYLE = {'executed': 'green', 'cached': 'cyan', 'failed': 'bold red', 'skipped': 'dim'}
+_NARROWEST_NOTE = 30  # cells; where fewer are left, it stands below its node
+_STYLES: dict[State, str] = {
+    'executed': 'green',
+    'cached': 'cyan',
+    'failed': 'bold red',
+    'skipped': 'dim',
+}
+# By state, what tells it at a glance, and what does where only ASCII can be shown.
+_MARKS: dict[State, tuple[str, str]] = {
+    'executed': ('✓', '+'),
+    'cached': ('=', '='),
+    'failed': ('✗', 'x'),
+    'skipped': ('-', '-'),
+}
 
 
 class ProgressLines(logging.Handler):
     """Shows how a run goes, on stderr: a line per node, and what the node says meanwhile.
 
-    On a terminal, what a node says replaces itself; elsewhere each is a line.
+    On a terminal, what happens now is redrawn below these lines, see
+    `live.LiveNode`; elsewhere, all that a node says is a line.
 
     Args:
         stream: Where to.
@@ -41,9 +57,10 @@ class ProgressLines(logging.Handler):
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
         super().__init__(logging.INFO)
         self._console = Console(file=stream, quiet=quiet, highlight=False, soft_wrap=True)
-        self._status: Status | None = None
-        self._where = ''
+        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._live: LiveNode | None = None
         self._id_width = 18
+        self._failed = ''
 
     def __enter__(self) -> ProgressLines:
         logging.getLogger(PROGRESS_LOGGER).addHandler(self)
@@ -57,20 +74,23 @@ class ProgressLines(logging.Handler):
     ) -> None:
         logging.getLogger(PROGRESS_LOGGER).removeHandler(self)
         self._stop()
+        if self._failed:
+            self._console.print()
+            _print_bad_end(self._console, f'FAILED: {self._failed}')
 
     def starting(self, line: str) -> None:
         """Show what is about to run."""
         self._say(line)
-        self._wait('loading TensorFlow and TFX')
+        self._start('loading TensorFlow and TFX')
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False)
 
-    def _wait(self, what: str) -> None:
+    def _start(self, where: str, *, done: int = 0, total: int = 0) -> None:
         self._stop()
-        if self._console.is_terminal:
-            self._status = self._console.status(Text(what))
-            self._status.start()
+        if self._is_live:
+            self._live = LiveNode(self._console, where, done=done, total=total)
+            self._live.start()
 
     def nodes_known(self, node_ids: Sequence[str]) -> None:
         """Leave room for the longest of these ids."""
@@ -78,31 +98,66 @@ class ProgressLines(logging.Handler):
 
     def node_started(self, index: int, total: int, node_id: str) -> None:
         """Show that a node works."""
-        self._where = f'{index}/{total}  {node_id}'
-        self._wait(self._where)
+        self._start(self._place(index, total, node_id), done=index - 1, total=total)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show what a node says of its progress."""
-        line = f'{self._where}  {record.getMessage()}'
-        if self._status is not None:
-            self._status.update(Text(line))
+        if self._live is not None:
+            self._live.say(record.getMessage())
         else:
             self._say(f'       {record.getMessage()}')
 
     def node_finished(self, index: int, total: int, result: NodeResult) -> None:
         """Show the line that stays."""
         self._stop()
-        time = result.state if result.state != 'executed' else f'{result.seconds:.1f} s'
-        line = Text(f'{index:>2}/{total}  {result.id:<{self._id_width}}')
-        line.append(f'{time:>8}', style=_STATE_STYLE[result.state])
-        line.append(f'   {result.note}')
-        line.rstrip()
-        self._console.print(line)
+        style, mark = _STYLES[result.state], _mark(self._console, result.state)
+        # Without a terminal, lines are as they were before there were marks.
+        line = Text(f'{mark} ' if self._is_live else '', style=style)
+        line.append(self._place(index, total, result.id), style='none')
+        if result.state == 'executed':
+            time = f'{result.seconds:.1f} s'
+        elif result.state == 'failed':
+            self._failed = result.id
+            time = 'failed' if self._is_live else f'{mark} failed'
+        else:
+            time = result.state
+        line.append(f'{time:>8}   ', style=style)
+        if self._is_live:
+            self._print_folded(line, result.note)
+        else:
+            line.append(result.note, style='none')
+            line.rstrip()
+            self._console.print(line)
+
+    def _print_folded(self, line: Text, note: str) -> None:
+        """Fold a note at words, beside its line or, on a narrow terminal, below it."""
+        if self._console.width - len(line) < _NARROWEST_NOTE:
+            self._console.print(line)
+            line = Text(' ' * 7)
+            if not note:
+                return
+        row = Table.grid()
+        row.add_row(line, Text(note))
+        self._console.print(row, soft_wrap=False)
+
+    def _place(self, index: int, total: int, node_id: str) -> str:
+        return f'{index:>2}/{total}  {node_id:<{self._id_width}}'
 
     def _stop(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def _mark(console: Console, state: State) -> str:
+    symbol, ascii_symbol = _MARKS[state]
+    return symbol if can_show(console, symbol) else ascii_symbol
+
+
+def _print_bad_end(console: Console, verdict: str) -> None:
+    """Show in a box, which a good end has not, that something came to nothing."""
+    text = Text(f'{_mark(console, "failed")} {verdict}')
+    console.print(Panel.fit(text, box=HEAVY, style='bold red'), soft_wrap=False)
 
 
 def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
@@ -112,7 +167,7 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
     if outcome.pushed is not None:
         console.print(Text('BLESSED, and pushed', style='bold green'))
     else:
-        console.print(Text('NOT BLESSED: nothing was pushed', style='bold red'))
+        _print_bad_end(console, 'NOT BLESSED: nothing was pushed')
     console.print(_metrics_table(outcome))
     if outcome.nothing_new:
         told = f' ({outcome.spans})' if outcome.spans else ''
@@ -127,10 +182,8 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
     failed = [check for check in outcome.thresholds if not check.passed]
     for check in failed:
         where = f' for {check.slice}' if check.slice else ''
-        console.print(
-            f'✗ {check.metric}{where}: expected {check.bound}, got {_number(check.value)}',
-            markup=False,
-        )
+        told = f'{check.metric}{where}: expected {check.bound}, got {_number(check.value)}'
+        console.print(f'{_mark(console, "failed")} {told}', markup=False)
     facts = Table.grid(padding=(0, 2))
     if outcome.pushed is not None:
         facts.add_row('model', _short(outcome.pushed.path))

@@ -2,7 +2,7 @@
 
 All that is done for each word is done by Arrow on whole columns, and what can
 be is done for the distinct words of a batch alone: IMDB's 25 million words take
-two CPU seconds, where Python's `split` and `Counter` take six.
+two CPU seconds, where Python's `split` and `Counter` alone take four.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,22 @@ _LONGEST_WORD_BYTES = 100
 _FEWEST_ROWS_TO_ADD_UP = 1 << 18
 
 
+class WordCounts(NamedTuple):
+    """Different words, large_string `[words]`, and their occurrences, int64 `[words]`."""
+
+    words: pa.Array
+    numbers: npt.NDArray[np.int64]
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> WordCounts:
+        """Return some of the words."""
+        return WordCounts(self.words.filter(pa.array(mask)), self.numbers[mask])
+
+    @property
+    def total(self) -> int:
+        """Occurrences of all words."""
+        return int(self.numbers.sum())
+
+
 class Texts:
     """What is counted of a split, or of a part of it; it can be pickled.
 
@@ -68,7 +84,7 @@ class Texts:
         self.labels: npt.NDArray[np.int64] = np.zeros(2, np.int64)
         self.lengths: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._digests: list[npt.NDArray[np.uint64]] = []
-        self._counts = [_counts_table(pa.array([], pa.large_string()), pa.array([], pa.int64()))]
+        self._counts = [WordCounts(pa.array([], pa.large_string()), np.zeros(0, np.int64))]
         self._rows = 0
         self._rows_added_up = 0
 
@@ -98,7 +114,8 @@ class Texts:
         words = pc.utf8_lower(pc.utf8_trim(found.field(0), characters=_PUNCTUATION))
         size = pc.binary_length(words)
         is_word = pc.and_(pc.greater(size, 0), pc.less_equal(size, _LONGEST_WORD_BYTES))
-        self._add_counts(_counts_table(words, found.field(1)).filter(is_word))
+        counts = WordCounts(words, found.field(1).to_numpy())
+        self._add_counts(counts.where(is_word.to_numpy(zero_copy_only=False)))
 
     def merge(self, other: Texts) -> None:
         """Add the examples of another part."""
@@ -108,15 +125,20 @@ class Texts:
         self._digests += other._digests
         self._add_counts(other.counts())
 
-    def counts(self) -> pa.Table:
-        """Return each `word` once, with its `count`, in no order."""
-        table = pa.concat_tables(self._counts)
+    def counts(self) -> WordCounts:
+        """Return the words, each once, in no order."""
         if len(self._counts) > 1:
-            summed = table.group_by('word').aggregate([('count', 'sum')])
-            table = _counts_table(summed['word'], summed['count_sum']).combine_chunks()
-            self._counts = [table]
-        self._rows = self._rows_added_up = table.num_rows
-        return table
+            # Arrow's group_by takes four times as long.
+            rows = pa.concat_arrays([counts.words for counts in self._counts]).dictionary_encode()
+            sums = np.bincount(
+                rows.indices.to_numpy(),
+                # Exact, as float64, below 2 ** 53.
+                np.concatenate([counts.numbers for counts in self._counts]),
+                len(rows.dictionary),
+            )
+            self._counts = [WordCounts(rows.dictionary, sums.astype(np.int64))]
+        self._rows = self._rows_added_up = len(self._counts[0].words)
+        return self._counts[0]
 
     def digests(self) -> npt.NDArray[np.uint64]:
         """Return a digest of each text, in no order; those of equal texts are equal.
@@ -130,9 +152,9 @@ class Texts:
         self.counts()  # smaller than its parts
         return self.__dict__
 
-    def _add_counts(self, table: pa.Table) -> None:
-        self._counts.append(table)
-        self._rows += table.num_rows
+    def _add_counts(self, counts: WordCounts) -> None:
+        self._counts.append(counts)
+        self._rows += len(counts.words)
         # Only when it has doubled, so that a word is added up a few times, not with each batch.
         if self._rows > 2 * self._rows_added_up + _FEWEST_ROWS_TO_ADD_UP:
             self.counts()
@@ -150,17 +172,16 @@ def describe(texts: Mapping[str, Texts]) -> Described:
     order = [*features.SPLITS, features.UNLABELLED_SPLIT]
     names = sorted(texts, key=lambda name: order.index(name) if name in order else len(order))
     train = texts[features.TRAIN_SPLIT].counts()
-    known = train.filter(pc.greater_equal(train['count'], KNOWN_FROM))['word']
+    known = train.where(train.numbers >= KNOWN_FROM).words
     distinct = {name: np.unique(texts[name].digests()) for name in names}
     frequent = {name: _most_frequent(texts[name].counts()) for name in names}
     splits = []
     for name in names:
         split, counts = texts[name], texts[name].counts()
-        words = _total(counts)
         unknown = None
-        if name != features.TRAIN_SPLIT and words:
-            is_known = pc.is_in(counts['word'], value_set=known.combine_chunks())
-            unknown = _total(counts.filter(pc.invert(is_known))) / words
+        if name != features.TRAIN_SPLIT and counts.total:
+            is_known = pc.is_in(counts.words, value_set=known).to_numpy(zero_copy_only=False)
+            unknown = counts.where(~is_known).total / counts.total
         labelled = bool(split.labels.sum())
         splits.append(
             Split(
@@ -169,7 +190,7 @@ def describe(texts: Mapping[str, Texts]) -> Described:
                 positive=int(split.labels[1]) if labelled else None,
                 negative=int(split.labels[0]) if labelled else None,
                 lengths=split.lengths.tolist(),
-                words=words,
+                words=counts.total,
                 frequent=frequent[name][:FREQUENT_WORDS],
                 unknown=unknown,
                 duplicates=len(split.digests()) - len(distinct[name]),
@@ -204,14 +225,6 @@ def _digest(text: bytes) -> bytes:
     return hashlib.blake2b(text, digest_size=8).digest()
 
 
-def _counts_table(words: Any, counts: Any) -> pa.Table:
-    return pa.table({'word': words, 'count': counts})
-
-
-def _total(counts: pa.Table) -> int:
-    return pc.sum(counts['count']).as_py() or 0
-
-
 def _length_bin(words: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return floor(2 * log2(words)), exactly; 0 for 0 words."""
     squares = np.square(np.maximum(words, 1), dtype=np.float64)
@@ -226,11 +239,10 @@ def _sum(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> npt.NDArra
     return total
 
 
-def _most_frequent(counts: pa.Table) -> list[tuple[str, int]]:
-    numbers = counts['count'].to_numpy()
-    if len(numbers) > FINGERPRINT_WORDS:
+def _most_frequent(counts: WordCounts) -> list[tuple[str, int]]:
+    if len(counts.numbers) > FINGERPRINT_WORDS:
         # Sorting all words would take longer than counting them.
-        least = np.partition(numbers, -FINGERPRINT_WORDS)[-FINGERPRINT_WORDS]
-        counts = counts.filter(pa.array(numbers >= least))
-    pairs = zip(counts['word'].to_pylist(), counts['count'].to_pylist())
+        least = np.partition(counts.numbers, -FINGERPRINT_WORDS)[-FINGERPRINT_WORDS]
+        counts = counts.where(counts.numbers >= least)
+    pairs = zip(counts.words.to_pylist(), counts.numbers.tolist())
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:FINGERPRINT_WORDS]

@@ -1,13 +1,19 @@
-"""What the summary of a run says about its data."""
+"""What a person sees of a run, on a terminal and elsewhere."""
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
+import re
 
 import pytest
+from rich.console import Console
 
-from pipeline.console import print_summary
-from pipeline.outcome import NodeResult, RunOutcome, State
+from components.progress import PROGRESS_LOGGER, report_progress
+from pipeline.console import ProgressLines, print_summary
+from pipeline.live import LiveNode
+from pipeline.outcome import Check, NodeResult, RunOutcome, State
 
 NOTHING = 'Nothing is new: data{}, settings and code are those of an earlier run.'
 NO_DATA = 'No new data: an earlier run has read spans 1 to 2.'
@@ -43,3 +49,179 @@ def test_summary_says_what_is_new_when_a_run_has_ended(
     print_summary(outcome, stream)
     lines = [line for line in stream.getvalue().splitlines() if ' new' in line]
     assert lines == ([] if said is None else [said])
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream that says that it is a terminal, and keeps what it is sent."""
+
+    def __init__(self, encoding: str = 'utf-8') -> None:
+        super().__init__(io.BytesIO(), encoding=encoding, errors='strict', write_through=True)
+
+    def isatty(self) -> bool:
+        return True
+
+    def text(self) -> str:
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue().decode(self.encoding)
+
+    def lines(self) -> list[str]:
+        """Return what is shown, without colours and movements."""
+        return re.sub(r'\x1b\[[?0-9;]*[A-Za-z]|\r', '', self.text()).splitlines()
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, PROGRESS_LOGGER)  # as a run has it
+    for name in ('NO_COLOR', 'FORCE_COLOR', 'TTY_COMPATIBLE', 'TTY_INTERACTIVE'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('TERM', 'xterm-256color')
+    monkeypatch.setenv('COLUMNS', '90')
+
+
+def show_run(progress: ProgressLines) -> None:
+    """Show three nodes, of which the last one fails."""
+    with progress:
+        progress.starting('sentiment, preset [bold], on data')
+        progress.node_started(1, 3, 'ExampleGen')
+        note = 'train 8; ' + "'negative' or 'positive'; " * 3
+        progress.node_finished(
+            1, 3, NodeResult(id='ExampleGen', state='cached', seconds=0.1, note=note.strip())
+        )
+        progress.node_started(2, 3, 'Trainer')
+        report_progress('epoch 1/2: val loss [0.5]')
+        report_progress('epoch 2/2: val loss 0.4')
+        progress.node_finished(2, 3, NodeResult(id='Trainer', state='executed', seconds=2.04))
+        progress.node_started(3, 3, 'Evaluator')
+        progress.node_finished(3, 3, NodeResult(id='Evaluator', state='failed', seconds=1.0))
+
+
+PLAIN = """\
+sentiment, preset [bold], on data
+ 1/3  ExampleGen          cached   train 8; 'negative' or 'positive'; 'negative' or 'positive'; \
+'negative' or 'positive';
+       epoch 1/2: val loss [0.5]
+       epoch 2/2: val loss 0.4
+ 2/3  Trainer              2.0 s
+ 3/3  Evaluator         ✗ failed
+
+┏━━━━━━━━━━━━━━━━━━━━━┓
+┃ ✗ FAILED: Evaluator ┃
+┗━━━━━━━━━━━━━━━━━━━━━┛
+"""
+
+
+def test_nodes_are_plain_lines_when_there_is_no_terminal() -> None:
+    stream = io.StringIO()
+    show_run(ProgressLines(stream))
+    assert stream.getvalue() == PLAIN
+
+
+def test_nodes_are_plain_lines_when_the_terminal_cannot_move_its_cursor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('TERM', 'dumb')
+    stream = Terminal()
+    show_run(ProgressLines(stream))
+    assert stream.text() == PLAIN
+
+
+def test_nothing_is_shown_when_it_is_to_be_quiet() -> None:
+    for stream in (io.StringIO(), Terminal()):
+        show_run(ProgressLines(stream, quiet=True))
+        assert (stream.getvalue() if isinstance(stream, io.StringIO) else stream.text()) == ''
+
+
+@pytest.mark.parametrize('no_color', [False, True])
+@pytest.mark.parametrize(('encoding', 'marks'), [('utf-8', '=✓✗'), ('ascii', '=+x')])
+def test_states_differ_without_colour_when_there_is_a_terminal(
+    encoding: str, marks: str, no_color: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if no_color:
+        monkeypatch.setenv('NO_COLOR', '1')
+    stream = Terminal(encoding)
+    show_run(ProgressLines(stream))
+    cached, executed, failed = marks
+    lines = [line.rstrip() for line in stream.lines()]
+    assert f"{cached}  1/3  ExampleGen          cached   train 8; 'negative' or" in '\n'.join(lines)
+    assert f'{executed}  2/3  Trainer              2.0 s' in lines
+    assert f'{failed}  3/3  Evaluator           failed' in lines
+    assert '       epoch 2/2: val loss 0.4' in lines
+    assert any(line.endswith('1 of 3 done') for line in lines)
+    assert any(re.fullmatch(rf'[┃|] {failed} FAILED: Evaluator [┃|]', line) for line in lines)
+    colours = re.findall(r'\x1b\[[0-9;]*3[0-7][0-9;]*m', stream.text())
+    assert bool(colours) != no_color
+
+
+def test_note_is_folded_at_words_when_the_terminal_is_narrow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('COLUMNS', '60')
+    stream = Terminal()
+    show_run(ProgressLines(stream))
+    lines = [line.rstrip() for line in stream.lines()]
+    assert max(map(len, lines)) <= 60
+    assert "       train 8; 'negative' or 'positive'; 'negative' or" in lines
+    assert "       'positive'; 'negative' or 'positive';" in lines
+
+
+@pytest.mark.parametrize('width', [30, 60, 100])
+def test_working_node_is_one_line_with_what_it_said_last_when_it_is_drawn(width: int) -> None:
+    console = Console(file=Terminal(), width=width, color_system=None, force_terminal=True)
+    node = LiveNode(console, ' 6/9  Trainer           ', done=5, total=9)
+    for epoch in range(1, 10):
+        node.say(f'epoch {epoch}/10: val accuracy 0.9123, val loss [0.2975]')
+    lines = [
+        ''.join(segment.text for segment in line).rstrip()
+        for line in console.render_lines(node, console.options, pad=False)
+    ]
+    assert len(lines) == 7
+    assert max(map(len, lines)) <= width
+    assert lines[0][1:].startswith('  6/9  Trainer')
+    assert [line[7:17] for line in lines[1:-1]] == [f'epoch {n}/10' for n in range(5, 10)]
+    assert lines[-1].endswith('  5 of 9 done')
+    if width == 100:
+        assert lines[0].endswith(' 0 s')
+        assert lines[1].endswith('val loss [0.2975]')
+
+
+def test_what_frameworks_print_stays_in_the_log_when_a_node_is_shown() -> None:
+    log, stream = io.StringIO(), Terminal()
+    with (
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+        ProgressLines(stream) as progress,
+    ):
+        progress.node_started(1, 2, 'Trainer')
+        print('noise')
+        progress.node_finished(1, 2, NodeResult(id='Trainer', state='executed'))
+    assert log.getvalue() == 'noise\n'
+    assert 'noise' not in stream.text()
+
+
+def outcome(*, blessed: bool) -> RunOutcome:
+    check = Check(
+        metric='binary_accuracy', slice='', value=0.7, bound='>= 0.8000', passed=blessed
+    )
+    return RunOutcome(
+        run_id='1',
+        outcome='pushed' if blessed else 'not_blessed',
+        name='sentiment',
+        data='data',
+        thresholds=(check,),
+        metrics={'binary_accuracy': 0.7},
+    )
+
+
+def test_verdict_is_in_a_box_when_the_candidate_is_not_blessed() -> None:
+    stream = io.StringIO()
+    print_summary(outcome(blessed=False), stream)
+    lines = stream.getvalue().splitlines()
+    assert lines[2] == '┃ ✗ NOT BLESSED: nothing was pushed ┃'
+    assert {len(line) for line in lines[1:4]} == {len(lines[2])}
+    assert '✗ binary_accuracy: expected >= 0.8000, got 0.7000' in lines
+
+
+def test_summary_is_shown_when_the_stream_is_ascii_and_strict() -> None:
+    stream = Terminal('ascii')
+    print_summary(outcome(blessed=False), stream)
+    assert '| x NOT BLESSED: nothing was pushed |' in stream.lines()
