@@ -57,6 +57,8 @@ DEV_REQUIRES = [
     # for what keeps people from reading them.
     'playwright',
     'axe-playwright-python',
+    # Makes the README's picture of a report small.
+    'pillow',
 ]
 
 BENCH_REQUIRES = [

@@ -7,7 +7,7 @@ import pathlib
 import webbrowser
 from collections.abc import Sequence
 
-from components.errors import ConfigError
+from components.errors import ConfigError, MissingDependencyError
 from pipeline.outcome import RunOutcome, load_outcome
 
 _DEFAULT_ROOT = 'runs'
@@ -57,6 +57,7 @@ def print_report(
         ConfigError: If these options do not go together, or the page cannot be
             written.
         DataError: If there is no such run.
+        MissingDependencyError: If there is no browser to show it in.
     """
     if compare and not 2 <= len(set(run_ids)) == len(run_ids) <= _MOST_RUNS:
         told = ' '.join(run_ids) or 'none'
@@ -82,7 +83,7 @@ def print_report(
         write_report(found[0], folder, path)
     print(path)
     if open_it and not webbrowser.open(path.as_uri()):
-        raise ConfigError('no browser can be opened here', hint=f'open {path} yourself')
+        raise MissingDependencyError('no browser starts here', hint=f'open {path} yourself')
 
 
 def _comparison(found: Sequence[RunOutcome], root: pathlib.Path) -> str:

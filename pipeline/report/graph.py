@@ -101,11 +101,13 @@ def _layers(steps: Sequence[Step], makers: Mapping[int, str]) -> dict[str, int]:
             layers[step.id] = 1 + max(layers.values(), default=-1)
             continue
         layers[step.id] = 1 + max((layers[other] for other in before[step.id]), default=-1)
+    previous = 0
     for step in steps:
         takers = [layers[other] for other, given in before.items() if step.id in given]
-        # What takes nothing stands just before what needs it first.
-        if step.state != 'skipped' and not before[step.id] and takers:
-            layers[step.id] = min(takers) - 1
+        # What takes nothing stands just before what needs it first, if anything does.
+        if step.state != 'skipped' and not before[step.id]:
+            layers[step.id] = min(takers) - 1 if takers else previous
+        previous = layers[step.id]
     return layers
 
 

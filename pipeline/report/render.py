@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -16,6 +17,9 @@ from pipeline.report.sentences import NONE
 from pipeline.report.vega import printable
 from pipeline.report.view import Nothing, Report
 
+# Characters: texts up to so many are shown as a whole, of others so many at first.
+_SHORT = 700
+_OPENING = 420
 _LINE_BREAKS = re.compile(r'(?:<br\s*/?>\s*)+', re.IGNORECASE)
 
 
@@ -68,18 +72,29 @@ def _environment() -> jinja2.Environment:
             else value
         ),
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         'count': lambda number: f'{number:,}',
         'four': lambda number: NONE if number is None else f'{number:.4f}',
         'percent': lambda share: NONE if share is None else f'{share:.1%}',
         'change': _change,
         'seconds': lambda number: f'{number:.1f} s',
         'when': _when,
-        # They say where a line ends, and the model does not see them.
-        'prose': lambda text: _LINE_BREAKS.sub('\n', text),
+        'prose': _prose,
     }
+    environment.filters |= filters
     environment.tests['nothing'] = lambda value: isinstance(value, Nothing)
     return environment
+
+
+def _prose(text: str) -> tuple[str, str]:
+    """Return a review's opening and the rest, which is empty if it is short."""
+    # Tags that say where a line ends: the model does not see them.
+    text = _LINE_BREAKS.sub('\n', text)
+    if len(text) <= _SHORT:
+        return text, ''
+    end = text.rfind(' ', _OPENING // 2, _OPENING)
+    end = end if end > 0 else _OPENING
+    return text[:end], text[end:].lstrip()
 
 
 def _change(number: float) -> str:

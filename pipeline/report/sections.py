@@ -140,10 +140,12 @@ def slices(outcome: RunOutcome) -> Context | Nothing:
     overall = sentences.overall_interval(outcome)
     if not parts or overall is None:
         return Nothing(why='The run ended before the candidate was judged.')
-    worst = min(parts, key=lambda part: part.accuracy.share)
+    worse = [part for part in parts if part.accuracy.high < overall.share]
+    listed = ', '.join(f'{part.name} words ({part.accuracy.share:.4f})' for part in worse)
     told = (
-        f'The lowest accuracy, {worst.accuracy.share:.4f}, is that on reviews of {worst.name} words'
-        f' ({worst.examples:,} of them).'
+        f'Clearly below the {overall.share:.4f} on all of test: reviews of {listed}.'
+        if worse
+        else f'No length is clearly below the {overall.share:.4f} on all of test.'
     )
     return {
         'parts': parts,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from pipeline.report.render import render, render_comparison
 from tests.conftest import REPO, SAMPLE, run_command
+from tests.pipeline.report.chromium import find_chromium, started_chromium
 from tests.pipeline.report.made import made_report
 
 _NARROW = {'width': 360, 'height': 740}
@@ -87,15 +86,11 @@ def pages(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pat
 @pytest.fixture(scope='session')
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a screen."""
-    path = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser'))), None)
+    path = find_chromium()
     if path is None:
         pytest.skip('needs Chromium: `make chromium` installs Debian’s')
-    # Root has no sandbox in Chromium; it shows no page but ours.
-    options = ['--no-sandbox'] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=options)
+    with started_chromium(path) as chromium:
         yield chromium
-        chromium.close()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -63,6 +63,23 @@ def test_page_is_made_anew_when_a_file_is_named(runs: Runs, tmp_path: pathlib.Pa
     assert output.read_bytes() == pathlib.Path(runs.outcomes['failed']['report']).read_bytes()
 
 
+def test_browser_is_given_the_page_when_it_is_to_be_opened(
+    runs: Runs, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = tmp_path / 'browser'
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/asked\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv('BROWSER', f'{browser} %s')
+    done = run_command('report', runs.id_of('pushed'), '--open', cwd=runs.home)
+    assert done.code == 0, done.err
+    page = pathlib.Path(runs.outcomes['pushed']['report'])
+    assert (tmp_path / 'asked').read_text() == f'{page.as_uri()}\n'
+    monkeypatch.setenv('BROWSER', '/bin/false')
+    done = run_command('report', runs.id_of('pushed'), '--open', cwd=runs.home)
+    assert done.code == 6
+    assert f'open {page} yourself' in done.err
+
+
 @pytest.mark.parametrize(
     ('arguments', 'code', 'told'),
     [
