@@ -93,13 +93,12 @@ def _with_report(outcome: RunOutcome, root: pathlib.Path) -> RunOutcome:
     from pipeline.report.command import write_report
 
     try:
-        path = write_report(outcome, root)
+        reported = dataclasses.replace(outcome, report=write_report(outcome, root))
+        outcomes.save_record(reported, root)
     except Exception:  # whatever it is, the run is what it was
         logging.getLogger(__name__).exception('the report could not be made')
         return outcome
-    outcome = dataclasses.replace(outcome, report=path)
-    outcomes.save_record(outcome, root)
-    return outcome
+    return reported
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import webbrowser
@@ -95,12 +96,14 @@ def _comparison(found: Sequence[RunOutcome], root: pathlib.Path) -> str:
 
 def _write(path: pathlib.Path, page: str) -> str:
     """Write a page; it appears as a whole."""
+    part = path.with_name(f'{path.name}.part')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f'{path.name}.part')
         part.write_text(page, encoding='utf-8')
         os.replace(part, path)
     except OSError as err:
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise ConfigError(
             f'cannot write the report {path}: {err.strerror or err}',
             hint='name a file that can be written, with --output FILE',

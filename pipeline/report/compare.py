@@ -99,10 +99,16 @@ def _told(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
             if best.low <= next_best.high
             else 'Their 95% intervals do not overlap.',
         ]
-    tests = [_split(report, 'test') for report in reports]
-    if any(test is not None and test != tests[0] for test in tests):
+    tests = {_texts(split) for report in reports if (split := _split(report, 'test'))}
+    if len(tests) > 1:
         told.append('They were not judged on the same reviews: the test splits differ.')
     return told
+
+
+def _texts(split: Split) -> tuple[Any, ...]:
+    """Return what the texts of a split alone determine."""
+    counts = (split.examples, split.positive, split.negative, split.words, split.duplicates)
+    return (*counts, *split.lengths, *split.frequent)
 
 
 def _metrics(reports: Sequence[Report]) -> list[Row]:

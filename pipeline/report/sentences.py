@@ -62,7 +62,8 @@ def reasons(outcome: RunOutcome) -> list[str]:
 def _missed(check: Check) -> str:
     where = f' on {slice_name(check.slice)}' if check.slice else ''
     value = 'missing' if check.value is None else f'{check.value:.4f}'
-    return f'{metric_name(check.metric)}{where} is {value}, expected {check.bound}.'.capitalize()
+    bound = check.bound.replace('>=', 'at least')
+    return f'{metric_name(check.metric)}{where} is {value}, expected {bound}.'.capitalize()
 
 
 def metric_name(key: str) -> str:
