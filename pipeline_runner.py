@@ -155,6 +155,17 @@ def models(as_json: bool, root: str | None, **where: str | None) -> None:
     list_models(serving_location(root=root, **where), root, as_json=as_json)
 
 
+@main.command()
+@ROOT
+@NAME
+@click.option('--port', type=click.IntRange(0, 65535), metavar='N', help='0: any [6006 or next].')
+def tensorboard(root: str | None, name: str | None, port: int | None) -> None:
+    """Show the learning curves of all runs in TensorBoard, for this machine alone."""
+    from pipeline.commands import show_curves
+
+    show_curves(root, name, port)
+
+
 for _command in COMMANDS:
     main.add_command(_command)
 

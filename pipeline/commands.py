@@ -283,6 +283,17 @@ def list_models(serving_dir: pathlib.Path, root: str | None, *, as_json: bool) -
         print_models(models, sys.stdout)
 
 
+def show_curves(root: str | None, name: str | None, port: int | None) -> None:
+    """Run TensorBoard on the runs below a root, until it is interrupted.
+
+    Raises:
+        ReviewsError: If there are none, or TensorBoard cannot start.
+    """
+    from pipeline.tensorboard import find_curves, serve
+
+    serve(find_curves(pathlib.Path(os.path.abspath(root or DEFAULT_ROOT)), name), port)
+
+
 def print_json(value: Any) -> None:
     """Print what a command is asked for with --json."""
     print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -112,6 +118,20 @@ class TestFirstRun:
         outcome = first.json
         counts = [metrics['example_count'] for metrics in outcome['slices'].values()]
         assert sum(counts) == outcome['metrics']['example_count'] == 771
+
+    def test_readme_opens_statistics_and_evaluation_when_run(
+        self, first: Finished, home: pathlib.Path
+    ) -> None:
+        readme = (REPO / 'README.md').read_text(encoding='utf-8')
+        (code,) = re.findall(r'```python\n(import pathlib\n.*?)```', readme, re.DOTALL)
+        done = subprocess.run(
+            [sys.executable, '-c', code], cwd=home, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        examples, accuracy, blessed = done.stdout.splitlines()
+        assert examples == '771'
+        assert str(first.json['metrics']['binary_accuracy']) in accuracy
+        assert blessed == 'True'
 
 
 class TestAfterwards:
@@ -274,6 +294,46 @@ class TestListings:
         assert 'live' in run_command('models', cwd=home).out
 
 
+class TestTensorboard:
+    def test_curves_are_served_until_it_is_interrupted_when_models_were_trained(
+        self, first: Finished, home: pathlib.Path
+    ) -> None:
+        run_id = first.json['run_id']
+        process = subprocess.Popen(
+            [sys.executable, str(REPO / 'pipeline_runner.py'), 'tensorboard', '--port', '0'],
+            cwd=home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            (url,) = re.findall(r'http://127\.0\.0\.1:\d+/', process.stdout.readline())
+            logged = f'{run_id} ngram/validation'
+            deadline = time.monotonic() + 60
+            while logged not in fetch(f'{url}data/runs') and time.monotonic() < deadline:
+                time.sleep(0.5)
+            assert {f'{run_id} ngram/train', logged} <= set(fetch(f'{url}data/runs'))
+            query = urllib.parse.urlencode({'run': logged, 'tag': 'epoch_binary_accuracy'})
+            ((_, step, accuracy),) = fetch(f'{url}data/plugin/scalars/scalars?{query}')
+            assert step == 0
+            assert f'val accuracy {accuracy:.4f}' in first.err
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+        assert process.returncode == 0
+        assert out == ''
+        assert f'{run_id} ngram' in err
+        assert 'Traceback' not in err
+
+
+def fetch(url: str) -> Any:
+    """Return what an address answers as JSON."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return json.load(answer)
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         ('args', 'code', 'message'),
@@ -294,6 +354,8 @@ class TestBadInput:
             (('run', '--nonsense'), 2, 'No such option'),
             (('predict', 'x', '--input', 'a.csv'), 2, 'got both'),
             (('runs',), 4, 'no run below'),
+            (('tensorboard',), 4, 'has trained a model'),
+            (('tensorboard', '--port', '70000'), 2, '70000'),
         ],
     )
     def test_one_line_and_the_exit_code_when_input_is_bad(

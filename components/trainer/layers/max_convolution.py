@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -50,15 +49,17 @@ class MaxConvolution(keras.layers.Layer):
 
     def call(self, tokens: tf.Tensor) -> tf.Tensor:
         """Map int32 `[batch, tokens]`, padded with 0, to float32 `[batch, filters]`, >= 0."""
-        vectors, places = self._distinct(_with_ends(tokens))
+        # Windows reach over both ends, and one lies beyond: then more padding changes nothing.
+        ends = [[0, 0], [_WORDS - 1, _WORDS]]
+        vectors, places = self._distinct(tf.pad(tokens, ends, constant_values=features.PADDING_ID))
         strongest = _max_convolution(vectors, tf.convert_to_tensor(self.kernel), places)
         return tf.nn.relu(strongest + self.offset)
 
     def of_rows(self, tokens: tf.RaggedTensor) -> tf.Tensor:
         """Do as `call` does, without a gradient, for rows of different lengths.
 
-        Rows of like length are padded together, some at a time, so that neither
-        is time spent on padding nor do the windows outgrow the cache.
+        No time is spent on padding. Some rows at a time, so that their windows
+        do not outgrow the cache.
 
         Args:
             tokens: int32 `[batch, (tokens)]`.
@@ -66,32 +67,33 @@ class MaxConvolution(keras.layers.Layer):
         Returns:
             float32 `[batch, filters]`, >= 0.
         """
-        lengths = tokens.row_lengths()
-        size = tf.shape(lengths)[0]
-        order = tf.argsort(lengths)
-        # The last part is filled up with the longest row.
-        parts = -(-size // _ROWS_PER_PART)
-        order = tf.gather(order, tf.minimum(tf.range(parts * _ROWS_PER_PART), size - 1))
         vectors, flat = self._distinct(tokens.values)
         # A row more, for padding: the last one, whose place is len(vectors).
         outputs = tf.pad(tf.matmul(vectors, tf.convert_to_tensor(self.kernel)), [[0, 1], [0, 0]])
-        of_words = tf.split(outputs, _WORDS, axis=1)
-        padding = tf.shape(vectors)[0]
-        places = tokens.with_values(flat)
+        ends = tf.fill([tokens.nrows(), _WORDS - 1], tf.shape(vectors)[0])
+        places = tf.concat([ends, tokens.with_values(flat), ends], axis=1)
+        splits, size = tf.cast(places.row_splits, tf.int32), tf.cast(places.nrows(), tf.int32)
 
-        def strongest(rows: tf.Tensor) -> tf.Tensor:
-            padded = tf.gather(places, rows).to_tensor(padding)
-            windows = _windows(of_words, _with_ends(padded, padding))
-            return tf.reduce_max(windows, axis=1)
+        def strongest(start: tf.Tensor) -> tf.Tensor:
+            stop = tf.minimum(start + _ROWS_PER_PART, size)
+            splits_here = splits[start : stop + 1]
+            here = places.values[splits_here[0] : splits_here[-1]]
+            rows = tf.repeat(tf.range(stop - start), splits_here[1:] - splits_here[:-1])
+            count = tf.shape(here)[0] - _WORDS + 1
+            in_one_row = rows[:count] == rows[_WORDS - 1 :]
+            windows = tf.boolean_mask(_windows(here, axis=0), in_one_row)
+            sums = _add_up(outputs, windows, self._filters)
+            found = tf.math.segment_max(sums, tf.boolean_mask(rows[:count], in_one_row))
+            return tf.pad(found, [[0, _ROWS_PER_PART - (stop - start)], [0, 0]])
 
-        found = tf.map_fn(
+        parts = tf.map_fn(
             strongest,
-            tf.reshape(order, [parts, _ROWS_PER_PART]),
+            tf.range(0, size, _ROWS_PER_PART),
             fn_output_signature=tf.TensorSpec([_ROWS_PER_PART, self._filters], tf.float32),
         )
-        found = tf.reshape(found, [-1, self._filters])[:size]
-        sorted_back = tf.scatter_nd(order[:size, tf.newaxis], found, [size, self._filters])
-        return tf.nn.relu(sorted_back + self.offset)
+        found = tf.reshape(parts, [-1, self._filters])[:size]
+        # As the window beyond the end has it, which is nothing but padding.
+        return tf.nn.relu(tf.maximum(found, 0.0) + self.offset)
 
     def _distinct(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the vectors of the distinct words, and which of them stands where."""
@@ -105,27 +107,30 @@ class MaxConvolution(keras.layers.Layer):
         return (input_shape[0], self._filters)
 
 
-def _with_ends(tokens: tf.Tensor, padding: tf.Tensor | int = features.PADDING_ID) -> tf.Tensor:
-    # Windows reach over both ends, and one lies beyond: then more padding changes nothing.
-    return tf.pad(tokens, [[0, 0], [_WORDS - 1, _WORDS]], constant_values=padding)
+def _windows(places: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return the words of each window along an axis, as one more axis of 3."""
+    count = tf.shape(places)[axis] - _WORDS + 1
+    before = (slice(None),) * axis
+    cuts = [(*before, slice(word, word + count)) for word in range(_WORDS)]
+    return tf.stack([places[cut] for cut in cuts], axis=-1)
 
 
-def _windows(of_words: Sequence[tf.Tensor], places: tf.Tensor) -> tf.Tensor:
-    """Add up the words of each window.
+def _add_up(outputs: tf.Tensor, windows: tf.Tensor, filters: int) -> tf.Tensor:
+    """Add up what the words of each window say.
 
     Args:
-        of_words: Three of float32 `[words, filters]`: what each word adds as the
+        outputs: float32 `[words, 3 * filters]`: what each word adds as the
             first, second and third of a window.
-        places: int32 `[batch, tokens]`: which of the words stands where.
+        windows: int32 `[..., 3]`: which words stand in each.
+        filters: Patterns.
 
     Returns:
-        float32 `[batch, tokens - 2, filters]`.
+        float32 `[windows, filters]`, of all windows one after the other.
     """
-    windows = tf.shape(places)[1] - _WORDS + 1
-    sums = tf.gather(of_words[0], places[:, :windows])
-    for word in range(1, _WORDS):
-        sums += tf.gather(of_words[word], places[:, word : word + windows])
-    return sums
+    rows = tf.reshape(windows * _WORDS + tf.range(_WORDS), [-1])
+    window_of = tf.repeat(tf.range(tf.size(windows) // _WORDS), _WORDS)
+    # Gathers and adds in one go: half the time of three gathers and two additions.
+    return tf.sparse.segment_sum(tf.reshape(outputs, [-1, filters]), rows, window_of)
 
 
 @tf.custom_gradient
@@ -143,26 +148,28 @@ def _max_convolution(
         float32 `[batch, filters]`.
     """
     filters = kernel.shape[1] // _WORDS
-    outputs = _windows(tf.split(tf.matmul(vectors, kernel), _WORDS, axis=1), places)
+    windows = _windows(places, axis=1)
+    sums = _add_up(tf.matmul(vectors, kernel), windows, filters)
+    sums = tf.reshape(sums, [tf.shape(windows)[0], -1, filters])
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, None]:
-        best = tf.argmax(outputs, axis=1, output_type=tf.int32)
-        cells = [
-            tf.gather(places, best + word, batch_dims=1) * kernel.shape[1]
-            + (word * filters + tf.range(filters))
-            for word in range(_WORDS)
-        ]
-        count = tf.shape(vectors)[0]
-        of_parts = tf.math.unsorted_segment_sum(
-            tf.reshape(tf.stack([upstream] * _WORDS), [-1]),
-            tf.reshape(tf.stack(cells), [-1]),
-            count * kernel.shape[1],
+        best = tf.argmax(sums, axis=1, output_type=tf.int32)
+        # [batch, filters, 3] to [batch, 3, filters], as the columns of the kernel are.
+        words = tf.transpose(tf.gather(windows, best, axis=1, batch_dims=1), [0, 2, 1])
+        columns = tf.broadcast_to(
+            tf.reshape(tf.range(_WORDS * filters), [1, _WORDS, filters]), tf.shape(words)
         )
-        of_parts = tf.reshape(of_parts, [count, kernel.shape[1]])
+        # Of what the words add, one in fifty has a gradient.
+        of_outputs = tf.SparseTensor(
+            tf.cast(tf.reshape(tf.stack([words, columns], -1), [-1, 2]), tf.int64),
+            tf.reshape(tf.repeat(upstream[:, tf.newaxis], _WORDS, axis=1), [-1]),
+            tf.cast([tf.shape(vectors)[0], _WORDS * filters], tf.int64),
+        )
+        of_kernel = tf.sparse.sparse_dense_matmul(of_outputs, vectors, adjoint_a=True)
         return (
-            tf.matmul(of_parts, kernel, transpose_b=True),
-            tf.matmul(vectors, of_parts, transpose_a=True),
+            tf.sparse.sparse_dense_matmul(of_outputs, kernel, adjoint_b=True),
+            tf.transpose(of_kernel),
             None,
         )
 
-    return tf.reduce_max(outputs, axis=1), gradient
+    return tf.reduce_max(sums, axis=1), gradient

@@ -20,8 +20,11 @@ _NEWTON_STEPS = 30
 _CG_STEPS = 12
 # Of the first gradient, where labels are balanced; in proportion to the share of the rarer label,
 # as in LIBLINEAR, since else the rule would be met before that one is learned.
-_GRADIENT_TOLERANCE = 1e-2
-_RESIDUAL_TOLERANCE = 1e-2
+_GRADIENT_TOLERANCE = 5e-3
+# Of the right-hand side of each Newton step: early ones need not be exact (Dembo, Eisenstat and
+# Steihaug, 1982). On IMDB, 63 products of rows and weights take it three times as near to the
+# minimum as 76 did, where each step was solved to 0.01.
+_RESIDUAL_TOLERANCE = 0.3
 
 
 class LinearModel(NamedTuple):

@@ -4,43 +4,46 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from components import features
 from components.trainer.dataset import LabelledTokens
 
-_CONTEXTS = 2_000  # most frequent words: what a word is described by
-_DISTANCE = 10
+_CONTEXTS = 2_000  # most frequent words: what a word is described by, on either side
+_DISTANCE = 3
+_OCCURRENCES = 5_000  # of a word, at most: those of frequent ones tell enough
 _OVERSAMPLING = 10
-_TEXTS_PER_PART = 5_000  # counted at a time, which bounds the memory
+_POWER_ITERATIONS = 2
+_WORDS_PER_PART = 1_000  # counted at a time, so that the counts stay in the cache
 _NORM = 3.0  # about that of a hundred values of standard deviation 0.3
 
 
 def word_vectors(data: LabelledTokens, words: int, dim: int, seed: int) -> npt.NDArray[np.float32]:
     """Factorise how much oftener than by chance words stand near frequent ones.
 
-    Counts within ten words, weighted by 1 / distance, as positive pointwise
-    mutual information, by a randomised singular value decomposition (Levy and
-    Goldberg, 2014; Halko, Martinsson and Tropp, 2011).
+    Counts within three words, before and after apart, weighted by 1 / distance,
+    as positive pointwise mutual information, by a randomised singular value
+    decomposition (Levy and Goldberg, 2014; Halko, Martinsson and Tropp, 2011).
+    Of frequent words, some occurrences are drawn: half of all are of the two
+    hundred most frequent.
 
     Args:
         data: The texts; ids from 2 on are words, the most frequent first.
         words: Ids below this one get a vector.
         dim: Its width.
-        seed: Of the random projection.
+        seed: Of the occurrences, and of the random projection.
 
     Returns:
         float32 `[words, dim]`, rows of equal length; padding, the unknown word
         and words without company are zero.
     """
     vectors = np.zeros([words, dim], np.float32)
-    information = _information(data, words)
-    rank = min(dim, *information.shape)
     rng = np.random.default_rng(seed)
+    information = _positive_information(_count_company(data, words, rng))
+    rank = min(dim, *information.shape)
     width = min(rank + _OVERSAMPLING, *information.shape)
     start = rng.standard_normal([information.shape[1], width]).astype(np.float32)
     basis, _ = np.linalg.qr(information @ start)
-    for _ in range(2):
+    for _ in range(_POWER_ITERATIONS):
         basis, _ = np.linalg.qr(information @ (information.T @ basis))
     left, values, _ = np.linalg.svd((information.T @ basis).T, full_matrices=False)
     vectors[:, :rank] = (basis @ left)[:, :rank] * np.sqrt(values[:rank])
@@ -51,43 +54,40 @@ def word_vectors(data: LabelledTokens, words: int, dim: int, seed: int) -> npt.N
     return scaled
 
 
-def _information(data: LabelledTokens, words: int) -> npt.NDArray[np.float32]:
+def _count_company(
+    data: LabelledTokens, words: int, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Count which words stand before and after which, float32 `[words, 2 * contexts]`."""
     contexts = min(_CONTEXTS, words)
-    counts = tf.Variable(tf.zeros([words * contexts]))
-    for start in range(0, len(data.labels), _TEXTS_PER_PART):
-        part = data.row_splits[start : start + _TEXTS_PER_PART + 1]
-        _add_pairs(counts, data.tokens[part[0] : part[-1]], np.diff(part), words, contexts)
-    return _positive_information(counts.numpy().reshape(words, contexts))
+    lengths = np.diff(data.row_splits)
+    # Between two texts, there is nothing as far as a word looks.
+    places = np.arange(len(data.tokens)) + np.repeat(
+        _DISTANCE * np.arange(1, len(lengths) + 1), lengths
+    )
+    company = np.zeros(len(data.tokens) + _DISTANCE * (len(lengths) + 1), np.int32)
+    company[places] = np.where(data.tokens < contexts, data.tokens, features.PADDING_ID)
 
-
-def _add_pairs(
-    counts: tf.Variable,
-    tokens: npt.NDArray[np.int32],
-    lengths: npt.NDArray[np.int64],
-    words: int,
-    contexts: int,
-) -> None:
-    """Count the words of some texts that stand near each other."""
-    rows = tf.constant(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths))
-    tokens = tf.constant(tokens, tf.int32)
-    # Words and contexts, others being 0, so that products of the two tell what to count.
-    is_word = (tokens > features.UNKNOWN_ID) & (tokens < words)
-    is_context = (tokens > features.UNKNOWN_ID) & (tokens < contexts)
-    for distance in range(1, _DISTANCE + 1):
-        if len(tokens) <= distance:
-            break
-        near = rows[distance:] == rows[:-distance]
-        for word, context in (
-            (slice(distance, None), slice(None, -distance)),
-            (slice(None, -distance), slice(distance, None)),
-        ):
-            pairs = tf.boolean_mask(
-                tokens[word] * contexts + tokens[context],
-                near & is_word[word] & is_context[context],
-            )
-            counts.scatter_add(
-                tf.IndexedSlices(tf.fill(tf.shape(pairs), np.float32(1 / distance)), pairs)
-            )
+    known = np.where(data.tokens < words, data.tokens, features.PADDING_ID)
+    occurrences = np.bincount(known, minlength=words)
+    share = np.minimum(1, _OCCURRENCES / np.maximum(occurrences, 1)).astype(np.float32)
+    share[: features.RESERVED_IDS] = 0
+    drawn = np.flatnonzero(rng.random(len(known), np.float32) < share[known])
+    # By word, so that one part of the table is filled after the other.
+    drawn = drawn[np.argsort(known[drawn], kind='stable')]
+    table = np.zeros([words, 2, contexts], np.float32)
+    firsts = range(0, words, _WORDS_PER_PART)
+    bounds = np.searchsorted(known[drawn], [*firsts, words])
+    for first, start, stop in zip(firsts, bounds, bounds[1:]):
+        part, here = table[first : first + _WORDS_PER_PART], drawn[start:stop]
+        rows, where = (known[here].astype(np.int64) - first) * 2, places[here]
+        for distance in range(1, _DISTANCE + 1):
+            before = rows * contexts + company[where - distance]
+            after = (rows + 1) * contexts + company[where + distance]
+            counts = np.bincount(np.concatenate([before, after]), minlength=part.size)
+            part += counts.reshape(part.shape) * np.float32(1 / distance)
+        part /= np.where(share > 0, share, 1)[first : first + len(part), np.newaxis, np.newaxis]
+    table[:, :, : features.RESERVED_IDS] = 0
+    return table.reshape(words, -1)
 
 
 def _positive_information(table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -51,12 +51,12 @@ def test_vectors_are_zero_when_no_word_stands_near_another(texts: list[list[int]
     assert not word_vectors(data_of(texts), words=5, dim=3, seed=1).any()
 
 
-def test_vectors_are_the_same_when_texts_are_counted_in_parts(
+def test_vectors_are_the_same_when_words_are_counted_in_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = data_of(make_texts(50))
     whole = word_vectors(data, words=30, dim=6, seed=1)
-    monkeypatch.setattr(module, '_TEXTS_PER_PART', 7)
+    monkeypatch.setattr(module, '_WORDS_PER_PART', 7)
     np.testing.assert_allclose(word_vectors(data, words=30, dim=6, seed=1), whole, atol=1e-4)
 
 
