@@ -72,6 +72,19 @@ def run(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
 @click.argument('texts', nargs=-1)
 @click.option('--input', 'input_file', metavar='FILE', help='Texts, a line each, or a table.')
 @click.option('--text-column', default='text', metavar='NAME', help='Column of a table [text].')
+@click.option('--explain', is_flag=True, help='Show which words moved each score, and how far.')
+@click.option(
+    '--output',
+    'output_file',
+    metavar='FILE',
+    help='Write the table with its scores: .csv, .tsv, .jsonl, also .gz.',
+)
+@click.option(
+    '--label-column', default='label', metavar='NAME', help='Column to add to it [label].'
+)
+@click.option(
+    '--probability-column', default='probability', metavar='NAME', help='The same [probability].'
+)
 @SERVING_DIR
 @ROOT
 @NAME
@@ -79,15 +92,26 @@ def run(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
 def predict(
     texts: tuple[str, ...],
     *,
-    input_file: str | None,
-    text_column: str,
-    as_json: bool,
-    **where: str | None,
+    label_column: str,
+    probability_column: str,
+    root: str | None,
+    name: str | None,
+    serving_dir: str | None,
+    **what: Any,
 ) -> None:
-    """Score texts (arguments, a file, standard input) with the model pushed last."""
-    from pipeline.commands import print_scores, serving_location
+    """Score texts (arguments, a file, standard input) with the model pushed last.
 
-    print_scores(texts, input_file, text_column, serving_location(**where), as_json=as_json)
+    With --output, a table of any size is scored as a stream. Its columns stay as
+    they are, and label and probability (of the positive label) are added; it is
+    an error if it has columns of these names. A row without a text keeps both
+    empty; a row that cannot be read is an error, and nothing is written then.
+    """
+    from pipeline.commands import serving_location
+    from pipeline.predict.command import Request, predict
+    from pipeline.predict.writing import Columns
+
+    request = Request(texts=texts, columns=Columns(label_column, probability_column), **what)
+    predict(request, serving_location(root=root, name=name, serving_dir=serving_dir))
 
 
 @main.group()

@@ -30,10 +30,17 @@ UNLABELLED_SPLIT = 'unsup'
 # What the pushed model answers to, and with.
 EXAMPLES_SIGNATURE = 'serving_default'  # serialized tf.Example
 TEXT_SIGNATURE = 'serving_text'  # plain strings
+EXPLAIN_SIGNATURE = 'explain_text'  # plain strings
 EXAMPLES_INPUT = 'examples'
 TEXT_INPUT = 'text'
 PROBABILITY_KEY = 'probability'  # float32 [batch], of the positive label
+NGRAMS_KEY = 'ngrams'  # bytes [parts], what moved the logits
+CONTRIBUTIONS_KEY = 'contributions'  # float32 [parts], by how much
+ROWS_KEY = 'rows'  # int64 [parts], of which text
+BIAS_KEY = 'bias'  # float32 [batch], the logit of a text without a word
 LABELS_ASSET = 'labels.json'  # in assets.extra/: ["negative name", "positive name"]
+SETTINGS_ASSET = 'settings.json'  # in assets.extra/: what it was trained with
+MODEL_CARD = 'model_card.md'  # in assets.extra/ of a pushed version, and no part of the model
 
 _LENGTH_BOUNDS_WORDS = (10, 50, 100, 200, 400)
 LENGTH_BUCKETS = ('1-10', '11-50', '51-100', '101-200', '201-400', '401+')

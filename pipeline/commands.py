@@ -11,16 +11,15 @@ import os
 import pathlib
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from components.errors import ConfigError, DataError, NotBlessedError, ReviewsError
-from components.example_gen import tables
+from components.errors import DataError, NotBlessedError, ReviewsError
 from components.example_gen.sources import discover
 from pipeline import outcome as outcomes
 from pipeline import serving_store
 from pipeline.config import PipelineConfig, serving_path
-from pipeline.logs import Terminal, framework_noise_to, no_framework_noise
+from pipeline.logs import Terminal, framework_noise_to
 from pipeline.outcome import RunOutcome
 from pipeline.run_ids import new_run_id
 
@@ -145,66 +144,6 @@ def serving_location(
     if serving_dir is not None:
         return pathlib.Path(os.path.abspath(serving_dir))
     return serving_path(root or DEFAULT_ROOT, name or DEFAULT_NAME)
-
-
-def print_scores(
-    texts: tuple[str, ...],
-    input_file: str | None,
-    text_column: str,
-    serving_dir: pathlib.Path,
-    *,
-    as_json: bool,
-) -> None:
-    """Score texts with the live model, a line for each.
-
-    Args:
-        texts: What to score; if empty, `input_file` or standard input is read.
-        input_file: A table, or any other file with a text in each line.
-        text_column: The column of a table that holds the text.
-        serving_dir: The folder of versions.
-        as_json: Print a JSON object per line.
-
-    Raises:
-        ConfigError: If both texts and a file are given.
-        DataError: If there is no model, or the file cannot be read.
-    """
-    from pipeline.predict import live_model, score_texts
-
-    if texts and input_file is not None:
-        raise ConfigError('expected texts or --input FILE, got both', hint='leave one out')
-    model = live_model(serving_dir)
-    source = iter(texts) if texts else _read_texts(input_file, text_column)
-    with no_framework_noise() as terminal:
-        for score in score_texts(source, model):
-            if as_json:
-                line = json.dumps(score._asdict(), ensure_ascii=False)
-            else:
-                line = f'{score.label}\t{score.probability:.4f}\t{" ".join(score.text.split())}'
-            print(line, file=terminal.out)
-
-
-def _read_texts(input_file: str | None, text_column: str) -> Iterator[str]:
-    try:
-        if input_file is None:
-            yield from _lines(sys.stdin.buffer)
-            return
-        with open(input_file, 'rb') as file:
-            if tables.table_format(input_file) is not None:
-                yield from tables.read_texts(file, os.path.basename(input_file), text_column)
-            else:
-                yield from _lines(file)
-    except OSError as err:
-        raise DataError(
-            f'cannot read {input_file or "standard input"}: {err.strerror or err}',
-            hint='--input takes a text per line, or a table',
-        ) from err
-
-
-def _lines(stream: Iterable[bytes]) -> Iterator[str]:
-    for line in stream:
-        text = line.decode('utf-8', errors='replace').strip()
-        if text:
-            yield text
 
 
 def fetch_imdb(output: str) -> None:

@@ -88,8 +88,6 @@ def create_pipeline(
     root, serving_dir = _places(config, target)
     baseline_resolver = _make_baseline(target, model, serving_dir)
     evaluator = make_evaluator(examples, model, baseline_resolver.outputs['model'], config.gate)
-    pusher = make_pusher(model, evaluator.outputs['blessing'], serving_dir)
-
     _fingerprint(example_gen, 'components.example_gen.executor')
     _fingerprint(statistics_gen, 'components.statistics_gen.executor')
     _fingerprint(schema_gen, 'components.schema.executor')
@@ -101,6 +99,15 @@ def create_pipeline(
         f'components.trainer.models.{config.trainer.architecture}',
     )
     _fingerprint(evaluator, 'components.evaluator.executor')
+    pusher = make_pusher(
+        model,
+        evaluator.outputs['blessing'],
+        serving_dir,
+        evaluation=evaluator.outputs['evaluation'],
+        examples=examples,
+        name=config.name,
+        fingerprint=trainer.exec_properties['fingerprint'],
+    )
     _fingerprint(pusher, 'components.pusher.executor')
     nodes = [
         example_gen,

@@ -15,8 +15,7 @@ from tfx.utils import path_utils
 from components import features
 from components.errors import ComponentError
 from components.evaluator.config import ACCURACY, EXAMPLE_COUNT, lowest_accuracy
-from components.example_gen.span_driver import SPANS_PROPERTY
-from components.example_gen.summary import ExamplesSummary
+from components.example_gen.summary import SPANS_PROPERTY, ExamplesSummary
 from components.settings import GateSettings
 from components.trainer.history import read_history
 from pipeline.outcome import Check, Pushed

@@ -6,6 +6,8 @@ import filecmp
 import os
 import pathlib
 
+from components import features
+
 
 def versions(serving_dir: pathlib.Path) -> list[pathlib.Path]:
     """Return the pushed versions, oldest first, as a model server sees them."""
@@ -26,7 +28,7 @@ def live_version(serving_dir: pathlib.Path) -> pathlib.Path | None:
 
 
 def same_model(one: pathlib.Path, other: pathlib.Path) -> bool:
-    """Tell whether two SavedModels are equal file by file."""
+    """Tell whether two SavedModels are equal file by file, model cards aside."""
     files = _files(one)
     if files != _files(other):
         return False
@@ -35,8 +37,9 @@ def same_model(one: pathlib.Path, other: pathlib.Path) -> bool:
 
 
 def _files(folder: pathlib.Path) -> list[str]:
-    return sorted(
+    names = {
         os.path.relpath(os.path.join(parent, name), folder)
         for parent, _, names in os.walk(folder)
         for name in names
-    )
+    }
+    return sorted(names - {os.path.join('assets.extra', features.MODEL_CARD)})

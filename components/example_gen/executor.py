@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import posixpath
@@ -82,7 +83,9 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         for message, hint in found['fatal']:
             raise DataError(message, hint=hint)
         counts = {(kind_or_split, name): n for kind_or_split, name, n in found['counts']}
-        summary = summarize(counts, columns)
+        summary = dataclasses.replace(
+            summarize(counts, columns), sources=tuple(_patterns(exec_properties).values())
+        )
         summary.write(examples.uri)
         splits = [*features.SPLITS, *([features.UNLABELLED_SPLIT] if summary.unlabelled else [])]
         examples.split_names = artifact_utils.encode_split_names(splits)
@@ -134,19 +137,24 @@ def parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, Co
 
 
 def _batches(exec_properties: dict[str, Any]) -> Iterator[workers.Batch]:
-    config = example_gen_pb2.Input()
-    proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
-    base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-    for split in config.splits:
-        paths = sorted(fileio.glob(posixpath.join(base, split.pattern)))
+    for name, pattern in _patterns(exec_properties).items():
+        paths = sorted(fileio.glob(pattern))
         if not paths:
             raise DataError(
-                f'no file matches {split.pattern} in {base}',
+                f'no file matches {posixpath.basename(pattern)} in {posixpath.dirname(pattern)}',
                 hint='check that the data is still there',
             )
         for start in range(0, len(paths), _FILES_PER_ELEMENT):
             part = paths[start : start + _FILES_PER_ELEMENT]
-            yield workers.Batch(split_of_input(split.name), part)
+            yield workers.Batch(split_of_input(name), part)
+
+
+def _patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
+    """Return the patterns of the files to read, by the name that the node gives them."""
+    config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
+    base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+    return {split.name: posixpath.join(base, split.pattern) for split in config.splits}
 
 
 def _read_lines(folder: str, prefix: str) -> list[str]:

@@ -20,9 +20,7 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.example_gen import spans
-
-# An execution parameter, and a property of the examples: the window in words.
-SPANS_PROPERTY = 'spans'
+from components.example_gen.summary import SPANS_PROPERTY
 
 _INPUT_CONFIG = standard_component_specs.INPUT_CONFIG_KEY
 _RANGE_CONFIG = standard_component_specs.RANGE_CONFIG_KEY

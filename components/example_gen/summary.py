@@ -8,6 +8,9 @@ import posixpath
 
 from components import features
 
+# An execution parameter, and a property of the examples: the window of spans in words.
+SPANS_PROPERTY = 'spans'
+
 SUMMARY_FILE = 'summary.json'
 
 
@@ -20,12 +23,14 @@ class ExamplesSummary:
         labels: How the data spells the negative and the positive label.
         rejected: By reason, the number of rows that could not be used.
         unlabelled: Number of texts without a label, in the split `unsup`.
+        sources: Paths or patterns of the files that were read.
     """
 
     splits: dict[str, tuple[int, int]]
     labels: tuple[str, str]
     rejected: dict[str, int]
     unlabelled: int = 0
+    sources: tuple[str, ...] = ()
 
     def examples(self, split: str) -> int:
         """Return the number of examples of a split."""
@@ -66,4 +71,5 @@ class ExamplesSummary:
             labels=tuple(fields['labels']),
             rejected=fields['rejected'],
             unlabelled=fields['unlabelled'],
+            sources=tuple(fields['sources']),
         )

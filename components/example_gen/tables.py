@@ -59,7 +59,7 @@ def read_columns(stream: BinaryIO, name: str) -> list[str]:
                 row = json.loads(line)
                 return list(row) if isinstance(row, dict) else []
         return []
-    return next(_csv_reader(lines, name), [])
+    return next(csv_reader(lines, name), [])
 
 
 def require_columns(
@@ -122,43 +122,6 @@ def read_table(
         ) from err
 
 
-def read_texts(stream: BinaryIO, name: str, text_column: str) -> Iterator[str]:
-    """Read one column of a table that needs no labels, for scoring.
-
-    Raises:
-        DataError: If the column is missing, or a row or the file is malformed:
-            a row left out would shift the scores after it.
-    """
-    try:
-        if table_format(name) == 'jsonl':
-            rows: Iterator[dict[str, object]] = (
-                json.loads(line) for line in _lines(stream, name) if line.strip()
-            )
-        else:
-            reader = _csv_reader(_lines(stream, name), name)
-            header: list[str] = next(reader, [])
-            if text_column not in header:
-                raise DataError(
-                    f'no column {text_column!r} in {name}; '
-                    f'its columns are {", ".join(map(repr, header)) or "none"}',
-                    hint='say --text-column NAME',
-                )
-            rows = (dict(zip(header, row)) for row in reader if row)
-        for number, row in enumerate(rows, start=1):
-            if not isinstance(row, dict) or not isinstance(row.get(text_column), str):
-                raise DataError(
-                    f'{name}: row {number} has no text in a column {text_column!r}',
-                    hint='say --text-column NAME',
-                )
-            yield _replace_surrogates(str(row[text_column]))
-    except (EOFError, OSError, zlib.error, csv.Error, ValueError, RecursionError) as err:
-        raise DataError(f'{name} cannot be read: {err}', hint='check that it is complete') from err
-
-
-def _replace_surrogates(text: str) -> str:
-    return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
-
-
 def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
     if name.lower().endswith('.gz'):
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
@@ -166,7 +129,8 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
     return io.TextIOWrapper(stream, encoding='utf-8-sig', errors='surrogateescape', newline='')
 
 
-def _csv_reader(lines: Iterator[str], name: str) -> _csv.Reader:
+def csv_reader(lines: Iterator[str], name: str) -> _csv.Reader:
+    """Return a reader of the rows that these lines hold."""
     csv.field_size_limit(_MAX_FIELD_BYTES)
     delimiter = '\t' if table_format(name) == 'tsv' else ','
     # Before Python 3.11 csv stops at a NUL byte; as a surrogate it costs only its row.
@@ -177,7 +141,7 @@ def _csv_reader(lines: Iterator[str], name: str) -> _csv.Reader:
 def _read_csv(
     lines: Iterator[str], name: str, columns: ColumnSettings, split: str | None
 ) -> Iterator[Record | Reject]:
-    reader = _csv_reader(lines, name)
+    reader = csv_reader(lines, name)
     header: list[str] = next(reader, [])
     require_columns(header, name, columns, split)
     for where, row in _csv_rows(reader, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import re
@@ -14,14 +15,22 @@ from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import io_utils, json_utils, proto_utils
 
+from components import features
+from components.example_gen.summary import SPANS_PROPERTY, ExamplesSummary
 from components.served_models import (
+    CARD_PATH,
     SAVED_MODEL_FILE,
     complete_versions,
+    digest_of_model,
     same_model,
     version_numbers,
 )
+
+# In the node's custom config.
+NAME_KEY = 'name'
+FINGERPRINT_KEY = 'fingerprint'
 
 _REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
 
@@ -55,12 +64,43 @@ class Executor(executor.Executor):
         )
         model, serving_dir = self.GetModelPath(input_dict), destination.filesystem.base_directory
         live = next(complete_versions(serving_dir), None)
-        path = live if live and same_model(live, model) else push(model, serving_dir)
+        if live and same_model(live, model):
+            path = live
+        else:
+            path = push(model, serving_dir, _card(input_dict, exec_properties, model))
         self._MarkPushed(pushed, pushed_destination=path, pushed_version=posixpath.basename(path))
 
 
-def push(model_dir: str, serving_dir: str) -> str:
-    """Copy a SavedModel into a folder of versions.
+def _card(
+    input_dict: dict[str, list[Any]], exec_properties: dict[str, Any], model_dir: str
+) -> str:
+    # It needs TFMA, which takes seconds to import: not where nothing is pushed.
+    from components.pusher.judgement import read_judgement
+    from components.pusher.model_card import CardFacts, write_card
+
+    config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+    examples = artifact_utils.get_single_instance(input_dict[standard_component_specs.EXAMPLES_KEY])
+    evaluation = artifact_utils.get_single_uri(input_dict[standard_component_specs.EVALUATION_KEY])
+    with fileio.open(
+        posixpath.join(model_dir, 'assets.extra', features.SETTINGS_ASSET)
+    ) as file:
+        settings = json.loads(file.read())
+    return write_card(
+        CardFacts(
+            name=config[NAME_KEY],
+            data=ExamplesSummary.read(examples.uri),
+            spans=examples.get_string_custom_property(SPANS_PROPERTY),
+            judgement=read_judgement(evaluation),
+            settings=settings,
+            pushed=time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()),
+            fingerprint=config[FINGERPRINT_KEY],
+            digest=digest_of_model(model_dir),
+        )
+    )
+
+
+def push(model_dir: str, serving_dir: str, card: str) -> str:
+    """Copy a SavedModel, and a card of it, into a folder of versions.
 
     On a local disk the copy is made aside, under a name that no model server
     takes for a version, and becomes visible by one rename. An object store has
@@ -70,6 +110,7 @@ def push(model_dir: str, serving_dir: str) -> str:
     Args:
         model_dir: The SavedModel.
         serving_dir: Folder, local or not, that a model server watches.
+        card: The model card, Markdown.
 
     Returns:
         The path of the new version: its name is the time in seconds since
@@ -79,6 +120,8 @@ def push(model_dir: str, serving_dir: str) -> str:
         path = posixpath.join(serving_dir, str(_next_version(serving_dir)))
         try:
             io_utils.copy_dir(model_dir, path, deny_regex_patterns=[r'saved_model\.pb$'])
+            with fileio.open(posixpath.join(path, CARD_PATH), 'w') as file:
+                file.write(card)
             io_utils.copy_file(
                 posixpath.join(model_dir, SAVED_MODEL_FILE), posixpath.join(path, SAVED_MODEL_FILE)
             )
@@ -91,6 +134,9 @@ def push(model_dir: str, serving_dir: str) -> str:
     aside = os.path.join(serving_dir, f'.{uuid.uuid4().hex}.part')
     try:
         shutil.copytree(model_dir, aside)
+        os.makedirs(os.path.join(aside, os.path.dirname(CARD_PATH)), exist_ok=True)
+        with open(os.path.join(aside, CARD_PATH), 'w', encoding='utf-8') as file:
+            file.write(card)
         _sync(aside)
         while True:
             path = os.path.join(serving_dir, str(_next_version(serving_dir)))

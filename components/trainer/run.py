@@ -65,7 +65,12 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), 'w') as file:
         file.write(json.dumps(trained.history, indent=2) + '\n')
-    export(ServingModel(trained.model, transform), summary.labels, fn_args.serving_model_dir)
+    serving_model = ServingModel(trained.model, transform, text)
+    export(serving_model, summary.labels, fn_args.serving_model_dir)
+    extra = os.path.join(fn_args.serving_model_dir, 'assets.extra')
+    with tf.io.gfile.GFile(os.path.join(extra, features.SETTINGS_ASSET), 'w') as file:
+        parts = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
+        file.write(json.dumps(parts, indent=2) + '\n')
 
 
 def _require_all(data: LabelledTokens, summary: ExamplesSummary, split: str) -> None:

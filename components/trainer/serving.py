@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features
+from components.settings import TextSettings
+from components.trainer.layers.contributions import Contributions
+from components.transform.text import tokenize
 
 
 class TransformGraph(tf.Module):
@@ -50,17 +55,20 @@ class ServingModel(tf.Module):
 
     Args:
         model: Takes tf.RaggedTensor int32 `[batch, (tokens)]`, returns float32
-            logits `[batch, 1]`.
+            logits `[batch, 1]`; its `explain` takes the same, and returns
+            `Contributions`.
         transform: Makes its input from texts.
+        settings: How `transform` splits them into words.
     """
 
-    def __init__(self, model: keras.Model, transform: TransformGraph) -> None:
+    def __init__(
+        self, model: keras.Model, transform: TransformGraph, settings: TextSettings
+    ) -> None:
         super().__init__()
         self._model = model
         self._transform = transform
+        self._settings = settings
 
-    # AutoGraph would rewrite TFT's and Keras's own Python: seconds, for nothing.
-    @tf.function(autograph=False)
     def score_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Score plain texts.
 
@@ -73,20 +81,38 @@ class ServingModel(tf.Module):
         logits = self._model(self._transform(text), training=False)
         return {features.PROBABILITY_KEY: tf.sigmoid(tf.reshape(logits, [-1]))}
 
-    @tf.function(autograph=False)
-    def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Score serialized `tf.Example`s, of which only `text` is read.
+    def explain_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Take the logits of plain texts apart into what their words add.
 
         Args:
-            examples: tf.string `[batch]`.
+            text: tf.string `[batch]`.
 
         Returns:
-            As `score_texts`.
+            `ngrams`: tf.string `[parts]`, words as the model reads them, text by
+            text, and of each text what moves the logit most first.
+            `contributions`: float32 `[parts]`: what each adds to the logit.
+            `rows`: int64 `[parts]`: which text of the batch each is in.
+            `bias`: float32 `[batch]`: the logit of a text without a word. With
+            the contributions of a text it adds up to its logit.
         """
-        spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
-        text = tf.io.parse_example(examples, spec)[features.TEXT_KEY]
-        scores: dict[str, tf.Tensor] = self.score_texts(text)
-        return scores
+        parts: Contributions = self._model.explain(self._transform(text))
+        words = tokenize(text, self._settings.punctuation)[:, : self._settings.max_tokens]
+        ngrams = parts.phrases(words)
+        # The same words in several places, or found by several patterns, are told of once.
+        keys = tf.strings.join([tf.strings.as_string(parts.rows), ngrams], ' ')
+        unique, which = tf.unique(keys, tf.int64)
+        count = tf.size(unique)
+        first = tf.math.unsorted_segment_min(tf.range(tf.size(keys)), which, count)
+        values = tf.math.unsorted_segment_sum(parts.values, which, count)
+        rows = tf.gather(parts.rows, first)
+        order = tf.argsort(tf.abs(values), direction='DESCENDING', stable=True)
+        order = tf.gather(order, tf.argsort(tf.gather(rows, order), stable=True))
+        return {
+            features.NGRAMS_KEY: tf.gather(tf.gather(ngrams, first), order),
+            features.CONTRIBUTIONS_KEY: tf.gather(values, order),
+            features.ROWS_KEY: tf.gather(rows, order),
+            features.BIAS_KEY: parts.bias,
+        }
 
 
 def export(serving_model: ServingModel, labels: tuple[str, str], directory: str) -> None:
@@ -97,18 +123,22 @@ def export(serving_model: ServingModel, labels: tuple[str, str], directory: str)
         labels: Names of the negative and of the positive label.
         directory: Where to.
     """
-    score_texts = serving_model.score_texts.get_concrete_function(
-        tf.TensorSpec([None], tf.string, name=features.TEXT_INPUT)
-    )
-    score_examples = serving_model.score_examples.get_concrete_function(
-        tf.TensorSpec([None], tf.string, name=features.EXAMPLES_INPUT)
-    )
+    score_texts = _trace(serving_model.score_texts, features.TEXT_INPUT)
+
+    def score_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
+        scores: dict[str, tf.Tensor] = score_texts(
+            tf.io.parse_example(examples, spec)[features.TEXT_KEY]
+        )
+        return scores
+
     tf.saved_model.save(
         serving_model,
         directory,
         signatures={
-            features.EXAMPLES_SIGNATURE: score_examples,
+            features.EXAMPLES_SIGNATURE: _trace(score_examples, features.EXAMPLES_INPUT),
             features.TEXT_SIGNATURE: score_texts,
+            features.EXPLAIN_SIGNATURE: _trace(serving_model.explain_texts, features.TEXT_INPUT),
         },
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
@@ -116,3 +146,14 @@ def export(serving_model: ServingModel, labels: tuple[str, str], directory: str)
     tf.io.gfile.makedirs(extra)
     with tf.io.gfile.GFile(os.path.join(extra, features.LABELS_ASSET), 'w') as file:
         file.write(json.dumps(list(labels)) + '\n')
+
+
+def _trace(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], name: str) -> Any:
+    """Return a function of tf.string `[batch]`, called `name`, as a graph.
+
+    Were the functions attributes of the module that is saved, TensorFlow would
+    trace each of them again, twice.
+    """
+    # AutoGraph would rewrite TFT's and Keras's own Python: seconds, for nothing.
+    traced = tf.function(function, autograph=False)
+    return traced.get_concrete_function(tf.TensorSpec([None], tf.string, name=name))

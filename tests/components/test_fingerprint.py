@@ -41,7 +41,12 @@ for edit in edits:
 print(json.dumps({'digests': digests, 'loaded': sorted(sys.modules)}))
 """
 EDITS: dict[str, set[str]] = {
-    'transform/text.py': {'components.transform.preprocessing', 'components.relative'},
+    'transform/text.py': {
+        'components.transform.preprocessing',
+        'components.trainer.run',
+        'components.trainer.models.tutorial',
+        'components.relative',
+    },
     'trainer/run.py': {'components.trainer.run'},
     'trainer/serving.py': {'components.trainer.run', 'components.trainer.models.tutorial'},
     'trainer/models/__init__.py': {'components.trainer.run'},
@@ -62,6 +67,7 @@ EDITS: dict[str, set[str]] = {
         'components.transform.preprocessing',
         'components.trainer.run',
         'components.trainer.models.tutorial',
+        'components.pusher.executor',
     },
     'trainer/component.py': set(),
     'fingerprint.py': set(),

@@ -43,3 +43,12 @@ def test_models_differ_when_one_byte_does(tmp_path: pathlib.Path) -> None:
     assert not same_model(one, make_version(tmp_path, '3', content='grapH'))
     (equal / 'variables' / 'more').write_text('')
     assert not same_model(one, equal)
+
+
+def test_models_are_the_same_when_one_has_a_card(tmp_path: pathlib.Path) -> None:
+    one, pushed = make_version(tmp_path, '1'), make_version(tmp_path, '2')
+    (pushed / 'assets.extra').mkdir()
+    (pushed / 'assets.extra' / 'model_card.md').write_text('# Model card\n')
+    assert same_model(one, pushed)
+    (pushed / 'assets.extra' / 'labels.json').write_text('[]')
+    assert not same_model(one, pushed)

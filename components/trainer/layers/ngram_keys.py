@@ -28,6 +28,29 @@ def ngram_keys(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tens
     >>> [(int(key) % 2**20, int(key) // 2**20) for key in keys], rows.numpy().tolist()
     ([(2, 3), (3, 4)], [0, 0])
     """
+    keys, rows, whole = _candidates(tokens, length)
+    return tf.boolean_mask(keys, whole), tf.boolean_mask(rows, whole)
+
+
+def ngram_places(tokens: tf.RaggedTensor, length: int) -> tf.Tensor:
+    """Return where the n-grams of `ngram_keys` begin, in the same order.
+
+    Args:
+        tokens: As for `ngram_keys`.
+        length: The same.
+
+    Returns:
+        int64 `[ngrams]`: the place of the first word in its row.
+
+    >>> ngram_places(tf.ragged.constant([[2, 3, 4], [3, 1, 2, 5]]), 2).numpy().tolist()
+    [0, 1, 2]
+    """
+    _, rows, whole = _candidates(tokens, length)
+    return tf.where(whole)[:, 0] - tf.boolean_mask(tf.gather(tokens.row_starts(), rows), whole)
+
+
+def _candidates(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return key and row of what begins at each place, and whether it is an n-gram."""
     ids = tf.cast(tokens.values, tf.int64)
     rows = tokens.value_rowids()
     known = ids != features.UNKNOWN_ID
@@ -39,4 +62,4 @@ def ngram_keys(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tens
             keys, tf.bitwise.left_shift(ids[word:end], tf.constant(ID_BITS * word, tf.int64))
         )
         whole = whole & known[word:end] & (rows[word:end] == rows[:count])
-    return tf.boolean_mask(keys, whole), tf.boolean_mask(rows[:count], whole)
+    return keys, rows[:count], whole

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.trainer.dataset import LabelledTokens
-from components.trainer.layers.ngram_keys import ngram_keys
+from components.trainer.layers.contributions import Contributions, places
+from components.trainer.layers.ngram_keys import ngram_keys, ngram_places
 from components.trainer.layers.ragged import as_ragged
 from components.trainer.learning.calibration import calibrate
 from components.trainer.learning.nb_svm import (
@@ -121,14 +122,44 @@ class NGramLogits(keras.layers.Layer):
     def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`, see `as_ragged`."""
         tokens = as_ragged(tokens)
-        parts = [ngram_keys(tokens, length) for length in range(1, self._max_ngram + 1)]
-        indices = self._table.lookup(tf.concat([keys for keys, _ in parts], 0))
-        rows = tf.concat([rows for _, rows in parts], 0)
-        known = indices >= 0
+        cells, _ = self._find(tokens)
         size = tf.shape(self.terms, tf.int64)[0]
         # Presence, not frequency: each n-gram of a text counts once.
-        present, _ = tf.unique(tf.boolean_mask(rows * size + indices, known))
+        present, _ = tf.unique(cells)
         terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
         sums = tf.math.unsorted_segment_sum(terms, present // size, tokens.nrows())
         scores = tf.math.divide_no_nan(sums[:, 0], tf.sqrt(sums[:, 1]))
         return (scores + self.bias)[:, tf.newaxis]
+
+    def explain(self, tokens: tf.RaggedTensor) -> Contributions:
+        """Take the logits of int32 `[batch, (tokens)]` apart: a part for each n-gram.
+
+        One that is repeated stands where it is first.
+        """
+        cells, known = self._find(tokens)
+        starts, lengths = [], []
+        for length in range(1, self._max_ngram + 1):
+            starts.append(ngram_places(tokens, length))
+            lengths.append(tf.fill(tf.shape(starts[-1]), length))
+        size = tf.shape(self.terms, tf.int64)[0]
+        present, which = tf.unique(cells, tf.int64)
+        count = tf.size(present)
+        first = tf.math.unsorted_segment_min(tf.range(tf.size(cells)), which, count)
+        start, length = (
+            tf.gather(tf.boolean_mask(tf.concat(parts, 0), known), first)
+            for parts in (starts, lengths)
+        )
+        rows = present // size
+        terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
+        squares = tf.math.unsorted_segment_sum(terms[:, 1], rows, tokens.nrows())
+        values = tf.math.divide_no_nan(terms[:, 0], tf.sqrt(tf.gather(squares, rows)))
+        bias = tf.fill([tokens.nrows()], tf.convert_to_tensor(self.bias))
+        return Contributions(rows, places(start, length), values, bias)
+
+    def _find(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return row * size + index of each n-gram that has weights, and which ones have."""
+        parts = [ngram_keys(tokens, length) for length in range(1, self._max_ngram + 1)]
+        indices = self._table.lookup(tf.concat([keys for keys, _ in parts], 0))
+        rows = tf.concat([rows for _, rows in parts], 0)
+        known = indices >= 0
+        return tf.boolean_mask(rows * tf.shape(self.terms, tf.int64)[0] + indices, known), known

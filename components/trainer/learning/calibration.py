@@ -47,3 +47,26 @@ def calibrate(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int8]) -> 
         if np.abs(part * step).max() < 1e-8:
             break
     return Calibration(float(found[0]), float(found[1]))
+
+
+def missing_shift(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float32]) -> float:
+    """Return what to add to all logits so that they expect as many positives as there are.
+
+    By Newton's method; nothing is learned but this one number.
+
+    Args:
+        logits: float32 `[texts]`.
+        labels: 0 or 1 `[texts]`. If all are one, half a text is taken for the other,
+            which keeps the shift finite.
+    """
+    positives = np.clip(labels.sum(), 0.5, len(labels) - 0.5)
+    shift = 0.0
+    for _ in range(100):
+        probabilities = 1 / (1 + np.exp(-(logits.astype(np.float64) + shift)))
+        slope = np.sum(probabilities * (1 - probabilities))
+        # Where all is certain, the slope is nothing, and a whole step goes nowhere.
+        step = np.clip((positives - probabilities.sum()) / max(slope, 1e-9), -1.0, 1.0)
+        shift += step
+        if abs(step) < 1e-6:
+            break
+    return float(shift)

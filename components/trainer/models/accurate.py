@@ -19,9 +19,11 @@ from components import features
 from components.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
+from components.trainer.layers.contributions import MAX_WORDS, Contributions, add, places
 from components.trainer.layers.max_convolution import MaxConvolution
 from components.trainer.layers.ngram_logits import NGramLogits
 from components.trainer.layers.ragged import as_ragged
+from components.trainer.learning.calibration import missing_shift
 from components.trainer.learning.word_vectors import word_vectors
 from components.trainer.models import ngram
 from components.trainer.row_adam import RowAdam
@@ -58,9 +60,29 @@ def train(job: TrainingJob) -> TrainedModel:
         settings,
         job.log_dir,
     )
+    balance(networks, job.train, logits.train)
     model = AccurateModel(ngrams, networks)
     compile_model(model, settings.learning_rate)
     return TrainedModel(model, history)
+
+
+def balance(
+    networks: Sequence[Network], data: LabelledTokens, logits: npt.NDArray[np.float32]
+) -> None:
+    """Have the networks expect, on average, as many positive texts as there are.
+
+    The last steps of training leave the sum of all logits too high or too low
+    by chance, by up to a tenth, which is most of what calibration errors differ
+    by from seed to seed.
+    """
+    texts = ends(data.ragged())
+    score = tf.function(
+        lambda tokens: mean_of(networks, tokens), autograph=False, reduce_retracing=True
+    )
+    added = [score(texts[i : i + 1_000]).numpy() for i in range(0, len(data.labels), 1_000)]
+    shift = missing_shift(logits + np.concatenate(added), data.labels)
+    for network in networks:
+        network.logit.bias.assign_add([shift])
 
 
 class Network(keras.layers.Layer):
@@ -92,12 +114,35 @@ class Network(keras.layers.Layer):
         """Do the same for int32 `[batch, (tokens)]`, without dropout or gradient."""
         return self.logit(self.patterns.of_rows(tokens))
 
+    def explain(self, tokens: tf.RaggedTensor) -> Contributions:
+        """Take its logits of int32 `[batch, (tokens)]` apart: a part for each pattern found.
+
+        A pattern adds what its best window gives above no words at all.
+        """
+        last, found = self.patterns.strongest(tokens)
+        nothing = tf.nn.relu(tf.convert_to_tensor(self.patterns.offset))
+        weights = tf.convert_to_tensor(self.logit.kernel)
+        values = (found - nothing) * weights[:, 0]
+        bias = tf.matmul(nothing[tf.newaxis], weights)[0] + self.logit.bias
+        moved = tf.where(values != 0)
+        rows = moved[:, 0]
+        lengths = tf.gather(tokens.row_lengths(), rows)
+        last = tf.gather_nd(last, moved)
+        start = tf.maximum(last - (MAX_WORDS - 1), 0)
+        words = places(start, tf.minimum(last + 1, lengths) - start)
+        return Contributions(
+            rows, words, tf.gather_nd(values, moved), tf.repeat(bias, tokens.nrows())
+        )
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], 1)
 
 
 class AccurateModel(keras.Model):
     """Adds what the networks say, on average, to the n-grams' logit."""
+
+    # Keras adds a signature of its own to what is saved; nothing calls it, and it takes time.
+    _default_save_signature = None
 
     def __init__(self, ngrams: NGramLogits, networks: Sequence[Network]) -> None:
         super().__init__(name='accurate')
@@ -107,9 +152,25 @@ class AccurateModel(keras.Model):
     def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`, see `as_ragged`."""
         tokens = as_ragged(tokens)
+        return self.ngrams(tokens) + mean_of(self.networks, ends(tokens))
+
+    def explain(self, tokens: tf.RaggedTensor) -> Contributions:
+        """Take the logits of int32 `[batch, (tokens)]` apart."""
         read = ends(tokens)
-        added = tf.add_n([network.of_rows(read) for network in self.networks])
-        return self.ngrams(tokens) + added / len(self.networks)
+        left_out = tokens.row_lengths() - read.row_lengths()
+        parts = [self.ngrams.explain(tokens)]
+        for network in self.networks:
+            part = network.explain(read)
+            gap = tf.gather(left_out, part.rows)[:, tf.newaxis]
+            words = part.words + tf.where(part.words >= _FIRST_TOKENS, gap, 0)
+            share = 1 / len(self.networks)
+            parts.append(Contributions(part.rows, words, part.values * share, part.bias * share))
+        return add(parts)
+
+
+def mean_of(networks: Sequence[Network], tokens: tf.RaggedTensor) -> tf.Tensor:
+    """Return what the networks say on average of int32 `[batch, (tokens)]`: `[batch, 1]`."""
+    return tf.add_n([network.of_rows(tokens) for network in networks]) / len(networks)
 
 
 def ends(tokens: tf.RaggedTensor) -> tf.RaggedTensor:

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, measure
+from components.trainer.layers.contributions import Contributions
 from components.trainer.layers.ngram_logits import NGramLogits
 
 
@@ -34,6 +35,9 @@ def train(job: TrainingJob) -> TrainedModel:
 class NGramModel(keras.Model):
     """A model of nothing but the n-grams' logits."""
 
+    # Keras adds a signature of its own to what is saved; nothing calls it, and it takes time.
+    _default_save_signature = None
+
     def __init__(self, ngrams: NGramLogits) -> None:
         super().__init__(name='ngram')
         self.ngrams = ngrams
@@ -41,6 +45,10 @@ class NGramModel(keras.Model):
     def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`."""
         return self.ngrams(tokens)
+
+    def explain(self, tokens: tf.RaggedTensor) -> Contributions:
+        """Take the logits of int32 `[batch, (tokens)]` apart."""
+        return self.ngrams.explain(tokens)
 
 
 class HonestLogits(NamedTuple):

@@ -13,6 +13,7 @@ from components import features
 from components.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
+from components.trainer.layers.contributions import Contributions, places
 from components.trainer.layers.ragged import as_ragged
 from components.trainer.layers.word_vectors import WordVectors
 
@@ -69,6 +70,9 @@ class Padded(keras.Model):
         width: How many tokens of a text it reads.
     """
 
+    # Keras adds a signature of its own to what is saved; nothing calls it, and it takes time.
+    _default_save_signature = None
+
     def __init__(self, network: keras.Model, width: int) -> None:
         super().__init__(name='tutorial')
         self.network = network
@@ -78,3 +82,20 @@ class Padded(keras.Model):
         """Return float32 logits `[batch, 1]`."""
         padded = as_ragged(tokens).to_tensor(features.PADDING_ID, shape=[None, self.width])
         return self.network(padded, training=training)
+
+    def explain(self, tokens: tf.RaggedTensor) -> Contributions:
+        """Take the logits of int32 `[batch, (tokens)]` apart: a part for each word.
+
+        A mean and a dense layer are linear: each word adds what it has above
+        the padding that is read in its stead where a text is shorter.
+        """
+        read = tokens[:, : self.width]
+        dense = self.network.get_layer('logit')
+        table = tf.convert_to_tensor(self.network.get_layer('word_vectors').table)
+        of_ids = tf.matmul(table, tf.convert_to_tensor(dense.kernel))[:, 0]
+        of_padding = of_ids[features.PADDING_ID]
+        rows = read.value_rowids()
+        start = tf.range(tf.size(rows, tf.int64)) - tf.gather(read.row_starts(), rows)
+        bias = tf.fill([read.nrows()], of_padding + tf.convert_to_tensor(dense.bias)[0])
+        values = (tf.gather(of_ids, read.values) - of_padding) / self.width
+        return Contributions(rows, places(start, 1), values, bias)

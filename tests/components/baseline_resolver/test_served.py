@@ -9,6 +9,7 @@ from tfx.types.standard_artifacts import Model
 
 from components.baseline_resolver.component import make_served_baseline
 from components.baseline_resolver.served import NO_BASELINE_FILE, find_baseline, is_absent
+from components.served_models import digest_of_model
 
 
 def write_model(folder: pathlib.Path, weights: str) -> pathlib.Path:
@@ -82,3 +83,14 @@ def test_model_is_another_when_it_has_a_file_more(
     candidate = write_model(tmp_path / 'candidate', 'new')
     (candidate / 'more').write_text('')
     assert find_baseline(str(serving), str(candidate)) == str(serving / '10')
+
+
+def test_model_is_the_same_when_it_was_pushed_with_a_card(
+    tmp_path: pathlib.Path, serving: pathlib.Path
+) -> None:
+    (serving / '10' / 'assets.extra').mkdir()
+    (serving / '10' / 'assets.extra' / 'model_card.md').write_text('# Model card\n')
+    candidate = write_model(tmp_path / 'candidate', 'new')
+    assert find_baseline(str(serving), str(candidate)) == str(serving / '9')
+    assert digest_of_model(str(candidate)) == digest_of_model(str(serving / '10'))
+    assert digest_of_model(str(candidate)) != digest_of_model(str(serving / '9'))

@@ -132,7 +132,7 @@ def models(
         if name == 'nan':
             model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
         graph = tft.TFTransformOutput(str(tiny.transform_graph))
-        export(ServingModel(model, TransformGraph(graph)), LABELS, str(serving))
+        export(ServingModel(model, TransformGraph(graph), TEXT), LABELS, str(serving))
         return artifact
 
     return make

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from components.errors import DataError
 from components.example_gen.records import Record, Reject
-from components.example_gen.tables import read_columns, read_table, read_texts, table_format
+from components.example_gen.tables import read_columns, read_table, table_format
 from components.settings import ColumnSettings
 from tests.components.example_gen.samples import encode_table
 
@@ -366,39 +366,3 @@ def test_label_column_may_be_missing_when_the_file_has_no_labels(name: str) -> N
     first, second = read(name, content, split='unsup')
     assert first[:3] == ('Who knows.', None, 'unsup')
     assert second[0] == 'empty text'
-
-
-@pytest.mark.parametrize('name', NAMES)
-def test_texts_keep_their_order_when_they_are_read_for_scoring(name: str) -> None:
-    texts = [text for text, _ in ROWS] + ['', ' ', 'x' * 300_000]
-    content = encode_table(name, [{'id': str(n), 'text': text} for n, text in enumerate(texts)])
-    assert list(read_texts(io.BytesIO(content), name, 'text')) == texts
-
-
-@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl'])
-def test_text_is_scored_with_a_mark_when_it_is_not_utf8(name: str) -> None:
-    content = encode_table(name, [{'text': 'Caf@.'}]).replace(b'@', b'\xe9')
-    assert list(read_texts(io.BytesIO(content), name, 'text')) == ['Caf\ufffd.']
-
-
-@pytest.mark.parametrize(
-    ('name', 'content', 'message'),
-    [
-        ('a.csv', b'review,label\nFine.,pos\n', "no (text in a )?column 'text'"),
-        ('a.csv', b'review,label\n', "no (text in a )?column 'text'"),
-        ('a.csv', b'', "no (text in a )?column 'text'"),
-        ('a.csv', b'label,text\npos,Fine.\npos\n', "row 2 has no text in a column 'text'"),
-        ('a.csv', b'text\n"Fine.\n', 'a.csv cannot be read: unexpected end of data'),
-        ('a.csv.gz', gzip.compress(b'text\nFine.\n')[:-4], 'a.csv.gz cannot be read: '),
-        ('a.csv.gz', b'text\nFine.\n', 'a.csv.gz cannot be read: '),
-        ('a.jsonl', b'{"text": "a"}\n{"review": "b"}\n', 'row 2 has no text'),
-        ('a.jsonl', b'{"text": 5}\n', 'row 1 has no text'),
-        ('a.jsonl', b'["Fine."]\n', 'row 1 has no text'),
-        ('a.jsonl', b'{"text": "a"}\n{"text": \n', 'a.jsonl cannot be read: '),
-        pytest.param('a.jsonl', b'[' * 100_000, 'a.jsonl cannot be read: ', id='too deep'),
-        ('a.jsonl', rb'{"text": "\ud83d"}', 'a.jsonl cannot be read: '),
-    ],
-)
-def test_scoring_stops_when_a_row_has_no_text(name: str, content: bytes, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        list(read_texts(io.BytesIO(content), name, 'text'))

@@ -110,14 +110,21 @@ def make_tiny(base: pathlib.Path) -> Tiny:
         rejected={},
     ).write(str(examples))
 
+    write_transform_graph(examples, TEXT, transform_graph)
+    return Tiny(reviews=reviews, examples=examples, transform_graph=transform_graph)
+
+
+def write_transform_graph(
+    examples: pathlib.Path, text: TextSettings, transform_graph: pathlib.Path
+) -> None:
+    """Write what Transform makes of the training split."""
     schema = text_format.Parse(CURATED_SCHEMA.read_text(), schema_pb2.Schema())
-    vocabulary = folder / 'words' / features.VOCABULARY_NAME
-    counts = count_words([str(p) for p in sorted(examples.glob('Split-train/*'))])
-    write_vocabulary(counts, str(vocabulary), top_k=TEXT.vocab_size - features.RESERVED_IDS)
-    config = {SETTINGS_KEY: TEXT.model_dump(), VOCABULARY_KEY: str(vocabulary)}
+    vocabulary = transform_graph.parent / 'words' / features.VOCABULARY_NAME
+    counts = count_words([str(p) for p in sorted(examples.glob('Split-train/*'))], text.punctuation)
+    write_vocabulary(counts, str(vocabulary), top_k=text.vocab_size - features.RESERVED_IDS)
+    config = {SETTINGS_KEY: text.model_dump(), VOCABULARY_KEY: str(vocabulary)}
     write_graph(schema, config, str(transform_graph))
     shutil.rmtree(vocabulary.parent)
-    return Tiny(reviews=reviews, examples=examples, transform_graph=transform_graph)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -161,7 +168,7 @@ def make_exported(base: pathlib.Path) -> Exported:
     model, history = load_architecture('tutorial')(
         TrainingJob(train, val, lambda: None, TRAINER, TEXT, str(logs))
     )
-    export(ServingModel(model, transform), LABELS, str(folder / 'exported'))
+    export(ServingModel(model, transform, TEXT), LABELS, str(folder / 'exported'))
     serving = (folder / 'exported').rename(base / 'moved')
     shutil.rmtree(folder)
     return Exported(

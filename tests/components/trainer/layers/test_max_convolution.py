@@ -95,3 +95,21 @@ def test_gradient_is_that_of_the_plain_operations_when_it_is_backpropagated(
         loss = tf.reduce_sum(plain(*copies) * upstream)
     for one, other in zip(found, tape.gradient(loss, copies)):
         np.testing.assert_allclose(one, tf.convert_to_tensor(other), atol=1e-4)
+
+
+def test_strongest_window_is_that_of_a_plain_convolution_when_rows_differ(
+    layer: MaxConvolution,
+) -> None:
+    rows = make_rows(20, 15, seed=8)
+    last, found = layer.strongest(rows)
+    np.testing.assert_allclose(found, layer.of_rows(rows), atol=1e-5)
+    table, kernel = np.array(layer.table), np.array(layer.kernel)
+    for row, places, values in zip(rows.to_list(), last.numpy(), found.numpy()):
+        for pattern in range(FILTERS):
+            total = float(layer.offset[pattern])
+            for word in range(3):
+                place = int(places[pattern]) - 2 + word
+                if 0 <= place < len(row):
+                    known = row[place] if row[place] < WORDS else 1
+                    total += table[known] @ kernel[:, word * FILTERS + pattern]
+            assert max(total, 0) == pytest.approx(values[pattern], abs=1e-5)

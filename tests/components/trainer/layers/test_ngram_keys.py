@@ -110,4 +110,4 @@ def test_keys_are_the_same_when_computed_in_a_graph() -> None:
 
 
 def test_example_in_the_docstring_holds_when_it_is_run() -> None:
-    assert doctest.testmod(module) == (0, 2)
+    assert doctest.testmod(module) == (0, 3)

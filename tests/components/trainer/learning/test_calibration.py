@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.trainer.learning.calibration import calibrate
+from components.trainer.learning.calibration import calibrate, missing_shift
 
 
 def test_calibration_finds_scale_and_shift_when_labels_follow_them() -> None:
@@ -40,3 +40,27 @@ def test_calibration_is_finite_when_all_labels_are_one(label: int) -> None:
     logits = np.array(calibrate(scores, np.full(100, label, np.int8))) @ [scores, np.ones(100)]
     assert np.isfinite(logits).all()
     assert ((logits > 0) == label).all()
+
+
+@pytest.mark.parametrize('shift', [-5.0, -0.3, 0.0, 4.0])
+def test_shift_is_found_when_labels_follow_the_shifted_logits(shift: float) -> None:
+    rng = np.random.default_rng(10)
+    logits = rng.normal(scale=2, size=50_000).astype(np.float32)
+    labels = (rng.random(50_000) < 1 / (1 + np.exp(-(logits + shift)))).astype(np.float32)
+    found = missing_shift(logits, labels)
+    assert found == pytest.approx(shift, abs=0.1)
+    assert np.mean(1 / (1 + np.exp(-(logits + found)))) == pytest.approx(labels.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize('size', [30.0, 1e4])
+def test_shift_is_finite_when_logits_are_certain(size: float) -> None:
+    logits = np.array([-size] * 60 + [size] * 40, np.float32)
+    labels = np.repeat(np.array([0, 1], np.float32), 50)
+    assert np.isfinite(missing_shift(logits, labels))
+
+
+@pytest.mark.parametrize('label', [0, 1])
+def test_shift_is_finite_when_all_labels_are_one(label: int) -> None:
+    logits = np.random.default_rng(11).normal(size=100).astype(np.float32)
+    expected = 1 / (1 + np.exp(-(logits + missing_shift(logits, np.full(100, label, np.float32)))))
+    assert expected.sum() == pytest.approx(99.5 if label else 0.5, abs=0.01)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from components.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob
-from components.trainer.models.accurate import batches, ends, train
+from components.trainer.models.accurate import Network, balance, batches, ends, mean_of, train
 from tests.components.trainer.models.test_ngram import data_of, logits_of, loss_and_accuracy
 
 TEXT = TextSettings(vocab_size=40, max_tokens=1_000)
@@ -123,6 +123,19 @@ def test_networks_learn_as_if_alone_when_there_are_several(tmp_path: pathlib.Pat
         _, accuracy = loss_and_accuracy(network(tokens).numpy(), test)
         assert accuracy > 0.9
     assert history['val_binary_accuracy'][-1] > 0.9
+
+
+def test_positives_are_as_many_as_expected_when_networks_are_balanced() -> None:
+    data = make_data(200, seed=6)
+    vectors = np.random.default_rng(6).normal(size=[40, 8]).astype(np.float32)
+    settings = TrainerSettings.model_validate(SMALL)
+    networks = [Network(settings, vectors) for _ in range(2)]
+    for network in networks:
+        network.build((None, None))
+    logits = np.random.default_rng(7).normal(1.0, size=[200, 1]).astype(np.float32)
+    balance(networks, data, logits)
+    sums = logits + mean_of(networks, ends(data.ragged())).numpy()
+    assert tf.sigmoid(sums).numpy().mean() == pytest.approx(data.labels.mean(), abs=1e-4)
 
 
 def test_weights_are_the_same_when_trained_again(

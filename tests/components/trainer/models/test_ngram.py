@@ -88,7 +88,7 @@ def export_and_load(
     """Export, delete or move all that it was made of, then load."""
     shutil.copytree(transform_graph, folder / 'graph')
     transform = TransformGraph(tft.TFTransformOutput(str(folder / 'graph')))
-    export(ServingModel(model, transform), LABELS, str(folder / 'exported'))
+    export(ServingModel(model, transform, TEXT), LABELS, str(folder / 'exported'))
     shutil.rmtree(folder / 'graph')
     (folder / 'exported').rename(folder / 'moved')
     return transform, tf.saved_model.load(str(folder / 'moved'))

@@ -1,0 +1,56 @@
+"""An evaluation and a summary of examples, as the nodes before the Pusher leave them."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow_model_analysis as tfma
+
+from components.evaluator.config import build_eval_config
+from components.evaluator.metrics import Totals
+from components.evaluator.results import write_results
+from components.example_gen.summary import ExamplesSummary
+from components.settings import GateSettings
+
+GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01, slices={'11-50': 0.7})
+SUMMARY = ExamplesSummary(
+    splits={'train': (600, 400), 'val': (60, 40), 'test': (120, 80)},
+    labels=('neg', 'pos'),
+    rejected={'empty text': 3},
+    unlabelled=5_000,
+    sources=('a/*.csv',),
+)
+# Of the test split, by length in words.
+SLICES = {'11-50': 150, '51-100': 50}
+
+
+def write_evaluation(
+    folder: pathlib.Path, accuracy: float, baseline_accuracy: float | None = None
+) -> None:
+    """Write an Evaluation artifact, in which so many of each slice are right."""
+    models: Mapping[str, float] = {'': accuracy}
+    config = build_eval_config(GATE)
+    if baseline_accuracy is not None:
+        models = {'candidate': accuracy, 'baseline': baseline_accuracy}
+    config = tfma.utils.update_eval_config_with_defaults(
+        config, has_baseline=baseline_accuracy is not None, rubber_stamp=True
+    )
+    totals = {
+        (('length', name),): {model: _totals(count, share) for model, share in models.items()}
+        for name, count in SLICES.items()
+    }
+    everything = {model: Totals() for model in models}
+    for of_models in totals.values():
+        for model, found in of_models.items():
+            everything[model].merge(found)
+    write_results({(): everything, **totals}, config, dict.fromkeys(models, ''), str(folder))
+
+
+def _totals(count: int, accuracy: float) -> Totals:
+    labels = np.arange(count) % 2
+    right = np.arange(count) < round(count * accuracy)
+    totals = Totals()
+    totals.add(labels, np.where(right == (labels == 1), 0.9, 0.1))
+    return totals

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from components.pusher.judgement import read_judgement
+from components.pusher.model_card import CardFacts, interval, write_card
+from components.settings import TextSettings, TrainerSettings
+from tests.components.pusher.evaluations import SUMMARY, write_evaluation
+from tests.components.trainer.tiny import Exported
+
+
+def make_card(
+    tmp_path: pathlib.Path,
+    accuracy: float = 0.9,
+    baseline: float | None = None,
+    architecture: str = 'ngram',
+    **facts: Any,
+) -> str:
+    write_evaluation(tmp_path / 'evaluation', accuracy, baseline)
+    defaults: dict[str, Any] = {
+        'name': 'sentiment',
+        'data': SUMMARY,
+        'spans': '',
+        'judgement': read_judgement(str(tmp_path / 'evaluation')),
+        'settings': {
+            'trainer': TrainerSettings(architecture=architecture).model_dump(),
+            'text': TextSettings(max_tokens=250).model_dump(),
+        },
+        'pushed': '2026-01-02 03:04 UTC',
+        'fingerprint': 'f1',
+        'digest': 'd1',
+    }
+    return write_card(CardFacts(**{**defaults, **facts}))
+
+
+def rows_of(card: str, first: str) -> list[list[str]]:
+    """Return the cells of the rows of a table, by the head of its first column."""
+    lines = card.splitlines()
+    (start,) = (n for n, line in enumerate(lines) if line.startswith(f'| {first} |'))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith('|'):
+            break
+        rows.append([cell.strip() for cell in line.strip('|').split(' | ')])
+    return rows
+
+
+def test_splits_are_counted_when_there_are_texts_without_a_label(tmp_path: pathlib.Path) -> None:
+    card = make_card(tmp_path, spans='2 spans 3 to 4')
+    assert 'Read from `a/*.csv`; 2 spans 3 to 4.' in card
+    assert [row[:4] for row in rows_of(card, 'split')] == [
+        ['`train`', '1,000', '600 (60.0%)', '400 (40.0%)'],
+        ['`val`', '100', '60 (60.0%)', '40 (40.0%)'],
+        ['`test`', '200', '120 (60.0%)', '80 (40.0%)'],
+        ['`unsup`', '5,000', '', ''],
+    ]
+    assert '3 rows could not be used: 3 empty text.' in card
+
+
+def test_metrics_are_those_of_the_evaluation_when_there_is_no_baseline(
+    tmp_path: pathlib.Path,
+) -> None:
+    card = make_card(tmp_path)
+    metrics = read_judgement(str(tmp_path / 'evaluation')).slices['']
+    rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
+    assert rows['accuracy'] == ['0.9000', '>= 0.8000', 'none']
+    assert rows['loss'] == [f'{metrics["loss"]:.4f}', '', 'none']
+    assert len(rows) == len(metrics) - 1 == 7
+    low, high = interval(0.9, 200)
+    assert f'The 95% interval of the accuracy is {low:.4f} to {high:.4f}.' in card
+    assert 'There was no baseline' in card
+
+
+def test_bound_follows_the_baseline_when_there_is_one(tmp_path: pathlib.Path) -> None:
+    card = make_card(tmp_path, baseline=0.88)
+    rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
+    assert rows['accuracy'] == ['0.9000', '>= 0.8000, and >= 0.8700 (baseline)', '0.8800']
+    assert 'There was no baseline' not in card
+
+
+def test_slices_have_counts_and_intervals_when_they_have_examples(tmp_path: pathlib.Path) -> None:
+    card = make_card(tmp_path)
+    low, high = interval(0.9, 150)
+    first, second = rows_of(card, 'words')
+    assert first[:4] == ['11-50', '150', '0.9000', f'{low:.4f} to {high:.4f}']
+    assert first[-1] == '>= 0.7000'
+    assert second[:3] == ['51-100', '50', '0.9000']
+    assert second[-1].strip() == ''
+
+
+def test_limits_name_what_is_hardly_tested_when_slices_are_small(tmp_path: pathlib.Path) -> None:
+    card = make_card(tmp_path)
+    assert '1-10 (0), 51-100 (50), 101-200 (0), 201-400 (0), 401+ (0) words' in card
+    assert 'it reads the first 250 words at most' in card
+
+
+@pytest.mark.parametrize(
+    ('architecture', 'read', 'not_read'),
+    [
+        ('ngram', {'svm_cost', 'seed'}, {'epochs', 'filters'}),
+        ('accurate', {'svm_cost', 'epochs', 'filters'}, set()),
+        ('tutorial', {'epochs', 'dropout'}, {'svm_cost', 'fit_to_val', 'filters'}),
+    ],
+)
+def test_settings_are_those_that_the_architecture_reads_when_they_are_listed(
+    architecture: str, read: set[str], not_read: set[str], tmp_path: pathlib.Path
+) -> None:
+    card = make_card(tmp_path, architecture=architecture)
+    listed = {row[0].strip('`') for row in rows_of(card, 'setting')}
+    assert listed >= {f'trainer.{name}' for name in read} | {'text.max_tokens'}
+    assert not listed & {f'trainer.{name}' for name in not_read}
+    assert ('n-grams learned from it' in card) == (architecture != 'tutorial')
+
+
+def test_labels_stay_text_when_they_look_like_markdown(tmp_path: pathlib.Path) -> None:
+    data = SUMMARY.__class__(
+        splits=SUMMARY.splits, labels=('a|b', '`x`\n# y'), rejected={}, sources=()
+    )
+    card = make_card(tmp_path, data=data)
+    assert '`` `x` # y ``' in card
+    assert all(line.startswith(('# Model', '## ')) for line in card.splitlines() if line[:1] == '#')
+    assert len(rows_of(card, 'split')) == 3
+    assert '| `a\\|b` |' in card
+    assert 'a source that was not recorded' in card
+
+
+class RestServer:
+    """Answers requests by the rules of TensorFlow Serving's REST API, from a SavedModel alone."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        saved = saved_model_pb2.SavedModel.FromString((folder / 'saved_model.pb').read_bytes())
+        self._definitions = saved.meta_graphs[0].signature_def
+        self._model = tf.saved_model.load(str(folder))
+
+    def predict(self, body: dict[str, Any]) -> dict[str, Any]:
+        name = body.get('signature_name', 'serving_default')
+        definition = self._definitions[name]
+        assert len({'instances', 'inputs'} & set(body)) == 1
+        rows = 'instances' in body
+        if rows:
+            # Values themselves where there is one named input, else objects.
+            values = [
+                instance if isinstance(instance, dict) else {self._only(definition): instance}
+                for instance in body['instances']
+            ]
+            inputs = {key: [value[key] for value in values] for key in definition.inputs}
+        elif isinstance(body['inputs'], dict):
+            inputs = body['inputs']
+        else:
+            inputs = {self._only(definition): body['inputs']}
+        assert set(inputs) == set(definition.inputs)
+        tensors = {
+            key: tf.constant(value, tf.dtypes.as_dtype(definition.inputs[key].dtype))
+            for key, value in inputs.items()
+        }
+        outputs = {
+            key: value.numpy() for key, value in self._model.signatures[name](**tensors).items()
+        }
+        if not rows:
+            plain = {key: self._json(value.tolist()) for key, value in outputs.items()}
+            return {'outputs': plain if len(plain) > 1 else next(iter(plain.values()))}
+        assert {len(value) for value in outputs.values()} == {len(body['instances'])}
+        (values,) = outputs.values()
+        return {'predictions': self._json(values.tolist())}
+
+    @staticmethod
+    def _only(definition: Any) -> str:
+        (name,) = definition.inputs
+        return str(name)
+
+    @staticmethod
+    def _json(values: list[Any]) -> list[Any]:
+        return [value.decode() if isinstance(value, bytes) else value for value in values]
+
+
+def test_requests_are_answered_as_told_when_they_are_sent(
+    tmp_path: pathlib.Path, exported: Exported
+) -> None:
+    card = make_card(tmp_path)
+    requests = re.findall(r"curl (\S+) \\\n  -d '(.*)'", card)
+    assert {url for url, _ in requests} == {'http://HOST:8501/v1/models/sentiment:predict'}
+    score, explain = (json.loads(body) for _, body in requests)
+    server = RestServer(exported.serving)
+    answer = server.predict(score)
+    assert answer == {
+        'predictions': pytest.approx(exported.probabilities(score['instances']), abs=1e-6)
+    }
+    found = server.predict(explain)['outputs']
+    named = set(re.findall(r'`(\w+)`', card[card.index('{"outputs"') :].splitlines()[0]))
+    assert named == set(found)
+    logit = found['bias'][0] + sum(found['contributions'])
+    assert tf.sigmoid(logit).numpy() == pytest.approx(
+        exported.probabilities(explain['inputs']['text'])[0], abs=1e-5
+    )
+    # As the answer has another number of rows than texts, the row format would be refused.
+    with pytest.raises(AssertionError):
+        server.predict({'signature_name': 'explain_text', 'instances': ['a good b', 'c']})

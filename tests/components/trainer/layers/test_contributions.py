@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import tensorflow as tf
+
+from components.trainer.layers.contributions import Contributions, add, places
+
+
+def contributions(rows: list[int], words: list[list[int]], bias: list[float]) -> Contributions:
+    return Contributions(
+        tf.constant(rows, tf.int64),
+        tf.reshape(tf.constant(words, tf.int64), [-1, 3]),
+        tf.range(len(rows), dtype=tf.float32),
+        tf.constant(bias),
+    )
+
+
+def spell(parts: Contributions, words: list[list[str]]) -> list[str]:
+    ragged = tf.ragged.constant(words, tf.string, ragged_rank=1)
+    return [phrase.decode() for phrase in parts.phrases(ragged).numpy()]
+
+
+def test_words_are_spelled_by_their_places_when_texts_differ_in_length() -> None:
+    parts = contributions([0, 0, 2], [[1, -1, -1], [0, 1, -1], [0, 1, 2]], [0.0] * 3)
+    assert spell(parts, [['a', 'b'], [], ['c', 'd', 'é']]) == ['b', 'a b', 'c d é']
+
+
+def test_gap_is_shown_when_words_are_no_neighbours() -> None:
+    parts = contributions([0, 0], [[0, 1, 3], [0, 2, 3]], [0.0])
+    assert spell(parts, [['a', 'b', 'c', 'd']]) == ['a b … d', 'a … c d']
+
+
+def test_there_is_nothing_to_spell_when_no_text_has_a_word() -> None:
+    assert spell(contributions([], [], [0.0]), [[]]) == []
+
+
+def test_parts_follow_each_other_and_biases_add_up_when_models_are_added() -> None:
+    both = add(
+        [
+            contributions([1], [[0, 1, 2]], [1.0, 2.0]),
+            contributions([0, 1], [[0, 1, -1]] * 2, [3.0, 4.0]),
+        ]
+    )
+    assert both.rows.numpy().tolist() == [1, 0, 1]
+    assert both.words.numpy().tolist() == [[0, 1, 2], [0, 1, -1], [0, 1, -1]]
+    assert both.values.numpy().tolist() == [0, 0, 1]
+    assert both.bias.numpy().tolist() == [4, 6]
+
+
+def test_places_end_with_the_length_when_lengths_differ() -> None:
+    found = places(tf.constant([5, 0, 2], tf.int64), tf.constant([1, 3, 2]))
+    assert found.numpy().tolist() == [[5, -1, -1], [0, 1, 2], [2, 3, -1]]

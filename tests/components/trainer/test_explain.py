@@ -1,0 +1,215 @@
+"""What each architecture says of its logits, through the exported signature."""
+
+from __future__ import annotations
+
+import pathlib
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import features
+from components.settings import ARCHITECTURES, TextSettings, TrainerSettings
+from components.trainer.dataset import read_split
+from components.trainer.fitting import TrainingJob
+from components.trainer.models import load_architecture
+from components.trainer.serving import ServingModel, TransformGraph, export
+from tests.components.trainer.tiny import LABELS, Tiny, make_reviews, write_transform_graph
+
+TEXTS = [
+    '',
+    '?!',
+    '   <br />',
+    'good',
+    'Neverseen, unheardof WORDS',
+    'good good good bad good good',
+    'GOOD, <br />great... best! bad-dull awful',
+    "isn't good? no: it's dull",
+    'ÜBER 最高 😀 good',
+    'good ' * 90 + 'bad awful ' * 10 + 'neverseen ' + 'great word1 dull ' * 200,
+    *(text for text, _ in make_reviews(20, seed=9)),
+]
+SETTINGS = {
+    'tutorial': TextSettings(vocab_size=40, max_tokens=40),
+    'ngram': TextSettings(vocab_size=100, max_tokens=1_000, punctuation='split'),
+    'accurate': TextSettings(vocab_size=35, max_tokens=1_000, punctuation='split'),
+}
+
+
+class Explained(NamedTuple):
+    """One text's answer."""
+
+    ngrams: list[str]
+    contributions: np.ndarray
+    bias: float
+
+    def of(self, ngram: str) -> float:
+        return float(self.contributions[self.ngrams.index(ngram)])
+
+
+class Served:
+    """An exported model, as who calls it sees it, and the Keras model it was made of."""
+
+    def __init__(self, folder: pathlib.Path, model: keras.Model, transform: TransformGraph) -> None:
+        self._model = tf.saved_model.load(str(folder))
+        self._keras_model = model
+        self._transform = transform
+
+    def explain(self, texts: list[str]) -> list[Explained]:
+        answer = self._model.signatures['explain_text'](text=tf.constant(texts, tf.string))
+        rows = answer['rows'].numpy()
+        assert (np.diff(rows) >= 0).all()
+        ngrams = np.array([ngram.decode() for ngram in answer['ngrams'].numpy()])
+        values, bias = answer['contributions'].numpy(), answer['bias'].numpy()
+        assert len(bias) == len(texts)
+        return [
+            Explained(ngrams[rows == row].tolist(), values[rows == row], float(bias[row]))
+            for row in range(len(texts))
+        ]
+
+    def logits(self, texts: list[str]) -> np.ndarray:
+        found: np.ndarray = self._keras_model(self._transform(tf.constant(texts))).numpy()[:, 0]
+        return found
+
+
+@pytest.fixture(scope='module')
+def serve(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Served]:
+    """Return a trained and exported model of an architecture."""
+    made: dict[str, Served] = {}
+
+    def make(name: str) -> Served:
+        if name not in made:
+            made[name] = train_and_export(name, tiny, tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return make
+
+
+def train_and_export(name: str, tiny: Tiny, folder: pathlib.Path) -> Served:
+    text = SETTINGS[name]
+    write_transform_graph(tiny.examples, text, folder / 'transform_graph')
+    transform = TransformGraph(tft.TFTransformOutput(str(folder / 'transform_graph')))
+    train, val = (
+        read_split([tiny.pattern(split)], transform)
+        for split in (features.TRAIN_SPLIT, features.VAL_SPLIT)
+    )
+    settings = TrainerSettings(
+        architecture=name, epochs=6, batch_size=8, learning_rate=0.02, embedding_dim=8, filters=12
+    )
+    keras.utils.set_random_seed(1)
+    job = TrainingJob(train, val, lambda: None, settings, text, str(folder / 'logs'))
+    model = load_architecture(name)(job).model
+    export(ServingModel(model, transform, text), LABELS, str(folder / 'exported'))
+    return Served(folder / 'exported', model, transform)
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def served(request: pytest.FixtureRequest, serve: Callable[[str], Served]) -> Served:
+    return serve(request.param)
+
+
+def test_contributions_and_bias_add_up_to_the_logit_when_texts_are_explained(
+    served: Served,
+) -> None:
+    logits = served.logits(TEXTS)
+    sums = [float(text.contributions.sum()) + text.bias for text in served.explain(TEXTS)]
+    np.testing.assert_allclose(sums, logits, atol=1e-4)
+    assert np.ptp(logits) > 1
+
+
+def test_bias_is_the_logit_of_an_empty_text_when_texts_are_explained(served: Served) -> None:
+    (of_nothing,) = served.logits([''])
+    explained = served.explain(TEXTS)
+    np.testing.assert_allclose([text.bias for text in explained], of_nothing, atol=1e-5)
+    assert explained[0].ngrams == explained[2].ngrams == []
+
+
+def test_answers_are_the_same_when_texts_come_one_by_one(served: Served) -> None:
+    for text, together in zip(TEXTS, served.explain(TEXTS)):
+        (alone,) = served.explain([text])
+        assert dict(zip(alone.ngrams, alone.contributions.tolist())) == pytest.approx(
+            dict(zip(together.ngrams, together.contributions.tolist())), abs=1e-5
+        )
+
+
+def test_there_is_no_answer_when_there_are_no_texts(served: Served) -> None:
+    assert served.explain([]) == []
+
+
+def test_each_ngram_comes_once_and_the_strongest_first_when_words_are_repeated(
+    served: Served,
+) -> None:
+    for text in served.explain(TEXTS):
+        assert max(Counter(text.ngrams).values(), default=1) == 1
+        strength = np.abs(text.contributions)
+        assert (np.diff(strength) <= 0).all()
+
+
+def test_ngrams_are_of_the_words_of_the_text_when_it_is_explained(served: Served) -> None:
+    texts = ['Good GOOD great, superb best!', 'bad 最高 dull awful']
+    words = [
+        {'good', 'great', 'superb', 'best', ',', '!'},
+        {'bad', '最', '高', '最高', 'dull', 'awful'},
+    ]
+    for explained, own in zip(served.explain(texts), words):
+        assert explained.ngrams
+        assert {word for ngram in explained.ngrams for word in ngram.split()} <= own
+
+
+def test_words_move_the_score_as_they_should_when_they_tell_the_label(served: Served) -> None:
+    good, bad = served.explain(['a great word1 film', 'an awful word1 film'])
+    assert good.of('great') > 0.1
+    assert bad.of('awful') < -0.1
+    assert good.ngrams[0] == 'great'
+    assert bad.ngrams[0] == 'awful'
+
+
+def test_a_word_adds_what_the_logit_rises_by_when_the_model_is_a_mean(
+    serve: Callable[[str], Served],
+) -> None:
+    tutorial = serve('tutorial')
+    before, after = tutorial.logits(['bad dull', 'bad dull superb superb'])
+    (explained,) = tutorial.explain(['bad dull superb superb'])
+    assert explained.of('superb') == pytest.approx(after - before, abs=1e-5)
+    (cut,) = tutorial.explain(['bad ' * 40 + 'superb'])
+    assert cut.ngrams == ['bad']
+
+
+def test_unknown_words_are_spelled_out_when_a_model_reads_them(
+    serve: Callable[[str], Served],
+) -> None:
+    for name in ('tutorial', 'accurate'):
+        (explained,) = serve(name).explain(['Neverseen unheardof'])
+        assert any('neverseen' in ngram for ngram in explained.ngrams)
+    (explained,) = serve('ngram').explain(['Neverseen unheardof'])
+    assert explained.ngrams == []
+
+
+def test_an_ellipsis_stands_for_what_is_left_out_when_windows_reach_over_the_middle(
+    serve: Callable[[str], Served],
+) -> None:
+    # The networks read the first 100 and the last 300 words: here none between `best` and `bad`.
+    text = 'word1 ' * 98 + 'superb best ' + 'word2 ' * 200 + 'bad awful ' + 'word3 ' * 298
+    (explained,) = serve('accurate').explain([text])
+    over = [ngram for ngram in explained.ngrams if '…' in ngram]
+    assert over
+    assert set(over) <= {'superb best … bad', 'best … bad awful'}
+    assert not any('best bad' in ngram for ngram in explained.ngrams)
+
+
+def test_signature_is_that_of_the_contract_when_the_model_is_loaded(served: Served) -> None:
+    signature: Any = served._model.signatures[features.EXPLAIN_SIGNATURE]
+    (text,) = signature.structured_input_signature[1].values()
+    assert (text.name, text.dtype, text.shape.as_list()) == ('text', tf.string, [None])
+    outputs = signature.structured_outputs
+    assert {name: (spec.dtype, spec.shape.as_list()) for name, spec in outputs.items()} == {
+        'ngrams': (tf.string, [None]),
+        'contributions': (tf.float32, [None]),
+        'rows': (tf.int64, [None]),
+        'bias': (tf.float32, [None]),
+    }

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import pathlib
+
+import pytest
+
+from components.errors import ConfigError, DataError
+from pipeline.predict.model import Score
+from pipeline.predict.rows import open_table
+from pipeline.predict.writing import Columns, RowWriter, atomic_file, output_format
+
+COLUMNS = Columns('label', 'probability')
+LABELS = ('bad, very', 'good')
+SCORES = [Score('good', '0.987654'), Score('bad, very', '1e-07'), None]
+
+
+def rewrite(name: str, content: bytes, kind: str, columns: Columns = COLUMNS) -> str:
+    """Give the rows of a table these scores, in turn."""
+    table = open_table(io.BytesIO(content), name, 'text')
+    writer = RowWriter(table, kind, columns, LABELS)
+    rows = [writer.row(row, SCORES[n % len(SCORES)]) for n, row in enumerate(table.rows)]
+    return writer.header() + ''.join(rows)
+
+
+def test_rows_stay_to_the_byte_when_the_format_is_the_same() -> None:
+    content = '\ufeff"id",text ,text\r\n007,"a ""b"",\nc",x\r\n 1.50 ,\'d\',"\u2028"\r\n,é,'
+    assert rewrite('a.csv', content.encode(), 'csv') == (
+        '\ufeff"id",text ,text,label,probability\r\n'
+        '007,"a ""b"",\nc",x,good,0.987654\r\n'
+        ' 1.50 ,\'d\',"\u2028","bad, very",1e-07\r\n'
+        ',é,,,\r\n'
+    )
+
+
+def test_delimiter_is_a_tab_when_the_table_is_tsv() -> None:
+    assert rewrite('a.tsv', b'text\tn\na\t1\nb\t2\n', 'tsv') == (
+        'text\tn\tlabel\tprobability\na\t1\tgood\t0.987654\nb\t2\tbad, very\t1e-07\n'
+    )
+
+
+def test_objects_stay_to_the_byte_when_the_format_is_the_same() -> None:
+    content = (
+        b'{"text": "a", "n": 1.50, "big": 12345678901234567890, "x": {"y": [1e5]} }\n{}\n{"z":1}'
+    )
+    assert rewrite('a.jsonl', content, 'jsonl') == (
+        '{"text": "a", "n": 1.50, "big": 12345678901234567890, "x": {"y": [1e5]}, '
+        '"label": "good", "probability": 0.987654}\n'
+        '{"label": "bad, very", "probability": 1e-07}\n'
+        '{"z":1, "label": null, "probability": null}\n'
+    )
+
+
+def test_values_are_those_of_the_objects_when_json_becomes_csv() -> None:
+    content = '{"text": "a, é", "n": 1.5, "x": {"y": ["ü"]}, "t": true}\n{"text": null}\n'.encode()
+    written = rewrite('a.jsonl', content, 'csv')
+    assert list(csv.reader(io.StringIO(written))) == [
+        ['text', 'n', 'x', 't', 'label', 'probability'],
+        ['a, é', '1.5', '{"y": ["ü"]}', 'true', 'good', '0.987654'],
+        ['', '', '', '', 'bad, very', '1e-07'],
+    ]
+
+
+def test_values_are_those_of_the_cells_when_csv_becomes_json() -> None:
+    written = rewrite('a.csv', b'text,n\n"a ""b""\n",007\nCaf\xe9,\n', 'jsonl')
+    assert [json.loads(line) for line in written.splitlines()] == [
+        {'text': 'a "b"\n', 'n': '007', 'label': 'good', 'probability': 0.987654},
+        {'text': 'Caf\ufffd', 'n': '', 'label': 'bad, very', 'probability': 1e-7},
+    ]
+
+
+def test_lines_become_a_table_when_there_was_none() -> None:
+    assert rewrite('a.txt', b'one, two\n\nthree\n', 'csv') == (
+        'text,label,probability\n"one, two",good,0.987654\nthree,"bad, very",1e-07\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'columns', 'message'),
+    [
+        ('a.csv', b'text,label\na,1\n', COLUMNS, "^a column 'label' is there already"),
+        ('a.csv', b'text,probability\na,1\n', COLUMNS, "^a column 'probability' is there"),
+        ('a.csv', b'text\na\n', Columns('x', 'x'), "^a column 'x' is there already"),
+        ('a.jsonl', b'{"text": "a", "label": 1}\n', COLUMNS, "^a column 'label' is there"),
+        ('a.jsonl', b'{"text": "a"}\n{"label": 1}\n', COLUMNS, "^a.jsonl:2: a column 'label'"),
+    ],
+)
+def test_error_says_what_to_do_when_a_column_is_there_already(
+    name: str, content: bytes, columns: Columns, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        rewrite(name, content, output_format(name), columns)
+    assert '--label-column' in caught.value.hint
+    assert 'said' in rewrite(name, content, output_format(name), Columns('said', 'how sure'))
+
+
+def test_error_names_the_row_when_an_object_has_a_column_of_its_own() -> None:
+    with pytest.raises(DataError, match="^a.jsonl:2: 'b' is no column of the first row"):
+        rewrite('a.jsonl', b'{"text": "a"}\n{"text": "a", "b": 1}\n', 'csv')
+
+
+def test_error_says_so_when_columns_would_become_one_in_json() -> None:
+    with pytest.raises(ConfigError, match='two columns of the input have the same name'):
+        rewrite('a.csv', b'text,x,x\na,1,2\n', 'jsonl')
+
+
+@pytest.mark.parametrize('name', ['a.txt', 'a', 'a.csv.zip', '/dev/stdout'])
+def test_error_lists_the_formats_when_the_output_has_another(name: str) -> None:
+    with pytest.raises(ConfigError, match='cannot tell the format of --output'):
+        output_format(name)
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.csv.gz'])
+def test_file_appears_as_a_whole_when_the_block_is_done(
+    name: str, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b'old')
+    with atomic_file(str(path)) as file:
+        file.write('é\udce9\r\n' * 100_000)
+        assert path.read_bytes() == b'old'
+    content = path.read_bytes()
+    assert (gzip.decompress(content) if name.endswith('.gz') else content) == (
+        'é'.encode() + b'\xe9\r\n'
+    ) * 100_000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('error', [DataError('x'), KeyboardInterrupt('x')])
+@pytest.mark.parametrize('name', ['a.csv', 'a.csv.gz'])
+def test_nothing_is_left_when_the_block_fails(
+    name: str, error: BaseException, tmp_path: pathlib.Path
+) -> None:
+    def write_half() -> None:
+        with atomic_file(str(tmp_path / name)) as file:
+            file.write('x' * 1_000_000)
+            raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_error_names_the_file_when_its_folder_is_missing(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DataError, match='cannot write .*/none/a.csv: No such file'):
+        atomic_file(str(tmp_path / 'none' / 'a.csv')).__enter__()
+
+
+def test_link_stays_a_link_when_what_it_names_is_written(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'link.csv').symlink_to('real.csv')
+    with atomic_file(str(tmp_path / 'link.csv')) as file:
+        file.write('x')
+    assert (tmp_path / 'link.csv').is_symlink()
+    assert (tmp_path / 'real.csv').read_text() == 'x'
