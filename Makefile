@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup cloud run test test-containers proof lint types image bench bench-scale lock \
-  clean dev peers
+  chromium clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -43,6 +43,10 @@ run: setup ## Train, evaluate and push on the sample data, then score a sentence
 test: dev ## Lint, check types and import layers, run all tests
 	@$(MAKE) --no-print-directory lint types
 	.venv/bin/python -m pytest -m 'not slow and not containers' $(ARGS)
+
+chromium: ## Install Debian's Chromium, in which `make test` looks at reports
+	@command -v chromium >/dev/null || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --no-install-recommends --yes -qq chromium; }
 
 test-containers: dev ## Build the image, run the compiled Kubeflow pipeline in it
 	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)

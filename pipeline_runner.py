@@ -28,8 +28,11 @@ except ImportError:
 
 from pipeline.cloud.cli import COMMANDS
 from pipeline.options import (
+    COMPARE,
     JSON,
     NAME,
+    OPEN,
+    OUTPUT,
     PLACES,
     QUIET,
     ROOT,
@@ -152,6 +155,19 @@ def runs(root: str | None, as_json: bool) -> None:
 
 
 @main.command()
+@click.argument('runs', nargs=-1, metavar='[RUN]...')
+@COMPARE
+@OPEN
+@OUTPUT
+@ROOT
+def report(runs: tuple[str, ...], **options: Any) -> None:
+    """Make the page of a run, or open the one that the run has made (default: the latest)."""
+    from pipeline.report.command import print_report
+
+    print_report(runs, **options)
+
+
+@main.command()
 @SERVING_DIR
 @ROOT
 @NAME
@@ -189,6 +205,8 @@ def _exit_code(args: list[str] | None = None) -> int:
         return ConfigError.exit_code
     except ReviewsError as err:
         click.echo(f'error: {err}' + (f'; {err.hint}' if err.hint else ''), err=True)
+        if err.report:
+            click.echo(f'report: {err.report}', err=True)
         if err.log:
             click.echo(f'log: {err.log}', err=True)
         return err.exit_code

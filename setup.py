@@ -33,6 +33,12 @@ INSTALL_REQUIRES = [
     'pyyaml>=6',
     # Fetches data sets.
     'requests>=2.31',
+    # The page of a report; what comes from the data is escaped.
+    'jinja2>=3.1',
+    'markupsafe>=2.1',
+    # Draws its charts: Vega-Lite to SVG, in the process and without a network, so
+    # that the page itself needs no script.
+    'vl-convert-python>=1.7',
 ]
 
 DEV_REQUIRES = [
@@ -47,6 +53,12 @@ DEV_REQUIRES = [
     'import-linter',
     'types-requests',
     'types-PyYAML',
+    # Drives Debian's Chromium, in which reports are tested; and axe, which looks
+    # for what keeps people from reading them.
+    'playwright',
+    'axe-playwright-python',
+    # Makes the README's picture of a report small.
+    'pillow',
 ]
 
 BENCH_REQUIRES = [
@@ -90,6 +102,7 @@ if __name__ == '__main__':
         package_data={
             '': ['*.pbtxt'],
             'data': ['sample/*.csv', 'sample/*.pbtxt'],
+            'pipeline.report': ['templates/*'],
         },
         install_requires=INSTALL_REQUIRES,
         extras_require={

@@ -14,6 +14,7 @@ class ReviewsError(Exception):
         exit_code: What the process returns to the shell.
         hint: What to do about it, one sentence, or an empty string.
         log: Path of the log with the details, or an empty string.
+        report: Path of the page about the run, or an empty string.
     """
 
     exit_code = 1
@@ -22,6 +23,7 @@ class ReviewsError(Exception):
         super().__init__(message)
         self.hint = hint
         self.log = ''
+        self.report = ''
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keeps the hint when Beam sends the error between processes.

@@ -36,9 +36,14 @@ def code_fingerprint(*modules: str) -> str:
     digest = hashlib.sha256()
     for name in sorted(_reachable(frozenset(modules))):
         digest.update(name.encode() + b'\0' + _source(name).read_bytes() + b'\0')
-    for package in _STACK:
-        digest.update(f'{package}=={importlib.metadata.version(package)}\n'.encode())
+    for package, version in stack_versions().items():
+        digest.update(f'{package}=={version}\n'.encode())
     return digest.hexdigest()
+
+
+def stack_versions() -> dict[str, str]:
+    """Return the versions of TFX, TensorFlow, TFT and TFMA, by package."""
+    return {package: importlib.metadata.version(package) for package in _STACK}
 
 
 def _reachable(modules: frozenset[str]) -> set[str]:

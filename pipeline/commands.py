@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import json
+import logging
 import os
 import pathlib
 import sys
@@ -44,6 +46,7 @@ def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: 
         raise
     with framework_noise_to(log) as terminal:
         outcome, error = _run(config, source, run_id, log, terminal, quiet=quiet)
+        outcome = _with_report(outcome, config.root_path)
         if error is not None and verbose:
             traceback.print_exception(error, file=terminal.err)
     if as_json:
@@ -52,8 +55,10 @@ def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: 
         from pipeline.console import print_summary
 
         print_summary(outcome, sys.stdout)
+    if outcome.report is None and not quiet:
+        print(f'warning: no report could be made; the log says why: {outcome.log}', file=sys.stderr)
     if isinstance(error, ReviewsError):
-        error.log = outcome.log
+        error.log, error.report = outcome.log, outcome.report or ''
         raise error
     if outcome.outcome == 'not_blessed':
         raise NotBlessedError(_first_failure(outcome))
@@ -80,6 +85,19 @@ def _run(
         )
     outcomes.save_record(outcome, config.root_path)
     return outcome, error
+
+
+def _with_report(outcome: RunOutcome, root: pathlib.Path) -> RunOutcome:
+    """Write the report of a run, and say in its record where it is."""
+    from pipeline.report.command import write_report
+
+    try:
+        reported = dataclasses.replace(outcome, report=write_report(outcome, root))
+        outcomes.save_record(reported, root)
+    except Exception:  # whatever it is, the run is what it was
+        logging.getLogger(__name__).exception('the report could not be made')
+        return outcome
+    return reported
 
 
 @contextlib.contextmanager

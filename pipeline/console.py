@@ -188,6 +188,8 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
     if outcome.pushed is not None:
         facts.add_row('model', _short(outcome.pushed.path))
     facts.add_row('run', f'{outcome.run_id}, {outcome.seconds:.1f} s')
+    if outcome.report is not None:
+        facts.add_row('report', _short(outcome.report))
     facts.add_row('log', outcome.log)
     console.print(facts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from components.errors import ComponentError
 from components.evaluator.config import ACCURACY, EXAMPLE_COUNT, lowest_accuracy
 from components.example_gen.summary import SPANS_PROPERTY, ExamplesSummary
 from components.settings import GateSettings
-from components.trainer.run import HISTORY_FILE
+from components.trainer.history import read_history
 from pipeline.outcome import Check, Pushed
 
 Artifacts = Mapping[str, Sequence[Artifact]]
@@ -156,8 +155,7 @@ def _transform(outputs: Artifacts) -> str:
 
 
 def _trainer(outputs: Artifacts) -> str:
-    path = pathlib.Path(_only(outputs, 'model_run').uri) / HISTORY_FILE
-    history = json.loads(path.read_text(encoding='utf-8'))
+    history = read_history(_only(outputs, 'model_run').uri)
     accuracies = history[f'val_{ACCURACY}']
     shown = ' '.join(f'{a:.3f}'.removeprefix('0') for a in accuracies[-12:])
     if len(accuracies) == 1:

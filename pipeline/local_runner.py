@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import logging
 import os
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tfx.types import artifact_utils
 
 from components.errors import ComponentError, ReviewsError
 from components.example_gen.sources import DataSource
+from components.fingerprint import stack_versions
 from pipeline import findings, serving_store
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
@@ -95,6 +97,7 @@ def run_pipeline(
             log=log,
             error=str(error) if error else None,
             config=config.model_dump(),
+            versions={'python': platform.python_version(), **stack_versions()},
         ),
         error,
     )

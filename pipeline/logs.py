@@ -36,7 +36,8 @@ def framework_noise_to(path: pathlib.Path) -> Iterator[Terminal]:
     sys.stdout.flush()
     sys.stderr.flush()
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context(open(path, 'a', encoding='utf-8', errors='replace', buffering=1))
+        log = open(path, 'a', encoding='utf-8', errors='replace', buffering=1)  # noqa: SIM115
+        stack.callback(_close, log)
         terminal = Terminal(_duplicate(sys.stdout, stack), _duplicate(sys.stderr, stack))
         for stream in (1, 2):
             stack.enter_context(_redirected(stream, log.fileno()))
@@ -49,6 +50,12 @@ def framework_noise_to(path: pathlib.Path) -> Iterator[Terminal]:
 def no_framework_noise() -> contextlib.AbstractContextManager[Terminal]:
     """Drop all that is printed or logged, for the time of the block."""
     return framework_noise_to(pathlib.Path(os.devnull))
+
+
+def _close(log: TextIO) -> None:
+    # A full disk has no room for the last lines; what came of the run is told all the same.
+    with contextlib.suppress(OSError):
+        log.close()
 
 
 def _duplicate(stream: TextIO, stack: contextlib.ExitStack) -> TextIO:

@@ -20,6 +20,12 @@ JSON = click.option('--json', 'as_json', is_flag=True, help='Print JSON for mach
 QUIET = click.option('-q', '--quiet', is_flag=True, help='Show errors only.')
 VERBOSE = click.option('-v', '--verbose', is_flag=True, help='Show the traceback of an error.')
 
+COMPARE = click.option('--compare', is_flag=True, help='Set two runs or more side by side.')
+OPEN = click.option('--open', 'open_it', is_flag=True, help='Show it in the browser.')
+OUTPUT = click.option(
+    '--output', metavar='FILE', help='Make the page anew, there [below the root, once].'
+)
+
 # All settings of a pipeline, but where it writes.
 SETTINGS = (
     click.option('--data', metavar='PATH', help='File, folder, glob, or the IMDB archive.'),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import os
 import pathlib
 from typing import Any, Literal
+
+import pydantic
 
 from components.errors import DataError
 
@@ -79,6 +82,8 @@ class RunOutcome:
         log: Path of the log file.
         error: What failed, None if nothing.
         config: The effective configuration.
+        versions: Of the packages that determine what comes of a run, by name.
+        report: Path of the page that shows all this, None if there is none.
     """
 
     run_id: str
@@ -97,6 +102,8 @@ class RunOutcome:
     log: str = ''
     error: str | None = None
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    report: str | None = None
 
     def state_of(self, node_id: str) -> State | None:
         """Return how a node went, None if there is no such node."""
@@ -105,6 +112,9 @@ class RunOutcome:
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""
         return dataclasses.asdict(self)
+
+
+_FORMAT = pydantic.TypeAdapter(RunOutcome)
 
 
 def records_dir(root: pathlib.Path) -> pathlib.Path:
@@ -138,3 +148,30 @@ def load_records(root: pathlib.Path) -> list[dict[str, Any]]:
                 hint='remove the file; it is only a report',
             ) from err
     return records
+
+
+def load_outcome(root: pathlib.Path, run_id: str | None = None) -> RunOutcome:
+    """Load the outcome of a run below `root`.
+
+    Args:
+        root: The folder for all that runs write.
+        run_id: The run; the latest one if None.
+
+    Returns:
+        The outcome. What an older run did not record has its default.
+
+    Raises:
+        DataError: If there is no such run, or its record cannot be read.
+    """
+    folder = records_dir(root)
+    known = sorted((path.stem for path in folder.glob('*.json')), reverse=True)
+    if not known:
+        raise DataError(f'no run below {root}', hint='run one, or name its --root')
+    if run_id is not None and run_id not in known:
+        close = difflib.get_close_matches(run_id, known, n=1) or known[:1]
+        raise DataError(f'no run {run_id!r} below {root}', hint=f'did you mean {close[0]}?')
+    path = folder / f'{run_id or known[0]}.json'
+    try:
+        return _FORMAT.validate_json(path.read_bytes())
+    except (OSError, ValueError) as err:
+        raise DataError(f'the record {path} cannot be read: {err}') from err

@@ -6,14 +6,12 @@ import dataclasses
 import json
 import posixpath
 
-import tensorflow as tf
-
 from components import features
 
 # An execution parameter, and a property of the examples: the window of spans in words.
 SPANS_PROPERTY = 'spans'
 
-_FILE = 'summary.json'
+SUMMARY_FILE = 'summary.json'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,14 +43,29 @@ class ExamplesSummary:
 
     def write(self, examples_uri: str) -> None:
         """Write the summary into the artifact at `examples_uri`."""
-        with tf.io.gfile.GFile(posixpath.join(examples_uri, _FILE), 'w') as file:
+        # A report parses a summary, and has no other use for TensorFlow.
+        import tensorflow as tf
+
+        with tf.io.gfile.GFile(posixpath.join(examples_uri, SUMMARY_FILE), 'w') as file:
             file.write(json.dumps(dataclasses.asdict(self), indent=2) + '\n')
 
     @classmethod
     def read(cls, examples_uri: str) -> ExamplesSummary:
         """Read the summary of the artifact at `examples_uri`."""
-        with tf.io.gfile.GFile(posixpath.join(examples_uri, _FILE)) as file:
-            fields = json.loads(file.read())
+        import tensorflow as tf
+
+        with tf.io.gfile.GFile(posixpath.join(examples_uri, SUMMARY_FILE)) as file:
+            return cls.parse(file.read())
+
+    @classmethod
+    def parse(cls, text: str) -> ExamplesSummary:
+        """Return the summary that a file holds.
+
+        Raises:
+            ValueError: If it is no JSON.
+            KeyError: If it lacks a field.
+        """
+        fields = json.loads(text)
         return cls(
             splits={split: tuple(counts) for split, counts in fields['splits'].items()},
             labels=tuple(fields['labels']),

@@ -16,6 +16,7 @@ from components.example_gen.summary import ExamplesSummary
 from components.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.fitting import TrainingJob
+from components.trainer.history import HISTORY_FILE
 from components.trainer.models import load_architecture
 from components.trainer.serving import ServingModel, TransformGraph, export
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 TRAINER_KEY = 'trainer'
 TEXT_KEY = 'text'
-HISTORY_FILE = 'history.json'
 
 
 def run_fn(fn_args: FnArgs) -> None:

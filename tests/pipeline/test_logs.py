@@ -49,6 +49,12 @@ def test_handlers_and_level_are_as_before_when_the_block_fails(tmp_path: pathlib
     assert (root.handlers, root.level) == before
 
 
+def test_block_ends_in_order_when_the_disk_of_the_log_is_full() -> None:
+    with framework_noise_to(pathlib.Path('/dev/full')) as terminal:
+        print('no room for this', end='')
+    assert terminal.out.closed
+
+
 def test_null_device_is_a_log_when_nothing_is_to_be_kept() -> None:
     with framework_noise_to(pathlib.Path(os.devnull)):
         warnings.warn('gone', stacklevel=1)

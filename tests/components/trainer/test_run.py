@@ -11,7 +11,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from components import features
 from components.example_gen.summary import ExamplesSummary
 from components.settings import TrainerSettings
-from components.trainer.run import HISTORY_FILE, run_fn
+from components.trainer.history import HISTORY_FILE
+from components.trainer.run import run_fn
 from tests.components.trainer.tiny import COUNTS, KEYS, LABELS, TEXT, TRAINER, Tiny
 
 

@@ -1,0 +1,176 @@
+"""Collects what is to be shown of a run: its record, ML Metadata, and the artifacts."""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from components.evaluator.examined import read_examined
+from components.example_gen.summary import SUMMARY_FILE, ExamplesSummary
+from components.statistics_gen.described import Described, divergence, read_described
+from components.trainer.history import read_history
+from pipeline.outcome import RunOutcome
+from pipeline.report.lineage import Lineage, RecordedNode
+from pipeline.report.view import BaselineData, Data, Nothing, Report, Scores, ShownExample, Step
+
+_log = logging.getLogger(__name__)
+
+_OLDER = 'This run was made before such figures were kept; run it again to have them.'
+
+Found = TypeVar('Found')
+_Nodes = dict[str, RecordedNode]
+
+
+def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
+    """Collect all that is known of a run.
+
+    Args:
+        outcome: Its record.
+        root: The folder for all that runs write.
+
+    Returns:
+        What there is; what is missing says why.
+    """
+    path = root / 'metadata.sqlite'
+    lineage = Lineage(path) if path.is_file() else None
+    nodes = lineage.nodes(outcome.run_id) if lineage else {}
+    summary = _summary(nodes)
+    return Report(
+        outcome=outcome,
+        labels=('negative', 'positive') if isinstance(summary, Nothing) else summary.labels,
+        history=_read(outcome, nodes, 'Trainer', 'model_run', read_history),
+        scores=_scores(outcome, nodes),
+        data=_data(outcome, nodes, lineage, summary),
+        steps=tuple(_steps(outcome, nodes)),
+        lineage=None if nodes else Nothing(why=_not_recorded(outcome)),
+    )
+
+
+def _steps(outcome: RunOutcome, nodes: _Nodes) -> list[Step]:
+    nothing = RecordedNode(inputs=(), outputs=(), fingerprint='')
+    steps = []
+    for node in outcome.nodes:
+        known = nodes.get(node.id, nothing)
+        steps.append(
+            Step(
+                id=node.id,
+                state=node.state,
+                seconds=node.seconds,
+                note=node.note,
+                inputs=known.inputs,
+                outputs=known.outputs,
+                fingerprint=known.fingerprint,
+            )
+        )
+    return steps
+
+
+def _scores(outcome: RunOutcome, nodes: _Nodes) -> Scores | Nothing:
+    examined = _read(outcome, nodes, 'Evaluator', 'evaluation', read_examined)
+    if isinstance(examined, Nothing):
+        return examined
+    return Scores(
+        examined=examined,
+        mistakes=tuple(ShownExample(example=example) for example in examined.mistakes),
+        uncertain=tuple(ShownExample(example=example) for example in examined.uncertain),
+    )
+
+
+def _data(
+    outcome: RunOutcome,
+    nodes: _Nodes,
+    lineage: Lineage | None,
+    summary: ExamplesSummary | Nothing,
+) -> Data | Nothing:
+    described = _read(outcome, nodes, 'StatisticsGen', 'statistics', read_described)
+    if isinstance(described, Nothing):
+        return described
+    return Data(
+        described=described,
+        rejected={} if isinstance(summary, Nothing) else summary.rejected,
+        anomalies=_anomalies(outcome),
+        baseline=_baseline_data(outcome, nodes, lineage, described),
+    )
+
+
+def _summary(nodes: _Nodes) -> ExamplesSummary | Nothing:
+    uri = nodes['ExampleGen'].uri('examples') if 'ExampleGen' in nodes else None
+    if uri is None:
+        return Nothing(why='ExampleGen wrote no examples.')
+    try:
+        return ExamplesSummary.parse(pathlib.Path(uri, SUMMARY_FILE).read_text(encoding='utf-8'))
+    except (OSError, ValueError, KeyError):
+        _log.warning('the summary of the examples cannot be read', exc_info=True)
+        return Nothing(why='The summary of the examples cannot be read.')
+
+
+def _anomalies(outcome: RunOutcome) -> str | None:
+    state = outcome.state_of('ExampleValidator')
+    if state in ('executed', 'cached'):
+        # It stops the run at an anomaly.
+        return 'No anomalies: all splits fit the schema.'
+    return outcome.error if state == 'failed' else None
+
+
+def _baseline_data(
+    outcome: RunOutcome, nodes: _Nodes, lineage: Lineage | None, described: Described
+) -> BaselineData | Nothing:
+    models = nodes['BaselineResolver'].outputs if 'BaselineResolver' in nodes else ()
+    if lineage is None or not models:
+        if outcome.state_of('BaselineResolver') in (None, 'skipped', 'failed'):
+            return Nothing(why='The run ended before it looked for a baseline.')
+        return Nothing(why='There was no baseline: no model had been blessed before.')
+    run_id = lineage.run_that_made(models[0])
+    statistics = lineage.nodes(run_id).get('StatisticsGen') if run_id else None
+    uri = statistics.uri('statistics') if statistics else None
+    if run_id is None or uri is None:
+        return Nothing(why='ML Metadata does not know the data of the baseline.')
+    try:
+        theirs = read_described(uri)
+    except (OSError, ValueError):
+        _log.warning('what is kept of the data of %s cannot be read', run_id, exc_info=True)
+        theirs = None
+    if theirs is None:
+        return Nothing(why=f'Nothing is kept of the data of run {run_id}, which made the baseline.')
+    return BaselineData(
+        run_id=run_id,
+        divergence=divergence(described.fingerprint_words, theirs.fingerprint_words),
+    )
+
+
+def _read(
+    outcome: RunOutcome,
+    nodes: _Nodes,
+    node_id: str,
+    key: str,
+    read: Callable[[str], Found | None],
+) -> Found | Nothing:
+    """Read an output of a node, or say why that cannot be."""
+    uri = nodes[node_id].uri(key) if node_id in nodes else None
+    if outcome.state_of(node_id) not in ('executed', 'cached'):
+        return Nothing(why=_not_reached(outcome, node_id))
+    if uri is None:
+        return Nothing(why=_not_recorded(outcome))
+    if not pathlib.Path(uri).is_dir():
+        return Nothing(why=f'The artifact is gone: there is no folder {uri}.')
+    try:
+        found = read(uri)
+    except FileNotFoundError:
+        found = None
+    except (OSError, ValueError):
+        _log.warning('%s of %s cannot be read', key, node_id, exc_info=True)
+        return Nothing(why=f'What {node_id} kept in {uri} cannot be read.')
+    return Nothing(why=_OLDER) if found is None else found
+
+
+def _not_reached(outcome: RunOutcome, node_id: str) -> str:
+    broken = next((node.id for node in outcome.nodes if node.state == 'failed'), None)
+    if broken == node_id:
+        return f'{node_id} failed.'
+    return f'The run ended before {node_id}' + (f': {broken} failed.' if broken else '.')
+
+
+def _not_recorded(outcome: RunOutcome) -> str:
+    return f'ML Metadata has nothing of run {outcome.run_id}: the store was removed, or is another.'

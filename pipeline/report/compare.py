@@ -1,0 +1,244 @@
+"""Sets runs side by side: what the page of a comparison shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from components.evaluator.examined import Histogram
+from components.statistics_gen.described import Split, divergence
+from pipeline.report import curves, measures, sentences
+from pipeline.report.curves import Curve
+from pipeline.report.measures import Point
+from pipeline.report.sentences import NONE
+from pipeline.report.view import Data, Nothing, Report, Scores
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of a table with a column for each run.
+
+    Attributes:
+        name: What is compared.
+        values: In words or numbers, a run each.
+        best: Whether that of each run is the best of them; none is where all are equal.
+    """
+
+    name: str
+    values: Sequence[Any]
+    best: Sequence[bool] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What the page shows.
+
+    Attributes:
+        reports: The runs.
+        letters: What each is called on the page: A, B, ….
+        told: What comes of it, in sentences.
+        metrics: On test.
+        slices: Accuracy by slice.
+        charts: By title, those of all runs that have scores.
+        data: Of each run.
+        settings: Those that differ.
+        code: Versions and fingerprints that differ.
+        nodes: How each went.
+    """
+
+    reports: Sequence[Report]
+    letters: Sequence[str]
+    told: Sequence[str]
+    metrics: Sequence[Row]
+    slices: Sequence[Row]
+    charts: Mapping[str, Markup]
+    data: Sequence[Row]
+    settings: Sequence[Row]
+    code: Sequence[Row]
+    nodes: Sequence[Row]
+
+
+def compare(reports: Sequence[Report]) -> Comparison:
+    """Set two runs or more side by side, at most as many as there are `curves.STYLES`."""
+    letters = string.ascii_uppercase[: len(reports)]
+    return Comparison(
+        reports=reports,
+        letters=letters,
+        told=_told(reports, letters),
+        metrics=_metrics(reports),
+        slices=_slices(reports),
+        charts=_charts(reports, letters),
+        data=_data(reports, letters),
+        settings=_differing([_flat(report.outcome.config) for report in reports]),
+        code=_differing([_code(report) for report in reports]),
+        nodes=_nodes(reports),
+    )
+
+
+def _told(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
+    judged = [
+        (interval, letter)
+        for report, letter in zip(reports, letters)
+        if (interval := sentences.overall_interval(report.outcome)) is not None
+    ]
+    if len(judged) < 2:
+        return ['Fewer than two of these runs got as far as being judged.']
+    judged.sort(key=lambda pair: pair[0].share, reverse=True)
+    (best, first), (next_best, second) = judged[:2]
+    if best.share == next_best.share:
+        told = [f'{first} and {second} have the same accuracy, {best.share:.4f}.']
+    else:
+        gap = best.share - next_best.share
+        told = [
+            f'{first} has the highest accuracy, {best.share:.4f}: {gap:.4f} above {second}.',
+            'Their 95% intervals overlap.'
+            if best.low <= next_best.high
+            else 'Their 95% intervals do not overlap.',
+        ]
+    tests = {_texts(split) for report in reports if (split := _split(report, 'test'))}
+    if len(tests) > 1:
+        told.append('They were not judged on the same reviews: the test splits differ.')
+    return told
+
+
+def _texts(split: Split) -> tuple[Any, ...]:
+    """Return what the texts of a split alone determine."""
+    counts = (split.examples, split.positive, split.negative, split.words, split.duplicates)
+    return (*counts, *split.lengths, *split.frequent)
+
+
+def _metrics(reports: Sequence[Report]) -> list[Row]:
+    rows = []
+    for metric in sentences.METRICS:
+        values = [report.outcome.metrics.get(metric.key) for report in reports]
+        known = [value for value in values if value is not None]
+        if known:
+            loss = {value: _badness(metric, value) for value in known}
+            least = min(loss.values())
+            differ = len(set(known)) > 1
+            best = [differ and value is not None and loss[value] == least for value in values]
+            rows.append(Row(metric.name, values, best))
+    return rows
+
+
+def _badness(metric: sentences.Metric, value: float) -> float:
+    if metric.best == '1 is best':
+        return abs(value - 1)
+    return value if metric.best == 'lower is better' else -value
+
+
+def _slices(reports: Sequence[Report]) -> list[Row]:
+    found = [
+        {name: interval for name, interval, _ in sentences.slices(report.outcome)}
+        for report in reports
+    ]
+    names = dict.fromkeys(name for of_run in found for name in of_run)
+    return [
+        Row(name, [of_run[name].share if name in of_run else None for of_run in found])
+        for name in sorted(names, key=sentences.leading_number)
+    ]
+
+
+def _charts(reports: Sequence[Report], letters: Sequence[str]) -> dict[str, Markup]:
+    scored = [
+        (letter, report.scores.examined)
+        for report, letter in zip(reports, letters)
+        if isinstance(report.scores, Scores)
+    ]
+    if not scored:
+        return {}
+
+    def of_each(points: Callable[[Histogram], list[Point]]) -> list[Curve]:
+        return [Curve(letter, points(examined.candidate)) for letter, examined in scored]
+
+    first = scored[0][1]
+    positives = first.true_positives + first.false_negatives
+    total = positives + first.true_negatives + first.false_positives
+    return {
+        'ROC': curves.draw_roc(of_each(measures.roc), None, 'ROC curve of each run'),
+        'Precision and recall': curves.draw_precision_recall(
+            of_each(measures.precision_recall),
+            positives / total if total else 0.0,
+            None,
+            'Precision over recall, of each run',
+        ),
+        'Calibration': curves.draw_reliability(
+            {letter: measures.reliability(examined.candidate) for letter, examined in scored},
+            'Share of positives observed over predicted probability, of each run',
+        ),
+    }
+
+
+def _data(reports: Sequence[Report], letters: Sequence[str]) -> list[Row]:
+    rows = [Row('data', [report.outcome.data for report in reports])]
+    names = dict.fromkeys(
+        split.name
+        for report in reports
+        if isinstance(report.data, Data)
+        for split in report.data.described.splits
+    )
+    for name in names:
+        found = [_split(report, name) for report in reports]
+        rows.append(
+            Row(f'reviews of {name}', [f'{s.examples:,}' if s else NONE for s in found])
+        )
+    base = reports[0].data
+    if isinstance(base, Data):
+        words = base.described.fingerprint_words
+        drifts = [
+            NONE
+            if isinstance(report.data, Nothing)
+            else f'{divergence(words, report.data.described.fingerprint_words):.4f}'
+            for report in reports
+        ]
+        rows.append(Row(f'drift of train from that of {letters[0]}', drifts))
+    return rows
+
+
+def _split(report: Report, name: str) -> Split | None:
+    if isinstance(report.data, Nothing):
+        return None
+    return next((s for s in report.data.described.splits if s.name == name), None)
+
+
+def _nodes(reports: Sequence[Report]) -> list[Row]:
+    names = dict.fromkeys(step.id for report in reports for step in report.steps)
+    rows = []
+    for name in names:
+        found = [next((s for s in report.steps if s.id == name), None) for report in reports]
+        told = [
+            NONE
+            if step is None
+            else f'{step.seconds:.1f} s'
+            if step.state == 'executed'
+            else step.state
+            for step in found
+        ]
+        rows.append(Row(name, told))
+    return [*rows, Row('all', [f'{report.outcome.seconds:.1f} s' for report in reports])]
+
+
+def _code(report: Report) -> dict[str, str]:
+    prints = {f'code of {step.id}': step.fingerprint[:12] or NONE for step in report.steps}
+    return {**report.outcome.versions, **prints}
+
+
+def _differing(of_runs: Sequence[Mapping[str, str]]) -> list[Row]:
+    names = dict.fromkeys(name for of_run in of_runs for name in of_run)
+    rows = [Row(name, [of_run.get(name, NONE) for of_run in of_runs]) for name in names]
+    return [row for row in rows if len(set(row.values)) > 1]
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, str]:
+    """Return settings by dotted name."""
+    flat: dict[str, str] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f'{prefix}{name}.')
+        else:
+            flat[prefix + name] = str(value)
+    return flat

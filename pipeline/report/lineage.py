@@ -1,0 +1,107 @@
+"""What ML Metadata knows of a run: its nodes' artifacts and fingerprints."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.report.view import Artifact
+
+# As TFX calls the contexts that it puts executions into.
+_RUN_CONTEXT = 'pipeline_run'
+_NODE_CONTEXT = 'node'
+_FINGERPRINT_PROPERTY = 'fingerprint'
+# A resolver's outputs are internal: it did not make them.
+_OUTPUT_EVENTS = (
+    metadata_store_pb2.Event.OUTPUT,
+    metadata_store_pb2.Event.INTERNAL_OUTPUT,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecordedNode:
+    """What is recorded of a node in a run."""
+
+    inputs: tuple[Artifact, ...]
+    outputs: tuple[Artifact, ...]
+    fingerprint: str
+
+    def uri(self, key: str) -> str | None:
+        """Return the folder of an output, None if there is none of this name."""
+        return next((a.uri for a in self.outputs if a.key == key), None)
+
+
+class Lineage:
+    """Reads a store of ML Metadata.
+
+    Args:
+        path: The SQLite file; it must exist, and is only read.
+    """
+
+    def __init__(self, path: pathlib.Path) -> None:
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = str(path)
+        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+        self._store = metadata_store.MetadataStore(config)
+
+    def nodes(self, run_id: str) -> dict[str, RecordedNode]:
+        """Return the nodes of a run by id; none if it is not recorded."""
+        context = self._store.get_context_by_type_and_name(_RUN_CONTEXT, run_id)
+        if context is None:
+            return {}
+        executions = self._store.get_executions_by_context(context.id)
+        events = self._store.get_events_by_execution_ids([e.id for e in executions])
+        artifacts = self._artifacts({event.artifact_id for event in events})
+
+        def of(execution: Any, types: tuple[int, ...]) -> tuple[Artifact, ...]:
+            found = [
+                _artifact(artifacts[event.artifact_id], event)
+                for event in events
+                if event.execution_id == execution.id
+                and event.type in types
+                and event.artifact_id in artifacts
+            ]
+            return tuple(sorted(found, key=lambda artifact: artifact.id))
+
+        return {
+            self._node_id(execution): RecordedNode(
+                inputs=of(execution, (metadata_store_pb2.Event.INPUT,)),
+                outputs=of(execution, _OUTPUT_EVENTS),
+                fingerprint=execution.custom_properties[_FINGERPRINT_PROPERTY].string_value,
+            )
+            for execution in executions
+        }
+
+    def run_that_made(self, artifact: Artifact) -> str | None:
+        """Name the run in which an artifact was made, None if that is not recorded."""
+        events = self._store.get_events_by_artifact_ids([artifact.id])
+        makers = sorted(e.execution_id for e in events if e.type == e.OUTPUT)
+        # Later ones took it from the cache.
+        for execution_id in makers[:1]:
+            for context in self._store.get_contexts_by_execution(execution_id):
+                if context.type == _RUN_CONTEXT:
+                    return str(context.name)
+        return None
+
+    def _artifacts(self, ids: Iterable[int]) -> dict[int, Any]:
+        live = metadata_store_pb2.Artifact.LIVE
+        # Those of a node that failed were abandoned.
+        found = self._store.get_artifacts_by_id(sorted(ids))
+        return {a.id: a for a in found if a.state in (live, metadata_store_pb2.Artifact.UNKNOWN)}
+
+    def _node_id(self, execution: Any) -> str:
+        for context in self._store.get_contexts_by_execution(execution.id):
+            if context.type == _NODE_CONTEXT:
+                return str(context.name).rpartition('.')[2]
+        return str(execution.type)
+
+
+def _artifact(artifact: Any, event: Any) -> Artifact:
+    return Artifact(
+        id=artifact.id, key=event.path.steps[0].key, type=artifact.type, uri=artifact.uri
+    )

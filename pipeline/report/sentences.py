@@ -1,0 +1,154 @@
+"""What a report says in words: short sentences that say what the figures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from components.evaluator.examined import Examined
+from components.statistics_gen.described import Split
+from pipeline.outcome import Check, RunOutcome
+from pipeline.report import measures
+from pipeline.report.measures import Interval
+
+ACCURACY = 'binary_accuracy'
+EXAMPLE_COUNT = 'example_count'
+NONE = '\N{EN DASH}'  # stands where there is no number
+
+
+class Metric(NamedTuple):
+    """How a metric is called, and what is good."""
+
+    key: str
+    name: str
+    best: str
+
+
+METRICS = (
+    Metric(ACCURACY, 'accuracy', 'higher is better'),
+    Metric('loss', 'loss (cross-entropy)', 'lower is better'),
+    Metric('auc', 'AUC', 'higher is better'),
+    Metric('precision', 'precision', 'higher is better'),
+    Metric('recall', 'recall', 'higher is better'),
+    Metric('calibration', 'predicted over actual positives', '1 is best'),
+    Metric('expected_calibration_error', 'expected calibration error', 'lower is better'),
+)
+
+
+def headline(outcome: RunOutcome) -> str:
+    """Say the verdict in a few words."""
+    if outcome.outcome == 'failed':
+        broken = next((node.id for node in outcome.nodes if node.state == 'failed'), None)
+        return f'Failed at {broken}' if broken else 'Failed'
+    return 'Blessed, and pushed' if outcome.outcome == 'pushed' else 'Not blessed'
+
+
+def reasons(outcome: RunOutcome) -> list[str]:
+    """Say why the verdict is what it is, and what came of it."""
+    if outcome.outcome == 'failed':
+        return [f'{outcome.error or "The reason is not recorded"}.'.replace('..', '.')]
+    failed = [check for check in outcome.thresholds if not check.passed]
+    if outcome.outcome == 'pushed':
+        told = ['All bounds hold.' if len(outcome.thresholds) > 1 else 'The bound holds.']
+    else:
+        told = [_missed(check) for check in failed]
+        told = told or ['The Evaluator found no metric that meets its bound.']
+        told.append('Nothing was pushed; what is served stays as it was.')
+    if outcome.baseline is None:
+        told.append('There was no baseline: no model had been blessed before.')
+    return told
+
+
+def _missed(check: Check) -> str:
+    where = f' on {slice_name(check.slice)}' if check.slice else ''
+    value = 'missing' if check.value is None else f'{check.value:.4f}'
+    bound = check.bound.replace('>=', 'at least')
+    return f'{metric_name(check.metric)}{where} is {value}, expected {bound}.'.capitalize()
+
+
+def metric_name(key: str) -> str:
+    """Return how a metric is called in a text."""
+    return next((metric.name for metric in METRICS if metric.key == key), key)
+
+
+def slice_name(where: str) -> str:
+    """Return how a slice is called in a text: `length=1-10` is `1-10 words`."""
+    key, _, value = where.partition('=')
+    return f'{value} words' if key == 'length' else where
+
+
+def overall_interval(outcome: RunOutcome) -> Interval | None:
+    """Return the accuracy with its 95% interval, None if it is not known."""
+    return _interval(outcome.metrics)
+
+
+def slices(outcome: RunOutcome) -> list[tuple[str, Interval, int]]:
+    """Return name, accuracy and number of examples of each slice, shortest texts first."""
+    found = []
+    for where, metrics in outcome.slices.items():
+        interval = _interval(metrics)
+        if interval is not None:
+            name = where.partition('=')[2]
+            found.append((name, interval, round(metrics[EXAMPLE_COUNT] or 0)))
+    return sorted(found, key=lambda part: leading_number(part[0]))
+
+
+def _interval(metrics: Mapping[str, float | None]) -> Interval | None:
+    accuracy, examples = metrics.get(ACCURACY), metrics.get(EXAMPLE_COUNT)
+    if accuracy is None or not examples:
+        return None
+    return measures.wilson(round(accuracy * examples), round(examples))
+
+
+def leading_number(name: str) -> int:
+    """Return what sorts slices by length: `11-50` is 11."""
+    digits = name.partition('-')[0].rstrip('+')
+    return int(digits) if digits.isdecimal() else 0
+
+
+def mistakes(examined: Examined, labels: tuple[str, str]) -> str:
+    """Say how many examples were classified wrongly, and how."""
+    missed, alarms = examined.false_negatives, examined.false_positives
+    right = examined.true_positives + examined.true_negatives
+    total = right + missed + alarms
+    told = (
+        f'Of {total:,} reviews, {missed + alarms:,} were classified wrongly: '
+        f'{alarms:,} {labels[0]} ones taken for {labels[1]}, '
+        f'{missed:,} {labels[1]} ones taken for {labels[0]}.'
+    )
+    if examined.unscored:
+        told += f' {examined.unscored:,} more got no probability.'
+    return told
+
+
+def surest(examined: Examined) -> str:
+    """Say how many mistakes the model was sure of."""
+    tenth = len(examined.candidate.positive) // 10
+    wrong = sum(examined.candidate.positive[:tenth]) + sum(examined.candidate.negative[-tenth:])
+    sure = (
+        wrong
+        + sum(examined.candidate.negative[:tenth])
+        + sum(examined.candidate.positive[-tenth:])
+    )
+    if not sure:
+        return 'No review got a probability below 0.1 or above 0.9.'
+    return (
+        f'{sure:,} reviews got a probability below 0.1 or above 0.9; '
+        f'{wrong:,} of these ({wrong / sure:.1%}) are on the wrong side.'
+    )
+
+
+def duplicates(splits: Sequence[Split]) -> str:
+    """Say what occurs more than once, and what is in training and in test."""
+    within = sum(split.duplicates for split in splits)
+    test = next((split for split in splits if split.name == 'test'), None)
+    leaked = test.shared.get('train', 0) if test else 0
+    if not within and not leaked and not any(any(s.shared.values()) for s in splits):
+        return 'No review occurs twice, within a split or across splits.'
+    told = f'{within:,} reviews repeat an earlier one of their split.'
+    if test is None:
+        return told
+    if not leaked:
+        return f'{told} No review of test is in train.'
+    return f'{told} {leaked:,} reviews of test ({leaked / test.examples:.1%}) are in train, too.'
+

@@ -1,0 +1,140 @@
+"""Real runs on the sample data, and a real browser to look at their reports with."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Request
+
+from pipeline.report.render import render, render_comparison
+from tests.conftest import REPO, SAMPLE, run_command
+from tests.pipeline.report.chromium import find_chromium, started_chromium
+from tests.pipeline.report.made import made_report
+
+_NARROW = {'width': 360, 'height': 740}
+_WIDE = {'width': 1280, 'height': 900}
+
+
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """Runs that have ended, below one root.
+
+    Attributes:
+        home: The folder that the commands were typed in.
+        outcomes: What each printed with `--json`: `pushed`, `not_blessed` and `failed`.
+    """
+
+    home: pathlib.Path
+    outcomes: dict[str, Any]
+
+    @property
+    def root(self) -> pathlib.Path:
+        return self.home / 'runs'
+
+    def id_of(self, kind: str) -> str:
+        return str(self.outcomes[kind]['run_id'])
+
+
+@pytest.fixture(scope='session')
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """A run that is pushed; one with epochs that the gate stops; one that fails."""
+    home = tmp_path_factory.mktemp('report')
+    strict = home / 'strict.pbtxt'
+    schema = (REPO / 'components' / 'schema' / 'reviews.pbtxt').read_text()
+    strict.write_text(schema.replace('min_examples_count: 20', 'min_examples_count: 700'))
+    options: dict[str, tuple[tuple[str, ...], int]] = {
+        'pushed': ((), 0),
+        'not_blessed': (
+            ('--preset', 'tutorial', '--set', 'text.vocab_size=3000', '--set', 'trainer.epochs=3',
+             '--set', 'gate.min_accuracy=0.99'),
+            3,
+        ),
+        'failed': (('--set', f'data.schema_file={strict}'), 4),
+    }  # fmt: skip
+    outcomes = {}
+    for kind, (chosen, code) in options.items():
+        done = run_command('run', '--data', str(SAMPLE), '--json', *chosen, cwd=home)
+        assert done.code == code, done.err
+        outcomes[kind] = done.json
+    return Runs(home, outcomes)
+
+
+@pytest.fixture(scope='session')
+def pages(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
+    """Pages of real runs; and of made ones, with every trouble that a text can have in them."""
+    found = {kind: pathlib.Path(outcome['report']) for kind, outcome in runs.outcomes.items()}
+    both = (runs.id_of('pushed'), runs.id_of('not_blessed'))
+    done = run_command('report', '--compare', *both, cwd=runs.home)
+    assert done.code == 0, done.err
+    found['compared'] = pathlib.Path(done.out.strip())
+    folder = tmp_path_factory.mktemp('made')
+    made = [made_report(kind) for kind in ('pushed', 'not_blessed', 'failed')]
+    for name, html in (
+        ('made', render(made[0])),
+        ('made_failed', render(made[2])),
+        ('made_compared', render_comparison(made)),
+    ):
+        found[name] = folder / f'{name}.html'
+        found[name].write_text(html, encoding='utf-8')
+    return found
+
+
+@pytest.fixture(scope='session')
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a screen."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip('needs Chromium: `make chromium` installs Debian’s')
+    with started_chromium(path) as chromium:
+        yield chromium
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A page in the browser, and what went on while it loaded.
+
+    Attributes:
+        page: The page.
+        said: What the browser printed to its console, and errors.
+        requests: The addresses that it asked for.
+    """
+
+    page: Page
+    said: list[str]
+    requests: list[str]
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def opened(browser: Browser, pages: dict[str, pathlib.Path]) -> Iterator[Open]:
+    """Open a page by its kind, light or dark, wide or as narrow as a small phone."""
+    contexts = []
+
+    def open_page(kind: str, *, dark: bool = False, narrow: bool = False) -> Opened:
+        context = browser.new_context(
+            viewport=_NARROW if narrow else _WIDE,  # type: ignore[arg-type]
+            color_scheme='dark' if dark else 'light',
+        )
+        contexts.append(context)
+        page = context.new_page()
+        said: list[str] = []
+        requests: list[str] = []
+        page.on('console', lambda message: said.append(message.text))
+        page.on('pageerror', lambda error: said.append(str(error)))
+
+        def asked(request: Request) -> None:
+            requests.append(request.url)
+
+        page.on('request', asked)
+        page.goto(pages[kind].as_uri())
+        return Opened(page, said, requests)
+
+    yield open_page
+    for context in contexts:
+        context.close()

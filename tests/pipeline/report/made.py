@@ -1,0 +1,232 @@
+"""Reports made by hand, with everything in them that a report can have."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import Any, Literal
+
+from components.evaluator.examined import BINS, Examined, Example, Histogram
+from components.statistics_gen.described import Described, Split
+from pipeline.outcome import Check, NodeResult, Pushed, RunOutcome, State
+from pipeline.report.view import (
+    Artifact,
+    BaselineData,
+    Data,
+    Nothing,
+    Report,
+    Scores,
+    ShownExample,
+    Step,
+)
+
+HOSTILE = '<script>window.stolen = 1</script><img src=x onerror="window.stolen = 1">'
+_LABELS = ('negative', 'positive')
+_SLICES = {'1-10': 40, '11-50': 800, '51-100': 3_100, '101-200': 12_000, '201-400': 6_500}
+_SLICES['401+'] = 2_560
+_WORDS = ('the', 'and', 'a', 'of', 'to', 'is', 'it', 'film', 'movie', 'in', 'this', 'that', 'was')
+
+
+def made_outcome(
+    outcome: Literal['pushed', 'not_blessed', 'failed'] = 'pushed',
+    run_id: str = '2026-11-24T02-19-23',
+    **changes: Any,
+) -> RunOutcome:
+    """Return the record of a run with a baseline, or of one that failed at the Trainer."""
+    if outcome == 'failed':
+        fields: dict[str, Any] = {'error': 'Trainer: no space left on the disk'}
+    else:
+        passed = outcome == 'pushed'
+        accuracy = 0.923 if passed else 0.7912
+        fields = {
+            'metrics': _metrics(accuracy, 25_000),
+            'slices': {f'length={n}': _metrics(accuracy, count) for n, count in _SLICES.items()},
+            'thresholds': (
+                _check(accuracy, 0.8, ''),
+                _check(accuracy, 0.91, ' (baseline)'),
+            ),
+            'baseline': _metrics(0.911, 25_000),
+            'pushed': Pushed(path='/runs/serving/sentiment/1795486776', version='1795486776')
+            if passed
+            else None,
+        }
+    record = RunOutcome(
+        run_id=run_id,
+        outcome=outcome,
+        name='sentiment',
+        data='reviews/day-{YYYY}{MM}{DD}/*.csv',
+        spans='spans 2026-11-18 to 2026-11-24',
+        nodes=tuple(NodeResult(id=s.id, state=s.state, seconds=s.seconds) for s in _steps(outcome)),
+        seconds=40.2,
+        log=f'runs/logs/{run_id}.log',
+        config={'name': 'sentiment', 'preset': 'ngram', 'trainer': {'epochs': 10}},
+        versions={'python': '3.10.13', 'tfx': '1.16.0', 'tensorflow': '2.16.2'},
+        **fields,
+    )
+    return dataclasses.replace(record, **changes)
+
+
+def made_report(
+    outcome: Literal['pushed', 'not_blessed', 'failed'] = 'pushed',
+    text: str = HOSTILE,
+    run_id: str = '2026-11-24T02-19-23',
+) -> Report:
+    """Return a report in which a review is `text`, and another text has every other trouble."""
+    record = made_outcome(outcome, run_id)
+    failed = outcome == 'failed'
+    early = Nothing(why='The run ended before the Evaluator: Trainer failed.')
+    return Report(
+        outcome=record,
+        labels=_LABELS,
+        history=Nothing(why='Trainer failed.') if failed else _history(),
+        scores=early if failed else _scores(text),
+        data=_data(),
+        steps=_steps(outcome),
+        lineage=None,
+    )
+
+
+def _metrics(accuracy: float, examples: int) -> dict[str, float | None]:
+    return {
+        'binary_accuracy': accuracy,
+        'loss': 0.21,
+        'auc': 0.9758,
+        'precision': accuracy - 0.002,
+        'recall': accuracy + 0.001,
+        'calibration': 1.004,
+        'expected_calibration_error': 0.0081,
+        'example_count': float(examples),
+    }
+
+
+def _check(value: float, bound: float, source: str) -> Check:
+    return Check(
+        metric='binary_accuracy',
+        slice='',
+        value=value,
+        bound=f'>= {bound:.4f}{source}',
+        passed=value >= bound,
+    )
+
+
+def _history() -> dict[str, list[float]]:
+    return {
+        'loss': [0.66, 0.55, 0.45, 0.38, 0.34, 0.30, 0.28, 0.26, 0.24, 0.22],
+        'val_loss': [0.62, 0.50, 0.42, 0.38, 0.35, 0.33, 0.32, 0.31, 0.31, 0.31],
+        'binary_accuracy': [0.66, 0.77, 0.83, 0.86, 0.88, 0.89, 0.90, 0.91, 0.92, 0.925],
+        'val_binary_accuracy': [0.74, 0.81, 0.84, 0.86, 0.865, 0.868, 0.87, 0.871, 0.872, 0.873],
+    }
+
+
+def _histogram(generator: random.Random, sharp: float) -> Histogram:
+    counts: dict[bool, list[int]] = {True: [0] * BINS, False: [0] * BINS}
+    for label in (True, False):
+        for _ in range(12_500):
+            score = generator.betavariate(sharp, 0.35)
+            score = score if label else 1 - score
+            counts[label][min(BINS - 1, int(score * BINS))] += 1
+    return Histogram(positive=counts[True], negative=counts[False])
+
+
+def _scores(text: str) -> Scores:
+    generator = random.Random(1)
+    candidate = _histogram(generator, 2.0)
+    half = BINS // 2
+    awkward = 'زبان دیگر ' + 'w' * 300 + '\n\x00\x1b\ud800 & <b>bold</b> "quoted"'
+    texts = (text, awkward, *(f'A review that is number {n} of several.' for n in range(18)))
+    mistakes = [
+        Example(text=each, cut=rank == 2, label=rank % 2, probability=abs(rank % 2 - 0.99))
+        for rank, each in enumerate(texts)
+    ]
+    uncertain = [dataclasses.replace(each, probability=0.5001, cut=False) for each in mistakes]
+    moved = (('not <b>good</b>', -1.25), ('a wonderful', 0.75))
+    return Scores(
+        examined=Examined(
+            candidate=candidate,
+            baseline=_histogram(generator, 1.5),
+            mistakes=mistakes,
+            uncertain=uncertain,
+            true_positives=sum(candidate.positive[half:]),
+            false_positives=sum(candidate.negative[half:]),
+            true_negatives=sum(candidate.negative[:half]),
+            false_negatives=sum(candidate.positive[:half]),
+        ),
+        mistakes=tuple(ShownExample(example=each, moved_by=moved) for each in mistakes),
+        uncertain=tuple(ShownExample(example=each) for each in uncertain),
+    )
+
+
+def _data() -> Data:
+    def split(name: str, examples: int, labelled: bool, **shared: int) -> Split:
+        lengths = [0, 0, 1, 2, 5, 10, 30, 60, 120, 250, 500, 900, 1_600, 2_600, 3_000, 2_400, 1_500]
+        lengths += [800, 400, 200, 50, 10]
+        return Split(
+            name=name,
+            examples=examples,
+            positive=examples // 2 if labelled else None,
+            negative=examples - examples // 2 if labelled else None,
+            lengths=[count * examples // sum(lengths) for count in lengths],
+            words=examples * 230,
+            frequent=[(word, 300_000 // (n + 1)) for n, word in enumerate((*_WORDS, HOSTILE))],
+            unknown=None if name == 'train' else 0.021,
+            duplicates=96 if name == 'train' else 0,
+            shared=shared,
+        )
+
+    splits = [
+        split('train', 22_500, True, test=120),
+        split('val', 2_500, True, train=12),
+        split('test', 25_000, True, train=123),
+        split('unsup', 50_000, False, test=15),
+    ]
+    return Data(
+        described=Described(
+            splits=splits,
+            drift={'val': 0.0021, 'test': 0.0034, 'unsup': 0.0026},
+            fingerprint_words=list(splits[0].frequent),
+        ),
+        rejected={'empty text': 3, 'unknown label': 1},
+        anomalies='No anomalies: all splits fit the schema.',
+        baseline=BaselineData(run_id='2026-11-23T02-19-23', divergence=0.0123),
+    )
+
+
+def _steps(outcome: str) -> tuple[Step, ...]:
+    wiring: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+        'ExampleGen': ((), ('examples',)),
+        'SchemaGen': ((), ('schema',)),
+        'StatisticsGen': (('examples',), ('statistics',)),
+        'ExampleValidator': (('statistics', 'schema'), ('anomalies',)),
+        'Transform': (('examples', 'schema'), ('transform_graph',)),
+        'Trainer': (('examples', 'transform_graph', 'schema'), ('model', 'model_run')),
+        'BaselineResolver': ((), ('baseline',)),
+        'Evaluator': (('examples', 'model', 'baseline'), ('evaluation', 'blessing')),
+        'Pusher': (('model', 'blessing'), ('pushed_model',)),
+    }
+    numbers: dict[str, int] = {}
+    steps = []
+    state: State = 'cached'
+    for node_id, (inputs, outputs) in wiring.items():
+        if node_id == 'Trainer':
+            state = 'failed' if outcome == 'failed' else 'executed'
+        made = outputs if state in ('cached', 'executed') else ()
+        for key in made:
+            numbers[key] = len(numbers) + 1
+        steps.append(
+            Step(
+                id=node_id,
+                state=state,
+                seconds=0.0 if state in ('cached', 'skipped') else 12.3,
+                note='no anomalies' if node_id == 'ExampleValidator' else '',
+                inputs=tuple(_artifact(key, numbers) for key in inputs if key in numbers),
+                outputs=tuple(_artifact(key, numbers) for key in made),
+                fingerprint='5f' * 32,
+            )
+        )
+        if state == 'failed':
+            state = 'skipped'
+    return tuple(steps)
+
+
+def _artifact(key: str, numbers: dict[str, int]) -> Artifact:
+    return Artifact(id=numbers[key], key=key, type=key.title(), uri=f'/runs/artifacts/{key}')

@@ -1,0 +1,133 @@
+"""What is collected of a run, and what is said of what is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+
+import pytest
+
+from components.evaluator.examined import FILE as EXAMINED_FILE
+from components.statistics_gen.described import FILE as DESCRIBED_FILE
+from pipeline.outcome import load_outcome
+from pipeline.report.collect import collect
+from pipeline.report.view import BaselineData, Data, Nothing, Report, Scores
+from tests.pipeline.report.conftest import Runs
+
+
+@pytest.fixture(scope='module')
+def pushed(runs: Runs) -> Report:
+    return collect(load_outcome(runs.root, runs.id_of('pushed')), runs.root)
+
+
+def folder_of(report: Report, node_id: str, key: str) -> pathlib.Path:
+    step = next(step for step in report.steps if step.id == node_id)
+    return pathlib.Path(next(a.uri for a in step.outputs if a.key == key))
+
+
+def test_figures_agree_with_the_record_when_a_run_was_pushed(pushed: Report) -> None:
+    assert isinstance(pushed.scores, Scores)
+    examined = pushed.scores.examined
+    metrics = pushed.outcome.metrics
+    right = examined.true_positives + examined.true_negatives
+    wrong = examined.false_positives + examined.false_negatives
+    assert right + wrong == metrics['example_count']
+    assert right / (right + wrong) == pytest.approx(metrics['binary_accuracy'])
+    assert isinstance(pushed.history, dict)
+    assert set(pushed.history) == {'loss', 'binary_accuracy', 'val_loss', 'val_binary_accuracy'}
+    assert pushed.labels == ('negative', 'positive')
+    assert isinstance(pushed.data, Data)
+    assert [split.name for split in pushed.data.described.splits] == ['train', 'val', 'test']
+    assert pushed.data.anomalies == 'No anomalies: all splits fit the schema.'
+    assert pushed.data.baseline == Nothing(
+        why='There was no baseline: no model had been blessed before.'
+    )
+
+
+def test_nodes_hand_on_what_they_made_when_lineage_is_read(pushed: Report) -> None:
+    assert pushed.lineage is None
+    steps = {step.id: step for step in pushed.steps}
+    assert list(steps) == [node.id for node in pushed.outcome.nodes]
+    made = {a.key: a.id for a in steps['Trainer'].outputs}
+    given = {a.key: a.id for a in steps['Evaluator'].inputs}
+    assert given['model'] == made['model']
+    del steps['BaselineResolver']  # TFX's own, which has none
+    assert {len(step.fingerprint) for step in steps.values()} == {64}
+    assert all(pathlib.Path(a.uri).exists() for step in pushed.steps for a in step.outputs)
+
+
+def test_data_of_the_baseline_is_found_when_there_is_one(runs: Runs) -> None:
+    report = collect(load_outcome(runs.root, runs.id_of('not_blessed')), runs.root)
+    assert isinstance(report.data, Data)
+    found = report.data.baseline
+    assert isinstance(found, BaselineData)
+    assert found.run_id == runs.id_of('pushed')
+    # The preset keeps more of the same reviews for val.
+    assert 0 < found.divergence < 0.05
+
+
+def test_what_was_reached_is_there_when_a_run_failed(runs: Runs) -> None:
+    report = collect(load_outcome(runs.root, runs.id_of('failed')), runs.root)
+    broken = 'ExampleValidator failed.'
+    assert report.scores == Nothing(why=f'The run ended before Evaluator: {broken}')
+    assert report.history == Nothing(why=f'The run ended before Trainer: {broken}')
+    assert isinstance(report.data, Data)
+    assert '324' in (report.data.anomalies or '')
+    assert isinstance(report.data.baseline, Nothing)
+    assert report.steps[-1].state == 'skipped'
+
+
+def test_section_says_so_when_the_run_is_an_older_one(pushed: Report, runs: Runs) -> None:
+    for node_id, key, file in (
+        ('Evaluator', 'evaluation', EXAMINED_FILE),
+        ('StatisticsGen', 'statistics', DESCRIBED_FILE),
+    ):
+        path = folder_of(pushed, node_id, key) / file
+        kept = path.read_bytes()
+        path.unlink()
+        try:
+            report = collect(pushed.outcome, runs.root)
+            found = {'Evaluator': report.scores, 'StatisticsGen': report.data}[node_id]
+            path.write_text('{}')
+            spoiled = collect(pushed.outcome, runs.root)
+        finally:
+            path.write_bytes(kept)
+        assert isinstance(found, Nothing)
+        assert 'made before such figures were kept' in found.why
+        worse = {'Evaluator': spoiled.scores, 'StatisticsGen': spoiled.data}[node_id]
+        assert isinstance(worse, Nothing)
+        assert 'cannot be read' in worse.why
+
+
+def test_section_says_so_when_an_artifact_is_gone(pushed: Report, runs: Runs) -> None:
+    folder = folder_of(pushed, 'Trainer', 'model_run')
+    away = folder.rename(folder.with_name('away'))
+    try:
+        report = collect(pushed.outcome, runs.root)
+    finally:
+        away.rename(folder)
+    assert report.history == Nothing(why=f'The artifact is gone: there is no folder {folder}.')
+
+
+def test_all_sections_say_so_when_ml_metadata_is_gone(
+    pushed: Report, tmp_path: pathlib.Path
+) -> None:
+    report = collect(pushed.outcome, tmp_path)
+    for part in (report.history, report.scores, report.data, report.lineage):
+        assert isinstance(part, Nothing)
+        assert 'ML Metadata has nothing of run' in part.why
+    assert [step.state for step in report.steps] == ['executed'] * 9
+
+
+def test_record_is_read_when_it_is_older_or_newer(pushed: Report, runs: Runs) -> None:
+    fields = dataclasses.asdict(pushed.outcome)
+    path = runs.root / 'records' / '2000-01-01T00-00-00.json'
+    old = {key: fields[key] for key in ('run_id', 'outcome', 'name', 'data', 'nodes')}
+    path.write_text(json.dumps({**old, 'unheard_of': 1}))
+    try:
+        outcome = load_outcome(runs.root, path.stem)
+    finally:
+        path.unlink()
+    assert outcome.nodes == pushed.outcome.nodes
+    assert outcome.versions == {}

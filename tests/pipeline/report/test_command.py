@@ -1,0 +1,117 @@
+"""The command, and the page that each run writes."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPO, SAMPLE, run_command
+from tests.pipeline.report.conftest import Runs
+
+
+def test_each_run_says_where_its_report_is_when_it_has_ended(runs: Runs) -> None:
+    for kind, outcome in runs.outcomes.items():
+        page = pathlib.Path(outcome['report'])
+        assert page == runs.root / 'reports' / f'{runs.id_of(kind)}.html'
+        assert page.read_text(encoding='utf-8').startswith('<!doctype html>')
+
+
+def test_summary_and_error_name_the_report_when_not_json(runs: Runs) -> None:
+    again = ('run', '--data', str(SAMPLE))
+    done = run_command(*again, cwd=runs.home)
+    assert done.code == 0, done.err
+    (line,) = (line for line in done.out.splitlines() if line.startswith('report'))
+    assert line.split()[1].startswith('runs/reports/')
+    strict = f'data.schema_file={runs.home / "strict.pbtxt"}'
+    done = run_command(*again, '--set', strict, cwd=runs.home)
+    assert done.code == 4
+    assert 'report: ' in done.err
+
+
+def test_run_is_what_it_was_when_no_report_can_be_made(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'runs').mkdir()
+    (tmp_path / 'runs' / 'reports').write_text('no folder')
+    done = run_command('run', '--data', str(SAMPLE), '--json', cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert done.json['outcome'] == 'pushed'
+    assert done.json['report'] is None
+    (warning,) = (line for line in done.err.splitlines() if line.startswith('warning'))
+    assert 'no report could be made; the log says why: ' in warning
+    log = (tmp_path / done.json['log']).read_text(encoding='utf-8')
+    assert 'Traceback' in log
+    assert 'cannot write the report' in log
+
+
+def test_page_that_the_run_made_stays_when_it_is_asked_for(runs: Runs) -> None:
+    page = pathlib.Path(runs.outcomes['pushed']['report'])
+    before = page.stat().st_mtime_ns
+    done = run_command('report', runs.id_of('pushed'), cwd=runs.home)
+    assert (done.code, done.out) == (0, f'{page}\n')
+    assert page.stat().st_mtime_ns == before
+
+
+def test_page_is_made_anew_when_a_file_is_named(runs: Runs, tmp_path: pathlib.Path) -> None:
+    output = tmp_path / 'new' / 'page.html'
+    done = run_command(
+        'report', runs.id_of('failed'), '--output', str(output), '--root', str(runs.root),
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.code, done.out) == (0, f'{output}\n')
+    assert output.read_bytes() == pathlib.Path(runs.outcomes['failed']['report']).read_bytes()
+
+
+def test_browser_is_given_the_page_when_it_is_to_be_opened(
+    runs: Runs, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = tmp_path / 'browser'
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/asked\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv('BROWSER', f'{browser} %s')
+    done = run_command('report', runs.id_of('pushed'), '--open', cwd=runs.home)
+    assert done.code == 0, done.err
+    page = pathlib.Path(runs.outcomes['pushed']['report'])
+    assert (tmp_path / 'asked').read_text() == f'{page.as_uri()}\n'
+    monkeypatch.setenv('BROWSER', '/bin/false')
+    done = run_command('report', runs.id_of('pushed'), '--open', cwd=runs.home)
+    assert done.code == 6
+    assert f'open {page} yourself' in done.err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'code', 'told'),
+    [
+        (['2000-01-01T00-00-00'], 4, 'no run'),
+        (['--compare', '{pushed}'], 2, 'expected 2 to 6 different runs'),
+        (['--compare', '{pushed}', '{pushed}'], 2, 'expected 2 to 6 different runs'),
+        (['{pushed}', '{failed}'], 2, '--compare'),
+        (['--output', '{home}'], 2, 'cannot write the report'),
+    ],
+)
+def test_error_says_what_to_do_when_used_wrongly(
+    arguments: list[str], code: int, told: str, runs: Runs
+) -> None:
+    names = {kind: runs.id_of(kind) for kind in runs.outcomes}
+    filled = [argument.format(home=runs.home, **names) for argument in arguments]
+    done = run_command('report', *filled, cwd=runs.home)
+    assert done.code == code
+    assert told in done.err
+    assert 'Traceback' not in done.err
+
+
+def test_neither_tfx_nor_tensorflow_is_loaded_when_a_page_is_made(
+    runs: Runs, tmp_path: pathlib.Path
+) -> None:
+    script = (
+        'import sys, pipeline_runner\n'
+        'code = pipeline_runner._exit_code(sys.argv[1:])\n'
+        "print(code, sorted({m.split('.')[0] for m in sys.modules} & {'tensorflow', 'tfx'}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', script, 'report', '--root', str(runs.root), '--output',
+         str(tmp_path / 'page.html')],
+        cwd=REPO, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == '0 []'

@@ -1,0 +1,94 @@
+"""Curves and intervals against other ways to compute them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from components.evaluator.examined import BINS, Histogram
+from pipeline.report import measures
+
+
+def histogram_of(scores: list[tuple[int, float]]) -> Histogram:
+    counts = [[0] * BINS, [0] * BINS]
+    for label, score in scores:
+        counts[label][min(BINS - 1, int(score * BINS))] += 1
+    return Histogram(negative=counts[0], positive=counts[1])
+
+
+@pytest.fixture(scope='module')
+def scores() -> list[tuple[int, float]]:
+    generator = random.Random(7)
+    drawn = [(generator.random() < 0.3, generator.random()) for _ in range(4_000)]
+    return [(int(label), 0.6 * score + 0.4 * label) for label, score in drawn]
+
+
+@given(total=st.integers(1, 100_000), share=st.floats(0, 1))
+def test_interval_is_scipys_when_computed(total: int, share: float) -> None:
+    hits = round(share * total)
+    expected = stats.binomtest(hits, total).proportion_ci(method='wilson')
+    found = measures.wilson(hits, total)
+    assert found.share == hits / total
+    assert found.low == pytest.approx(expected.low, abs=1e-6)
+    assert found.high == pytest.approx(expected.high, abs=1e-6)
+
+
+def test_area_under_the_curve_is_the_auc_when_drawn(scores: list[tuple[int, float]]) -> None:
+    curve = measures.roc(histogram_of(scores))
+    assert (curve[0], curve[-1]) == ((0, 0), (1, 1))
+    area = sum(
+        (right.x - left.x) * (left.y + right.y) / 2 for left, right in itertools.pairwise(curve)
+    )
+    positives = [score for label, score in scores if label]
+    negatives = [score for label, score in scores if not label]
+    statistic = stats.mannwhitneyu(positives, negatives).statistic
+    assert area == pytest.approx(statistic / len(positives) / len(negatives), abs=0.003)
+    assert len(curve) < 600
+
+
+def test_precision_and_recall_are_those_of_each_cut_when_drawn(
+    scores: list[tuple[int, float]],
+) -> None:
+    curve = measures.precision_recall(histogram_of(scores))
+    positives = sum(label for label, _ in scores)
+    assert curve[-1] == (1, positives / len(scores))
+    at_half = [label for label, score in scores if score >= 0.5]
+    cut = measures.Point(sum(at_half) / positives, sum(at_half) / len(at_half))
+    nearest = min(curve, key=lambda point: abs(point.x - cut.x))
+    assert nearest.y == pytest.approx(cut.y, abs=0.01)
+
+
+def test_bins_hold_what_was_observed_when_calibration_is_drawn() -> None:
+    bins = measures.reliability(histogram_of([(1, 0.95), (1, 0.96), (0, 0.97), (0, 0.05)]))
+    assert [part.examples for part in bins] == [1, 3]
+    assert bins[0].observed.share == 0
+    assert bins[1].observed.share == pytest.approx(2 / 3)
+    assert bins[1].predicted == pytest.approx(0.9605)
+
+
+@pytest.mark.parametrize('label', [0, 1])
+def test_there_is_no_curve_when_a_label_is_missing(label: int) -> None:
+    scores = histogram_of([(label, 0.2), (label, 0.8)])
+    assert measures.roc(scores) == []
+    assert bool(measures.precision_recall(scores)) == bool(label)
+
+
+def test_chance_is_about_what_draws_differ_by_when_texts_are_the_same() -> None:
+    from components.statistics_gen.described import divergence
+
+    generator = random.Random(3)
+    words = [f'word {n}' for n in range(400)]
+
+    def drawn(size: int) -> list[tuple[str, int]]:
+        counts = dict.fromkeys(words, 0)
+        for word in generator.choices(words, k=size):
+            counts[word] += 1
+        return list(counts.items())
+
+    expected = measures.divergence_by_chance(len(words), 40_000, 20_000)
+    assert divergence(drawn(40_000), drawn(20_000)) == pytest.approx(expected, rel=0.2)

@@ -1,0 +1,209 @@
+"""Reports in a real browser: that they load, hold in all views, and can be read without eyes."""
+
+from __future__ import annotations
+
+import itertools
+import pathlib
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.pipeline.report.conftest import Open, Runs
+from tests.pipeline.report.made import HOSTILE
+
+KINDS = (
+    'pushed',
+    'not_blessed',
+    'failed',
+    'compared',
+    'made',
+    'made_failed',
+    'made_compared',
+)
+CHARTS = {
+    # Scores, three curves, slices, splits, lengths, lineage; with epochs, two more.
+    'pushed': 8,
+    'not_blessed': 10,
+    'failed': 3,
+    'compared': 3,
+    'made': 10,
+    'made_failed': 3,
+    'made_compared': 3,
+}
+_OVERFLOWING = """() => [...document.querySelectorAll('body *')]
+    .filter(e => !e.closest('.box, pre, .hidden, svg') && e.checkVisibility())
+    .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .map(e => e.outerHTML.slice(0, 120))"""
+# axe leaves text in drawings out.
+_CONTRASTS = """() => {
+    const light = colour => {
+        const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(Number).map(v => v / 255)
+            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+    };
+    const paper = light(getComputedStyle(document.body).backgroundColor);
+    return [...document.querySelectorAll('svg text')].map(text => {
+        const ink = light(getComputedStyle(text).fill);
+        return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    });
+}"""
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_page_is_quiet_and_alone_when_opened(
+    kind: str, opened: Open, pages: dict[str, pathlib.Path]
+) -> None:
+    found = opened(kind)
+    found.page.wait_for_load_state('networkidle')
+    assert found.said == []
+    assert found.requests == [pages[kind].as_uri()]
+    assert 10_000 < pages[kind].stat().st_size < 300_000
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_charts_are_drawn_when_opened(kind: str, opened: Open) -> None:
+    page = opened(kind).page
+    charts = page.get_by_role('img')
+    assert charts.count() == CHARTS[kind]
+    for chart in charts.all():
+        assert len(chart.get_attribute('aria-label') or '') > 10
+        box = chart.bounding_box()
+        assert box is not None
+        assert box['width'] > 200
+        assert box['height'] > 80
+        marks = chart.locator('path, rect, circle')
+        assert any((mark.bounding_box() or {'width': 0})['width'] > 1 for mark in marks.all())
+
+
+@pytest.mark.parametrize(('dark', 'narrow'), [(False, False), (True, True)])
+@pytest.mark.parametrize('kind', KINDS)
+def test_nothing_is_wrong_with_accessibility_when_opened(
+    kind: str, dark: bool, narrow: bool, opened: Open
+) -> None:
+    page = opened(kind, dark=dark, narrow=narrow).page
+    # What is folded away is read, too.
+    page.evaluate('document.querySelectorAll("details").forEach(e => e.open = true)')
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert min(page.evaluate(_CONTRASTS)) >= 4.5
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_nothing_is_beside_the_page_when_it_is_narrow(kind: str, opened: Open) -> None:
+    page = opened(kind, narrow=True).page
+    page.evaluate('document.querySelectorAll("details").forEach(e => e.open = true)')
+    assert page.evaluate(_OVERFLOWING) == []
+    assert page.evaluate('document.documentElement.scrollWidth') == 360
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_headings_lead_through_the_page_when_read_aloud(kind: str, opened: Open) -> None:
+    page = opened(kind).page
+    levels = page.evaluate(
+        '[...document.querySelectorAll("h1, h2, h3, h4")].map(h => Number(h.tagName[1]))'
+    )
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels))
+
+
+@pytest.mark.parametrize(
+    ('kind', 'verdict'),
+    [
+        ('pushed', 'Blessed, and pushed'),
+        ('not_blessed', 'Not blessed'),
+        ('failed', 'Failed at ExampleValidator'),
+    ],
+)
+def test_verdict_is_seen_first_when_opened(
+    kind: str, verdict: str, opened: Open, runs: Runs
+) -> None:
+    page = opened(kind).page
+    heading = page.get_by_role('heading', level=1, name=verdict)
+    expect(heading).to_be_in_viewport()
+    expect(page).to_have_title(f'{verdict}: sentiment, run {runs.id_of(kind)}')
+
+
+def test_figures_are_those_of_the_run_when_tables_are_read(opened: Open, runs: Runs) -> None:
+    page = opened('not_blessed').page
+    outcome = runs.outcomes['not_blessed']
+    accuracy, base = outcome['metrics']['binary_accuracy'], outcome['baseline']['binary_accuracy']
+    metrics = page.get_by_role('table', name='On test')
+    row = metrics.get_by_role('row', name='accuracy ')
+    cells = row.get_by_role('cell').all_inner_texts()
+    assert cells[0] == f'{accuracy:.4f}'
+    assert '✗ ≥ 0.9900, missed' in cells[1]
+    assert cells[2] == f'{base:.4f}'
+    cells = page.get_by_role('table', name='Confusion matrix').get_by_role('cell')
+    counts = [int(text.split()[0].replace(',', '')) for text in cells.all_inner_texts() if text]
+    assert sum(counts) == outcome['metrics']['example_count']
+    assert counts[0] + counts[3] == round(accuracy * sum(counts))
+    nodes = page.get_by_role('table', name='The nodes')
+    expect(nodes.get_by_role('row')).to_have_count(10)
+    expect(nodes.get_by_role('row', name='Trainer executed')).to_contain_text('transform_graph')
+    splits = page.get_by_role('table', name='The splits', exact=True)
+    expect(splits.get_by_role('row')).to_have_count(4)
+    expect(page.get_by_role('table', name='After the last epoch')).to_be_visible()
+
+
+def test_page_says_why_when_a_run_failed_before_a_section(opened: Open, runs: Runs) -> None:
+    page = opened('failed').page
+    expect(page.get_by_role('banner').or_(page.locator('header'))).to_contain_text('324')
+    model = page.get_by_role('region', name='Where it is right and wrong')
+    expect(model).to_contain_text('The run ended before Evaluator: ExampleValidator failed.')
+    assert 'Traceback' not in page.content()
+
+
+def test_script_stays_text_when_a_review_has_one(opened: Open) -> None:
+    page = opened('made').page
+    assert page.evaluate('window.stolen') is None
+    assert page.locator('script, img, iframe, object, link').count() == 0
+    expect(page.get_by_text(HOSTILE).first).to_be_visible()
+    expect(page.locator('.words')).to_contain_text('<script>')
+
+
+def test_no_script_runs_when_one_gets_into_the_page(opened: Open) -> None:
+    page = opened('made').page
+    page.evaluate(
+        'const s = document.createElement("script"); s.textContent = "window.stolen = 1";'
+        'document.body.append(s)'
+    )
+    page.evaluate('document.body.insertAdjacentHTML("beforeend", "<p onclick=\'stolen=1\'>x")')
+    page.locator('p[onclick]').click()
+    assert page.evaluate('window.stolen') is None
+
+
+def test_keyboard_reaches_all_when_there_is_no_mouse(opened: Open) -> None:
+    page = opened('made', narrow=True).page
+    page.keyboard.press('Tab')
+    skip = page.get_by_role('link', name='Skip to the content')
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport(ratio=1)
+    page.keyboard.press('Enter')
+    expect(page.locator('main')).to_be_focused()
+    seen: set[Any] = set()
+    for _ in range(60):
+        page.keyboard.press('Tab')
+        seen.add(
+            page.evaluate(
+                '() => { const e = document.activeElement, s = getComputedStyle(e);'
+                'return [e.tagName, e.getAttribute("aria-label"), s.outlineStyle].join() }'
+            )
+        )
+    assert 'DIV,Metrics on test,solid' in seen
+    assert 'DIV,Drawing of the lineage,solid' in seen
+    assert 'SUMMARY,,solid' in seen
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_paper_has_all_when_printed(kind: str, opened: Open) -> None:
+    page = opened(kind, dark=True).page
+    page.emulate_media(media='print', color_scheme='dark')
+    assert page.evaluate('getComputedStyle(document.body).backgroundColor') == 'rgb(255, 255, 255)'
+    assert min(page.evaluate(_CONTRASTS)) >= 4.5
+    # As wide as A4 less its margins.
+    page.set_viewport_size({'width': 688, 'height': 1000})
+    assert page.evaluate('document.documentElement.scrollWidth') <= 688
+    assert len(page.pdf(format='A4')) > 20_000

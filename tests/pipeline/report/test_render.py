@@ -1,0 +1,190 @@
+"""What a page says, without a browser."""
+
+from __future__ import annotations
+
+import dataclasses
+from xml.etree import ElementTree
+
+import pytest
+
+from components.statistics_gen.described import Split
+from pipeline.outcome import Check
+from pipeline.report import sentences
+from pipeline.report.compare import compare
+from pipeline.report.graph import draw_graph
+from pipeline.report.render import render, render_comparison
+from pipeline.report.vega import draw
+from pipeline.report.view import Artifact, Nothing, Report, Scores, Step
+from tests.pipeline.report.made import HOSTILE, made_outcome, made_report
+
+
+def test_first_missed_bound_is_the_reason_when_not_blessed() -> None:
+    told = sentences.reasons(made_outcome('not_blessed'))
+    assert told[0] == 'Accuracy is 0.7912, expected at least 0.8000.'
+    assert told[-1] == 'Nothing was pushed; what is served stays as it was.'
+
+
+def test_metric_that_is_missing_is_the_reason_when_not_blessed() -> None:
+    check = Check(
+        metric='binary_accuracy', slice='length=1-10', value=None, bound='>= 0.7000', passed=False
+    )
+    outcome = made_outcome('not_blessed', thresholds=(check,), baseline=None)
+    assert sentences.reasons(outcome) == [
+        'Accuracy on 1-10 words is missing, expected at least 0.7000.',
+        'Nothing was pushed; what is served stays as it was.',
+        'There was no baseline: no model had been blessed before.',
+    ]
+
+
+def test_nothing_from_the_data_is_markup_when_rendered() -> None:
+    page = render(made_report())
+    assert '<script' not in page
+    assert '<img' not in page
+    assert '&lt;script&gt;' in page
+    assert page.count('&lt;b&gt;bold&lt;/b&gt;') == 2
+    page.encode('utf-8')
+
+
+def test_what_moved_a_score_is_shown_when_the_model_says_it() -> None:
+    page = render(made_report())
+    assert 'What moved it' in page
+    assert 'not &lt;b&gt;good&lt;/b&gt;' in page
+    report = made_report()
+    assert isinstance(report.scores, Scores)
+    silent = dataclasses.replace(report.scores, mistakes=report.scores.uncertain)
+    assert 'What moved it' not in render(dataclasses.replace(report, scores=silent))
+
+
+@pytest.mark.parametrize('part', ['history', 'scores', 'data', 'lineage'])
+def test_section_gives_the_reason_when_there_is_nothing(part: str) -> None:
+    report = dataclasses.replace(made_report(), **{part: Nothing(why=f'No {part} <here>.')})
+    assert f'No {part} &lt;here&gt;.' in render(report)
+
+
+def test_page_is_rendered_when_a_run_recorded_next_to_nothing() -> None:
+    nothing = Nothing(why='There is nothing.')
+    outcome = dataclasses.replace(
+        made_outcome('failed'), nodes=(), config={}, versions={}, error=None, spans=None
+    )
+    report = Report(
+        outcome=outcome,
+        labels=('negative', 'positive'),
+        history=nothing,
+        scores=nothing,
+        data=nothing,
+        steps=(),
+        lineage=nothing,
+    )
+    page = render(report)
+    assert 'The settings of this run are not recorded.' in page
+    assert 'The reason is not recorded.' in page
+
+
+def test_page_is_rendered_when_test_has_one_label_only() -> None:
+    report = made_report()
+    assert isinstance(report.scores, Scores)
+    examined = report.scores.examined
+    histogram = dataclasses.replace(examined.candidate, negative=[0] * 1_000)
+    single = dataclasses.replace(
+        examined, candidate=histogram, baseline=None, true_negatives=0, false_positives=0
+    )
+    scores = dataclasses.replace(report.scores, examined=single)
+    page = render(dataclasses.replace(report, scores=scores))
+    assert 'ROC' not in page
+    assert 'Calibration' in page
+
+
+def test_best_of_each_metric_is_marked_when_runs_are_compared() -> None:
+    better, worse = made_report(), made_report('not_blessed', run_id='2026-11-25T00-00-00')
+    found = compare([worse, better])
+    rows = {row.name: row for row in found.metrics}
+    assert rows['accuracy'].best == [False, True]
+    assert rows['AUC'].best == [False, False]  # equal
+    assert found.told[0] == 'B has the highest accuracy, 0.9230: 0.1318 above A.'
+    assert found.settings == []
+
+
+def test_settings_that_differ_are_listed_when_runs_are_compared() -> None:
+    report = made_report()
+    config = {'name': 'sentiment', 'preset': 'tutorial', 'trainer': {'epochs': 5}}
+    other = dataclasses.replace(
+        report, outcome=made_outcome(run_id='2026-11-25T00-00-00', config=config)
+    )
+    found = compare([report, other])
+    assert {row.name: list(row.values) for row in found.settings} == {
+        'preset': ['ngram', 'tutorial'],
+        'trainer.epochs': ['10', '5'],
+    }
+    assert 'have the same accuracy' in found.told[0]
+    assert 'trainer.epochs' in render_comparison([report, other])
+
+
+def test_comparison_warns_when_the_test_reviews_differ() -> None:
+    report = made_report()
+    other = made_report(run_id='2026-11-25T00-00-00')
+    assert not isinstance(other.data, Nothing)
+    splits = [
+        dataclasses.replace(split, examples=split.examples - (split.name == 'test'))
+        for split in other.data.described.splits
+    ]
+    assert 'not judged on the same reviews' in told_of(report, other, splits)
+
+
+def test_comparison_is_silent_when_only_what_was_trained_on_differs() -> None:
+    report = made_report()
+    other = made_report(run_id='2026-11-25T00-00-00')
+    assert not isinstance(other.data, Nothing)
+    splits = [
+        dataclasses.replace(split, unknown=0.5, shared={}) for split in other.data.described.splits
+    ]
+    assert 'not judged on the same reviews' not in told_of(report, other, splits)
+
+
+def told_of(report: Report, other: Report, splits: list[Split]) -> str:
+    """What is told of two reports of which the other has these splits."""
+    assert not isinstance(other.data, Nothing)
+    described = dataclasses.replace(other.data.described, splits=splits)
+    data = dataclasses.replace(other.data, described=described)
+    return ' '.join(compare([report, dataclasses.replace(other, data=data)]).told)
+
+
+def test_nodes_stand_right_of_what_they_take_when_drawn() -> None:
+    def artifact(number: int) -> Artifact:
+        return Artifact(id=number, key='a', type='A', uri='/')
+
+    steps = [
+        Step(id='late', state='executed', seconds=1, note='', outputs=(artifact(1),)),
+        Step(id='first', state='cached', seconds=0, note='', outputs=(artifact(2),)),
+        Step(id='second', state='executed', seconds=1, note='', inputs=(artifact(2),),
+             outputs=(artifact(3),)),
+        Step(id='third', state='failed', seconds=1, note=HOSTILE,
+             inputs=(artifact(1), artifact(2), artifact(3))),
+        Step(id='never', state='skipped', seconds=0, note=''),
+    ]  # fmt: skip
+    svg = ElementTree.fromstring(draw_graph(steps, 'the nodes'))
+    boxes = {
+        group[2].text: float(group[1].attrib['x'])
+        for group in svg
+        if group.tag.endswith('g')
+    }
+    assert boxes['first'] < boxes['second'] < boxes['third'] < boxes['never']
+    assert boxes['late'] == boxes['second']
+    lines = [element for element in svg if element.tag.endswith('path')]
+    assert len(lines) == 4
+
+
+def test_chart_keeps_the_pages_colours_when_drawn() -> None:
+    spec = {
+        'data': {'values': [{'x': 1, 'told': 'a <b> \x00'}]},
+        'mark': {'type': 'bar', 'color': 'var(--accent)', 'aria': True},
+        'encoding': {
+            'x': {'field': 'x', 'type': 'quantitative'},
+            'description': {'field': 'told'},
+        },
+    }
+    svg = draw(spec, 'a "name"')
+    root = ElementTree.fromstring(svg)
+    assert root.attrib['aria-label'] == 'a "name"'
+    assert 'fill="var(--accent)"' in svg
+    assert [e.text for e in root.iter() if e.tag.endswith('title')] == ['a <b> \ufffd']
+    assert 'id=' not in svg.replace('grid=', '')
