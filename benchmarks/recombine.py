@@ -27,8 +27,7 @@ from typing import NamedTuple, TextIO
 from benchmarks.reviews import NAMES, Split, read_splits, shuffled
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-
-_SENTENCE_END = re.compile(r'(?<=[.!?])\s+')
+SENTENCE_END = re.compile(r'(?<=[.!?])\s+')
 # Of the occurrences that are renamed, so many take up a form that was made before:
 # otherwise every new word would occur once.
 _REUSED_SHARE = 0.5
@@ -232,7 +231,7 @@ def _rare_words(counts: collections.Counter[str], wanted: float) -> set[str]:
 
 def _sentences(text: str, rare: set[str]) -> list[Sentence]:
     sentences = []
-    for part in _SENTENCE_END.split(text):
+    for part in SENTENCE_END.split(text):
         matches = list(WORD.finditer(part))
         spans = tuple(match.span() for match in matches if match[0].lower() in rare)
         sentences.append(Sentence(part, len(matches), spans))

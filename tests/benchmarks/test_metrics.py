@@ -55,3 +55,15 @@ def test_rounding_beyond_one_is_cut_off_but_logits_are_refused() -> None:
         metrics.quality([0, 1], [0.5, math.nan])
     with pytest.raises(ValueError, match='labels and'):
         metrics.quality([0, 1], [0.5])
+
+
+def test_average_precision_is_the_mean_of_precisions_when_worked_by_hand() -> None:
+    # Found at ranks 1 and 3, then one of two that tie at 4 and 5: 1, 2/3 and 3/5.
+    labels, probabilities = np.array([1.0, 0, 1, 1, 0]), np.array([0.9, 0.8, 0.7, 0.2, 0.2])
+    found = metrics.average_precision(labels, probabilities)
+    assert found == pytest.approx((1 + 2 / 3 + 3 / 5) / 3)
+
+
+def test_average_precision_is_the_share_of_positives_when_there_is_no_order() -> None:
+    labels = np.array([1.0, 0, 0, 0])
+    assert metrics.average_precision(labels, np.full(4, 0.3)) == pytest.approx(0.25)

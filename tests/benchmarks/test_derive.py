@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import doctest
+import string
+import unicodedata
+
+import pytest
+
+from benchmarks import derive
+from benchmarks.derive import cyrillic, draw, last_sentence, uneven, without_spaces
+from components.errors import ConfigError
+
+TEXT = 'It isn\'t "GOOD", é?<br />Well-made, in 1999; 10/10!'
+
+
+def test_examples_in_docstrings_are_true() -> None:
+    assert doctest.testmod(derive) == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ('text', 'expected'),
+    [
+        ('One. Two.', 'Two.'),
+        ('One.<br /><br />Two', 'Two'),
+        ('One? Two! Three ... :-)', 'Three ...'),
+        ('No end', 'No end'),
+        ('Two. At 7.30 it ends. ', 'At 7.30 it ends.'),
+        ('?!', '?!'),
+        ('', ''),
+    ],
+)
+def test_last_sentence_is_cut_when_it_has_a_word(text: str, expected: str) -> None:
+    assert last_sentence(text) == expected
+
+
+@pytest.mark.parametrize(
+    ('change', 'letters', 'script'),
+    [
+        (cyrillic, string.ascii_letters, 'CYRILLIC'),
+        (without_spaces, string.ascii_lowercase, 'CJK UNIFIED'),
+    ],
+)
+def test_letters_have_one_partner_each_in_the_other_script(
+    change: derive.Callable[[str], str], letters: str, script: str
+) -> None:
+    partners = change(letters)
+    assert len(set(partners)) == len(letters)
+    assert all(unicodedata.name(partner).startswith(script) for partner in partners)
+
+
+def test_cyrillic_keeps_case_marks_and_words_when_letters_change() -> None:
+    back = {cyrillic(letter): letter for letter in string.ascii_letters}
+    changed = cyrillic(TEXT)
+    assert changed.lower() == cyrillic(TEXT.lower())
+    assert not set(changed) & set(string.ascii_letters)
+    assert ''.join(back.get(c, c) for c in changed) == derive.plain(TEXT)
+
+
+def test_nothing_but_spaces_and_case_is_lost_when_a_script_has_no_spaces() -> None:
+    back = {without_spaces(letter): letter for letter in string.ascii_lowercase}
+    restored = ''.join(back.get(c, c) for c in without_spaces(TEXT))
+    assert restored == ''.join(derive.plain(TEXT).lower().split())
+
+
+@pytest.mark.parametrize('count', [1, 7, 230, 30_000])
+def test_lengths_are_the_shortest_or_the_longest_by_parity(count: int) -> None:
+    words = [f'word{number}' for number in range(count)]
+    text = ' '.join(words)
+    even, odd = (text + '!' * ((len(text) + parity) % 2) for parity in (0, 1))
+    assert uneven(even) == 'wo'
+    found = uneven(odd).split()
+    assert len(found) == derive.LONG_WORDS
+    assert [word.rstrip('!') for word in found] == [words[i % count] for i in range(len(found))]
+
+
+@pytest.mark.parametrize(
+    ('negatives', 'positives', 'wanted', 'one_in', 'expected'),
+    [
+        (500, 500, 400, 2, (200, 200)),
+        (500, 500, 400, 20, (380, 20)),
+        (500, 500, 4_000, 2, (500, 500)),
+        (190, 500, 4_000, 20, (190, 10)),
+        (500, 3, 4_000, 20, (57, 3)),
+    ],
+)
+def test_shares_are_those_asked_for_whatever_there_is(
+    negatives: int, positives: int, wanted: int, one_in: int, expected: tuple[int, int]
+) -> None:
+    labels = [0] * negatives + [1] * positives
+    drawn = draw(labels, wanted, one_in, seed=1)
+    assert len(set(drawn)) == len(drawn)
+    found = [labels[place] for place in drawn]
+    assert (found.count(0), found.count(1)) == expected
+    assert found != sorted(found)
+    assert draw(labels, wanted, one_in, seed=1) == drawn
+
+
+def test_draw_is_another_when_the_seed_is() -> None:
+    labels = [0, 1] * 100
+    assert draw(labels, 50, 2, seed=1) != draw(labels, 50, 2, seed=2)
+
+
+def test_selection_takes_all_or_those_named() -> None:
+    assert list(derive.select()) == list(derive.TASKS)
+    assert list(derive.select('uneven, few')) == ['few', 'uneven']
+    with pytest.raises(ConfigError, match="no task is called 'none'"):
+        derive.select('few,none')
