@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from benchmarks import archive, report
+from benchmarks import archive, derive, elsewhere_report, report
 from components.errors import (
     INTERRUPTED_EXIT_CODE,
     ComponentError,
@@ -111,6 +111,26 @@ def tune(data: str | None, folds: str, only: str) -> None:
         click.echo(f'{name}\t{accuracy:.4f}\t{loss:.4f}')
 
 
+@main.command()
+@_DATA
+@click.option('--only', default='', metavar='NAME,NAME', help='Do these tasks, and none else.')
+@click.option('--output', type=click.Path(dir_okay=False, path_type=pathlib.Path), metavar='FILE')
+def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
+    """Compare presets and scikit-learn on tasks that are made of training reviews.
+
+    Short texts, few, unbalanced, other letters, 20,000 words. The results are kept
+    in FILE; without --only, in benchmarks/results/elsewhere.json unless told
+    otherwise.
+    """
+    from benchmarks import elsewhere as other_tasks
+
+    if output is None and not only:
+        output = elsewhere_report.ELSEWHERE_FILE
+    tasks = derive.select(only)
+    results = other_tasks.results(archive.find_archive(data), tasks, output)
+    elsewhere_report.print_tasks(results, sys.stdout)
+
+
 def _factors(text: str) -> list[float]:
     try:
         factors = [float(part) for part in text.split(',')]
@@ -123,10 +143,14 @@ def _factors(text: str) -> list[float]:
 
 @main.command()
 def table() -> None:
-    """Bring README's table up to date with benchmarks/results/bench.json, and print it."""
-    results = report.load(report.BENCH_FILE)
-    changed = report.update_readme(results)
-    click.echo(report.markdown(results))
+    """Bring README's tables up to date with bench.json and elsewhere.json, and print them."""
+    tables = {'bench': report.markdown(report.load(report.BENCH_FILE))}
+    # Measured by a command of its own, and seldom.
+    if elsewhere_report.ELSEWHERE_FILE.is_file():
+        others = report.load(elsewhere_report.ELSEWHERE_FILE)
+        tables['elsewhere'] = elsewhere_report.markdown(others)
+    changed = [name for name, content in tables.items() if report.update_readme(name, content)]
+    click.echo('\n\n'.join(tables.values()))
     click.echo('README.md: ' + ('updated' if changed else 'up to date'), err=True)
 
 

@@ -118,12 +118,13 @@ def print_table(results: Mapping[str, Any], stream: TextIO) -> None:
             table.add_column(name, justify='right', no_wrap=True)
     for row in cells(results):
         table.add_row(*map(Text, row))
-    console = _console(stream)
+    console = console_for(stream)
     console.print(table)
     console.print(provenance(results), markup=False)
 
 
-def _console(stream: TextIO) -> Console:
+def console_for(stream: TextIO) -> Console:
+    """Return a console that is wide enough for a table."""
     from rich.console import Console
 
     console = Console(file=stream, highlight=False)
@@ -154,7 +155,7 @@ def print_sizes(results: Mapping[str, Any], stream: TextIO) -> None:
             f'{row["accuracy"]:.4f}' if row['accuracy'] is not None else '-',
             *(f'{row["nodes"].get(node, 0):.1f}' for node in nodes),
         )
-    console = _console(stream)
+    console = console_for(stream)
     console.print(table)
     if results['exponent'] is not None:
         console.print(f'from 1 to 8 times IMDB, time grows with exponent {results["exponent"]:.2f}')
@@ -198,10 +199,16 @@ def updated(text: str, name: str, content: str) -> str:
     return f'{before}{begin}\n{content}\n{end}{after}'
 
 
-def update_readme(results: Mapping[str, Any], readme: pathlib.Path = README) -> bool:
-    """Bring README's table up to date; tell whether that changed it."""
+def update_readme(name: str, content: str, readme: pathlib.Path = README) -> bool:
+    """Bring a table in README up to date; tell whether that changed it.
+
+    Args:
+        name: Of its markers, see `updated`.
+        content: The table.
+        readme: The file.
+    """
     old = readme.read_text(encoding='utf-8')
-    new = updated(old, 'bench', markdown(results))
+    new = updated(old, name, content)
     if new != old:
         readme.write_text(new, encoding='utf-8')
     return new != old

@@ -23,7 +23,7 @@ import tensorflow as tf
 from components import features
 from components.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens
-from components.trainer.fitting import TrainingJob
+from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models import load_architecture
 from components.transform.text import tokenize
 from components.transform.vocabulary import most_frequent
@@ -117,20 +117,41 @@ def compare(
         histories = []
         for fold in folds:
             held_out = np.array(films.folds) == fold
-            train, val, further = tokens_of(films, text, held_out)
-
-            def read_unlabelled(further: LabelledTokens = further) -> LabelledTokens:
-                return further
-
-            keras.utils.set_random_seed(trainer.seed)
-            with tempfile.TemporaryDirectory() as folder:
-                job = TrainingJob(train, val, read_unlabelled, trainer, text, folder)
-                histories.append(load_architecture(trainer.architecture)(job).history)
+            trained, _ = learn(films, text, trainer, held_out)
+            histories.append(trained.history)
         accuracy, loss = (
             float(np.mean([history[metric][-1] for history in histories]))
             for metric in ('val_binary_accuracy', 'val_loss')
         )
         yield name, accuracy, loss
+
+
+def learn(
+    films: Films,
+    text: TextSettings,
+    trainer: TrainerSettings,
+    held_out: np.ndarray[Any, np.dtype[np.bool_]],
+) -> tuple[TrainedModel, LabelledTokens]:
+    """Train on the reviews that are not held out.
+
+    Args:
+        films: The reviews.
+        text: How they become words.
+        trainer: The model; `fit_to_val` must be off, or it learns from all.
+        held_out: bool `[reviews]`.
+
+    Returns:
+        What was trained, and the reviews held out.
+    """
+    train, val, further = tokens_of(films, text, held_out)
+
+    def read_unlabelled() -> LabelledTokens | None:
+        return further if len(further.labels) else None
+
+    keras.utils.set_random_seed(trainer.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        job = TrainingJob(train, val, read_unlabelled, trainer, text, folder)
+        return load_architecture(trainer.architecture)(job), val
 
 
 def tokens_of(
@@ -142,9 +163,12 @@ def tokens_of(
         Those to learn from, those held out, and those without a label.
     """
     words = tokenize(tf.constant(films.texts), text.punctuation)
-    counts = Counter(tf.ragged.boolean_mask(words, ~held_out).values.numpy().tolist())
+    learned = tf.ragged.boolean_mask(words, ~held_out).values
+    unique, _, counts = tf.unique_with_counts(learned, tf.int64)
     known = most_frequent(
-        counts, top_k=text.vocab_size - features.RESERVED_IDS, min_count=text.min_word_count
+        Counter(dict(zip(unique.numpy().tolist(), counts.numpy().tolist()))),
+        top_k=text.vocab_size - features.RESERVED_IDS,
+        min_count=text.min_word_count,
     )
     table = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(
@@ -160,17 +184,14 @@ def tokens_of(
     ids = ids_of(words)
     labels = np.array(films.labels, np.float32)[:, np.newaxis]
 
-    def part(rows: np.ndarray[Any, np.dtype[np.bool_]]) -> LabelledTokens:
+    def those(rows: np.ndarray[Any, np.dtype[np.bool_]]) -> LabelledTokens:
         chosen = tf.ragged.boolean_mask(ids, rows)
         return LabelledTokens(chosen.values.numpy(), chosen.row_splits.numpy(), labels[rows])
 
-    further = tf.concat(
-        [
-            ids_of(tokenize(tf.constant(films.unlabelled[i : i + 5_000]), text.punctuation))
-            for i in range(0, len(films.unlabelled), 5_000)
-        ],
-        axis=0,
-    )
+    # At least one part, which may be empty.
+    starts = range(0, max(1, len(films.unlabelled)), 5_000)
+    parts = [tf.constant(films.unlabelled[i : i + 5_000], tf.string) for i in starts]
+    further = tf.concat([ids_of(tokenize(part, text.punctuation)) for part in parts], axis=0)
     no_labels = np.full([further.nrows(), 1], np.nan, np.float32)
     unlabelled = LabelledTokens(further.values.numpy(), further.row_splits.numpy(), no_labels)
-    return part(~held_out), part(held_out), unlabelled
+    return those(~held_out), those(held_out), unlabelled

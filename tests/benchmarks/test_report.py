@@ -82,10 +82,10 @@ def test_terminal_shows_every_cell() -> None:
 def test_readme_changes_between_the_markers_only_and_once(tmp_path: pathlib.Path) -> None:
     readme = tmp_path / 'README.md'
     readme.write_text('before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n')
-    assert report.update_readme(make_results(), readme)
+    assert report.update_readme('bench', GOLDEN, readme)
     once = readme.read_text()
     assert once == f'before\n<!-- bench:begin -->\n{GOLDEN}\n<!-- bench:end -->\nafter\n'
-    assert not report.update_readme(make_results(), readme)
+    assert not report.update_readme('bench', GOLDEN, readme)
     assert readme.read_text() == once
 
 
