@@ -89,7 +89,7 @@ def _data(
         return described
     return Data(
         described=described,
-        rejected={} if isinstance(summary, Nothing) else summary.rejected,
+        rejected=None if isinstance(summary, Nothing) else summary.rejected,
         anomalies=_anomalies(outcome),
         baseline=_baseline_data(outcome, nodes, lineage, described),
     )

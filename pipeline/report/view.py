@@ -74,14 +74,15 @@ class Data:
 
     Attributes:
         described: Its splits.
-        rejected: By reason, the number of rows that could not be used.
+        rejected: By reason, the number of rows that could not be used; None
+            where that is not known.
         anomalies: What does not fit the schema, in words; None where the run
             ended before this was known.
         baseline: What the baseline was trained on, or why that is not known.
     """
 
     described: Described
-    rejected: dict[str, int]
+    rejected: dict[str, int] | None
     anomalies: str | None
     baseline: BaselineData | Nothing
 
