@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from components.evaluator.examined import Examined, Example
+from components.evaluator.examined import Examined
 from components.statistics_gen.described import Described
 from pipeline.outcome import RunOutcome, State
-
-# What moved a score, in the order of importance: words, and by how much they
-# moved the logit towards the positive label (or from it, if below 0).
-Contributions = tuple[tuple[str, float], ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,34 +21,6 @@ class Nothing:
     """
 
     why: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ShownExample:
-    """An example, and what moved its score.
-
-    Attributes:
-        example: The text, its label and its probability.
-        moved_by: None where the model cannot say.
-    """
-
-    example: Example
-    moved_by: Contributions | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Scores:
-    """What the candidate, and the baseline, make of `test`.
-
-    Attributes:
-        examined: Histograms and counts.
-        mistakes: The most confident mistakes, worst first.
-        uncertain: The examples nearest to one half.
-    """
-
-    examined: Examined
-    mistakes: tuple[ShownExample, ...]
-    uncertain: tuple[ShownExample, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,7 +113,7 @@ class Report:
     outcome: RunOutcome
     labels: tuple[str, str]
     history: dict[str, list[float]] | Nothing
-    scores: Scores | Nothing
+    scores: Examined | Nothing
     data: Data | Nothing
     steps: tuple[Step, ...]
     lineage: Nothing | None
