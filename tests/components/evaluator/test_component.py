@@ -3,6 +3,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import os
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from apache_beam.options.pipeline_options import PipelineOptions
