@@ -335,8 +335,9 @@ class TestPredict:
             rows = csv.writer(file, lineterminator='\n')
             rows.writerow(['n', 'text', 'x'])
             for number in range(2_500):
-                word = ('wonderful', 'dull')[number % 2]
-                rows.writerow([f'{number:05}', f'"A {word},\n{word} film", they said', '1.50'])
+                word, verb = (('wonderful', 'loved'), ('dull', 'hated'))[number % 2]
+                text = f'"A {word},\n{word} film", she said. I {verb} it.'
+                rows.writerow([f'{number:05}', text, '1.50'])
             rows.writerow(['', ' ', ''])
         for name in ('out.csv', 'out.jsonl.gz'):
             done = run_command(

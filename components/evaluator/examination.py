@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,20 +13,23 @@ from components.evaluator.examined import (
     BINS,
     SHOWN_CHARACTERS,
     SHOWN_EXAMPLES,
+    SHOWN_PARTS,
     Examined,
     Example,
     Histogram,
 )
 
 Numbers = npt.NDArray[Any]
+# By text: n-grams, and what each adds to the logit, the strongest first.
+Parts = list[tuple[str, float]]
+Explain = Callable[[list[bytes]], list[Parts]]
 
 
 class _Ranked(NamedTuple):
     """An example, and what it is sorted by; equal ones cannot be told apart."""
 
     rank: float
-    text: str
-    cut: bool
+    text: bytes
     label: int
     probability: float
 
@@ -47,6 +51,7 @@ class Examination:
         self._mistakes: list[_Ranked] = []
         self._uncertain: list[_Ranked] = []
         self._unscored = 0
+        self._moved_by: dict[bytes, Parts] = {}
 
     def add(
         self, texts: Numbers, labels: Numbers, candidate: Numbers, baseline: Numbers | None
@@ -78,11 +83,22 @@ class Examination:
         ):
             first = rows[rank[rows] <= _largest_kept(rank[rows], kept)]
             columns = (rank[first], texts[first], label[first], probability[first])
-            found = (
-                _Ranked(of_row, *_cut(text), *values)
-                for of_row, text, *values in zip(*(column.tolist() for column in columns))
-            )
+            found = (_Ranked(*row) for row in zip(*(column.tolist() for column in columns)))
             kept[:] = heapq.nsmallest(SHOWN_EXAMPLES, [*kept, *found])
+
+    def explain(self, explain: Explain) -> None:
+        """Have the candidate say what moved the scores of the examples that are shown.
+
+        Args:
+            explain: Takes texts as they were added.
+        """
+        texts = sorted(self._shown() - self._moved_by.keys())
+        if texts:
+            parts = explain(texts)
+            self._moved_by.update(zip(texts, (of[:SHOWN_PARTS] for of in parts)))
+
+    def _shown(self) -> set[bytes]:
+        return {example.text for example in (*self._mistakes, *self._uncertain)}
 
     def merge(self, other: Examination) -> None:
         """Add the examples of another, which has a baseline exactly if this one has."""
@@ -96,6 +112,8 @@ class Examination:
             (self._uncertain, other._uncertain),
         ):
             kept[:] = heapq.nsmallest(SHOWN_EXAMPLES, [*kept, *found])
+        known = {**self._moved_by, **other._moved_by}
+        self._moved_by = {text: known[text] for text in self._shown() & known.keys()}
 
     def result(self) -> Examined:
         """Return what was gathered."""
@@ -105,14 +123,27 @@ class Examination:
         return Examined(
             candidate=_readable(self._candidate),
             baseline=None if self._baseline is None else _readable(self._baseline),
-            mistakes=_examples(self._mistakes),
-            uncertain=_examples(self._uncertain),
+            mistakes=self._examples(self._mistakes),
+            uncertain=self._examples(self._uncertain),
             true_positives=true_positives,
             false_positives=false_positives,
             true_negatives=true_negatives,
             false_negatives=false_negatives,
             unscored=self._unscored,
         )
+
+    def _examples(self, ranked: list[_Ranked]) -> list[Example]:
+        texts = [each.text.decode('utf-8', errors='replace') for each in ranked]
+        return [
+            Example(
+                text=text[:SHOWN_CHARACTERS],
+                cut=len(text) > SHOWN_CHARACTERS,
+                label=each.label,
+                probability=each.probability,
+                moved_by=self._moved_by.get(each.text, []),
+            )
+            for text, each in zip(texts, ranked)
+        ]
 
 
 def _is_scored(labels: Numbers, predictions: Numbers) -> npt.NDArray[np.bool_]:
@@ -136,18 +167,6 @@ def _largest_kept(ranks: Numbers, kept: list[_Ranked]) -> float:
     if len(kept) == SHOWN_EXAMPLES:
         bounds.append(kept[-1].rank)
     return min(bounds)
-
-
-def _cut(text: bytes) -> tuple[str, bool]:
-    decoded = text.decode('utf-8', errors='replace')
-    return decoded[:SHOWN_CHARACTERS], len(decoded) > SHOWN_CHARACTERS
-
-
-def _examples(ranked: list[_Ranked]) -> list[Example]:
-    return [
-        Example(text=r.text, cut=r.cut, label=r.label, probability=r.probability)
-        for r in ranked
-    ]
 
 
 def _readable(histogram: npt.NDArray[np.int64]) -> Histogram:

@@ -13,6 +13,7 @@ import pydantic
 BINS = 1_000
 SHOWN_EXAMPLES = 20
 SHOWN_CHARACTERS = 2_000
+SHOWN_PARTS = 8
 FILE = os.path.join('report', 'examined.json')
 
 
@@ -41,12 +42,16 @@ class Example:
         cut: Whether there are more.
         label: 1 positive, 0 negative.
         probability: Of the positive label, in [0, 1].
+        moved_by: What moved the logit most, at most `SHOWN_PARTS` n-grams with
+            what each adds to it, the strongest first; none where the model
+            cannot say.
     """
 
     text: str
     cut: bool
     label: int
     probability: float
+    moved_by: list[tuple[str, float]] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 from components import features
 from components.baseline_resolver.served import is_absent
 from components.evaluator.config import override_bounds
-from components.evaluator.examination import Examination
+from components.evaluator.examination import Examination, Parts
 from components.evaluator.examined import FILE, to_json
 from components.evaluator.metrics import Totals
 from components.evaluator.results import Slice, write_results
@@ -161,12 +161,14 @@ class _Score(beam.DoFn):
         self._slices = [slicer_lib.SingleSliceSpec(spec=s) for s in eval_config.slicing_specs]
         self._signatures: dict[str, Any] = {}
         self._loaded: list[Any] = []
+        self._explain: Any = None
 
     def setup(self) -> None:
         for name, path in self._models.items():
             model = tf.saved_model.load(path)
             self._loaded.append(model)  # a signature does not keep its variables alive
             self._signatures[name] = model.signatures[features.EXAMPLES_SIGNATURE]
+        self._explain = self._loaded[0].signatures.get(features.EXPLAIN_SIGNATURE)
 
     def process(self, file: str) -> Iterator[Scored]:
         examination = Examination(has_baseline=self._baseline is not None)
@@ -185,6 +187,8 @@ class _Score(beam.DoFn):
                 rows = lengths == length
                 for name, predictions in scores.items():
                     by_length[length][name].add(labels[rows], predictions[rows])
+        if self._explain is not None:
+            examination.explain(self._parts)
         found: TotalsBySlice = defaultdict(self._no_totals)
         for length, of_models in by_length.items():
             for where in slicer_lib.get_slices_for_features_dicts(
@@ -193,6 +197,17 @@ class _Score(beam.DoFn):
                 for name, totals in of_models.items():
                     found[where][name].merge(totals)
         yield Scored(dict(found), examination)
+
+    def _parts(self, texts: list[bytes]) -> list[Parts]:
+        told = self._explain(**{features.TEXT_INPUT: tf.constant(texts, tf.string)})
+        parts: list[Parts] = [[] for _ in texts]
+        for row, ngram, value in zip(
+            told[features.ROWS_KEY].numpy().tolist(),
+            told[features.NGRAMS_KEY].numpy().tolist(),
+            told[features.CONTRIBUTIONS_KEY].numpy().tolist(),
+        ):
+            parts[row].append((ngram.decode('utf-8', errors='replace'), value))
+        return parts
 
     def _no_totals(self) -> dict[str, Totals]:
         return {name: Totals() for name in self._models}

@@ -71,5 +71,5 @@ class ExamplesSummary:
             labels=tuple(fields['labels']),
             rejected=fields['rejected'],
             unlabelled=fields['unlabelled'],
-            sources=tuple(fields['sources']),
+            sources=tuple(fields.get('sources', ())),  # an older run has none
         )

@@ -162,6 +162,8 @@ def draw_learning(train: Sequence[float], val: Sequence[float], metric: str, nam
         'axis': {'tickCount': 5, 'format': '.3~f'},
     }
     layers: list[Spec] = []
+    # Their names, beside the last points, keep apart even where the points do not.
+    higher = 'train' if train[-1] > val[-1] else 'val'
     for label, values, colour, dash in (
         ('train', train, MUTED, [6, 4]),
         ('val', val, ACCENT, []),
@@ -184,7 +186,12 @@ def draw_learning(train: Sequence[float], val: Sequence[float], metric: str, nam
             {
                 'data': {'values': points[-1:]},
                 'mark': {
-                    'type': 'text', 'text': label, 'color': colour, 'align': 'left', 'dx': 8
+                    'type': 'text',
+                    'text': label,
+                    'color': colour,
+                    'align': 'left',
+                    'dx': 8,
+                    'dy': -7 if label == higher else 7,
                 },
                 'encoding': {'x': x, 'y': y},
             },

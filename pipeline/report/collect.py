@@ -13,7 +13,7 @@ from components.statistics_gen.described import Described, divergence, read_desc
 from components.trainer.history import read_history
 from pipeline.outcome import RunOutcome
 from pipeline.report.lineage import Lineage, RecordedNode
-from pipeline.report.view import BaselineData, Data, Nothing, Report, Scores, ShownExample, Step
+from pipeline.report.view import BaselineData, Data, Nothing, Report, Step
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
         outcome=outcome,
         labels=('negative', 'positive') if isinstance(summary, Nothing) else summary.labels,
         history=_read(outcome, nodes, 'Trainer', 'model_run', read_history),
-        scores=_scores(outcome, nodes),
+        scores=_read(outcome, nodes, 'Evaluator', 'evaluation', read_examined),
         data=_data(outcome, nodes, lineage, summary),
         steps=tuple(_steps(outcome, nodes)),
         lineage=None if nodes else Nothing(why=_not_recorded(outcome)),
@@ -67,17 +67,6 @@ def _steps(outcome: RunOutcome, nodes: _Nodes) -> list[Step]:
     return steps
 
 
-def _scores(outcome: RunOutcome, nodes: _Nodes) -> Scores | Nothing:
-    examined = _read(outcome, nodes, 'Evaluator', 'evaluation', read_examined)
-    if isinstance(examined, Nothing):
-        return examined
-    return Scores(
-        examined=examined,
-        mistakes=tuple(ShownExample(example=example) for example in examined.mistakes),
-        uncertain=tuple(ShownExample(example=example) for example in examined.uncertain),
-    )
-
-
 def _data(
     outcome: RunOutcome,
     nodes: _Nodes,
@@ -89,7 +78,7 @@ def _data(
         return described
     return Data(
         described=described,
-        rejected={} if isinstance(summary, Nothing) else summary.rejected,
+        rejected=None if isinstance(summary, Nothing) else summary.rejected,
         anomalies=_anomalies(outcome),
         baseline=_baseline_data(outcome, nodes, lineage, described),
     )

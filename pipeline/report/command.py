@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Sequence
 
 from components.errors import ConfigError, MissingDependencyError
+from pipeline.logs import no_framework_noise
 from pipeline.outcome import RunOutcome, load_outcome
 
 _DEFAULT_ROOT = 'runs'
@@ -78,10 +79,11 @@ def print_report(
         else report_path(folder, *(outcome.run_id for outcome in found))
     )
     # The run has made its page when all of its artifacts were there; they may be gone.
-    if compare:
-        _write(path, _comparison(found, folder))
-    elif output or not path.is_file():
-        write_report(found[0], folder, path)
+    with no_framework_noise():
+        if compare:
+            _write(path, _comparison(found, folder))
+        elif output or not path.is_file():
+            write_report(found[0], folder, path)
     print(path)
     if open_it and not webbrowser.open(path.as_uri()):
         raise MissingDependencyError('no browser starts here', hint=f'open {path} yourself')

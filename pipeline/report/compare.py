@@ -15,7 +15,7 @@ from pipeline.report import curves, measures, sentences
 from pipeline.report.curves import Curve
 from pipeline.report.measures import Point
 from pipeline.report.sentences import NONE
-from pipeline.report.view import Data, Nothing, Report, Scores
+from pipeline.report.view import Data, Nothing, Report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,9 +145,9 @@ def _slices(reports: Sequence[Report]) -> list[Row]:
 
 def _charts(reports: Sequence[Report], letters: Sequence[str]) -> dict[str, Markup]:
     scored = [
-        (letter, report.scores.examined)
+        (letter, report.scores)
         for report, letter in zip(reports, letters)
-        if isinstance(report.scores, Scores)
+        if not isinstance(report.scores, Nothing)
     ]
     if not scored:
         return {}

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
+from components.evaluator.examined import Examined
 from components.statistics_gen.described import KNOWN_FROM, Described
 from pipeline.outcome import RunOutcome
 from pipeline.report import charts, curves, data_charts, measures, sentences
@@ -16,7 +17,7 @@ from pipeline.report.charts import Slice
 from pipeline.report.curves import Curve
 from pipeline.report.graph import draw_graph
 from pipeline.report.measures import Point
-from pipeline.report.view import Data, Nothing, Report, Scores
+from pipeline.report.view import Data, Nothing, Report
 
 Context = dict[str, Any]
 
@@ -69,7 +70,7 @@ def scores(report: Report) -> Context | Nothing:
     """Return what the scores on test look like."""
     if isinstance(report.scores, Nothing):
         return report.scores
-    examined = report.scores.examined
+    examined = report.scores
     roc = [Curve('candidate', measures.roc(examined.candidate))]
     recall = [Curve('candidate', measures.precision_recall(examined.candidate))]
     bins = {'candidate': measures.reliability(examined.candidate)}
@@ -88,7 +89,7 @@ def scores(report: Report) -> Context | Nothing:
         'roc': None,
         'recall': None,
         'reliability': None,
-        'confusion': _confusion(report.scores, report.labels),
+        'confusion': _confusion(examined, report.labels),
     }
     if bins['candidate']:
         context['reliability'] = curves.draw_reliability(
@@ -111,9 +112,8 @@ def scores(report: Report) -> Context | Nothing:
     return context
 
 
-def _confusion(scores: Scores, labels: tuple[str, str]) -> list[Context]:
+def _confusion(examined: Examined, labels: tuple[str, str]) -> list[Context]:
     """Return the rows of the confusion matrix, with the share of each cell in its row."""
-    examined = scores.examined
     cells = (
         (labels[1], examined.true_positives, examined.false_negatives),
         (labels[0], examined.false_positives, examined.true_negatives),

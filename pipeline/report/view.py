@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from components.evaluator.examined import Examined, Example
+from components.evaluator.examined import Examined
 from components.statistics_gen.described import Described
 from pipeline.outcome import RunOutcome, State
-
-# What moved a score, in the order of importance: words, and by how much they
-# moved the logit towards the positive label (or from it, if below 0).
-Contributions = tuple[tuple[str, float], ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,34 +21,6 @@ class Nothing:
     """
 
     why: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ShownExample:
-    """An example, and what moved its score.
-
-    Attributes:
-        example: The text, its label and its probability.
-        moved_by: None where the model cannot say.
-    """
-
-    example: Example
-    moved_by: Contributions | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Scores:
-    """What the candidate, and the baseline, make of `test`.
-
-    Attributes:
-        examined: Histograms and counts.
-        mistakes: The most confident mistakes, worst first.
-        uncertain: The examples nearest to one half.
-    """
-
-    examined: Examined
-    mistakes: tuple[ShownExample, ...]
-    uncertain: tuple[ShownExample, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,14 +42,15 @@ class Data:
 
     Attributes:
         described: Its splits.
-        rejected: By reason, the number of rows that could not be used.
+        rejected: By reason, the number of rows that could not be used; None
+            where that is not known.
         anomalies: What does not fit the schema, in words; None where the run
             ended before this was known.
         baseline: What the baseline was trained on, or why that is not known.
     """
 
     described: Described
-    rejected: dict[str, int]
+    rejected: dict[str, int] | None
     anomalies: str | None
     baseline: BaselineData | Nothing
 
@@ -144,7 +113,7 @@ class Report:
     outcome: RunOutcome
     labels: tuple[str, str]
     history: dict[str, list[float]] | Nothing
-    scores: Scores | Nothing
+    scores: Examined | Nothing
     data: Data | Nothing
     steps: tuple[Step, ...]
     lineage: Nothing | None

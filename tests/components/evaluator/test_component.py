@@ -3,6 +3,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import os
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -23,7 +25,7 @@ from components import features
 from components.baseline_resolver.served import NO_BASELINE_FILE
 from components.evaluator.component import make_evaluator
 from components.evaluator.config import build_eval_config
-from components.evaluator.examined import read_examined
+from components.evaluator.examined import SHOWN_PARTS, read_examined
 from components.evaluator.executor import Executor
 from components.settings import GateSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
@@ -256,6 +258,22 @@ def test_scores_are_examined_when_raw_examples_are_evaluated(
     assert right / len(reviews) == pytest.approx(overall['binary_accuracy'])
     assert sum(found.candidate.positive) == sum(label for _, label in reviews)
     assert sum(found.candidate.negative) == sum(1 - label for _, label in reviews)
+
+
+def test_what_moved_a_score_is_what_the_model_says_when_it_is_shown(
+    alone: Evaluated, models: Callable[[str], Model]
+) -> None:
+    found = read_examined(alone.evaluation)
+    assert found is not None
+    model = tf.saved_model.load(os.path.join(models('good').uri, 'Format-Serving'))
+    explain = model.signatures[features.EXPLAIN_SIGNATURE]
+    for example in found.mistakes[:3] + found.uncertain[:3]:
+        said = explain(text=tf.constant([example.text]))
+        ngrams = [ngram.decode() for ngram in said[features.NGRAMS_KEY].numpy().tolist()]
+        assert [ngram for ngram, _ in example.moved_by] == ngrams[:SHOWN_PARTS]
+        assert [value for _, value in example.moved_by] == pytest.approx(
+            said[features.CONTRIBUTIONS_KEY].numpy().tolist()[:SHOWN_PARTS], abs=1e-5
+        )
 
 
 @pytest.mark.parametrize('shards', [[[]], []], ids=['no_example', 'no_file'])

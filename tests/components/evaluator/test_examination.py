@@ -11,6 +11,7 @@ from components.evaluator.examined import (
     BINS,
     SHOWN_CHARACTERS,
     SHOWN_EXAMPLES,
+    SHOWN_PARTS,
     Examined,
     Example,
     Histogram,
@@ -137,3 +138,31 @@ def test_lists_are_bounded_when_all_scores_are_the_same(score: float) -> None:
     assert [example.text for example in found.uncertain] == texts
     assert found.unscored == (3_000 if np.isnan(score) else 0)
     assert len(pickle.dumps(examination)) < 20_000 + 16 * BINS
+
+
+def explain(texts: list[bytes]) -> list[list[tuple[str, float]]]:
+    """Say of a text its first words, and how long it is, more often than is shown."""
+    return [[(text[:6].decode(errors='replace'), float(len(text)))] * 9 for text in texts]
+
+
+def test_what_moved_a_score_is_kept_when_parts_are_merged() -> None:
+    of = rows()
+    whole = examine(of)
+    whole.explain(explain)
+    total = Examination(has_baseline=True)
+    for start in range(0, len(of), 700):
+        part = examine(of[start : start + 700])
+        part.explain(explain)
+        total.merge(pickle.loads(pickle.dumps(part)))
+    examined = total.result()
+    assert examined == whole.result()
+    for example in examined.mistakes + examined.uncertain:
+        # By the whole text, also where less is shown.
+        words, length = example.moved_by[0]
+        assert example.text.startswith(words.rstrip('\ufffd'))
+        assert (length > len(example.text.encode())) == example.cut
+        assert len(example.moved_by) == SHOWN_PARTS
+
+
+def test_nothing_moved_a_score_when_the_model_cannot_say() -> None:
+    assert all(example.moved_by == [] for example in examine(rows()).result().mistakes)

@@ -15,8 +15,6 @@ from pipeline.report.view import (
     Data,
     Nothing,
     Report,
-    Scores,
-    ShownExample,
     Step,
 )
 
@@ -128,31 +126,35 @@ def _histogram(generator: random.Random, sharp: float) -> Histogram:
     return Histogram(positive=counts[True], negative=counts[False])
 
 
-def _scores(text: str) -> Scores:
+def _scores(text: str) -> Examined:
     generator = random.Random(1)
     candidate = _histogram(generator, 2.0)
     half = BINS // 2
     awkward = 'زبان دیگر ' + 'w' * 300 + '\n\x00\x1b\ud800 & <b>bold</b> "quoted"'
     texts = (text, awkward, *(f'A review that is number {n} of several.' for n in range(18)))
+    moved = [('not <b>good</b>', -1.25), ('a wonderful', 0.75)]
     mistakes = [
-        Example(text=each, cut=rank == 2, label=rank % 2, probability=abs(rank % 2 - 0.99))
+        Example(
+            text=each,
+            cut=rank == 2,
+            label=rank % 2,
+            probability=abs(rank % 2 - 0.99),
+            moved_by=moved,
+        )
         for rank, each in enumerate(texts)
     ]
-    uncertain = [dataclasses.replace(each, probability=0.5001, cut=False) for each in mistakes]
-    moved = (('not <b>good</b>', -1.25), ('a wonderful', 0.75))
-    return Scores(
-        examined=Examined(
-            candidate=candidate,
-            baseline=_histogram(generator, 1.5),
-            mistakes=mistakes,
-            uncertain=uncertain,
-            true_positives=sum(candidate.positive[half:]),
-            false_positives=sum(candidate.negative[half:]),
-            true_negatives=sum(candidate.negative[:half]),
-            false_negatives=sum(candidate.positive[:half]),
-        ),
-        mistakes=tuple(ShownExample(example=each, moved_by=moved) for each in mistakes),
-        uncertain=tuple(ShownExample(example=each) for each in uncertain),
+    uncertain = [
+        dataclasses.replace(each, probability=0.5001, cut=False, moved_by=[]) for each in mistakes
+    ]
+    return Examined(
+        candidate=candidate,
+        baseline=_histogram(generator, 1.5),
+        mistakes=mistakes,
+        uncertain=uncertain,
+        true_positives=sum(candidate.positive[half:]),
+        false_positives=sum(candidate.negative[half:]),
+        true_negatives=sum(candidate.negative[:half]),
+        false_negatives=sum(candidate.positive[:half]),
     )
 
 

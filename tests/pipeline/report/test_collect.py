@@ -9,10 +9,12 @@ import pathlib
 import pytest
 
 from components.evaluator.examined import FILE as EXAMINED_FILE
+from components.example_gen.summary import SUMMARY_FILE
 from components.statistics_gen.described import FILE as DESCRIBED_FILE
 from pipeline.outcome import load_outcome
 from pipeline.report.collect import collect
-from pipeline.report.view import BaselineData, Data, Nothing, Report, Scores
+from pipeline.report.view import BaselineData, Data, Nothing, Report
+from tests.conftest import run_command
 from tests.pipeline.report.conftest import Runs
 
 
@@ -27,8 +29,8 @@ def folder_of(report: Report, node_id: str, key: str) -> pathlib.Path:
 
 
 def test_figures_agree_with_the_record_when_a_run_was_pushed(pushed: Report) -> None:
-    assert isinstance(pushed.scores, Scores)
-    examined = pushed.scores.examined
+    assert not isinstance(pushed.scores, Nothing)
+    examined = pushed.scores
     metrics = pushed.outcome.metrics
     right = examined.true_positives + examined.true_negatives
     wrong = examined.false_positives + examined.false_negatives
@@ -98,6 +100,22 @@ def test_section_says_so_when_the_run_is_an_older_one(pushed: Report, runs: Runs
         worse = {'Evaluator': spoiled.scores, 'StatisticsGen': spoiled.data}[node_id]
         assert isinstance(worse, Nothing)
         assert 'cannot be read' in worse.why
+
+
+def test_rest_is_shown_when_the_summary_of_the_examples_is_spoiled(
+    pushed: Report, runs: Runs
+) -> None:
+    path = folder_of(pushed, 'ExampleGen', 'examples') / SUMMARY_FILE
+    kept = path.read_bytes()
+    path.write_text('{}')
+    try:
+        report = collect(pushed.outcome, runs.root)
+        done = run_command('report', '--output', str(runs.home / 'x.html'), cwd=runs.home)
+    finally:
+        path.write_bytes(kept)
+    assert isinstance(report.data, Data)
+    assert report.data.rejected is None
+    assert (done.code, done.err) == (0, '')
 
 
 def test_section_says_so_when_an_artifact_is_gone(pushed: Report, runs: Runs) -> None:

@@ -14,7 +14,7 @@ from pipeline.report.compare import compare
 from pipeline.report.graph import draw_graph
 from pipeline.report.render import render, render_comparison
 from pipeline.report.vega import draw
-from pipeline.report.view import Artifact, Nothing, Report, Scores, Step
+from pipeline.report.view import Artifact, Nothing, Report, Step
 from tests.pipeline.report.made import HOSTILE, made_outcome, made_report
 
 
@@ -50,7 +50,7 @@ def test_what_moved_a_score_is_shown_when_the_model_says_it() -> None:
     assert 'What moved it' in page
     assert 'not &lt;b&gt;good&lt;/b&gt;' in page
     report = made_report()
-    assert isinstance(report.scores, Scores)
+    assert not isinstance(report.scores, Nothing)
     silent = dataclasses.replace(report.scores, mistakes=report.scores.uncertain)
     assert 'What moved it' not in render(dataclasses.replace(report, scores=silent))
 
@@ -82,14 +82,13 @@ def test_page_is_rendered_when_a_run_recorded_next_to_nothing() -> None:
 
 def test_page_is_rendered_when_test_has_one_label_only() -> None:
     report = made_report()
-    assert isinstance(report.scores, Scores)
-    examined = report.scores.examined
+    assert not isinstance(report.scores, Nothing)
+    examined = report.scores
     histogram = dataclasses.replace(examined.candidate, negative=[0] * 1_000)
     single = dataclasses.replace(
         examined, candidate=histogram, baseline=None, true_negatives=0, false_positives=0
     )
-    scores = dataclasses.replace(report.scores, examined=single)
-    page = render(dataclasses.replace(report, scores=scores))
+    page = render(dataclasses.replace(report, scores=single))
     assert 'ROC' not in page
     assert 'Calibration' in page
 
