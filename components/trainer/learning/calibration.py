@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 
 class Calibration(NamedTuple):
@@ -62,7 +63,7 @@ def missing_shift(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float3
     positives = np.clip(labels.sum(), 0.5, len(labels) - 0.5)
     shift = 0.0
     for _ in range(100):
-        probabilities = 1 / (1 + np.exp(-(logits.astype(np.float64) + shift)))
+        probabilities = special.expit(logits.astype(np.float64) + shift)
         slope = np.sum(probabilities * (1 - probabilities))
         # Where all is certain, the slope is nothing, and a whole step goes nowhere.
         step = np.clip((positives - probabilities.sum()) / max(slope, 1e-9), -1.0, 1.0)

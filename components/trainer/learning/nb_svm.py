@@ -110,7 +110,7 @@ def naive_bayes_ratios(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]
 
     >>> presence = sparse.csr_matrix(np.array([[1, 0], [1, 1]], np.float32))
     >>> naive_bayes_ratios(presence, np.array([0, 1], np.int8)).astype(float).round(3).tolist()
-    [-0.288, 0.405]
+    [-0.357, 0.56]
     """
     return _ratios(*_counts(presence, labels))
 
@@ -124,7 +124,11 @@ def _counts(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]) -> tuple[
 
 
 def _ratios(positive: Floats, negative: Floats) -> Floats:
-    positive, negative = positive + _SMOOTHING, negative + _SMOOTHING
+    # In proportion to the labels: else each n-gram that only the more frequent label has a time or
+    # two would speak for the rarer one, whose texts are too few to have it.
+    share = np.clip(positive.sum() / max(positive.sum() + negative.sum(), 1), 1e-3, 1 - 1e-3)
+    positive = positive + np.float32(2 * _SMOOTHING * share)
+    negative = negative + np.float32(2 * _SMOOTHING * (1 - share))
     ratios: Floats = np.log((positive / positive.sum()) / (negative / negative.sum()))
     return ratios.astype(np.float32)
 

@@ -83,11 +83,29 @@ def test_ratios_are_those_computed_by_hand_when_texts_are_few() -> None:
     assert ratios.dtype == np.float32
 
 
-def test_ratios_weigh_classes_alike_when_labels_are_unbalanced() -> None:
-    # In all texts of either label: 2 of 3 for the one positive text, 4 of 5 for three others.
+def test_ratios_say_nothing_when_every_text_of_unbalanced_labels_has_the_ngram() -> None:
     presence = sparse.csr_matrix(np.array([[1, 0]] * 4, np.float32))
     ratios = naive_bayes_ratios(presence, np.array([1, 0, 0, 0], np.int8))
-    np.testing.assert_allclose(ratios, np.log([(2 / 3) / (4 / 5), (1 / 3) / (1 / 5)]), rtol=1e-5)
+    np.testing.assert_allclose(ratios, [0, 0], atol=1e-6)
+
+
+def test_rare_ngrams_speak_for_their_label_when_it_is_the_more_frequent_one() -> None:
+    # One text in 20 is positive; the n-grams but the first are in one or two texts each.
+    columns = [[0], *([1 + text // 2, 1 + (text + 1) // 2] for text in range(19))]
+    presence = np.zeros([20, 11], np.float32)
+    for row, found in enumerate(columns):
+        presence[row, found] = 1
+    labels = np.zeros(20, np.int8)
+    labels[0] = 1
+    ratios = naive_bayes_ratios(sparse.csr_matrix(presence), labels)
+    assert ratios[0] > 0
+    assert (ratios[1:] < 0).all()
+
+
+@pytest.mark.parametrize('label', [0, 1])
+def test_ratios_are_finite_when_texts_of_a_label_have_no_ngrams(label: int) -> None:
+    presence = sparse.csr_matrix(np.array([[0, 0], [1, 1]], np.float32))
+    assert np.isfinite(naive_bayes_ratios(presence, np.array([1 - label, label], np.int8))).all()
 
 
 @pytest.mark.parametrize('cost', [0.1, 1.0, 10.0])
@@ -239,7 +257,10 @@ def test_further_texts_weigh_as_told_and_none_more_than_a_labelled_one(
     labels = np.array([1, 0], np.int8)
     further = sparse.csr_matrix(np.array([[1, 0], [1, 0]], np.float32))
     model = fit_nb_svm(presence, labels, 1.0, Unlabelled(further, weight))
-    positive, negative = np.array([2 + 2 * each, 1]), np.array([1, 2])
+    # Smoothed by two in all, parted as the counts are: 1 + 2 * each positive, 1 negative.
+    share = (1 + 2 * each) / (2 + 2 * each)
+    positive = np.array([1 + 2 * each, 0]) + 2 * share
+    negative = np.array([0, 1]) + 2 * (1 - share)
     expected = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
     np.testing.assert_allclose(model.ratios, expected, rtol=1e-5)
 
