@@ -76,7 +76,8 @@ def _environment() -> jinja2.Environment:
         'count': lambda number: f'{number:,}',
         'four': lambda number: NONE if number is None else f'{number:.4f}',
         'percent': lambda share: NONE if share is None else f'{share:.1%}',
-        'change': _change,
+        'change': lambda number: _signed(number, 4),
+        'moved': lambda number: _signed(number, 2),
         'seconds': lambda number: f'{number:.1f} s',
         'when': _when,
         'prose': _prose,
@@ -97,8 +98,8 @@ def _prose(text: str) -> tuple[str, str]:
     return text[:end], text[end:].lstrip()
 
 
-def _change(number: float) -> str:
-    return f'{number:+.4f}'.replace('-', '\N{MINUS SIGN}')
+def _signed(number: float, digits: int) -> str:
+    return f'{number:+.{digits}f}'.replace('-', '\N{MINUS SIGN}')
 
 
 def _when(run_id: str) -> str:

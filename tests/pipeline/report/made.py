@@ -132,7 +132,7 @@ def _scores(text: str) -> Examined:
     half = BINS // 2
     awkward = 'زبان دیگر ' + 'w' * 300 + '\n\x00\x1b\ud800 & <b>bold</b> "quoted"'
     texts = (text, awkward, *(f'A review that is number {n} of several.' for n in range(18)))
-    moved = [('not <b>good</b>', -1.25), ('a wonderful', 0.75)]
+    moved = [('not <b>good</b>', -1.25), ('a wonderful', 0.75), ('w' * 300, 0.5)]
     mistakes = [
         Example(
             text=each,

@@ -48,7 +48,8 @@ def test_nothing_from_the_data_is_markup_when_rendered() -> None:
 def test_what_moved_a_score_is_shown_when_the_model_says_it() -> None:
     page = render(made_report())
     assert 'What moved it' in page
-    assert 'not &lt;b&gt;good&lt;/b&gt;' in page
+    assert '<bdi>not &lt;b&gt;good&lt;/b&gt;</bdi> −1.25' in page
+    assert '<bdi>a wonderful</bdi> +0.75' in page
     report = made_report()
     assert not isinstance(report.scores, Nothing)
     silent = dataclasses.replace(report.scores, mistakes=report.scores.uncertain)
