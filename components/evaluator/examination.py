@@ -18,10 +18,9 @@ from components.evaluator.examined import (
     Example,
     Histogram,
 )
+from components.explanations import Parts
 
 Numbers = npt.NDArray[Any]
-# By text: n-grams, and what each adds to the logit, the strongest first.
-Parts = list[tuple[str, float]]
 Explain = Callable[[list[bytes]], list[Parts]]
 
 

@@ -28,10 +28,11 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 from components import features
 from components.baseline_resolver.served import is_absent
 from components.evaluator.config import override_bounds
-from components.evaluator.examination import Examination, Parts
+from components.evaluator.examination import Examination
 from components.evaluator.examined import FILE, to_json
 from components.evaluator.metrics import Totals
 from components.evaluator.results import Slice, write_results
+from components.explanations import Parts, parts_by_text
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -199,15 +200,8 @@ class _Score(beam.DoFn):
         yield Scored(dict(found), examination)
 
     def _parts(self, texts: list[bytes]) -> list[Parts]:
-        told = self._explain(**{features.TEXT_INPUT: tf.constant(texts, tf.string)})
-        parts: list[Parts] = [[] for _ in texts]
-        for row, ngram, value in zip(
-            told[features.ROWS_KEY].numpy().tolist(),
-            told[features.NGRAMS_KEY].numpy().tolist(),
-            told[features.CONTRIBUTIONS_KEY].numpy().tolist(),
-        ):
-            parts[row].append((ngram.decode('utf-8', errors='replace'), value))
-        return parts
+        said = self._explain(**{features.TEXT_INPUT: tf.constant(texts, tf.string)})
+        return parts_by_text(said, len(texts))
 
     def _no_totals(self) -> dict[str, Totals]:
         return {name: Totals() for name in self._models}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from components import features
 from components.errors import DataError
+from components.explanations import parts_by_text
 from pipeline import serving_store
 
 # A text is explained by many parts, and each pattern is sought in it anew.
@@ -107,13 +108,7 @@ class PushedModel:
         for start in range(0, len(texts), _EXPLAINED_AT_ONCE):
             batch = texts[start : start + _EXPLAINED_AT_ONCE]
             answer = self._call(self._model.signatures[features.EXPLAIN_SIGNATURE], batch)
-            parts: list[list[tuple[str, float]]] = [[] for _ in batch]
-            for row, ngram, value in zip(
-                answer[features.ROWS_KEY].numpy().tolist(),
-                answer[features.NGRAMS_KEY].numpy().tolist(),
-                answer[features.CONTRIBUTIONS_KEY].numpy().tolist(),
-            ):
-                parts[row].append((ngram.decode('utf-8', 'replace'), value))
+            parts = parts_by_text(answer, len(batch))
             biases = answer[features.BIAS_KEY].numpy().tolist()
             explanations += [Explanation(bias, tuple(of)) for bias, of in zip(biases, parts)]
         return explanations
