@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup cloud run test test-containers proof lint types image bench bench-scale lock \
+.PHONY: help setup cloud run test test-containers proof torture lint types image bench bench-scale lock \
   chromium clean dev peers
 
 DATA ?= data/sample
@@ -42,7 +42,7 @@ run: setup ## Train, evaluate and push on the sample data, then score a sentence
 
 test: dev ## Lint, check types and import layers, run all tests
 	@$(MAKE) --no-print-directory lint types
-	.venv/bin/python -m pytest -m 'not slow and not containers' $(ARGS)
+	.venv/bin/python -m pytest -m 'not slow and not containers and not torture' $(ARGS)
 
 chromium: ## Install Debian's Chromium, in which `make test` looks at reports
 	@command -v chromium >/dev/null || { apt-get update -qq && \
@@ -53,6 +53,10 @@ test-containers: dev ## Build the image, run the compiled Kubeflow pipeline in i
 
 proof: dev ## Run the slow proofs, on the full IMDB data set
 	.venv/bin/python -m pytest -m slow $(ARGS)
+
+torture: dev ## Kill, damage and mislead the pipeline for 25 minutes, and count the losses
+	.venv/bin/python -m pytest -m torture --results tests/torture/results.json tests/torture $(ARGS)
+	.venv/bin/python -m tests.torture.table
 
 lint: dev ## Check style and import layers
 	.venv/bin/ruff check .

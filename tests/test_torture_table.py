@@ -1,0 +1,49 @@
+"""The table of `make torture`: what is not in it was not seen."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from tests.torture import table
+from tests.torture.table import Row, added_up, markdown, save
+
+
+def test_rows_are_added_up_when_they_are_of_the_same_fault() -> None:
+    rows = [Row('b', 1, 1, 0), Row('a', 2, 3, 1), Row('b', 4, 5, 6)]
+
+    assert added_up(rows) == [Row('a', 2, 3, 1), Row('b', 5, 6, 6), Row('all', 7, 9, 7)]
+    assert markdown(rows).splitlines()[-1] == '| all | 7 | 9 | 7 |'
+
+
+@pytest.mark.parametrize(('failed', 'code'), [(0, 0), (1, 1)])
+def test_page_gets_the_table_only_when_no_test_failed(
+    failed: int, code: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, results = tmp_path / 'README.md', tmp_path / 'results.json'
+    page.write_text('# A\n<!-- torture:begin -->old<!-- torture:end -->\nz\n', encoding='utf-8')
+    save([Row('killed', 30, 30, 0)], results, seconds=120, failed=failed)
+    monkeypatch.setattr(table, 'README', page)
+    monkeypatch.setattr(table, 'RESULTS', results)
+
+    assert table.main() == code
+
+    told = page.read_text(encoding='utf-8')
+    assert ('| killed | 30 | 30 | 0 |' in told) == (not failed)
+    assert ('old' in told) == bool(failed)
+    assert told.startswith('# A\n')
+    assert told.endswith('\nz\n')
+
+
+def test_results_say_where_they_are_from_when_they_are_kept(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / 'results.json'
+    save([Row('killed', 30, 30, 0)], path, seconds=90.4, failed=0)
+
+    kept = json.loads(path.read_text(encoding='utf-8'))
+
+    assert kept['rows'] == [['killed', 30, 30, 0]]
+    assert kept['seconds'] == 90
+    assert kept['versions']['tfx']
+    assert kept['machine']['cores'] >= 1
