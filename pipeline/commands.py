@@ -61,7 +61,7 @@ def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: 
         error.log, error.report = outcome.log, outcome.report or ''
         raise error
     if outcome.outcome == 'not_blessed':
-        raise NotBlessedError(_first_failure(outcome))
+        raise _first_failure(outcome)
 
 
 def _run(
@@ -128,13 +128,16 @@ def _new_run(root: pathlib.Path) -> tuple[str, pathlib.Path]:
     return run_id, folder / f'{run_id}.log'
 
 
-def _first_failure(outcome: RunOutcome) -> str:
+def _first_failure(outcome: RunOutcome) -> NotBlessedError:
     for check in outcome.thresholds:
         if not check.passed:
             where = f' for {check.slice}' if check.slice else ''
             value = 'missing' if check.value is None else f'{check.value:.4f}'
-            return f'not blessed: {check.metric}{where} is {value}, expected {check.bound}'
-    return 'not blessed: the Evaluator found no metric that meets its bound'
+            return NotBlessedError(
+                f'not blessed: {check.metric}{where} is {value}, expected {check.bound}',
+                hint=check.hint,
+            )
+    return NotBlessedError('not blessed: the Evaluator found no metric that meets its bound')
 
 
 def serving_location(
