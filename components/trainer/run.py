@@ -14,6 +14,7 @@ import tensorflow_transform as tft
 from components import features
 from components.example_gen.summary import ExamplesSummary
 from components.settings import TextSettings, TrainerSettings
+from components.trainer.agreement import require_same_scores
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.history import HISTORY_FILE
@@ -68,6 +69,9 @@ def run_fn(fn_args: FnArgs) -> None:
         file.write(json.dumps(trained.history, indent=2) + '\n')
     serving_model = ServingModel(trained.model, transform, text)
     export(serving_model, summary.labels, fn_args.serving_model_dir)
+    require_same_scores(
+        trained.model, transform, fn_args.eval_files, fn_args.serving_model_dir
+    )
     extra = os.path.join(fn_args.serving_model_dir, 'assets.extra')
     with tf.io.gfile.GFile(os.path.join(extra, features.SETTINGS_ASSET), 'w') as file:
         parts = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
