@@ -189,7 +189,8 @@ def fetch_imdb(output: str) -> None:
     console = Console(stderr=True, highlight=False)
     console.print(f'from {IMDB_URL}', markup=False)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    next_step = 'the same command goes on with what has arrived'
+    with interrupts.resuming(next_step), Progress(*columns, console=console) as progress:
         task = progress.add_task('', total=None)
         path = fetch_imdb(
             pathlib.Path(output),

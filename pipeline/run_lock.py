@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 import pydantic
 
 from components.errors import ConfigError
+from pipeline.run_ids import cannot_write
 
 # What a file system says that has no such locks.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
@@ -114,10 +115,7 @@ def run_lock(
             # It stays for ever: were it removed, two runs could each lock a file of this name.
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as err:
-            raise ConfigError(
-                f'cannot write to the root {root}: {err.strerror or err}',
-                hint='name a folder that can be written, with --root DIR',
-            ) from err
+            raise cannot_write(root, err) from err
         stack.callback(os.close, descriptor)
         waited = not _lock(descriptor, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if waited:

@@ -6,7 +6,9 @@ import contextlib
 import os
 import pathlib
 import shlex
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,7 +18,7 @@ from pipeline import outcome as outcomes
 from pipeline.config import PipelineConfig
 from pipeline.outcome import RunOutcome
 from pipeline.report.command import report_path
-from pipeline.run_ids import new_run_id
+from pipeline.run_ids import cannot_write, new_run_id
 from pipeline.run_lock import Holder, RunLock, run_lock
 
 
@@ -61,7 +63,36 @@ def begun(config: PipelineConfig, *, wait: bool) -> Iterator[Start]:
             _bury(lock.dead, root)
         run_id, log = _new_run(root)
         lock.tell(Holder.this_process(run_id, config.name, config.data.path))
-        yield Start(source, run_id, log, lock)
+        with _temporary_files(root, config.name):
+            yield Start(source, run_id, log, lock)
+
+
+@contextlib.contextmanager
+def _temporary_files(root: pathlib.Path, name: str) -> Iterator[None]:
+    """Have temporary files made in a folder that goes with the run, or with the next one.
+
+    TensorFlow leaves some in each run, and removes them when Python winds up,
+    which a process that ends at once, or is killed, never does.
+    """
+    folder = root / 'tmp' / name
+    before = tempfile.tempdir, os.environ.get('TMPDIR')
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as err:
+        raise cannot_write(root, err) from err
+    tempfile.tempdir = os.environ['TMPDIR'] = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before[0]
+        if before[1] is None:
+            del os.environ['TMPDIR']
+        else:
+            os.environ['TMPDIR'] = before[1]
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another pipeline's may be there
+            folder.parent.rmdir()
 
 
 def resuming() -> contextlib.AbstractContextManager[None]:
