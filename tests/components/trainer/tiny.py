@@ -136,7 +136,7 @@ def write_transform_graph(
     schema = text_format.Parse(CURATED_SCHEMA.read_text(), schema_pb2.Schema())
     vocabulary = transform_graph.parent / 'words' / features.VOCABULARY_NAME
     counts = count_words([str(p) for p in sorted(examples.glob('Split-train/*'))], text.punctuation)
-    write_vocabulary(counts, str(vocabulary), top_k=text.vocab_size - features.RESERVED_IDS)
+    write_vocabulary(counts.words, str(vocabulary), top_k=text.vocab_size - features.RESERVED_IDS)
     config = {SETTINGS_KEY: text.model_dump(), VOCABULARY_KEY: str(vocabulary)}
     write_graph(schema, config, str(transform_graph))
     shutil.rmtree(vocabulary.parent)
