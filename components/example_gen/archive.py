@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, TypeVar, cast
 
-from components.example_gen.tar_headers import BLOCK_BYTES, read_header
+from components.example_gen.tar_headers import BLOCK_BYTES, any_header, plain_header
 from components.example_gen.unpacking import CHUNK_BYTES, bunzip2, gunzip, unxz
 
 _T = TypeVar('_T')
@@ -44,7 +44,7 @@ def read_files(
     chunks = _unpack(io.BufferedReader(cast(io.RawIOBase, stream), CHUNK_BYTES))
     reader = _Reader(chunks)
     while (block := reader.read(BLOCK_BYTES)) != _END:
-        name, size, is_file = read_header(block, reader.read)
+        name, size, is_file = plain_header(block) or any_header(block, reader.read)
         padded = -size % BLOCK_BYTES + size
         selected = select(name)
         if selected is None or size > MAX_FILE_BYTES:

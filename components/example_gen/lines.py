@@ -64,7 +64,10 @@ def open_text(stream: BinaryIO, name: str, encoding: str = 'utf-8-sig') -> io.Te
     elif not hasattr(stream, 'peek'):
         stream = io.BufferedReader(cast(io.RawIOBase, stream))
     _require_utf8(cast(io.BufferedReader, stream).peek(4)[:4], name)
-    return io.TextIOWrapper(stream, encoding=encoding, errors='surrogateescape', newline='')
+    text = io.TextIOWrapper(stream, encoding=encoding, errors='surrogateescape', newline='')
+    # CPython's own; its 8 KiB would cost what the limit of a row does.
+    text._CHUNK_SIZE = 1 << 17  # type: ignore[attr-defined]
+    return text
 
 
 def pieces(text: io.TextIOWrapper) -> Iterator[str]:

@@ -25,7 +25,7 @@ from tarfile import (
     XHDTYPE,
     ReadError,
 )
-from typing import NamedTuple
+from typing import TypeAlias
 
 BLOCK_BYTES = 512
 
@@ -37,35 +37,12 @@ _ADLER_BASE = 65_521
 _PAX_RECORD = re.compile(rb'(\d{1,6}) ([^=\n]+)=')
 
 
-class Header(NamedTuple):
-    """What an archive says of a member.
-
-    Attributes:
-        name: Its path; surrogates stand for bytes that are not UTF-8.
-        size: Of what follows the header, in bytes, without padding.
-        is_file: Whether that is the content of a file.
-    """
-
-    name: str
-    size: int
-    is_file: bool
+# Its path, in which surrogates stand for bytes that are not UTF-8; the size of what follows the
+# header, in bytes, without padding; and whether that is the content of a file.
+Header: TypeAlias = tuple[str, int, bool]
 
 
-def read_header(block: bytes, read: Callable[[int], bytes]) -> Header:
-    """Return the next member's header.
-
-    Args:
-        block: Where it begins, 512 bytes.
-        read: Returns so many of the bytes that follow; fewer at the end.
-
-    Raises:
-        tarfile.ReadError: If it is damaged or cut off, or of a sparse file, or
-            an extended header has more than 64 KiB.
-    """
-    return _plain(block) or _any(block, read)
-
-
-def _plain(block: bytes) -> Header | None:
+def plain_header(block: bytes) -> Header | None:
     """Parse the header of an ordinary file or folder, fast; return None of all else."""
     # A byte at 345 begins the first part of a long name.
     if len(block) < BLOCK_BYTES or block[257:262] != b'ustar' or block[345]:
@@ -84,10 +61,20 @@ def _plain(block: bytes) -> Header | None:
     if adler != (checksum - 8 * ord(' ') + 1) % _ADLER_BASE:
         return None
     name = block[:100].partition(b'\0')[0].decode('utf-8', 'surrogateescape')
-    return Header(name, size, True) if kind == REGTYPE else Header(name.rstrip('/'), 0, False)
+    return (name, size, True) if kind == REGTYPE else (name.rstrip('/'), 0, False)
 
 
-def _any(block: bytes, read: Callable[[int], bytes]) -> Header:
+def any_header(block: bytes, read: Callable[[int], bytes]) -> Header:
+    """Parse any header, and those that extend it.
+
+    Args:
+        block: Where it begins, 512 bytes.
+        read: Returns so many of the bytes that follow; fewer at the end.
+
+    Raises:
+        tarfile.ReadError: If it is damaged or cut off, or of a sparse file, or
+            an extended header has more than 64 KiB.
+    """
     # Of several extended headers before a member, the first one counts.
     name: str | None = None
     size: int | None = None
@@ -110,8 +97,8 @@ def _any(block: bytes, read: Callable[[int], bytes]) -> Header:
     is_file = kind in _FILES and not is_folder
     name = own_name if name is None else name
     if not is_file and kind in SUPPORTED_TYPES:
-        return Header(name.rstrip('/') if is_folder else name, 0, False)
-    return Header(name, _number(block[124:136]) if size is None else size, is_file)
+        return name.rstrip('/') if is_folder else name, 0, False
+    return name, _number(block[124:136]) if size is None else size, is_file
 
 
 def _checked_kind(block: bytes) -> bytes:
