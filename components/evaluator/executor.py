@@ -132,9 +132,8 @@ def _require_all(evaluation: str, examples: list[Artifact], splits: list[str]) -
         for item in record.metric_keys_and_values
         if item.key.name == EXAMPLE_COUNT and not item.key.is_diff
     }
-    for artifact in examples:
-        summary = ExamplesSummary.read(artifact.uri)
-        summary.require('Evaluator', splits, max(scored, default=0))
+    summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+    summary.require('Evaluator', splits, max(scored, default=0))
 
 
 def bless(

@@ -82,9 +82,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         with fileio.open(count_path) as file:
             texts = int(file.read())
-        for artifact in examples:
-            summary = ExamplesSummary.read(artifact.uri)
-            summary.require('Transform', list(splits.analyze), texts)
+        summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+        summary.require('Transform', list(splits.analyze), texts)
         schema = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
         write_graph(
             io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema)),

@@ -19,7 +19,7 @@ from components.trainer.models import load_architecture
 from components.trainer.serving import TransformGraph
 from tests.components.trainer.tiny import TEXT, TRAINER, Tiny, write_split
 
-SMALL = {'filters': 20, 'network_words': 100, 'epochs': 2}
+SMALL = {'filters': 20, 'network_words': 100, 'networks': 1, 'epochs': 1}
 LEARNED = (features.TRAIN_SPLIT, features.VAL_SPLIT)
 
 
