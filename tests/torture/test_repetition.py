@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import functools
 import os
 import pathlib
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -16,8 +18,9 @@ import tensorflow as tf
 from tests.conftest import REPO, SAMPLE, Finished
 from tests.torture.conftest import Tally
 
-# The largest difference of a weight; see the README.
-TOLERANCE = 0.0
+# Probabilities are float32, and depend in the last bits on what else is in a batch: so metrics do
+# on the order of the rows. Weights do not.
+METRICS_TOLERANCE = {'one thread in place of two': 0.0, 'rows in another order, three files': 1e-7}
 
 
 def run(data: pathlib.Path, root: pathlib.Path, preset: str, threads: int) -> Finished:
@@ -40,8 +43,8 @@ def run(data: pathlib.Path, root: pathlib.Path, preset: str, threads: int) -> Fi
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
-def differences(one: Finished, other: Finished) -> tuple[float, list[str]]:
-    """Return the largest difference of a weight, and the metrics that are not the same."""
+def differences(one: Finished, other: Finished) -> tuple[float, float]:
+    """Return the largest difference of a weight, and the largest of a metric."""
     readers = [
         tf.train.load_checkpoint(f'{done.json["pushed"]["path"]}/variables/variables')
         for done in (one, other)
@@ -51,15 +54,13 @@ def differences(one: Finished, other: Finished) -> tuple[float, list[str]]:
         for name, kind in readers[0].get_variable_to_dtype_map().items()
         if kind.is_floating
     ]
-    assert names
     ours, theirs = ([reader.get_tensor(name) for name in names] for reader in readers)
     assert any(np.std(weights) > 0 for weights in ours)
-    largest = max(
-        float(np.abs(a - b).max(initial=0)) if a.shape == b.shape else np.inf
-        for a, b in zip(ours, theirs)
-    )
+    assert [weights.shape for weights in ours] == [weights.shape for weights in theirs]
+    weights = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(ours, theirs))
     metrics = [done.json['metrics'] for done in (one, other)]
-    return largest, [name for name in metrics[0] if metrics[0][name] != metrics[1][name]]
+    assert metrics[0].keys() == metrics[1].keys()
+    return weights, max(abs(metrics[0][name] - metrics[1][name]) for name in metrics[0])
 
 
 def in_another_order(folder: pathlib.Path) -> pathlib.Path:
@@ -76,21 +77,32 @@ def in_another_order(folder: pathlib.Path) -> pathlib.Path:
     return folder
 
 
+@pytest.fixture(scope='module')
+def first(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Finished]:
+    """Return what a first run of a preset on the sample came to."""
+    return functools.cache(
+        lambda preset: run(SAMPLE, tmp_path_factory.mktemp(preset) / 'runs', preset, threads=2)
+    )
+
+
+@pytest.mark.parametrize('fault', METRICS_TOLERANCE)
 @pytest.mark.parametrize('preset', ['ngram', 'accurate', 'tutorial'])
 def test_weights_and_metrics_are_the_same_when_the_sample_is_run_again(
-    preset: str, tmp_path: pathlib.Path, tally: Tally
+    preset: str,
+    fault: str,
+    first: Callable[[str], Finished],
+    tmp_path: pathlib.Path,
+    tally: Tally,
 ) -> None:
-    first = run(SAMPLE, tmp_path / 'first', preset, threads=2)
-    again = run(in_another_order(tmp_path / 'data'), tmp_path / 'again', preset, threads=1)
-    largest, changed = differences(first, again)
-    tally(
-        fault=f'rows in another order and in three files, one thread in place of two ({preset})',
-        runs=2,
-        faults=1,
-        losses=int(largest > TOLERANCE or bool(changed)),
-    )
-    assert largest <= TOLERANCE
-    assert not changed, (first.json['metrics'], again.json['metrics'])
+    if fault.startswith('rows'):
+        again = run(in_another_order(tmp_path / 'data'), tmp_path / 'again', preset, threads=2)
+    else:
+        again = run(SAMPLE, tmp_path / 'again', preset, threads=1)
+    weights, metrics = differences(first(preset), again)
+    changed = weights != 0 or metrics > METRICS_TOLERANCE[fault]
+    tally(fault=f'the sample again, {fault} ({preset})', runs=1, faults=1, losses=int(changed))
+    assert weights == 0
+    assert metrics <= METRICS_TOLERANCE[fault]
 
 
 def test_weights_and_metrics_are_the_same_when_imdb_is_run_again(
@@ -98,12 +110,7 @@ def test_weights_and_metrics_are_the_same_when_imdb_is_run_again(
 ) -> None:
     first = run(imdb_archive, tmp_path / 'first', 'ngram', threads=2)
     again = run(imdb_archive, tmp_path / 'again', 'ngram', threads=1)
-    largest, changed = differences(first, again)
-    tally(
-        fault='IMDB again, one thread in place of two (ngram)',
-        runs=2,
-        faults=1,
-        losses=int(largest > TOLERANCE or bool(changed)),
-    )
-    assert largest <= TOLERANCE
-    assert not changed, (first.json['metrics'], again.json['metrics'])
+    weights, metrics = differences(first, again)
+    fault = 'IMDB again, one thread in place of two (ngram)'
+    tally(fault=fault, runs=1, faults=1, losses=int(weights != 0 or metrics != 0))
+    assert (weights, metrics) == (0, 0)
