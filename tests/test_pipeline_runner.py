@@ -172,7 +172,7 @@ class TestAfterwards:
     ) -> None:
         before = snapshot(serving)
         worse = ('--set', 'trainer.min_ngram_documents=1000')
-        low = ('--set', 'gate.min_accuracy=0.4')
+        low = ('--set', 'gate.min_accuracy=0.4', '--set', 'gate.min_auc=0.51')
         done = run_sample('--json', *worse, *low, cwd=home, repo=repo)
         assert done.code == 3, done.err
         assert snapshot(serving) == before
