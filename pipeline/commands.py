@@ -83,7 +83,7 @@ def _run_begun(
     if error is not None:
         raise error
     if outcome.outcome == 'not_blessed':
-        raise NotBlessedError(_first_failure(outcome))
+        raise _first_failure(outcome)
 
 
 def _run(
@@ -92,7 +92,7 @@ def _run(
     from pipeline.console import ProgressLines
 
     def keep_unfinished(outcome: RunOutcome) -> None:
-        outcomes.save_record(outcome, config.root_path)
+        _keep_record(outcome, config.root_path)
         if as_json:
             print_json(outcome.to_json(), terminal.out)
 
@@ -118,8 +118,15 @@ def _run(
             raise
         # Where the imports were interrupted, there is nothing to tell of nodes.
         outcome = outcome or without_nodes(config, error, run_id=start.run_id, log=log)
-    outcomes.save_record(outcome, config.root_path)
+    _keep_record(outcome, config.root_path)
     return outcome, error
+
+
+def _keep_record(outcome: RunOutcome, root: pathlib.Path) -> None:
+    try:
+        outcomes.save_record(outcome, root)
+    except OSError:  # on a full disk, what came of the run is told all the same
+        logging.getLogger(__name__).exception('the record could not be kept')
 
 
 def _with_report(outcome: RunOutcome, root: pathlib.Path) -> RunOutcome:
@@ -151,13 +158,16 @@ def no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _first_failure(outcome: RunOutcome) -> str:
+def _first_failure(outcome: RunOutcome) -> NotBlessedError:
     for check in outcome.thresholds:
         if not check.passed:
             where = f' for {check.slice}' if check.slice else ''
             value = 'missing' if check.value is None else f'{check.value:.4f}'
-            return f'not blessed: {check.metric}{where} is {value}, expected {check.bound}'
-    return 'not blessed: the Evaluator found no metric that meets its bound'
+            return NotBlessedError(
+                f'not blessed: {check.metric}{where} is {value}, expected {check.bound}',
+                hint=check.hint,
+            )
+    return NotBlessedError('not blessed: the Evaluator found no metric that meets its bound')
 
 
 def serving_location(

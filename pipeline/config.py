@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pydantic
-import yaml
 
 from components.errors import ConfigError
+from components.overrides import refusal
 from components.settings import (
     ColumnSettings,
     GateSettings,
@@ -21,6 +21,7 @@ from components.settings import (
 )
 from pipeline.cloud.settings import CloudSettings, ResourceSettings
 from pipeline.presets import PRESETS
+from pipeline.yaml_settings import load_yaml
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
 
@@ -127,9 +128,10 @@ def load_config(
                 hint='for example --set trainer.epochs=5',
             )
         try:
-            _put(tree, name.strip(), yaml.safe_load(value))
-        except yaml.YAMLError as err:
-            raise ConfigError(f'the value of {name} is not YAML: {value!r}') from err
+            parsed = load_yaml(value)
+        except ValueError as err:
+            raise ConfigError(f'the value of {name} is not YAML: {value!r} ({err})') from err
+        _put(tree, name.strip(), parsed)
     try:
         return PipelineConfig.model_validate(tree)
     except pydantic.ValidationError as err:
@@ -152,8 +154,8 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
 
 def _read_file(file: pathlib.Path) -> Mapping[str, Any]:
     try:
-        tree = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (OSError, UnicodeError, yaml.YAMLError) as err:
+        tree = load_yaml(file.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as err:
         raise ConfigError(
             f'cannot read the configuration {file}: {err}', hint='expected a YAML file'
         ) from err
@@ -200,9 +202,4 @@ def _config_error(err: pydantic.ValidationError) -> ConfigError:
     if first['type'] == 'missing':
         flag = {'data.path': 'say --data PATH'}.get(name, f'say --set {name}=VALUE')
         return ConfigError(f'the setting {name} is required and was not given', hint=flag)
-    message = first['msg'].removeprefix('Value error, ')
-    message = message[:1].lower() + message[1:]
-    return ConfigError(
-        f'{name}: {message}, got {first["input"]!r}',
-        hint=_SHOW_HINT,
-    )
+    return refusal(err, _SHOW_HINT)

@@ -13,6 +13,9 @@ import pydantic
 
 from components.errors import DataError
 
+# The name of a check of the model that is compared with, not of the one that is judged.
+BASELINE_AUC = 'baseline_auc'
+
 State = Literal['executed', 'cached', 'skipped', 'failed', 'interrupted']
 
 
@@ -44,6 +47,7 @@ class Check:
         value: What was measured, None if it is missing.
         bound: The bound as text, as `>= 0.8000`.
         passed: Whether it holds.
+        hint: What to do where it does not, one sentence, or an empty string.
     """
 
     metric: str
@@ -51,6 +55,7 @@ class Check:
     value: float | None
     bound: str
     passed: bool
+    hint: str = ''
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,13 +130,20 @@ def records_dir(root: pathlib.Path) -> pathlib.Path:
 
 
 def save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
-    """Keep the outcome of a run below `root`; it appears as a whole."""
+    """Keep the outcome of a run below `root`; it appears as a whole.
+
+    Raises:
+        OSError: If it cannot be written, on a full disk for instance.
+    """
     folder = records_dir(root)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{outcome.run_id}.json'
     part = path.with_suffix('.part')
-    part.write_text(json.dumps(outcome.to_json(), indent=2) + '\n', encoding='utf-8')
-    os.replace(part, path)
+    try:
+        part.write_text(json.dumps(outcome.to_json(), indent=2) + '\n', encoding='utf-8')
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load_records(root: pathlib.Path) -> list[dict[str, Any]]:
