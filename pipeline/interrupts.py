@@ -4,8 +4,8 @@ Python's own handler runs in the main thread, between two bytecodes. A call of
 TensorFlow's may keep that from happening for minutes, and a library may catch
 what the handler raises. So a thread watches, too: the signal reaches it through
 a pipe that C code writes to. Where the command has not ended after a few
-seconds, the thread ends the process; all files that matter appear by a rename,
-so that is no worse than a power cut, which they must bear anyway.
+seconds, the thread ends the process: no worse than SIGKILL, which a run must
+bear anyway.
 """
 
 from __future__ import annotations
