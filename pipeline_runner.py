@@ -228,9 +228,7 @@ def _tell(error: Exception | KeyboardInterrupt) -> int:
 
 
 if __name__ == '__main__':
-    interrupts.install()
-    code = _exit_code()
-    interrupts.finish()
+    code = interrupts.obeyed(_exit_code)
     sys.stdout.flush()
     sys.stderr.flush()
     # All files are closed. Taking TensorFlow down in good order would cost 2 s more.

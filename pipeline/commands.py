@@ -47,7 +47,7 @@ def run_locally(
     with contextlib.ExitStack() as stack:
         stack.enter_context(resuming())
         try:
-            start = stack.enter_context(begun(config, wait=wait))
+            start = stack.enter_context(begun(config, wait=wait, quiet=quiet))
         except (ReviewsError, KeyboardInterrupt) as err:
             if as_json:
                 print_json(without_nodes(config, err).to_json())

@@ -39,12 +39,13 @@ class Start(NamedTuple):
 
 
 @contextlib.contextmanager
-def begun(config: PipelineConfig, *, wait: bool) -> Iterator[Start]:
+def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]:
     """Begin a run, which lasts as long as the block.
 
     Args:
         config: The settings.
         wait: Wait for another run of the same pipeline to end.
+        quiet: Do not say for which.
 
     Yields:
         What it begins with.
@@ -54,9 +55,10 @@ def begun(config: PipelineConfig, *, wait: bool) -> Iterator[Start]:
             way, or nothing can be written.
     """
     root = config.root_path
+    on_wait = _say_nothing if quiet else _say_whom
     # Before anything is written: where the data is wrong, nothing is.
     source = _find(config)
-    with run_lock(root, config.name, on_wait=_say_whom if wait else None) as lock:
+    with run_lock(root, config.name, on_wait=on_wait if wait else None) as lock:
         if lock.waited:
             source = _find(config)  # it may have changed meanwhile
         if lock.dead is not None:
@@ -91,8 +93,6 @@ def _temporary_files(root: pathlib.Path, name: str) -> Iterator[None]:
         else:
             os.environ['TMPDIR'] = before[1]
         shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another pipeline's may be there
-            folder.parent.rmdir()
 
 
 def resuming() -> contextlib.AbstractContextManager[None]:
@@ -122,6 +122,10 @@ def _find(config: PipelineConfig) -> DataSource:
 
 def _say_whom(other: str) -> None:
     print(f'waiting for the end of {other}', file=sys.stderr, flush=True)
+
+
+def _say_nothing(other: str) -> None:
+    pass
 
 
 def _bury(dead: Holder, root: pathlib.Path) -> None:

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 import pydantic
 import tensorflow_model_analysis as tfma
 
+# TFMA 0.52, the newer stack's, no longer has these messages in its own name space.
+from tensorflow_model_analysis.proto import config_pb2
+
 from components import features
 from components.errors import ConfigError
 from components.evaluator import metrics
@@ -58,7 +61,7 @@ class Bound(NamedTuple):
         return value is not None and self.lowest is not None and self.lowest <= value <= 1
 
 
-def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
+def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
     """Build TFMA's configuration.
 
     It judges the signature that is served: that one emits probabilities, so
@@ -74,21 +77,22 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
         `example_count`, overall and by review length. The change bound, and
         the second specification, of the baseline, hold when there is one.
     """
-    overall = tfma.MetricThreshold(
+    overall = config_pb2.MetricThreshold(
         value_threshold=_at_least(gate.min_accuracy),
-        change_threshold=tfma.GenericChangeThreshold(
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+        change_threshold=config_pb2.GenericChangeThreshold(
+            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
             absolute={'value': -gate.max_accuracy_drop - _ROUNDING},
         ),
     )
     accuracy = _metric(metrics.OnePassAccuracy, ACCURACY)
     # A plain `threshold` would hold for each slice, however few examples it has.
-    _bind(accuracy, tfma.SlicingSpec(), overall)
+    _bind(accuracy, config_pb2.SlicingSpec(), overall)
     for name, bound in sorted(gate.slices.items()):
-        of_length = tfma.SlicingSpec(feature_values={features.LENGTH_KEY: name})
-        _bind(accuracy, of_length, tfma.MetricThreshold(value_threshold=_at_least(bound)))
+        of_length = config_pb2.SlicingSpec(feature_values={features.LENGTH_KEY: name})
+        _bind(accuracy, of_length, config_pb2.MetricThreshold(value_threshold=_at_least(bound)))
     auc = _metric(metrics.OnePassAUC, AUC)
-    _bind(auc, tfma.SlicingSpec(), tfma.MetricThreshold(value_threshold=_at_least(gate.min_auc)))
+    lowest = config_pb2.MetricThreshold(value_threshold=_at_least(gate.min_auc))
+    _bind(auc, config_pb2.SlicingSpec(), lowest)
     others = [
         _metric(metric, name)
         for metric, name in (
@@ -101,11 +105,11 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
         )
     ]
     of_baseline = _metric(metrics.OnePassAUC, AUC)
-    lowest = tfma.MetricThreshold(value_threshold=_at_least(gate.min_baseline_auc))
-    _bind(of_baseline, tfma.SlicingSpec(), lowest)
-    return tfma.EvalConfig(
+    lowest = config_pb2.MetricThreshold(value_threshold=_at_least(gate.min_baseline_auc))
+    _bind(of_baseline, config_pb2.SlicingSpec(), lowest)
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            config_pb2.ModelSpec(
                 signature_name=features.EXAMPLES_SIGNATURE,
                 prediction_key=features.PROBABILITY_KEY,
                 label_key=features.LABEL_KEY,
@@ -113,18 +117,18 @@ def build_eval_config(gate: GateSettings) -> tfma.EvalConfig:
             )
         ],
         slicing_specs=[
-            tfma.SlicingSpec(),
-            tfma.SlicingSpec(feature_keys=[features.LENGTH_KEY]),
+            config_pb2.SlicingSpec(),
+            config_pb2.SlicingSpec(feature_keys=[features.LENGTH_KEY]),
         ],
         metrics_specs=[
-            tfma.MetricsSpec(metrics=[accuracy, auc, *others]),
+            config_pb2.MetricsSpec(metrics=[accuracy, auc, *others]),
             # TFMA takes note of a bound on a baseline, and does not hold it: `judge` does.
-            tfma.MetricsSpec(metrics=[of_baseline], model_names=[tfma.BASELINE_KEY]),
+            config_pb2.MetricsSpec(metrics=[of_baseline], model_names=[tfma.BASELINE_KEY]),
         ],
     )
 
 
-def resolve_eval_config(gate: GateSettings, *, has_baseline: bool) -> tfma.EvalConfig:
+def resolve_eval_config(gate: GateSettings, *, has_baseline: bool) -> config_pb2.EvalConfig:
     """Build the configuration that a candidate is judged by.
 
     Args:
@@ -148,7 +152,7 @@ def resolve_eval_config(gate: GateSettings, *, has_baseline: bool) -> tfma.EvalC
     return config
 
 
-def bounds_of(config: tfma.EvalConfig) -> Iterator[Bound]:
+def bounds_of(config: config_pb2.EvalConfig) -> Iterator[Bound]:
     """Yield the bounds of a configuration, resolved or not, as `build_eval_config` places them."""
     for spec in config.metrics_specs:
         for metric in spec.metrics:
@@ -165,7 +169,7 @@ def bounds_of(config: tfma.EvalConfig) -> Iterator[Bound]:
                     )
 
 
-def read_gate(config: tfma.EvalConfig) -> GateSettings:
+def read_gate(config: config_pb2.EvalConfig) -> GateSettings:
     """Read the settings that a configuration was built of.
 
     Args:
@@ -197,18 +201,23 @@ def read_gate(config: tfma.EvalConfig) -> GateSettings:
         raise refusal(err, _HINT) from err
 
 
-def _metric(metric: type[Any], name: str) -> tfma.MetricConfig:
-    return tfma.MetricConfig(
+def _metric(metric: type[Any], name: str) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(
         class_name=metric.__name__, module=metrics.__name__, config=json.dumps({'name': name})
     )
 
 
-def _bind(metric: tfma.MetricConfig, where: tfma.SlicingSpec, bound: tfma.MetricThreshold) -> None:
+def _bind(
+    metric: config_pb2.MetricConfig,
+    where: config_pb2.SlicingSpec,
+    bound: config_pb2.MetricThreshold,
+) -> None:
     metric.per_slice_thresholds.append(
-        tfma.PerSliceMetricThreshold(slicing_specs=[where], threshold=bound)
+        config_pb2.PerSliceMetricThreshold(slicing_specs=[where], threshold=bound)
     )
 
 
-def _at_least(bound: float) -> tfma.GenericValueThreshold:
+def _at_least(bound: float) -> config_pb2.GenericValueThreshold:
     # What is bounded is a share: a value above 1 would say that something is broken.
-    return tfma.GenericValueThreshold(lower_bound={'value': bound}, upper_bound={'value': 1.0})
+    lowest, highest = {'value': bound}, {'value': 1.0}
+    return config_pb2.GenericValueThreshold(lower_bound=lowest, upper_bound=highest)

@@ -19,6 +19,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 from tfx.components.evaluator import constants, executor
 from tfx.dsl.io import fileio
@@ -87,7 +88,7 @@ class Executor(executor.Executor):
         baseline = artifact_utils.get_single_instance(baselines) if baselines else None
         if baseline is not None and is_absent(baseline.uri):
             baseline = None
-        config = tfma.EvalConfig()
+        config = config_pb2.EvalConfig()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
         gate = overridden(read_gate(config), exec_properties, GATE_OVERRIDES)
         # Built anew, so that it is the whole rule that judges, whatever was handed over.
@@ -161,7 +162,7 @@ def bless(
 
 
 def _write(
-    scored: Scored, eval_config: tfma.EvalConfig, models: dict[str, str], evaluation: str
+    scored: Scored, eval_config: config_pb2.EvalConfig, models: dict[str, str], evaluation: str
 ) -> None:
     write_results(scored.totals, eval_config, models, evaluation)
     io_utils.write_bytes_file(
@@ -177,7 +178,7 @@ class _Score(beam.DoFn):
         eval_config: TFMA's, with defaults.
     """
 
-    def __init__(self, models: dict[str, str], eval_config: tfma.EvalConfig) -> None:
+    def __init__(self, models: dict[str, str], eval_config: config_pb2.EvalConfig) -> None:
         self._models = models
         self._candidate, self._baseline = (*models, None)[:2]
         self._slices = [slicer_lib.SingleSliceSpec(spec=s) for s in eval_config.slicing_specs]

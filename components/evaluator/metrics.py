@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.proto import config_pb2
 
 _BUCKETS = 10_000  # of the histogram behind AUC; as many as TFMA's own has thresholds
 _BINS = 15  # of the calibration error, as in Guo et al., 2017, arXiv:1706.04599
@@ -112,7 +113,7 @@ def _count(label: Numbers, column: Numbers, columns: int) -> npt.NDArray[np.int6
 class _TotalsCombineFn(beam.CombineFn):
     """How TFMA, which knows one example at a time, makes the totals."""
 
-    def __init__(self, key: metric_types.MetricKey, eval_config: tfma.EvalConfig) -> None:
+    def __init__(self, key: metric_types.MetricKey, eval_config: config_pb2.EvalConfig) -> None:
         self._key = key
         self._eval_config = eval_config
 
@@ -206,7 +207,10 @@ class _BinaryMetric(tfma.metrics.Metric):
     def __init__(self, name: str, value: Callable[[Totals], float]) -> None:
         # TFMA passes what the signature names.
         def computations(
-            name: str, eval_config: tfma.EvalConfig, model_names: list[str], example_weighted: bool
+            name: str,
+            eval_config: config_pb2.EvalConfig,
+            model_names: list[str],
+            example_weighted: bool,
         ) -> metric_types.MetricComputations:
             return [
                 computation
@@ -222,7 +226,7 @@ class _BinaryMetric(tfma.metrics.Metric):
 def _computations(
     name: str,
     value: Callable[[Totals], float],
-    eval_config: tfma.EvalConfig,
+    eval_config: config_pb2.EvalConfig,
     model_name: str,
     example_weighted: bool,
 ) -> metric_types.MetricComputations:

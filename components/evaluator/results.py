@@ -25,7 +25,7 @@ Slice = tuple[tuple[str, str], ...]
 Metrics = dict[metric_types.MetricKey, float]
 
 
-def compute_metrics(totals: Mapping[str, Totals], eval_config: tfma.EvalConfig) -> Metrics:
+def compute_metrics(totals: Mapping[str, Totals], eval_config: config_pb2.EvalConfig) -> Metrics:
     """Compute what the configuration lists, for one slice.
 
     Args:
@@ -57,7 +57,7 @@ def compute_metrics(totals: Mapping[str, Totals], eval_config: tfma.EvalConfig) 
 
 def write_results(
     totals: Mapping[Slice, Mapping[str, Totals]],
-    eval_config: tfma.EvalConfig,
+    eval_config: config_pb2.EvalConfig,
     model_locations: Mapping[str, str],
     folder: str,
 ) -> None:
@@ -90,14 +90,14 @@ def write_results(
         records.write(judge(metrics, eval_config).SerializeToString())
 
 
-def read_eval_config(folder: str) -> tfma.EvalConfig:
+def read_eval_config(folder: str) -> config_pb2.EvalConfig:
     """Read the configuration that `write_results` wrote."""
     with tf.io.gfile.GFile(os.path.join(folder, _CONFIG_FILE)) as file:
         return json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
 
 
 def judge(
-    metrics: Mapping[Slice, Metrics], eval_config: tfma.EvalConfig
+    metrics: Mapping[Slice, Metrics], eval_config: config_pb2.EvalConfig
 ) -> validation_result_pb2.ValidationResult:
     """Hold the metrics against the bounds.
 

@@ -92,25 +92,25 @@ def test_nothing_is_lost_when_runs_are_killed(tmp_path: pathlib.Path, tally: Tal
         kill_in_each_node, kill_in_each_node, kill_at_random, kill_while_pushing, home=tmp_path
     )
     nodes.add(others)
-    for node in NODES:
+    for node in nodes.stopped_in:
         tally(
             fault=f'run killed in {node}',
             runs=nodes.stopped_in[node],
             faults=nodes.stopped_in[node],
-            losses=0,
+            losses=nodes.lost_in[node],
         )
-    for what, victim in (
-        ('the runs that resume these', nodes),
+    stops, losses = nodes.stopped_in.total(), nodes.lost_in.total()
+    tally(
+        fault='the runs that resume these',
+        runs=nodes.runs - stops,
+        faults=nodes.stops - stops,
+        losses=len(nodes.losses) - losses,
+    )
+    for fault, victim in (
         ('run killed at a random moment', at_random),
         ('run killed while it pushes', pushing),
     ):
-        of_nodes = sum(victim.stopped_in[node] for node in NODES) if victim is nodes else 0
-        tally(
-            fault=what,
-            runs=victim.runs - of_nodes,
-            faults=victim.stops - of_nodes,
-            losses=len(victim.losses),
-        )
+        tally(fault=fault, runs=victim.runs, faults=victim.stops, losses=len(victim.losses))
     assert nodes.losses + at_random.losses + pushing.losses == []
     assert set(nodes.stopped_in) >= set(NODES)
     assert nodes.stops + at_random.stops + pushing.stops >= 30

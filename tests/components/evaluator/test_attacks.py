@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
-import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from google.protobuf import json_format
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.types import channel_utils, standard_artifacts
 
 from components import features
@@ -264,7 +264,7 @@ def test_nothing_is_blessed_when_the_evaluator_is_handed_no_bounds(
         for metric in spec.metrics:
             metric.ClearField('per_slice_thresholds')
     if spoiled == 'nothing':
-        config = tfma.EvalConfig(model_specs=config.model_specs)
+        config = config_pb2.EvalConfig(model_specs=config.model_specs)
     assert 'bound' not in json_format.MessageToJson(config)
     monkeypatch.setattr(component, 'build_eval_config', lambda gate: config)
     with pytest.raises(ConfigError, match='^the gate has no bound max_accuracy_drop, min_acc'):

@@ -16,6 +16,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from apache_beam.options.pipeline_options import PipelineOptions
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import constants, executor
 from tfx.types import standard_artifacts
 
@@ -140,7 +141,7 @@ def test_values_are_those_of_tfma_when_it_evaluates_the_same_model(
     # Its own run on its own classes, from reading the files to the gate.
     config = resolve_eval_config(GATE, has_baseline=False)
     config.metrics_specs[0].metrics.extend(
-        tfma.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
+        config_pb2.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
         for name, theirs in TFMA_METRICS.items()
     )
     model = pathlib.Path(models('good').uri) / 'Format-Serving'

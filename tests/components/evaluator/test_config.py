@@ -8,6 +8,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
 from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.proto import config_pb2
 
 from components import features
 from components.errors import ConfigError
@@ -251,10 +252,10 @@ def test_bounds_are_read_as_they_were_written_when_the_configuration_travelled(
     built: GateSettings,
 ) -> None:
     text = json_format.MessageToJson(build_eval_config(built))
-    assert read_gate(json_format.Parse(text, tfma.EvalConfig())) == built
+    assert read_gate(json_format.Parse(text, config_pb2.EvalConfig())) == built
 
 
-def _of(config: tfma.EvalConfig, spec: int, metric: int) -> Any:
+def _of(config: config_pb2.EvalConfig, spec: int, metric: int) -> Any:
     return config.metrics_specs[spec].metrics[metric].per_slice_thresholds[0].threshold
 
 
@@ -274,7 +275,7 @@ def _of(config: tfma.EvalConfig, spec: int, metric: int) -> Any:
     ids=['no_metrics', 'baseline', 'accuracy', 'drop', 'auc', 'zero', 'nan', 'chance', 'negative'],
 )
 def test_configuration_is_refused_when_a_bound_is_missing_or_out_of_range(
-    spoil: Callable[[tfma.EvalConfig], Any], message: str
+    spoil: Callable[[config_pb2.EvalConfig], Any], message: str
 ) -> None:
     config = build_eval_config(gate())
     spoil(config)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator import metrics
 from components.evaluator.config import resolve_eval_config
@@ -51,7 +52,7 @@ def test_values_are_those_of_tfma_when_both_measure_the_same_slices() -> None:
     gate = GateSettings(min_accuracy=0.5, max_accuracy_drop=0)
     config = resolve_eval_config(gate, has_baseline=False)
     config.metrics_specs[0].metrics.extend(
-        tfma.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
+        config_pb2.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
         for name, theirs in NAMES.items()
     )
     data = frame()
