@@ -64,7 +64,7 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
         if lock.dead is not None:
             _bury(lock.dead, root)
         run_id, log = _new_run(root)
-        lock.tell(Holder.this_process(run_id, config.name, config.data.path))
+        lock.tell(Holder.this_process(run_id, config.model_dump()))
         with _temporary_files(root, config.name):
             yield Start(source, run_id, log, lock)
 
@@ -144,10 +144,11 @@ def _found_dead(dead: Holder, root: pathlib.Path) -> RunOutcome:
     return RunOutcome(
         run_id=dead.run_id,
         outcome='interrupted',
-        name=dead.name,
-        data=dead.data,
+        name=dead.config['name'],
+        data=dead.config['data']['path'],
         log=os.path.relpath(_log_path(root, dead.run_id)),
         error=f'process {dead.pid} ended without a word: it was killed, or the machine went down',
+        config=dead.config,
     )
 
 

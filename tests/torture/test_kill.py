@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import json
 import pathlib
 import random
 import shutil
 import signal
+import time
 from collections.abc import Callable
 
 from tests.torture.conftest import Tally
@@ -117,6 +119,53 @@ def test_nothing_is_lost_when_runs_are_killed(tmp_path: pathlib.Path, tally: Tal
     # Before the rename, which is when there is half of a version, and after it.
     assert pushing.parts_left >= 3
     assert pushing.stops >= 5
+
+
+# Put into the process as `sitecustomize`: the Trainer calls C code that takes minutes.
+_STUCK = """
+import hashlib, sys, threading, time
+
+def wait():
+    while 'pipeline.local_runner' not in sys.modules:
+        time.sleep(0.1)
+    from components.trainer.executor import Executor
+    Executor.Do = lambda *args: hashlib.pbkdf2_hmac('sha256', b'', b'', 2_000_000_000)
+
+if 'run' in sys.orig_argv:
+    threading.Thread(target=wait, daemon=True).start()
+"""
+
+
+def test_it_leaves_a_record_when_it_is_ended_in_a_call_that_cannot_be_interrupted(
+    tmp_path: pathlib.Path, tally: Tally
+) -> None:
+    victim = Victim(tmp_path / 'home')
+    (tmp_path / 'sitecustomize.py').write_text(_STUCK)
+    process = victim.start(environment={'PYTHONPATH': str(tmp_path)})
+    trains = in_node(victim, 'Trainer')
+    while not trains():
+        assert process.poll() is None, 'the run has ended'
+        time.sleep(0.01)
+    time.sleep(1)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    seconds = time.monotonic() - began
+    states = {node['id']: node['state'] for node in json.loads(out)['nodes']}
+    record = json.loads(next((victim.root / 'records').iterdir()).read_text(encoding='utf-8'))
+    victim.finish()
+    tally(
+        fault='SIGTERM in a call of C code that takes minutes',
+        runs=victim.runs,
+        faults=1,
+        losses=len(victim.losses),
+    )
+    assert victim.losses == []
+    assert process.returncode == 143
+    assert 3 <= seconds < 5
+    assert states['Trainer'] == 'interrupted'
+    assert record == json.loads(out)
+    assert err.splitlines()[-1].startswith('terminated; the same command resumes with what is')
 
 
 def test_it_stops_within_five_seconds_when_a_signal_comes_in_each_node(

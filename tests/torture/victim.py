@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -122,7 +122,7 @@ class Victim:
         names = os.listdir(self.serving) if self.serving.is_dir() else []
         return [name for name in names if name.startswith('.')]
 
-    def start(self, *options: str) -> subprocess.Popen[str]:
+    def start(self, *options: str, environment: Mapping[str, str] = {}) -> subprocess.Popen[str]:
         self.runs += 1
         runner = str(REPO / 'pipeline_runner.py')
         self.temporary.mkdir(exist_ok=True)
@@ -136,7 +136,7 @@ class Victim:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, 'TMPDIR': str(self.temporary)},
+            env={**os.environ, 'TMPDIR': str(self.temporary), **environment},
         )
 
     def stop(self, number: int, moment: Moment, *, delay: float = 0) -> tuple[int, str, str, float]:
