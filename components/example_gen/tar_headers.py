@@ -33,6 +33,7 @@ _FILES = (REGTYPE, AREGTYPE, CONTTYPE)
 _EXTENDED = (GNUTYPE_LONGNAME, GNUTYPE_LONGLINK, XHDTYPE, XGLTYPE, SOLARIS_XHDTYPE)
 # Names have up to 4 KiB; all else in them is not needed here.
 _MAX_EXTENDED_BYTES = 1 << 16
+_ASCII = bytes(range(128))
 _ADLER_BASE = 65_521
 _PAX_RECORD = re.compile(rb'(\d{1,6}) ([^=\n]+)=')
 
@@ -107,7 +108,7 @@ def _checked_kind(block: bytes) -> bytes:
     counted = block[:148] + b' ' * 8 + block[156:]
     unsigned = sum(counted)
     # Some old programs counted signed bytes.
-    signed = unsigned - 256 * sum(byte > 127 for byte in counted)
+    signed = unsigned - 256 * len(counted.translate(None, _ASCII))
     if _number(block[148:156]) not in (unsigned, signed):
         raise ReadError('bad checksum')
     return block[156:157]
