@@ -184,14 +184,18 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         where = f' for {check.slice}' if check.slice else ''
         told = f'{check.metric}{where}: expected {check.bound}, got {_number(check.value)}'
         console.print(f'{_mark(console, "failed")} {told}', markup=False)
-    facts = Table.grid(padding=(0, 2))
-    if outcome.pushed is not None:
-        facts.add_row('model', _short(outcome.pushed.path))
-    facts.add_row('run', f'{outcome.run_id}, {outcome.seconds:.1f} s')
-    if outcome.report is not None:
-        facts.add_row('report', _short(outcome.report))
-    facts.add_row('log', outcome.log)
-    console.print(facts)
+    facts = {
+        'model': outcome.pushed and _short(outcome.pushed.path),
+        'run': f'{outcome.run_id}, {outcome.seconds:.1f} s',
+        'rejects': outcome.rejects and _short(outcome.rejects),
+        'report': outcome.report and _short(outcome.report),
+        'log': outcome.log,
+    }
+    told = {name: value for name, value in facts.items() if value is not None}
+    width = max(map(len, told)) + 2
+    for name, value in told.items():
+        # Not a table, which would cut a long path short.
+        console.print(f'{name:<{width}}{value}', markup=False)
 
 
 def _metrics_table(outcome: RunOutcome) -> Table:

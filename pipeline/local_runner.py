@@ -86,6 +86,7 @@ def run_pipeline(
             name=config.name,
             data=config.data.path,
             spans=run.spans,
+            rejects=run.rejects,
             nothing_new=not error and all(node.state == 'cached' for node in run.results),
             metrics=evaluation.metrics if evaluation else {},
             slices=evaluation.slices if evaluation else {},
@@ -113,6 +114,7 @@ class _LocalRun:
         self.evaluation: Evaluation | None = None
         self.pushed: Pushed | None = None
         self.spans: str | None = None
+        self.rejects: str | None = None
         self.current = ''
         self._config = config
         self._source = source
@@ -201,6 +203,7 @@ class _LocalRun:
             return f'accuracy {told}: {"blessed" if self.evaluation.blessed else "NOT blessed"}'
         if node_id == _EXAMPLE_GEN:
             self.spans = findings.spans_read(outputs)
+            self.rejects = findings.rejects_files(outputs)
         if node_id == _PUSHER:
             self.pushed = findings.pushed_version(outputs)
         return findings.describe(node_id, outputs)

@@ -27,7 +27,7 @@ import requests.utils
 from components.errors import ConfigError, DataError, ReviewsError
 from components.example_gen import archive, imdb, records, spans
 from components.example_gen.records import Record, Reject, label_value
-from components.example_gen.tables import read_columns, read_table
+from components.example_gen.tables import read_columns, read_table, table_format
 from components.settings import ColumnSettings
 from data.part_file import parse_version
 from pipeline.config import PipelineConfig, load_config
@@ -61,14 +61,15 @@ def outcome(read: Callable[[], _T]) -> tuple[_T | None, str]:
     try:
         return read(), ''
     except ReviewsError as err:
-        assert isinstance(err, DataError | ConfigError), repr(err)
-        message = str(err)
-        assert message, 'an empty message'
-        assert message.isprintable(), repr(message)
-        assert err.hint.isprintable(), repr(err.hint)
-        assert len(message) < 2_100, len(message)
-        assert 'Traceback' not in message
-        return None, message
+        refused: ReviewsError = err
+    assert isinstance(refused, DataError | ConfigError), repr(refused)
+    message = str(refused)
+    assert message, 'an empty message'
+    assert message.isprintable(), repr(message)
+    assert refused.hint.isprintable(), repr(refused.hint)
+    assert len(message) < 2_100, len(message)
+    assert 'Traceback' not in message
+    return None, message
 
 
 def check_table(name: str, content: bytes) -> None:
@@ -82,7 +83,7 @@ def check_table(name: str, content: bytes) -> None:
             assert found is None, 'read what gzip refuses'
             return
         name, content = name.removesuffix('.gz'), unpacked
-    expected = _json_rows(content) if 'jsonl' in name else _csv_rows(name, content)
+    expected = _json_rows(content) if table_format(name) == 'jsonl' else _csv_rows(name, content)
     if expected is None or any(sign in refused for sign in _OTHER_ENCODING):
         assert found is None, 'read what cannot be'
         return

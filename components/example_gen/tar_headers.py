@@ -118,10 +118,12 @@ def _extended(block: bytes, read: Callable[[int], bytes]) -> bytes:
     size = _number(block[124:136])
     if size > _MAX_EXTENDED_BYTES:
         raise ReadError(f'an extended header of {size:,} bytes')
-    content = read(-size % BLOCK_BYTES + size)
-    if len(content) < size:
+    padded = -size % BLOCK_BYTES + size
+    content = read(padded)
+    if len(content) < padded:
         raise ReadError('unexpected end of data')
-    return content[:size]
+    # What it says ends with a NUL, wherever its size says it does.
+    return content
 
 
 def _pax_fields(content: bytes) -> tuple[str | None, int | None]:

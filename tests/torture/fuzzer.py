@@ -72,13 +72,13 @@ class Fuzzer:
         self._seeds = list(seeds)
         self._longest = max(_LONGEST, *(2 * len(seed) for seed in seeds))
 
-    def run(self, seconds: float) -> Found:
-        """Try inputs for so long."""
+    def run(self, seconds: float, *, until_crash: bool = False) -> Found:
+        """Try inputs for so long, or until one crashes."""
         until = time.monotonic() + seconds
         for content in self._seeds:
             self._try(content)
         self._corpus = self._corpus or [b'']
-        while time.monotonic() < until:
+        while time.monotonic() < until and not (until_crash and self._crashes):
             one, other = self._random.choice(self._corpus), self._random.choice(self._corpus)
             content = self._vary(min(one, other, key=len))
             if self._random.random() < 0.8:
@@ -150,7 +150,8 @@ class Fuzzer:
             elif kind == 4:
                 del data[at : at + length]
             elif kind == 5:
-                data[at:at] = data[at : at + length] * choose.choice((1, 1, 2, 50 if length < 16 else 3))
+                times = choose.choice((1, 2, 50 if length < 16 else 3))
+                data[at:at] = data[at : at + length] * times
             elif kind == 6:
                 other = choose.choice(self._corpus)
                 start = choose.randrange(len(other) + 1)
