@@ -185,15 +185,15 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         told = f'{check.metric}{where}: expected {check.bound}, got {_number(check.value)}'
         console.print(f'{_mark(console, "failed")} {told}', markup=False)
     facts = {
-        'model': outcome.pushed and _short(outcome.pushed.path),
+        'model': _short(outcome.pushed.path) if outcome.pushed is not None else None,
         'run': f'{outcome.run_id}, {outcome.seconds:.1f} s',
         'rejects': outcome.rejects and _short(outcome.rejects),
         'report': outcome.report and _short(outcome.report),
         'log': outcome.log,
     }
-    told = {name: value for name, value in facts.items() if value is not None}
-    width = max(map(len, told)) + 2
-    for name, value in told.items():
+    known = {name: value for name, value in facts.items() if value}
+    width = max(map(len, known)) + 2
+    for name, value in known.items():
         # Not a table, which would cut a long path short.
         console.print(f'{name:<{width}}{value}', markup=False)
 
