@@ -45,10 +45,12 @@ def _rebuild(cls: type[ReviewsError], message: str, hint: str) -> ReviewsError:
 
 
 def _one_line(text: str) -> str:
-    if len(text) > _LONGEST:
-        text = f'{text[: _LONGEST - _END]} … {text[-_END:]}'
-    text = re.sub(r'\s*[\r\n]\s*', ' ', text)
-    return text if text.isprintable() else ''.join(map(_printable, text))
+    text = re.sub(r'\s*[\r\n]\s*', ' ', _cut(text))
+    return text if text.isprintable() else _cut(''.join(map(_printable, text)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f'{text[: _LONGEST - _END]} … {text[-_END:]}'
 
 
 def _printable(character: str) -> str:

@@ -188,14 +188,18 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         console.print(f'{_mark(console, "failed")} {told}', markup=False)
         if check.hint:
             console.print(f'  {check.hint}', markup=False)
-    facts = Table.grid(padding=(0, 2))
-    if outcome.pushed is not None:
-        facts.add_row('model', _short(outcome.pushed.path))
-    facts.add_row('run', f'{outcome.run_id}, {outcome.seconds:.1f} s')
-    if outcome.report is not None:
-        facts.add_row('report', _short(outcome.report))
-    facts.add_row('log', outcome.log)
-    console.print(facts)
+    facts = {
+        'model': _short(outcome.pushed.path) if outcome.pushed is not None else None,
+        'run': f'{outcome.run_id}, {outcome.seconds:.1f} s',
+        'rejects': outcome.rejects and _short(outcome.rejects),
+        'report': outcome.report and _short(outcome.report),
+        'log': outcome.log,
+    }
+    known = {name: value for name, value in facts.items() if value}
+    width = max(map(len, known)) + 2
+    for name, value in known.items():
+        # Not a table, which would cut a long path short.
+        console.print(f'{name:<{width}}{value}', markup=False)
 
 
 def _metrics_table(outcome: RunOutcome) -> Table:

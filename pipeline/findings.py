@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from tfx.utils import path_utils
 from components import features
 from components.evaluator.config import ACCURACY, BASELINE_HINT, Bound, bounds_of
 from components.evaluator.results import read_eval_config
-from components.example_gen.summary import SPANS_PROPERTY, ExamplesSummary
+from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
 from components.trainer.history import read_history
 from pipeline.outcome import Check, Pushed
 
@@ -114,6 +115,12 @@ def describe(node_id: str, outputs: Artifacts) -> str:
 def example_counts(outputs: Artifacts) -> ExamplesSummary:
     """Return what ExampleGen counted."""
     return ExamplesSummary.read(_only(outputs, 'examples').uri)
+
+
+def rejects_files(outputs: Artifacts) -> str | None:
+    """Return the pattern of the files with the rows that could not be used, None without any."""
+    uri = _only(outputs, 'examples').uri
+    return posixpath.join(uri, REJECTS_FILES) if ExamplesSummary.read(uri).rejects else None
 
 
 def spans_read(outputs: Artifacts) -> str | None:

@@ -111,6 +111,7 @@ class _LocalRun:
         self.evaluation: Evaluation | None = None
         self.pushed: Pushed | None = None
         self.spans: str | None = None
+        self.rejects: str | None = None
         self.current = ''
         self._config = config
         self._source = source
@@ -142,6 +143,7 @@ class _LocalRun:
             name=config.name,
             data=config.data.path,
             spans=self.spans,
+            rejects=self.rejects,
             nothing_new=not error and all(node.state == 'cached' for node in nodes),
             metrics=evaluation.metrics if evaluation else {},
             slices=evaluation.slices if evaluation else {},
@@ -250,6 +252,7 @@ class _LocalRun:
             return f'accuracy {told}: {"blessed" if self.evaluation.blessed else "NOT blessed"}'
         if node_id == _EXAMPLE_GEN:
             self.spans = findings.spans_read(outputs)
+            self.rejects = findings.rejects_files(outputs)
         if node_id == _PUSHER:
             self.pushed = findings.pushed_version(outputs)
         return findings.describe(node_id, outputs)

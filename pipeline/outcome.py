@@ -91,6 +91,8 @@ class RunOutcome:
         config: The effective configuration.
         versions: Of the packages that determine what comes of a run, by name.
         report: Path of the page that shows all this, None if there is none.
+        rejects: Pattern of the files with the rows that could not be used, with
+            reason and line; None if all could.
     """
 
     run_id: str
@@ -111,6 +113,7 @@ class RunOutcome:
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     report: str | None = None
+    rejects: str | None = None
 
     def state_of(self, node_id: str) -> State | None:
         """Return how a node went, None if there is no such node."""

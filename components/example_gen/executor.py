@@ -26,6 +26,7 @@ from components.example_gen.checks import summarize
 from components.example_gen.reading import read_records
 from components.example_gen.records import Record
 from components.example_gen.sources import SourceKind, split_of_input
+from components.example_gen.summary import REJECTS_FILES
 from components.settings import ColumnSettings
 
 # An IMDB folder has 50,000 files; a Beam element each would cost more than reading them.
@@ -86,8 +87,13 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             raise DataError(message, hint=hint)
         require_all(found, files=sum(len(batch.paths) for batch in batches), uri=examples.uri)
         counts = {(kind_or_split, name): n for kind_or_split, name, n in found.counts}
+        try:
+            found_counts = summarize(counts, columns)
+        except DataError as err:
+            # The rejects go with the rest of what a failed node wrote.
+            raise DataError(str(err), hint=f'{err.hint}{_first_reject(examples.uri)}') from err
         summary = dataclasses.replace(
-            summarize(counts, columns), sources=tuple(_patterns(exec_properties).values())
+            found_counts, sources=tuple(_patterns(exec_properties).values())
         )
         summary.write(examples.uri)
         splits = [*features.SPLITS, *([features.UNLABELLED_SPLIT] if summary.unlabelled else [])]
@@ -158,6 +164,14 @@ def _patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
     return {split.name: posixpath.join(base, split.pattern) for split in config.splits}
+
+
+def _first_reject(uri: str) -> str:
+    for path in sorted(fileio.glob(posixpath.join(uri, REJECTS_FILES))):
+        with fileio.open(path) as file:
+            reject = json.loads(file.readline())
+            return f'; the first row that cannot be used is {reject["where"]} ({reject["reason"]})'
+    return ''
 
 
 def _read_lines(folder: str, prefix: str) -> list[str]:

@@ -19,7 +19,7 @@ from components.errors import DataError
 from components.example_gen import archive
 from components.example_gen.records import EMPTY_TEXT, NOT_UTF8, TOO_LONG, Record, Reject
 
-_REVIEW = re.compile(r'(?:^|/)(?:(train|test)/(pos|neg)|train/unsup)/[^/]+\.txt$')
+_REVIEW = re.compile(r'(?:^|/)(?:(train|test)/(pos|neg)|train/unsup)/[^/]+\.txt\Z')
 
 
 def read_archive(stream: BinaryIO, name: str, *, unlabelled: bool) -> Iterator[Record | Reject]:
@@ -61,6 +61,9 @@ def read_file(path: str, content: bytes | None) -> Record | Reject:
     Args:
         path: Of the file.
         content: Its bytes, None if they are more than `archive.MAX_FILE_BYTES`.
+
+    Raises:
+        DataError: If the path is not that of a review.
     """
     match = _REVIEW.search(path)
     if match is None:

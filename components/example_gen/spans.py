@@ -79,6 +79,10 @@ def require_valid(pattern: str) -> None:
         raise _wrong(pattern, '{VERSION} is a version of a span, and no span is named')
     if '{SPAN}{VERSION}' in pattern or '{VERSION}{SPAN}' in pattern:
         raise _wrong(pattern, 'nothing tells where one number ends and the other begins')
+    try:
+        _expression(pattern)
+    except re.error as err:
+        raise _wrong(pattern, f'a part in brackets is malformed: {err.msg}') from err
 
 
 def glob_of(pattern: str) -> str:

@@ -14,6 +14,8 @@ from components.errors import ComponentError
 SPANS_PROPERTY = 'spans'
 
 SUMMARY_FILE = 'summary.json'
+# Below the artifact; one of these for each shard.
+REJECTS_FILES = 'report/rejects*.jsonl'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

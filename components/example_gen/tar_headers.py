@@ -33,6 +33,7 @@ _FILES = (REGTYPE, AREGTYPE, CONTTYPE)
 _EXTENDED = (GNUTYPE_LONGNAME, GNUTYPE_LONGLINK, XHDTYPE, XGLTYPE, SOLARIS_XHDTYPE)
 # Names have up to 4 KiB; all else in them is not needed here.
 _MAX_EXTENDED_BYTES = 1 << 16
+_ASCII = bytes(range(128))
 _ADLER_BASE = 65_521
 _PAX_RECORD = re.compile(rb'(\d{1,6}) ([^=\n]+)=')
 
@@ -107,7 +108,7 @@ def _checked_kind(block: bytes) -> bytes:
     counted = block[:148] + b' ' * 8 + block[156:]
     unsigned = sum(counted)
     # Some old programs counted signed bytes.
-    signed = unsigned - 256 * sum(byte > 127 for byte in counted)
+    signed = unsigned - 256 * len(counted.translate(None, _ASCII))
     if _number(block[148:156]) not in (unsigned, signed):
         raise ReadError('bad checksum')
     return block[156:157]
@@ -117,10 +118,12 @@ def _extended(block: bytes, read: Callable[[int], bytes]) -> bytes:
     size = _number(block[124:136])
     if size > _MAX_EXTENDED_BYTES:
         raise ReadError(f'an extended header of {size:,} bytes')
-    content = read(-size % BLOCK_BYTES + size)
-    if len(content) < size:
+    padded = -size % BLOCK_BYTES + size
+    content = read(padded)
+    if len(content) < padded:
         raise ReadError('unexpected end of data')
-    return content[:size]
+    # What it says ends with a NUL, wherever its size says it does.
+    return content
 
 
 def _pax_fields(content: bytes) -> tuple[str | None, int | None]:

@@ -191,9 +191,12 @@ class RowWriter:
 
     def _line(self, cells: list[str]) -> str:
         line = io.StringIO()
-        csv.writer(line, delimiter=self._delimiter, lineterminator='').writerow(cells)
+        # Before Python 3.13, csv puts quotes around a line break only if it ends lines; and before
+        # 3.11, it takes a NUL for what is to be escaped.
+        writer = csv.writer(line, delimiter=self._delimiter, lineterminator='\r\n')
+        writer.writerow([cell.replace('\0', '\ufffd') for cell in cells])
         # A row of one empty cell would be a blank line, which csv tells apart by quotes.
-        return '' if cells == [''] else line.getvalue()
+        return '' if cells == [''] else line.getvalue().removesuffix('\r\n')
 
 
 def _cell(value: Any) -> str:

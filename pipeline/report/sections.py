@@ -172,6 +172,7 @@ def data(report: Report) -> Context | Nothing:
         'splits': splits,
         'unlabelled': any(split.positive is None for split in splits),
         'rejected': found.rejected,
+        'rejects': report.outcome.rejects,
         'anomalies': found.anomalies,
         'baseline': found.baseline,
         'drift': found.described.drift,

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import http.server
+import json
 import os
 import pathlib
 import random
@@ -40,12 +41,14 @@ class Fault:
         cut_after_bytes: The connection ends after so much of the body.
         stall_after_bytes: The server falls silent after so much of the body.
         range_limit_bytes: A range is answered with no more than so much of it.
+        location: Where the answer leads to.
     """
 
     status: int | None = None
     cut_after_bytes: int | None = None
     stall_after_bytes: int | None = None
     range_limit_bytes: int | None = None
+    location: str | None = None
 
 
 @dataclasses.dataclass
@@ -95,6 +98,8 @@ def make_handler(remote: Remote) -> type[http.server.BaseHTTPRequestHandler]:
             body = remote.body
             if fault.status is not None:
                 exchange.status, body, headers = fault.status, b'', {}
+                if fault.location is not None:
+                    headers['Location'] = fault.location
             elif start is None:
                 exchange.status = 200
             elif start >= len(remote.body):
@@ -630,3 +635,49 @@ def test_reaches_the_disk_before_its_name_when_all_goes_well(
 def test_refuses_a_retry_policy_when_out_of_range(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f'{name} must be .*, got {value}'):
         RetryPolicy(**{name: value})
+
+
+@pytest.mark.parametrize('tells_length', [True, False])
+def test_stops_and_keeps_nothing_when_the_body_is_longer_than_the_file(
+    tells_length: bool, remote: Remote, destination: pathlib.Path
+) -> None:
+    remote.tells_length = tells_length
+    with pytest.raises(DataError, match=f'more than the {len(BODY) - 1:,} bytes') as caught:
+        fetch(remote.url, destination, SHA256, max_bytes=len(BODY) - 1, retry=ONCE)
+    assert 'by hand' in caught.value.hint
+    assert names_beside(destination) == []
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'[' * 100_000,
+        b'\xff',
+        b'[]',
+        b'{"url": "U", "validator": 5, "total_bytes": 9}',
+        b'{"url": "U", "validator": "a\\nb: c", "total_bytes": 9}',
+        b'{"url": "U", "validator": "\xc3\xa9", "total_bytes": 9}',
+        b'{"url": "U", "validator": "a", "total_bytes": "9"}',
+        b'{"url": "U", "validator": "a", "total_bytes": -1}',
+        b'{"url": "U", "validator": "a", "total_bytes": 9, "x": 1}',
+    ],
+    ids=range(9),
+)
+def test_starts_again_when_what_is_known_of_the_part_is_damaged(
+    content: bytes, remote: Remote, destination: pathlib.Path
+) -> None:
+    leave_a_cut_off_download(remote, destination)
+    note = part_of(destination).with_name('reviews.tar.gz.part.json')
+    note.write_bytes(content.replace(b'"U"', json.dumps(remote.url).encode()))
+    assert fetch(remote.url, destination, SHA256, retry=ONCE).read_bytes() == BODY
+    assert 'Range' not in remote.exchanges[-1].headers
+
+
+def test_stops_when_the_server_leads_to_a_file(
+    remote: Remote, destination: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / 'secret').write_bytes(BODY)
+    remote.faults.append(Fault(status=302, location=f'file://{tmp_path}/secret'))
+    with pytest.raises(DataError, match='cannot be fetched'):
+        fetch(remote.url, destination, SHA256, retry=ONCE)
+    assert names_beside(destination) == []

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import logging
+import pathlib
 import re
 
 import pytest
@@ -243,3 +244,11 @@ def test_summary_is_shown_when_the_stream_is_ascii_and_strict() -> None:
     stream = Terminal('ascii')
     print_summary(outcome(blessed=False), stream)
     assert '| x NOT BLESSED: nothing was pushed |' in stream.lines()
+
+
+def test_the_path_of_the_rejects_is_shown_when_there_are_any(tmp_path: pathlib.Path) -> None:
+    for rejects in (None, str(tmp_path / 'report' / 'rejects*.jsonl')):
+        stream = io.StringIO()
+        print_summary(dataclasses.replace(outcome(blessed=True), rejects=rejects), stream)
+        told = [line for line in stream.getvalue().splitlines() if line.startswith('rejects')]
+        assert told == ([f'rejects  {rejects}'] if rejects else [])

@@ -24,11 +24,14 @@ def encode_table(name: str, rows: Sequence[Mapping[str, object]]) -> bytes:
 
 
 def encode_archive(
-    members: Iterable[tuple[str, bytes | tarfile.TarInfo]], *, mode: str = 'w:gz'
+    members: Iterable[tuple[str, bytes | tarfile.TarInfo]],
+    *,
+    mode: str = 'w:gz',
+    tar_format: int = tarfile.DEFAULT_FORMAT,
 ) -> bytes:
     """Return a tar archive of files by name, or of members that are no files."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=file, mode=mode, format=tar_format) as archive:  # type: ignore
         for name, content in members:
             if isinstance(content, tarfile.TarInfo):
                 content.name = name

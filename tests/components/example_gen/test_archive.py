@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import random
 import tarfile
+import zlib
 
 import pytest
 
@@ -148,3 +150,65 @@ def test_archive_is_read_as_tarfile_does_when_a_header_is_changed() -> None:
             found = None
         assert found == expected
     assert 500 < refused < 2_500
+
+
+def header(name: str, kind: bytes, size: int) -> bytes:
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize('kind', [b'L', b'K', b'x', b'g', b'X'])
+def test_archive_is_refused_when_an_extended_header_is_huge(kind: bytes) -> None:
+    with pytest.raises(tarfile.ReadError, match='an extended header of 1,000,000 bytes'):
+        read(header('a', kind, 1_000_000) + bytes(2_000_000))
+
+
+@pytest.mark.parametrize(
+    'record', [b'22 GNU.sparse.major=1\n', b'21 GNU.sparse.size=9\n', b'20 GNU.sparse.map=1\n']
+)
+def test_archive_is_refused_when_a_file_is_sparse(record: bytes) -> None:
+    pax = header('a', b'x', len(record)) + record.ljust(512, b'\0') + header('b', b'0', 0)
+    for content in (pax, header('b', b'S', 0)):
+        with pytest.raises(tarfile.ReadError, match='a sparse file'):
+            read(content + bytes(1_024))
+
+
+def test_first_name_counts_when_hundreds_of_headers_stand_before_a_file() -> None:
+    names = [f'name {number}.txt'.encode() for number in range(1_000)]
+    extended = [header('', b'L', len(name)) + name.ljust(512, b'\0') for name in names]
+    assert read(b''.join(extended) + header('a', b'0', 0) + bytes(1_024)) == [('name 0.txt', b'')]
+
+
+@pytest.mark.parametrize('record', [b'9 path=a\n', b'99 path=a\n', b'5 a\n', b'1 a=b\n', b'x\n'])
+def test_archive_is_refused_when_a_pax_header_is_malformed(record: bytes) -> None:
+    pax = header('a', b'x', len(record)) + record.ljust(512, b'\0') + header('b', b'0', 0)
+    if record == b'9 path=a\n':
+        assert len(record) == 9
+        assert read(pax + bytes(1_024)) == [('a', b'')]
+    else:
+        with pytest.raises(tarfile.ReadError, match='a bad pax header'):
+            read(pax + bytes(1_024))
+
+
+def test_content_is_left_out_when_a_file_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, 'MAX_FILE_BYTES', 600)
+    files = [('a.txt', b'one'), ('b.txt', b'x' * 601), ('c.txt', b'x' * 600)]
+    assert read(encode(files, tarfile.USTAR_FORMAT)) == [files[0], ('b.txt', None), files[2]]
+
+
+@pytest.mark.parametrize('mode', ['w:bz2', 'w:xz'])
+def test_archive_is_refused_when_it_is_cut_off_or_followed_by_garbage(mode: str) -> None:
+    packed = encode_archive(FILES, mode=mode)
+    assert read(packed + bytes(8)) == FILES
+    for content in (packed[:-9], packed[: len(packed) // 2], packed + b'garbage'):
+        with pytest.raises((EOFError, OSError, ValueError, lzma.LZMAError)):
+            read(content)
+
+
+def test_archive_is_refused_when_xz_wants_too_much_memory() -> None:
+    packed = bytearray(lzma.compress(b'text'))
+    packed[16] = 40  # a dictionary of 4 GiB, in the header of the block, which has a checksum
+    packed[20:24] = zlib.crc32(packed[12:20]).to_bytes(4, 'little')
+    with pytest.raises(lzma.LZMAError, match='Memory usage limit exceeded'):
+        read(bytes(packed))

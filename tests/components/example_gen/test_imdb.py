@@ -223,3 +223,22 @@ def test_file_is_refused_when_its_folder_says_no_label(path: str) -> None:
     ) as caught:
         read_file(path, b'Fine.')
     assert 'train and test' in caught.value.hint
+
+
+def test_review_is_rejected_when_it_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('components.example_gen.archive.MAX_FILE_BYTES', 5)
+    members = [('train/pos/0_9.txt', b'Good.'), ('train/pos/1_9.txt', b'Too good.')]
+    assert read(encode_archive(members)) == [
+        Record('Good.', 'pos', 'train', 'imdb.tar.gz:train/pos/0_9.txt'),
+        Reject('too long', 'imdb.tar.gz:train/pos/1_9.txt'),
+    ]
+    assert read_file('/a/train/pos/1_9.txt', None) == Reject('too long', '/a/train/pos/1_9.txt')
+
+
+def test_no_file_is_made_when_an_archive_names_devices_and_links(tmp_path: pathlib.Path) -> None:
+    members: list[tuple[str, bytes | tarfile.TarInfo]] = [
+        (f'aclImdb/train/pos/{number}_9.txt', link(kind, str(tmp_path / 'made')))
+        for number, kind in enumerate([tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.SYMTYPE])
+    ]
+    assert read(encode_archive(members)) == []
+    assert list(tmp_path.iterdir()) == []

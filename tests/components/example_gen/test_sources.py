@@ -396,3 +396,28 @@ def test_several_spans_are_refused_when_none_is_named(tmp_path: pathlib.Path) ->
     with pytest.raises(ConfigError, match='data.spans is 7, but .* names no spans') as caught:
         discover(f'{tmp_path}/a.csv', ColumnSettings(), spans=7)
     assert '{SPAN}' in caught.value.hint
+
+
+def test_error_says_so_when_the_path_is_neither_file_nor_folder(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / 'a.csv')
+    with pytest.raises(DataError, match='neither a file nor a folder: '):
+        find(tmp_path / 'a.csv')
+
+
+def test_what_is_no_file_is_passed_over_when_it_is_in_a_folder(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / 'a.csv')
+    (tmp_path / 'b.csv').mkdir()
+    (tmp_path / 'c.csv').write_bytes(TABLE)
+    (tmp_path / 'd.csv').symlink_to('nothing')
+    assert [pattern for _, pattern in find(tmp_path).patterns] == ['c.csv']
+
+
+@pytest.mark.parametrize('in_folder', [True, False])
+def test_error_can_be_printed_when_a_name_is_not_utf8(
+    in_folder: bool, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / os.fsdecode(b'caf\xe9\n.csv')
+    path.write_bytes(TABLE)
+    with pytest.raises(DataError, match=r'the name .*caf\\udce9.* is not UTF-8') as caught:
+        find(tmp_path if in_folder else path)
+    assert str(caught.value).isprintable()

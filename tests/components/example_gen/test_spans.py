@@ -164,3 +164,14 @@ def test_folder_may_look_like_a_pattern_when_it_exists(tmp_path: pathlib.Path) -
 def test_bucket_cannot_have_a_placeholder() -> None:
     with pytest.raises(DataError, match='the bucket is the same for all spans'):
         spans.fixed_part('gs://b-{SPAN}/a.csv')
+
+
+def test_error_says_so_when_a_number_has_too_many_digits() -> None:
+    with pytest.raises(DataError, match='a number of more than 18 digits'):
+        spans.newest('{SPAN}.csv', ['9' * 19 + '.csv'], 1)
+    assert spans.newest('{SPAN}.csv', ['0' * 30 + '7.csv'], 1)[0].number == 7
+
+
+def test_error_says_so_when_brackets_are_malformed() -> None:
+    with pytest.raises(DataError, match='a part in brackets is malformed: bad character range z-a'):
+        spans.require_valid('[z-a]-{SPAN}.csv')

@@ -366,3 +366,92 @@ def test_label_column_may_be_missing_when_the_file_has_no_labels(name: str) -> N
     first, second = read(name, content, split='unsup')
     assert first[:3] == ('Who knows.', None, 'unsup')
     assert second[0] == 'empty text'
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.csv.gz'])
+@pytest.mark.parametrize(
+    ('encoding', 'told'),
+    [('utf-16', 'UTF-16'), ('utf-16-le', 'UTF-16'), ('utf-16-be', 'UTF-16'), ('utf-32', 'UTF-32')],
+)
+def test_error_names_the_encoding_when_it_is_not_utf8(name: str, encoding: str, told: str) -> None:
+    content = encode_table(name.removesuffix('.gz'), labelled(ROWS)).decode().encode(encoding)
+    with pytest.raises(DataError, match=f'{name} is {told}, expected UTF-8 text') as caught:
+        read(name, gzip.compress(content) if name.endswith('.gz') else content)
+    assert f'iconv -f {told}' in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message', 'hint'),
+    [
+        ('a.csv', gzip.compress(b'text,label\n'), 'a.csv is gzip', 'end in .gz'),
+        ('a.csv.gz', gzip.compress(gzip.compress(b'text')), 'a.csv.gz is gzip', 'packed twice'),
+        ('a.csv', b'PK\x03\x04' + bytes(30), 'a.csv is a zip or Excel file', 'as CSV'),
+    ],
+)
+def test_error_says_how_it_is_packed_when_the_name_says_otherwise(
+    name: str, content: bytes, message: str, hint: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read(name, content)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize('newline', ['\r', '\n', '\r\n'])
+def test_rows_and_lines_are_right_when_lines_end_in_any_way(newline: str) -> None:
+    content = newline.join(['text,label', '"one', 'two",pos', ',neg', 'three,neg', '']).encode()
+    assert [(found[0], found.where) for found in read('a.csv', content)] == [
+        (f'one{newline}two', 'a.csv:2'),
+        ('empty text', 'a.csv:4'),
+        ('three', 'a.csv:5'),
+    ]
+
+
+@pytest.mark.parametrize('header', ['text,text,label', 'text,label,label'])
+def test_error_says_so_when_two_columns_have_the_name(header: str) -> None:
+    with pytest.raises(DataError, match=r"more than one column '(text|label)' in a.csv"):
+        read('a.csv', f'{header}\na,b,pos\n'.encode())
+
+
+def test_message_is_short_when_there_are_100_000_columns() -> None:
+    header = ','.join(f'c{number}' for number in range(100_000)).encode()
+    with pytest.raises(DataError, match=r"its columns are 'c0', .* … .*'c99999'$") as caught:
+        read('a.csv', header + b'\n')
+    assert len(str(caught.value)) < 2_100
+
+
+def test_last_value_counts_when_a_json_object_has_a_key_twice() -> None:
+    content = b'{"text": "a", "label": 0, "text": "b", "label": 1}'
+    assert pairs(read('a.jsonl', content)) == [('b', '1')]
+
+
+@pytest.mark.parametrize('label', ['9' * 5_000, '1' * 4_000])
+def test_label_is_read_or_rejected_when_it_is_a_huge_number(label: str) -> None:
+    (found,) = read('a.jsonl', f'{{"text": "a", "label": {label}}}'.encode())
+    # Python reads no more than 4,300 digits.
+    assert found[:2] == (('not JSON', 'a.jsonl:1') if len(label) > 4_300 else ('a', label))
+
+
+@pytest.fixture
+def short_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('components.example_gen.lines.MAX_ROW_CHARACTERS', 40)
+
+
+@pytest.mark.usefixtures('short_rows')
+def test_object_is_rejected_alone_when_its_line_is_too_long() -> None:
+    lines = ['{"text": "a", "label": 1}', '{"text": "' + 'b' * 100 + '"}', '{"text": "c"}', '']
+    assert read('a.jsonl', '\n'.join(lines).encode()) == [
+        Record('a', '1', None, 'a.jsonl:1'),
+        Reject('too long', 'a.jsonl:2'),
+        Reject('no label', 'a.jsonl:3'),
+    ]
+
+
+@pytest.mark.usefixtures('short_rows')
+@pytest.mark.parametrize(
+    'row',
+    ['b' * 100 + ',pos', '"' + 'b' * 100, '"' + 'b\n' * 100, '"b\n",' * 20],
+    ids=['line', 'field', 'lines of a field', 'fields'],
+)
+def test_error_names_the_line_when_a_row_of_csv_is_too_long(row: str) -> None:
+    with pytest.raises(DataError, match=r'a.csv:3: .*(longer than|larger than field limit)'):
+        read('a.csv', f'text,label\nFine.,pos\n{row}\n'.encode())

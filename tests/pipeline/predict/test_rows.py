@@ -107,3 +107,25 @@ def test_error_names_the_line_when_a_row_cannot_be_read(
 ) -> None:
     with pytest.raises(DataError, match=message):
         read(name, content)
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.txt'])
+def test_error_names_the_line_when_a_row_is_too_long(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('components.example_gen.lines.MAX_ROW_CHARACTERS', 40)
+    content = encode_table(name, [{'text': 'a'}, {'text': 'b' * 100}])
+    line = 2 if name == 'a.jsonl' else 3
+    with pytest.raises(DataError, match=f'{name}:{line}: .*longer than'):
+        read(name, content)
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.txt'])
+def test_error_names_the_encoding_when_it_is_not_utf8(name: str) -> None:
+    with pytest.raises(DataError, match=f'{name} is UTF-16, expected UTF-8 text'):
+        read(name, 'text\nFine.\n'.encode('utf-16'))
+
+
+def test_error_says_so_when_two_columns_have_the_name() -> None:
+    with pytest.raises(DataError, match=r"more than one column 'text' in a.csv"):
+        read('a.csv', b'text,text\na,b\n')

@@ -155,3 +155,36 @@ def test_link_stays_a_link_when_what_it_names_is_written(tmp_path: pathlib.Path)
         file.write('x')
     assert (tmp_path / 'link.csv').is_symlink()
     assert (tmp_path / 'real.csv').read_text() == 'x'
+
+
+@pytest.mark.parametrize('kind', ['tsv', 'jsonl'])
+def test_line_breaks_stay_in_their_cell_when_the_format_is_another(kind: str) -> None:
+    content = rewrite('a.csv', b'text,n\r\n"one\r\ntwo\nthree\rfour",1\r\n', kind)
+    if kind == 'jsonl':
+        assert json.loads(content)['text'] == 'one\r\ntwo\nthree\rfour'
+    else:
+        rows = list(csv.reader(io.StringIO(content, newline=''), delimiter='\t'))
+        assert rows[1] == ['one\r\ntwo\nthree\rfour', '1', 'good', '0.987654']
+
+
+def test_a_mark_stands_for_a_nul_when_json_becomes_csv() -> None:
+    row = rewrite('a.jsonl', rb'{"text": "a\u0000b"}', 'csv').splitlines()[1]
+    assert row.startswith('a\ufffdb,')
+
+
+def test_a_mark_stands_in_a_column_name_when_it_is_not_unicode() -> None:
+    content = rewrite('a.jsonl', rb'{"text": "a", "\ud83d": 1}', 'csv')
+    assert content.splitlines()[0] == 'text,\ufffd,label,probability'
+    content = rewrite('a.csv', b'text,caf\xe9\na,1\n', 'jsonl')
+    assert json.loads(content.encode())['caf\ufffd'] == '1'
+
+
+def test_error_names_the_row_when_an_object_is_nested_too_deep_for_a_cell() -> None:
+    table = open_table(io.BytesIO(b'{"text": "a", "x": 1}'), 'a.jsonl', 'text')
+    writer = RowWriter(table, 'csv', COLUMNS, LABELS)
+    (row,) = table.rows
+    assert isinstance(row.cells, dict)
+    for _ in range(100_000):
+        row.cells['x'] = [row.cells['x']]
+    with pytest.raises(DataError, match='a.jsonl:1: the object is nested too deep'):
+        writer.row(row, None)

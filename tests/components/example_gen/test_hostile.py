@@ -1,0 +1,119 @@
+"""Readers given anything: what `make torture` fuzzes for minutes, here for a second each."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import hostile
+from tests.torture.fuzz_targets import TARGETS
+from tests.torture.fuzzer import Fuzzer
+
+BOUNDED = settings(derandomize=True, deadline=None, database=None, max_examples=150)
+
+CELLS = st.text(st.sampled_from('ab"\',\t\n\r\0é\ud83d傑 1'), max_size=6)
+HEADERS = st.sampled_from(['text,label', 'text\tlabel', 'label,text,x', 'text,text,label', '', '"'])
+
+
+def encode(text: str) -> bytes:
+    return text.encode('utf-8', 'surrogatepass')
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.tsv', 'a.csv.gz'])
+@BOUNDED
+@given(header=HEADERS, rows=st.lists(st.lists(CELLS, max_size=4), max_size=6), raw=st.binary())
+def test_a_table_is_read_as_csv_does_when_its_rows_are_anything(
+    name: str, header: str, rows: list[list[str]], raw: bytes
+) -> None:
+    delimiter = '\t' if '\t' in header else ','
+    lines = [header, *(delimiter.join(row) for row in rows)]
+    content = encode('\n'.join(lines)) + raw
+    hostile.check_table(name, gzip.compress(content) if name.endswith('.gz') else content)
+    hostile.check_table(name, content)
+    hostile.check_rows(name, content)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | CELLS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(CELLS, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@BOUNDED
+@given(
+    objects=st.lists(
+        st.fixed_dictionaries({}, optional={'text': JSON, 'label': JSON, 'x': JSON}), max_size=5
+    ),
+    raw=st.binary(max_size=30),
+    at=st.integers(0, 200),
+)
+def test_json_lines_are_read_as_json_does_when_values_are_anything(
+    objects: list[dict[str, object]], raw: bytes, at: int
+) -> None:
+    content = '\n'.join(map(json.dumps, objects)).encode()
+    for name in ('a.jsonl', 'a.ndjson'):
+        hostile.check_table(name, content[:at] + raw + content[at:])
+        hostile.check_rows(name, content[:at] + raw + content[at:])
+        hostile.check_rows(name, content)
+
+
+@BOUNDED
+@given(st.binary())
+def test_a_file_is_read_or_refused_when_it_is_noise(content: bytes) -> None:
+    for check in (hostile.check_archive, hostile.check_review, hostile.check_part):
+        check(content)
+    hostile.check_rows('a.txt', content)
+
+
+@BOUNDED
+@given(st.text(st.sampled_from('{}SPANVERIODYM:4*?[]!-/^\\a1.'), max_size=30), st.text(max_size=9))
+def test_spans_are_found_or_refused_when_the_pattern_is_anything(pattern: str, path: str) -> None:
+    hostile.check_spans(encode(f'{{SPAN}}{pattern}\n1{path}\n2{path}'))
+    hostile.check_spans(encode(f'{pattern}\n{path}'))
+
+
+@settings(BOUNDED, max_examples=60)
+@given(st.text(st.sampled_from('trainegcloud: &*!<>{}[],-?|"\'\n 019.~'), max_size=40))
+def test_settings_are_read_or_refused_when_yaml_is_anything(text: str) -> None:
+    hostile.check_config(encode(text))
+
+
+@pytest.mark.parametrize('name', ['tar', 'packed tar', 'predict jsonl', 'config'])
+def test_a_reader_reads_or_refuses_when_it_is_fuzzed_briefly(name: str) -> None:
+    found = Fuzzer(*TARGETS[name], seed=1).run(0.5)
+    assert found.crashes == []
+    assert found.executions > 5
+
+
+def test_the_fuzzer_finds_what_lies_behind_three_branches_when_coverage_guides_it() -> None:
+    found = Fuzzer(three_branches, [b'aaaa'], [], (__file__,), seed=1).run(5, until_crash=True)
+    ((content, told),) = found.crashes
+    assert content.startswith(b'FUZ')
+    assert told == 'ZeroDivisionError: found'
+
+
+def three_branches(content: bytes) -> None:
+    for place, letter in enumerate(b'FUZ'):
+        if content[place : place + 1] != bytes([letter]):
+            return
+    raise ZeroDivisionError('found')
+
+
+def test_the_fuzzer_ends_what_does_not_end_when_an_input_makes_it_hang(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('tests.torture.fuzzer._HANG_SECONDS', 0.2)
+    found = Fuzzer(endless, [b''], [], (__file__,)).run(0)
+    assert [told for _, told in found.crashes] == ['_HangError: still busy after 0.2 s']
+
+
+def endless(_: bytes) -> None:
+    number = random.Random(0).random()
+    while number < 2:
+        number = number / 2

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable
+
+import pytest
+
+from components.errors import DataError
+from components.example_gen.reading import read_records
+from components.example_gen.records import Record, Reject
+from components.example_gen.sources import SourceKind
+from components.settings import ColumnSettings
+
+TABLE = b'text,label\nGood.,pos\nBad.,neg\n'
+
+
+def read(kind: SourceKind, *paths: pathlib.Path) -> list[Record | Reject]:
+    return list(read_records(kind, map(str, paths), ColumnSettings(), None))
+
+
+@pytest.fixture
+def imdb(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A folder of reviews, in which one is as it should be."""
+    folder = tmp_path / 'aclImdb' / 'train' / 'pos'
+    folder.mkdir(parents=True)
+    (folder / '0_9.txt').write_text('Good.')
+    (tmp_path / 'secret.txt').write_text('a secret')
+    return folder
+
+
+MAKE: dict[str, tuple[Callable[[pathlib.Path], None], str]] = {
+    'link out': (lambda path: path.symlink_to('../../../secret.txt'), 'link out of the folder'),
+    'FIFO': (os.mkfifo, 'not a file'),
+    'folder': (pathlib.Path.mkdir, 'not a file'),
+    'link to nothing': (lambda path: path.symlink_to('nothing'), 'not a file'),
+}
+
+
+@pytest.mark.parametrize('what', MAKE)
+def test_review_is_rejected_alone_when_it_is_none_of_the_folder(
+    what: str, imdb: pathlib.Path
+) -> None:
+    make, reason = MAKE[what]
+    make(imdb / '1_9.txt')
+    (imdb / '2_9.txt').symlink_to('0_9.txt')  # inside, so it is followed
+    found = read(SourceKind.IMDB_FOLDER, *(imdb / f'{number}_9.txt' for number in range(3)))
+    assert found[1] == Reject(reason, str(imdb / '1_9.txt'))
+    assert [record[0] for record in (found[0], found[2])] == ['Good.', 'Good.']
+
+
+def test_reviews_are_rejected_when_their_folder_is_a_link_out(
+    imdb: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    outside = tmp_path / 'outside'
+    outside.mkdir()
+    (outside / '1_1.txt').write_text('a secret')
+    (imdb.parent / 'neg').symlink_to(outside)
+    path = imdb.parent / 'neg' / '1_1.txt'
+    assert read(SourceKind.IMDB_FOLDER, path) == [Reject('link out of the folder', str(path))]
+
+
+def test_review_is_rejected_when_it_is_too_long(
+    imdb: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('components.example_gen.archive.MAX_FILE_BYTES', 4)
+    path = imdb / '0_9.txt'
+    assert read(SourceKind.IMDB_FOLDER, path) == [Reject('too long', str(path))]
+
+
+@pytest.mark.parametrize('kind', [SourceKind.TABLES, SourceKind.IMDB_FOLDER])
+def test_error_names_the_file_when_it_vanished(kind: SourceKind, imdb: pathlib.Path) -> None:
+    name = 'a.csv' if kind is SourceKind.TABLES else '9_9.txt'
+    with pytest.raises(DataError, match=rf'cannot read .*{name}: '):
+        read(kind, imdb / name)
+
+
+@pytest.mark.parametrize('make', [os.mkfifo, pathlib.Path.mkdir])
+def test_error_says_so_when_a_table_is_no_file(
+    make: Callable[[pathlib.Path], None], tmp_path: pathlib.Path
+) -> None:
+    make(tmp_path / 'a.csv')
+    with pytest.raises(DataError, match=r'a\.csv is not a file'):
+        read(SourceKind.TABLES, tmp_path / 'a.csv')
+
+
+@pytest.mark.parametrize('change', ['grows', 'shrinks', 'is written anew'])
+def test_error_says_so_when_a_table_changes_while_it_is_read(
+    change: str, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / 'a.csv'
+    path.write_bytes(TABLE)
+    os.utime(path, ns=(0, 0))
+    rows = read_records(SourceKind.TABLES, [str(path)], ColumnSettings(), None)
+    next(iter(rows))
+    if change == 'grows':
+        with path.open('ab') as file:
+            file.write(b'More.,pos\n')
+    elif change == 'shrinks':
+        os.truncate(path, len(TABLE) - 5)
+    else:
+        path.write_bytes(TABLE)
+    with pytest.raises(DataError, match=r'a\.csv was changed while it was read'):
+        list(rows)
+
+
+def test_table_is_read_when_it_is_a_link(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'real.csv').write_bytes(TABLE)
+    (tmp_path / 'a.csv').symlink_to('real.csv')
+    assert len(read(SourceKind.TABLES, tmp_path / 'a.csv')) == 2

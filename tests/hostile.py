@@ -1,0 +1,283 @@
+"""What must hold whatever bytes a reader is given: a correct read, or one clear line.
+
+Each check takes bytes, and raises AssertionError, or what a reader should not
+have raised. Hypothesis runs them in `make test`, a coverage-guided fuzzer in
+`make torture`. What is correct is said by Python's own csv, json, gzip, bz2, lzma
+and tarfile.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import pathlib
+import re
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable
+from typing import TypeVar
+
+import requests.utils
+
+from components.errors import ConfigError, DataError, ReviewsError
+from components.example_gen import archive, imdb, records, spans
+from components.example_gen.records import Record, Reject, label_value
+from components.example_gen.tables import read_columns, read_table, table_format
+from components.settings import ColumnSettings
+from data.part_file import parse_version
+from pipeline.config import PipelineConfig, load_config
+from pipeline.predict.model import Score
+from pipeline.predict.rows import Row, Table, open_table
+from pipeline.predict.writing import Columns, RowWriter
+from tests.components.example_gen.test_archive import by_tarfile
+
+_T = TypeVar('_T')
+
+_REASONS = re.compile(
+    '|'.join(
+        [
+            r'not \d+ fields',
+            records.EMPTY_TEXT,
+            records.NOT_UTF8,
+            records.NO_LABEL,
+            records.NOT_JSON,
+            records.NOT_AN_OBJECT,
+            records.TOO_LONG,
+        ]
+    )
+)
+_OTHER_ENCODING = ('is UTF-16', 'is UTF-32', 'is gzip', 'is a zip')
+_REVIEW = re.compile(r'(?s:.*/)?(train/(pos|neg|unsup)|test/(pos|neg))/[^/]+\.txt')
+_SCORE = Score('pos', '0.75')
+
+
+def outcome(read: Callable[[], _T]) -> tuple[_T | None, str]:
+    """Return what was read, or why it was refused: one line that can be printed."""
+    try:
+        return read(), ''
+    except ReviewsError as err:
+        refused: ReviewsError = err
+    assert isinstance(refused, DataError | ConfigError), repr(refused)
+    message = str(refused)
+    assert message, 'an empty message'
+    assert message.isprintable(), repr(message)
+    assert refused.hint.isprintable(), repr(refused.hint)
+    assert len(message) < 2_100, len(message)
+    assert 'Traceback' not in message
+    return None, message
+
+
+def check_table(name: str, content: bytes) -> None:
+    """ExampleGen's reader of tables gives each row once, as csv and json do."""
+    columns = ColumnSettings()
+    found, refused = outcome(lambda: list(read_table(io.BytesIO(content), name, columns, None)))
+    outcome(lambda: _columns(content, name))
+    if name.endswith('.gz'):
+        unpacked = _unpacked(gzip.decompress, content)
+        if unpacked is None:
+            assert found is None, 'read what gzip refuses'
+            return
+        name, content = name.removesuffix('.gz'), unpacked
+    expected = _json_rows(content) if table_format(name) == 'jsonl' else _csv_rows(name, content)
+    if expected is None or any(sign in refused for sign in _OTHER_ENCODING):
+        assert found is None, 'read what cannot be'
+        return
+    assert found is not None, refused
+    # Rows in are records and rejects, and each is the row that it should be.
+    assert len(found) == len(expected), (len(found), len(expected))
+    for got, row in zip(found, expected):
+        if isinstance(got, Reject):
+            assert _REASONS.fullmatch(got.reason), got
+            json.dumps(got._asdict()).encode('ascii')
+        else:
+            assert row is not None, got
+            assert got.text == row['text'], (got, row)
+            got.text.encode('utf-8')
+            assert label_value(got.label or '', None) in (0, 1, None)
+    assert [got.where for got in found] == sorted((got.where for got in found), key=_line)
+
+
+def _columns(content: bytes, name: str) -> list[str]:
+    try:
+        return read_columns(io.BytesIO(content), name)
+    except (OSError, EOFError, zlib.error) as err:  # of which `sources` makes DataErrors
+        raise DataError(str(err)) from err
+
+
+def _line(where: str) -> int:
+    return int(where.rpartition(':')[2])
+
+
+def _text(content: bytes) -> io.StringIO:
+    return io.StringIO(content.decode('utf-8-sig', 'surrogateescape'), newline='')
+
+
+def _csv_rows(name: str, content: bytes) -> list[dict[str, str] | None] | None:
+    """Return rows by column, None for one of another length; None if csv refuses."""
+    lines = (line.replace('\0', '\udc80') for line in _text(content))
+    reader = csv.reader(lines, delimiter='\t' if 'tsv' in name else ',', strict=True)
+    try:
+        header, *rows = [next(reader, []), *reader]
+    except csv.Error:
+        return None
+    if header.count('text') != 1 or header.count('label') != 1:
+        return None
+    return [dict(zip(header, row)) if len(row) == len(header) else None for row in rows if row]
+
+
+def _json_rows(content: bytes) -> list[dict[str, object] | None]:
+    rows: list[dict[str, object] | None] = []
+    for line in _text(content):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            rows.append(row if isinstance(row, dict) else None)
+    return rows
+
+
+def _unpacked(unpack: Callable[[bytes], bytes], content: bytes) -> bytes | None:
+    try:
+        return unpack(content)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+        return None
+
+
+# What tarfile reads, and ours refuses: it could be made to do harm, or is written by nobody.
+_STRICTER = re.compile(
+    'sparse|extended header|pax header|global header|bad number|bad checksum|climbs out'
+)
+
+
+def check_archive(content: bytes) -> None:
+    """The reader of archives gives the files that tarfile gives, or refuses."""
+    found, refused = outcome(lambda: _files(content))
+    unpacked: bytes | None = content
+    for magic, unpack in (
+        (b'\x1f\x8b', gzip.decompress),
+        (b'BZh', bz2.decompress),
+        (b'\xfd7zXZ\0', lzma.decompress),
+    ):
+        if content.startswith(magic):
+            unpacked = _unpacked(unpack, content)
+    if unpacked is None:
+        assert found is None, 'read what cannot be unpacked'
+        return
+    expected = by_tarfile(unpacked)
+    if found is not None and expected is not None:
+        assert found == expected
+    if found is None and expected is not None and unpacked is content:
+        assert _STRICTER.search(refused), (refused, [name for name, _ in expected])
+    reviews, _ = outcome(
+        lambda: list(imdb.read_archive(io.BytesIO(content), 'a.tar', unlabelled=True))
+    )
+    if reviews is not None and found is not None:
+        wanted = [name for name, _ in found if _REVIEW.fullmatch(name)]
+        assert [got.where for got in reviews] == [f'a.tar:{name}' for name in wanted]
+
+
+def _files(content: bytes) -> list[tuple[str, bytes | None]]:
+    try:
+        return list(archive.read_files(io.BytesIO(content), lambda name: name))
+    except (tarfile.ReadError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as err:
+        raise DataError(str(err) or type(err).__name__) from err
+
+
+def check_rows(name: str, content: bytes) -> None:
+    """Predict's reader gives each row as it stands in the file, and it can be written."""
+    table, _ = outcome(lambda: _read_all(name, content))
+    if table is None:
+        return
+    rows = list(table.rows)
+    for row in rows:
+        assert row.text is None or row.text.strip()
+        if row.text is not None:
+            row.text.encode('utf-8')
+        if table.format in ('csv', 'tsv'):
+            delimiter = '\t' if table.format == 'tsv' else ','
+            lines = io.StringIO(row.raw.replace('\0', '\udc80'), newline='')
+            assert [cells for cells in csv.reader(lines, delimiter=delimiter) if cells] == [
+                row.cells
+            ]
+        elif table.format == 'jsonl':
+            assert json.dumps(json.loads(row.raw)) == json.dumps(row.cells)
+    for kind in ('csv', 'tsv', 'jsonl'):
+        if table.format != 'txt':
+            outcome(lambda kind=kind: _write(table, rows, kind))  # type: ignore[misc]
+
+
+def _read_all(name: str, content: bytes) -> Table:
+    table = open_table(io.BytesIO(content), name, 'text')
+    return table._replace(rows=iter(list(table.rows)))
+
+
+def _write(table: Table, rows: list[Row], kind: str) -> None:
+    writer = RowWriter(table, kind, Columns('score label', 'score'), ('neg', 'pos'))
+    lines = [writer.header(), *(writer.row(row, _SCORE if row.text else None) for row in rows)]
+    written = ''.join(lines).encode('utf-8', 'surrogateescape')
+    if kind == 'jsonl':
+        text = written.decode('utf-8-sig', 'replace')
+        found = [json.loads(line) for line in text.split('\n') if line.strip()]
+    else:
+        lines_in = io.StringIO(written.decode('utf-8', 'replace').replace('\0', '?'), newline='')
+        found = list(csv.reader(lines_in, delimiter='\t' if kind == 'tsv' else ','))[1:]
+    assert len(found) == len(rows), (len(found), len(rows))
+
+
+def check_spans(content: bytes) -> None:
+    """The first line is a pattern, the others are paths: the newest spans, or one clear line."""
+    pattern, *paths = content.decode('utf-8', 'surrogateescape').split('\n')
+    if not spans.has_placeholders(pattern):
+        return
+
+    def read() -> tuple[spans.Span, ...]:
+        spans.require_valid(pattern)
+        spans.glob_of(pattern)
+        spans.fixed_part(f'/no-such-folder/{pattern}')
+        return spans.newest(pattern, paths, 2)
+
+    found, _ = outcome(read)
+    if found is not None:
+        assert 1 <= len(found) <= 2
+        assert [span.number for span in found] == sorted({span.number for span in found})
+        assert all(-(2**63) <= span.number < 2**63 for span in found)
+        assert spans.describe(found)
+
+
+def check_config(content: bytes) -> None:
+    """A file of settings, and the value of `--set`, make settings or one clear line."""
+    with tempfile.NamedTemporaryFile(suffix='.yaml') as file:
+        file.write(content)
+        file.flush()
+        path = pathlib.Path(file.name)
+        flags = {'data.path': 'reviews.csv'}
+        found, _ = outcome(lambda: load_config(preset='ngram', file=path, flags=flags))
+        assert found is None or isinstance(found, PipelineConfig)
+    text = content.decode('utf-8', 'replace')
+    outcome(lambda: load_config(preset='ngram', flags=flags, settings=[text]))
+    outcome(lambda: load_config(preset='ngram', flags=flags, settings=[f'trainer.epochs={text}']))
+
+
+def check_part(content: bytes) -> None:
+    """What a download says of itself is fit for a request, or not believed."""
+    version = parse_version(content)
+    if version is not None:
+        requests.utils.check_header_validity(('If-Range', version.validator))
+        version.validator.encode('latin-1')
+        assert isinstance(version.url, str)
+        assert version.total_bytes is None or version.total_bytes >= 0
+
+
+def check_review(content: bytes) -> None:
+    """A review's file is a record of its text, or rejected with a reason."""
+    found = imdb.read_file('/data/aclImdb/train/pos/1_9.txt', content)
+    if isinstance(found, Record):
+        assert found.text.encode('utf-8') == content
+    else:
+        assert _REASONS.fullmatch(found.reason)

@@ -1,0 +1,211 @@
+"""What is fuzzed: each reader, with inputs to begin with and what they are made of.
+
+`python -m tests.torture.fuzz_targets NAME --seconds 60 --crashes FOLDER` fuzzes one, in bounded
+memory, and prints what it found as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bz2
+import functools
+import gzip
+import json
+import lzma
+import pathlib
+import resource
+import tarfile
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests import hostile
+from tests.components.example_gen.samples import encode_archive, encode_table, link
+from tests.torture.fuzzer import Fuzzer
+
+# Of all that a target and its imports take. An input has at most 16 KiB.
+MEMORY_BYTES = 1 << 30
+
+_TABLE_FILES = ('example_gen/tables.py', 'example_gen/lines.py', 'example_gen/unpacking.py')
+_ARCHIVE_FILES = (
+    'example_gen/archive.py',
+    'example_gen/tar_headers.py',
+    'example_gen/unpacking.py',
+    'example_gen/imdb.py',
+)
+
+
+class Target(NamedTuple):
+    """A reader to be fuzzed, as `Fuzzer` takes it."""
+
+    check: Callable[[bytes], None]
+    seeds: list[bytes]
+    words: list[bytes]
+    files: tuple[str, ...]
+    mend: Callable[[bytes], bytes] = bytes
+
+
+_ROWS: list[dict[str, object]] = [
+    {'text': 'A "great", film\nindeed', 'label': 'pos'},
+    {'text': 'Très\tbad', 'label': '0'},
+    {'text': ' ', 'label': 'neg'},
+    {'text': 'no label', 'label': ''},
+]
+_TABLE_WORDS = [b'text', b'label', b'text,label\n', b'text\tlabel\n', b'""', b'"\n', b'\r\n', b'\t']
+_JSON_WORDS = [
+    *(b'{"text": "a", "label": 1}\n', b'null', b'true', b'NaN', b'Infinity', b'1e999', b'{}'),
+    *(b'[]', b'"text":', b'"label":', b'\\ud83d', b'\\u0000', b'\\', b'[' * 2_000, b'9' * 5_000),
+]
+
+
+def _archive(mode: str, tar_format: int = tarfile.PAX_FORMAT) -> bytes:
+    members: list[tuple[str, bytes | tarfile.TarInfo]] = [
+        ('aclImdb/train/pos/0_9.txt', b'Good.'),
+        ('aclImdb/test/neg/1_1.txt', b'x' * 600),
+        ('aclImdb/train/unsup/2_0.txt', b''),
+    ]
+    if tar_format != tarfile.USTAR_FORMAT:
+        members.append(('aclImdb/train/neg/' + 'é' * 120 + '.txt', b'long'))
+    members += [('link', link(tarfile.SYMTYPE, '/etc/passwd')), ('b.txt', b'last')]
+    # Without the zeros that fill a record of 10 KiB.
+    return encode_archive(members, mode=mode, tar_format=tar_format).rstrip(b'\0') + bytes(2_048)
+
+
+def mend_tar(content: bytes) -> bytes:
+    """Give each block that could be a header the checksum that it must have."""
+    data = bytearray(content)
+    for start in range(0, len(data) - 511, 512):
+        block = data[start : start + 512]
+        if block[257:262] == b'ustar':
+            checksum = sum(block) - sum(block[148:156]) + 8 * ord(' ')
+            data[start + 148 : start + 156] = b'%06o\0 ' % checksum
+    return bytes(data)
+
+
+def _packed(content: bytes) -> None:
+    """The first byte says how the rest, a tar file, is packed."""
+    pack = (gzip.compress, bz2.compress, functools.partial(lzma.compress, preset=0))
+    kind, rest = content[:1] or b'\0', content[1:]
+    packed = pack[kind[0] % 3](rest)
+    hostile.check_archive(packed)
+    cut = len(packed) * kind[0] // 256
+    hostile.check_archive(packed[:cut] + packed[cut + 1 :])
+
+
+def _config_seeds() -> list[bytes]:
+    return [
+        b'trainer: {epochs: 5}\ngate:\n  slices: {"1-10": 0.7}\n',
+        b'data: {columns: {text_column: review}}\ncloud:\n  resources: {Trainer: {cpu: 4}}\n',
+        b'a: &a [1, 2]\nb: *a\n',
+        b'!!timestamp 2026-11-25\n',
+    ]
+
+
+TARGETS = {
+    'csv': Target(
+        functools.partial(hostile.check_table, 'a.csv'),
+        [encode_table('a.csv', _ROWS), b'\xef\xbb\xbflabel,text\r\n1,a\r\n'],
+        _TABLE_WORDS,
+        _TABLE_FILES,
+    ),
+    'tsv': Target(
+        functools.partial(hostile.check_table, 'a.tsv'),
+        [encode_table('a.tsv', _ROWS)],
+        _TABLE_WORDS,
+        _TABLE_FILES,
+    ),
+    'jsonl': Target(
+        functools.partial(hostile.check_table, 'a.jsonl'),
+        [encode_table('a.jsonl', _ROWS)],
+        _JSON_WORDS,
+        _TABLE_FILES,
+    ),
+    'csv.gz': Target(
+        functools.partial(hostile.check_table, 'a.csv.gz'),
+        [encode_table('a.csv.gz', _ROWS), gzip.compress(b'text,label\na,1\n', 0) * 2],
+        [gzip.compress(b'a,1\n'), b'\x1f\x8b\x08', bytes(20)],
+        _TABLE_FILES,
+    ),
+    'tar': Target(
+        hostile.check_archive,
+        [
+            _archive('w', form)
+            for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
+        ],
+        [
+            *(b'ustar\x0000', b'ustar  \0', b'././@LongLink', b'\x80' + bytes(11), b'\xff' * 12),
+            *(b'L', b'K', b'x', b'g', b'S', b'X', b'7', b'19 path=train/pos\n', b'10 size=9\n'),
+            *(b'22 GNU.sparse.major=1\n', b'../', b'/', b'77777777777\0', bytes(512)),
+        ],
+        _ARCHIVE_FILES,
+        mend_tar,
+    ),
+    'packed tar': Target(
+        _packed, [bytes([kind]) + _archive('w') for kind in (0, 100, 200)], [], _ARCHIVE_FILES
+    ),
+    'predict csv': Target(
+        functools.partial(hostile.check_rows, 'a.csv'),
+        [encode_table('a.csv', _ROWS), b'text,score\r\n"a\r\n",\r\n'],
+        [*_TABLE_WORDS, b'score'],
+        (*_TABLE_FILES, 'predict/rows.py', 'predict/writing.py'),
+    ),
+    'predict jsonl': Target(
+        functools.partial(hostile.check_rows, 'a.jsonl'),
+        [encode_table('a.jsonl', _ROWS), b'{"text": null, "a": [{"b": 1}]}\n'],
+        [*_JSON_WORDS, b'"score"'],
+        (*_TABLE_FILES, 'predict/rows.py', 'predict/writing.py'),
+    ),
+    'spans': Target(
+        hostile.check_spans,
+        [
+            b'day-{YYYY}{MM}{DD}/*.csv\nday-20261125/a.csv\nday-20261124/a.csv',
+            b's-{SPAN:4}/v-{VERSION}/[a-c]?.csv\ns-0001/v-2/ab.csv\ns-0002/v-1/bb.csv',
+        ],
+        [
+            *(b'{SPAN}', b'{VERSION}', b'{DD}', b'[!', b'[z-a]', b'**', b'9' * 30, b'gs://'),
+            '٣'.encode(),
+        ],
+        ('example_gen/spans.py',),
+    ),
+    'config': Target(
+        hostile.check_config,
+        _config_seeds(),
+        [
+            *(b'trainer', b'gate', b'cloud', b'&a ', b'*a', b'<<: ', b'!!int ', b'!!binary '),
+            *(b'!!python/name:os.system ', b'!!set ', b'!!omap ', b'[' * 100, b': ', b'- ', b'? '),
+            *(b'2026-99-99', b'1:60', b'0x', b'.inf', b'~', b'{', b'|\n', b'"\\x', b'---\n'),
+        ],
+        ('pipeline/config.py', 'pipeline/yaml_settings.py', 'yaml/constructor.py'),
+    ),
+    'part': Target(
+        hostile.check_part,
+        [b'{"url": "http://x", "validator": "\\"abc\\"", "total_bytes": 5}'],
+        [*_JSON_WORDS, b'"total_bytes":', b'"validator":', b'\\n', b'\\u00e9'],
+        ('data/part_file.py',),
+    ),
+    'review': Target(hostile.check_review, [b'Good.', 'é'.encode()], [], _ARCHIVE_FILES),
+}
+
+
+def main() -> None:
+    """Fuzz one target."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('name', choices=TARGETS)
+    parser.add_argument('--seconds', type=float, required=True)
+    parser.add_argument('--crashes', type=pathlib.Path, required=True)
+    parser.add_argument('--seed', type=int, default=0)
+    arguments = parser.parse_args()
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, hard))
+    target = TARGETS[arguments.name]
+    fuzzer = Fuzzer(*target, seed=arguments.seed)
+    found = fuzzer.run(arguments.seconds)
+    crashes = []
+    for number, (content, told) in enumerate(found.crashes):
+        path = arguments.crashes / f'{arguments.name.replace(" ", "-")}-{number}'
+        path.write_bytes(content)
+        crashes.append(f'{told}\n  {path}: {content[:300]!r}')
+    print(json.dumps({**found._asdict(), 'crashes': crashes}))
+
+
+if __name__ == '__main__':
+    main()

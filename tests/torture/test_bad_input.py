@@ -1,0 +1,218 @@
+"""Files that are made to take more memory, time or place than there is."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import itertools
+import json
+import lzma
+import pathlib
+import resource
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.example_gen.records import assign_split
+from components.settings import ColumnSettings
+from tests.conftest import REPO, SAMPLE, run_command
+from tests.torture.conftest import Tally
+
+# Of a process that reads, its imports included.
+BOUND_MIB = 700
+# Of the pipeline, which takes 1.5 GiB for the sample alone.
+PIPELINE_BOUND_GIB = 8
+_MEGABYTES = bytes(1 << 24)
+_READ = """
+import json, resource, sys
+from components.errors import DataError
+from components.example_gen import imdb, tables
+from components.settings import ColumnSettings
+
+path, name, bound_mib = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_AS, (int(bound_mib) << 20,) * 2)
+counts, error = {}, None
+try:
+    with open(path, 'rb') as file:
+        if '.tar' in name:
+            found = imdb.read_archive(file, name, unlabelled=True)
+        else:
+            found = tables.read_table(file, name, ColumnSettings(), None)
+        for row in found:
+            reason = getattr(row, 'reason', 'read')
+            counts[reason] = counts.get(reason, 0) + 1
+except DataError as err:
+    error = str(err)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+print(json.dumps({'counts': counts, 'error': error, 'peak_mib': peak}))
+"""
+
+
+def read(path: pathlib.Path) -> dict[str, Any]:
+    """Read a file in a process of its own, whose memory is bounded."""
+    done = subprocess.run(
+        [sys.executable, '-c', _READ, str(path), path.name, str(BOUND_MIB)],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def gzipped(head: bytes, block: bytes, times: int) -> Callable[[pathlib.Path], None]:
+    def write(path: pathlib.Path) -> None:
+        member = gzip.compress(block, 9)
+        with path.open('wb') as file:
+            file.write(gzip.compress(head))
+            for _ in range(times):
+                file.write(member)
+
+    return write
+
+
+def packed(make: Callable[[], Any]) -> Callable[[pathlib.Path], None]:
+    def write(path: pathlib.Path) -> None:
+        packer = make()
+        with path.open('wb') as file:
+            file.write(packer.compress(header(1 << 40)))
+            for _ in range(80):
+                file.write(packer.compress(_MEGABYTES))
+            file.write(packer.flush())
+
+    return write
+
+
+def header(size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    member = tarfile.TarInfo('aclImdb/train/pos/1_9.txt')
+    member.size, member.type = size, kind
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def plain(*parts: bytes) -> Callable[[pathlib.Path], None]:
+    def write(path: pathlib.Path) -> None:
+        with path.open('wb') as file:
+            file.writelines(parts)
+
+    return write
+
+
+ENDS_SOON = 'unpacks to more than 200 times its size'
+FILES: dict[str, tuple[Callable[[pathlib.Path], None], str]] = {
+    '10 GB of one unclosed quote.csv.gz': (
+        gzipped(b'text,label\n"', b'x' * (1 << 24), 640),
+        ':2: the row is longer than 64,000,000 characters',
+    ),
+    '10 GB of one line.jsonl.gz': (gzipped(b'{"text": "', b'x' * (1 << 24), 640), ENDS_SOON),
+    '10 GB of fields of one row.csv.gz': (
+        gzipped(b'text,label\n', b'"\n",' * (1 << 20), 640),
+        ':2: the row is longer than 64,000,000 characters',
+    ),
+    '10 GB of one review.tar.gz': (gzipped(header(1 << 40), _MEGABYTES, 640), ENDS_SOON),
+    '1 GB of zeros.tar.xz': (packed(lambda: lzma.LZMACompressor(preset=1)), ENDS_SOON),
+    '1 GB of zeros.tar.bz2': (packed(bz2.BZ2Compressor), ENDS_SOON),
+    '10 million empty members.tar.gz': (gzipped(b'', header(0) * (1 << 15), 305), ENDS_SOON),
+    'a member of 1 TB.tar': (plain(header(1 << 40), bytes(4_096)), 'unexpected end of data'),
+    'a header of 1 TB.tar': (plain(header(1 << 33, b'L'), bytes(4_096)), 'an extended header of'),
+    'a sparse file of 1 TB.tar': (plain(header(1 << 40, b'S'), bytes(4_096)), 'a sparse file'),
+}
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_file_is_refused_in_bounded_memory_when_it_is_a_bomb(
+    name: str, tmp_path: pathlib.Path, tally: Tally
+) -> None:
+    write, message = FILES[name]
+    path = tmp_path / name
+    write(path)
+    found = read(path)
+    refused = message in (found['error'] or '')
+    tally(fault='bombs: packed, endless, huge', runs=1, faults=1, losses=int(not refused))
+    assert refused, found
+    assert found['peak_mib'] < BOUND_MIB
+
+
+READABLE: dict[str, tuple[Callable[[pathlib.Path], None], dict[str, int]]] = {
+    'a line of 200 MB.jsonl': (
+        plain(b'{"text": "a", "label": 1}\n"', b'x' * 200_000_000, b'"\n{"text": "b", "label": 0}'),
+        {'read': 2, 'too long': 1},
+    ),
+    'a review of 50 MB.csv': (
+        plain(b'text,label\n"', b'good ' * 10_000_000, b'",pos\nbad,neg\n'),
+        {'read': 2},
+    ),
+    'a million empty rows.csv': (plain(b'text,label\n', b',pos\n' * 10**6), {'empty text': 10**6}),
+}
+
+
+@pytest.mark.parametrize('name', READABLE)
+def test_rows_are_all_accounted_for_when_they_are_huge_or_empty(
+    name: str, tmp_path: pathlib.Path, tally: Tally
+) -> None:
+    write, counts = READABLE[name]
+    path = tmp_path / name
+    write(path)
+    found = read(path)
+    tally(
+        fault='rows that are huge or empty',
+        runs=1,
+        faults=1,
+        losses=int(found['counts'] != counts),
+    )
+    assert found['error'] is None
+    assert found['counts'] == counts
+    assert found['peak_mib'] < BOUND_MIB
+
+
+def huge_review(split: str) -> str:
+    """Return a positive review of 50 MB that a stable hash puts into a split."""
+    columns = ColumnSettings()
+    body = 'a wonderful film , ' * 2_600_000
+    for number in itertools.count():
+        text = f'{number} {body}'
+        found = assign_split(
+            text,
+            None,
+            test_percent=columns.test_percent,
+            val_percent=columns.val_percent,
+            split_train=True,
+        )
+        if found == split:
+            return text
+    raise AssertionError
+
+
+def test_model_is_pushed_and_scores_when_reviews_have_50_mb(
+    tmp_path: pathlib.Path, tally: Tally
+) -> None:
+    data = tmp_path / 'reviews.csv'
+    data.write_bytes((SAMPLE / 'reviews.csv').read_bytes())
+    with data.open('a', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerows([huge_review(split), 'positive'] for split in ('train', 'test'))
+        writer.writerow([' ', 'positive'])
+    done = run_command('run', '--data', 'reviews.csv', '--json', cwd=tmp_path)
+    pushed = done.code == 0 and done.json['outcome'] == 'pushed'
+    tally(fault='reviews of 50 MB, through the pipeline', runs=1, faults=2, losses=int(not pushed))
+    assert pushed, done.err
+    assert 'rejected 1 rows (1 empty text)' in done.out
+    (rejects,) = tmp_path.glob(str(pathlib.Path(done.json['rejects']).relative_to(tmp_path)))
+    assert json.loads(rejects.read_text())['reason'] == 'empty text'
+
+    with (tmp_path / 'new.csv').open('w', newline='') as file:
+        csv.writer(file).writerows([['text'], ['a wonderful film , ' * 2_600_000], ['Dull.']])
+    scored = run_command('predict', '--input', 'new.csv', '--output', 'out.jsonl', cwd=tmp_path)
+    assert scored.code == 0, scored.err
+    lines = (tmp_path / 'out.jsonl').read_text().splitlines()
+    assert [json.loads(line)['label'] for line in lines] == ['positive', 'negative']
+    # Of children of this process, which ran both.
+    peak_gib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1 << 20)
+    assert peak_gib < PIPELINE_BOUND_GIB, peak_gib
