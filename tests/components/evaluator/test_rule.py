@@ -157,6 +157,7 @@ def test_verdict_is_that_of_the_plain_rule_when_metrics_and_bounds_are_random(
     @example(Case(_GATE, {'': Measured(0.89, 0.95)}, {'': _GOOD}))
     @example(Case(_GATE, {'': Measured(0.8, 0.7)}, {'': Measured(0.8, 0.5)}))  # at each bound
     @example(Case(_GATE, {'': Measured(0.8, 0.7)}, {'': Measured(0.81, 0.5)}))
+    @example(Case(_GATE, {'': Measured(0.8, 0.7)}, {'': Measured(0.81 + 5e-10, 0.5)}))
     def agrees(case: Case) -> None:
         folder = tmp_path / str(len(seen))
         folder.mkdir()
