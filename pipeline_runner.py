@@ -28,6 +28,7 @@ except ImportError:
 
 from pipeline.cloud.cli import COMMANDS
 from pipeline.options import (
+    AGAIN,
     COMPARE,
     JSON,
     NAME,
@@ -51,21 +52,24 @@ def main() -> None:
     Exit codes: 0 pushed or done, 1 unexpected, 2 configuration or usage,
     3 not blessed, 4 data, 5 a component failed, 6 something is not installed,
     7 a service refuses or fails, 8 the outcome of a run is not known,
-    130 interrupted.
+    9 what earlier runs keep is damaged, 130 interrupted.
     """
 
 
 @main.command()
 @takes(*SETTINGS, *PLACES)
+@AGAIN
 @JSON
 @QUIET
 @VERBOSE
-def run(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
+def run(
+    *, again: tuple[str, ...], as_json: bool, quiet: bool, verbose: bool, **options: Any
+) -> None:
     """Run the pipeline: data in, a judged and, if blessed, pushed model out."""
     config = config_of(options)
     from pipeline.commands import run_locally
 
-    run_locally(config, as_json=as_json, quiet=quiet, verbose=verbose)
+    run_locally(config, again=again, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 @main.command()
@@ -188,6 +192,19 @@ def tensorboard(root: str | None, name: str | None, port: int | None) -> None:
     from pipeline.commands import show_curves
 
     show_curves(root, name, port)
+
+
+@main.command()
+@ROOT
+@JSON
+def repair(root: str | None, as_json: bool) -> None:
+    """Mend the metadata below a root: put back its copy, or bring it to the current schema.
+
+    Nothing is deleted: what is damaged stays beside it under another name.
+    """
+    from pipeline.store.repair import repair
+
+    repair(root, as_json=as_json)
 
 
 for _command in COMMANDS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
 import gc
 import json
 import logging
@@ -11,31 +12,50 @@ import os
 import pathlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from components.errors import DataError, NotBlessedError, ReviewsError
+from components.errors import ConfigError, DataError, NotBlessedError, ReviewsError
 from components.example_gen.sources import discover
 from pipeline import outcome as outcomes
 from pipeline import serving_store
+from pipeline.cloud.settings import CONTAINER_NODES
 from pipeline.config import PipelineConfig, serving_path
 from pipeline.logs import Terminal, framework_noise_to
 from pipeline.outcome import RunOutcome
 from pipeline.run_ids import new_run_id
+from pipeline.store import metadata_file, places
 
 DEFAULT_ROOT = 'runs'
 DEFAULT_NAME = 'sentiment'
 
 
-def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+def run_locally(
+    config: PipelineConfig,
+    *,
+    again: Collection[str] = (),
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
     """Run the pipeline on this machine and show what comes of it.
+
+    Args:
+        config: The settings.
+        again: Ids of nodes that are executed whatever the cache holds.
+        as_json: Print the outcome as JSON.
+        quiet: Show errors only.
+        verbose: Show the traceback of an error.
 
     Raises:
         NotBlessedError: If the candidate was not blessed.
         ReviewsError: If a node failed, or the data cannot be what was named.
     """
     try:
+        _require_nodes(again)
         source = discover(config.data.path, config.data.columns, spans=config.data.spans)
+        places.require_writable(config.root_path, config.serving_path)
+        metadata_file.require_usable(config.metadata_path)
         run_id, log = _new_run(config.root_path)
     except ReviewsError as err:
         if as_json:
@@ -45,7 +65,7 @@ def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: 
             print_json(failed.to_json())
         raise
     with framework_noise_to(log) as terminal:
-        outcome, error = _run(config, source, run_id, log, terminal, quiet=quiet)
+        outcome, error = _run(config, source, run_id, log, terminal, again=again, quiet=quiet)
         outcome = _with_report(outcome, config.root_path)
         if error is not None and verbose:
             traceback.print_exception(error, file=terminal.err)
@@ -71,6 +91,7 @@ def _run(
     log: pathlib.Path,
     terminal: Terminal,
     *,
+    again: Collection[str],
     quiet: bool,
 ) -> tuple[RunOutcome, Exception | None]:
     from pipeline.console import ProgressLines
@@ -81,10 +102,24 @@ def _run(
             from pipeline.local_runner import run_pipeline
 
         outcome, error = run_pipeline(
-            config, source, progress, run_id=run_id, log=os.path.relpath(log)
+            config, source, progress, run_id=run_id, log=os.path.relpath(log), again=again
         )
-    outcomes.save_record(outcome, config.root_path)
+    try:
+        outcomes.save_record(outcome, config.root_path)
+    except OSError as err:  # the run is what it was
+        print(
+            f'warning: the record of the run could not be kept: {err.strerror}', file=terminal.err
+        )
     return outcome, error
+
+
+def _require_nodes(names: Collection[str]) -> None:
+    for name in names:
+        if name not in CONTAINER_NODES:
+            close = difflib.get_close_matches(name, CONTAINER_NODES, n=1)
+            nodes = ', '.join(CONTAINER_NODES)
+            hint = f'did you mean {close[0]}?' if close else f'the nodes are {nodes}'
+            raise ConfigError(f'there is no node {name!r} to execute --again', hint=hint)
 
 
 def _with_report(outcome: RunOutcome, root: pathlib.Path) -> RunOutcome:

@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Protocol
 
 from ml_metadata.proto import metadata_store_pb2
@@ -21,14 +21,18 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import artifact_utils
 
-from components.errors import ComponentError, ReviewsError
+from components.errors import ComponentError, ReviewsError, StoreError
 from components.example_gen.sources import DataSource
 from components.fingerprint import stack_versions
+from components.progress import report_progress
 from pipeline import findings, serving_store
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.findings import Artifacts, Evaluation
 from pipeline.outcome import NodeResult, Pushed, RunOutcome
+from pipeline.store.artifacts import ArtifactKeeper
+from pipeline.store.baseline import latest_blessed, require_whole
+from pipeline.store.copies import keep_copy, open_for_run
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +60,13 @@ class RunObserver(Protocol):
 
 
 def run_pipeline(
-    config: PipelineConfig, source: DataSource, observer: RunObserver, *, run_id: str, log: str
+    config: PipelineConfig,
+    source: DataSource,
+    observer: RunObserver,
+    *,
+    run_id: str,
+    log: str,
+    again: Collection[str] = (),
 ) -> tuple[RunOutcome, Exception | None]:
     """Run all nodes, reusing what is cached, until one fails or all are done.
 
@@ -66,18 +76,20 @@ def run_pipeline(
         observer: Is told of each node.
         run_id: Name of the run, not used before.
         log: Path of the log file, for the outcome.
+        again: Ids of nodes that are executed whatever the cache holds.
 
     Returns:
         What came of it, and the error if the outcome is `failed`.
     """
     started = time.monotonic()
-    run = _LocalRun(config, source, observer, run_id)
+    run = _LocalRun(config, source, observer, run_id, again)
     error: Exception | None = None
     try:
         run.run()
     except Exception as err:  # told to the person by its class; the log has the rest
         _log.exception('the run failed')
-        error = _explain(err, run.current)
+        error = run.damaged_input() or _explain(err, run.current)
+    keep_copy(config.metadata_path)
     evaluation = run.evaluation
     return (
         RunOutcome(
@@ -107,7 +119,12 @@ class _LocalRun:
     """One run: TFX's LocalDagRunner, with eyes."""
 
     def __init__(
-        self, config: PipelineConfig, source: DataSource, observer: RunObserver, run_id: str
+        self,
+        config: PipelineConfig,
+        source: DataSource,
+        observer: RunObserver,
+        run_id: str,
+        again: Collection[str],
     ) -> None:
         self.results: list[NodeResult] = []
         self.evaluation: Evaluation | None = None
@@ -118,7 +135,10 @@ class _LocalRun:
         self._source = source
         self._observer = observer
         self._run_id = run_id
+        self._again = again
+        self._keeper = ArtifactKeeper(config.root_path)
         self._outputs: dict[str, Artifacts] = {}
+        self._inputs_of: dict[str, list[str]] = {}
 
     def run(self) -> None:
         # TFX's Beam nodes have absl parse the process's arguments, and it takes ours for its own.
@@ -128,6 +148,9 @@ class _LocalRun:
     def _run(self) -> None:
         config = self._config
         config.pipeline_root.mkdir(parents=True, exist_ok=True)
+        told = open_for_run(config.root_path)
+        if told:
+            report_progress(told)
         connection = metadata.sqlite_metadata_connection_config(str(config.metadata_path))
         pipeline = compiler.Compiler().compile(
             create_pipeline(config, self._source, metadata_connection_config=connection)
@@ -136,6 +159,7 @@ class _LocalRun:
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
         nodes = [node.pipeline_node for node in pipeline.nodes]
+        self._inputs_of = {node.node_info.id: list(node.upstream_nodes) for node in nodes}
         for index, node in enumerate(nodes, start=1):
             self.current = node.node_info.id
             self._observer.node_started(index, len(nodes), self.current)
@@ -164,15 +188,19 @@ class _LocalRun:
         node_id = node.node_info.id
         if node_id == _PUSHER and not self._push_is_live():
             node.execution_options.caching_options.enable_cache = False
+        if node_id in self._again:
+            node.execution_options.caching_options.enable_cache = False
+        told = self._check_baseline(connection) if node_id == _RESOLVER else ''
         deployment = runner_utils.extract_local_deployment_config(pipeline)
-        info = launcher.Launcher(
-            pipeline_node=node,
-            mlmd_connection=metadata.Metadata(connection),
-            pipeline_info=pipeline.pipeline_info,
-            pipeline_runtime_spec=pipeline.runtime_spec,
-            executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
-            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
-        ).launch()
+        with self._keeper.watching_cache() as refused:
+            info = launcher.Launcher(
+                pipeline_node=node,
+                mlmd_connection=metadata.Metadata(connection),
+                pipeline_info=pipeline.pipeline_info,
+                pipeline_runtime_spec=pipeline.runtime_spec,
+                executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+            ).launch()
         if info is None or info.execution_id is None:
             raise ComponentError(
                 f'{node_id} did not run: what it needs from earlier nodes is missing',
@@ -183,12 +211,31 @@ class _LocalRun:
         if state == metadata_store_pb2.Execution.FAILED:
             raise ComponentError(f'{node_id} could not start', hint='see the log')
         self._outputs[node_id] = outputs
+        self._keeper.keep(outputs)
         cached = state == metadata_store_pb2.Execution.CACHED
         if node_id == _RESOLVER:
             # TFX looks up anew each time. It is news only if the candidate is new.
             cached = self.results[-1].state == 'cached'
-        return NodeResult(
-            id=node_id, state='cached' if cached else 'executed', note=self._note(node_id, outputs)
+        if refused and not cached:
+            told = f'made again: {refused[0].removeprefix(f"{self._config.pipeline_root}/")}'
+        note = '; '.join(part for part in (told, self._note(node_id, outputs)) if part)
+        return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
+
+    def _check_baseline(self, connection: metadata_store_pb2.ConnectionConfig) -> str:
+        with metadata.Metadata(connection) as handle:
+            candidates = self._outputs[_TRAINER]['model']
+            model = latest_blessed(handle.store, self._config.name, candidates)
+        if model is None:
+            return ''
+        return require_whole(
+            model, self._keeper, self._config.root_path, self._config.serving_path
+        )
+
+    def damaged_input(self) -> StoreError | None:
+        """Say what is wrong with what the current node was to read, None if nothing is."""
+        return self._keeper.damaged_input(
+            self.current,
+            {node: self._outputs.get(node, {}) for node in self._inputs_of.get(self.current, ())},
         )
 
     def _note(self, node_id: str, outputs: Artifacts) -> str:
