@@ -216,8 +216,9 @@ class _LocalRun:
         if node_id == _RESOLVER:
             # TFX looks up anew each time. It is news only if the candidate is new.
             cached = self.results[-1].state == 'cached'
-        if refused and not cached:
-            told = f'made again: {refused[0].removeprefix(f"{self._config.pipeline_root}/")}'
+        if refused:
+            found = refused[0].removeprefix(f'{self._config.pipeline_root}/')
+            told = f'{"an earlier output is taken" if cached else "made again"}: {found}'
         note = '; '.join(part for part in (told, self._note(node_id, outputs)) if part)
         return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
 
