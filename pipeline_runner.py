@@ -195,6 +195,28 @@ def tensorboard(root: str | None, name: str | None, port: int | None) -> None:
 
 
 @main.command()
+@takes(*SETTINGS, *PLACES)
+@JSON
+def doctor(*, as_json: bool, **options: Any) -> None:
+    """Look at the installation, at what runs keep, what is served and, with --data, the data.
+
+    Says what to do about what it finds, and changes nothing. The exit code is that
+    of the first problem.
+    """
+    with_data = options['data'] is not None or options['config_file'] is not None
+    options['data'] = options['data'] or (None if with_data else 'PATH')
+    config = config_of(options)
+    from pipeline.doctor.command import examine
+
+    examine(
+        config.root_path,
+        config.serving_path,
+        config.data if with_data else None,
+        as_json=as_json,
+    )
+
+
+@main.command()
 @ROOT
 @JSON
 def repair(root: str | None, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shlex
 import shutil
 from collections.abc import Sequence
 from typing import Any
@@ -83,7 +84,7 @@ def require_whole(
         return f'the model blessed last is lost: {found}'
     raise StoreError(
         f'the model blessed last, which the candidate is compared with, is damaged: {found}',
-        hint=f'put it back, or remove {folder}: then the one before it counts',
+        hint=f'put it back, or rm -r {shlex.quote(str(folder))}: then the one before it counts',
     )
 
 

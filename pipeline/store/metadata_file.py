@@ -55,7 +55,7 @@ def examine(
         lock_wait_seconds: How long to wait for another process that writes.
     """
     if path.exists() and not path.is_file():
-        return State('damaged', 'is not a file', _mend(path))
+        return State('damaged', 'is not a file', mend(path))
     if not exists(path):
         return State()
     if to_write and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
@@ -67,7 +67,7 @@ def examine(
             check = 'integrity_check' if thorough else 'quick_check'
             ((found, *_), *_) = connection.execute(f'PRAGMA {check}(1)').fetchall()
             if found != 'ok':
-                return State('damaged', f'is damaged: {_one_line(found)}', _mend(path))
+                return State('damaged', f'is damaged: {_one_line(found)}', mend(path))
             ((version,),) = connection.execute('SELECT schema_version FROM MLMDEnv').fetchall()
             if to_write:
                 connection.execute('BEGIN IMMEDIATE')
@@ -87,7 +87,7 @@ def _of_schema(version: int, path: pathlib.Path) -> State:
         )
     if version < _SCHEMA_VERSION:
         told = f'was written by an older ML Metadata: its schema is {version}'
-        return State('older', told, f'bring it to schema {_SCHEMA_VERSION}: {_mend(path)}')
+        return State('older', told, f'bring it to schema {_SCHEMA_VERSION}: {mend(path)}')
     return State()
 
 
@@ -138,10 +138,11 @@ def _told_of(err: Exception, path: pathlib.Path) -> State:
         )
     if 'unable to open' in told or 'readonly' in told:
         return State('unreadable', f'cannot be opened: {told}', f'check its owner: ls -l {path}')
-    return State('damaged', f'is damaged: {told}', _mend(path))
+    return State('damaged', f'is damaged: {told}', mend(path))
 
 
-def _mend(path: pathlib.Path) -> str:
+def mend(path: pathlib.Path) -> str:
+    """Return the command that mends a file."""
     return f'python pipeline_runner.py repair --root {shlex.quote(str(path.parent))}'
 
 

@@ -138,7 +138,7 @@ class TestBaseline:
         outcome, error = other.run()
         assert isinstance(error, StoreError)
         assert f'{path} was changed' in str(error)
-        assert error.hint == f'put it back, or remove {folder}: then the one before it counts'
+        assert error.hint == f'put it back, or rm -r {folder}: then the one before it counts'
         assert outcome.outcome == 'failed'
         assert not workshop.config.serving_path.exists()
         shutil.rmtree(folder)  # what the hint says
