@@ -43,6 +43,7 @@ from pipeline.options import (
     config_of,
     takes,
 )
+from pipeline.secrets import mask
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -243,7 +244,7 @@ def _exit_code(args: list[str] | None = None) -> int:
         err.show()
         return ConfigError.exit_code
     except ReviewsError as err:
-        click.echo(f'error: {err}' + (f'; {err.hint}' if err.hint else ''), err=True)
+        click.echo(mask(f'error: {err}' + (f'; {err.hint}' if err.hint else '')), err=True)
         if err.report:
             click.echo(f'report: {err.report}', err=True)
         if err.log:

@@ -6,10 +6,10 @@ import difflib
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
+from textwrap import shorten
 from typing import Any
 
 import pydantic
-import yaml
 
 from components.errors import ConfigError
 from components.settings import (
@@ -21,6 +21,8 @@ from components.settings import (
 )
 from pipeline.cloud.settings import CloudSettings, ResourceSettings
 from pipeline.presets import PRESETS
+from pipeline.secrets import has_credentials, mask
+from pipeline.yaml_text import parse_yaml
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
 
@@ -58,6 +60,24 @@ class PipelineConfig(Settings):
         None, min_length=1, description='folder for pushed versions; none: below root'
     )
     cloud: CloudSettings = CloudSettings()
+
+    @pydantic.model_validator(mode='after')
+    def _without_credentials(self) -> PipelineConfig:
+        # They are shown, kept with each run, and part of a compiled pipeline.
+        places = {
+            'data.path': self.data.path,
+            'root': self.root,
+            'serving_dir': self.serving_dir,
+            'cloud.pipeline_root': self.cloud.pipeline_root,
+            'cloud.image': self.cloud.image,
+        }
+        for name, place in places.items():
+            if place is not None and has_credentials(place):
+                raise ConfigError(
+                    f'{name}: expected a place without user, password or token, got {mask(place)}',
+                    hint='give what reads it credentials by its environment or service account',
+                )
+        return self
 
     @property
     def root_path(self) -> pathlib.Path:
@@ -127,9 +147,13 @@ def load_config(
                 hint='for example --set trainer.epochs=5',
             )
         try:
-            _put(tree, name.strip(), yaml.safe_load(value))
-        except yaml.YAMLError as err:
-            raise ConfigError(f'the value of {name} is not YAML: {value!r}') from err
+            _put(tree, name.strip(), parse_yaml(value))
+        except ValueError as err:
+            shown = mask(shorten(value, 100))
+            raise ConfigError(
+                f'the value of {name} is not YAML for a setting: {shown!r}: {err}',
+                hint=_SHOW_HINT,
+            ) from err
     try:
         return PipelineConfig.model_validate(tree)
     except pydantic.ValidationError as err:
@@ -152,8 +176,8 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
 
 def _read_file(file: pathlib.Path) -> Mapping[str, Any]:
     try:
-        tree = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (OSError, UnicodeError, yaml.YAMLError) as err:
+        tree = parse_yaml(file.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as err:
         raise ConfigError(
             f'cannot read the configuration {file}: {err}', hint='expected a YAML file'
         ) from err
@@ -203,6 +227,6 @@ def _config_error(err: pydantic.ValidationError) -> ConfigError:
     message = first['msg'].removeprefix('Value error, ')
     message = message[:1].lower() + message[1:]
     return ConfigError(
-        f'{name}: {message}, got {first["input"]!r}',
+        f'{name}: {message}, got {shorten(mask(repr(first["input"])), 200)}',
         hint=_SHOW_HINT,
     )

@@ -80,7 +80,7 @@ def _told(
         yield warning('labels', f'all rows that were read are {spelled.pop()}')
     for reason, count in rejects.most_common():
         told = f'{count:,} cannot be used: {reason}; the first is {first_reject}'
-        yield warning('rejects', told, 'mend them, or nothing: a run leaves them out, and lists them')
+        yield warning('rejects', told, 'mend them, or let the run leave them out')
 
 
 def _label(row: Record, columns: ColumnSettings) -> str:

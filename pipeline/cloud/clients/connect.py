@@ -13,6 +13,7 @@ from collections.abc import Callable
 from components.errors import ConfigError
 from pipeline.cloud.clients.protocol import Service
 from pipeline.cloud.targets import Target
+from pipeline.secrets import mask
 
 TOKEN_VARIABLE = 'KFP_TOKEN'
 
@@ -174,7 +175,7 @@ def _check_address(host: str) -> None:
         valid = valid and not parts.query and not parts.fragment
     if not valid:
         raise ConfigError(
-            f'expected an address as https://HOST/PATH for --host, got {host!r}',
+            f'expected an address as https://HOST/PATH for --host, got {mask(host)!r}',
         )
 
 
