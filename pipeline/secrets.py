@@ -1,4 +1,4 @@
-"""Keeps credentials that are part of an address out of all that is shown and kept."""
+"""Keeps credentials out of all that is shown and kept."""
 
 from __future__ import annotations
 
@@ -13,12 +13,23 @@ _PARAMETER = re.compile(
 )
 
 
+_known: set[str] = set()
+
+
+def remember(secret: str) -> None:
+    """Have `mask` put stars in the place of a secret that this process has read."""
+    _known.add(secret)
+
+
 def mask(text: str) -> str:
     """Put stars in the place of users, passwords and tokens in addresses.
 
     >>> mask('cannot read https://me:pw@example.com/a.csv?token=abc&x=1')
     'cannot read https://***@example.com/a.csv?token=***&x=1'
     """
+    for secret in _known:
+        # A service may quote the token that it refuses.
+        text = text.replace(secret, '***')
     return _PARAMETER.sub(r'\1***', _USER.sub(r'\1***@', text))
 
 

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from components.errors import ConfigError
-from pipeline.cloud.clients.connect import Connection
+from pipeline.cloud.clients.connect import Connection, token_reader
 from pipeline.config import load_config
 from pipeline.secrets import has_credentials, mask
 from tests.conftest import run_command
@@ -80,3 +80,10 @@ def test_nothing_shows_credentials_when_a_command_fails(
     assert done.code in (2, 4)
     assert _CANARY not in done.out + done.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_token_is_masked_when_a_service_quotes_it(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'token').write_text(f'{_CANARY}-token\n')
+    read = token_reader(str(tmp_path / 'token'), None)
+    assert read is not None
+    assert mask(f'no right for Bearer {read()}') == 'no right for Bearer ***'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 import pathlib
 from collections.abc import Collection
 
@@ -14,8 +15,11 @@ from pipeline.config import PipelineConfig, load_config
 from pipeline.local_runner import run_pipeline
 from pipeline.outcome import NodeResult, RunOutcome
 from tests.conftest import SAMPLE
+from tests.listening import watched
 
 _ROWS = 500
+# A secret that must never be written.
+CANARY = 'canary-77a0b2e4'
 
 
 class Silent:
@@ -35,10 +39,12 @@ class Workshop:
     Attributes:
         config: Of all runs.
         runs: How many there were.
+        listened_at: Addresses that this process listened at in the first run.
     """
 
     config: PipelineConfig
     runs: int = 0
+    listened_at: set[str] = dataclasses.field(default_factory=set)
 
     @property
     def root(self) -> pathlib.Path:
@@ -87,7 +93,10 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
         settings=('gate.min_accuracy=0.6', 'gate.max_accuracy_drop=0.3'),
     )
     found = Workshop(config)
-    outcome, error = found.run()
+    with pytest.MonkeyPatch.context() as patch, watched(os.getpid()) as listened_at:
+        patch.setenv('KFP_TOKEN', CANARY)
+        outcome, error = found.run()
+    found.listened_at = listened_at
     assert error is None
     assert outcome.outcome == 'pushed'
     return found
