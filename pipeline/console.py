@@ -32,6 +32,7 @@ _STYLES: dict[State, str] = {
     'executed': 'green',
     'cached': 'cyan',
     'failed': 'bold red',
+    'interrupted': 'yellow',
     'skipped': 'dim',
 }
 # By state, what tells it at a glance, and what does where only ASCII can be shown.
@@ -39,6 +40,7 @@ _MARKS: dict[State, tuple[str, str]] = {
     'executed': ('✓', '+'),
     'cached': ('=', '='),
     'failed': ('✗', 'x'),
+    'interrupted': ('✗', 'x'),
     'skipped': ('-', '-'),
 }
 

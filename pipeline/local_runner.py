@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import logging
-import os
 import platform
 import sys
 import time
-from collections.abc import Collection, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterator
+from typing import Literal, Protocol
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
@@ -19,17 +17,17 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
-from tfx.types import artifact_utils
 
-from components.errors import ComponentError, ReviewsError, StoreError
+from components.errors import ComponentError, StoreError
 from components.example_gen.sources import DataSource
 from components.fingerprint import stack_versions
 from components.progress import report_progress
-from pipeline import findings, serving_store
+from pipeline import findings, interrupts, leftovers, serving_store
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
+from pipeline.failures import explain
 from pipeline.findings import Artifacts, Evaluation
-from pipeline.outcome import NodeResult, Pushed, RunOutcome
+from pipeline.outcome import NodeResult, Pushed, RunOutcome, State
 from pipeline.store.artifacts import ArtifactKeeper
 from pipeline.store.baseline import latest_blessed, require_whole
 from pipeline.store.copies import keep_copy, open_for_run
@@ -40,12 +38,6 @@ _EXAMPLE_GEN = 'ExampleGen'
 _TRAINER = 'Trainer'
 _EVALUATOR = 'Evaluator'
 _PUSHER = 'Pusher'
-# TensorFlow, Beam and SQLite raise errors of their own, with these words in them.
-_DISK_FULL = (
-    os.strerror(errno.ENOSPC),
-    os.strerror(errno.EDQUOT),
-    'database or disk is full',
-)
 _RESOLVER = 'BaselineResolver'
 
 
@@ -66,9 +58,12 @@ def run_pipeline(
     *,
     run_id: str,
     log: str,
+    if_ended: Callable[[RunOutcome], None],
     again: Collection[str] = (),
-) -> tuple[RunOutcome, Exception | None]:
+) -> tuple[RunOutcome, BaseException | None]:
     """Run all nodes, reusing what is cached, until one fails or all are done.
+
+    No other run of the same pipeline may be under way: hold its lock.
 
     Args:
         config: The settings.
@@ -76,43 +71,29 @@ def run_pipeline(
         observer: Is told of each node.
         run_id: Name of the run, not used before.
         log: Path of the log file, for the outcome.
+        if_ended: Is given the outcome, in another thread, if the process is
+            about to be ended in the midst of a node that cannot be interrupted.
         again: Ids of nodes that are executed whatever the cache holds.
 
     Returns:
-        What came of it, and the error if the outcome is `failed`.
+        What came of it, and the error if the outcome is `failed` or `interrupted`.
     """
-    started = time.monotonic()
-    run = _LocalRun(config, source, observer, run_id, again)
-    error: Exception | None = None
-    try:
-        run.run()
-    except Exception as err:  # told to the person by its class; the log has the rest
-        _log.exception('the run failed')
-        error = run.damaged_input() or _explain(err, run.current)
-    keep_copy(config.metadata_path)
-    evaluation = run.evaluation
-    return (
-        RunOutcome(
-            run_id=run_id,
-            outcome='failed' if error else 'pushed' if run.pushed else 'not_blessed',
-            name=config.name,
-            data=config.data.path,
-            spans=run.spans,
-            nothing_new=not error and all(node.state == 'cached' for node in run.results),
-            metrics=evaluation.metrics if evaluation else {},
-            slices=evaluation.slices if evaluation else {},
-            thresholds=evaluation.checks() if evaluation else (),
-            baseline=evaluation.baseline if evaluation else None,
-            nodes=tuple(run.results),
-            pushed=run.pushed,
-            seconds=time.monotonic() - started,
-            log=log,
-            error=str(error) if error else None,
-            config=config.model_dump(),
-            versions={'python': platform.python_version(), **stack_versions()},
-        ),
-        error,
-    )
+    run = _LocalRun(config, source, observer, run_id=run_id, log=log, again=again)
+    error: BaseException | None = None
+    with interrupts.last_words(lambda err: if_ended(run.outcome(err))):
+        try:
+            run.run()
+        except (Exception, KeyboardInterrupt) as err:
+            error = interrupts.behind(err)
+            if error is not None:
+                _log.info('the run was interrupted', exc_info=True)
+                run.call_off()
+            else:  # told to the person by its class; the log has the rest
+                _log.exception('the run failed')
+                error = run.damaged_input() or explain(err, run.current)
+        if not isinstance(error, KeyboardInterrupt):
+            keep_copy(config.metadata_path)
+        return run.outcome(error), error
 
 
 class _LocalRun:
@@ -123,7 +104,9 @@ class _LocalRun:
         config: PipelineConfig,
         source: DataSource,
         observer: RunObserver,
+        *,
         run_id: str,
+        log: str,
         again: Collection[str],
     ) -> None:
         self.results: list[NodeResult] = []
@@ -135,6 +118,9 @@ class _LocalRun:
         self._source = source
         self._observer = observer
         self._run_id = run_id
+        self._log_path = log
+        self._started = self._began = time.monotonic()
+        self._node_ids: list[str] = []
         self._again = again
         self._keeper = ArtifactKeeper(config.root_path)
         self._outputs: dict[str, Artifacts] = {}
@@ -145,12 +131,63 @@ class _LocalRun:
         with _no_arguments():
             self._run()
 
+    def outcome(self, error: BaseException | None) -> RunOutcome:
+        """Return what came of it, or of as much as there is of it."""
+        config, evaluation = self._config, self.evaluation
+        nodes = self.results
+        ended: Literal['pushed', 'not_blessed', 'failed', 'interrupted']
+        if error is None:
+            ended = 'pushed' if self.pushed else 'not_blessed'
+        else:
+            ended = 'interrupted' if isinstance(error, KeyboardInterrupt) else 'failed'
+            nodes = self._cut_short(ended)
+        return RunOutcome(
+            run_id=self._run_id,
+            outcome=ended,
+            name=config.name,
+            data=config.data.path,
+            spans=self.spans,
+            nothing_new=not error and all(node.state == 'cached' for node in nodes),
+            metrics=evaluation.metrics if evaluation else {},
+            slices=evaluation.slices if evaluation else {},
+            thresholds=evaluation.checks() if evaluation else (),
+            baseline=evaluation.baseline if evaluation else None,
+            nodes=tuple(nodes),
+            pushed=self.pushed,
+            seconds=time.monotonic() - self._started,
+            log=self._log_path,
+            error=str(error) if error else None,
+            config=config.model_dump(),
+            versions={'python': platform.python_version(), **stack_versions()},
+        )
+
+    def _cut_short(self, state: State) -> list[NodeResult]:
+        """Return all nodes: the one at work came to `state`, those after it to nothing."""
+        nodes = list(self.results)
+        for node_id in self._node_ids[len(nodes):]:
+            if node_id == self.current:
+                seconds = round(time.monotonic() - self._began, 3)
+                nodes.append(NodeResult(id=node_id, state=state, seconds=seconds))
+            else:
+                nodes.append(NodeResult(id=node_id, state='skipped'))
+        return nodes
+
+    def call_off(self) -> None:
+        """Leave nothing that would look as if the run went on."""
+        try:
+            leftovers.clear(
+                self._config.metadata_path, self._config.pipeline_root, self._config.name
+            )
+        except Exception:  # the next run does it
+            _log.exception('what the run leaves could not be cleared')
+
     def _run(self) -> None:
         config = self._config
         config.pipeline_root.mkdir(parents=True, exist_ok=True)
         told = open_for_run(config.root_path)
         if told:
             report_progress(told)
+        leftovers.clear(config.metadata_path, config.pipeline_root, config.name)
         connection = metadata.sqlite_metadata_connection_config(str(config.metadata_path))
         pipeline = compiler.Compiler().compile(
             create_pipeline(config, self._source, metadata_connection_config=connection)
@@ -159,25 +196,24 @@ class _LocalRun:
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
         nodes = [node.pipeline_node for node in pipeline.nodes]
+        self._node_ids = [node.node_info.id for node in nodes]
         self._inputs_of = {node.node_info.id: list(node.upstream_nodes) for node in nodes}
         for index, node in enumerate(nodes, start=1):
+            # A library may have caught what a signal raised in the node before.
+            interrupts.check()
+            self._began = time.monotonic()
             self.current = node.node_info.id
             self._observer.node_started(index, len(nodes), self.current)
-            began = time.monotonic()
             try:
                 result = self._launch(pipeline, node, connection)
-            except Exception:
-                self._finish(index, len(nodes), NodeResult(id=self.current, state='failed'), began)
-                self.results += [
-                    NodeResult(id=later.node_info.id, state='skipped') for later in nodes[index:]
-                ]
+            except BaseException as err:
+                state: State = 'failed' if interrupts.behind(err) is None else 'interrupted'
+                ended = self._cut_short(state)[index - 1]
+                self._observer.node_finished(index, len(nodes), ended)
                 raise
-            self._finish(index, len(nodes), result, began)
-
-    def _finish(self, index: int, total: int, result: NodeResult, began: float) -> None:
-        result = dataclasses.replace(result, seconds=round(time.monotonic() - began, 3))
-        self.results.append(result)
-        self._observer.node_finished(index, total, result)
+            seconds = round(time.monotonic() - self._began, 3)
+            self.results.append(dataclasses.replace(result, seconds=seconds))
+            self._observer.node_finished(index, len(nodes), self.results[-1])
 
     def _launch(
         self,
@@ -207,7 +243,7 @@ class _LocalRun:
                 hint='see the log',
             )
         with metadata.Metadata(connection) as handle:
-            state, outputs = _published(handle.store, info.execution_id)
+            state, outputs = findings.published(handle.store, info.execution_id)
         if state == metadata_store_pb2.Execution.FAILED:
             raise ComponentError(f'{node_id} could not start', hint='see the log')
         self._outputs[node_id] = outputs
@@ -274,43 +310,3 @@ def _no_arguments() -> Iterator[None]:
         yield
     finally:
         sys.argv = saved
-
-
-def _published(store: Any, execution_id: int) -> tuple[int, Artifacts]:
-    """Return an execution's state and its output artifacts by key, from the store."""
-    (execution,) = store.get_executions_by_id([execution_id])
-    outputs: dict[str, list[Any]] = {}
-    events = [
-        event
-        for event in store.get_events_by_execution_ids([execution_id])
-        if event.type in (event.OUTPUT, event.INTERNAL_OUTPUT)
-    ]
-    artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
-    type_ids = [artifact.type_id for artifact in artifacts.values()]
-    types = {t.id: t for t in store.get_artifact_types_by_id(type_ids)}
-    for event in events:
-        artifact = artifacts[event.artifact_id]
-        outputs.setdefault(event.path.steps[0].key, []).append(
-            artifact_utils.deserialize_artifact(types[artifact.type_id], artifact)
-        )
-    return execution.last_known_state, outputs
-
-
-def _explain(err: Exception, node_id: str) -> Exception:
-    """Turn what a node raised into an error that a person can act on."""
-    if isinstance(err, ReviewsError):
-        return err
-    cause: BaseException | None = err
-    while cause is not None:
-        if isinstance(cause, ReviewsError):
-            return cause
-        if any(words in str(cause) for words in _DISK_FULL):
-            return ComponentError(
-                f'{node_id}: no space left on the disk', hint='make room; the same command resumes'
-            )
-        cause = cause.__cause__ or cause.__context__
-    first_line = (str(err).strip().splitlines() or [''])[0]
-    return ComponentError(
-        f'{node_id or "the pipeline"} failed: {type(err).__name__}: {first_line}',
-        hint='the log has the details; the same command resumes from what is cached',
-    )

@@ -15,7 +15,7 @@ import pydantic
 
 from components.errors import DataError
 
-State = Literal['executed', 'cached', 'skipped', 'failed']
+State = Literal['executed', 'cached', 'skipped', 'failed', 'interrupted']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,8 @@ class NodeResult:
 
     Attributes:
         id: The node's id in the pipeline.
-        state: `executed`, `cached`, `failed`, or `skipped` if never reached.
+        state: `executed`, `cached`, `failed`, `interrupted` if the run was
+            stopped meanwhile, or `skipped` if never reached.
         seconds: Wall time.
         note: The thing worth knowing about it, one line.
     """
@@ -68,7 +69,8 @@ class RunOutcome:
 
     Attributes:
         run_id: Its name, the local time at which it began.
-        outcome: `pushed`, `not_blessed` or `failed`.
+        outcome: `pushed`, `not_blessed`, `failed`, or `interrupted` if it was
+            stopped from outside.
         name: Of the pipeline.
         data: Path of the data.
         spans: The spans that were read, in words; None if the data has none.
@@ -82,14 +84,14 @@ class RunOutcome:
         pushed: The version that serves this model, None if not blessed.
         seconds: Wall time of the whole run.
         log: Path of the log file.
-        error: What failed, None if nothing.
+        error: What failed, or what is known of the interruption; None if nothing.
         config: The effective configuration.
         versions: Of the packages that determine what comes of a run, by name.
         report: Path of the page that shows all this, None if there is none.
     """
 
     run_id: str
-    outcome: Literal['pushed', 'not_blessed', 'failed']
+    outcome: Literal['pushed', 'not_blessed', 'failed', 'interrupted']
     name: str
     data: str
     spans: str | None = None

@@ -229,7 +229,7 @@ class TestAfterwards:
         assert done.states()['Pusher'] == 'executed'
         assert pathlib.Path(done.json['pushed']['path']).is_dir()
 
-    def test_run_resumes_when_interrupted(
+    def test_run_resumes_when_terminated(
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
         chosen = ('--preset', 'tutorial', '--set', 'text.vocab_size=3000')
@@ -245,13 +245,13 @@ class TestAfterwards:
             assert process.stderr is not None
             for line in process.stderr:
                 if 'epoch 1/10' in line:
-                    process.send_signal(signal.SIGINT)
+                    process.send_signal(signal.SIGTERM)
                     break
             _, err = process.communicate(timeout=60)
         finally:
             process.kill()
-        assert process.returncode == 130
-        assert 'the same command resumes' in err
+        assert process.returncode == 143
+        assert err.splitlines()[-1].startswith('terminated; the same command resumes with what is')
         done = run_sample('--json', *chosen, cwd=home, repo=repo)
         assert done.code in (0, 3), done.err
         assert done.states() == from_node('Trainer')
@@ -397,7 +397,7 @@ class TestPredict:
         assert 'Traceback' not in done.err
         assert snapshot(tmp_path) == before
 
-    def test_nothing_is_left_when_scoring_is_interrupted(
+    def test_nothing_is_left_when_scoring_is_terminated(
         self, serving: pathlib.Path, tmp_path: pathlib.Path
     ) -> None:
         table = tmp_path / 'in.csv'
@@ -413,12 +413,12 @@ class TestPredict:
         try:
             while process.poll() is None and not list(tmp_path.glob('.out.csv.*.part')):
                 time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
             _, err = process.communicate(timeout=60)
         finally:
             process.kill()
-        assert process.returncode == 130
-        assert 'interrupted; out.csv was not written' in err
+        assert process.returncode == 143
+        assert 'terminated; out.csv was not written' in err
         assert list(tmp_path.iterdir()) == [table]
 
     def test_it_says_so_when_nothing_was_pushed(self, tmp_path: pathlib.Path) -> None:

@@ -40,12 +40,15 @@ def headline(outcome: RunOutcome) -> str:
     if outcome.outcome == 'failed':
         broken = next((node.id for node in outcome.nodes if node.state == 'failed'), None)
         return f'Failed at {broken}' if broken else 'Failed'
+    if outcome.outcome == 'interrupted':
+        reached = next((node.id for node in outcome.nodes if node.state == 'interrupted'), None)
+        return f'Interrupted at {reached}' if reached else 'Interrupted'
     return 'Blessed, and pushed' if outcome.outcome == 'pushed' else 'Not blessed'
 
 
 def reasons(outcome: RunOutcome) -> list[str]:
     """Say why the verdict is what it is, and what came of it."""
-    if outcome.outcome == 'failed':
+    if outcome.outcome in ('failed', 'interrupted'):
         return [f'{outcome.error or "The reason is not recorded"}.'.replace('..', '.')]
     failed = [check for check in outcome.thresholds if not check.passed]
     if outcome.outcome == 'pushed':

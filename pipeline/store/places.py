@@ -12,7 +12,7 @@ from components.errors import ConfigError
 
 # The log, the metadata and a record take more; how much a run takes is not known before.
 _LEAST_FREE_BYTES = 1 << 20
-_OF_ROOT = ('artifacts', 'logs', 'manifests', 'records', 'reports')
+_OF_ROOT = ('artifacts', 'locks', 'logs', 'manifests', 'records', 'reports', 'tmp')
 
 
 class Obstacle(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import time
 
 from components.errors import DataError, StoreError
 from pipeline.logs import no_framework_noise
+from pipeline.run_lock import run_lock
 from pipeline.store import copies, metadata_file
 
 
@@ -18,12 +20,16 @@ def repair(root: str | None, *, as_json: bool) -> None:
     Raises:
         DataError: If no run has written there.
         StoreError: If it cannot be mended from here.
+        ConfigError: If a run is under way.
     """
     folder = pathlib.Path(os.path.abspath(root or 'runs'))
     path = folder / metadata_file.METADATA
     if not folder.is_dir():
         raise DataError(f'no run below {folder}', hint='name its --root')
-    done = mend(path)
+    with contextlib.ExitStack() as stack:
+        for lock in folder.glob('locks/*.lock'):
+            stack.enter_context(run_lock(folder, lock.stem))
+        done = mend(path)
     if as_json:
         print(json.dumps({'metadata': str(path), 'done': done}, indent=2))
         return

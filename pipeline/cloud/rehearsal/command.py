@@ -19,6 +19,7 @@ from components.errors import (
 )
 from components.example_gen.sources import discover
 from components.settings import GateSettings
+from pipeline import interrupts
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal.engine import EngineName, Mount, make_engine
 from pipeline.cloud.rehearsal.launcher import open_folders
@@ -72,7 +73,9 @@ def rehearse(
         )
     workspace = Workspace(root=config.root_path, target=target)
     run_id = workspace.new_run()
-    with framework_noise_to(workspace.run_log(run_id)) as terminal:
+    next_step = 'the same command takes from the cache what is complete'
+    log = workspace.run_log(run_id)
+    with interrupts.resuming(next_step), framework_noise_to(log) as terminal:
         one = _Rehearsing(config, workspace, engine_name, run_id)
         outcome, error = one.run(assignments, terminal, sample=sample, quiet=quiet)
         if error is not None and verbose:

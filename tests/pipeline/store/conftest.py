@@ -50,11 +50,17 @@ class Workshop:
     def root(self) -> pathlib.Path:
         return self.config.root_path
 
-    def run(self, again: Collection[str] = ()) -> tuple[RunOutcome, Exception | None]:
+    def run(self, again: Collection[str] = ()) -> tuple[RunOutcome, BaseException | None]:
         self.runs += 1
         source = discover(self.config.data.path, self.config.data.columns)
         return run_pipeline(
-            self.config, source, Silent(), run_id=f'run-{self.runs}', log='-', again=again
+            self.config,
+            source,
+            Silent(),
+            run_id=f'run-{self.runs}',
+            log='-',
+            if_ended=lambda outcome: None,
+            again=again,
         )
 
     def newest(self, output: str) -> pathlib.Path:

@@ -110,7 +110,9 @@ def test_one_line_names_file_and_command_when_a_run_finds_it_damaged(path: pathl
     (line,) = done.err.splitlines()
     assert line.startswith(f'error: {path} is damaged: ')
     assert line.endswith(f'; python pipeline_runner.py repair --root {path.parent}')
-    assert snapshot(path.parent) == before
+    after = snapshot(path.parent)
+    assert {name: after[name] for name in before} == before
+    assert after.keys() - before.keys() == {'locks/sentiment.lock'}
     done = run_command('repair', cwd=path.parent.parent)
     assert done.code == 0, done.err
     assert 'is the copy of ' in done.out
