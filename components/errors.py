@@ -6,9 +6,19 @@ Everything else that escapes is a defect and ends with exit code 1.
 
 from __future__ import annotations
 
+import re
+
+# A message may quote a label, or the names of all columns, of any length.
+_LONGEST = 2_000
+_END = 600
+
 
 class ReviewsError(Exception):
     """Base of all expected errors.
+
+    The message is made one line, whatever it quotes: line breaks become spaces,
+    other characters that cannot be printed their escapes, and what is too long
+    loses its middle.
 
     Attributes:
         exit_code: What the process returns to the shell.
@@ -20,8 +30,8 @@ class ReviewsError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str = '') -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(_one_line(message))
+        self.hint = _one_line(hint)
         self.log = ''
         self.report = ''
 
@@ -32,6 +42,18 @@ class ReviewsError(Exception):
 
 def _rebuild(cls: type[ReviewsError], message: str, hint: str) -> ReviewsError:
     return cls(message, hint=hint)
+
+
+def _one_line(text: str) -> str:
+    if len(text) > _LONGEST:
+        text = f'{text[: _LONGEST - _END]} … {text[-_END:]}'
+    text = re.sub(r'\s*[\r\n]\s*', ' ', text)
+    return text if text.isprintable() else ''.join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    # Half a character, as of a file name that is not UTF-8, could not even be printed.
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 class ConfigError(ReviewsError):

@@ -28,9 +28,10 @@ from data.part_file import (
 )
 
 # The Large Movie Review Dataset of Maas et al., "Learning Word Vectors for
-# Sentiment Analysis", ACL 2011: 84,125,825 bytes.
+# Sentiment Analysis", ACL 2011.
 IMDB_URL = 'https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz'
 IMDB_SHA256 = 'c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe'
+IMDB_BYTES = 84_125_825
 
 ProgressCallback = Callable[[int, int | None], None]
 
@@ -76,6 +77,7 @@ def fetch_imdb(
     *,
     url: str = IMDB_URL,
     sha256: str = IMDB_SHA256,
+    max_bytes: int | None = IMDB_BYTES,
     on_progress: ProgressCallback | None = None,
     retry: RetryPolicy = DEFAULT_RETRY,
 ) -> pathlib.Path:
@@ -85,6 +87,7 @@ def fetch_imdb(
         destination: The file to make, a gzipped tar of some 84 MB.
         url: Where to fetch it from, for a mirror of the official address.
         sha256: Its checksum, 64 hexadecimal digits.
+        max_bytes: See `fetch`.
         on_progress: See `fetch`.
         retry: See `fetch`.
 
@@ -95,7 +98,9 @@ def fetch_imdb(
         ConfigError: See `fetch`.
         DataError: See `fetch`.
     """
-    return fetch(url, destination, sha256, on_progress=on_progress, retry=retry)
+    return fetch(
+        url, destination, sha256, max_bytes=max_bytes, on_progress=on_progress, retry=retry
+    )
 
 
 def fetch(
@@ -103,6 +108,7 @@ def fetch(
     destination: pathlib.Path,
     sha256: str,
     *,
+    max_bytes: int | None = None,
     on_progress: ProgressCallback | None = None,
     retry: RetryPolicy = DEFAULT_RETRY,
 ) -> pathlib.Path:
@@ -114,6 +120,8 @@ def fetch(
         url: An http or https address.
         destination: The file to make; missing folders above it are made too.
         sha256: The checksum of the whole file, 64 hexadecimal digits.
+        max_bytes: Size of the file, if it is known: a server that has more, or
+            whose answer has no end, has another file, which must not fill the disk.
         on_progress: Called with the bytes in hand, those of earlier calls
             included, and the bytes in all, None if the server does not say.
             The first falls back when a download has to start again.
@@ -140,7 +148,7 @@ def fetch(
         destination.parent.mkdir(parents=True, exist_ok=True)
 
     with open_part(destination) as part:
-        _download(url, part, on_progress or _ignore_progress, retry)
+        _download(url, part, on_progress or _ignore_progress, retry, max_bytes)
         actual_sha256, actual_bytes = part.sha256(), part.size_bytes
         if actual_sha256 != sha256.lower():
             part.clear()
@@ -157,10 +165,12 @@ class _TransientError(Exception):
     """A request failed in a way that another may not."""
 
 
-def _download(url: str, part: PartFile, report: ProgressCallback, retry: RetryPolicy) -> None:
+def _download(
+    url: str, part: PartFile, report: ProgressCallback, retry: RetryPolicy, max_bytes: int | None
+) -> None:
     for attempt in range(1, retry.attempts + 1):
         try:
-            _request_rest(url, part, report, retry)
+            _request_rest(url, part, report, retry, max_bytes)
         except _TransientError as err:
             if attempt == retry.attempts:
                 raise DataError(
@@ -173,7 +183,9 @@ def _download(url: str, part: PartFile, report: ProgressCallback, retry: RetryPo
             return
 
 
-def _request_rest(url: str, part: PartFile, report: ProgressCallback, retry: RetryPolicy) -> None:
+def _request_rest(
+    url: str, part: PartFile, report: ProgressCallback, retry: RetryPolicy, max_bytes: int | None
+) -> None:
     version = part.version(url)
     # Some servers label a .gz with a Content-Encoding, and the checksum is that
     # of the file: hence `identity` here and `decode_content=False` below.
@@ -188,10 +200,12 @@ def _request_rest(url: str, part: PartFile, report: ProgressCallback, retry: Ret
         with requests.get(url, headers=headers, stream=True, timeout=timeouts) as response:
             total_bytes = _accept(response, url, part, version)
             report(part.size_bytes, total_bytes)
+            _require_size(total_bytes, max_bytes, url, part)
             if part.size_bytes != total_bytes:
                 for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
                     part.append(chunk)
                     report(part.size_bytes, total_bytes)
+                    _require_size(part.size_bytes, max_bytes, url, part)
     except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as err:
         raise _TransientError(_root_cause(err)) from err
     except requests.RequestException as err:
@@ -202,6 +216,15 @@ def _request_rest(url: str, part: PartFile, report: ProgressCallback, retry: Ret
         if part.size_bytes > total_bytes:
             part.clear()
         raise _TransientError(message)
+
+
+def _require_size(size: int | None, max_bytes: int | None, url: str, part: PartFile) -> None:
+    if size is not None and max_bytes is not None and size > max_bytes:
+        part.clear()
+        raise DataError(
+            f'{url} gives more than the {max_bytes:,} bytes that the file has; it was deleted',
+            hint=_by_hand(url),
+        )
 
 
 def _accept(

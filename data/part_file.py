@@ -28,6 +28,27 @@ class RemoteVersion:
     total_bytes: int | None
 
 
+def parse_version(content: bytes) -> RemoteVersion | None:
+    """Return what a file says of a download, None if it cannot be trusted.
+
+    The validator becomes a header of a request, so it must be fit for one.
+    """
+    try:
+        fields = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict) or fields.keys() != {'url', 'validator', 'total_bytes'}:
+        return None
+    url, validator, total = fields['url'], fields['validator'], fields['total_bytes']
+    if not isinstance(url, str) or not isinstance(validator, str):
+        return None
+    if not (validator.isascii() and validator.isprintable() and validator.strip() == validator):
+        return None
+    if not (total is None or (type(total) is int and total >= 0)):
+        return None
+    return RemoteVersion(url, validator, total)
+
+
 class PartFile:
     """The beginning of the file, and the version of the remote it belongs to."""
 
@@ -47,10 +68,10 @@ class PartFile:
             return None
         with explained_disk_errors(self._destination):
             try:
-                version = RemoteVersion(**json.loads(self._version_path.read_bytes()))
-            except (FileNotFoundError, ValueError, TypeError):
+                version = parse_version(self._version_path.read_bytes())
+            except FileNotFoundError:
                 return None
-        return version if version.url == url else None
+        return version if version is not None and version.url == url else None
 
     def clear(self) -> None:
         with explained_disk_errors(self._destination):

@@ -114,7 +114,7 @@ def _run(
     from pipeline.console import ProgressLines
 
     def keep_unfinished(outcome: RunOutcome) -> None:
-        outcomes.save_record(outcome, config.root_path)
+        _keep_record(outcome, config.root_path)
         if as_json:
             print_json(outcome.to_json(), terminal.out)
 
@@ -141,12 +141,15 @@ def _run(
             raise
         # Where the imports were interrupted, there is nothing to tell of nodes.
         outcome = outcome or without_nodes(config, error, run_id=start.run_id, log=log)
-    try:
-        outcomes.save_record(outcome, config.root_path)
-    except OSError as err:  # the run is what it was
-        told = f'warning: the record of the run could not be kept: {err.strerror}'
-        print(told, file=terminal.err)
+    _keep_record(outcome, config.root_path)
     return outcome, error
+
+
+def _keep_record(outcome: RunOutcome, root: pathlib.Path) -> None:
+    try:
+        outcomes.save_record(outcome, root)
+    except OSError:  # on a full disk, what came of the run is told all the same
+        logging.getLogger(__name__).exception('the record could not be kept')
 
 
 def _require_nodes(names: Collection[str]) -> None:

@@ -22,7 +22,7 @@ from components.settings import (
 from pipeline.cloud.settings import CloudSettings, ResourceSettings
 from pipeline.presets import PRESETS
 from pipeline.secrets import has_credentials, mask
-from pipeline.yaml_text import parse_yaml
+from pipeline.yaml_settings import load_yaml
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
 
@@ -147,13 +147,11 @@ def load_config(
                 hint='for example --set trainer.epochs=5',
             )
         try:
-            _put(tree, name.strip(), parse_yaml(value))
+            parsed = load_yaml(value)
         except ValueError as err:
             shown = mask(shorten(value, 100))
-            raise ConfigError(
-                f'the value of {name} is not YAML for a setting: {shown!r}: {err}',
-                hint=_SHOW_HINT,
-            ) from err
+            raise ConfigError(f'the value of {name} is not YAML: {shown!r} ({err})') from err
+        _put(tree, name.strip(), parsed)
     try:
         return PipelineConfig.model_validate(tree)
     except pydantic.ValidationError as err:
@@ -176,7 +174,7 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
 
 def _read_file(file: pathlib.Path) -> Mapping[str, Any]:
     try:
-        tree = parse_yaml(file.read_text(encoding='utf-8'))
+        tree = load_yaml(file.read_text(encoding='utf-8'))
     except (OSError, ValueError) as err:
         raise ConfigError(
             f'cannot read the configuration {file}: {err}', hint='expected a YAML file'

@@ -139,13 +139,20 @@ def records_dir(root: pathlib.Path) -> pathlib.Path:
 
 
 def save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
-    """Keep the outcome of a run below `root`; it appears as a whole."""
+    """Keep the outcome of a run below `root`; it appears as a whole.
+
+    Raises:
+        OSError: If it cannot be written, on a full disk for instance.
+    """
     folder = records_dir(root)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{outcome.run_id}.json'
     part = path.with_suffix('.part')
-    part.write_text(json.dumps(outcome.to_json(), indent=2) + '\n', encoding='utf-8')
-    os.replace(part, path)
+    try:
+        part.write_text(json.dumps(outcome.to_json(), indent=2) + '\n', encoding='utf-8')
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load_records(

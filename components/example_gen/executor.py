@@ -22,6 +22,7 @@ from components import features
 from components.errors import DataError
 from components.example_gen import workers
 from components.example_gen.checks import summarize
+from components.example_gen.reading import read_records
 from components.example_gen.records import Record
 from components.example_gen.sources import SourceKind, split_of_input
 from components.settings import ColumnSettings
@@ -108,7 +109,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
                 try:
                     yield from {
                         r.split
-                        for r in workers.read_records(kind, batch.paths, columns, batch.split)
+                        for r in read_records(kind, batch.paths, columns, batch.split)
                         if isinstance(r, Record)
                     }
                 except DataError:

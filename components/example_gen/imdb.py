@@ -17,7 +17,7 @@ from typing import BinaryIO
 from components import features
 from components.errors import DataError
 from components.example_gen import archive
-from components.example_gen.records import Record, Reject
+from components.example_gen.records import EMPTY_TEXT, NOT_UTF8, TOO_LONG, Record, Reject
 
 _REVIEW = re.compile(r'(?:^|/)(?:(train|test)/(pos|neg)|train/unsup)/[^/]+\.txt$')
 
@@ -48,15 +48,20 @@ def read_archive(stream: BinaryIO, name: str, *, unlabelled: bool) -> Iterator[R
     try:
         for match, content in archive.read_files(stream, select):
             yield _read_review(content, match, f'{name}:{match.string}')
-    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as err:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as err:
         raise DataError(
             f'{name} is no complete tar archive: {err}',
             hint='it may have been cut off: fetch it again (pipeline_runner.py fetch imdb)',
         ) from err
 
 
-def read_file(path: str, content: bytes) -> Record | Reject:
-    """Read one review of the unpacked data set; its path says split and label."""
+def read_file(path: str, content: bytes | None) -> Record | Reject:
+    """Read one review of the unpacked data set; its path says split and label.
+
+    Args:
+        path: Of the file.
+        content: Its bytes, None if they are more than `archive.MAX_FILE_BYTES`.
+    """
     match = _REVIEW.search(path)
     if match is None:
         raise DataError(
@@ -66,13 +71,15 @@ def read_file(path: str, content: bytes) -> Record | Reject:
     return _read_review(content, match, path)
 
 
-def _read_review(content: bytes, match: re.Match[str], where: str) -> Record | Reject:
+def _read_review(content: bytes | None, match: re.Match[str], where: str) -> Record | Reject:
+    if content is None:
+        return Reject(TOO_LONG, where)
     try:
         text = content.decode('utf-8')
     except UnicodeDecodeError:
-        return Reject('not UTF-8', where)
+        return Reject(NOT_UTF8, where)
     if not text.strip():
-        return Reject('empty text', where)
+        return Reject(EMPTY_TEXT, where)
     return Record(text, match[2], match[1] or features.UNLABELLED_SPLIT, where)
 
 

@@ -7,6 +7,16 @@ from typing import NamedTuple
 
 from components import features
 
+# Reasons of Rejects; people count them, so they do not change from row to row.
+EMPTY_TEXT = 'empty text'
+NOT_UTF8 = 'not UTF-8'
+NO_LABEL = 'no label'
+NOT_JSON = 'not JSON'
+NOT_AN_OBJECT = 'not a JSON object'
+TOO_LONG = 'too long'
+NO_FILE = 'not a file'
+LEADS_OUT = 'link out of the folder'
+
 _POSITIVE = frozenset({'1', '1.0', 'pos', 'positive', 'true', 'yes'})
 _NEGATIVE = frozenset({'0', '0.0', '-1', '-1.0', 'neg', 'negative', 'false', 'no'})
 

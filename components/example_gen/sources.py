@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import dataclasses
 import enum
 import glob
 import os
 import re
 import zlib
+from collections.abc import Iterator
 
 from components import features
 from components.errors import ConfigError, DataError
@@ -91,6 +92,7 @@ def discover(
         DataError: If nothing is there, the format is not known, a file is
             empty, a column is missing, or placeholders contradict each other.
     """
+    _require_unicode(path)
     if span_patterns.has_placeholders(path) and not os.path.exists(path):
         return _spans(path, columns, spans, elsewhere=elsewhere)
     if spans > 1:
@@ -113,9 +115,9 @@ def discover(
         return source
     if glob.has_magic(path):
         return _glob(path, columns)
+    known = 'no such file or folder' if not os.path.lexists(path) else 'neither a file nor a folder'
     raise DataError(
-        f'no such file or folder: {path}',
-        hint=f'--data takes {_FORMATS}, or a folder or glob of such files',
+        f'{known}: {path}', hint=f'--data takes {_FORMATS}, or a folder or glob of such files'
     )
 
 
@@ -136,11 +138,14 @@ def _folder(path: str, columns: ColumnSettings) -> DataSource:
     for folder in (path, nested):
         if os.path.isdir(os.path.join(folder, 'train', 'pos')):
             return _imdb_folder(folder, columns)
-    names = [
-        entry.name
-        for entry in sorted(os.scandir(path), key=lambda entry: entry.name)
-        if tables.table_format(entry.name) and entry.is_file() and not entry.name.startswith('.')
-    ]
+    with _existing(path):
+        names = [
+            entry.name
+            for entry in sorted(os.scandir(path), key=lambda entry: entry.name)
+            if tables.table_format(entry.name)
+            and entry.is_file()
+            and not entry.name.startswith('.')
+        ]
     if not names:
         raise DataError(
             f'no data in the folder {path}',
@@ -223,6 +228,7 @@ def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
         names = [n for n, split in zip(names, splits) if split != features.UNLABELLED_SPLIT]
         splits = [split for split in splits if split != features.UNLABELLED_SPLIT]
     for name, split in zip(names, splits):
+        _require_unicode(name)
         path = os.path.join(base, name)
         _require_content(path)
         _require_columns(path, columns, split)
@@ -256,18 +262,43 @@ def _split_in_name(name: str) -> str | None:
     return tables.SPLIT_NAMES.get(stem)
 
 
+def _require_unicode(name: str) -> None:
+    # It becomes a parameter of a node, which has no place for other bytes.
+    try:
+        name.encode('utf-8')
+    except UnicodeEncodeError as err:
+        raise DataError(f'the name {name!r} is not UTF-8', hint='rename the file') from err
+
+
 def _require_content(path: str) -> None:
-    if os.path.getsize(path) == 0:
-        raise DataError(f'the file is empty: {path}', hint='expected at least one labelled text')
+    with _existing(path):
+        if os.path.getsize(path) == 0:
+            raise DataError(
+                f'the file is empty: {path}', hint='expected at least one labelled text'
+            )
 
 
 def _require_columns(path: str, columns: ColumnSettings, split: str | None) -> None:
+    name = os.path.basename(path)
     try:
-        with open(path, 'rb') as stream:
-            present = tables.read_columns(stream, os.path.basename(path))
-    except (OSError, EOFError, zlib.error, csv.Error, ValueError, RecursionError) as err:
+        with _existing(path), open(path, 'rb') as stream:
+            present = tables.read_columns(stream, name)
+    except (OSError, EOFError, zlib.error) as err:
         raise DataError(
-            f'{os.path.basename(path)} is not what its name says: {err}',
+            f'{name} is not what its name says: {err}',
             hint='check that the file is complete and its ending fits its format',
         ) from err
-    tables.require_columns(present, os.path.basename(path), columns, split)
+    tables.require_columns(present, name, columns, split)
+
+
+@contextlib.contextmanager
+def _existing(path: str) -> Iterator[None]:
+    """Say which file or folder the system refused; an error of its content passes."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno is None:
+            raise
+        raise DataError(
+            f'cannot read {path}: {err.strerror}', hint='check the file and who may read it'
+        ) from err

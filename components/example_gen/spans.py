@@ -21,6 +21,8 @@ _PLACEHOLDER = re.compile(r'\{([A-Za-z_]+)(?::([^{}/]*))?\}')
 _DATE = ('YYYY', 'MM', 'DD')
 _DIGITS = {'YYYY': r'\d{4}', 'MM': r'\d{2}', 'DD': r'\d{2}'}
 _NAMES = ('SPAN', 'VERSION', *_DATE)
+# ML Metadata keeps the number of a span as an int64.
+_MAX_DIGITS = 18
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _GLOB = re.compile(r'\*+|\?|\[!?\]?[^]/]*\]')
 _EXAMPLE = 'for example reviews/day-{YYYY}{MM}{DD}/*.csv or reviews/span-{SPAN}/v-{VERSION}/a.csv'
@@ -141,7 +143,7 @@ def newest(
     found: dict[int, dict[int | None, dict[str, Mapping[str, str]]]] = {}
     for path in paths:
         texts = _texts(expression, '/'.join(path.split('/')[-depth:]), pattern, path)
-        version = int(texts['VERSION']) if 'VERSION' in texts else None
+        version = _integer(texts['VERSION'], path) if 'VERSION' in texts else None
         versions = found.setdefault(_number(texts, path), {})
         versions.setdefault(version, {})[_fill(pattern, texts)] = texts
     if not found:
@@ -195,7 +197,7 @@ def _texts(expression: re.Pattern[str], tail: str, pattern: str, path: str) -> d
 
 def _number(texts: Mapping[str, str], path: str) -> int:
     if 'SPAN' in texts:
-        return int(texts['SPAN'])
+        return _integer(texts['SPAN'], path)
     try:
         day = datetime.date(*(int(texts[name]) for name in _DATE))
     except ValueError as err:
@@ -203,6 +205,15 @@ def _number(texts: Mapping[str, str], path: str) -> int:
             f'{path} names no day: {err}', hint='rename it, or make the pattern narrower'
         ) from err
     return day.toordinal() - _EPOCH
+
+
+def _integer(digits: str, path: str) -> int:
+    if len(digits.lstrip('0')) > _MAX_DIGITS:
+        raise DataError(
+            f'{path} has a number of more than {_MAX_DIGITS} digits',
+            hint='rename it, or make the pattern narrower',
+        )
+    return int(digits)
 
 
 def _fill(pattern: str, texts: Mapping[str, str]) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import re
-import zlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, cast
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 from components import features
 from components.errors import DataError
-from components.example_gen.records import Record, Reject
+from components.example_gen.lines import CsvRows, open_text, pieces, readable, whole_lines
+from components.example_gen.records import (
+    EMPTY_TEXT,
+    NO_LABEL,
+    NOT_AN_OBJECT,
+    NOT_JSON,
+    NOT_UTF8,
+    TOO_LONG,
+    Record,
+    Reject,
+)
 from components.settings import ColumnSettings
-
-if TYPE_CHECKING:
-    import _csv
 
 # What people call the splits, in file names and in a split column.
 SPLIT_NAMES = {
@@ -35,7 +38,6 @@ SPLIT_NAMES = {
 }
 
 _TABLE = re.compile(r'\.(csv|tsv|jsonl|ndjson)(\.gz)?$', re.IGNORECASE)
-_MAX_FIELD_BYTES = 1 << 30
 
 
 def table_format(name: str) -> str | None:
@@ -51,15 +53,27 @@ def table_format(name: str) -> str | None:
 
 
 def read_columns(stream: BinaryIO, name: str) -> list[str]:
-    """Return the names of a table's columns: its header, or its first object's keys."""
-    lines = _lines(stream, name)
-    if table_format(name) == 'jsonl':
-        for line in lines:
-            if line.strip():
-                row = json.loads(line)
-                return list(row) if isinstance(row, dict) else []
-        return []
-    return next(csv_reader(lines, name), [])
+    """Return the names of a table's columns: its header, or its first object's keys.
+
+    Raises:
+        DataError: If the first row cannot be read.
+        EOFError, OSError, zlib.error: If the file cannot be read or unpacked.
+    """
+    lines = pieces(open_text(stream, name))
+    if table_format(name) != 'jsonl':
+        return csv_rows(lines, name).header
+    for number, line in enumerate(whole_lines(lines), start=1):
+        if line is None or line.strip():
+            row = _parse_object(line)
+            if row == NOT_AN_OBJECT:
+                return []
+            if isinstance(row, str):
+                raise DataError(
+                    f'{name} is not what its name says: line {number} is {row}',
+                    hint='expected a JSON object with a text in each line',
+                )
+            return list(row)
+    return []
 
 
 def require_columns(
@@ -74,19 +88,31 @@ def require_columns(
         split: The split of all rows, None to leave it to the rows.
 
     Raises:
-        DataError: If one is missing; the message lists those that are there.
+        DataError: If one is missing or there twice; the message lists those that
+            are there.
     """
     flags: dict[str, str | None] = {'--text-column': columns.text_column}
     if split != features.UNLABELLED_SPLIT:
         flags['--label-column'] = columns.label_column
         flags['--split-column'] = columns.split_column
     for flag, column in flags.items():
-        if column is not None and column not in present:
-            raise DataError(
-                f'no column {column!r} in {name}; '
-                f'its columns are {", ".join(map(repr, present)) or "none"}',
-                hint=f'say {flag} NAME',
-            )
+        if column is not None:
+            require_column(present, name, column, flag)
+
+
+def require_column(present: list[str], name: str, column: str, flag: str) -> None:
+    """Check that a table has one column of this name; `flag` is the option that names it.
+
+    Raises:
+        DataError: If it has none, or two.
+    """
+    if present.count(column) == 1:
+        return
+    told = f'more than one column {column!r}' if column in present else f'no column {column!r}'
+    raise DataError(
+        f'{told} in {name}; its columns are {", ".join(map(repr, present)) or "none"}',
+        hint=f'say {flag} NAME',
+    )
 
 
 def read_table(
@@ -96,7 +122,8 @@ def read_table(
 
     A CSV or TSV file has a header line, and its fields may be quoted, with
     commas, quotes and newlines inside (RFC 4180). Memory is bounded by the
-    longest row.
+    longest row, which may have 64 million characters: in JSON Lines, a longer
+    one comes as a Reject; in CSV, where it might end is not known.
 
     Args:
         stream: The file's bytes, still gzipped if its name ends in `.gz`.
@@ -110,79 +137,54 @@ def read_table(
     Raises:
         DataError: If the file as a whole cannot be read as what it is.
     """
-    try:
+    with readable(name):
+        lines = pieces(open_text(stream, name))
         if table_format(name) == 'jsonl':
-            yield from _read_jsonl(_lines(stream, name), name, columns, split)
+            yield from _read_jsonl(lines, name, columns, split)
         else:
-            yield from _read_csv(_lines(stream, name), name, columns, split)
-    except (EOFError, OSError, zlib.error, csv.Error) as err:
-        raise DataError(
-            f'{name} cannot be read to its end: {err}',
-            hint='check that the file is complete and its ending fits its format',
-        ) from err
+            yield from _read_csv(lines, name, columns, split)
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
-    if name.lower().endswith('.gz'):
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
-    # Surrogates mark what is not UTF-8, so that only its row is lost.
-    return io.TextIOWrapper(stream, encoding='utf-8-sig', errors='surrogateescape', newline='')
-
-
-def csv_reader(lines: Iterator[str], name: str) -> _csv.Reader:
-    """Return a reader of the rows that these lines hold."""
-    csv.field_size_limit(_MAX_FIELD_BYTES)
-    delimiter = '\t' if table_format(name) == 'tsv' else ','
-    # Before Python 3.11 csv stops at a NUL byte; as a surrogate it costs only its row.
-    lines = (line.replace('\0', '\udc80') for line in lines)
-    return csv.reader(lines, delimiter=delimiter, strict=True)
+def csv_rows(lines: Iterable[str], name: str) -> CsvRows:
+    """Return the rows that these lines of a CSV or TSV file hold."""
+    return CsvRows(lines, name, '\t' if table_format(name) == 'tsv' else ',')
 
 
 def _read_csv(
-    lines: Iterator[str], name: str, columns: ColumnSettings, split: str | None
+    lines: Iterable[str], name: str, columns: ColumnSettings, split: str | None
 ) -> Iterator[Record | Reject]:
-    reader = csv_reader(lines, name)
-    header: list[str] = next(reader, [])
+    rows = csv_rows(lines, name)
+    header = rows.header
     require_columns(header, name, columns, split)
-    for where, row in _csv_rows(reader, name):
+    for where, row in rows:
+        if not row:
+            continue
         if len(row) != len(header):
             yield Reject(f'not {len(header)} fields', where)
             continue
         yield _record(dict(zip(header, row)), where, columns, split)
 
 
-def _csv_rows(reader: _csv.Reader, name: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each row that is not blank, and where it starts."""
-    while True:
-        where = f'{name}:{reader.line_num + 1}'
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as err:
-            raise DataError(
-                f'{where}: {err}', hint='check the quotes of the row that starts there'
-            ) from err
-        if row:
-            yield where, row
-
-
 def _read_jsonl(
-    lines: Iterator[str], name: str, columns: ColumnSettings, split: str | None
+    lines: Iterable[str], name: str, columns: ColumnSettings, split: str | None
 ) -> Iterator[Record | Reject]:
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(whole_lines(lines), start=1):
         where = f'{name}:{number}'
-        if not line.strip():
+        if line is not None and not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            yield Reject('not JSON', where)
-            continue
-        if not isinstance(row, dict):
-            yield Reject('not a JSON object', where)
-            continue
-        yield _record(row, where, columns, split)
+        row = _parse_object(line)
+        yield Reject(row, where) if isinstance(row, str) else _record(row, where, columns, split)
+
+
+def _parse_object(line: str | None) -> dict[str, object] | str:
+    """Return the object that a line holds, or why there is none."""
+    if line is None:
+        return TOO_LONG
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return NOT_JSON
+    return row if isinstance(row, dict) else NOT_AN_OBJECT
 
 
 def _record(
@@ -190,7 +192,7 @@ def _record(
 ) -> Record | Reject:
     text, label = row.get(columns.text_column), row.get(columns.label_column)
     if not isinstance(text, str) or not text.strip():
-        return Reject('empty text', where)
+        return Reject(EMPTY_TEXT, where)
     label_text = '' if label is None else _label_text(label)
     if columns.split_column is not None and split is None:
         value = str(row.get(columns.split_column) or '').strip()
@@ -201,11 +203,11 @@ def _record(
                 hint='expected train, val or test in every row, or unsup where it has no label',
             )
     if split == features.UNLABELLED_SPLIT:
-        return Record(text, None, split, where) if _is_utf8(text) else Reject('not UTF-8', where)
+        return Record(text, None, split, where) if _is_utf8(text) else Reject(NOT_UTF8, where)
     if not label_text:
-        return Reject('no label', where)
+        return Reject(NO_LABEL, where)
     if not _is_utf8(text) or not _is_utf8(label_text):
-        return Reject('not UTF-8', where)
+        return Reject(NOT_UTF8, where)
     return Record(text, label_text, split, where)
 
 

@@ -12,24 +12,24 @@ import json
 import posixpath
 import uuid
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import apache_beam as beam
 import tensorflow as tf
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 from tfx.dsl.io import fileio
 
 from components import features
 from components.errors import DataError
-from components.example_gen import imdb, tables
 from components.example_gen.checks import REJECTS
+from components.example_gen.reading import read_records
 from components.example_gen.records import Record, Reject, assign_split, label_value
 from components.example_gen.sources import SourceKind
 from components.settings import ColumnSettings
 
+# Two are expected. More come of a wrong column, and each one is counted by its spelling.
+_MAX_LABELS = 1_000
 # Level 6, the usual one, takes 5 CPU s for IMDB where 1 takes 1.4, for a sixth of the size.
 _GZIP = tf.io.TFRecordOptions(compression_type='GZIP', compression_level=1)
 
@@ -126,6 +126,12 @@ class WriteShards(beam.DoFn):
             split_train=self._split_train,
         )
         name = spelling if self._columns.positive_label else spelling.casefold()
+        if len(self._counts) > _MAX_LABELS:
+            raise DataError(
+                f'{record.where}: by here there are more than {_MAX_LABELS:,} label values, '
+                'expected two',
+                hint='check --label-column',
+            )
         self._counts[split, f'{label}{name}'] += 1
         self._writer(split).write(self._serializer.serialize(record.text, label))
 
@@ -203,20 +209,3 @@ def _template(label: int | None, length: str) -> tuple[tf.train.Example, Any]:
     texts = feature[features.TEXT_KEY].bytes_list.value
     texts.append(b'')
     return example, texts
-
-
-def read_records(
-    kind: SourceKind, paths: Iterable[str], columns: ColumnSettings, split: str | None
-) -> Iterator[Record | Reject]:
-    """Read files of one kind, one after the other."""
-    for path in paths:
-        name = posixpath.basename(path)
-        # Beam would gunzip by file name; the readers do it, and can then name the file.
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            stream = cast(BinaryIO, file)
-            if kind is SourceKind.IMDB_ARCHIVE:
-                yield from imdb.read_archive(stream, name, unlabelled=columns.use_unlabelled)
-            elif kind is SourceKind.IMDB_FOLDER:
-                yield imdb.read_file(path, stream.read())
-            else:
-                yield from tables.read_table(stream, name, columns, split)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import gzip
-import io
 import itertools
 import json
 import re
-import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 from components.errors import DataError
 from components.example_gen import tables
+from components.example_gen.lines import TOO_LONG, open_text, pieces, readable, whole_lines
 
 # A part of a character, or a byte that is not UTF-8: no model reads it.
 _SURROGATE = re.compile('[\ud800-\udfff]')
-_TEXT_HINT = 'say --text-column NAME'
+_TEXT_FLAG = '--text-column'
 
 
 class Row(NamedTuple):
@@ -74,7 +70,7 @@ def open_table(stream: BinaryIO, name: str, text_column: str) -> Table:
             The rows raise it, too: where one is malformed, and at the end of a
             file that is incomplete.
     """
-    with _readable(name):
+    with readable(name):
         lines, mark = _decoded(stream, name)
         kind = tables.table_format(name)
         if kind is None:
@@ -89,38 +85,35 @@ def clean(text: str) -> str:
     return _SURROGATE.sub('\ufffd', text)
 
 
-@contextlib.contextmanager
-def _readable(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, OSError, zlib.error, csv.Error) as err:
-        raise DataError(
-            f'{name} cannot be read to its end: {err}',
-            hint='check that the file is complete and its ending fits its format',
-        ) from err
-
-
 def _guarded(rows: Iterator[Row], name: str) -> Iterator[Row]:
-    with _readable(name):
+    with readable(name):
         yield from rows
 
 
 def _decoded(stream: BinaryIO, name: str) -> tuple[Iterator[str], str]:
     """Return the lines of a file, each with its line break, and its byte order mark."""
-    if name.lower().endswith('.gz'):
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
-    # Surrogates stand for what is not UTF-8, and become the same bytes again when written.
-    lines = io.TextIOWrapper(stream, encoding='utf-8', errors='surrogateescape', newline='')
-    first = lines.readline()
+    lines = pieces(open_text(stream, name, 'utf-8'))
+    first = next(lines, '')
     mark = '\ufeff' if first.startswith('\ufeff') else ''
     return itertools.chain([first.removeprefix(mark)] if first else [], lines), mark
 
 
+def _numbered(lines: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
+    """Yield each line that is not blank, stripped, after where it is."""
+    for number, line in enumerate(whole_lines(lines), start=1):
+        where = f'{name}:{number}'
+        if line is None:
+            raise DataError(
+                f'{where}: the row is {TOO_LONG}', hint='shorten it, or leave it out of the file'
+            )
+        if stripped := line.strip():
+            yield where, stripped
+
+
 def _txt_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
-    for number, line in enumerate(lines, start=1):
-        text = clean(line.strip())
-        if text:
-            yield Row(f'{name}:{number}', text, [text], text)
+    for where, line in _numbered(lines, name):
+        text = clean(line)
+        yield Row(where, text, [text], text)
 
 
 class _Kept:
@@ -148,28 +141,14 @@ class _Kept:
 
 def _open_csv(lines: Iterable[str], mark: str, name: str, text_column: str, kind: str) -> Table:
     kept = _Kept(lines)
-    reader = tables.csv_reader(kept, name)
-    columns: list[str] = next(reader, [])
+    found = tables.csv_rows(kept, name)
+    columns = found.header
     header, newline = kept.take()
-    place = columns.index(text_column) if text_column in columns else None
-    if place is None:
-        raise DataError(
-            f'no column {text_column!r} in {name}; '
-            f'its columns are {", ".join(map(repr, columns)) or "none"}',
-            hint=_TEXT_HINT,
-        )
+    tables.require_column(columns, name, text_column, _TEXT_FLAG)
+    place = columns.index(text_column)
 
     def rows() -> Iterator[Row]:
-        while True:
-            where = f'{name}:{reader.line_num + 1}'
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as err:
-                raise DataError(
-                    f'{where}: {err}', hint='check the quotes of the row that starts there'
-                ) from err
+        for where, cells in found:
             raw, _ = kept.take()
             if not cells:
                 continue
@@ -198,11 +177,7 @@ def _open_jsonl(lines: Iterable[str], mark: str, name: str, text_column: str) ->
 
 
 def _jsonl_rows(lines: Iterable[str], name: str, text_column: str) -> Iterator[Row]:
-    for number, line in enumerate(lines, start=1):
-        raw = line.strip()
-        if not raw:
-            continue
-        where = f'{name}:{number}'
+    for where, raw in _numbered(lines, name):
         try:
             cells = json.loads(raw)
         except (ValueError, RecursionError) as err:
@@ -219,7 +194,7 @@ def _jsonl_rows(lines: Iterable[str], name: str, text_column: str) -> Iterator[R
         if not isinstance(text, str | None):
             raise DataError(
                 f'{where}: expected a text in {text_column!r}, got {type(text).__name__}',
-                hint=_TEXT_HINT,
+                hint=f'say {_TEXT_FLAG} NAME',
             )
         yield Row(where, raw, cells, clean(text) if text and text.strip() else None)
 

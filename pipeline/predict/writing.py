@@ -104,7 +104,8 @@ class RowWriter:
         taken = [name for name in columns if name in table.columns]
         if taken or columns.label == columns.probability:
             raise _name_taken(taken[0] if taken else columns.label)
-        if kind == 'jsonl' and len(set(table.columns)) < len(table.columns):
+        self._names = [*map(clean, table.columns)]
+        if kind == 'jsonl' and len(set(self._names)) < len(self._names):
             raise ConfigError(
                 'two columns of the input have the same name, which a JSON object cannot',
                 hint='write CSV, or rename one',
@@ -124,7 +125,7 @@ class RowWriter:
         if self._kind == 'jsonl':
             return mark
         added = self._line(list(self._columns))
-        old = self._table.header if self._as_is else self._line(self._table.columns)
+        old = self._table.header if self._as_is else self._line(self._names)
         return f'{mark}{old}{self._delimiter}{added}{self._newline}'
 
     def row(self, row: Row, score: Score | None) -> str:
@@ -133,9 +134,15 @@ class RowWriter:
         Raises:
             ConfigError: If a JSON object has a column of the name of a score.
             DataError: If it has a column that the first one had not, and a
-                table has no place for.
+                table has no place for, or is nested too deep to be written.
         """
-        return self._write(row, score) + self._newline
+        try:
+            return self._write(row, score) + self._newline
+        except RecursionError as err:
+            raise DataError(
+                f'{row.where}: the object is nested too deep for a cell',
+                hint='write --output NAME.jsonl',
+            ) from err
 
     def _extend_line(self, row: Row, score: Score | None) -> str:
         label, probability = score or _NOTHING
@@ -167,7 +174,7 @@ class RowWriter:
         return f'{body}{comma}{added[0]}: {label}, {added[1]}: {probability}}}'
 
     def _object(self, row: Row, score: Score | None) -> str:
-        values: dict[str, Any] = dict(zip(self._table.columns, map(clean, row.cells)))
+        values: dict[str, Any] = dict(zip(self._names, map(clean, row.cells)))
         values[self._columns.label] = score.label if score else None
         values[self._columns.probability] = float(score.probability) if score else None
         return json.dumps(values, ensure_ascii=False)

@@ -14,8 +14,8 @@ from tests.torture.conftest import Tally
 from tests.torture.victim import NODES, Moment, Victim
 
 _SEED = 6
-_RANDOM_KILLS = 14
-_PUSH_KILLS = 10
+_RANDOM_KILLS = 12
+_PUSH_KILLS = 8
 # Longer than imports and a run of 1,200 reviews take on one core.
 _LONGEST_SECONDS = 9.0
 _MOST_TRIES = 4
@@ -24,18 +24,16 @@ _MOST_TRIES = 4
 def in_node(victim: Victim, node: str) -> Moment:
     """Return the moment at which a node of the next run has begun."""
     if node == 'BaselineResolver':
-        # It has no executor, so it makes no folder: it begins when the Trainer has ended.
-        trains, began = 'Trainer/.system/executor_execution/*/.temp', False
+        # It has no executor, so it makes no folder: it begins when the Trainer is complete.
+        new = new_executions(victim, 'Trainer')
+        return lambda: any(map(victim.is_complete, new()))
+    new = new_executions(victim, node)
+    return lambda: bool(new())
 
-        def has_trained() -> bool:
-            nonlocal began
-            now = any(victim.artifacts.glob(trains))
-            began = began or now
-            return began and not now
 
-        return has_trained
+def new_executions(victim: Victim, node: str) -> Callable[[], set[str]]:
     seen = set(victim.executions_of(node))
-    return lambda: bool(set(victim.executions_of(node)) - seen)
+    return lambda: set(victim.executions_of(node)) - seen
 
 
 def kill_in_each_node(home: pathlib.Path, seed: int) -> Victim:

@@ -35,6 +35,8 @@ NODES = (
     'Pusher',
 )
 _COMPLETE = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
+# What is there while a run works, and the temporary folder that it was started with.
+_TRANSIENT = ('runs/artifacts/*/*/.system/*/*/*', 'runs/*/*.part', 'runs/tmp/*', 'tmp/*')
 _CARD = os.path.join('assets.extra', 'model_card.md')
 
 # Whether to stop the run now, asked every millisecond.
@@ -52,9 +54,17 @@ class Victim:
         parts_left: How many were killed with half of a version in the folder.
     """
 
-    def __init__(self, home: pathlib.Path, rows: int = 1_200) -> None:
+    def __init__(
+        self,
+        home: pathlib.Path,
+        rows: int = 1_200,
+        *,
+        name: str = 'sentiment',
+        root: pathlib.Path | None = None,
+    ) -> None:
         self.home = home
-        self.root = home / 'runs'
+        self.name = name
+        self.root = root or home / 'runs'
         self.losses: list[str] = []
         self.stopped_in: collections.Counter[str] = collections.Counter()
         self.stops = self.runs = self.parts_left = 0
@@ -67,7 +77,7 @@ class Victim:
 
     @property
     def serving(self) -> pathlib.Path:
-        return self.root / 'serving' / 'sentiment'
+        return self.root / 'serving' / self.name
 
     @property
     def temporary(self) -> pathlib.Path:
@@ -75,7 +85,7 @@ class Victim:
 
     @property
     def artifacts(self) -> pathlib.Path:
-        return self.root / 'artifacts' / 'sentiment'
+        return self.root / 'artifacts' / self.name
 
     def followed_by(self, home: pathlib.Path, rows: int) -> Victim:
         """Return a new pipeline that goes on counting."""
@@ -96,6 +106,14 @@ class Victim:
         folder = self.artifacts / node / '.system' / 'executor_execution'
         return os.listdir(folder) if folder.is_dir() else []
 
+    def is_complete(self, execution: str) -> bool:
+        """Say whether an execution is, asking SQLite alone, which is quick."""
+        path = f'file:{self.root / "metadata.sqlite"}?mode=ro'
+        with closing(sqlite3.connect(path, uri=True)) as store:
+            query = 'SELECT last_known_state FROM Execution WHERE id = ?'
+            found = store.execute(query, [int(execution)]).fetchone()
+        return found is not None and found[0] in _COMPLETE
+
     def parts(self) -> list[str]:
         """Return what is being pushed, or was when it was killed."""
         names = os.listdir(self.serving) if self.serving.is_dir() else []
@@ -106,7 +124,11 @@ class Victim:
         runner = str(REPO / 'pipeline_runner.py')
         self.temporary.mkdir(exist_ok=True)
         return subprocess.Popen(
-            [sys.executable, runner, 'run', '--data', 'reviews.csv', '--json', *options],
+            [
+                *(sys.executable, runner, 'run', '--data', 'reviews.csv', '--json'),
+                *('--root', str(self.root), '--name', self.name),
+                *options,
+            ],
             cwd=self.home,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -161,11 +183,19 @@ class Victim:
     def finish(self) -> dict[str, str]:
         """Run to the end; return the states of the nodes."""
         complete = self.complete()
-        process = self.start()
+        return self.ended(self.start(), complete)
+
+    def ended(self, process: subprocess.Popen[str], complete: set[str]) -> dict[str, str]:
+        """Wait for a run that nothing stops; return the states of the nodes.
+
+        Args:
+            process: The run.
+            complete: The nodes that it has to take from the cache.
+        """
         out, err = process.communicate(timeout=300)
         self.check()
         if process.returncode != 0:
-            self.losses.append(f'the run that resumes ended with {process.returncode}: {err}')
+            self.losses.append(f'a run that nothing stopped ended with {process.returncode}: {err}')
             return {}
         outcome = json.loads(out)
         states = {node['id']: node['state'] for node in outcome['nodes']}
@@ -177,7 +207,7 @@ class Victim:
             self.losses.append(f'complete, and not reused: {sorted(again)}')
         left = [
             str(path)
-            for pattern in ('runs/artifacts/*/*/.system/*/*/*', 'runs/tmp/*', 'tmp/*', '**/*.part')
+            for pattern in _TRANSIENT
             for path in self.home.glob(pattern)
         ]
         if left or self._active():
@@ -196,7 +226,7 @@ class Victim:
                 self._executions()
             except Exception as err:  # whatever it is, it was lost
                 self.losses.append(f'the metadata store cannot be read: {err}')
-        models = list(self.root.glob('artifacts/sentiment/Trainer/model/*/Format-Serving'))
+        models = list(self.artifacts.glob('Trainer/model/*/Format-Serving'))
         for version in self.versions():
             if not any(same_files(version, model) for model in models):
                 self.losses.append(f'{version} is no model that was trained')
@@ -209,13 +239,9 @@ class Victim:
             return []
         return [path for path in self.serving.iterdir() if path.name.isdecimal()]
 
-    def complete(self, run_id: str | None = None) -> set[str]:
-        """Return the nodes that are complete in the store, of one run or of any."""
-        return {
-            node
-            for node, run, state in self._executions()
-            if state in _COMPLETE and run_id in (None, run)
-        }
+    def complete(self) -> set[str]:
+        """Return the nodes that some run has completed."""
+        return {node for node, _, state in self._executions() if state in _COMPLETE}
 
     def reached(self) -> str:
         """Return the node that the latest run was in, or `the start`, or `the end`."""
@@ -244,8 +270,9 @@ class Victim:
                 context.type: context.name
                 for context in store.get_contexts_by_execution(execution.id)
             }
-            node = str(names['node']).rpartition('.')[2]
-            found.append((node, str(names['pipeline_run']), int(execution.last_known_state)))
+            name, _, node = str(names['node']).rpartition('.')
+            if name == self.name:
+                found.append((node, str(names['pipeline_run']), int(execution.last_known_state)))
         return found
 
 

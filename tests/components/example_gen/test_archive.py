@@ -92,12 +92,35 @@ def test_size_is_that_of_tarfile_when_it_is_not_written_in_octal() -> None:
     assert read(content) == [('a.txt', b'one')]
 
 
+class Strict(tarfile.TarInfo):
+    """A member that is not taken for the end of the archive if it is damaged."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Strict:
+        try:
+            member = super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as err:
+            raise tarfile.ReadError(str(err)) from err
+        if member.size < 0:
+            raise tarfile.ReadError('a negative size')
+        return member
+
+
 def by_tarfile(content: bytes) -> list[tuple[str, bytes]] | None:
-    file = archive._Reader(iter([content]))
+    """Read an archive with Python's own module; None if it refuses."""
+    found = []
     try:
-        return list(archive._read_by_tarfile(file, lambda name: name))
-    except tarfile.TarError:
+        with tarfile.open(fileobj=io.BytesIO(content), mode='r|', tarinfo=Strict) as file:
+            for member in file:
+                if member.isfile():
+                    extracted = file.extractfile(member)
+                    assert extracted is not None
+                    found.append((member.name, extracted.read()))
+    except (tarfile.TarError, ValueError):
         return None
+    return found
 
 
 def test_archive_is_read_as_tarfile_does_when_a_header_is_changed() -> None:
@@ -110,14 +133,14 @@ def test_archive_is_read_as_tarfile_does_when_a_header_is_changed() -> None:
         start = rng.choice([0, 1_024, 1_536])
         for _ in range(rng.choice([1, 1, 2])):
             changed[start + rng.randrange(512)] = rng.choice(b'\0 /.017Lgxx\x80\xff')
-        repaired = rng.random() < 0.5
-        if repaired:
-            block = changed[start : start + 512]
-            checksum = sum(block[:148]) + 8 * 32 + sum(block[156:])
-            changed[start + 148 : start + 156] = b'%06o\0 ' % checksum
+        block = changed[start : start + 512]
+        checksums = tarfile.calc_chksums(block)  # type: ignore[attr-defined]
+        if rng.random() < 0.5:
+            changed[start + 148 : start + 156] = b'%06o\0 ' % checksums[0]
         expected = by_tarfile(bytes(changed))
         refused += expected is None
-        if expected is None and repaired:
+        told = bytes(changed[start + 148 : start + 156]).partition(b'\0')[0].strip()
+        if expected is None and told.isdigit() and int(told, 8) in checksums:
             continue  # for a field that nobody reads here, such as the owner
         try:
             found = read(bytes(changed))
