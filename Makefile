@@ -2,8 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup cloud run test test-containers proof torture lint types image bench bench-scale lock audit \
-  chromium clean dev peers
+.PHONY: help setup cloud run test test-containers proof torture lint types image bench bench-scale \
+  lock audit chromium clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import gc
 import json
 import logging
@@ -15,14 +14,13 @@ import traceback
 from collections.abc import Collection, Iterator
 from typing import Any, TextIO
 
-from components.errors import ConfigError, DataError, NotBlessedError, ReviewsError
+from components.errors import DataError, NotBlessedError, ReviewsError
 from pipeline import interrupts, serving_store
 from pipeline import outcome as outcomes
-from pipeline.cloud.settings import CONTAINER_NODES
 from pipeline.config import PipelineConfig, serving_path
 from pipeline.logs import Terminal, framework_noise_to
 from pipeline.outcome import RunOutcome
-from pipeline.run_start import Start, begun, resuming, without_nodes
+from pipeline.run_start import Start, begun, require_nodes, resuming, without_nodes
 
 DEFAULT_ROOT = 'runs'
 DEFAULT_NAME = 'sentiment'
@@ -56,7 +54,7 @@ def run_locally(
     with contextlib.ExitStack() as stack:
         stack.enter_context(resuming())
         try:
-            _require_nodes(again)
+            require_nodes(again)
             start = stack.enter_context(begun(config, wait=wait))
         except (ReviewsError, KeyboardInterrupt) as err:
             if as_json:
@@ -150,15 +148,6 @@ def _keep_record(outcome: RunOutcome, root: pathlib.Path) -> None:
         outcomes.save_record(outcome, root)
     except OSError:  # on a full disk, what came of the run is told all the same
         logging.getLogger(__name__).exception('the record could not be kept')
-
-
-def _require_nodes(names: Collection[str]) -> None:
-    for name in names:
-        if name not in CONTAINER_NODES:
-            close = difflib.get_close_matches(name, CONTAINER_NODES, n=1)
-            nodes = ', '.join(CONTAINER_NODES)
-            hint = f'did you mean {close[0]}?' if close else f'the nodes are {nodes}'
-            raise ConfigError(f'there is no node {name!r} to execute --again', hint=hint)
 
 
 def _with_report(outcome: RunOutcome, root: pathlib.Path) -> RunOutcome:

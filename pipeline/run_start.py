@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import pathlib
 import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from components.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
 from pipeline import interrupts
 from pipeline import outcome as outcomes
+from pipeline.cloud.settings import CONTAINER_NODES
 from pipeline.config import PipelineConfig
 from pipeline.outcome import RunOutcome
 from pipeline.report.command import report_path
@@ -164,3 +167,17 @@ def _new_run(root: pathlib.Path) -> tuple[str, pathlib.Path]:
 
     run_id = new_run_id(root, claim)
     return run_id, _log_path(root, run_id)
+
+
+def require_nodes(names: Collection[str]) -> None:
+    """Check that there are nodes of these ids.
+
+    Raises:
+        ConfigError: If not.
+    """
+    for name in names:
+        if name not in CONTAINER_NODES:
+            close = difflib.get_close_matches(name, CONTAINER_NODES, n=1)
+            nodes = ', '.join(CONTAINER_NODES)
+            hint = f'did you mean {close[0]}?' if close else f'the nodes are {nodes}'
+            raise ConfigError(f'there is no node {name!r} to execute --again', hint=hint)
