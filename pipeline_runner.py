@@ -21,6 +21,7 @@ except ImportError:
     )
     sys.exit(MissingDependencyError.exit_code)
 
+from components.secrets import mask
 from pipeline import interrupts
 from pipeline.cloud.cli import COMMANDS
 from pipeline.options import (
@@ -39,7 +40,6 @@ from pipeline.options import (
     config_of,
     takes,
 )
-from pipeline.secrets import mask
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -276,9 +276,7 @@ def _tell(error: Exception | KeyboardInterrupt) -> int:
 
 
 if __name__ == '__main__':
-    interrupts.install()
-    code = _exit_code()
-    interrupts.finish()
+    code = interrupts.obeyed(_exit_code)
     sys.stdout.flush()
     sys.stderr.flush()
     # All files are closed. Taking TensorFlow down in good order would cost 2 s more.

@@ -55,7 +55,7 @@ def run_locally(
         stack.enter_context(resuming())
         try:
             require_nodes(again)
-            start = stack.enter_context(begun(config, wait=wait))
+            start = stack.enter_context(begun(config, wait=wait, quiet=quiet))
         except (ReviewsError, KeyboardInterrupt) as err:
             if as_json:
                 print_json(without_nodes(config, err).to_json())
@@ -97,7 +97,7 @@ def _run_begun(
     if error is not None:
         raise error
     if outcome.outcome == 'not_blessed':
-        raise NotBlessedError(_first_failure(outcome))
+        raise _first_failure(outcome)
 
 
 def _run(
@@ -179,13 +179,16 @@ def no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _first_failure(outcome: RunOutcome) -> str:
+def _first_failure(outcome: RunOutcome) -> NotBlessedError:
     for check in outcome.thresholds:
         if not check.passed:
             where = f' for {check.slice}' if check.slice else ''
             value = 'missing' if check.value is None else f'{check.value:.4f}'
-            return f'not blessed: {check.metric}{where} is {value}, expected {check.bound}'
-    return 'not blessed: the Evaluator found no metric that meets its bound'
+            return NotBlessedError(
+                f'not blessed: {check.metric}{where} is {value}, expected {check.bound}',
+                hint=check.hint,
+            )
+    return NotBlessedError('not blessed: the Evaluator found no metric that meets its bound')
 
 
 def serving_location(

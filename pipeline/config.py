@@ -12,6 +12,8 @@ from typing import Any
 import pydantic
 
 from components.errors import ConfigError
+from components.overrides import refusal
+from components.secrets import has_credentials, mask
 from components.settings import (
     ColumnSettings,
     GateSettings,
@@ -21,7 +23,6 @@ from components.settings import (
 )
 from pipeline.cloud.settings import CloudSettings, ResourceSettings
 from pipeline.presets import PRESETS
-from pipeline.secrets import has_credentials, mask
 from pipeline.yaml_settings import load_yaml
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
@@ -222,9 +223,4 @@ def _config_error(err: pydantic.ValidationError) -> ConfigError:
     if first['type'] == 'missing':
         flag = {'data.path': 'say --data PATH'}.get(name, f'say --set {name}=VALUE')
         return ConfigError(f'the setting {name} is required and was not given', hint=flag)
-    message = first['msg'].removeprefix('Value error, ')
-    message = message[:1].lower() + message[1:]
-    return ConfigError(
-        f'{name}: {message}, got {shorten(mask(repr(first["input"])), 200)}',
-        hint=_SHOW_HINT,
-    )
+    return refusal(err, _SHOW_HINT)

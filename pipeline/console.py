@@ -186,6 +186,8 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         where = f' for {check.slice}' if check.slice else ''
         told = f'{check.metric}{where}: expected {check.bound}, got {_number(check.value)}'
         console.print(f'{_mark(console, "failed")} {told}', markup=False)
+        if check.hint:
+            console.print(f'  {check.hint}', markup=False)
     facts = Table.grid(padding=(0, 2))
     if outcome.pushed is not None:
         facts.add_row('model', _short(outcome.pushed.path))
@@ -211,8 +213,9 @@ def _metrics_table(outcome: RunOutcome) -> Table:
             _number((outcome.baseline or {}).get(name)) if outcome.baseline else 'none',
         )
     for check in outcome.thresholds:
-        if check.slice:
-            table.add_row(f'{check.metric}, {check.slice}', _number(check.value), check.bound, '')
+        if check.slice or check.metric not in _SHOWN_METRICS:
+            where = f', {check.slice}' if check.slice else ''
+            table.add_row(f'{check.metric}{where}', _number(check.value), check.bound, '')
     return table
 
 

@@ -4,8 +4,8 @@ Python's own handler runs in the main thread, between two bytecodes. A call of
 TensorFlow's may keep that from happening for minutes, and a library may catch
 what the handler raises. So a thread watches, too: the signal reaches it through
 a pipe that C code writes to. Where the command has not ended after a few
-seconds, the thread ends the process; all files that matter appear by a rename,
-so that is no worse than a power cut, which they must bear anyway.
+seconds, the thread ends the process: no worse than SIGKILL, which a run must
+bear anyway.
 """
 
 from __future__ import annotations
@@ -46,31 +46,42 @@ class _State:
 _state = _State()
 
 
-def install() -> None:
-    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt, once, and be obeyed in any case.
+def obeyed(command: Callable[[], int]) -> int:
+    """Run a command that Ctrl-C and SIGTERM end within seconds, and return its exit code.
+
+    Only for the main thread of a process that ends with the command.
+    """
+    try:
+        _install()
+        return command()
+    except KeyboardInterrupt:  # on the way into the command, or out of it
+        print(last_line(), file=sys.stderr)
+        return exit_code()
+    finally:
+        # Nothing is left to unwind: signals are the system's again.
+        for number in _NAMES:
+            if signal.getsignal(number) is _unwind:
+                signal.signal(number, signal.SIG_DFL)
+
+
+def _install() -> None:
+    """Have the signals raise KeyboardInterrupt, once, and watch what comes of it.
 
     What was ignored when the process began stays so: `nohup`, or a script's
-    background. Only for the main thread of a process that ends with this command.
+    background.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in _NAMES:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _unwind)
     # Python's standard error may be a log file by then.
     try:
         terminal = os.dup(2)
     except OSError:
         terminal = None
     threading.Thread(target=_watch, args=(reader, terminal), daemon=True).start()
-
-
-def finish() -> None:
-    """Leave signals to the system from here on: nothing is left to unwind."""
     for number in _NAMES:
-        if signal.getsignal(number) is _unwind:
-            signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _unwind)
 
 
 def behind(error: BaseException) -> KeyboardInterrupt | None:

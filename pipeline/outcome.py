@@ -15,6 +15,9 @@ import pydantic
 
 from components.errors import DataError
 
+# The name of a check of the model that is compared with, not of the one that is judged.
+BASELINE_AUC = 'baseline_auc'
+
 State = Literal['executed', 'cached', 'skipped', 'failed', 'interrupted']
 
 
@@ -46,6 +49,7 @@ class Check:
         value: What was measured, None if it is missing.
         bound: The bound as text, as `>= 0.8000`.
         passed: Whether it holds.
+        hint: What to do where it does not, one sentence, or an empty string.
     """
 
     metric: str
@@ -53,6 +57,7 @@ class Check:
     value: float | None
     bound: str
     passed: bool
+    hint: str = ''
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

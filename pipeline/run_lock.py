@@ -17,6 +17,7 @@ import os
 import pathlib
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pydantic
 
@@ -37,27 +38,24 @@ class Holder:
 
     Attributes:
         run_id: The run.
-        name: Of its pipeline.
-        data: Path of its data.
+        config: Its effective settings.
         pid: The process.
         host: The machine that the process is on.
         since: When it began, local time, ISO 8601.
     """
 
     run_id: str
-    name: str
-    data: str
+    config: dict[str, Any]
     pid: int
     host: str
     since: str
 
     @classmethod
-    def this_process(cls, run_id: str, name: str, data: str) -> Holder:
+    def this_process(cls, run_id: str, config: dict[str, Any]) -> Holder:
         """Describe this process, which begins a run."""
         now = datetime.datetime.now().isoformat(' ', 'seconds')
         return cls(
-            run_id=run_id, name=name, data=data, pid=os.getpid(), host=socket.gethostname(),
-            since=now,
+            run_id=run_id, config=config, pid=os.getpid(), host=socket.gethostname(), since=now
         )
 
     def __str__(self) -> str:
@@ -150,7 +148,7 @@ def _lock(descriptor: int, path: pathlib.Path, operation: int) -> bool:
 def _read(descriptor: int) -> Holder | None:
     """Read who holds the lock; None if nobody says so, or is just writing it."""
     try:
-        return _FORMAT.validate_json(os.pread(descriptor, 1 << 16, 0))
+        return _FORMAT.validate_json(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
     except ValueError:
         return None
 

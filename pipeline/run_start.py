@@ -43,12 +43,13 @@ class Start(NamedTuple):
 
 
 @contextlib.contextmanager
-def begun(config: PipelineConfig, *, wait: bool) -> Iterator[Start]:
+def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]:
     """Begin a run, which lasts as long as the block.
 
     Args:
         config: The settings.
         wait: Wait for another run of the same pipeline to end.
+        quiet: Do not say for which.
 
     Yields:
         What it begins with.
@@ -58,17 +59,18 @@ def begun(config: PipelineConfig, *, wait: bool) -> Iterator[Start]:
             way, nothing can be written, or the metadata cannot be used.
     """
     root = config.root_path
+    on_wait = _say_nothing if quiet else _say_whom
     # Before anything is written: where the data is wrong, nothing is.
     source = _find(config)
     places.require_writable(root, config.serving_path)
-    with run_lock(root, config.name, on_wait=_say_whom if wait else None) as lock:
+    with run_lock(root, config.name, on_wait=on_wait if wait else None) as lock:
         if lock.waited:
             source = _find(config)  # it may have changed meanwhile
         metadata_file.require_usable(config.metadata_path)
         if lock.dead is not None:
             _bury(lock.dead, root)
         run_id, log = _new_run(root)
-        lock.tell(Holder.this_process(run_id, config.name, config.data.path))
+        lock.tell(Holder.this_process(run_id, config.model_dump()))
         with _temporary_files(root, config.name):
             yield Start(source, run_id, log, lock)
 
@@ -97,8 +99,6 @@ def _temporary_files(root: pathlib.Path, name: str) -> Iterator[None]:
         else:
             os.environ['TMPDIR'] = before[1]
         shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another pipeline's may be there
-            folder.parent.rmdir()
 
 
 def resuming() -> contextlib.AbstractContextManager[None]:
@@ -130,6 +130,10 @@ def _say_whom(other: str) -> None:
     print(f'waiting for the end of {other}', file=sys.stderr, flush=True)
 
 
+def _say_nothing(other: str) -> None:
+    pass
+
+
 def _bury(dead: Holder, root: pathlib.Path) -> None:
     """Record a run that could not do it itself, and remove what it was writing."""
     record = outcomes.records_dir(root) / f'{dead.run_id}.json'
@@ -146,10 +150,11 @@ def _found_dead(dead: Holder, root: pathlib.Path) -> RunOutcome:
     return RunOutcome(
         run_id=dead.run_id,
         outcome='interrupted',
-        name=dead.name,
-        data=dead.data,
+        name=dead.config['name'],
+        data=dead.config['data']['path'],
         log=os.path.relpath(_log_path(root, dead.run_id)),
         error=f'process {dead.pid} ended without a word: it was killed, or the machine went down',
+        config=dead.config,
     )
 
 

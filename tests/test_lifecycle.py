@@ -138,7 +138,8 @@ class TestStopped:
         assert last == outcome
         assert killed['outcome'] == 'interrupted'
         assert 'ended without a word' in killed['error']
+        assert killed['config'] == last['config']
         # What the nodes of a run need while they work goes with them.
         system = [path for path in artifacts.glob('*/.system/*/*') if any(path.iterdir())]
         assert system == []
-        assert not (home / 'runs' / 'tmp').exists()
+        assert list((home / 'runs' / 'tmp').iterdir()) == []

@@ -99,9 +99,8 @@ class TestFirstRun:
         assert set(outcome['metrics']) == METRICS
         assert outcome['metrics']['binary_accuracy'] >= 0.8
         assert outcome['baseline'] is None
-        (check,) = outcome['thresholds']
-        assert check['metric'] == 'binary_accuracy'
-        assert check['passed'] is True
+        checks = {check['metric']: check['passed'] for check in outcome['thresholds']}
+        assert checks == {'binary_accuracy': True, 'auc': True}
         version = pathlib.Path(outcome['pushed']['path'])
         assert version.name == outcome['pushed']['version']
         assert (version / 'saved_model.pb').is_file()
@@ -174,7 +173,7 @@ class TestAfterwards:
     ) -> None:
         before = snapshot(serving)
         worse = ('--set', 'trainer.min_ngram_documents=1000')
-        low = ('--set', 'gate.min_accuracy=0.4')
+        low = ('--set', 'gate.min_accuracy=0.4', '--set', 'gate.min_auc=0.51')
         done = run_sample('--json', *worse, *low, cwd=home, repo=repo)
         assert done.code == 3, done.err
         assert snapshot(serving) == before
@@ -185,7 +184,12 @@ class TestAfterwards:
         assert outcome['baseline']['binary_accuracy'] == pytest.approx(
             first.json['metrics']['binary_accuracy']
         )
-        assert [check['passed'] for check in outcome['thresholds']] == [True, False]
+        assert [(check['metric'], check['passed']) for check in outcome['thresholds']] == [
+            ('binary_accuracy', True),
+            ('binary_accuracy', False),
+            ('auc', True),
+            ('baseline_auc', True),
+        ]
 
     def test_run_stops_before_training_when_the_data_is_anomalous(
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path

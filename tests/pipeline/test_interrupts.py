@@ -17,13 +17,12 @@ _BEGIN = """
 import os, sys, time
 from pipeline import interrupts
 
-interrupts.install()
+def command():
+    print('ready', flush=True)
+    work()
+    return 0
 
-def end():
-    print(interrupts.last_line(), file=sys.stderr, flush=True)
-    os._exit(interrupts.exit_code())
-
-print('ready', flush=True)
+def work():
 """
 _UNWINDS = """
 try:
@@ -31,7 +30,7 @@ try:
 except KeyboardInterrupt:
     time.sleep(1)
     print('cleaned', flush=True)
-    end()
+    raise
 """
 # A library may catch what the handler raises.
 _SWALLOWS = """
@@ -51,6 +50,11 @@ with interrupts.resuming('run it again'), interrupts.last_words(
 """
 
 
+def program(body: str) -> str:
+    """Return a command of which `body` is the work."""
+    return f'{_BEGIN}{textwrap.indent(body, "    ")}\nos._exit(interrupts.obeyed(command))\n'
+
+
 class Ended:
     """How a program ended that was sent signals."""
 
@@ -63,7 +67,7 @@ class Ended:
         through: Sequence[str] = (),
     ) -> None:
         process = subprocess.Popen(
-            [*through, sys.executable, '-c', _BEGIN + body],
+            [*through, sys.executable, '-c', program(body)],
             cwd=REPO,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -142,7 +146,7 @@ def test_cursor_is_shown_again_when_the_process_is_ended(tmp_path: pathlib.Path)
     screen, terminal = os.openpty()
     try:
         process = subprocess.Popen(
-            [sys.executable, '-c', f'{_BEGIN}sys.stderr.write("\\x1b[?25l")\n{_SWALLOWS}'],
+            [sys.executable, '-c', program(f'sys.stderr.write("\\x1b[?25l")\n{_SWALLOWS}')],
             cwd=REPO,
             stdout=subprocess.PIPE,
             stderr=terminal,

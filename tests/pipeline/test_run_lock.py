@@ -18,7 +18,7 @@ import pathlib, subprocess, sys
 from pipeline.run_lock import Holder, run_lock
 
 with run_lock(pathlib.Path(sys.argv[1]), 'spam') as lock:
-    lock.tell(Holder.this_process('2026-11-25T08-00-00', 'spam', 'a.csv'))
+    lock.tell(Holder.this_process('2026-11-25T08-00-00', {'name': 'spam'}))
     if len(sys.argv) > 2:
         subprocess.Popen(['sleep', '30'])
     print('held', flush=True)
@@ -92,7 +92,7 @@ def test_it_waits_when_it_is_told_to(
 def test_nobody_is_dead_when_the_lock_was_given_back(tmp_path: pathlib.Path) -> None:
     with run_lock(tmp_path, 'spam') as lock:
         assert lock.dead is None
-        lock.tell(Holder.this_process('2026-11-25T08-00-00', 'spam', 'a.csv'))
+        lock.tell(Holder.this_process('2026-11-25T08-00-00', {'name': 'spam'}))
         lock.give_back()
     with run_lock(tmp_path, 'spam') as lock:
         assert lock.dead is None

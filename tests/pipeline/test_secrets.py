@@ -5,9 +5,9 @@ import pathlib
 import pytest
 
 from components.errors import ConfigError
+from components.secrets import has_credentials, mask
 from pipeline.cloud.clients.connect import Connection, token_reader
 from pipeline.config import load_config
-from pipeline.secrets import has_credentials, mask
 from tests.conftest import run_command
 
 _CANARY = 'canary-5f1d9c'

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import json
 import pathlib
 import random
 import shutil
 import signal
+import time
 from collections.abc import Callable
 
 from tests.torture.conftest import Tally
@@ -92,31 +94,78 @@ def test_nothing_is_lost_when_runs_are_killed(tmp_path: pathlib.Path, tally: Tal
         kill_in_each_node, kill_in_each_node, kill_at_random, kill_while_pushing, home=tmp_path
     )
     nodes.add(others)
-    for node in NODES:
+    for node in nodes.stopped_in:
         tally(
             fault=f'run killed in {node}',
             runs=nodes.stopped_in[node],
             faults=nodes.stopped_in[node],
-            losses=0,
+            losses=nodes.lost_in[node],
         )
-    for what, victim in (
-        ('the runs that resume these', nodes),
+    stops, losses = nodes.stopped_in.total(), nodes.lost_in.total()
+    tally(
+        fault='the runs that resume these',
+        runs=nodes.runs - stops,
+        faults=nodes.stops - stops,
+        losses=len(nodes.losses) - losses,
+    )
+    for fault, victim in (
         ('run killed at a random moment', at_random),
         ('run killed while it pushes', pushing),
     ):
-        of_nodes = sum(victim.stopped_in[node] for node in NODES) if victim is nodes else 0
-        tally(
-            fault=what,
-            runs=victim.runs - of_nodes,
-            faults=victim.stops - of_nodes,
-            losses=len(victim.losses),
-        )
+        tally(fault=fault, runs=victim.runs, faults=victim.stops, losses=len(victim.losses))
     assert nodes.losses + at_random.losses + pushing.losses == []
     assert set(nodes.stopped_in) >= set(NODES)
     assert nodes.stops + at_random.stops + pushing.stops >= 30
     # Before the rename, which is when there is half of a version, and after it.
     assert pushing.parts_left >= 3
     assert pushing.stops >= 5
+
+
+# Put into the process as `sitecustomize`: the Trainer calls C code that takes minutes.
+_STUCK = """
+import hashlib, sys, threading, time
+
+def wait():
+    while 'pipeline.local_runner' not in sys.modules:
+        time.sleep(0.1)
+    from components.trainer.executor import Executor
+    Executor.Do = lambda *args: hashlib.pbkdf2_hmac('sha256', b'', b'', 2_000_000_000)
+
+if 'run' in sys.orig_argv:
+    threading.Thread(target=wait, daemon=True).start()
+"""
+
+
+def test_it_leaves_a_record_when_it_is_ended_in_a_call_that_cannot_be_interrupted(
+    tmp_path: pathlib.Path, tally: Tally
+) -> None:
+    victim = Victim(tmp_path / 'home')
+    (tmp_path / 'sitecustomize.py').write_text(_STUCK)
+    process = victim.start(environment={'PYTHONPATH': str(tmp_path)})
+    trains = in_node(victim, 'Trainer')
+    while not trains():
+        assert process.poll() is None, 'the run has ended'
+        time.sleep(0.01)
+    time.sleep(1)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    seconds = time.monotonic() - began
+    states = {node['id']: node['state'] for node in json.loads(out)['nodes']}
+    record = json.loads(next((victim.root / 'records').iterdir()).read_text(encoding='utf-8'))
+    victim.finish()
+    tally(
+        fault='SIGTERM in a call of C code that takes minutes',
+        runs=victim.runs,
+        faults=1,
+        losses=len(victim.losses),
+    )
+    assert victim.losses == []
+    assert process.returncode == 143
+    assert 3 <= seconds < 5
+    assert states['Trainer'] == 'interrupted'
+    assert record == json.loads(out)
+    assert err.splitlines()[-1].startswith('terminated; the same command resumes with what is')
 
 
 def test_it_stops_within_five_seconds_when_a_signal_comes_in_each_node(

@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -49,6 +49,7 @@ class Victim:
     Attributes:
         losses: What was found lost, half-written or half-pushed.
         stopped_in: How often a run was stopped in each node.
+        lost_in: How many losses were found then.
         stops: How many runs were stopped before they had ended.
         runs: How many were started.
         parts_left: How many were killed with half of a version in the folder.
@@ -67,6 +68,7 @@ class Victim:
         self.root = root or home / 'runs'
         self.losses: list[str] = []
         self.stopped_in: collections.Counter[str] = collections.Counter()
+        self.lost_in: collections.Counter[str] = collections.Counter()
         self.stops = self.runs = self.parts_left = 0
         home.mkdir(parents=True)
         with open(SAMPLE / 'reviews.csv', encoding='utf-8', newline='') as file:
@@ -97,6 +99,7 @@ class Victim:
         """Add what was counted of another pipeline."""
         self.losses += other.losses
         self.stopped_in += other.stopped_in
+        self.lost_in += other.lost_in
         self.stops += other.stops
         self.runs += other.runs
         self.parts_left += other.parts_left
@@ -119,7 +122,7 @@ class Victim:
         names = os.listdir(self.serving) if self.serving.is_dir() else []
         return [name for name in names if name.startswith('.')]
 
-    def start(self, *options: str) -> subprocess.Popen[str]:
+    def start(self, *options: str, environment: Mapping[str, str] = {}) -> subprocess.Popen[str]:
         self.runs += 1
         runner = str(REPO / 'pipeline_runner.py')
         self.temporary.mkdir(exist_ok=True)
@@ -133,7 +136,7 @@ class Victim:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, 'TMPDIR': str(self.temporary)},
+            env={**os.environ, 'TMPDIR': str(self.temporary), **environment},
         )
 
     def stop(self, number: int, moment: Moment, *, delay: float = 0) -> tuple[int, str, str, float]:
@@ -157,8 +160,12 @@ class Victim:
         seconds = time.monotonic() - came
         if process.returncode in (-number, 128 + number):
             self.stops += 1
-            self.stopped_in[self.reached()] += 1
-        self.check()
+            reached, known = self.reached(), len(self.losses)
+            self.stopped_in[reached] += 1
+            self.check()
+            self.lost_in[reached] += len(self.losses) - known
+        else:
+            self.check()
         return process.returncode, out, err, seconds
 
     def kill(self, moment: Moment, *, delay: float = 0) -> None:

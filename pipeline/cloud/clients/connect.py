@@ -10,8 +10,8 @@ import re
 import urllib.parse
 from collections.abc import Callable
 
+from components import secrets
 from components.errors import ConfigError
-from pipeline import secrets
 from pipeline.cloud.clients.protocol import Service
 from pipeline.cloud.targets import Target
 

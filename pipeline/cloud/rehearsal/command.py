@@ -18,7 +18,6 @@ from components.errors import (
     StepFailedError,
 )
 from components.example_gen.sources import discover
-from components.settings import GateSettings
 from pipeline import interrupts
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal.engine import EngineName, Mount, make_engine
@@ -165,7 +164,7 @@ class _Rehearsing:
             run_id=self._run_id,
             mounts=self._mounts(compiled),
         )
-        self._verdict = Verdict(_gate(self._config.gate, self._values), self._path)
+        self._verdict = Verdict(self._path)
         self._rehearsal.run(progress, self._verdict)
 
     def _mounts(self, compiled: CompiledPipeline) -> tuple[Mount, ...]:
@@ -227,12 +226,6 @@ class _Rehearsing:
             'target': self._workspace.target,
             'parameters': dict(self._values),
         }
-
-
-def _gate(gate: GateSettings, values: Mapping[str, Any]) -> GateSettings:
-    """Return the bounds of this run: a run-time parameter has the name of its setting."""
-    given = {name: values[name] for name in GateSettings.model_fields if name in values}
-    return GateSettings.model_validate({**gate.model_dump(), **given})
 
 
 def _with(config: PipelineConfig, changes: Mapping[str, Any]) -> PipelineConfig:
