@@ -2,8 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup cloud run test test-containers proof torture lint types image bench bench-scale lock \
-  chromium clean dev peers
+.PHONY: help setup cloud run test test-containers proof torture lint types image bench bench-scale \
+  lock audit chromium clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -85,6 +85,9 @@ bench-scale: peers ## Measure growth from a quarter of IMDB to 8 times IMDB, and
 
 lock: ## Recompile requirements/*.txt (newest versions: ARGS=--upgrade)
 	@$(call SET_UP,lock $(ARGS))
+
+audit: setup ## List known vulnerabilities of all locked versions, with verdicts (ARGS=--service pypi)
+	.venv/bin/python -m requirements.audit $(ARGS)
 
 clean: ## Remove .venv, .uv and all caches; runs/ stays
 	rm -rf .venv .uv build dist *.egg-info

@@ -21,9 +21,11 @@ except ImportError:
     )
     sys.exit(MissingDependencyError.exit_code)
 
+from components.secrets import mask
 from pipeline import interrupts
 from pipeline.cloud.cli import COMMANDS
 from pipeline.options import (
+    AGAIN,
     COMPARE,
     JSON,
     NAME,
@@ -47,17 +49,26 @@ def main() -> None:
     Exit codes: 0 pushed or done, 1 unexpected, 2 configuration or usage,
     3 not blessed, 4 data, 5 a component failed, 6 something is not installed,
     7 a service refuses or fails, 8 the outcome of a run is not known,
-    130 interrupted, 143 terminated.
+    9 what earlier runs keep is damaged, 130 interrupted, 143 terminated.
     """
 
 
 @main.command()
 @takes(*SETTINGS, *PLACES)
+@AGAIN
 @JSON
 @QUIET
 @VERBOSE
 @click.option('--wait', is_flag=True, help='Wait if another run of this pipeline is under way.')
-def run(as_json: bool, quiet: bool, verbose: bool, wait: bool, **options: Any) -> None:
+def run(
+    *,
+    again: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    wait: bool,
+    **options: Any,
+) -> None:
     """Run the pipeline: data in, a judged and, if blessed, pushed model out.
 
     If another run of the same --root and --name is under way, it is refused.
@@ -65,7 +76,9 @@ def run(as_json: bool, quiet: bool, verbose: bool, wait: bool, **options: Any) -
     config = config_of(options)
     from pipeline.commands import run_locally
 
-    run_locally(config, as_json=as_json, quiet=quiet, verbose=verbose, wait=wait)
+    run_locally(
+        config, again=again, as_json=as_json, quiet=quiet, verbose=verbose, wait=wait
+    )
 
 
 @main.command()
@@ -190,6 +203,41 @@ def tensorboard(root: str | None, name: str | None, port: int | None) -> None:
     show_curves(root, name, port)
 
 
+@main.command()
+@takes(*SETTINGS, *PLACES)
+@JSON
+def doctor(*, as_json: bool, **options: Any) -> None:
+    """Look at the installation, at what runs keep, what is served and, with --data, the data.
+
+    Says what to do about what it finds, and changes nothing. The exit code is that
+    of the first problem.
+    """
+    with_data = options['data'] is not None or options['config_file'] is not None
+    options['data'] = options['data'] or (None if with_data else 'PATH')
+    config = config_of(options)
+    from pipeline.doctor.command import examine
+
+    examine(
+        config.root_path,
+        config.serving_path,
+        config.data if with_data else None,
+        as_json=as_json,
+    )
+
+
+@main.command()
+@ROOT
+@JSON
+def repair(root: str | None, as_json: bool) -> None:
+    """Mend the metadata below a root: put back its copy, or bring it to the current schema.
+
+    Nothing is deleted: what is damaged stays beside it under another name.
+    """
+    from pipeline.store.repair import repair
+
+    repair(root, as_json=as_json)
+
+
 for _command in COMMANDS:
     main.add_command(_command)
 
@@ -215,7 +263,7 @@ def _tell(error: Exception | KeyboardInterrupt) -> int:
         error.show()
         return ConfigError.exit_code
     if isinstance(error, ReviewsError):
-        click.echo(f'error: {error}' + (f'; {error.hint}' if error.hint else ''), err=True)
+        click.echo(mask(f'error: {error}' + (f'; {error.hint}' if error.hint else '')), err=True)
         if error.report:
             click.echo(f'report: {error.report}', err=True)
         if error.log:

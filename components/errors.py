@@ -118,4 +118,10 @@ class OutcomeUnknownError(ReviewsError):
     exit_code = 8
 
 
+class StoreError(ReviewsError):
+    """What earlier runs keep on the disk is damaged, or cannot be used."""
+
+    exit_code = 9
+
+
 INTERRUPTED_EXIT_CODE = 130

@@ -8,11 +8,13 @@ A local run has none of them: there the settings themselves change.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any, TypeVar
 
 import pydantic
 
 from components.errors import ConfigError
+from components.secrets import mask
 from components.settings import Settings
 
 TRAINER_OVERRIDES = ('epochs', 'learning_rate', 'svm_cost', 'seed')
@@ -51,6 +53,5 @@ def refusal(err: pydantic.ValidationError, hint: str) -> ConfigError:
     first = err.errors()[0]
     name = '.'.join(str(part) for part in first['loc'])
     message = first['msg'].removeprefix('Value error, ')
-    return ConfigError(
-        f'{name}: {message[:1].lower()}{message[1:]}, got {first["input"]!r}', hint=hint
-    )
+    got = shorten(mask(repr(first['input'])), 200)
+    return ConfigError(f'{name}: {message[:1].lower()}{message[1:]}, got {got}', hint=hint)

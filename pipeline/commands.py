@@ -11,7 +11,7 @@ import os
 import pathlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, TextIO
 
 from components.errors import DataError, NotBlessedError, ReviewsError
@@ -20,19 +20,26 @@ from pipeline import outcome as outcomes
 from pipeline.config import PipelineConfig, serving_path
 from pipeline.logs import Terminal, framework_noise_to
 from pipeline.outcome import RunOutcome
-from pipeline.run_start import Start, begun, resuming, without_nodes
+from pipeline.run_start import Start, begun, require_nodes, resuming, without_nodes
 
 DEFAULT_ROOT = 'runs'
 DEFAULT_NAME = 'sentiment'
 
 
 def run_locally(
-    config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: bool, wait: bool
+    config: PipelineConfig,
+    *,
+    again: Collection[str] = (),
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    wait: bool,
 ) -> None:
     """Run the pipeline on this machine and show what comes of it.
 
     Args:
         config: The settings.
+        again: Ids of nodes that are executed whatever the cache holds.
         as_json: Print the outcome as JSON.
         quiet: Show errors only.
         verbose: Show the traceback of an error.
@@ -47,19 +54,26 @@ def run_locally(
     with contextlib.ExitStack() as stack:
         stack.enter_context(resuming())
         try:
+            require_nodes(again)
             start = stack.enter_context(begun(config, wait=wait, quiet=quiet))
         except (ReviewsError, KeyboardInterrupt) as err:
             if as_json:
                 print_json(without_nodes(config, err).to_json())
             raise
-        _run_begun(config, start, as_json=as_json, quiet=quiet, verbose=verbose)
+        _run_begun(config, start, again, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 def _run_begun(
-    config: PipelineConfig, start: Start, *, as_json: bool, quiet: bool, verbose: bool
+    config: PipelineConfig,
+    start: Start,
+    again: Collection[str],
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     with framework_noise_to(start.log) as terminal:
-        outcome, error = _run(config, start, terminal, as_json=as_json, quiet=quiet)
+        outcome, error = _run(config, start, again, terminal, as_json=as_json, quiet=quiet)
         # Who stops a run is not kept waiting for its page; `report` makes it.
         if outcome.outcome != 'interrupted':
             try:
@@ -87,7 +101,13 @@ def _run_begun(
 
 
 def _run(
-    config: PipelineConfig, start: Start, terminal: Terminal, *, as_json: bool, quiet: bool
+    config: PipelineConfig,
+    start: Start,
+    again: Collection[str],
+    terminal: Terminal,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> tuple[RunOutcome, BaseException | None]:
     from pipeline.console import ProgressLines
 
@@ -111,6 +131,7 @@ def _run(
                 run_id=start.run_id,
                 log=log,
                 if_ended=keep_unfinished,
+                again=again,
             )
     except (Exception, KeyboardInterrupt) as err:
         error = interrupts.behind(err)

@@ -6,12 +6,14 @@ import difflib
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
+from textwrap import shorten
 from typing import Any
 
 import pydantic
 
 from components.errors import ConfigError
 from components.overrides import refusal
+from components.secrets import has_credentials, mask
 from components.settings import (
     ColumnSettings,
     GateSettings,
@@ -59,6 +61,24 @@ class PipelineConfig(Settings):
         None, min_length=1, description='folder for pushed versions; none: below root'
     )
     cloud: CloudSettings = CloudSettings()
+
+    @pydantic.model_validator(mode='after')
+    def _without_credentials(self) -> PipelineConfig:
+        # They are shown, kept with each run, and part of a compiled pipeline.
+        places = {
+            'data.path': self.data.path,
+            'root': self.root,
+            'serving_dir': self.serving_dir,
+            'cloud.pipeline_root': self.cloud.pipeline_root,
+            'cloud.image': self.cloud.image,
+        }
+        for name, place in places.items():
+            if place is not None and has_credentials(place):
+                raise ConfigError(
+                    f'{name}: expected a place without user, password or token, got {mask(place)}',
+                    hint='give what reads it credentials by its environment or service account',
+                )
+        return self
 
     @property
     def root_path(self) -> pathlib.Path:
@@ -130,7 +150,8 @@ def load_config(
         try:
             parsed = load_yaml(value)
         except ValueError as err:
-            raise ConfigError(f'the value of {name} is not YAML: {value!r} ({err})') from err
+            shown = mask(shorten(value, 100))
+            raise ConfigError(f'the value of {name} is not YAML: {shown!r} ({err})') from err
         _put(tree, name.strip(), parsed)
     try:
         return PipelineConfig.model_validate(tree)

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tfx.components.evaluator import constants
-from tfx.types import Artifact
+from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from components import features
@@ -110,6 +110,26 @@ def describe(node_id: str, outputs: Artifacts) -> str:
     """Say in one line what a node that succeeded found or made."""
     teller = _TELLERS.get(node_id)
     return teller(outputs) if teller else ''
+
+
+def published(store: Any, execution_id: int) -> tuple[int, Artifacts]:
+    """Return an execution's state and its output artifacts by key, from the store."""
+    (execution,) = store.get_executions_by_id([execution_id])
+    outputs: dict[str, list[Any]] = {}
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type in (event.OUTPUT, event.INTERNAL_OUTPUT)
+    ]
+    artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
+    type_ids = [artifact.type_id for artifact in artifacts.values()]
+    types = {t.id: t for t in store.get_artifact_types_by_id(type_ids)}
+    for event in events:
+        artifact = artifacts[event.artifact_id]
+        outputs.setdefault(event.path.steps[0].key, []).append(
+            artifact_utils.deserialize_artifact(types[artifact.type_id], artifact)
+        )
+    return execution.last_known_state, outputs
 
 
 def example_counts(outputs: Artifacts) -> ExamplesSummary:

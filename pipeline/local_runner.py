@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import logging
-import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Collection, Iterator
+from typing import Literal, Protocol
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
@@ -19,16 +17,20 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
-from tfx.types import artifact_utils
 
-from components.errors import ComponentError, ReviewsError
+from components.errors import ComponentError, StoreError
 from components.example_gen.sources import DataSource
 from components.fingerprint import stack_versions
+from components.progress import report_progress
 from pipeline import findings, interrupts, leftovers, serving_store
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
+from pipeline.failures import explain
 from pipeline.findings import Artifacts, Evaluation
 from pipeline.outcome import NodeResult, Pushed, RunOutcome, State
+from pipeline.store.artifacts import ArtifactKeeper
+from pipeline.store.baseline import latest_blessed, require_whole
+from pipeline.store.copies import keep_copy, open_for_run
 
 _log = logging.getLogger(__name__)
 
@@ -36,12 +38,6 @@ _EXAMPLE_GEN = 'ExampleGen'
 _TRAINER = 'Trainer'
 _EVALUATOR = 'Evaluator'
 _PUSHER = 'Pusher'
-# TensorFlow, Beam and SQLite raise errors of their own, with these words in them.
-_DISK_FULL = (
-    os.strerror(errno.ENOSPC),
-    os.strerror(errno.EDQUOT),
-    'database or disk is full',
-)
 _RESOLVER = 'BaselineResolver'
 
 
@@ -63,6 +59,7 @@ def run_pipeline(
     run_id: str,
     log: str,
     if_ended: Callable[[RunOutcome], None],
+    again: Collection[str] = (),
 ) -> tuple[RunOutcome, BaseException | None]:
     """Run all nodes, reusing what is cached, until one fails or all are done.
 
@@ -76,11 +73,12 @@ def run_pipeline(
         log: Path of the log file, for the outcome.
         if_ended: Is given the outcome, in another thread, if the process is
             about to be ended in the midst of a node that cannot be interrupted.
+        again: Ids of nodes that are executed whatever the cache holds.
 
     Returns:
         What came of it, and the error if the outcome is `failed` or `interrupted`.
     """
-    run = _LocalRun(config, source, observer, run_id, log)
+    run = _LocalRun(config, source, observer, run_id=run_id, log=log, again=again)
     error: BaseException | None = None
     with interrupts.last_words(lambda err: if_ended(run.outcome(err))):
         try:
@@ -92,7 +90,9 @@ def run_pipeline(
                 run.call_off()
             else:  # told to the person by its class; the log has the rest
                 _log.exception('the run failed')
-                error = _explain(err, run.current)
+                error = run.damaged_input() or explain(err, run.current)
+        if not isinstance(error, KeyboardInterrupt):
+            keep_copy(config.metadata_path)
         return run.outcome(error), error
 
 
@@ -104,8 +104,10 @@ class _LocalRun:
         config: PipelineConfig,
         source: DataSource,
         observer: RunObserver,
+        *,
         run_id: str,
         log: str,
+        again: Collection[str],
     ) -> None:
         self.results: list[NodeResult] = []
         self.evaluation: Evaluation | None = None
@@ -120,7 +122,10 @@ class _LocalRun:
         self._log_path = log
         self._started = self._began = time.monotonic()
         self._node_ids: list[str] = []
+        self._again = again
+        self._keeper = ArtifactKeeper(config.root_path)
         self._outputs: dict[str, Artifacts] = {}
+        self._inputs_of: dict[str, list[str]] = {}
 
     def run(self) -> None:
         # TFX's Beam nodes have absl parse the process's arguments, and it takes ours for its own.
@@ -181,6 +186,9 @@ class _LocalRun:
     def _run(self) -> None:
         config = self._config
         config.pipeline_root.mkdir(parents=True, exist_ok=True)
+        told = open_for_run(config.root_path)
+        if told:
+            report_progress(told)
         leftovers.clear(config.metadata_path, config.pipeline_root, config.name)
         connection = metadata.sqlite_metadata_connection_config(str(config.metadata_path))
         pipeline = compiler.Compiler().compile(
@@ -191,6 +199,7 @@ class _LocalRun:
         )
         nodes = [node.pipeline_node for node in pipeline.nodes]
         self._node_ids = [node.node_info.id for node in nodes]
+        self._inputs_of = {node.node_info.id: list(node.upstream_nodes) for node in nodes}
         for index, node in enumerate(nodes, start=1):
             # A library may have caught what a signal raised in the node before.
             interrupts.check()
@@ -217,31 +226,55 @@ class _LocalRun:
         node_id = node.node_info.id
         if node_id == _PUSHER and not self._push_is_live():
             node.execution_options.caching_options.enable_cache = False
+        if node_id in self._again:
+            node.execution_options.caching_options.enable_cache = False
+        told = self._check_baseline(connection) if node_id == _RESOLVER else ''
         deployment = runner_utils.extract_local_deployment_config(pipeline)
-        info = launcher.Launcher(
-            pipeline_node=node,
-            mlmd_connection=metadata.Metadata(connection),
-            pipeline_info=pipeline.pipeline_info,
-            pipeline_runtime_spec=pipeline.runtime_spec,
-            executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
-            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
-        ).launch()
+        with self._keeper.watching_cache() as refused:
+            info = launcher.Launcher(
+                pipeline_node=node,
+                mlmd_connection=metadata.Metadata(connection),
+                pipeline_info=pipeline.pipeline_info,
+                pipeline_runtime_spec=pipeline.runtime_spec,
+                executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+            ).launch()
         if info is None or info.execution_id is None:
             raise ComponentError(
                 f'{node_id} did not run: what it needs from earlier nodes is missing',
                 hint='see the log',
             )
         with metadata.Metadata(connection) as handle:
-            state, outputs = _published(handle.store, info.execution_id)
+            state, outputs = findings.published(handle.store, info.execution_id)
         if state == metadata_store_pb2.Execution.FAILED:
             raise ComponentError(f'{node_id} could not start', hint='see the log')
         self._outputs[node_id] = outputs
+        self._keeper.keep(outputs)
         cached = state == metadata_store_pb2.Execution.CACHED
         if node_id == _RESOLVER:
             # TFX looks up anew each time. It is news only if the candidate is new.
             cached = self.results[-1].state == 'cached'
-        return NodeResult(
-            id=node_id, state='cached' if cached else 'executed', note=self._note(node_id, outputs)
+        if refused:
+            found = refused[0].removeprefix(f'{self._config.pipeline_root}/')
+            told = f'{"an earlier output is taken" if cached else "made again"}: {found}'
+        note = '; '.join(part for part in (told, self._note(node_id, outputs)) if part)
+        return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
+
+    def _check_baseline(self, connection: metadata_store_pb2.ConnectionConfig) -> str:
+        with metadata.Metadata(connection) as handle:
+            candidates = self._outputs[_TRAINER]['model']
+            model = latest_blessed(handle.store, self._config.name, candidates)
+        if model is None:
+            return ''
+        return require_whole(
+            model, self._keeper, self._config.root_path, self._config.serving_path
+        )
+
+    def damaged_input(self) -> StoreError | None:
+        """Say what is wrong with what the current node was to read, None if nothing is."""
+        return self._keeper.damaged_input(
+            self.current,
+            {node: self._outputs.get(node, {}) for node in self._inputs_of.get(self.current, ())},
         )
 
     def _note(self, node_id: str, outputs: Artifacts) -> str:
@@ -278,43 +311,3 @@ def _no_arguments() -> Iterator[None]:
         yield
     finally:
         sys.argv = saved
-
-
-def _published(store: Any, execution_id: int) -> tuple[int, Artifacts]:
-    """Return an execution's state and its output artifacts by key, from the store."""
-    (execution,) = store.get_executions_by_id([execution_id])
-    outputs: dict[str, list[Any]] = {}
-    events = [
-        event
-        for event in store.get_events_by_execution_ids([execution_id])
-        if event.type in (event.OUTPUT, event.INTERNAL_OUTPUT)
-    ]
-    artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
-    type_ids = [artifact.type_id for artifact in artifacts.values()]
-    types = {t.id: t for t in store.get_artifact_types_by_id(type_ids)}
-    for event in events:
-        artifact = artifacts[event.artifact_id]
-        outputs.setdefault(event.path.steps[0].key, []).append(
-            artifact_utils.deserialize_artifact(types[artifact.type_id], artifact)
-        )
-    return execution.last_known_state, outputs
-
-
-def _explain(err: BaseException, node_id: str) -> BaseException:
-    """Turn what a node raised into an error that a person can act on."""
-    if isinstance(err, ReviewsError):
-        return err
-    cause: BaseException | None = err
-    while cause is not None:
-        if isinstance(cause, ReviewsError):
-            return cause
-        if any(words in str(cause) for words in _DISK_FULL):
-            return ComponentError(
-                f'{node_id}: no space left on the disk', hint='make room; the same command resumes'
-            )
-        cause = cause.__cause__ or cause.__context__
-    first_line = (str(err).strip().splitlines() or [''])[0]
-    return ComponentError(
-        f'{node_id or "the pipeline"} failed: {type(err).__name__}: {first_line}',
-        hint='the log has the details; the same command resumes from what is cached',
-    )

@@ -20,6 +20,13 @@ JSON = click.option('--json', 'as_json', is_flag=True, help='Print JSON for mach
 QUIET = click.option('-q', '--quiet', is_flag=True, help='Show errors only.')
 VERBOSE = click.option('-v', '--verbose', is_flag=True, help='Show the traceback of an error.')
 
+AGAIN = click.option(
+    '--again',
+    multiple=True,
+    metavar='NODE',
+    help='Execute this node, and so all after it, whatever the cache holds.',
+)
+
 COMPARE = click.option('--compare', is_flag=True, help='Set two runs or more side by side.')
 OPEN = click.option('--open', 'open_it', is_flag=True, help='Show it in the browser.')
 OUTPUT = click.option(

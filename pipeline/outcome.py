@@ -7,6 +7,8 @@ import difflib
 import json
 import os
 import pathlib
+import sys
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pydantic
@@ -127,6 +129,18 @@ class RunOutcome:
 _FORMAT = pydantic.TypeAdapter(RunOutcome)
 
 
+def _warn(line: str) -> None:
+    print(f'warning: {line}', file=sys.stderr)
+
+
+def _reason(err: OSError | ValueError) -> str:
+    if isinstance(err, pydantic.ValidationError):
+        first = err.errors(include_url=False)[0]
+        where = '.'.join(map(str, first['loc']))
+        return f'is no record of a run: {where and f"{where}: "}{first["msg"]}'
+    return f'cannot be read: {getattr(err, "strerror", None) or err}'
+
+
 def records_dir(root: pathlib.Path) -> pathlib.Path:
     """Return where the records of runs below `root` are kept."""
     return root / 'records'
@@ -149,21 +163,24 @@ def save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def load_records(root: pathlib.Path) -> list[dict[str, Any]]:
+def load_records(
+    root: pathlib.Path, on_damaged: Callable[[str], None] = _warn
+) -> list[dict[str, Any]]:
     """Load the outcomes of all runs below `root`, oldest first, as JSON values.
 
-    Raises:
-        DataError: If a record cannot be read.
+    Args:
+        root: The folder for all that runs write.
+        on_damaged: Is given a line for each record that cannot be read; such a
+            record is left out.
     """
     records = []
     for path in sorted(records_dir(root).glob('*.json')):
         try:
-            records.append(json.loads(path.read_text(encoding='utf-8')))
+            content = path.read_bytes()
+            _FORMAT.validate_json(content)
+            records.append(json.loads(content))
         except (OSError, ValueError) as err:
-            raise DataError(
-                f'the record {path} cannot be read: {err}',
-                hint='remove the file; it is only a report',
-            ) from err
+            on_damaged(f'{path} {_reason(err)}; remove it: it only tells of a run')
     return records
 
 
@@ -191,4 +208,6 @@ def load_outcome(root: pathlib.Path, run_id: str | None = None) -> RunOutcome:
     try:
         return _FORMAT.validate_json(path.read_bytes())
     except (OSError, ValueError) as err:
-        raise DataError(f'the record {path} cannot be read: {err}') from err
+        raise DataError(
+            f'{path} {_reason(err)}', hint='remove it: it only tells of a run'
+        ) from err

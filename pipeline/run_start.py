@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import pathlib
 import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from components.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
 from pipeline import interrupts
 from pipeline import outcome as outcomes
+from pipeline.cloud.settings import CONTAINER_NODES
 from pipeline.config import PipelineConfig
 from pipeline.outcome import RunOutcome
 from pipeline.report.command import report_path
 from pipeline.run_ids import cannot_write, new_run_id
 from pipeline.run_lock import Holder, RunLock, run_lock
+from pipeline.store import metadata_file, places
 
 
 class Start(NamedTuple):
@@ -52,15 +56,17 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
 
     Raises:
         ReviewsError: If the data cannot be what was named, another run is under
-            way, or nothing can be written.
+            way, nothing can be written, or the metadata cannot be used.
     """
     root = config.root_path
     on_wait = _say_nothing if quiet else _say_whom
     # Before anything is written: where the data is wrong, nothing is.
     source = _find(config)
+    places.require_writable(root, config.serving_path)
     with run_lock(root, config.name, on_wait=on_wait if wait else None) as lock:
         if lock.waited:
             source = _find(config)  # it may have changed meanwhile
+        metadata_file.require_usable(config.metadata_path)
         if lock.dead is not None:
             _bury(lock.dead, root)
         run_id, log = _new_run(root)
@@ -166,3 +172,17 @@ def _new_run(root: pathlib.Path) -> tuple[str, pathlib.Path]:
 
     run_id = new_run_id(root, claim)
     return run_id, _log_path(root, run_id)
+
+
+def require_nodes(names: Collection[str]) -> None:
+    """Check that there are nodes of these ids.
+
+    Raises:
+        ConfigError: If not.
+    """
+    for name in names:
+        if name not in CONTAINER_NODES:
+            close = difflib.get_close_matches(name, CONTAINER_NODES, n=1)
+            nodes = ', '.join(CONTAINER_NODES)
+            hint = f'did you mean {close[0]}?' if close else f'the nodes are {nodes}'
+            raise ConfigError(f'there is no node {name!r} to execute --again', hint=hint)

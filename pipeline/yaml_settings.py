@@ -29,7 +29,7 @@ def load_yaml(text: str) -> Any:
         where = f'line {mark.line + 1}, column {mark.column + 1}: ' if mark else ''
         raise ValueError(f'{where}{err.problem or err.context}') from err
     except yaml.YAMLError as err:
-        raise ValueError(str(err)) from err
+        raise ValueError(' '.join(str(err).split())) from err
     except (AttributeError, LookupError, OverflowError, TypeError) as err:
         # What PyYAML lets through where a value is not of the type that its tag says.
         raise ValueError(f'a value that is not of its type: {err}') from err

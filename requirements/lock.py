@@ -37,7 +37,7 @@ def lock_all(uv: str, upgrade: bool) -> None:
     """
     options = ['--upgrade'] if upgrade else []
     declared = runpy.run_path(str(ROOT / 'setup.py'))
-    for name in ('uv', 'build'):
+    for name in ('uv', 'build', 'audit'):
         source = (ROOT / f'requirements/{name}.in').read_text()
         _compile(uv, OLD, f'requirements/{name}.txt', source, options)
     # Runs on any machine that has a container engine, so it may need no newer glibc than the

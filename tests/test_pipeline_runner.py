@@ -24,6 +24,7 @@ import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.conftest import REPO, SAMPLE, Finished, run_command, snapshot
+from tests.listening import listening
 
 NODES = (
     'ExampleGen',
@@ -468,6 +469,7 @@ class TestTensorboard:
             ((_, step, accuracy),) = fetch(f'{url}data/plugin/scalars/scalars?{query}')
             assert step == 0
             assert f'val accuracy {accuracy:.4f}' in first.err
+            assert listening(process.pid) == {'127.0.0.1'}
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=30)
         finally:

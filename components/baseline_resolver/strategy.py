@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tfx.components.evaluator import constants
@@ -33,14 +34,26 @@ class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
             input_dict: `candidate`: this run's model; `model` and
                 `model_blessing`: all of this pipeline.
         """
-        candidates = {artifact.id for artifact in input_dict[CANDIDATE_KEY]}
-        models = {artifact.id: artifact for artifact in input_dict[MODEL_KEY]}
-        blessings = [b for b in input_dict[BLESSING_KEY] if _is_blessed(b)]
-        for blessing in _latest_first(store, blessings):
-            model = models.get(_judged_model(blessing))
-            if model is not None and model.id not in candidates and fileio.exists(model.uri):
+        for model, blessing in blessed_models(store, input_dict):
+            if fileio.exists(model.uri):
                 return {CANDIDATE_KEY: [], MODEL_KEY: [model], BLESSING_KEY: [blessing]}
         return {CANDIDATE_KEY: [], MODEL_KEY: [], BLESSING_KEY: []}
+
+
+def blessed_models(store: Any, input_dict: dict[str, list[Any]]) -> Iterator[tuple[Any, Any]]:
+    """Yield the blessed models and their blessings, the one blessed last first.
+
+    Args:
+        store: The ML Metadata store.
+        input_dict: As of the strategy; the candidate is left out.
+    """
+    candidates = {artifact.id for artifact in input_dict[CANDIDATE_KEY]}
+    models = {artifact.id: artifact for artifact in input_dict[MODEL_KEY]}
+    blessings = [b for b in input_dict[BLESSING_KEY] if _is_blessed(b)]
+    for blessing in _latest_first(store, blessings):
+        model = models.get(_judged_model(blessing))
+        if model is not None and model.id not in candidates:
+            yield model, blessing
 
 
 def _is_blessed(blessing: Any) -> bool:

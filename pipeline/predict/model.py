@@ -79,7 +79,7 @@ class PushedModel:
             negative, positive = json.loads(extra.read_text(encoding='utf-8'))
         except (OSError, ValueError, KeyError, tf.errors.OpError) as err:
             raise DataError(
-                f'the model in {model_dir} cannot be loaded: {err}',
+                f'the model in {model_dir} cannot be loaded: {" ".join(str(err).split())[:300]}',
                 hint='it is damaged: remove the folder, and the version before it is live',
             ) from err
         self.labels: tuple[str, str] = (negative, positive)
@@ -116,4 +116,12 @@ class PushedModel:
     def _call(self, signature: Any, texts: Sequence[str]) -> Any:
         import tensorflow as tf
 
-        return signature(**{features.TEXT_INPUT: tf.constant(list(texts), tf.string)})
+        try:
+            return signature(**{features.TEXT_INPUT: tf.constant(list(texts), tf.string)})
+        except (tf.errors.OpError, TypeError) as err:
+            told = ' '.join(str(err).partition('Traceback')[0].split())[:300]
+            raise DataError(
+                f'the model in {self._dir} does not score: {told}',
+                hint='it is damaged, or no model of this pipeline: remove the folder, and the '
+                'version before it is live',
+            ) from err

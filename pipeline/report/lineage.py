@@ -88,6 +88,50 @@ class Lineage:
                     return str(context.name)
         return None
 
+    def unfinished(self) -> list[tuple[str, str]]:
+        """Return node and run of the executions that have begun and not ended."""
+        running = metadata_store_pb2.Execution.RUNNING
+        return [
+            (self._node_id(execution), self._run_id(execution))
+            for execution in self._store.get_executions()
+            if execution.last_known_state == running
+        ]
+
+    def latest_outputs(self) -> list[tuple[str, Artifact]]:
+        """Return node and artifact of all outputs of each node's latest complete execution."""
+        complete = (
+            metadata_store_pb2.Execution.COMPLETE,
+            metadata_store_pb2.Execution.CACHED,
+        )
+        latest: dict[str, Any] = {}
+        for context in self._store.get_contexts_by_type(_NODE_CONTEXT):
+            done = [
+                execution
+                for execution in self._store.get_executions_by_context(context.id)
+                if execution.last_known_state in complete
+            ]
+            if done:
+                latest[context.name] = max(done, key=lambda execution: int(execution.id))
+        owners = {execution.id: name for name, execution in latest.items()}
+        events = [
+            event
+            for event in self._store.get_events_by_execution_ids(list(owners))
+            if event.type == event.OUTPUT
+        ]
+        artifacts = self._artifacts({event.artifact_id for event in events})
+        found = [
+            (owners[event.execution_id], _artifact(artifacts[event.artifact_id], event))
+            for event in events
+            if event.artifact_id in artifacts
+        ]
+        return sorted(found, key=lambda pair: pair[1].id)
+
+    def _run_id(self, execution: Any) -> str:
+        for context in self._store.get_contexts_by_execution(execution.id):
+            if context.type == _RUN_CONTEXT:
+                return str(context.name)
+        return 'a run'
+
     def _artifacts(self, ids: Iterable[int]) -> dict[int, Any]:
         live = metadata_store_pb2.Artifact.LIVE
         # Those of a node that failed were abandoned.

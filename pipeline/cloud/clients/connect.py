@@ -10,6 +10,7 @@ import re
 import urllib.parse
 from collections.abc import Callable
 
+from components import secrets
 from components.errors import ConfigError
 from pipeline.cloud.clients.protocol import Service
 from pipeline.cloud.targets import Target
@@ -151,6 +152,7 @@ def _checked(text: str, source: str) -> str:
         raise ConfigError(
             f'expected a token in {source}, and nothing else; it has {len(text)} characters'
         )
+    secrets.remember(token)
     return token
 
 
@@ -174,7 +176,7 @@ def _check_address(host: str) -> None:
         valid = valid and not parts.query and not parts.fragment
     if not valid:
         raise ConfigError(
-            f'expected an address as https://HOST/PATH for --host, got {host!r}',
+            f'expected an address as https://HOST/PATH for --host, got {secrets.mask(host)!r}',
         )
 
 

@@ -24,6 +24,7 @@ from pipeline.cloud.targets import TARGETS, Target
 from pipeline.config import load_config
 from pipeline.serving_store import versions
 from tests.conftest import SAMPLE, Finished, run_command, snapshot
+from tests.listening import is_loopback, watched
 from tests.pipeline.cloud.rehearsal.test_run import Heard
 
 UP_TO_TRANSFORM = ('ExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'Transform')
@@ -74,8 +75,13 @@ def _three_runs(target: Target, cwd: pathlib.Path) -> ThreeRuns:
 @pytest.fixture(scope='module')
 def all_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[Target, ThreeRuns]:
     folder = tmp_path_factory.mktemp('rehearsals')
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+    with (
+        concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool,
+        watched(os.getpid()) as listened_at,
+    ):
         begun = {target: pool.submit(_three_runs, target, folder / target) for target in TARGETS}
+        concurrent.futures.wait(begun.values())
+        assert all(is_loopback(address) for address in listened_at)
         return {target: runs.result() for target, runs in begun.items()}
 
 

@@ -1,0 +1,1 @@
+"""Looks at the installation, at what runs keep, at what is served and at the data."""

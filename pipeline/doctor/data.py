@@ -1,0 +1,130 @@
+"""Whether the data can be read, as a run would."""
+
+from __future__ import annotations
+
+import collections
+import glob
+import itertools
+import os
+from collections.abc import Iterator
+
+from components.errors import DataError, ReviewsError
+from components.example_gen import imdb, tables
+from components.example_gen import spans as span_patterns
+from components.example_gen.records import Record, Reject, label_value
+from components.example_gen.sources import DataSource, SourceKind, discover, split_of_input
+from components.settings import ColumnSettings
+from pipeline.config import DataConfig
+from pipeline.doctor.finding import Finding, Say, ok, problem, warning
+
+_ROWS = 1_000  # of each file
+_FILES = 100
+
+
+def check(data: DataConfig, say: Say) -> Iterator[Finding]:
+    """Look at the data: what it is, and the first rows of its files.
+
+    Args:
+        data: Its settings.
+        say: Is told what takes long.
+
+    Yields:
+        Findings.
+    """
+    try:
+        source = discover(data.path, data.columns, spans=data.spans)
+    except ReviewsError as err:
+        yield problem('data', str(err), err.hint, type(err))
+        return
+    if '://' in source.base:
+        yield warning('data', f'{data.path} is not on this machine: only its name was looked at')
+        return
+    files = _files(source)
+    yield ok('data', f'{data.path}: {_kind(source)}, {len(files):,} file{"s"[: len(files) != 1]}')
+    labels: collections.Counter[str] = collections.Counter()
+    rejects: collections.Counter[str] = collections.Counter()
+    first_reject = ''
+    for split, path in files[:_FILES]:
+        say(f'reading {os.path.basename(path)}')
+        try:
+            for row in itertools.islice(_rows(source, path, data.columns, split), _ROWS):
+                if isinstance(row, Reject):
+                    rejects[row.reason] += 1
+                    first_reject = first_reject or row.where
+                else:
+                    labels[_label(row, data.columns)] += 1
+        except DataError as err:
+            yield problem('rows', str(err), err.hint, DataError)
+            return
+        except OSError as err:
+            told = f'{path} cannot be read: {err.strerror or err}'
+            yield problem('rows', told, 'check its owner and the disk', DataError)
+            return
+    yield from _told(labels, rejects, first_reject)
+
+
+def _told(
+    labels: collections.Counter[str], rejects: collections.Counter[str], first_reject: str
+) -> Iterator[Finding]:
+    spelled = {label for label in labels if label}
+    counts = ', '.join(f'{n:,} {label or "without a label"}' for label, n in labels.most_common(5))
+    if len(spelled) > 2:
+        told = f'{len(spelled)} label values, expected two: {counts}'
+        yield problem('rows', told, 'keep two of them, or name the positive one', DataError)
+    elif labels:
+        yield ok('rows', f'the first {labels.total() + rejects.total():,}: {counts}')
+    else:
+        yield problem('rows', 'none can be used', 'see the reasons below', DataError)
+    if len(spelled) == 1:
+        # Sorted data has the other one further down.
+        yield warning('labels', f'all rows that were read are {spelled.pop()}')
+    for reason, count in rejects.most_common():
+        told = f'{count:,} cannot be used: {reason}; the first is {first_reject}'
+        yield warning('rejects', told, 'mend them, or let the run leave them out')
+
+
+def _label(row: Record, columns: ColumnSettings) -> str:
+    if row.label is None:
+        return ''
+    value = label_value(row.label, columns.positive_label)
+    if value is None:
+        raise DataError(
+            f'{row.where}: the label {row.label!r} is none of the known pairs',
+            hint='say --positive-label VALUE; the other value is then negative',
+        )
+    return row.label if columns.positive_label else row.label.casefold()
+
+
+def _files(source: DataSource) -> list[tuple[str | None, str]]:
+    patterns = list(source.patterns)
+    if source.spans:
+        ((name, pattern),) = patterns
+        every = os.path.join(glob.escape(source.base), span_patterns.glob_of(pattern))
+        newest = span_patterns.newest(
+            pattern, sorted(glob.glob(every)), source.spans, folder=source.base
+        )
+        patterns = [(name, span.pattern) for span in newest]
+    return [
+        (split_of_input(name), path)
+        for name, pattern in patterns
+        for path in sorted(glob.glob(os.path.join(glob.escape(source.base), pattern)))
+    ]
+
+
+def _rows(
+    source: DataSource, path: str, columns: ColumnSettings, split: str | None
+) -> Iterator[Record | Reject]:
+    name = os.path.basename(path)
+    with open(path, 'rb') as stream:
+        if source.kind is SourceKind.IMDB_ARCHIVE:
+            yield from imdb.read_archive(stream, name, unlabelled=columns.use_unlabelled)
+        elif source.kind is SourceKind.IMDB_FOLDER:
+            yield imdb.read_file(path, stream.read())
+        else:
+            yield from tables.read_table(stream, name, columns, split)
+
+
+def _kind(source: DataSource) -> str:
+    kinds = {SourceKind.IMDB_ARCHIVE: 'the IMDB archive', SourceKind.IMDB_FOLDER: 'IMDB, unpacked'}
+    spans = f', newest {source.spans} of its spans' if source.spans else ''
+    return kinds.get(source.kind, 'tables') + spans

@@ -1,0 +1,1 @@
+"""What runs keep on the disk, and whether it is still what they wrote."""

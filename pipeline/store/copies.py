@@ -1,0 +1,117 @@
+"""The copy of ML Metadata's file that each run leaves, and how a run begins without the file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pathlib
+import sqlite3
+import time
+
+from pipeline.store.metadata_file import METADATA, examine, exists, opened
+
+_log = logging.getLogger(__name__)
+
+COPY = 'metadata.copy.sqlite'
+
+
+def keep_copy(path: pathlib.Path) -> None:
+    """Copy the file aside, so that it can be put back; the copy appears as a whole.
+
+    What cannot be copied is told in the log: the run is what it was.
+    """
+    part = path.with_name(f'{COPY}.part')
+    try:
+        if not exists(path) or examine(path).problem:
+            return
+        part.unlink(missing_ok=True)
+        with opened(path) as source, contextlib.closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+        os.replace(part, path.with_name(COPY))
+    except (OSError, sqlite3.Error):
+        _log.exception('the metadata could not be copied')
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def put_back(path: pathlib.Path) -> str | None:
+    """Put the copy in the place of a file that is missing.
+
+    Returns:
+        When the copy was made, as `2026-11-25 08:48`; None if there is none that can be
+        used.
+    """
+    copy = path.with_name(COPY)
+    if not exists(copy) or examine(copy, thorough=True, to_write=False).problem:
+        return None
+    made = time.strftime('%Y-%m-%d %H:%M', time.localtime(copy.stat().st_mtime))
+    part = path.with_name(f'{path.name}.part')
+    part.write_bytes(copy.read_bytes())
+    # What belongs to the file that was there does not belong to this one.
+    path.with_name(f'{path.name}-journal').unlink(missing_ok=True)
+    os.replace(part, path)
+    return made
+
+
+def never_reuse(path: pathlib.Path, execution_id: int) -> None:
+    """Have new executions get higher ids, as those up to this one have left folders.
+
+    A store that was lost or put back would else count anew, and write among the
+    files of executions that it does not know.
+    """
+    with opened(path, to_write=True) as connection:
+        found = connection.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'Execution'"
+        ).fetchall()
+        if found and found[0][0] >= execution_id:
+            return
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'Execution'")
+        connection.execute(
+            "INSERT INTO sqlite_sequence (name, seq) VALUES ('Execution', ?)", (execution_id,)
+        )
+        connection.commit()
+
+
+def open_for_run(root: pathlib.Path) -> str:
+    """Make the store ready for a run.
+
+    A missing one is put back from its copy; without a copy, a new one is made.
+    Neither reuses ids of executions that have left files.
+
+    Args:
+        root: The folder for all that runs write.
+
+    Returns:
+        What a person should know of it, or an empty string.
+    """
+    path = root / METADATA
+    told = ''
+    last = highest_execution(root / 'artifacts')
+    if not exists(path):
+        made = put_back(path)
+        if made:
+            told = f'{METADATA} was missing: its copy of {made} was put back'
+        elif last:
+            told = f'{METADATA} was missing: all is made anew, and there is no baseline'
+    if last:
+        if not exists(path):
+            _make(path)
+        never_reuse(path, last)
+    return told
+
+
+def _make(path: pathlib.Path) -> None:
+    from ml_metadata.metadata_store import metadata_store
+    from ml_metadata.proto import metadata_store_pb2
+
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(path)
+    metadata_store.MetadataStore(config)
+
+
+def highest_execution(artifacts: pathlib.Path) -> int:
+    """Return the highest id in the folders `NAME/NODE/OUTPUT/ID`; 0 if there is none."""
+    return max(
+        (int(p.name) for p in artifacts.glob('*/*/*/*') if p.name.isdecimal()), default=0
+    )

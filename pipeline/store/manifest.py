@@ -1,0 +1,143 @@
+"""What a node wrote, file by file, so that a later run notices if it is no longer there.
+
+ML Metadata knows of an artifact where it is, not what is in it, and TFX reuses
+whatever it finds there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+import pydantic
+
+# Up to here, all bytes are compared, which takes some 0.2 s; beyond, those of files that
+# were touched. Examples, the largest artifacts, have checksums that their readers verify.
+_COMPARED_BYTES = 1 << 28
+
+MANIFESTS = 'manifests'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WrittenFile:
+    """A file as it was written.
+
+    Attributes:
+        size: In bytes.
+        mtime_ns: When it was changed last, in nanoseconds since 1970.
+        sha256: Of its content, 64 hexadecimal digits.
+    """
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+Manifest = dict[str, WrittenFile]
+_FORMAT = pydantic.TypeAdapter(Manifest)
+
+
+def manifest_path(root: pathlib.Path, artifact: pathlib.Path) -> pathlib.Path | None:
+    """Return where the manifest of an artifact is; None if the artifact lies elsewhere.
+
+    Args:
+        root: The folder for all that runs write.
+        artifact: Folder of the artifact.
+    """
+    try:
+        relative = artifact.relative_to(root / 'artifacts')
+    except ValueError:
+        return None
+    return root / MANIFESTS / f'{relative}.json'
+
+
+def take(folder: pathlib.Path) -> Manifest:
+    """Describe all files below a folder, by path from there."""
+    return {
+        path.relative_to(folder).as_posix(): WrittenFile(
+            size=path.stat().st_size, mtime_ns=path.stat().st_mtime_ns, sha256=_sha256(path)
+        )
+        for path in _files(folder)
+    }
+
+
+def save(path: pathlib.Path, manifest: Manifest) -> None:
+    """Keep a manifest; it appears as a whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix('.part')
+    part.write_bytes(_FORMAT.dump_json(manifest, indent=1))
+    os.replace(part, path)
+
+
+def load(path: pathlib.Path) -> Manifest | None:
+    """Return a manifest that was kept; None if there is none that can be read."""
+    try:
+        return _FORMAT.validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def damage(
+    folder: pathlib.Path,
+    manifest: Manifest,
+    *,
+    thorough: bool = False,
+    only_these: bool = False,
+) -> str | None:
+    """Tell what is no longer as it was written.
+
+    Args:
+        folder: The artifact.
+        manifest: What was written into it.
+        thorough: Compare all bytes, however many there are.
+        only_these: Whether other files may be there, too.
+
+    Returns:
+        The first difference, as `Split-train/a.gz was deleted`; None if there is
+        none.
+    """
+    if not folder.is_dir():
+        return f'{folder} was deleted'
+    total = sum(file.size for file in manifest.values())
+    for name, written in manifest.items():
+        found = _difference(folder / name, written, thorough=thorough or total <= _COMPARED_BYTES)
+        if found:
+            return f'{folder / name} {found}'
+    if only_these:
+        return None
+    extra = {path.relative_to(folder).as_posix() for path in _files(folder)} - manifest.keys()
+    # A reader takes whatever matches its pattern.
+    return f'{folder / min(extra)} was added' if extra else None
+
+
+def _difference(path: pathlib.Path, written: WrittenFile, *, thorough: bool) -> str | None:
+    try:
+        status = path.stat()
+        if status.st_size != written.size:
+            return f'has {status.st_size:,} bytes, was written with {written.size:,}'
+        touched = status.st_mtime_ns != written.mtime_ns
+        if (touched or thorough) and _sha256(path) != written.sha256:
+            return 'was changed'
+    except FileNotFoundError:
+        return 'was deleted'
+    except OSError as err:
+        return f'cannot be read: {err.strerror}'
+    return None
+
+
+def _files(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            yield pathlib.Path(parent, name)
+
+
+def _sha256(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while chunk := file.read(1 << 22):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,76 @@
+"""Whether a run can write where it has to, before it begins."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pathlib
+import shutil
+from typing import NamedTuple
+
+from components.errors import ConfigError
+
+# The log, the metadata and a record take more; how much a run takes is not known before.
+_LEAST_FREE_BYTES = 1 << 20
+_OF_ROOT = ('artifacts', 'locks', 'logs', 'manifests', 'records', 'reports', 'tmp')
+
+
+class Obstacle(NamedTuple):
+    """Why nothing can be written to a place, and what to do about it."""
+
+    told: str
+    hint: str
+
+
+def obstacle(folder: pathlib.Path) -> Obstacle | None:
+    """Tell what keeps a folder from being written to, or made; None if nothing does.
+
+    Nothing is changed to find that out.
+    """
+    if folder.is_symlink() and not folder.exists():
+        return Obstacle(
+            f'it is a symbolic link to {os.readlink(folder)}, which is not there', 'remove it'
+        )
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        return Obstacle(
+            f'{place} is not a folder', f'move {place} away, or name a folder that can be written'
+        )
+    if not os.access(place, os.W_OK | os.X_OK):
+        return Obstacle(
+            _reason(place), f'have {place} made writable, or name a folder that can be written'
+        )
+    if shutil.disk_usage(place).free < _LEAST_FREE_BYTES:
+        return Obstacle('no space left on the disk', 'make room')
+    return None
+
+
+def _reason(place: pathlib.Path) -> str:
+    if os.statvfs(place).f_flag & os.ST_RDONLY:
+        return os.strerror(errno.EROFS)
+    owner = place.stat().st_uid
+    if owner != os.geteuid():
+        return f'{place} belongs to user {owner}, and this is user {os.geteuid()}'
+    return f'{place} is not writable'
+
+
+def require_writable(root: pathlib.Path, serving_dir: pathlib.Path) -> None:
+    """Check all folders that a run writes to.
+
+    Args:
+        root: The folder for all that runs write.
+        serving_dir: The folder of versions.
+
+    Raises:
+        ConfigError: If one cannot be written, or made.
+    """
+    for what, folder in [
+        ('root', root),
+        *((f'folder of {name}', root / name) for name in _OF_ROOT),
+        ('folder of versions', serving_dir),
+    ]:
+        found = obstacle(folder)
+        if found:
+            raise ConfigError(f'cannot write to the {what} {folder}: {found.told}', hint=found.hint)

@@ -1,0 +1,147 @@
+"""A model folder or a file that holds Python does not get to run it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import pickle
+import shutil
+from typing import Any
+
+import keras
+import pytest
+import tensorflow as tf
+
+from components import features
+from pipeline.config import DataConfig
+from pipeline.doctor.data import check
+from tests.conftest import run_command
+
+
+class Payload:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.system, (f'touch {self.path}',))
+
+
+@pytest.fixture
+def mark(tmp_path: pathlib.Path) -> pathlib.Path:
+    """What a payload would make; that it can is tried here."""
+    path = tmp_path / 'executed'
+    pickle.loads(pickle.dumps(Payload(path)))
+    assert path.exists()
+    path.unlink()
+    return path
+
+
+@pytest.fixture
+def version(tmp_path: pathlib.Path) -> pathlib.Path:
+    """An empty version of a model."""
+    folder = tmp_path / 'serving' / '1'
+    (folder / 'assets.extra').mkdir(parents=True)
+    (folder / 'assets.extra' / features.LABELS_ASSET).write_text('["negative", "positive"]')
+    return folder
+
+
+def predict(version: pathlib.Path) -> Any:
+    done = run_command(
+        'predict', 'a film', '--serving-dir', str(version.parent), cwd=version.parent
+    )
+    assert done.code == 4
+    assert done.out == ''
+    assert 'Traceback' not in done.err
+    assert done.err.count('\n') == 1
+    return done
+
+
+def test_python_function_is_not_called_when_a_saved_model_has_one(
+    version: pathlib.Path, mark: pathlib.Path
+) -> None:
+    def payload(texts: Any) -> Any:
+        mark.touch()
+        return tf.zeros([len(texts)])
+
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.TEXT_INPUT)])
+    def serve(text: Any) -> dict[str, Any]:
+        return {features.PROBABILITY_KEY: tf.py_function(payload, [text], tf.float32)}
+
+    serve(tf.constant(['here it works']))
+    assert mark.exists()
+    mark.unlink()
+    extra = shutil.move(version / 'assets.extra', version.parent.parent / 'extra')
+    tf.saved_model.save(module, str(version), signatures={features.TEXT_SIGNATURE: serve})
+    shutil.rmtree(version / 'assets.extra', ignore_errors=True)
+    shutil.move(extra, version / 'assets.extra')
+    assert 'does not score' in predict(version).err
+    assert not mark.exists()
+
+
+def test_lambda_is_not_called_when_a_keras_model_has_one(
+    version: pathlib.Path, mark: pathlib.Path
+) -> None:
+    code = f'lambda x: [x, __import__("os").system("touch {mark}")][0]'
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, keras.layers.Lambda(eval(code))(inputs))
+    assert mark.exists()
+    mark.unlink()
+    model.save(version / 'model.keras')
+    (version / 'saved_model.pb').write_bytes((version / 'model.keras').read_bytes())
+    assert 'cannot be loaded' in predict(version).err
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    'name', ['saved_model.pb', 'assets.extra/labels.json', 'variables/variables.index']
+)
+def test_pickle_is_not_loaded_when_it_is_a_file_of_a_model(
+    name: str, version: pathlib.Path, mark: pathlib.Path
+) -> None:
+    class Scorer(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = tf.Variable(0.5)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.TEXT_INPUT)])
+        def serve(self, text: Any) -> dict[str, Any]:
+            return {features.PROBABILITY_KEY: tf.zeros_like(text, tf.float32) + self.bias}
+
+    labels = (version / 'assets.extra' / features.LABELS_ASSET).read_text()
+    module = Scorer()
+    signatures = {features.TEXT_SIGNATURE: module.serve}
+    tf.saved_model.save(module, str(version), signatures=signatures)
+    (version / 'assets.extra').mkdir(exist_ok=True)
+    (version / 'assets.extra' / features.LABELS_ASSET).write_text(labels)
+    (version / name).write_bytes(pickle.dumps(Payload(mark)))
+    assert 'cannot be loaded' in predict(version).err
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.tsv', 'a.csv.gz', 'a.tar.gz', 'a.pkl'])
+def test_pickle_is_not_loaded_when_it_is_the_data(
+    name: str, mark: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / name).write_bytes(pickle.dumps(Payload(mark)))
+    said: list[str] = []
+    found = list(check(DataConfig(path=str(tmp_path / name)), said.append))
+    assert [finding.state for finding in found][-1] == 'problem'
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize('option', ['--config', '--token-file'])
+def test_pickle_is_not_loaded_when_it_is_a_file_of_settings(
+    option: str, mark: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / 'a').write_bytes(pickle.dumps(Payload(mark)))
+    command = ('schedule', '--target', 'kubeflow', '--list', '--host', 'http://127.0.0.1:9')
+    if option == '--config':
+        command = ('config', 'show')
+    done = run_command(*command, option, 'a', cwd=tmp_path)
+    assert done.code == 2
+    assert 'Traceback' not in done.err
+    assert not mark.exists()

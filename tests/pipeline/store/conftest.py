@@ -1,0 +1,108 @@
+"""A small pipeline that tests run in this process, damage, and run again."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import os
+import pathlib
+from collections.abc import Collection
+
+import pytest
+
+from components.example_gen.sources import discover
+from pipeline.config import PipelineConfig, load_config
+from pipeline.local_runner import run_pipeline
+from pipeline.outcome import NodeResult, RunOutcome
+from tests.conftest import SAMPLE
+from tests.listening import watched
+
+_ROWS = 500
+# A secret that must never be written.
+CANARY = 'canary-77a0b2e4'
+
+
+class Silent:
+    """Hears how a run goes, and says nothing."""
+
+    def node_started(self, index: int, total: int, node_id: str) -> None:
+        pass
+
+    def node_finished(self, index: int, total: int, result: NodeResult) -> None:
+        pass
+
+
+@dataclasses.dataclass
+class Workshop:
+    """A root, and the runs below it.
+
+    Attributes:
+        config: Of all runs.
+        runs: How many there were.
+        listened_at: Addresses that this process listened at in the first run.
+    """
+
+    config: PipelineConfig
+    runs: int = 0
+    listened_at: set[str] = dataclasses.field(default_factory=set)
+
+    @property
+    def root(self) -> pathlib.Path:
+        return self.config.root_path
+
+    def run(self, again: Collection[str] = ()) -> tuple[RunOutcome, BaseException | None]:
+        self.runs += 1
+        source = discover(self.config.data.path, self.config.data.columns)
+        return run_pipeline(
+            self.config,
+            source,
+            Silent(),
+            run_id=f'run-{self.runs}',
+            log='-',
+            if_ended=lambda outcome: None,
+            again=again,
+        )
+
+    def newest(self, output: str) -> pathlib.Path:
+        """Return the folder of a node's newest output, as `Trainer/model`."""
+        folders = (self.config.pipeline_root / output).iterdir()
+        return max(folders, key=lambda folder: int(folder.name))
+
+
+def executed(outcome: RunOutcome) -> list[str]:
+    """Name the nodes that a run did not take from the cache."""
+    return [node.id for node in outcome.nodes if node.state != 'cached']
+
+
+def note_of(outcome: RunOutcome, node_id: str) -> str:
+    return next(node.note for node in outcome.nodes if node.id == node_id)
+
+
+def small_table(path: pathlib.Path, rows: int = _ROWS) -> pathlib.Path:
+    """Write the first rows of the sample to a table."""
+    (sample,) = SAMPLE.glob('*.csv')
+    with open(sample, encoding='utf-8', newline='') as given:
+        reader = csv.reader(given)
+        kept = [row for row, _ in zip(reader, range(rows + 1))]
+    with open(path, 'w', encoding='utf-8', newline='') as file:
+        csv.writer(file).writerows(kept)
+    return path
+
+
+@pytest.fixture(scope='package')
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A root with a complete run, whose model was pushed."""
+    home = tmp_path_factory.mktemp('store')
+    config = load_config(
+        preset='ngram',
+        flags={'data.path': str(small_table(home / 'a.csv')), 'root': str(home / 'runs')},
+        settings=('gate.min_accuracy=0.6', 'gate.max_accuracy_drop=0.3'),
+    )
+    found = Workshop(config)
+    with pytest.MonkeyPatch.context() as patch, watched(os.getpid()) as listened_at:
+        patch.setenv('KFP_TOKEN', CANARY)
+        outcome, error = found.run()
+    found.listened_at = listened_at
+    assert error is None
+    assert outcome.outcome == 'pushed'
+    return found

@@ -1,0 +1,211 @@
+"""The metadata of a real run is damaged; the command line names it, and repair mends it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from components.errors import StoreError
+from pipeline.store import copies, metadata_file
+from pipeline.store.repair import mend
+from tests.conftest import run_command, snapshot
+from tests.pipeline.store.conftest import Workshop, executed, small_table
+
+_HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute('BEGIN EXCLUSIVE')
+print('held', flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(workshop: Workshop, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A copy of the metadata of a run, and of its copy."""
+    root = tmp_path / 'runs'
+    root.mkdir()
+    for name in (metadata_file.METADATA, copies.COPY):
+        shutil.copy(workshop.root / name, root / name)
+    return root / metadata_file.METADATA
+
+
+def flip(path: pathlib.Path) -> None:
+    content = bytearray(path.read_bytes())
+    for page in range(4096, len(content), 4096):
+        content[page] ^= 0xFF
+    path.write_bytes(content)
+
+
+def set_schema(version: int) -> Callable[[pathlib.Path], None]:
+    def change(path: pathlib.Path) -> None:
+        connection = sqlite3.connect(path)
+        connection.execute('UPDATE MLMDEnv SET schema_version = ?', (version,))
+        connection.commit()
+        connection.close()
+
+    return change
+
+
+def drop_table(path: pathlib.Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute('DROP TABLE MLMDEnv')
+    connection.commit()
+    connection.close()
+
+
+DAMAGE = [
+    pytest.param(lambda path: path.write_bytes(b'not a database at all ' * 500), id='text'),
+    pytest.param(lambda path: os.truncate(path, 100_000), id='truncated'),
+    pytest.param(lambda path: os.truncate(path, 100), id='header'),
+    pytest.param(flip, id='flipped'),
+    pytest.param(drop_table, id='no-table'),
+    pytest.param(lambda path: path.unlink() or path.mkdir(), id='folder'),
+]
+
+
+@pytest.mark.parametrize('damage', DAMAGE)
+def test_copy_is_put_back_when_the_file_is_damaged(
+    damage: Callable[[pathlib.Path], None], path: pathlib.Path
+) -> None:
+    before = path.with_name(copies.COPY).read_bytes()
+    damage(path)
+    with pytest.raises(StoreError, match=r'metadata\.sqlite is (damaged|not a file)') as found:
+        metadata_file.require_usable(path)
+    assert found.value.hint == f'python pipeline_runner.py repair --root {path.parent}'
+    aside, told = mend(path)
+    assert aside.startswith(f'the damaged metadata.sqlite is now {path}.damaged-')
+    assert 'is the copy of ' in told
+    assert path.read_bytes() == before
+    metadata_file.require_usable(path)
+    assert mend(path) == []
+
+
+@pytest.mark.parametrize('damage', DAMAGE[:2])
+def test_next_run_begins_anew_when_the_copy_is_damaged_too(
+    damage: Callable[[pathlib.Path], None], path: pathlib.Path
+) -> None:
+    damage(path)
+    damage(path.with_name(copies.COPY))
+    assert 'without a baseline' in mend(path)[-1]
+    assert not path.exists()
+
+
+def test_one_line_names_file_and_command_when_a_run_finds_it_damaged(path: pathlib.Path) -> None:
+    flip(path)
+    before = snapshot(path.parent)
+    small_table(path.parent.parent / 'a.csv', 30)
+    done = run_command('run', '--data', 'a.csv', cwd=path.parent.parent)
+    assert done.code == 9
+    assert done.out == ''
+    (line,) = done.err.splitlines()
+    assert line.startswith(f'error: {path} is damaged: ')
+    assert line.endswith(f'; python pipeline_runner.py repair --root {path.parent}')
+    after = snapshot(path.parent)
+    assert {name: after[name] for name in before} == before
+    assert after.keys() - before.keys() == {'locks/sentiment.lock'}
+    done = run_command('repair', cwd=path.parent.parent)
+    assert done.code == 0, done.err
+    assert 'is the copy of ' in done.out
+
+
+def test_schema_is_named_when_another_ml_metadata_wrote_it(path: pathlib.Path) -> None:
+    set_schema(11)(path)
+    with pytest.raises(StoreError, match='newer ML Metadata: its schema is 11, 10 is known'):
+        metadata_file.require_usable(path)
+    with pytest.raises(StoreError, match='newer ML Metadata'):
+        mend(path)
+    set_schema(8)(path)
+    with pytest.raises(StoreError, match='older ML Metadata: its schema is 8') as found:
+        metadata_file.require_usable(path)
+    assert 'repair' in found.value.hint
+
+
+def test_version_is_the_one_of_the_library_when_it_makes_a_store(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / 'new.sqlite'
+    copies._make(path)
+    assert metadata_file.examine(path, thorough=True) == metadata_file.State()
+
+
+@pytest.fixture
+def holder(path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the file."""
+    process = subprocess.Popen(
+        [sys.executable, '-c', _HOLD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == 'held\n'
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_process_is_named_when_it_holds_the_file(
+    path: pathlib.Path, holder: subprocess.Popen[str]
+) -> None:
+    state = metadata_file.examine(path, lock_wait_seconds=0.2)
+    assert state.problem == 'locked'
+    assert state.told.startswith(f'is locked by process {holder.pid} (python')
+
+
+def test_it_is_waited_for_when_the_other_process_ends_soon(
+    path: pathlib.Path, holder: subprocess.Popen[str]
+) -> None:
+    threading.Timer(1.0, holder.kill).start()
+    metadata_file.require_usable(path)
+
+
+def test_it_is_read_only_when_this_user_cannot_write(path: pathlib.Path) -> None:
+    if os.geteuid():
+        pytest.skip('becoming another user needs root')
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        shutil.copy(path, folder)
+        copy = pathlib.Path(folder, path.name)
+        ours, theirs = os.pipe()
+        if not (child := os.fork()):
+            os.setuid(65534)
+            states = [metadata_file.examine(copy, to_write=to_write) for to_write in (True, False)]
+            os.write(theirs, ' '.join(str(state.problem) for state in states).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert os.read(ours, 100) == b'read-only None'
+
+
+class TestRun:
+    """Runs of the small pipeline, whose metadata is lost."""
+
+    def test_copy_is_put_back_by_itself_when_the_file_is_missing(self, workshop: Workshop) -> None:
+        workshop.run()
+        (workshop.root / metadata_file.METADATA).unlink()
+        outcome, error = workshop.run()
+        assert error is None
+        assert executed(outcome) == []
+
+    def test_all_is_made_beside_what_is_there_when_the_copy_is_missing_too(
+        self, workshop: Workshop
+    ) -> None:
+        before = snapshot(workshop.config.pipeline_root)
+        last = copies.highest_execution(workshop.root / 'artifacts')
+        (workshop.root / metadata_file.METADATA).unlink()
+        (workshop.root / copies.COPY).write_bytes(b'')
+        outcome, error = workshop.run()
+        assert error is None
+        assert len(executed(outcome)) == len(outcome.nodes)
+        assert outcome.baseline is None
+        after = snapshot(workshop.config.pipeline_root)
+        assert {name: after[name] for name in before} == before
+        assert int(workshop.newest('SchemaGen/schema').name) > last
+        assert executed(workshop.run()[0]) == []

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from components.errors import ConfigError
+from components.secrets import has_credentials, mask
+from pipeline.cloud.clients.connect import Connection, token_reader
+from pipeline.config import load_config
+from tests.conftest import run_command
+
+_CANARY = 'canary-5f1d9c'
+
+
+@pytest.mark.parametrize(
+    ('text', 'masked'),
+    [
+        ('https://me:pw@example.com/a', 'https://***@example.com/a'),
+        ('s3://key@bucket/x', 's3://***@bucket/x'),
+        ('a p@ss in //u:p@ss@h', 'a p@ss in //u:p@ss@h'),
+        ('http://u:p@ss@h/x', 'http://***@h/x'),
+        ('/home/me/http:/u:p@h/x', '/home/me/http:/***@h/x'),
+        ('https://h/x?a=1&X-Goog-Signature=abc&b=2', 'https://h/x?a=1&X-Goog-Signature=***&b=2'),
+        ('https://h/x?api_key=abc', 'https://h/x?api_key=***'),
+        ('gs://bucket/day-?/x@2.csv', 'gs://bucket/day-?/x@2.csv'),
+        ('mail me@example.com', 'mail me@example.com'),
+        ('/data/a?b/token.csv', '/data/a?b/token.csv'),
+    ],
+)
+def test_credentials_are_stars_when_an_address_has_them(text: str, masked: str) -> None:
+    assert mask(text) == masked
+    assert has_credentials(text) == (text != masked)
+
+
+@pytest.mark.parametrize(
+    'setting', ['data.path', 'root', 'serving_dir', 'cloud.pipeline_root', 'cloud.image']
+)
+@pytest.mark.parametrize('place', [f's3://me:{_CANARY}@b/x', f'https://h/x?token={_CANARY}'])
+def test_place_is_refused_when_it_has_credentials(setting: str, place: str) -> None:
+    with pytest.raises(ConfigError, match='expected') as found:
+        load_config(preset='ngram', flags={'data.path': 'a.csv', setting: place})
+    assert _CANARY not in str(found.value) + found.value.hint
+
+
+def test_value_is_masked_when_it_is_of_the_wrong_type() -> None:
+    with pytest.raises(ConfigError, match='got ') as found:
+        load_config(preset='ngram', settings=[f'data=https://me:{_CANARY}@h/x'])
+    assert _CANARY not in str(found.value)
+    with pytest.raises(ConfigError, match='is not YAML') as found:
+        load_config(preset='ngram', settings=[f'data=[https://me:{_CANARY}@h/x'])
+    assert _CANARY not in str(found.value)
+
+
+@pytest.mark.parametrize('port', ['', ':99999999', ':x'])
+def test_host_is_masked_when_it_is_no_address(port: str) -> None:
+    with pytest.raises(ConfigError, match='expected an address') as found:
+        Connection(target='kubeflow', host=f'https://me:{_CANARY}@example.com{port}')
+    assert _CANARY not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    'args',
+    [
+        ('models', '--serving-dir', f'https://me:{_CANARY}@h/x'),
+        ('predict', 'x', '--serving-dir', f'https://me:{_CANARY}@h/x'),
+        ('runs', '--root', f'https://me:{_CANARY}@h/x'),
+        ('repair', '--root', f'https://me:{_CANARY}@h/x'),
+        ('run', '--data', f'https://me:{_CANARY}@h/x'),
+        ('doctor', '--root', f'https://me:{_CANARY}@h/x'),
+        ('schedule', '--target', 'kubeflow', '--list', '--host', f'http://me:{_CANARY}@h:0'),
+        ('compile', '--target', 'vertex', '--data', 'gs://b/a.csv', '--image', 'i',
+         '--pipeline-root', 'gs://b/r', '--serving-dir', f'gs://me:{_CANARY}@b/x'),
+    ],
+)  # fmt: skip
+def test_nothing_shows_credentials_when_a_command_fails(
+    args: tuple[str, ...], tmp_path: pathlib.Path
+) -> None:
+    done = run_command(*args, cwd=tmp_path)
+    assert done.code in (2, 4)
+    assert _CANARY not in done.out + done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_token_is_masked_when_a_service_quotes_it(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'token').write_text(f'{_CANARY}-token\n')
+    read = token_reader(str(tmp_path / 'token'), None)
+    assert read is not None
+    assert mask(f'no right for Bearer {read()}') == 'no right for Bearer ***'

@@ -1,0 +1,202 @@
+"""The audit, with the real pip-audit and a service that the test plays at the wire."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import pathlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from requirements import audit, tools
+from requirements.audit import Known, Verdict
+from requirements.stacks import SetUpError
+from tests.conftest import REPO
+
+
+class FakeOsv(http.server.ThreadingHTTPServer):
+    """OSV's API, as far as it is used.
+
+    Attributes:
+        vulnerable: By package and version, the names of what is known.
+        asked: Package and version of each question.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(('127.0.0.1', 0), _Handler)
+        self.vulnerable: dict[tuple[str, str], list[str]] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f'http://127.0.0.1:{self.server_address[1]}/v1/query'
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: FakeOsv
+
+    def do_POST(self) -> None:
+        question = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
+        assert question['package']['ecosystem'] == 'PyPI'
+        asked = question['package']['name'], question['version']
+        self.server.asked.append(asked)
+        ids = self.server.vulnerable.get(asked, [])
+        answer = {'vulns': [_advisory(ids, asked[0])]} if ids else {}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header('Content-Type', 'application/json')
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def _advisory(ids: list[str], package: str) -> dict[str, Any]:
+    events = [{'introduced': '0'}, {'fixed': '999.0'}]
+    return {
+        'id': ids[0],
+        'aliases': ids[1:],
+        'summary': 'Something bad',
+        'published': '2026-01-01T00:00:00Z',
+        'affected': [
+            {
+                'package': {'name': package, 'ecosystem': 'PyPI'},
+                'ranges': [{'type': 'ECOSYSTEM', 'events': events}],
+            }
+        ],
+    }
+
+
+@pytest.fixture
+def osv() -> Iterator[FakeOsv]:
+    server = FakeOsv()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope='module')
+def pip_audit() -> list[str]:
+    try:
+        return audit.install()
+    except SetUpError as err:
+        pytest.fail(str(err))
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handful of the locked versions: asking of all takes half a minute."""
+    some = {'absl-py', 'protobuf', 'js2py', 'uv'}
+    locked = {key: found for key, found in audit.locked().items() if key[0] in some}
+    monkeypatch.setattr(audit, 'locked', lambda: locked)
+
+
+def test_every_lock_is_read_when_versions_are_listed() -> None:
+    locked = audit.locked()
+    for path in (REPO / 'requirements').glob('*.txt'):
+        count = path.read_text(encoding='utf-8').count('==')
+        assert count == sum(path.name in locks for _, locks in locked.values())
+    for (package, version), (entry, _) in locked.items():
+        assert entry.startswith(f'{package}=={version} ')
+        assert '--hash=sha256:' in entry
+        assert entry.count('==') == 1
+
+
+@pytest.mark.usefixtures('few')
+def test_service_is_asked_about_all_versions_of_both_stacks(
+    osv: FakeOsv, pip_audit: list[str]
+) -> None:
+    versions = [version for package, version in audit.locked() if package == 'protobuf']
+    assert len(versions) > 1
+    osv.vulnerable = {
+        ('protobuf', '3.20.3'): ['GHSA-8qvm-5x2c-j2w7', 'CVE-2025-4565'],
+        ('js2py', '0.74'): ['PYSEC-1', 'CVE-0000-1'],
+    }
+    known = audit.ask(pip_audit, ['--vulnerability-service', 'osv', '--osv-url', osv.url])
+    assert sorted(set(osv.asked)) == sorted(audit.locked())
+    by_package = {item.package: item for item in known}
+    assert by_package.keys() == {'protobuf', 'js2py'}
+    assert set(by_package['protobuf'].ids) == {'GHSA-8qvm-5x2c-j2w7', 'CVE-2025-4565'}
+    assert by_package['protobuf'].version == '3.20.3'
+    assert by_package['protobuf'].fixed == ('999.0',)
+    assert 'tfx-1.16.txt' in by_package['protobuf'].locks
+
+
+@pytest.mark.usefixtures('few')
+def test_it_fails_by_name_when_one_has_no_verdict(
+    osv: FakeOsv, pip_audit: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    osv.vulnerable = {
+        ('protobuf', '3.20.3'): ['GHSA-8qvm-5x2c-j2w7', 'CVE-2025-4565'],
+        ('uv', next(version for package, version in audit.locked() if package == 'uv')): ['X-1'],
+    }
+    assert audit.main(['--osv-url', osv.url]) == 1
+    out = capsys.readouterr().out
+    assert 'NO VERDICT' in out.split('\nuv ')[1]
+    assert 'not_affected: Deeply nested' in out
+    assert out.splitlines()[-1].endswith('2 known vulnerabilities, 1 unjudged')
+    # js2py's is not in this service's answers.
+    assert 'no longer needed in audit.toml: js2py CVE-2024-28397 of 0.74' in out
+    osv.vulnerable.popitem()
+    assert audit.main(['--osv-url', osv.url]) == 0
+
+
+@pytest.mark.usefixtures('few')
+def test_one_line_when_the_service_cannot_be_reached(
+    pip_audit: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit.main(['--osv-url', 'http://127.0.0.1:9/v1/query']) == 7
+    out, err = capsys.readouterr()
+    assert out == ''
+    assert err.startswith('error: pip-audit could not ask the service: ')
+    assert err.count('\n') == 1
+
+
+def test_verdicts_are_about_locked_versions(pip_audit: list[str]) -> None:
+    verdicts = audit.read_verdicts(audit.VERDICTS, pip_audit[0])
+    assert verdicts
+    for verdict in verdicts:
+        for version in verdict.versions:
+            assert (verdict.package, version) in audit.locked()
+
+
+@pytest.mark.parametrize(
+    ('text', 'told'),
+    [
+        ('[[verdict]]\npackage = "a"', 'expected package, id, versions'),
+        ('[[verdict]', 'cannot be read'),
+        (
+            '[[verdict]]\npackage = "a"\nid = "b"\nversions = ["1"]\nverdict = "fine"\n'
+            'reason = "c"\nsource = "d"',
+            "'fine' is none of not_affected",
+        ),
+        (
+            '[[verdict]]\npackage = "a"\nid = "b"\nversions = ["1"]\nverdict = "accepted"\n'
+            'reason = ""\nsource = "d"',
+            'expected package',
+        ),
+    ],
+)
+def test_verdict_is_refused_when_it_lacks_something(
+    text: str, told: str, tmp_path: pathlib.Path, pip_audit: list[str]
+) -> None:
+    (tmp_path / 'a.toml').write_text(text)
+    with pytest.raises(SetUpError, match=told):
+        audit.read_verdicts(tmp_path / 'a.toml', pip_audit[0])
+
+
+def test_verdict_is_for_its_version_and_any_name() -> None:
+    known = Known('a', '1', ('GHSA-1', 'CVE-1'), (), ())
+    verdict = Verdict('a', 'CVE-1', ('1', '2'), 'accepted', 'why', 'where')
+    assert verdict.judges(known)
+    assert not verdict.judges(known._replace(version='3'))
+    assert not verdict.judges(known._replace(ids=('CVE-2',)))
+    assert tools.UV_DIR in audit.ENVIRONMENT.parents

@@ -1,0 +1,126 @@
+"""Nothing that comes from data, settings or a model folder is run as Python."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import REPO
+
+_OURS = ('components', 'pipeline', 'data', 'requirements', 'benchmarks')
+# What runs, loads or unpacks what it is given.
+_MODULES = {
+    'cPickle', 'cloudpickle', 'code', 'codeop', 'ctypes', 'dill', 'joblib', 'jsonpickle',
+    'marshal', 'pickle', 'runpy', 'shelve',
+}  # fmt: skip
+_CALLS = {
+    '__import__', 'compile', 'eval', 'exec', 'exec_module', 'extract', 'extractall',
+    'full_load', 'full_load_all', 'import_module', 'popen', 'system', 'unpack_archive',
+    'unsafe_load', 'unsafe_load_all', 'enable_unsafe_deserialization', 'py_function',
+    'numpy_function', 'load_model', 'from_config', 'model_from_json', 'model_from_yaml',
+}  # fmt: skip
+_ALLOWED = {
+    ('benchmarks/elsewhere.py', 'import_module'): 'a name in the code: whether it is installed',
+    ('benchmarks/peers/nb_svm.py', 'joblib'): 'a peer writes its own model, as its users do',
+    ('benchmarks/peers/sklearn_tfidf.py', 'joblib'): 'the same',
+    ('benchmarks/score.py', 'joblib'): 'reads what the same benchmark has written a minute before',
+    ('benchmarks/score.py', 'load_model'): "fastText's own format, of numbers and words",
+    ('components/entry_point.py', 'import_module'): 'of a step: a name in the compiled pipeline',
+    ('components/entry_point.py', 'runpy'): "TFX's own entry point, by its name in the code",
+    ('components/statistics_gen/executor.py', 'pickle'): 'of accumulators, between two Beam '
+    'stages of one pipeline; Beam itself pickles what it sends',
+    ('components/trainer/models/__init__.py', 'import_module'): 'an architecture by its name, '
+    'which the settings take from a list',
+    ('pipeline/yaml_settings.py', 'yaml.load'): 'with a SafeLoader that is stricter yet',
+    ('requirements/lock.py', 'runpy'): "the project's own setup.py",
+}
+
+
+def _findings(path: pathlib.Path) -> Iterator[tuple[str, int]]:
+    """Yield what a module uses that can run, load or unpack what it is given, and the line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split('.')[0] in _MODULES:
+                    yield alias.name.split('.')[0], node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            module = (node.module or '').split('.')[0]
+            if not node.level and module in _MODULES:
+                yield module, node.lineno
+            for alias in node.names:
+                if alias.name in _CALLS and alias.name != 'compile':
+                    yield alias.name, node.lineno
+        elif isinstance(node, ast.Call):
+            yield from ((name, node.lineno) for name in _dangers_of(node))
+
+
+def _dangers_of(node: ast.Call) -> Iterator[str]:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else ''
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    owner_name = owner.id if isinstance(owner, ast.Name) else ''
+    if isinstance(node.func, ast.Name):
+        name = node.func.id
+    harmless = {'compile': owner is not None, 'system': owner_name == 'platform'}
+    if name in _CALLS and not harmless.get(name):
+        yield name
+    if owner_name == 'yaml' and name in ('load', 'load_all', 'Loader', 'UnsafeLoader'):
+        yield f'yaml.{name}'
+    for keyword in node.keywords:
+        value = keyword.value
+        true = isinstance(value, ast.Constant) and value.value is True
+        if keyword.arg in ('shell', 'allow_pickle') and true:
+            yield f'{keyword.arg}=True'
+        if keyword.arg == 'safe_mode' and isinstance(value, ast.Constant) and not value.value:
+            yield 'safe_mode=False'
+
+
+def _modules() -> list[pathlib.Path]:
+    found = [path for folder in _OURS for path in (REPO / folder).rglob('*.py')]
+    return sorted([*found, REPO / 'pipeline_runner.py', REPO / 'setup.py'])
+
+
+def test_nothing_runs_what_it_is_given_but_for_the_exceptions_with_a_reason() -> None:
+    found = {
+        (path.relative_to(REPO).as_posix(), what): line
+        for path in _modules()
+        for what, line in _findings(path)
+    }
+    unexpected = {where: line for where, line in found.items() if where not in _ALLOWED}
+    assert not unexpected
+    # An exception that is no longer needed would hide the next one.
+    assert _ALLOWED.keys() <= found.keys()
+
+
+@pytest.mark.parametrize(
+    'code',
+    [
+        'import pickle',
+        'from pickle import loads',
+        'import marshal as m',
+        'eval("1")',
+        'exec(text)',
+        'yaml.load(text)',
+        'yaml.load(text, Loader=yaml.SafeLoader)',
+        'yaml.unsafe_load(text)',
+        'np.load(path, allow_pickle=True)',
+        'tarfile.open(path).extractall(folder)',
+        'subprocess.run(command, shell=True)',
+        'os.system(command)',
+        'tf.keras.models.load_model(path)',
+        'tf.py_function(f, [x], tf.string)',
+        'from importlib import import_module',
+        '__import__(name)',
+    ],
+)
+def test_scan_finds_it_when_a_module_does_it(code: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'a.py').write_text(code + '\n')
+    assert list(_findings(tmp_path / 'a.py'))
+
+
+@pytest.mark.parametrize('code', ['re.compile(x)', 'model.compile()', 'tf.saved_model.load(x)'])
+def test_scan_is_silent_when_nothing_is_run(code: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'a.py').write_text(code + '\n')
+    assert not list(_findings(tmp_path / 'a.py'))

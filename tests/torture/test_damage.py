@@ -1,0 +1,146 @@
+"""Files below the root and the serving folder are damaged at random; the same command goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import random
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from components import features
+from components.served_models import digest_of_model
+from pipeline.predict.model import PushedModel
+from pipeline.serving_store import live_version
+from tests.conftest import Finished, run_command
+from tests.pipeline.store.conftest import small_table
+from tests.torture.conftest import Tally
+
+_ROUNDS = 20
+_SEED = 20261125
+_MOST_COMMANDS = 4  # after the one that failed
+_TEXTS = ['A wonderful film, I loved it.', 'Dull, and two hours too long.', '']
+
+
+def _delete(path: pathlib.Path, draw: random.Random) -> None:
+    path.unlink()
+
+
+def _truncate(path: pathlib.Path, draw: random.Random) -> None:
+    os.truncate(path, draw.randrange(max(1, path.stat().st_size)))
+
+
+def _flip(path: pathlib.Path, draw: random.Random) -> None:
+    """Change a byte, and leave the times as they were, as a bad disk does."""
+    content = bytearray(path.read_bytes() or b'\0')
+    status = path.stat()
+    content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _overwrite(path: pathlib.Path, draw: random.Random) -> None:
+    path.write_bytes(draw.randbytes(draw.randrange(1, 5_000)))
+
+
+def _make_folder(path: pathlib.Path, draw: random.Random) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+_FAULTS: dict[str, Callable[[pathlib.Path, random.Random], None]] = {
+    'file deleted': _delete,
+    'file truncated': _truncate,
+    'bit flipped': _flip,
+    'file overwritten': _overwrite,
+    'file replaced by a folder': _make_folder,
+}
+
+
+def _damage(root: pathlib.Path, draw: random.Random, kind: str) -> pathlib.Path:
+    """Damage a file; half of the time one that the next run needs."""
+    needed = [root / 'metadata.sqlite', *(root / 'serving').rglob('*')]
+    needed += [
+        path
+        for output in (root / 'artifacts').glob('*/*/*')
+        if (folders := [f for f in output.iterdir() if f.name.isdecimal()])
+        for path in max(folders, key=lambda folder: int(folder.name)).rglob('*')
+    ]
+    every = needed if draw.random() < 0.5 else list(root.rglob('*'))
+    path = draw.choice(sorted(p for p in every if p.is_file()))
+    _FAULTS[kind](path, draw)
+    return path
+
+
+def _mend(told: str, home: pathlib.Path) -> list[str]:
+    """Do what an error says; return what is to be added to the command."""
+    again = re.search(r'--again (\w+)', told)
+    if again:
+        return ['--again', again[1]]
+    command = re.search(r'python pipeline_runner\.py (repair .*)', told)
+    if command:
+        done = run_command(*shlex.split(command[1]), cwd=home)
+        assert done.code == 0, done.err
+        return []
+    removal = re.search(r'rm -r (\S+?)[:;\s]', told + ' ')
+    assert removal, f'no command is named: {told}'
+    shutil.rmtree(removal[1])
+    return []
+
+
+def _run_on(home: pathlib.Path, args: list[str]) -> tuple[Finished, list[str]]:
+    """Run, and do what errors say until it succeeds; return the last run and the errors."""
+    errors: list[str] = []
+    more: list[str] = []
+    while True:
+        done = run_command('run', *args, *more, cwd=home)
+        if done.code == 0:
+            return done, errors
+        assert 'Traceback' not in done.err, done.err
+        told = [line for line in done.err.splitlines() if line.startswith('error: ')]
+        assert len(told) == 1, done.err
+        errors += told
+        assert len(errors) <= _MOST_COMMANDS, errors
+        more = _mend(told[0], home)
+
+
+@pytest.mark.timeout(900)
+def test_same_command_goes_on_when_files_are_damaged(
+    tmp_path: pathlib.Path, tally: Tally
+) -> None:
+    draw = random.Random(_SEED)
+    args = ['--data', str(small_table(tmp_path / 'a.csv')), '--json']
+    args += ['--set', 'gate.min_accuracy=0.6', '--set', 'gate.max_accuracy_drop=0.02']
+    root, serving = tmp_path / 'runs', tmp_path / 'runs' / 'serving' / 'sentiment'
+    first = run_command('run', *args, cwd=tmp_path)
+    assert first.code == 0, first.err
+    live = live_version(serving)
+    assert live is not None
+    expected = [float(score.probability) for score in PushedModel(live).score(_TEXTS)]
+    lost = []
+    for number in range(_ROUNDS):
+        kinds = draw.choices(list(_FAULTS), k=draw.choice((1, 1, 2, 3)))
+        damaged = [_damage(root, draw, kind) for kind in kinds]
+        where = f'round {number}: {list(zip(kinds, map(str, damaged)))}'
+        loss = 0
+        try:
+            done, _ = _run_on(tmp_path, args)
+            outcome = json.loads(done.out)
+            pushed = pathlib.Path(outcome['pushed']['path'])
+            assert outcome['outcome'] == 'pushed'
+            assert live_version(serving) == pushed
+            card = (pushed / 'assets.extra' / features.MODEL_CARD).read_text(encoding='utf-8')
+            assert digest_of_model(str(pushed)) in card
+            scores = [float(score.probability) for score in PushedModel(pushed).score(_TEXTS)]
+            assert scores == pytest.approx(expected, abs=1e-5)
+        except AssertionError as err:
+            lost.append(f'{where}: {err}')
+            loss = 1
+        for kind in kinds:
+            tally(fault=f'{kind}, then the same command', runs=1, faults=1, losses=loss)
+    assert not lost, '\n'.join(lost)
