@@ -24,11 +24,12 @@ from tfx.types import artifact_utils
 from components.errors import ComponentError, ReviewsError
 from components.example_gen.sources import DataSource
 from components.fingerprint import stack_versions
+from components.served_models import same_model
 from pipeline import findings, serving_store
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.findings import Artifacts, Evaluation
-from pipeline.outcome import NodeResult, Pushed, RunOutcome
+from pipeline.outcome import NodeResult, Pushed, RunOutcome, Verdict, Withdrawn
 
 _log = logging.getLogger(__name__)
 
@@ -82,17 +83,18 @@ def run_pipeline(
     return (
         RunOutcome(
             run_id=run_id,
-            outcome='failed' if error else 'pushed' if run.pushed else 'not_blessed',
+            outcome=_verdict(run, error),
             name=config.name,
             data=config.data.path,
             spans=run.spans,
-            nothing_new=not error and all(node.state == 'cached' for node in run.results),
+            nothing_new=not error and run.is_nothing_new(),
             metrics=evaluation.metrics if evaluation else {},
             slices=evaluation.slices if evaluation else {},
             thresholds=evaluation.checks() if evaluation else (),
             baseline=evaluation.baseline if evaluation else None,
             nodes=tuple(run.results),
             pushed=run.pushed,
+            withdrawn=run.withdrawn,
             seconds=time.monotonic() - started,
             log=log,
             error=str(error) if error else None,
@@ -101,6 +103,14 @@ def run_pipeline(
         ),
         error,
     )
+
+
+def _verdict(run: _LocalRun, error: Exception | None) -> Verdict:
+    if error is not None:
+        return 'failed'
+    if run.withdrawn is not None:
+        return 'withdrawn'
+    return 'pushed' if run.pushed else 'not_blessed'
 
 
 class _LocalRun:
@@ -112,6 +122,7 @@ class _LocalRun:
         self.results: list[NodeResult] = []
         self.evaluation: Evaluation | None = None
         self.pushed: Pushed | None = None
+        self.withdrawn: Withdrawn | None = None
         self.spans: str | None = None
         self.current = ''
         self._config = config
@@ -119,6 +130,11 @@ class _LocalRun:
         self._observer = observer
         self._run_id = run_id
         self._outputs: dict[str, Artifacts] = {}
+
+    def is_nothing_new(self) -> bool:
+        """Tell whether all was made by an earlier run; that a model is withdrawn is looked up."""
+        looked_up = {_PUSHER} if self.withdrawn else set()
+        return all(node.state == 'cached' or node.id in looked_up for node in self.results)
 
     def run(self) -> None:
         # TFX's Beam nodes have absl parse the process's arguments, and it takes ours for its own.
@@ -203,19 +219,20 @@ class _LocalRun:
             self.spans = findings.spans_read(outputs)
         if node_id == _PUSHER:
             self.pushed = findings.pushed_version(outputs)
+            self.withdrawn = findings.withdrawal(outputs)
         return findings.describe(node_id, outputs)
 
     def _push_is_live(self) -> bool:
         """Whether a cached push can be believed: what is served is this very model.
 
         A push is worth nothing if another model was pushed after it, or if the
-        version was deleted; ML Metadata does not see either.
+        version was deleted, or rolled back from; ML Metadata does not see any of it.
         """
         if self.evaluation is None or not self.evaluation.blessed:
             return True
         live = serving_store.live_version(self._config.serving_path)
         model = findings.model_path(self._outputs[_TRAINER])
-        return live is not None and serving_store.same_model(live, model)
+        return live is not None and same_model(str(live), str(model))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import pydantic
 from components.errors import DataError
 
 State = Literal['executed', 'cached', 'skipped', 'failed']
+Verdict = Literal['pushed', 'not_blessed', 'failed', 'withdrawn']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,12 +62,26 @@ class Pushed:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Withdrawn:
+    """That a rollback withdrew the model of a run, so that it was not pushed again.
+
+    Attributes:
+        version: The version that had served it.
+        at: When it was withdrawn, in UTC, as text.
+    """
+
+    version: str
+    at: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOutcome:
     """Everything that is told of a run, as plain values.
 
     Attributes:
         run_id: Its name, the local time at which it began.
-        outcome: `pushed`, `not_blessed` or `failed`.
+        outcome: `pushed`, `not_blessed`, `failed`, or `withdrawn`: blessed, but
+            not pushed, as a rollback has withdrawn this very model.
         name: Of the pipeline.
         data: Path of the data.
         spans: The spans that were read, in words; None if the data has none.
@@ -77,7 +92,8 @@ class RunOutcome:
         thresholds: What the gate demanded.
         baseline: Metrics of the blessed model compared with, None if none.
         nodes: In the order of the pipeline.
-        pushed: The version that serves this model, None if not blessed.
+        pushed: The version that serves this model, None if there is none.
+        withdrawn: Which rollback keeps the model back, None if none does.
         seconds: Wall time of the whole run.
         log: Path of the log file.
         error: What failed, None if nothing.
@@ -87,7 +103,7 @@ class RunOutcome:
     """
 
     run_id: str
-    outcome: Literal['pushed', 'not_blessed', 'failed']
+    outcome: Verdict
     name: str
     data: str
     spans: str | None = None
@@ -98,6 +114,7 @@ class RunOutcome:
     baseline: dict[str, float | None] | None = None
     nodes: tuple[NodeResult, ...] = ()
     pushed: Pushed | None = None
+    withdrawn: Withdrawn | None = None
     seconds: float = 0.0
     log: str = ''
     error: str | None = None

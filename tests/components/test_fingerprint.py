@@ -61,7 +61,13 @@ EDITS: dict[str, set[str]] = {
         'components.trainer.models.tutorial',
         'components.relative',
     },
-    'errors.py': {'components.example_gen.executor', 'components.example_validator.executor'},
+    'errors.py': {
+        'components.example_gen.executor',
+        'components.example_validator.executor',
+        'components.pusher.executor',
+    },
+    # A file that another Python runs, and not this one.
+    'smoke_test/process.py': {'components.pusher.executor'},
     'settings.py': {
         'components.example_gen.executor',
         'components.transform.preprocessing',
