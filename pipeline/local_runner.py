@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import logging
 import os
+import pathlib
 import platform
 import sys
 import time
@@ -25,11 +26,12 @@ from components.errors import ComponentError, ReviewsError
 from components.example_gen.sources import DataSource
 from components.fingerprint import stack_versions
 from components.served_models import same_model
+from components.withdrawn import has_been_rolled_back
 from pipeline import findings, serving_store
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.findings import Artifacts, Evaluation
-from pipeline.outcome import NodeResult, Pushed, RunOutcome, Verdict, Withdrawn
+from pipeline.outcome import NodeResult, Pushed, RunOutcome, Withdrawn, verdict_of
 
 _log = logging.getLogger(__name__)
 
@@ -83,11 +85,13 @@ def run_pipeline(
     return (
         RunOutcome(
             run_id=run_id,
-            outcome=_verdict(run, error),
+            outcome=verdict_of(
+                failed=error is not None, pushed=run.pushed, withdrawn=run.withdrawn
+            ),
             name=config.name,
             data=config.data.path,
             spans=run.spans,
-            nothing_new=not error and run.is_nothing_new(),
+            nothing_new=not error and all(node.state == 'cached' for node in run.results),
             metrics=evaluation.metrics if evaluation else {},
             slices=evaluation.slices if evaluation else {},
             thresholds=evaluation.checks() if evaluation else (),
@@ -103,14 +107,6 @@ def run_pipeline(
         ),
         error,
     )
-
-
-def _verdict(run: _LocalRun, error: Exception | None) -> Verdict:
-    if error is not None:
-        return 'failed'
-    if run.withdrawn is not None:
-        return 'withdrawn'
-    return 'pushed' if run.pushed else 'not_blessed'
 
 
 class _LocalRun:
@@ -130,11 +126,6 @@ class _LocalRun:
         self._observer = observer
         self._run_id = run_id
         self._outputs: dict[str, Artifacts] = {}
-
-    def is_nothing_new(self) -> bool:
-        """Tell whether all was made by an earlier run; that a model is withdrawn is looked up."""
-        looked_up = {_PUSHER} if self.withdrawn else set()
-        return all(node.state == 'cached' or node.id in looked_up for node in self.results)
 
     def run(self) -> None:
         # TFX's Beam nodes have absl parse the process's arguments, and it takes ours for its own.
@@ -178,7 +169,8 @@ class _LocalRun:
         connection: metadata_store_pb2.ConnectionConfig,
     ) -> NodeResult:
         node_id = node.node_info.id
-        if node_id == _PUSHER and not self._push_is_live():
+        live = serving_store.live_version(self._config.serving_path)
+        if node_id == _PUSHER and not self._push_is_live(live):
             node.execution_options.caching_options.enable_cache = False
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         info = launcher.Launcher(
@@ -200,12 +192,11 @@ class _LocalRun:
             raise ComponentError(f'{node_id} could not start', hint='see the log')
         self._outputs[node_id] = outputs
         cached = state == metadata_store_pb2.Execution.CACHED
-        if node_id == _RESOLVER:
-            # TFX looks up anew each time. It is news only if the candidate is new.
+        note = self._note(node_id, outputs)
+        if node_id == _RESOLVER or (node_id == _PUSHER and self._nothing_was_pushed(live)):
+            # It only looks up, and anew each time. It is news only if the candidate is new.
             cached = self.results[-1].state == 'cached'
-        return NodeResult(
-            id=node_id, state='cached' if cached else 'executed', note=self._note(node_id, outputs)
-        )
+        return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
 
     def _note(self, node_id: str, outputs: Artifacts) -> str:
         if node_id == _EVALUATOR:
@@ -222,15 +213,23 @@ class _LocalRun:
             self.withdrawn = findings.withdrawal(outputs)
         return findings.describe(node_id, outputs)
 
-    def _push_is_live(self) -> bool:
+    def _nothing_was_pushed(self, live: pathlib.Path | None) -> bool:
+        """Tell whether the model is withdrawn, or was `live` before the Pusher ran."""
+        if self.withdrawn is not None:
+            return True
+        return self.pushed is not None and live is not None and self.pushed.path == str(live)
+
+    def _push_is_live(self, live: pathlib.Path | None) -> bool:
         """Whether a cached push can be believed: what is served is this very model.
 
         A push is worth nothing if another model was pushed after it, or if the
-        version was deleted, or rolled back from; ML Metadata does not see any of it.
+        version was deleted; ML Metadata does not see either. After a rollback, it
+        may say of the same inputs that they were pushed, or that they were not.
         """
         if self.evaluation is None or not self.evaluation.blessed:
             return True
-        live = serving_store.live_version(self._config.serving_path)
+        if has_been_rolled_back(str(self._config.serving_path)):
+            return False
         model = findings.model_path(self._outputs[_TRAINER])
         return live is not None and same_model(str(live), str(model))
 

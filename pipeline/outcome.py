@@ -134,6 +134,17 @@ class RunOutcome:
 _FORMAT = pydantic.TypeAdapter(RunOutcome)
 
 
+def verdict_of(
+    *, failed: bool, pushed: Pushed | None, withdrawn: Withdrawn | None
+) -> Verdict:
+    """Return the outcome of a run that these came of."""
+    if failed:
+        return 'failed'
+    if withdrawn is not None:
+        return 'withdrawn'
+    return 'pushed' if pushed is not None else 'not_blessed'
+
+
 def records_dir(root: pathlib.Path) -> pathlib.Path:
     """Return where the records of runs below `root` are kept."""
     return root / 'records'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import logging
 import re
@@ -13,7 +14,7 @@ from rich.console import Console
 from components.progress import PROGRESS_LOGGER, report_progress
 from pipeline.console import ProgressLines, print_summary
 from pipeline.live import LiveNode
-from pipeline.outcome import Check, NodeResult, RunOutcome, State
+from pipeline.outcome import Check, NodeResult, RunOutcome, State, Withdrawn
 
 NOTHING = 'Nothing is new: data{}, settings and code are those of an earlier run.'
 NO_DATA = 'No new data: an earlier run has read spans 1 to 2.'
@@ -219,6 +220,26 @@ def test_verdict_is_in_a_box_when_the_candidate_is_not_blessed() -> None:
     assert lines[2] == '┃ ✗ NOT BLESSED: nothing was pushed ┃'
     assert {len(line) for line in lines[1:4]} == {len(lines[2])}
     assert '✗ binary_accuracy: expected >= 0.8000, got 0.7000' in lines
+
+
+def test_summary_says_how_to_have_it_back_when_the_model_is_withdrawn() -> None:
+    stream = io.StringIO()
+    withdrawn = dataclasses.replace(
+        outcome(blessed=True),
+        outcome='withdrawn',
+        withdrawn=Withdrawn(version='7', at='2026-11-25 09:00:00 UTC'),
+        config={'root': 'my runs', 'name': 'sentiment', 'serving_dir': None},
+    )
+    print_summary(withdrawn, stream)
+    lines = stream.getvalue().splitlines()
+    assert lines[1] == 'BLESSED, but withdrawn: not pushed again'
+    assert (
+        'A rollback on 2026-11-25 09:00:00 UTC withdrew this model, which was version 7; what is '
+        'served stays as it was.'
+    ) in lines
+    assert (
+        "To have it back: python pipeline_runner.py models rollback 7 --root 'my runs'"
+    ) in lines
 
 
 def test_summary_is_shown_when_the_stream_is_ascii_and_strict() -> None:

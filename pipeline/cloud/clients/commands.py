@@ -73,6 +73,9 @@ def submit_pipeline(
         raise KeyboardInterrupt(f'the run goes on: {run.url}') from err
     if verdict == 'not_blessed':
         raise NotBlessedError('not blessed: the run pushed nothing', hint=f'see {run.url}')
+    if verdict == 'withdrawn':
+        _say('blessed, but withdrawn by a rollback: not pushed again')
+        return
     _say('blessed, and pushed')
 
 
