@@ -37,7 +37,9 @@ from pipeline.options import (
     SERVING_DIR,
     SETTINGS,
     VERBOSE,
+    VERSIONS,
     config_of,
+    given,
     takes,
 )
 
@@ -180,16 +182,78 @@ def report(runs: tuple[str, ...], **options: Any) -> None:
     print_report(runs, **options)
 
 
-@main.command()
-@SERVING_DIR
-@ROOT
-@NAME
+@main.group(invoke_without_command=True)
+@takes(*VERSIONS)
 @JSON
-def models(as_json: bool, root: str | None, **where: str | None) -> None:
-    """List the pushed versions, and which one is live."""
-    from pipeline.commands import list_models, serving_location
+@click.pass_context
+def models(context: click.Context, as_json: bool, **where: str | None) -> None:
+    """List the pushed versions and which one is live, go back to one, remove old ones."""
+    context.obj = where
+    if context.invoked_subcommand is None:
+        _list_models(as_json, where)
 
-    list_models(serving_location(root=root, **where), root, as_json=as_json)
+
+def _list_models(as_json: bool, where: dict[str, str | None]) -> None:
+    from pipeline.models.command import list_models
+    from pipeline.models.listing import Place
+
+    list_models(Place(**where), as_json=as_json)
+
+
+@models.command(name='list')
+@takes(*VERSIONS)
+@JSON
+@click.pass_obj
+def list_versions(before: dict[str, str | None], as_json: bool, **where: str | None) -> None:
+    """List the pushed versions: which one is live, which are withdrawn, which restore others."""
+    _list_models(as_json, given(before, where))
+
+
+@models.command()
+@click.argument('version', required=False)
+@takes(*VERSIONS)
+@JSON
+@click.pass_obj
+def rollback(
+    before: dict[str, str | None], version: str | None, as_json: bool, **where: str | None
+) -> None:
+    """Make an earlier version the live one (default: the one that was live before).
+
+    A copy of it becomes the highest version, in one step. What was pushed after it
+    is withdrawn: a run that makes the same model again does not push it. To undo
+    it, go back to the version that was live.
+    """
+    from pipeline.models.command import roll_back
+    from pipeline.models.listing import Place
+
+    roll_back(Place(**given(before, where)), version, as_json=as_json)
+
+
+@models.command()
+@click.option(
+    '--keep', type=click.IntRange(min=1), required=True, metavar='N', help='How many at least.'
+)
+@click.option('--dry-run', is_flag=True, help='Say what would be removed, and remove nothing.')
+@takes(*VERSIONS)
+@JSON
+@click.pass_obj
+def prune(
+    before: dict[str, str | None],
+    keep: int,
+    dry_run: bool,
+    as_json: bool,
+    **where: str | None,
+) -> None:
+    """Remove all versions but the newest N.
+
+    What is live is never removed, nor what it restores, nor the version of the
+    model that the next candidate is compared with.
+    """
+    from pipeline.models.command import prune_models
+    from pipeline.models.listing import Place
+
+    place = Place(**given(before, where))
+    prune_models(place, keep=keep, dry_run=dry_run, as_json=as_json)
 
 
 @main.command()

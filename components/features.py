@@ -41,6 +41,7 @@ BIAS_KEY = 'bias'  # float32 [batch], the logit of a text without a word
 LABELS_ASSET = 'labels.json'  # in assets.extra/: ["negative name", "positive name"]
 SETTINGS_ASSET = 'settings.json'  # in assets.extra/: what it was trained with
 MODEL_CARD = 'model_card.md'  # in assets.extra/ of a pushed version, and no part of the model
+ROLLBACK_ASSET = 'rollback.json'  # the same, of a version that restores an earlier one
 
 _LENGTH_BOUNDS_WORDS = (10, 50, 100, 200, 400)
 LENGTH_BUCKETS = ('1-10', '11-50', '51-100', '101-200', '201-400', '401+')

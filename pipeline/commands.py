@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, TextIO
 
 from components.errors import DataError, NotBlessedError, ReviewsError
-from pipeline import interrupts, serving_store
+from pipeline import interrupts
 from pipeline import outcome as outcomes
 from pipeline.config import PipelineConfig, serving_path
 from pipeline.logs import Terminal, framework_noise_to
@@ -246,35 +246,6 @@ def list_runs(root: str | None, *, as_json: bool) -> None:
         raise DataError(f'no run below {folder}', hint='run one, or name its --root')
     else:
         print_runs(records, sys.stdout)
-
-
-def list_models(serving_dir: pathlib.Path, root: str | None, *, as_json: bool) -> None:
-    """Show all pushed versions, and which one is live.
-
-    Raises:
-        DataError: If there are none.
-    """
-    from pipeline.console import print_models
-
-    folder = pathlib.Path(os.path.abspath(root or DEFAULT_ROOT))
-    pushes = {r['pushed']['path']: r for r in outcomes.load_records(folder) if r['pushed']}
-    live = serving_store.live_version(serving_dir)
-    models = [
-        {
-            'version': path.name,
-            'live': path == live,
-            'path': str(path),
-            'run_id': pushes.get(str(path), {}).get('run_id'),
-            'binary_accuracy': pushes.get(str(path), {}).get('metrics', {}).get('binary_accuracy'),
-        }
-        for path in serving_store.versions(serving_dir)
-    ]
-    if as_json:
-        print_json(models)
-    elif not models:
-        raise DataError(f'no model was pushed to {serving_dir}', hint='run the pipeline first')
-    else:
-        print_models(models, sys.stdout)
 
 
 def show_curves(root: str | None, name: str | None, port: int | None) -> None:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from components.progress import PROGRESS_LOGGER
 from pipeline.live import LiveNode, can_show
+from pipeline.models.words import withdrawn_lines
 from pipeline.outcome import NodeResult, RunOutcome, State
 
 _SHOWN_METRICS = (
@@ -27,6 +28,8 @@ _SHOWN_METRICS = (
     'calibration',
     'expected_calibration_error',
 )
+Row = Sequence[str | float | None]
+
 _NARROWEST_NOTE = 30  # cells; where fewer are left, it stands below its node
 _STYLES: dict[State, str] = {
     'executed': 'green',
@@ -168,6 +171,8 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
     console.print()
     if outcome.pushed is not None:
         console.print(Text('BLESSED, and pushed', style='bold green'))
+    elif outcome.withdrawn is not None:
+        console.print(Text('BLESSED, but withdrawn: not pushed again', style='bold yellow'))
     else:
         _print_bad_end(console, 'NOT BLESSED: nothing was pushed')
     console.print(_metrics_table(outcome))
@@ -179,6 +184,9 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         )
     elif outcome.spans and outcome.state_of('ExampleGen') == 'cached':
         console.print(f'No new data: an earlier run has read {outcome.spans}.', markup=False)
+    if outcome.withdrawn is not None:
+        for line in withdrawn_lines(outcome):
+            console.print(line, markup=False)
     if outcome.baseline is None:
         console.print('There was no baseline: no model had been blessed before.')
     failed = [check for check in outcome.thresholds if not check.passed]
@@ -225,37 +233,59 @@ def _metrics_table(outcome: RunOutcome) -> Table:
 
 def print_runs(records: list[dict[str, Any]], stream: TextIO) -> None:
     """Show a table of runs, newest first."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style='dim')
-    for name in ('run', 'name', 'data', 'accuracy', 'baseline', 'outcome', 'version', 'duration'):
-        right = name in ('accuracy', 'baseline', 'duration')
-        table.add_column(name, justify='right' if right else 'left', overflow='fold')
-    for record in reversed(records):
-        table.add_row(
+    rows = [
+        (
             record['run_id'],
             record['name'],
             record['data'],
-            _number(record['metrics'].get('binary_accuracy')),
-            _number((record['baseline'] or {}).get('binary_accuracy')),
+            record['metrics'].get('binary_accuracy'),
+            (record['baseline'] or {}).get('binary_accuracy'),
             record['outcome'].replace('_', ' '),
             record['pushed']['version'] if record['pushed'] else '-',
             f'{record["seconds"]:.1f} s',
         )
-    Console(file=stream, highlight=False, width=_width(stream)).print(table)
+        for record in reversed(records)
+    ]
+    names = ('run', 'name', 'data', 'accuracy', 'baseline', 'outcome', 'version', 'duration')
+    print_table(names, rows, stream)
 
 
 def print_models(models: list[dict[str, Any]], stream: TextIO) -> None:
     """Show a table of pushed versions, newest first."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style='dim')
-    for name in ('version', 'live', 'accuracy', 'run', 'path'):
-        table.add_column(name, justify='right' if name == 'accuracy' else 'left', overflow='fold')
-    for model in reversed(models):
-        table.add_row(
+    rows = [
+        (
             model['version'],
-            'live' if model['live'] else '',
-            _number(model['binary_accuracy']),
+            _state(model),
+            model['binary_accuracy'],
             model['run_id'] or '-',
             model['path'],
         )
+        for model in reversed(models)
+    ]
+    print_table(('version', 'state', 'accuracy', 'run', 'path'), rows, stream)
+
+
+def _state(model: dict[str, Any]) -> str:
+    told = ['live'] if model['live'] else ['withdrawn'] if model['withdrawn'] else []
+    if model['restores']:
+        told.append(f'restores {model["restores"]}')
+    return ', '.join(told)
+
+
+def print_table(names: Sequence[str], rows: Sequence[Row], stream: TextIO) -> None:
+    """Show a table.
+
+    Args:
+        names: Of the columns.
+        rows: A number, or None for one that is not known, has four decimals.
+        stream: Where to.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style='dim')
+    for name in names:
+        right = name in ('accuracy', 'baseline', 'duration')
+        table.add_column(name, justify='right' if right else 'left', overflow='fold')
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, str) else _number(cell) for cell in row))
     Console(file=stream, highlight=False, width=_width(stream)).print(table)
 
 

@@ -154,7 +154,7 @@ def _make_baseline(target: str, candidate: BaseChannel, serving_dir: str) -> Bas
         return make_latest_blessed_resolver()
     if target == 'kubeflow':
         return make_served_baseline(candidate, serving_dir)
-    return make_baseline_resolver(candidate)
+    return make_baseline_resolver(candidate, serving_dir)
 
 
 def _fingerprint(node: BaseNode, *modules: str) -> None:

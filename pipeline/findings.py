@@ -17,8 +17,9 @@ from components import features
 from components.evaluator.config import ACCURACY, BASELINE_HINT, Bound, bounds_of
 from components.evaluator.results import read_eval_config
 from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
+from components.pusher.properties import WITHDRAWN_AT_PROPERTY, WITHDRAWN_VERSION_PROPERTY
 from components.trainer.history import read_history
-from pipeline.outcome import Check, Pushed
+from pipeline.outcome import Check, Pushed, Withdrawn
 
 Artifacts = Mapping[str, Sequence[Artifact]]
 _CANDIDATE = ('', 'candidate')
@@ -164,6 +165,17 @@ def pushed_version(outputs: Artifacts) -> Pushed | None:
     )
 
 
+def withdrawal(outputs: Artifacts) -> Withdrawn | None:
+    """Return why the Pusher did not push a blessed model, None if it did or there is none."""
+    artifact = _only(outputs, 'pushed_model')
+    version = artifact.get_string_custom_property(WITHDRAWN_VERSION_PROPERTY)
+    if not version:
+        return None
+    return Withdrawn(
+        version=version, at=artifact.get_string_custom_property(WITHDRAWN_AT_PROPERTY)
+    )
+
+
 def _example_gen(outputs: Artifacts) -> str:
     summary = example_counts(outputs)
     parts = [f'{split} {summary.examples(split):,}' for split in features.SPLITS]
@@ -201,7 +213,9 @@ def _baseline(outputs: Artifacts) -> str:
 
 
 def _pusher(outputs: Artifacts) -> str:
-    pushed = pushed_version(outputs)
+    pushed, withdrawn = pushed_version(outputs), withdrawal(outputs)
+    if withdrawn is not None:
+        return f'nothing pushed: a rollback withdrew version {withdrawn.version}, this model'
     return f'pushed as version {pushed.version}' if pushed else 'nothing pushed'
 
 

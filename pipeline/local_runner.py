@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import pathlib
 import platform
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
@@ -22,12 +23,14 @@ from components.errors import ComponentError, StoreError
 from components.example_gen.sources import DataSource
 from components.fingerprint import stack_versions
 from components.progress import report_progress
+from components.served_models import same_model
+from components.withdrawn import has_been_rolled_back
 from pipeline import findings, interrupts, leftovers, serving_store
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.failures import explain
 from pipeline.findings import Artifacts, Evaluation
-from pipeline.outcome import NodeResult, Pushed, RunOutcome, State
+from pipeline.outcome import NodeResult, Pushed, RunOutcome, State, Withdrawn, verdict_of
 from pipeline.store.artifacts import ArtifactKeeper
 from pipeline.store.baseline import latest_blessed, require_whole
 from pipeline.store.copies import keep_copy, open_for_run
@@ -112,6 +115,7 @@ class _LocalRun:
         self.results: list[NodeResult] = []
         self.evaluation: Evaluation | None = None
         self.pushed: Pushed | None = None
+        self.withdrawn: Withdrawn | None = None
         self.spans: str | None = None
         self.rejects: str | None = None
         self.current = ''
@@ -136,11 +140,8 @@ class _LocalRun:
         """Return what came of it, or of as much as there is of it."""
         config, evaluation = self._config, self.evaluation
         nodes = self.results
-        ended: Literal['pushed', 'not_blessed', 'failed', 'interrupted']
-        if error is None:
-            ended = 'pushed' if self.pushed else 'not_blessed'
-        else:
-            ended = 'interrupted' if isinstance(error, KeyboardInterrupt) else 'failed'
+        ended = verdict_of(error, pushed=self.pushed, withdrawn=self.withdrawn)
+        if ended in ('failed', 'interrupted'):
             nodes = self._cut_short(ended)
         return RunOutcome(
             run_id=self._run_id,
@@ -156,6 +157,7 @@ class _LocalRun:
             baseline=evaluation.baseline if evaluation else None,
             nodes=tuple(nodes),
             pushed=self.pushed,
+            withdrawn=self.withdrawn,
             seconds=time.monotonic() - self._started,
             log=self._log_path,
             error=str(error) if error else None,
@@ -224,7 +226,8 @@ class _LocalRun:
         connection: metadata_store_pb2.ConnectionConfig,
     ) -> NodeResult:
         node_id = node.node_info.id
-        if node_id == _PUSHER and not self._push_is_live():
+        live = serving_store.live_version(self._config.serving_path)
+        if node_id == _PUSHER and not self._push_is_live(live):
             node.execution_options.caching_options.enable_cache = False
         if node_id in self._again:
             node.execution_options.caching_options.enable_cache = False
@@ -251,13 +254,14 @@ class _LocalRun:
         self._outputs[node_id] = outputs
         self._keeper.keep(outputs)
         cached = state == metadata_store_pb2.Execution.CACHED
-        if node_id == _RESOLVER:
-            # TFX looks up anew each time. It is news only if the candidate is new.
+        note = self._note(node_id, outputs)
+        if node_id == _RESOLVER or (node_id == _PUSHER and self._nothing_was_pushed(live)):
+            # It only looks up, and anew each time. It is news only if the candidate is new.
             cached = self.results[-1].state == 'cached'
         if refused:
             found = refused[0].removeprefix(f'{self._config.pipeline_root}/')
             told = f'{"an earlier output is taken" if cached else "made again"}: {found}'
-        note = '; '.join(part for part in (told, self._note(node_id, outputs)) if part)
+        note = '; '.join(part for part in (told, note) if part)
         return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
 
     def _check_baseline(self, connection: metadata_store_pb2.ConnectionConfig) -> str:
@@ -288,19 +292,28 @@ class _LocalRun:
             self.rejects = findings.rejects_files(outputs)
         if node_id == _PUSHER:
             self.pushed = findings.pushed_version(outputs)
+            self.withdrawn = findings.withdrawal(outputs)
         return findings.describe(node_id, outputs)
 
-    def _push_is_live(self) -> bool:
+    def _nothing_was_pushed(self, live: pathlib.Path | None) -> bool:
+        """Tell whether the model is withdrawn, or was `live` before the Pusher ran."""
+        if self.withdrawn is not None:
+            return True
+        return self.pushed is not None and live is not None and self.pushed.path == str(live)
+
+    def _push_is_live(self, live: pathlib.Path | None) -> bool:
         """Whether a cached push can be believed: what is served is this very model.
 
         A push is worth nothing if another model was pushed after it, or if the
-        version was deleted; ML Metadata does not see either.
+        version was deleted; ML Metadata does not see either. After a rollback, it
+        may say of the same inputs that they were pushed, or that they were not.
         """
         if self.evaluation is None or not self.evaluation.blessed:
             return True
-        live = serving_store.live_version(self._config.serving_path)
+        if has_been_rolled_back(str(self._config.serving_path)):
+            return False
         model = findings.model_path(self._outputs[_TRAINER])
-        return live is not None and serving_store.same_model(live, model)
+        return live is not None and same_model(str(live), str(model))
 
 
 @contextlib.contextmanager

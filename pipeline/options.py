@@ -51,6 +51,8 @@ SETTINGS = (
     NAME,
 )
 PLACES = (SERVING_DIR, ROOT)
+# Where pushed versions are.
+VERSIONS = (SERVING_DIR, ROOT, NAME)
 
 _SETTING_OF_OPTION = {
     'data': 'data.path',
@@ -76,6 +78,11 @@ def takes(*options: Callable[..., Any]) -> Callable[..., Any]:
         return command
 
     return add
+
+
+def given(before: dict[str, str | None], after: dict[str, str | None]) -> dict[str, str | None]:
+    """Return the options of a command; those that it was not given, as they stood before it."""
+    return {name: before[name] if value is None else value for name, value in after.items()}
 
 
 def config_of(options: dict[str, Any]) -> PipelineConfig:

@@ -19,6 +19,7 @@ from components.errors import DataError
 BASELINE_AUC = 'baseline_auc'
 
 State = Literal['executed', 'cached', 'skipped', 'failed', 'interrupted']
+Verdict = Literal['pushed', 'not_blessed', 'failed', 'interrupted', 'withdrawn']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,13 +70,27 @@ class Pushed:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Withdrawn:
+    """That a rollback withdrew the model of a run, so that it was not pushed again.
+
+    Attributes:
+        version: The version that had served it.
+        at: When it was withdrawn, in UTC, as text.
+    """
+
+    version: str
+    at: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOutcome:
     """Everything that is told of a run, as plain values.
 
     Attributes:
         run_id: Its name, the local time at which it began.
-        outcome: `pushed`, `not_blessed`, `failed`, or `interrupted` if it was
-            stopped from outside.
+        outcome: `pushed`, `not_blessed`, `failed`, `interrupted` if it was stopped
+            from outside, or `withdrawn`: blessed, but not pushed, as a rollback
+            has withdrawn this very model.
         name: Of the pipeline.
         data: Path of the data.
         spans: The spans that were read, in words; None if the data has none.
@@ -86,7 +101,8 @@ class RunOutcome:
         thresholds: What the gate demanded.
         baseline: Metrics of the blessed model compared with, None if none.
         nodes: In the order of the pipeline.
-        pushed: The version that serves this model, None if not blessed.
+        pushed: The version that serves this model, None if there is none.
+        withdrawn: Which rollback keeps the model back, None if none does.
         seconds: Wall time of the whole run.
         log: Path of the log file.
         error: What failed, or what is known of the interruption; None if nothing.
@@ -98,7 +114,7 @@ class RunOutcome:
     """
 
     run_id: str
-    outcome: Literal['pushed', 'not_blessed', 'failed', 'interrupted']
+    outcome: Verdict
     name: str
     data: str
     spans: str | None = None
@@ -109,6 +125,7 @@ class RunOutcome:
     baseline: dict[str, float | None] | None = None
     nodes: tuple[NodeResult, ...] = ()
     pushed: Pushed | None = None
+    withdrawn: Withdrawn | None = None
     seconds: float = 0.0
     log: str = ''
     error: str | None = None
@@ -139,6 +156,17 @@ def _reason(err: OSError | ValueError) -> str:
         where = '.'.join(map(str, first['loc']))
         return f'is no record of a run: {where and f"{where}: "}{first["msg"]}'
     return f'cannot be read: {getattr(err, "strerror", None) or err}'
+
+
+def verdict_of(
+    error: BaseException | None, *, pushed: Pushed | None, withdrawn: Withdrawn | None
+) -> Verdict:
+    """Return the outcome of a run that these came of; `error` is what stopped it, if anything."""
+    if error is not None:
+        return 'interrupted' if isinstance(error, KeyboardInterrupt) else 'failed'
+    if withdrawn is not None:
+        return 'withdrawn'
+    return 'pushed' if pushed is not None else 'not_blessed'
 
 
 def records_dir(root: pathlib.Path) -> pathlib.Path:

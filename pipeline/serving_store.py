@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import filecmp
-import os
 import pathlib
 
-from components import features
+from components.served_models import SAVED_MODEL_FILE
 
 
 def versions(serving_dir: pathlib.Path) -> list[pathlib.Path]:
@@ -16,7 +14,7 @@ def versions(serving_dir: pathlib.Path) -> list[pathlib.Path]:
     found = [
         path
         for path in serving_dir.iterdir()
-        if path.name.isdecimal() and (path / 'saved_model.pb').is_file()
+        if path.name.isdecimal() and (path / SAVED_MODEL_FILE).is_file()
     ]
     return sorted(found, key=lambda path: int(path.name))
 
@@ -25,21 +23,3 @@ def live_version(serving_dir: pathlib.Path) -> pathlib.Path | None:
     """Return the version that a model server would serve: the highest."""
     found = versions(serving_dir)
     return found[-1] if found else None
-
-
-def same_model(one: pathlib.Path, other: pathlib.Path) -> bool:
-    """Tell whether two SavedModels are equal file by file, model cards aside."""
-    files = _files(one)
-    if files != _files(other):
-        return False
-    _, mismatch, errors = filecmp.cmpfiles(one, other, files, shallow=False)
-    return not mismatch and not errors
-
-
-def _files(folder: pathlib.Path) -> list[str]:
-    names = {
-        os.path.relpath(os.path.join(parent, name), folder)
-        for parent, _, names in os.walk(folder)
-        for name in names
-    }
-    return sorted(names - {os.path.join('assets.extra', features.MODEL_CARD)})

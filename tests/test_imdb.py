@@ -29,7 +29,7 @@ def test_tutorial_accuracy_is_reached_when_trained_on_imdb(
 
     strict = run_command(*command, '--set', 'gate.min_accuracy=0.99', cwd=tmp_path)
     assert strict.code == 3
-    assert len(list((tmp_path / 'runs' / 'serving' / 'sentiment').iterdir())) == 1
+    assert len(list((tmp_path / 'runs' / 'serving' / 'sentiment').glob('[0-9]*'))) == 1
 
     scored = run_command('predict', 'A wonderful film', 'A waste of time', cwd=tmp_path)
     assert [line.split('\t')[0] for line in scored.out.splitlines()] == ['pos', 'neg']

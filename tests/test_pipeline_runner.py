@@ -233,6 +233,57 @@ class TestAfterwards:
         assert done.states()['Pusher'] == 'executed'
         assert pathlib.Path(done.json['pushed']['path']).is_dir()
 
+    def test_model_stays_away_when_it_was_rolled_back_from(
+        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+    ) -> None:
+        (first,) = (path.name for path in serving.glob('[0-9]*'))
+        other = ('--set', 'trainer.svm_cost=0.5')
+        pushed = run_sample('--json', *other, cwd=home, repo=repo)
+        assert pushed.json['outcome'] == 'pushed', pushed.err
+        second = pushed.json['pushed']['version']
+
+        back = run_command('models', 'rollback', '--json', cwd=home, repo=repo)
+        assert back.code == 0, back.err
+        assert back.json['was_live']['version'] == second
+        assert back.json['was_live']['run_id'] == pushed.json['run_id']
+        live = back.json['is_live']['version']
+        assert back.json['is_live']['restores'] == first
+        before = snapshot(serving)
+        again = run_sample('--json', *other, cwd=home, repo=repo)
+        assert again.code == 0, again.err
+        assert again.json['outcome'] == 'withdrawn'
+        assert again.json['withdrawn']['version'] == second
+        assert again.json['pushed'] is None
+        assert again.json['nothing_new'] is True
+        assert again.states() == dict.fromkeys(NODES, 'cached')
+        page = (home / again.json['report']).read_text(encoding='utf-8')
+        assert f'models rollback {second}' in page
+        assert snapshot(serving) == before
+        listed = {m['version']: m for m in run_command('models', '--json', cwd=home).json}
+        assert [listed[v]['live'] for v in (first, second, live)] == [False, False, True]
+        assert listed[second]['withdrawn'] == again.json['withdrawn']['at']
+        told = run_command('models', 'list', cwd=home).out
+        assert f'live, restores {first}' in told
+        assert 'withdrawn' in told
+
+        undone = run_command('models', 'rollback', second, cwd=home, repo=repo)
+        assert undone.code == 0, undone.err
+        assert undone.err == ''
+        assert f'Not withdrawn any more: {second}.' in undone.out
+        assert f'To undo it: python pipeline_runner.py models rollback {live}\n' in undone.out
+        third = run_sample('--json', *other, cwd=home, repo=repo)
+        assert third.json['outcome'] == 'pushed'
+        assert third.json['nothing_new'] is True
+
+        pruned = run_command('models', 'prune', '--keep', '1', cwd=home)
+        assert pruned.code == 0, pruned.err
+        assert 'what the live one restores' in pruned.out
+        assert first not in {path.name for path in serving.iterdir()}
+        done = run_command('models', 'rollback', '17', cwd=home, repo=repo)
+        assert done.code == 4
+        assert "no version '17'" in done.err
+        assert run_command('models', 'prune', '--keep', '0', cwd=home).code == 2
+
     def test_run_resumes_when_terminated(
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
@@ -311,8 +362,9 @@ class TestPredict:
     def test_it_says_so_when_the_model_cannot_explain(
         self, serving: pathlib.Path, tmp_path: pathlib.Path
     ) -> None:
-        old = shutil.copytree(serving, tmp_path / 'serving')
-        (version,) = old.iterdir()
+        old = tmp_path / 'serving'
+        live = max(serving.glob('[0-9]*'), key=lambda path: int(path.name))
+        version = shutil.copytree(live, old / live.name)
         saved = saved_model_pb2.SavedModel.FromString((version / 'saved_model.pb').read_bytes())
         objects = saved.meta_graphs[0].object_graph_def
         (signatures,) = (

@@ -17,13 +17,15 @@ from components.baseline_resolver.strategy import LatestBlessedBaselineStrategy
 NODE_ID = 'BaselineResolver'
 
 
-def make_baseline_resolver(candidate: BaseChannel) -> Resolver:
+def make_baseline_resolver(candidate: BaseChannel, serving_dir: str) -> Resolver:
     """Make the resolver that finds the baseline for `candidate`, for local runs.
 
-    Its output `model` is empty where nothing was blessed before.
+    Its output `model` is empty where nothing was blessed before, or all of it is
+    withdrawn from `serving_dir`.
     """
     return Resolver(
         strategy_class=LatestBlessedBaselineStrategy,
+        config={'serving_dir': serving_dir},
         candidate=candidate,
         model=Channel(type=Model),
         model_blessing=Channel(type=ModelBlessing),

@@ -10,7 +10,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.served_models import complete_versions, same_model
+from components.served_models import complete_versions, digest_of_model
+from components.withdrawn import withdrawn_models
 
 CANDIDATE_KEY = 'candidate'
 MODEL_KEY = 'model'
@@ -53,11 +54,17 @@ class Executor(base_executor.BaseExecutor):
 
 
 def find_baseline(serving_dir: str, candidate: str) -> str | None:
-    """Return the path of the latest version that is not the candidate, if there is one."""
-    for version in complete_versions(serving_dir):
-        if not same_model(version, candidate):
-            return version
-    return None
+    """Return the path of the latest version that is neither the candidate nor withdrawn.
+
+    Returns:
+        None if there is none.
+
+    Raises:
+        DataError: If it cannot be told what is withdrawn.
+    """
+    versions = list(complete_versions(serving_dir))
+    others = {digest_of_model(candidate), *withdrawn_models(serving_dir)} if versions else set()
+    return next((path for path in versions if digest_of_model(path) not in others), None)
 
 
 def is_absent(model_uri: str) -> bool:

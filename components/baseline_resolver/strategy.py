@@ -8,6 +8,10 @@ from typing import Any
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
 from tfx.dsl.io import fileio
+from tfx.utils import path_utils
+
+from components.served_models import digest_of_model
+from components.withdrawn import withdrawn_models
 
 CANDIDATE_KEY = 'candidate'
 MODEL_KEY = 'model'
@@ -21,8 +25,15 @@ class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
     repeated: it would then be judged against itself, and the Evaluator's cache
     would never hold. It also takes the model trained last for the one blessed
     last. Here, "last" is the last run that blessed a model, whether that run
-    evaluated it anew or took the blessing from the cache.
+    evaluated it anew or took the blessing from the cache. A model that a
+    rollback withdrew is left out: candidates are compared with what is served.
+
+    Args:
+        serving_dir: The folder of versions, which says what is withdrawn.
     """
+
+    def __init__(self, serving_dir: str) -> None:
+        self._serving_dir = serving_dir
 
     def resolve_artifacts(
         self, store: Any, input_dict: dict[str, list[Any]]
@@ -33,9 +44,13 @@ class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
             store: The ML Metadata store.
             input_dict: `candidate`: this run's model; `model` and
                 `model_blessing`: all of this pipeline.
+
+        Raises:
+            DataError: If it cannot be told what is withdrawn.
         """
+        withdrawn = withdrawn_models(self._serving_dir).keys()
         for model, blessing in blessed_models(store, input_dict):
-            if fileio.exists(model.uri):
+            if fileio.exists(model.uri) and not (withdrawn and _digest(model) in withdrawn):
                 return {CANDIDATE_KEY: [], MODEL_KEY: [model], BLESSING_KEY: [blessing]}
         return {CANDIDATE_KEY: [], MODEL_KEY: [], BLESSING_KEY: []}
 
@@ -54,6 +69,10 @@ def blessed_models(store: Any, input_dict: dict[str, list[Any]]) -> Iterator[tup
         model = models.get(_judged_model(blessing))
         if model is not None and model.id not in candidates:
             yield model, blessing
+
+
+def _digest(model: Any) -> str:
+    return digest_of_model(path_utils.serving_model_path(model.uri))
 
 
 def _is_blessed(blessing: Any) -> bool:

@@ -105,9 +105,18 @@ def read_examined(folder: str) -> Examined | None:
     """
     try:
         with open(os.path.join(folder, FILE), 'rb') as file:
-            return _FORMAT.validate_json(file.read())
+            return parse_examined(file.read())
     except FileNotFoundError:
         return None
+
+
+def parse_examined(content: bytes) -> Examined:
+    """Return what a file holds that `to_json` made.
+
+    Raises:
+        ValueError: If it is not what the Evaluator writes.
+    """
+    return _FORMAT.validate_json(content)
 
 
 def to_json(examined: Examined) -> bytes:

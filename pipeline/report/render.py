@@ -73,6 +73,7 @@ def _environment() -> jinja2.Environment:
         ),
     )
     filters: dict[str, Callable[..., Any]] = {
+        'sign': sentences.sign,
         'count': lambda number: f'{number:,}',
         'four': lambda number: NONE if number is None else f'{number:.4f}',
         'percent': lambda share: NONE if share is None else f'{share:.1%}',

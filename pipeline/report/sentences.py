@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from components.evaluator.examined import Examined
 from components.statistics_gen.described import Split
+from pipeline.models.words import withdrawn_lines
 from pipeline.outcome import BASELINE_AUC, Check, RunOutcome
 from pipeline.report import measures
 from pipeline.report.measures import Interval
@@ -43,7 +44,14 @@ def headline(outcome: RunOutcome) -> str:
     if outcome.outcome == 'interrupted':
         reached = next((node.id for node in outcome.nodes if node.state == 'interrupted'), None)
         return f'Interrupted at {reached}' if reached else 'Interrupted'
+    if outcome.outcome == 'withdrawn':
+        return 'Blessed, but withdrawn'
     return 'Blessed, and pushed' if outcome.outcome == 'pushed' else 'Not blessed'
+
+
+def sign(outcome: RunOutcome) -> str:
+    """Return the mark that stands before the verdict."""
+    return {'pushed': '✓', 'withdrawn': '!'}.get(outcome.outcome, '✗')
 
 
 def reasons(outcome: RunOutcome) -> list[str]:
@@ -51,12 +59,14 @@ def reasons(outcome: RunOutcome) -> list[str]:
     if outcome.outcome in ('failed', 'interrupted'):
         return [f'{outcome.error or "The reason is not recorded"}.'.replace('..', '.')]
     failed = [check for check in outcome.thresholds if not check.passed]
-    if outcome.outcome == 'pushed':
+    if outcome.outcome in ('pushed', 'withdrawn'):
         told = ['All bounds hold.' if len(outcome.thresholds) > 1 else 'The bound holds.']
     else:
         told = [_missed(check) for check in failed]
         told = told or ['The Evaluator found no metric that meets its bound.']
         told.append('Nothing was pushed; what is served stays as it was.')
+    if outcome.withdrawn is not None:
+        told += withdrawn_lines(outcome)
     if outcome.baseline is None:
         told.append('There was no baseline: no model had been blessed before.')
     return told

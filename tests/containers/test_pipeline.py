@@ -33,7 +33,7 @@ def files_of(folder: pathlib.Path) -> set[str]:
 
 def test_first_run_is_blessed_and_pushed(kubeflow: Kubeflow, pushed: Finished) -> None:
     assert files_of(kubeflow.output(pushed, 'Evaluator', 'blessing')) == {'BLESSED'}
-    (version,) = kubeflow.serving_dir.iterdir()
+    (version,) = kubeflow.serving_dir.glob('[0-9]*')
     assert version.name.isdecimal()
     assert (version / 'saved_model.pb').is_file()
 

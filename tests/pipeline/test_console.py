@@ -15,7 +15,7 @@ from rich.console import Console
 from components.progress import PROGRESS_LOGGER, report_progress
 from pipeline.console import ProgressLines, print_summary
 from pipeline.live import LiveNode
-from pipeline.outcome import Check, NodeResult, RunOutcome, State
+from pipeline.outcome import Check, NodeResult, RunOutcome, State, Withdrawn
 
 NOTHING = 'Nothing is new: data{}, settings and code are those of an earlier run.'
 NO_DATA = 'No new data: an earlier run has read spans 1 to 2.'
@@ -238,6 +238,26 @@ def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
     assert any(line.split() == ['baseline_auc', '0.0400', '>=', '0.5000'] for line in lines)
     place = lines.index('✗ baseline_auc: expected >= 0.5000, got 0.0400')
     assert lines[place + 1] == '  look at the labels'
+
+
+def test_summary_says_how_to_have_it_back_when_the_model_is_withdrawn() -> None:
+    stream = io.StringIO()
+    withdrawn = dataclasses.replace(
+        outcome(blessed=True),
+        outcome='withdrawn',
+        withdrawn=Withdrawn(version='7', at='2026-11-25 09:00:00 UTC'),
+        config={'root': 'my runs', 'name': 'sentiment', 'serving_dir': None},
+    )
+    print_summary(withdrawn, stream)
+    lines = stream.getvalue().splitlines()
+    assert lines[1] == 'BLESSED, but withdrawn: not pushed again'
+    assert (
+        'A rollback on 2026-11-25 09:00:00 UTC withdrew this model, which was version 7; what is '
+        'served stays as it was.'
+    ) in lines
+    assert (
+        "To have it back: python pipeline_runner.py models rollback 7 --root 'my runs'"
+    ) in lines
 
 
 def test_summary_is_shown_when_the_stream_is_ascii_and_strict() -> None:

@@ -72,6 +72,9 @@ def submit_pipeline(
         )
     if verdict == 'not_blessed':
         raise NotBlessedError('not blessed: the run pushed nothing', hint=f'see {run.url}')
+    if verdict == 'withdrawn':
+        _say('blessed, but withdrawn by a rollback: not pushed again')
+        return
     _say('blessed, and pushed')
 
 

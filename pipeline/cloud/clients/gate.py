@@ -16,8 +16,9 @@ _PATTERNS = ('Evaluator/blessing/*', 'Evaluator/*/blessing/*')
 def read_verdict(folder: str) -> Verdict:
     """Tell from the Evaluator's blessing what became of a run that succeeded.
 
-    If the model is blessed, the Pusher pushed it, or found it live already: otherwise
-    it would have failed, and the run with it.
+    If the model is blessed, the Pusher pushed it, or found it live already, or withdrawn
+    by a rollback, which cannot be told from here: otherwise it would have failed, and
+    the run with it.
 
     Args:
         folder: Of the run's artifacts, on any storage that TFX can read.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import struct
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from components.errors import OutcomeUnknownError
 from pipeline.cloud.clients import refusals
-from pipeline.cloud.clients.protocol import Verdict
+from pipeline.cloud.clients.protocol import Verdict, verdict_of
 
 _SERVICE = '/ml_metadata.MetadataStoreService/'
 _CONTENT = 'application/grpc-web+proto'
@@ -25,8 +25,8 @@ _TRAILER = 0x80
 _TIMEOUT_SECONDS = 60.0
 _RETRIES = 3
 
-# What the Pusher and the Evaluator note on their outputs; the first that is there decides.
-_PROPERTIES = ('pushed', 'blessed')
+# What the Pusher and the Evaluator note on their outputs.
+_PUSHED, _BLESSED = 'pushed', 'blessed'
 
 
 def read_verdict(http: Any, host: str, run_id: str, token: str) -> Verdict:
@@ -55,11 +55,15 @@ def read_verdict(http: Any, host: str, run_id: str, token: str) -> Verdict:
     answer = service.GetArtifactsByContextResponse()
     request = service.GetArtifactsByContextRequest(context_id=context.context.id)
     store.ask('GetArtifactsByContext', request, answer)
-    for name in _PROPERTIES:
-        values = {value for a in answer.artifacts for value in _numbers(a, name)}
-        if len(values) == 1:
-            return 'pushed' if values == {1} else 'not_blessed'
+    verdict = verdict_of(_flag(answer.artifacts, _PUSHED), _flag(answer.artifacts, _BLESSED))
+    if verdict is not None:
+        return verdict
     raise OutcomeUnknownError(f'no output of the run {run_id} says whether it pushed')
+
+
+def _flag(artifacts: Iterable[Any], name: str) -> bool | None:
+    values = {value for artifact in artifacts for value in _numbers(artifact, name)}
+    return values == {1} if len(values) == 1 else None
 
 
 def _numbers(artifact: Any, name: str) -> Iterator[int]:

@@ -9,9 +9,28 @@ from typing import Literal, Protocol
 from pipeline.cloud.compiled import CompiledPipeline, Value
 
 RunState = Literal['pending', 'running', 'succeeded', 'failed', 'cancelled']
-Verdict = Literal['pushed', 'not_blessed']
+# `withdrawn`: blessed, and not pushed, as a rollback has withdrawn this model.
+Verdict = Literal['pushed', 'not_blessed', 'withdrawn']
 
 ENDED: frozenset[RunState] = frozenset({'succeeded', 'failed', 'cancelled'})
+
+
+
+def verdict_of(pushed: bool | None, blessed: bool | None) -> Verdict | None:
+    """Return what came of a run that succeeded.
+
+    Args:
+        pushed: What its Pusher noted, None if nothing.
+        blessed: What its Evaluator noted, None if nothing.
+
+    Returns:
+        None if neither says anything.
+    """
+    if pushed is None and blessed is None:
+        return None
+    if blessed and pushed is False:
+        return 'withdrawn'
+    return 'pushed' if (blessed if pushed is None else pushed) else 'not_blessed'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from pipeline.cloud.clients.protocol import (
     Schedule,
     ScheduleInfo,
     Verdict,
+    verdict_of,
 )
 from pipeline.cloud.compiled import CompiledPipeline, Value
 
@@ -34,7 +35,8 @@ _TIMEOUT_SECONDS = 60
 _OPERATION_SECONDS = 120
 
 # By task, output and property, what tells the outcome; the first that is there decides.
-_VERDICTS = (('Pusher', 'pushed_model', 'pushed'), ('Evaluator', 'blessing', 'blessed'))
+_PUSHED = ('Pusher', 'pushed_model', 'pushed')
+_BLESSED = ('Evaluator', 'blessing', 'blessed')
 
 _STATES: Mapping[str, RunState] = {
     'PIPELINE_STATE_QUEUED': 'pending',
@@ -116,18 +118,23 @@ class VertexService:
         This holds for cached tasks too: their outputs are those of an earlier run.
         """
         tasks = {task.task_name: task for task in self._get(run).job_detail.task_details}
-        for task_name, output, key in _VERDICTS:
-            if task_name not in tasks or output not in tasks[task_name].outputs:
-                continue
-            for artifact in tasks[task_name].outputs[output].artifacts:
-                value = self._property(artifact, key)
-                if value is not None:
-                    return 'pushed' if int(value) == 1 else 'not_blessed'
+        pushed = self._flag(tasks, *_PUSHED)
+        # Asked for only where it tells something: each look may be a request.
+        verdict = verdict_of(pushed, None if pushed else self._flag(tasks, *_BLESSED))
+        if verdict is not None:
+            return verdict
         raise OutcomeUnknownError(
             'the run succeeded, but not whether it pushed: its Pusher and its Evaluator have no '
             'outputs that say it',
             hint='look at the run',
         )
+
+    def _flag(self, tasks: Mapping[str, Any], task: str, output: str, key: str) -> bool | None:
+        if task not in tasks or output not in tasks[task].outputs:
+            return None
+        values = (self._property(a, key) for a in tasks[task].outputs[output].artifacts)
+        found = next((value for value in values if value is not None), None)
+        return None if found is None else int(found) == 1
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule

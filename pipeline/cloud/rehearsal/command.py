@@ -31,7 +31,7 @@ from pipeline.cloud.targets import Target
 from pipeline.commands import print_json
 from pipeline.config import PipelineConfig
 from pipeline.logs import Terminal, framework_noise_to
-from pipeline.outcome import RunOutcome
+from pipeline.outcome import RunOutcome, verdict_of
 
 # Names no image: processes stand in for its containers.
 _NO_IMAGE = 'rehearsal:none'
@@ -201,9 +201,10 @@ class _Rehearsing:
             step_log = self._workspace.log(self._run_id, rehearsal.current)
             log = step_log if step_log.is_file() else log
         pushed = verdict.pushed if verdict else None
+        withdrawn = verdict.withdrawn if verdict else None
         return RunOutcome(
             run_id=self._run_id,
-            outcome='failed' if error else 'pushed' if pushed else 'not_blessed',
+            outcome=verdict_of(error, pushed=pushed, withdrawn=withdrawn),
             name=self._config.name,
             data=self._config.data.path,
             spans=verdict.spans if verdict else None,
@@ -213,6 +214,7 @@ class _Rehearsing:
             baseline=verdict.baseline if verdict else None,
             nodes=tuple(rehearsal.results) if rehearsal else (),
             pushed=pushed,
+            withdrawn=withdrawn,
             seconds=round(seconds, 3),
             log=os.path.relpath(log),
             error=str(error) if error else None,

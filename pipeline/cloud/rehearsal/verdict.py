@@ -10,7 +10,7 @@ from typing import Any
 from components.errors import ComponentError
 from pipeline.cloud.rehearsal.spec import title_of
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
-from pipeline.outcome import Pushed
+from pipeline.outcome import Pushed, Withdrawn
 
 _EXAMPLES = 'tfx.Examples'
 _EVALUATION = 'tfx.ModelEvaluation'
@@ -59,6 +59,7 @@ class Verdict:
         self.baseline: dict[str, float | None] | None = None
         self.thresholds: tuple[Any, ...] = ()
         self.pushed: Pushed | None = None
+        self.withdrawn: Withdrawn | None = None
         self.spans: str | None = None
         self._path = path
 
@@ -89,6 +90,7 @@ class Verdict:
             return self._evaluated(outputs)
         if _PUSHED in by_title:
             self.pushed = findings.pushed_version(outputs)
+            self.withdrawn = findings.withdrawal(outputs)
         if not by_title or set(by_title) <= {_MODEL, _BLESSING}:
             return self._looked_up(produced)
         return findings.describe(step, outputs)

@@ -10,6 +10,7 @@ from tfx.types.standard_artifacts import Model
 from components.baseline_resolver.component import make_served_baseline
 from components.baseline_resolver.served import NO_BASELINE_FILE, find_baseline, is_absent
 from components.served_models import digest_of_model
+from components.withdrawn import Withdrawal, write_withdrawals
 
 
 def write_model(folder: pathlib.Path, weights: str) -> pathlib.Path:
@@ -75,6 +76,18 @@ def test_baseline_is_absent_when_the_serving_folder_has(
     baseline = resolve(tmp_path, serving, 'candidate')
     assert is_absent(str(baseline))
     assert [path.name for path in baseline.iterdir()] == [NO_BASELINE_FILE]
+
+
+@pytest.mark.parametrize(('candidate', 'baseline'), [('newest', 'new'), ('new', 'older')])
+def test_baseline_is_not_withdrawn_when_there_was_a_rollback(
+    candidate: str, baseline: str, tmp_path: pathlib.Path, serving: pathlib.Path
+) -> None:
+    write_model(serving / '8', 'older')
+    write_model(serving / '12', 'new')  # a rollback from a version that was pruned
+    digest = digest_of_model(str(serving / '9'))
+    write_withdrawals(str(serving), {digest: Withdrawal('9', '2026-11-25')})
+    found = resolve(tmp_path, serving, candidate)
+    assert (found / 'Format-Serving' / 'variables' / 'weights').read_text() == baseline
 
 
 def test_model_is_another_when_it_has_a_file_more(

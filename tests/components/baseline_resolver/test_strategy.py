@@ -14,6 +14,9 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.baseline_resolver.component import make_baseline_resolver
 from components.baseline_resolver.strategy import LatestBlessedBaselineStrategy
+from components.errors import DataError
+from components.served_models import digest_of_model
+from components.withdrawn import Withdrawal, write_withdrawals
 
 NOTHING: dict[str, list[int]] = {'candidate': [], 'model': [], 'model_blessing': []}
 
@@ -29,6 +32,7 @@ class History:
         config = metadata_store_pb2.ConnectionConfig()
         config.sqlite.filename_uri = str(folder / 'metadata.sqlite')
         self.store = mlmd.MetadataStore(config)
+        self.serving = folder / 'serving'
         self._folder = folder
         self._models: list[Artifact] = []
         self._blessings: list[Artifact] = []
@@ -39,7 +43,9 @@ class History:
         """Record a model."""
         model = Model()
         model.uri = str(self._folder / f'model-{len(self._models)}')
-        pathlib.Path(model.uri).mkdir()
+        saved = pathlib.Path(model.uri, 'Format-Serving')
+        saved.mkdir(parents=True)
+        (saved / 'saved_model.pb').write_text(model.uri)
         self._models.append(self._put(model))
         return model
 
@@ -71,7 +77,7 @@ class History:
 
     def resolve(self, candidate: Artifact) -> dict[str, list[int]]:
         """Return the ids of what the strategy finds, among all there is, newest first."""
-        found = LatestBlessedBaselineStrategy().resolve_artifacts(
+        found = LatestBlessedBaselineStrategy(str(self.serving)).resolve_artifacts(
             self.store,
             {
                 'candidate': [candidate],
@@ -173,8 +179,35 @@ def test_model_counts_when_it_was_refused_first_and_blessed_later(history: Histo
     assert history.resolve(history.train()) == found(model, blessing)
 
 
+def saved_model(model: Artifact) -> pathlib.Path:
+    return pathlib.Path(model.uri, 'Format-Serving')
+
+
+def test_baseline_is_what_is_served_when_a_rollback_withdrew_what_was_blessed_later(
+    history: History,
+) -> None:
+    old, bad = history.train(), history.train()
+    blessing = history.evaluate(old)
+    bad_blessing = history.evaluate(bad)
+    digest = digest_of_model(str(saved_model(bad)))
+    shutil.copytree(saved_model(old), history.serving / '1')
+    write_withdrawals(str(history.serving), {digest: Withdrawal('2', '2026-11-25')})
+    assert history.resolve(history.train()) == found(old, blessing)
+    # It is live all the same: then it is what candidates are compared with.
+    shutil.copytree(saved_model(bad), history.serving / '2')
+    assert history.resolve(history.train()) == found(bad, bad_blessing)
+
+
+def test_run_stops_when_it_cannot_be_read_what_is_withdrawn(history: History) -> None:
+    history.evaluate(history.train())
+    history.serving.mkdir()
+    (history.serving / '.withdrawn.json').write_text('{"')
+    with pytest.raises(DataError, match=r'\.withdrawn\.json cannot be read'):
+        history.resolve(history.train())
+
+
 def test_node_has_this_strategy_when_it_is_made() -> None:
-    node = make_baseline_resolver(channel_utils.as_channel([Model()]))
+    node = make_baseline_resolver(channel_utils.as_channel([Model()]), 'runs/serving/sentiment')
     assert node.id == 'BaselineResolver'
     assert node.exec_properties[resolver.RESOLVER_STRATEGY_CLASS] is LatestBlessedBaselineStrategy
     assert set(node.outputs) == set(NOTHING)

@@ -1,328 +1,221 @@
+"""The node: real artifacts of a real model, judged, tried and pushed."""
+
 from __future__ import annotations
 
-import concurrent.futures
-import errno
 import json
-import os
 import pathlib
 import shutil
-import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-import tensorflow as tf
 from tfx.components.evaluator import constants
-from tfx.dsl.io.filesystem import NotFoundError
 from tfx.types import channel_utils, standard_artifacts
 
-from components.pusher import executor
+from components.evaluator.examined import FILE as EXAMINED_FILE
+from components.evaluator.examined import Examined, Example, Histogram, to_json
 from components.pusher.component import make_pusher
+from components.served_models import digest_of_model
 from components.settings import TextSettings, TrainerSettings
+from components.smoke_test.run import SmokeTestError
+from components.withdrawn import Withdrawal, write_withdrawals
 from tests.components.pusher.evaluations import SUMMARY, write_evaluation
+from tests.components.trainer.tiny import Exported, Tiny
+from tests.conftest import snapshot
 
-FILES = {
-    'saved_model.pb': b'graph',
-    'fingerprint.pb': b'',
-    'variables/variables.index': b'\0\1',
-    'variables/variables.data-00000-of-00001': bytes(range(256)) * 1_000,
-    'assets/words': 'Wörter\n'.encode(),
-    'assets.extra/labels.json': b'["neg", "pos"]\n',
-    'assets.extra/settings.json': json.dumps(
-        {
-            'trainer': TrainerSettings(architecture='ngram').model_dump(),
-            'text': TextSettings().model_dump(),
-        }
-    ).encode(),
-}
-CARD = '# Ein Modell für Texte\n'
 CARD_PATH = 'assets.extra/model_card.md'
-PUSHED = {**FILES, CARD_PATH: CARD.encode()}
+SETTINGS = {
+    'trainer': TrainerSettings(architecture='ngram').model_dump(),
+    'text': TextSettings().model_dump(),
+}
 
 
-def write(folder: pathlib.Path) -> pathlib.Path:
-    for name, content in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return folder
+def write_examined(folder: pathlib.Path, scores: dict[str, float]) -> None:
+    """Write what the Evaluator keeps of these texts, and of one that it cuts off."""
+    kept = [Example(text=t, cut=False, label=1, probability=p) for t, p in scores.items()]
+    cut = Example(text='The beginning', cut=True, label=1, probability=0.123)
+    none = Histogram(positive=[0] * 1_000, negative=[0] * 1_000)
+    examined = Examined(
+        candidate=none,
+        baseline=None,
+        mistakes=[*kept, cut],
+        uncertain=kept[:1],
+        true_positives=len(kept),
+        false_positives=0,
+        true_negatives=0,
+        false_negatives=0,
+    )
+    (folder / EXAMINED_FILE).parent.mkdir(parents=True, exist_ok=True)
+    (folder / EXAMINED_FILE).write_bytes(to_json(examined))
 
 
-def content(folder: pathlib.Path) -> dict[str, bytes | None]:
-    """Return what is in a folder, hidden files and empty folders included."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in sorted(folder.rglob('*'))
-    }
+class Run:
+    """A run that has come to the Pusher.
 
+    Args:
+        folder: Where its artifacts go.
+        exported: The model that was trained.
+        tiny: What it was trained from.
+        model_parts: Further files of the model, by path.
+    """
 
-def files(folder: pathlib.Path) -> dict[str, bytes]:
-    return {name: data for name, data in content(folder).items() if data is not None}
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        exported: Exported,
+        tiny: Tiny,
+        model_parts: dict[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.model = folder / 'trained' / 'Format-Serving'
+        shutil.copytree(exported.serving, self.model)
+        parts = {'assets.extra/settings.json': json.dumps(SETTINGS), **(model_parts or {})}
+        for name, content in parts.items():
+            (self.model / name).write_text(content)
+        shutil.copytree(tiny.examples, folder / 'examples')
+        SUMMARY.write(str(folder / 'examples'))
+        texts = [text for text, _ in tiny.reviews['test'][:30]]
+        self.scores = dict(zip(texts, exported.probabilities(texts)))
+
+    def push(
+        self, serving: pathlib.Path, *, blessed: bool = True, accuracy: float = 0.9
+    ) -> standard_artifacts.PushedModel:
+        """Run the node on the artifacts of an ExampleGen, a Trainer and an Evaluator."""
+        model, blessing, evaluation, examples, pushed = (
+            standard_artifacts.Model(),
+            standard_artifacts.ModelBlessing(),
+            standard_artifacts.ModelEvaluation(),
+            standard_artifacts.Examples(),
+            standard_artifacts.PushedModel(),
+        )
+        model.uri = str(self.folder / 'trained')
+        blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
+        evaluation.uri, examples.uri = (
+            str(self.folder / name) for name in ('evaluation', 'examples')
+        )
+        write_evaluation(self.folder / 'evaluation', accuracy)
+        write_examined(self.folder / 'evaluation', self.scores)
+        examples.split_names = '["train", "val", "test"]'
+        examples.set_string_custom_property('spans', '2 spans 3 to 4')
+        node = make_pusher(
+            channel_utils.as_channel([model]),
+            channel_utils.as_channel([blessing]),
+            str(serving),
+            evaluation=channel_utils.as_channel([evaluation]),
+            examples=channel_utils.as_channel([examples]),
+            name='sentiment',
+            fingerprint='f1',
+        )
+        assert node.id == 'Pusher'
+        inputs = {
+            'model': [model],
+            'model_blessing': [blessing],
+            'evaluation': [evaluation],
+            'examples': [examples],
+        }
+        node.executor_spec.executor_class().Do(
+            inputs, {'pushed_model': [pushed]}, dict(node.exec_properties)
+        )
+        return pushed
 
 
 @pytest.fixture
-def model(tmp_path: pathlib.Path) -> pathlib.Path:
-    return write(tmp_path / 'model')
+def run(tmp_path: pathlib.Path, exported: Exported, tiny: Tiny) -> Run:
+    return Run(tmp_path, exported, tiny)
 
 
-@pytest.fixture
-def serving(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Return a folder with a version, one being pushed elsewhere, and things that are none."""
-    folder = tmp_path / 'serving'
-    write(folder / '7')
-    write(folder / '.0123.part')
-    write(folder / 'old-9999999999')
-    (folder / 'models.config').write_text('# of the server\n')
-    return folder
-
-
-def test_version_holds_the_model_when_it_is_pushed(
-    model: pathlib.Path, serving: pathlib.Path
-) -> None:
-    before = content(serving)
-    start = int(time.time())
-    version = pathlib.Path(executor.push(str(model), str(serving), CARD))
-    assert version.parent == serving
-    assert start <= int(version.name) <= time.time()
-    assert files(version) == PUSHED
-    assert files(model) == FILES
-    shutil.rmtree(version)
-    assert content(serving) == before
-
-
-def test_folder_is_made_when_it_is_the_first_version(
-    model: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    version = executor.push(str(model), str(tmp_path / 'a' / 'b'), CARD)
-    assert [str(path) for path in (tmp_path / 'a' / 'b').iterdir()] == [version]
-
-
-def test_versions_increase_when_they_are_pushed_in_the_same_second(
-    model: pathlib.Path, serving: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, 'time', lambda: 1_800_000_000.9)
-    names = [os.path.basename(executor.push(str(model), str(serving), CARD)) for _ in range(3)]
-    assert names == ['1800000000', '1800000001', '1800000002']
-
-
-@pytest.mark.parametrize('kind', ['version', 'empty folder', 'file'])
-def test_version_is_larger_than_any_when_one_is_in_the_future(
-    kind: str, model: pathlib.Path, serving: pathlib.Path
-) -> None:
-    future = serving / '99999999999'
-    if kind == 'file':
-        future.write_bytes(b'')
-    elif kind == 'empty folder':
-        future.mkdir()
-    else:
-        write(future)
-    before = content(serving)
-    version = pathlib.Path(executor.push(str(model), str(serving), CARD))
-    assert version.name == '100000000000'
-    shutil.rmtree(version)
-    assert content(serving) == before
-
-
-def vanish(model: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What copytree finds when a file goes between listing and copying.
-    (model / 'variables' / 'variables.index').unlink()
-    (model / 'variables' / 'variables.index').symlink_to('gone')
-
-
-def fill_the_disk(model: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def copytree(source: str, target: str) -> None:
-        shutil.copytree_(os.path.join(source, 'assets'), os.path.join(target, 'assets'))
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(shutil, 'copytree_', shutil.copytree, raising=False)
-    monkeypatch.setattr(shutil, 'copytree', copytree)
-
-
-def fail_to(name: str) -> Callable[[pathlib.Path, pytest.MonkeyPatch], None]:
-    def fail(*_: Any) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    return lambda model, monkeypatch: monkeypatch.setattr(os, name, fail)
-
-
-@pytest.mark.parametrize(
-    ('break_it', 'message'),
-    [
-        (vanish, 'No such file'),
-        (fill_the_disk, 'No space left'),
-        (fail_to('fsync'), 'Input/output error'),
-        (fail_to('rename'), 'Input/output error'),
-    ],
-    ids=['file_vanishes', 'disk_is_full', 'sync_fails', 'rename_fails'],
-)
-def test_serving_folder_stays_as_it_was_when_a_push_fails(
-    break_it: Callable[[pathlib.Path, pytest.MonkeyPatch], None],
-    message: str,
-    model: pathlib.Path,
-    serving: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    before = content(serving)
-    with monkeypatch.context() as broken:
-        break_it(model, broken)
-        with pytest.raises(OSError, match=message):
-            executor.push(str(model), str(serving), CARD)
-    assert content(serving) == before
-    again = write(model.with_name('another'))
-    assert files(pathlib.Path(executor.push(str(again), str(serving), CARD))) == PUSHED
-
-
-def test_all_versions_are_complete_when_pushes_run_at_once(
-    model: pathlib.Path, serving: pathlib.Path
-) -> None:
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        versions = list(pool.map(executor.push, [str(model)] * 8, [str(serving)] * 8, [CARD] * 8))
-    assert len(set(versions)) == 8
-    assert all(files(pathlib.Path(version)) == PUSHED for version in versions)
-    assert len(list(serving.iterdir())) == 4 + 8
-
-
-@pytest.fixture
-def remote(tmp_path: pathlib.Path) -> str:
-    """Return a folder in memory that only TensorFlow's file system reaches, as with a bucket."""
-    return f'ram://{tmp_path.name}/serving'
-
-
-def remote_files(version: str) -> dict[str, bytes]:
-    # No walk: TensorFlow's ram:// takes assets.extra for a part of assets.
-    paths = {name: f'{version}/{name}' for name in PUSHED}
-    return {
-        name: tf.io.gfile.GFile(path, 'rb').read()
-        for name, path in paths.items()
-        if tf.io.gfile.exists(path)
-    }
-
-
-def test_versions_are_complete_when_the_folder_is_remote(model: pathlib.Path, remote: str) -> None:
-    versions = [executor.push(str(model), remote, CARD) for _ in range(2)]
-    first, second = (int(version.removeprefix(f'{remote}/')) for version in versions)
-    assert first < second
-    assert [remote_files(version) for version in versions] == [PUSHED, PUSHED]
-
-
-def test_all_else_is_there_first_when_saved_model_goes_to_a_remote_folder(
-    model: pathlib.Path, remote: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there: list[dict[str, bytes]] = []
-    copy_file = executor.io_utils.copy_file
-
-    def look_then_copy(source: str, destination: str) -> None:
-        there.append(remote_files(destination.removesuffix('/saved_model.pb')))
-        copy_file(source, destination)
-
-    monkeypatch.setattr(executor.io_utils, 'copy_file', look_then_copy)
-    executor.push(str(model), remote, CARD)
-    assert there[-1] == {name: data for name, data in PUSHED.items() if name != 'saved_model.pb'}
-
-
-def test_nothing_is_left_in_a_remote_folder_when_the_push_fails(
-    model: pathlib.Path, remote: str
-) -> None:
-    (model / 'saved_model.pb').unlink()  # so that its copy, the last one, fails
-    with pytest.raises(NotFoundError, match='^$'):  # TFX drops the message
-        executor.push(str(model), remote, CARD)
-    assert tf.io.gfile.listdir(remote) == []
-
-
-def push_artifacts(
-    folder: pathlib.Path, serving: pathlib.Path, *, blessed: bool, accuracy: float = 0.9
-) -> standard_artifacts.PushedModel:
-    """Run the node on the artifacts of an ExampleGen, a Trainer and an Evaluator."""
-    model, blessing, evaluation, examples, pushed = (
-        standard_artifacts.Model(),
-        standard_artifacts.ModelBlessing(),
-        standard_artifacts.ModelEvaluation(),
-        standard_artifacts.Examples(),
-        standard_artifacts.PushedModel(),
-    )
-    model.uri = str(folder / 'trained')
-    write(folder / 'trained' / 'Format-Serving')
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
-    evaluation.uri, examples.uri = str(folder / 'evaluation'), str(folder / 'examples')
-    write_evaluation(folder / 'evaluation', accuracy)
-    (folder / 'examples').mkdir(exist_ok=True)
-    SUMMARY.write(examples.uri)
-    examples.set_string_custom_property('spans', '2 spans 3 to 4')
-    node = make_pusher(
-        channel_utils.as_channel([model]),
-        channel_utils.as_channel([blessing]),
-        str(serving),
-        evaluation=channel_utils.as_channel([evaluation]),
-        examples=channel_utils.as_channel([examples]),
-        name='sentiment',
-        fingerprint='f1',
-    )
-    assert node.id == 'Pusher'
-    inputs = {
-        'model': [model],
-        'model_blessing': [blessing],
-        'evaluation': [evaluation],
-        'examples': [examples],
-    }
-    node.executor_spec.executor_class().Do(
-        inputs, {'pushed_model': [pushed]}, dict(node.exec_properties)
-    )
-    return pushed
+def destination(pushed: standard_artifacts.PushedModel) -> str:
+    return pushed.get_string_custom_property('pushed_destination')
 
 
 def test_artifact_names_the_version_when_the_model_is_blessed(
-    tmp_path: pathlib.Path, serving: pathlib.Path
+    run: Run, tmp_path: pathlib.Path
 ) -> None:
-    (serving / '7' / 'assets' / 'words').write_text('others')
-    pushed = push_artifacts(tmp_path, serving, blessed=True)
-    version = pathlib.Path(pushed.get_string_custom_property('pushed_destination'))
+    serving = tmp_path / 'serving'
+    model = snapshot(run.model)
+    pushed = run.push(serving)
+    version = pathlib.Path(destination(pushed))
     assert pushed.get_int_custom_property('pushed') == 1
     assert pushed.get_string_custom_property('pushed_version') == version.name
     assert version.parent == serving
-    found = files(version)
-    card = found.pop(CARD_PATH).decode()
-    assert found == FILES
+    card = (version / CARD_PATH).read_text(encoding='utf-8')
+    assert {name: at for name, at in snapshot(version).items() if name != CARD_PATH} == model
+    assert snapshot(run.model) == model
     assert card.startswith('# Model card: sentiment\n')
-    for fact in ('| accuracy | 0.9000 | >= 0.8000 ', '2 spans 3 to 4', '`a/*.csv`', '`f1`'):
+    digest = digest_of_model(str(run.model))
+    for fact in ('| accuracy | 0.9000 | >= 0.8000 ', '2 spans 3 to 4', '`a/*.csv`', '`f1`', digest):
         assert fact in card
 
+    # The same model again is found live, and not pushed again.
+    before = snapshot(serving)
+    again = run.push(serving, accuracy=0.8)
+    assert snapshot(serving) == before
+    assert again.get_int_custom_property('pushed') == 1
+    assert destination(again) == str(version)
 
-def test_nothing_is_written_when_the_model_is_not_blessed(
-    tmp_path: pathlib.Path, serving: pathlib.Path
+    # What a rollback has withdrawn is not pushed, unless it is live all the same.
+    at = '2026-11-25 09:00:00 UTC'
+    write_withdrawals(str(serving), {digest: Withdrawal(version.name, at)})
+    assert destination(run.push(serving)) == str(version)
+    version.rename(serving / 'elsewhere')
+    before = snapshot(serving)
+    withdrawn = run.push(serving)
+    assert withdrawn.get_int_custom_property('pushed') == 0
+    assert withdrawn.get_string_custom_property('withdrawn_version') == version.name
+    assert withdrawn.get_string_custom_property('withdrawn_at') == at
+    assert snapshot(serving) == before
+
+
+def test_version_is_added_when_another_one_is_live(
+    run: Run, tmp_path: pathlib.Path, exported: Exported, tiny: Tiny
 ) -> None:
-    before = content(serving)
-    pushed = push_artifacts(tmp_path, serving, blessed=False)
+    serving = tmp_path / 'serving'
+    shutil.copytree(run.model, serving / '7')
+    (serving / '8').mkdir()
+    shutil.copytree(exported.serving, serving / '9')
+    assert int(pathlib.Path(destination(run.push(serving))).name) > 9
+    assert {path.name for path in serving.glob('[0-9]')} == {'7', '8', '9'}
+
+
+@pytest.mark.parametrize('exists', [True, False])
+def test_nothing_is_written_when_the_model_is_not_blessed(
+    exists: bool, run: Run, tmp_path: pathlib.Path
+) -> None:
+    serving = tmp_path / 'serving'
+    if exists:
+        shutil.copytree(run.model, serving / '7')
+    before = snapshot(serving)
+    pushed = run.push(serving, blessed=False)
     assert pushed.get_int_custom_property('pushed') == 0
     assert not pushed.has_custom_property('pushed_destination')
-    assert content(serving) == before
+    assert snapshot(serving) == before
+    assert serving.exists() is exists
 
 
-def test_folder_is_not_even_made_when_the_model_is_not_blessed(tmp_path: pathlib.Path) -> None:
-    push_artifacts(tmp_path, tmp_path / 'serving', blessed=False)
-    assert not (tmp_path / 'serving').exists()
+def truncate_graph(run: Run) -> None:
+    path = run.model / 'saved_model.pb'
+    path.write_bytes(path.read_bytes()[:-1_000])
 
 
-def test_no_version_is_added_when_the_model_is_live_already(tmp_path: pathlib.Path) -> None:
+def measure_another_score(run: Run) -> None:
+    text = list(run.scores)[-1]
+    run.scores[text] += 0.01 if run.scores[text] < 0.5 else -0.01
+
+
+@pytest.mark.parametrize(
+    ('harm', 'message'),
+    [
+        (truncate_graph, r'it can be loaded: expected a SavedModel'),
+        (measure_another_score, r'it scores as the Evaluator measured: expected 0\.\d+, .* for "'),
+    ],
+)
+def test_nothing_is_pushed_when_the_smoke_test_fails(
+    harm: Callable[[Run], None], message: str, run: Run, tmp_path: pathlib.Path
+) -> None:
     serving = tmp_path / 'serving'
-    first = push_artifacts(tmp_path, serving, blessed=True)
-    before = content(serving)
-    again = push_artifacts(tmp_path, serving, blessed=True, accuracy=0.8)
-    assert content(serving) == before
-    destination = 'pushed_destination'
-    assert again.get_int_custom_property('pushed') == 1
-    assert again.get_string_custom_property(destination) == first.get_string_custom_property(
-        destination
-    )
-    assert len(list(serving.iterdir())) == 1
-
-
-def test_version_is_added_when_another_one_was_pushed_after_it(tmp_path: pathlib.Path) -> None:
-    serving = tmp_path / 'serving'
-    first = push_artifacts(tmp_path, serving, blessed=True)
-    other = write(tmp_path / 'other')
-    (other / 'assets' / 'words').write_text('other')
-    executor.push(str(other), str(serving), CARD)
-    again = push_artifacts(tmp_path, serving, blessed=True)
-    assert again.get_string_custom_property('pushed_version') != first.get_string_custom_property(
-        'pushed_version'
-    )
-    assert len(list(serving.iterdir())) == 3
+    shutil.copytree(run.model, serving / '7')
+    (serving / '7' / 'assets' / 'words').write_text('others')
+    before = snapshot(serving)
+    harm(run)
+    with pytest.raises(SmokeTestError, match=message):
+        run.push(serving)
+    assert snapshot(serving) == before

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from components.statistics_gen.described import Split
-from pipeline.outcome import Check
+from pipeline.outcome import Check, Withdrawn
 from pipeline.report import sentences
 from pipeline.report.compare import compare
 from pipeline.report.graph import draw_graph
@@ -51,6 +51,20 @@ def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
     page = render(dataclasses.replace(made_report('not_blessed'), outcome=outcome))
     assert '<th scope="row">AUC of the baseline</th>' in page
     assert told in page
+
+
+def test_rollback_is_the_reason_when_the_model_is_withdrawn() -> None:
+    withdrawn = made_outcome(
+        outcome='withdrawn',
+        pushed=None,
+        withdrawn=Withdrawn(version='17', at='2026-11-25 09:00:00 UTC'),
+    )
+    told = sentences.reasons(withdrawn)
+    assert any('withdrew this model, which was version 17' in reason for reason in told)
+    assert 'To have it back: python pipeline_runner.py models rollback 17' in told
+    page = render(dataclasses.replace(made_report(), outcome=withdrawn))
+    assert 'Blessed, but withdrawn' in page
+    assert 'models rollback 17' in page
 
 
 def test_nothing_from_the_data_is_markup_when_rendered() -> None:

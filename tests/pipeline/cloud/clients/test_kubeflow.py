@@ -174,6 +174,7 @@ class TestWait:
             ([{'blessed': 0}, {'pushed': 0}], 'not_blessed'),
             ([{'blessed': 0}], 'not_blessed'),
             ([{'custom:pushed': 0}], 'not_blessed'),
+            ([{'blessed': 1}, {'pushed': 0}], 'withdrawn'),
         ],
     )
     def test_believes_the_metadata_store_when_it_can_be_asked(

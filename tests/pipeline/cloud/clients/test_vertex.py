@@ -146,6 +146,20 @@ class TestWait:
         submit(vertex_server, vertex_pipeline, waiting=WAITING)
         assert capsys.readouterr().err.endswith('blessed, and pushed\n')
 
+    def test_is_no_failure_when_a_rollback_has_withdrawn_the_model(
+        self,
+        vertex_server: Server,
+        fake_vertex: FakeVertex,
+        vertex_pipeline: CompiledPipeline,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        fake_vertex.outputs = {
+            ('Pusher', 'pushed_model'): {'pushed': 0},
+            ('Evaluator', 'blessing'): {'blessed': 1},
+        }
+        submit(vertex_server, vertex_pipeline, waiting=WAITING)
+        assert 'withdrawn by a rollback: not pushed again' in capsys.readouterr().err
+
     @pytest.mark.parametrize(('pushed', 'outcome'), [(1, 'pushed'), (0, 'not_blessed')])
     def test_asks_for_the_artifact_when_the_job_leaves_its_properties_out(
         self,

@@ -11,7 +11,7 @@ from components.errors import ComponentError
 from components.example_gen.summary import ExamplesSummary
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
 from pipeline.cloud.rehearsal.verdict import Verdict
-from pipeline.outcome import Pushed
+from pipeline.outcome import Pushed, Withdrawn
 from tests.pipeline.cloud.rehearsal import toys
 
 
@@ -66,6 +66,14 @@ def _pushed_model(pushed: float) -> Produced:
 def test_a_pushed_version_is_told(verdict: Verdict) -> None:
     assert verdict.note('Pusher', _pushed_model(1.0)) == 'pushed as version 7'
     assert verdict.pushed == Pushed(path='/s/7', version='7')
+
+
+def test_a_withdrawn_model_is_told(verdict: Verdict) -> None:
+    noted = {'pushed': 0.0, 'withdrawn_version': '7', 'withdrawn_at': 'today'}
+    artifact = _produced('tfx.PushedModel', noted).artifacts['pushedmodel']
+    told = verdict.note('Pusher', Produced(artifacts={'pushed_model': artifact}))
+    assert told == 'nothing pushed: a rollback withdrew version 7, this model'
+    assert verdict.withdrawn == Withdrawn(version='7', at='today')
 
 
 def test_nothing_pushed_is_told(verdict: Verdict) -> None:

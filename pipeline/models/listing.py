@@ -1,0 +1,162 @@
+"""The pushed versions of a model, with all that is known of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.errors import ConfigError, DataError
+from components.served_models import digest_of_model, restored_by
+from components.storage import is_remote
+from components.withdrawn import Withdrawal, read_withdrawals
+from pipeline import outcome as outcomes
+from pipeline import serving_store
+from pipeline.commands import DEFAULT_ROOT, serving_location
+from pipeline.models.words import models_command
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where versions are, as a person named it.
+
+    Attributes:
+        root: The folder for all that runs write, None for the default.
+        name: Of the pipeline, None for the default.
+        serving_dir: The folder of versions, None for that below the root.
+    """
+
+    root: str | None = None
+    name: str | None = None
+    serving_dir: str | None = None
+
+    @property
+    def root_path(self) -> pathlib.Path:
+        """The folder for all that runs write."""
+        return pathlib.Path(os.path.abspath(self.root or DEFAULT_ROOT))
+
+    @property
+    def path(self) -> pathlib.Path:
+        """The folder of versions.
+
+        Raises:
+            ConfigError: If it is in an object store.
+        """
+        if self.serving_dir is not None and is_remote(self.serving_dir):
+            raise ConfigError(
+                f'expected a folder on a disk, got --serving-dir {self.serving_dir}',
+                hint='an object store has no rename: pipeline/cloud/README.md says how to go back',
+            )
+        return serving_location(
+            root=self.root, name=self.name, serving_dir=self.serving_dir
+        )
+
+    def command(self, what: str) -> str:
+        """Return the command line that does `what` there."""
+        return models_command(what, dataclasses.asdict(self))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Version:
+    """A pushed version.
+
+    Attributes:
+        path: Its folder.
+        live: Whether a model server serves it.
+        restores: The version that it is a copy of, if a rollback made it.
+        withdrawal: When a rollback withdrew its model, None if it is not withdrawn.
+        run_id: The run that pushed the model, None if it is not known.
+        binary_accuracy: That this run measured on test.
+    """
+
+    path: pathlib.Path
+    live: bool
+    restores: str | None
+    withdrawal: Withdrawal | None
+    run_id: str | None
+    binary_accuracy: float | None
+
+    @property
+    def name(self) -> str:
+        """Its number, as text."""
+        return self.path.name
+
+    @property
+    def origin(self) -> int:
+        """The number under which the pipeline pushed this model."""
+        return int(self.restores or self.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `models --json` shows."""
+        return {
+            'version': self.name,
+            'live': self.live,
+            'restores': self.restores,
+            'withdrawn': self.withdrawal.at if self.withdrawal else None,
+            'path': str(self.path),
+            'run_id': self.run_id,
+            'binary_accuracy': self.binary_accuracy,
+        }
+
+
+def list_versions(place: Place) -> list[Version]:
+    """Return all versions, oldest first.
+
+    Raises:
+        ConfigError: If the folder is in an object store.
+        DataError: If a record, or what a rollback left, cannot be read.
+    """
+    serving_dir = place.path
+    paths = serving_store.versions(serving_dir)
+    withdrawals = read_withdrawals(str(serving_dir))
+    pushes = {r['pushed']['path']: r for r in load_records(place) if r['pushed']}
+    return [
+        _describe(path, path == paths[-1], withdrawals, pushes) for path in paths
+    ]
+
+
+def require_versions(place: Place) -> list[Version]:
+    """Return all versions, oldest first; at least one.
+
+    Raises:
+        ConfigError: If the folder is in an object store.
+        DataError: If there is none, or what is there cannot be read.
+    """
+    found = list_versions(place)
+    if not found:
+        raise DataError(f'no model was pushed to {place.path}', hint='run the pipeline first')
+    return found
+
+
+def load_records(place: Place) -> Sequence[dict[str, Any]]:
+    """Return the records of all runs below the root, oldest first.
+
+    Raises:
+        DataError: If one cannot be read.
+    """
+    return outcomes.load_records(place.root_path)
+
+
+def _describe(
+    path: pathlib.Path,
+    live: bool,
+    withdrawals: Mapping[str, Withdrawal],
+    pushes: Mapping[str, Mapping[str, Any]],
+) -> Version:
+    try:
+        restored = restored_by(str(path))
+    except (OSError, ValueError) as err:
+        raise DataError(f'version {path.name} is damaged: {err}', hint='remove its folder') from err
+    pushed_as = path.parent / restored.version if restored else path
+    record = pushes.get(str(pushed_as), {})
+    withdrawal = withdrawals.get(digest_of_model(str(path))) if withdrawals else None
+    return Version(
+        path=path,
+        live=live,
+        restores=restored.version if restored else None,
+        withdrawal=None if live else withdrawal,
+        run_id=record.get('run_id'),
+        binary_accuracy=record.get('metrics', {}).get('binary_accuracy'),
+    )

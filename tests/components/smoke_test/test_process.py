@@ -1,0 +1,147 @@
+"""Each check, with a real model that does not stand it; the process itself is in test_run.py."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from components.smoke_test.process import CheckFailed, check
+from components.smoke_test.run import KnownScore, request
+from tests.components.smoke_test import models
+
+
+def test_check_passes_when_the_model_is_sound(tmp_path: pathlib.Path) -> None:
+    model = models.save(tmp_path / 'model')
+    texts = ['A review.', 'Another review, as long as it gets.']
+    scores = models.probability(tf.constant(texts)).numpy().tolist()
+    known = [KnownScore(*pair) for pair in zip(texts, scores)]
+    check(tf, request(str(model), texts=texts, known=known))
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    'logits': (
+        {'by_text': models.logits, 'by_example': models.logits},
+        'serving_text',
+        r'a probability in \[0, 1\]',
+        r'-?\d\.0 for "',
+    ),
+    'nan': (
+        {'by_text': lambda text: models.logits(text) * float('nan')},
+        'serving_text',
+        r'a probability in \[0, 1\]',
+        'nan for ""',
+    ),
+    'nan_of_examples': (
+        {'by_example': lambda text: models.logits(text) * float('nan')},
+        'serving_default',
+        r'a probability in \[0, 1\]',
+        'nan for ""',
+    ),
+    'one_number': (
+        {'by_text': lambda text: tf.reduce_mean(models.probability(text), keepdims=True)},
+        'serving_text',
+        r'\d+ numbers for \d+ texts',
+        r'shape \[1\]',
+    ),
+    'a_matrix': (
+        {'by_text': lambda text: models.probability(text)[:, tf.newaxis]},
+        'the output of serving_text',
+        r'probability: float32 \(None,\)',
+        r'probability: float32 \(None, 1\)',
+    ),
+    'another_name': (
+        {'output': 'score'},
+        'the output of serving_default',
+        r'probability: float32 \(None,\)',
+        r'score: float32 \(None,\)',
+    ),
+    'other_than_examples': (
+        {'by_example': lambda text: 1 - models.probability(text)},
+        'serving_text and serving_default agree',
+        r'0\.\d+, within 1e-06',
+        r'0\.\d+ for "',
+    ),
+    'of_the_batch': (
+        {'by_text': models.of_the_batch, 'by_example': models.of_the_batch},
+        'serving_text, alone and in a batch',
+        r'within 1e-05',
+        'for "',
+    ),
+    'does_not_add_up': (
+        {'explained': lambda text: models.logits(text) * 2},
+        'explain_text adds up',
+        'within 0.0001',
+        'for "',
+    ),
+    'no_text_signature': ({'without': 'serving_text'}, 'its signatures', "'serving_text'", 'expl'),
+    'no_examples': ({'without': 'serving_default'}, 'its signatures', "'serving_default'", 'expl'),
+    'no_explanation': ({'without': 'explain_text'}, 'its signatures', "'explain_text'", 'serving'),
+    'labels_are_no_json': ({'labels': '["neg", '}, 'assets.extra/labels.json', 'as JSON', 'line 1'),
+    'labels_are_equal': (
+        {'labels': '["pos", "pos"]'},
+        'assets.extra/labels.json',
+        'names of two labels',
+        'pos',
+    ),
+}
+
+
+@pytest.mark.parametrize('how', BROKEN)
+def test_check_fails_when_the_model_is_broken(how: str, tmp_path: pathlib.Path) -> None:
+    options, what, expected, got = BROKEN[how]
+    model = models.save(tmp_path / 'model', **options)
+    with pytest.raises(CheckFailed, match=what) as caught:
+        check(tf, request(str(model)))
+    assert caught.value.check.startswith(what)
+    assert re.search(expected, caught.value.expected), caught.value.expected
+    assert re.search(got, caught.value.got), caught.value.got
+
+
+def test_check_fails_when_the_labels_are_missing(tmp_path: pathlib.Path) -> None:
+    model = models.save(tmp_path / 'model')
+    (model / 'assets.extra' / 'labels.json').unlink()
+    with pytest.raises(CheckFailed, match=r'labels\.json'):
+        check(tf, request(str(model)))
+
+
+def test_check_passes_when_a_model_need_not_explain(tmp_path: pathlib.Path) -> None:
+    model = models.save(tmp_path / 'model', without='explain_text')
+    check(tf, request(str(model), must_explain=False))
+
+
+def test_check_fails_when_the_evaluator_measured_something_else(tmp_path: pathlib.Path) -> None:
+    model = models.save(tmp_path / 'model')
+    score = float(models.probability(tf.constant(['fine']))[0])
+    check(tf, request(str(model), known=[KnownScore('fine', score + 9e-6)]))
+    with pytest.raises(CheckFailed, match='as the Evaluator measured') as caught:
+        check(tf, request(str(model), known=[KnownScore('fine', score + 2e-5)]))
+    assert caught.value.got == f'{score:.7f} for "fine"'
+
+
+def truncate(path: pathlib.Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ('file', 'harm'),
+    [
+        ('saved_model.pb', pathlib.Path.unlink),
+        ('saved_model.pb', truncate),
+        ('variables/variables.index', pathlib.Path.unlink),
+        ('variables/variables.index', truncate),
+        ('variables/variables.data-00000-of-00001', pathlib.Path.unlink),
+        ('variables/variables.data-00000-of-00001', truncate),
+    ],
+)
+def test_check_fails_when_a_file_is_damaged(
+    file: str, harm: Any, tmp_path: pathlib.Path
+) -> None:
+    model = models.save(tmp_path / 'model')
+    harm(model / file)
+    with pytest.raises(CheckFailed, match='it can be loaded') as caught:
+        check(tf, request(str(model)))
+    assert caught.value.got

@@ -1,0 +1,59 @@
+"""What is removed, and what never is."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from components.errors import DataError
+from pipeline.models.prune import prune
+from pipeline.models.rollback import rollback
+from tests.conftest import snapshot
+from tests.pipeline.models.served import Served
+
+
+def test_the_newest_are_kept_when_old_ones_are_removed(served: Served) -> None:
+    versions = [served.push(which) for which in 'abcd']
+    before = snapshot(served.folder)
+    planned = prune(served.place, keep=2, dry_run=True)
+    assert snapshot(served.folder) == before
+    assert prune(served.place, keep=2) == planned
+    assert [(found.version.name, found.why) for found in planned] == [
+        (versions[0], None),
+        (versions[1], None),
+        (versions[2], 'one of the newest 2'),
+        (versions[3], 'live'),
+    ]
+    assert served.names() == versions[2:]
+    kept = {name: at for name, at in before.items() if not name.startswith(tuple(versions[:2]))}
+    assert snapshot(served.folder) == kept
+    assert prune(served.place, keep=9) == [
+        found._replace(why=found.why.replace('2', '9')) for found in planned[2:] if found.why
+    ]
+
+
+def test_what_is_restored_is_kept_when_a_rollback_is_live(served: Served) -> None:
+    first, second = served.push('a'), served.push('b')
+    served.push('c')
+    live = rollback(served.place, second).now.name
+    why = {found.version.name: found.why for found in prune(served.place, keep=1)}
+    assert served.names() == [second, live]
+    assert why[second] == 'what the live one restores'
+    assert why[first] is None
+
+
+def test_baseline_is_kept_when_another_one_is_live(served: Served) -> None:
+    first, baseline = served.push('a'), served.push('b')
+    # Pushed by hand, or by another root: no run of this one has blessed it.
+    by_hand = served.folder / str(int(baseline) + 1)
+    served.model('c').rename(by_hand)
+    why = {found.version.name: found.why for found in prune(served.place, keep=1)}
+    assert why == {first: None, baseline: 'the baseline: blessed last', by_hand.name: 'live'}
+    assert served.names() == [baseline, by_hand.name]
+
+
+def test_it_says_so_when_there_is_nothing(served: Served, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DataError, match='no model was pushed to'):
+        prune(served.place, keep=1)
+    assert not served.folder.exists()

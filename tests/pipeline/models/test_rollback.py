@@ -1,0 +1,193 @@
+"""Going back, and forth again, as TensorFlow Serving and `predict` see it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from components.baseline_resolver.served import find_baseline
+from components.errors import ConfigError, DataError
+from components.served_models import digest_of_model, restored_by
+from components.withdrawn import read_withdrawals
+from pipeline.models.listing import Place, list_versions
+from pipeline.models.rollback import rollback
+from pipeline.predict.model import live_model
+from tests.conftest import REPO, snapshot
+from tests.pipeline.models.served import Served
+
+
+def withdrawn(served: Served) -> set[str]:
+    return {found.version for found in read_withdrawals(str(served.folder)).values()}
+
+
+def test_model_comes_back_by_itself_never_when_it_was_rolled_back_from(served: Served) -> None:
+    first, second, third = (served.push(which) for which in 'abc')
+
+    back = rollback(served.place)
+    assert served.serves() == 'b'
+    assert live_model(served.folder) == back.now.path == served.live()
+    assert (back.was.name, back.now.restores) == (third, second)
+    assert (back.withdrawn, back.lifted) == ((third,), ())
+    assert withdrawn(served) == {third}
+    # What is compared with a candidate is what is served.
+    assert find_baseline(str(served.folder), str(served.model('d'))) == str(served.live())
+
+    further = rollback(served.place)  # not forth again, to the version that is one lower
+    assert served.serves() == 'a'
+    assert further.now.restores == first
+    assert withdrawn(served) == {second, third}
+
+    undone = rollback(served.place, third)
+    assert served.serves() == 'c'
+    assert undone.lifted == (second, third)
+    assert undone.now.restores == third
+    assert withdrawn(served) == set()
+    assert [version.withdrawal for version in list_versions(served.place)] == [None] * 6
+
+    # A new model is pushed after that as ever, and one may go back to what was live before it.
+    served.push('d')
+    assert rollback(served.place).now.restores == third
+    assert served.serves() == 'c'
+
+
+def test_version_is_the_model_and_says_what_it_restores_when_it_is_live(served: Served) -> None:
+    first, second = served.push('a', 0.91), served.push('b', 0.92)
+    before = snapshot(served.folder)
+    back = rollback(served.place, first)
+    after = snapshot(served.folder)
+    made = back.now.path
+    added = {name for name in after if name not in before}
+    assert all(name.startswith((made.name, '.withdrawn.json')) for name in added)
+    assert {name: after[name] for name in before} == before
+    assert digest_of_model(str(made)) == digest_of_model(str(served.folder / first))
+    restored = restored_by(str(made))
+    assert restored is not None
+    assert (restored.version, restored.instead_of) == (first, second)
+    card = (made / 'assets.extra' / 'model_card.md').read_text(encoding='utf-8')
+    assert card.startswith(f'# Model card: sentiment\n\nA copy of version {first}, made by a roll')
+    # A model takes no room twice where the disk can share it.
+    assert os.path.samefile(made / 'saved_model.pb', served.folder / first / 'saved_model.pb')
+    assert (back.was.binary_accuracy, back.now.binary_accuracy) == (0.92, 0.91)
+    assert (back.was.run_id, back.now.run_id) == ('2026-11-25T00-00-02', '2026-11-25T00-00-01')
+
+
+def flip(path: pathlib.Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def without_card(version: pathlib.Path) -> None:
+    (version / 'assets.extra' / 'model_card.md').unlink()
+
+
+def damage_labels(version: pathlib.Path) -> None:
+    flip(version / 'assets.extra' / 'labels.json')
+
+
+def remove_variables(version: pathlib.Path) -> None:
+    without_card(version)
+    (version / 'variables' / 'variables.index').unlink()
+
+
+@pytest.mark.parametrize(
+    ('harm', 'message'),
+    [
+        (damage_labels, 'is damaged: its files are not those that were pushed'),
+        (remove_variables, 'cannot be served: the smoke test of the model failed: it can be load'),
+        (lambda version: (version / 'saved_model.pb').unlink(), 'is damaged: it has no saved_mod'),
+    ],
+)
+def test_version_is_never_live_when_it_is_damaged(
+    harm: object, message: str, served: Served
+) -> None:
+    first, _ = served.push('a'), served.push('b')
+    assert callable(harm)
+    harm(served.folder / first)
+    before = snapshot(served.folder)
+    with pytest.raises(DataError, match=f'version {first} {message}'):
+        rollback(served.place, first)
+    assert snapshot(served.folder) == before
+
+
+def test_it_says_what_there_is_when_it_cannot_go_back(served: Served) -> None:
+    with pytest.raises(DataError, match='no model was pushed to'):
+        rollback(served.place)
+    assert not served.folder.exists()
+    first = served.push('a')
+    with pytest.raises(DataError, match=f'nothing to go back to: no version before {first}'):
+        rollback(served.place)
+    second = served.push('a')
+    with pytest.raises(DataError, match=f"no version '17' in {served.folder}") as caught:
+        rollback(served.place, '17')
+    assert caught.value.hint == f'there are {first}, {second}'
+    with pytest.raises(DataError, match=f'version {first} is what is live already, as {second}'):
+        rollback(served.place, first)
+    for name in ('../escape', '', '.withdrawn.json'):
+        with pytest.raises(DataError, match='no version|is damaged'):
+            rollback(served.place, name)
+    assert served.names() == [first, second]
+    with pytest.raises(ConfigError, match='expected a folder on a disk, got --serving-dir gs://b/m'):
+        rollback(Place(serving_dir='gs://b/m'))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason='only root can become somebody else')
+def test_it_says_so_when_it_may_not_write(served: Served, tmp_path: pathlib.Path) -> None:
+    served.push('a')
+    served.push('b')
+    before = snapshot(served.folder)
+    code = (
+        'import os, pathlib, sys\n'
+        'from components.errors import DataError\n'
+        'from pipeline.models.listing import Place\n'
+        'from pipeline.models.rollback import rollback\n'
+        'os.setuid(65534)\n'
+        'try:\n'
+        '    rollback(Place(serving_dir=sys.argv[1]))\n'
+        'except DataError as err:\n'
+        '    print(err)\n'
+    )
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, '-c', code, str(served.folder)],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f'{served.folder} cannot be changed: Permission denied' in done.stdout
+    assert snapshot(served.folder) == before
+
+
+def test_live_version_is_as_before_when_the_rollback_ends_after_its_first_write(
+    served: Served,
+) -> None:
+    first, second = served.push('a'), served.push('b')
+    rollback(served.place)
+    made = served.live()
+    # As if it had been killed before the rename: what was withdrawn is live.
+    made.rename(made.with_name('.1a2b.part'))
+    assert served.serves() == 'b'
+    assert [version.withdrawal for version in list_versions(served.place)] == [None, None]
+    again = rollback(served.place)
+    assert (again.was.name, again.now.restores) == (second, first)
+    assert served.serves() == 'a'
+    assert not list(served.folder.glob('*.part'))
+
+
+def test_withdrawal_is_kept_when_the_version_is_gone(served: Served) -> None:
+    first, second = served.push('a'), served.push('b')
+    rollback(served.place)
+    digest = digest_of_model(str(served.folder / second))
+    (served.folder / second).rename(served.folder / 'elsewhere')
+    served.push('c')
+    assert read_withdrawals(str(served.folder))[digest].version == second
+    rollback(served.place, first)
+    assert digest in read_withdrawals(str(served.folder))
+    assert json.loads((served.folder / '.withdrawn.json').read_text())[digest]['version'] == second
