@@ -10,12 +10,7 @@ import os
 import sys
 from typing import Any
 
-from components.errors import (
-    INTERRUPTED_EXIT_CODE,
-    ConfigError,
-    MissingDependencyError,
-    ReviewsError,
-)
+from components.errors import ConfigError, MissingDependencyError, ReviewsError
 
 try:
     import click
@@ -26,6 +21,7 @@ except ImportError:
     )
     sys.exit(MissingDependencyError.exit_code)
 
+from pipeline import interrupts
 from pipeline.cloud.cli import COMMANDS
 from pipeline.options import (
     COMPARE,
@@ -51,7 +47,7 @@ def main() -> None:
     Exit codes: 0 pushed or done, 1 unexpected, 2 configuration or usage,
     3 not blessed, 4 data, 5 a component failed, 6 something is not installed,
     7 a service refuses or fails, 8 the outcome of a run is not known,
-    130 interrupted.
+    130 interrupted, 143 terminated.
     """
 
 
@@ -60,12 +56,16 @@ def main() -> None:
 @JSON
 @QUIET
 @VERBOSE
-def run(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
-    """Run the pipeline: data in, a judged and, if blessed, pushed model out."""
+@click.option('--wait', is_flag=True, help='Wait if another run of this pipeline is under way.')
+def run(as_json: bool, quiet: bool, verbose: bool, wait: bool, **options: Any) -> None:
+    """Run the pipeline: data in, a judged and, if blessed, pushed model out.
+
+    If another run of the same --root and --name is under way, it is refused.
+    """
     config = config_of(options)
     from pipeline.commands import run_locally
 
-    run_locally(config, as_json=as_json, quiet=quiet, verbose=verbose)
+    run_locally(config, as_json=as_json, quiet=quiet, verbose=verbose, wait=wait)
 
 
 @main.command()
@@ -198,32 +198,37 @@ def _exit_code(args: list[str] | None = None) -> int:
     """Run a command, and return what the shell is told."""
     try:
         main.main(args=args, prog_name='pipeline_runner.py', standalone_mode=False)
-    except click.exceptions.Exit as err:
-        return err.exit_code
-    except click.ClickException as err:
-        err.show()
-        return ConfigError.exit_code
-    except ReviewsError as err:
-        click.echo(f'error: {err}' + (f'; {err.hint}' if err.hint else ''), err=True)
-        if err.report:
-            click.echo(f'report: {err.report}', err=True)
-        if err.log:
-            click.echo(f'log: {err.log}', err=True)
-        return err.exit_code
-    except (KeyboardInterrupt, click.Abort) as err:
-        # click puts its own in place of the interrupt, which may say what goes on.
-        told = [str(error) for error in (err, err.__cause__) if error and str(error)]
-        next_step = told[0] if told else 'the same command resumes from what is complete'
-        click.echo(f'interrupted; {next_step}', err=True)
-        return INTERRUPTED_EXIT_CODE
-    except ModuleNotFoundError as err:
-        click.echo(f'error: {err}; run `make setup`, then use .venv/bin/python', err=True)
-        return MissingDependencyError.exit_code
+    except (Exception, KeyboardInterrupt) as err:
+        # click, and other libraries, put errors of their own in place of the interrupt.
+        if isinstance(err, click.Abort) or interrupts.behind(err) is not None:
+            click.echo(interrupts.last_line(), err=True)
+            return interrupts.exit_code()
+        return _tell(err)
     return 0
 
 
+def _tell(error: Exception | KeyboardInterrupt) -> int:
+    """Show an error that a person can act on, and return its exit code; raise any other."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return ConfigError.exit_code
+    if isinstance(error, ReviewsError):
+        click.echo(f'error: {error}' + (f'; {error.hint}' if error.hint else ''), err=True)
+        if error.report:
+            click.echo(f'report: {error.report}', err=True)
+        if error.log:
+            click.echo(f'log: {error.log}', err=True)
+        return error.exit_code
+    if isinstance(error, ModuleNotFoundError):
+        click.echo(f'error: {error}; run `make setup`, then use .venv/bin/python', err=True)
+        return MissingDependencyError.exit_code
+    raise error
+
+
 if __name__ == '__main__':
-    code = _exit_code()
+    code = interrupts.obeyed(_exit_code)
     sys.stdout.flush()
     sys.stderr.flush()
     # All files are closed. Taking TensorFlow down in good order would cost 2 s more.

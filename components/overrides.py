@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import pydantic
+
+from components.errors import ConfigError
 from components.settings import Settings
 
 TRAINER_OVERRIDES = ('epochs', 'learning_rate', 'svm_cost', 'seed')
-GATE_OVERRIDES = ('min_accuracy', 'max_accuracy_drop')
+GATE_OVERRIDES = ('min_accuracy', 'max_accuracy_drop', 'min_auc', 'min_baseline_auc')
 
 AnySettings = TypeVar('AnySettings', bound=Settings)
 
@@ -29,7 +32,7 @@ def overridden(
         names: The fields that may be replaced.
 
     Raises:
-        pydantic.ValidationError: If a value is out of range.
+        ConfigError: If a value is of another type, or out of range.
 
     Example:
         >>> from components.settings import TrainerSettings
@@ -37,4 +40,17 @@ def overridden(
         3
     """
     given = {name: exec_properties[name] for name in names if name in exec_properties}
-    return type(settings).model_validate({**settings.model_dump(), **given})
+    try:
+        return type(settings).model_validate({**settings.model_dump(), **given})
+    except pydantic.ValidationError as err:
+        raise refusal(err, 'change the parameter of the run') from err
+
+
+def refusal(err: pydantic.ValidationError, hint: str) -> ConfigError:
+    """Return an error that names, in one line, the first setting that was refused."""
+    first = err.errors()[0]
+    name = '.'.join(str(part) for part in first['loc'])
+    message = first['msg'].removeprefix('Value error, ')
+    return ConfigError(
+        f'{name}: {message[:1].lower()}{message[1:]}, got {first["input"]!r}', hint=hint
+    )

@@ -131,13 +131,34 @@ class TrainerSettings(Settings):
 
 
 class GateSettings(Settings):
-    """What the Evaluator demands of a candidate. Both bounds are required."""
+    """What the Evaluator demands of a candidate.
+
+    The bounds on accuracy are required: what is good enough is for each task to say. Those on the
+    AUC have defaults, since what is no better than chance is the same everywhere.
+    """
 
     min_accuracy: float = pydantic.Field(
         gt=0, le=1, description='lowest binary accuracy on test that is blessed'
     )
     max_accuracy_drop: float = pydantic.Field(
         ge=0, lt=1, description='largest loss of accuracy against the blessed baseline'
+    )
+    # Where nine of ten texts are positive, saying so of all has an accuracy of 0.9. Its AUC is 0.5,
+    # whatever the share, so no bound is allowed that it meets. Two normal distributions that are
+    # told apart with an accuracy of 0.8, half of each, have an AUC of 0.88; chance on 20 examples
+    # of each label is within 0.5 +- 0.18 (2 standard errors).
+    min_auc: float = pydantic.Field(
+        0.7, gt=0.5, le=1, description='lowest area under the ROC curve on test that is blessed'
+    )
+    # If all labels are turned around, those of test are as well: the candidate looks excellent, and
+    # only the model blessed before can tell. The bound is that of chance, not the candidate's: data
+    # that has drifted so far that the old model is poor at it is a reason to push the new one.
+    min_baseline_auc: float = pydantic.Field(
+        0.5,
+        ge=0,
+        le=1,
+        description='lowest area under the ROC curve on test of the blessed baseline; below it, '
+        'labels may be turned around, and nothing is blessed',
     )
     slices: dict[str, float] = pydantic.Field(
         default_factory=dict, description='lowest accuracy per review length, as {"1-10": 0.7}'

@@ -12,42 +12,63 @@ import pathlib
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from components.errors import DataError, NotBlessedError, ReviewsError
-from components.example_gen.sources import discover
+from pipeline import interrupts, serving_store
 from pipeline import outcome as outcomes
-from pipeline import serving_store
 from pipeline.config import PipelineConfig, serving_path
 from pipeline.logs import Terminal, framework_noise_to
 from pipeline.outcome import RunOutcome
-from pipeline.run_ids import new_run_id
+from pipeline.run_start import Start, begun, resuming, without_nodes
 
 DEFAULT_ROOT = 'runs'
 DEFAULT_NAME = 'sentiment'
 
 
-def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+def run_locally(
+    config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: bool, wait: bool
+) -> None:
     """Run the pipeline on this machine and show what comes of it.
+
+    Args:
+        config: The settings.
+        as_json: Print the outcome as JSON.
+        quiet: Show errors only.
+        verbose: Show the traceback of an error.
+        wait: Wait for another run of the same pipeline to end, not to be refused.
 
     Raises:
         NotBlessedError: If the candidate was not blessed.
-        ReviewsError: If a node failed, or the data cannot be what was named.
+        ReviewsError: If a node failed, the data cannot be what was named, or
+            another run is under way.
+        KeyboardInterrupt: If it was interrupted; what there is was shown.
     """
-    try:
-        source = discover(config.data.path, config.data.columns, spans=config.data.spans)
-        run_id, log = _new_run(config.root_path)
-    except ReviewsError as err:
-        if as_json:
-            failed = RunOutcome(
-                run_id='', outcome='failed', name=config.name, data=config.data.path, error=str(err)
-            )
-            print_json(failed.to_json())
-        raise
-    with framework_noise_to(log) as terminal:
-        outcome, error = _run(config, source, run_id, log, terminal, quiet=quiet)
-        outcome = _with_report(outcome, config.root_path)
-        if error is not None and verbose:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(resuming())
+        try:
+            start = stack.enter_context(begun(config, wait=wait, quiet=quiet))
+        except (ReviewsError, KeyboardInterrupt) as err:
+            if as_json:
+                print_json(without_nodes(config, err).to_json())
+            raise
+        _run_begun(config, start, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def _run_begun(
+    config: PipelineConfig, start: Start, *, as_json: bool, quiet: bool, verbose: bool
+) -> None:
+    with framework_noise_to(start.log) as terminal:
+        outcome, error = _run(config, start, terminal, as_json=as_json, quiet=quiet)
+        # Who stops a run is not kept waiting for its page; `report` makes it.
+        if outcome.outcome != 'interrupted':
+            try:
+                outcome = _with_report(outcome, config.root_path)
+            except KeyboardInterrupt as err:
+                error = err
+        start.lock.give_back()
+        interrupted = isinstance(error, KeyboardInterrupt)
+        if error is not None and verbose and not interrupted:
             traceback.print_exception(error, file=terminal.err)
     if as_json:
         print_json(outcome.to_json())
@@ -55,36 +76,57 @@ def run_locally(config: PipelineConfig, *, as_json: bool, quiet: bool, verbose: 
         from pipeline.console import print_summary
 
         print_summary(outcome, sys.stdout)
-    if outcome.report is None and not quiet:
+    if outcome.report is None and not quiet and not interrupted:
         print(f'warning: no report could be made; the log says why: {outcome.log}', file=sys.stderr)
     if isinstance(error, ReviewsError):
         error.log, error.report = outcome.log, outcome.report or ''
+    if error is not None:
         raise error
     if outcome.outcome == 'not_blessed':
-        raise NotBlessedError(_first_failure(outcome))
+        raise _first_failure(outcome)
 
 
 def _run(
-    config: PipelineConfig,
-    source: Any,
-    run_id: str,
-    log: pathlib.Path,
-    terminal: Terminal,
-    *,
-    quiet: bool,
-) -> tuple[RunOutcome, Exception | None]:
+    config: PipelineConfig, start: Start, terminal: Terminal, *, as_json: bool, quiet: bool
+) -> tuple[RunOutcome, BaseException | None]:
     from pipeline.console import ProgressLines
 
-    with ProgressLines(terminal.err, quiet=quiet) as progress:
-        progress.starting(f'{config.name}, preset {config.preset}, on {config.data.path}')
-        with no_collection():
-            from pipeline.local_runner import run_pipeline
+    def keep_unfinished(outcome: RunOutcome) -> None:
+        _keep_record(outcome, config.root_path)
+        if as_json:
+            print_json(outcome.to_json(), terminal.out)
 
-        outcome, error = run_pipeline(
-            config, source, progress, run_id=run_id, log=os.path.relpath(log)
-        )
-    outcomes.save_record(outcome, config.root_path)
+    log = os.path.relpath(start.log)
+    outcome: RunOutcome | None = None
+    try:
+        with ProgressLines(terminal.err, quiet=quiet) as progress:
+            progress.starting(f'{config.name}, preset {config.preset}, on {config.data.path}')
+            with no_collection():
+                from pipeline.local_runner import run_pipeline
+
+            outcome, error = run_pipeline(
+                config,
+                start.source,
+                progress,
+                run_id=start.run_id,
+                log=log,
+                if_ended=keep_unfinished,
+            )
+    except (Exception, KeyboardInterrupt) as err:
+        error = interrupts.behind(err)
+        if error is None:
+            raise
+        # Where the imports were interrupted, there is nothing to tell of nodes.
+        outcome = outcome or without_nodes(config, error, run_id=start.run_id, log=log)
+    _keep_record(outcome, config.root_path)
     return outcome, error
+
+
+def _keep_record(outcome: RunOutcome, root: pathlib.Path) -> None:
+    try:
+        outcomes.save_record(outcome, root)
+    except OSError:  # on a full disk, what came of the run is told all the same
+        logging.getLogger(__name__).exception('the record could not be kept')
 
 
 def _with_report(outcome: RunOutcome, root: pathlib.Path) -> RunOutcome:
@@ -116,25 +158,16 @@ def no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _new_run(root: pathlib.Path) -> tuple[str, pathlib.Path]:
-    """Name a run by the time, and claim the name by making its log file."""
-    folder = root / 'logs'
-
-    def claim(run_id: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f'{run_id}.log').touch(exist_ok=False)
-
-    run_id = new_run_id(root, claim)
-    return run_id, folder / f'{run_id}.log'
-
-
-def _first_failure(outcome: RunOutcome) -> str:
+def _first_failure(outcome: RunOutcome) -> NotBlessedError:
     for check in outcome.thresholds:
         if not check.passed:
             where = f' for {check.slice}' if check.slice else ''
             value = 'missing' if check.value is None else f'{check.value:.4f}'
-            return f'not blessed: {check.metric}{where} is {value}, expected {check.bound}'
-    return 'not blessed: the Evaluator found no metric that meets its bound'
+            return NotBlessedError(
+                f'not blessed: {check.metric}{where} is {value}, expected {check.bound}',
+                hint=check.hint,
+            )
+    return NotBlessedError('not blessed: the Evaluator found no metric that meets its bound')
 
 
 def serving_location(
@@ -166,7 +199,8 @@ def fetch_imdb(output: str) -> None:
     console = Console(stderr=True, highlight=False)
     console.print(f'from {IMDB_URL}', markup=False)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    next_step = 'the same command goes on with what has arrived'
+    with interrupts.resuming(next_step), Progress(*columns, console=console) as progress:
         task = progress.add_task('', total=None)
         path = fetch_imdb(
             pathlib.Path(output),
@@ -233,6 +267,7 @@ def show_curves(root: str | None, name: str | None, port: int | None) -> None:
     serve(find_curves(pathlib.Path(os.path.abspath(root or DEFAULT_ROOT)), name), port)
 
 
-def print_json(value: Any) -> None:
-    """Print what a command is asked for with --json."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+def print_json(value: Any, stream: TextIO | None = None) -> None:
+    """Print what a command is asked for with --json, on standard output or elsewhere."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    print(text, file=stream, flush=stream is not None)

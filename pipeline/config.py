@@ -11,6 +11,7 @@ from typing import Any
 import pydantic
 
 from components.errors import ConfigError
+from components.overrides import refusal
 from components.settings import (
     ColumnSettings,
     GateSettings,
@@ -201,9 +202,4 @@ def _config_error(err: pydantic.ValidationError) -> ConfigError:
     if first['type'] == 'missing':
         flag = {'data.path': 'say --data PATH'}.get(name, f'say --set {name}=VALUE')
         return ConfigError(f'the setting {name} is required and was not given', hint=flag)
-    message = first['msg'].removeprefix('Value error, ')
-    message = message[:1].lower() + message[1:]
-    return ConfigError(
-        f'{name}: {message}, got {first["input"]!r}',
-        hint=_SHOW_HINT,
-    )
+    return refusal(err, _SHOW_HINT)

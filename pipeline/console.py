@@ -32,6 +32,7 @@ _STYLES: dict[State, str] = {
     'executed': 'green',
     'cached': 'cyan',
     'failed': 'bold red',
+    'interrupted': 'yellow',
     'skipped': 'dim',
 }
 # By state, what tells it at a glance, and what does where only ASCII can be shown.
@@ -39,6 +40,7 @@ _MARKS: dict[State, tuple[str, str]] = {
     'executed': ('✓', '+'),
     'cached': ('=', '='),
     'failed': ('✗', 'x'),
+    'interrupted': ('✗', 'x'),
     'skipped': ('-', '-'),
 }
 
@@ -184,6 +186,8 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         where = f' for {check.slice}' if check.slice else ''
         told = f'{check.metric}{where}: expected {check.bound}, got {_number(check.value)}'
         console.print(f'{_mark(console, "failed")} {told}', markup=False)
+        if check.hint:
+            console.print(f'  {check.hint}', markup=False)
     facts = {
         'model': _short(outcome.pushed.path) if outcome.pushed is not None else None,
         'run': f'{outcome.run_id}, {outcome.seconds:.1f} s',
@@ -213,8 +217,9 @@ def _metrics_table(outcome: RunOutcome) -> Table:
             _number((outcome.baseline or {}).get(name)) if outcome.baseline else 'none',
         )
     for check in outcome.thresholds:
-        if check.slice:
-            table.add_row(f'{check.metric}, {check.slice}', _number(check.value), check.bound, '')
+        if check.slice or check.metric not in _SHOWN_METRICS:
+            where = f', {check.slice}' if check.slice else ''
+            table.add_row(f'{check.metric}{where}', _number(check.value), check.bound, '')
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pathlib
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -14,10 +14,9 @@ from tfx.types import Artifact
 from tfx.utils import path_utils
 
 from components import features
-from components.errors import ComponentError
-from components.evaluator.config import ACCURACY, EXAMPLE_COUNT, lowest_accuracy
+from components.evaluator.config import ACCURACY, BASELINE_HINT, Bound, bounds_of
+from components.evaluator.results import read_eval_config
 from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
-from components.settings import GateSettings
 from components.trainer.history import read_history
 from pipeline.outcome import Check, Pushed
 
@@ -31,19 +30,21 @@ class Evaluation:
 
     Args:
         outputs: The Evaluator's.
-        gate: The bounds it was given.
     """
 
-    def __init__(self, outputs: Artifacts, gate: GateSettings) -> None:
+    def __init__(self, outputs: Artifacts) -> None:
         uri = _only(outputs, 'evaluation').uri
         blessing = _only(outputs, 'blessing')
-        self._gate = gate
         self.blessed: bool = (
             blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
             == constants.BLESSED_VALUE
         )
         self.slices: dict[str, dict[str, float | None]] = {}
-        self.baseline: dict[str, float | None] | None = None
+        # The bounds that it was judged by are kept with it; a run may have overridden settings.
+        config = read_eval_config(uri)
+        self._bounds = list(bounds_of(config))
+        has_baseline = any(spec.is_baseline for spec in config.model_specs)
+        self.baseline: dict[str, float | None] | None = {} if has_baseline else None
         for record in tfma.load_metrics(uri):
             self._add(record)
         self.metrics = self.slices.pop('', {})
@@ -63,36 +64,38 @@ class Evaluation:
 
     def checks(self) -> tuple[Check, ...]:
         """Return each bound with what was measured."""
-        accuracy = self.metrics.get(ACCURACY)
-        found = [_at_least(accuracy, self._gate.min_accuracy, '')]
-        if self.baseline is not None:
-            base = self.baseline.get(ACCURACY)
-            lowest = math.nan if base is None else lowest_accuracy(base, self._gate)
-            found.append(_at_least(accuracy, lowest, '', ' (baseline)'))
-        for name, bound in sorted(self._gate.slices.items()):
-            where = f'{features.LENGTH_KEY}={name}'
-            found.append(_at_least(self.slices.get(where, {}).get(ACCURACY), bound, where))
-        return tuple(found)
+        return tuple(check for bound in self._bounds for check in self._checks_of(bound))
 
-    def require_examples(self, expected: int) -> None:
-        """Check that all of test was evaluated.
-
-        Raises:
-            ComponentError: If not.
-        """
-        count = self.metrics.get(EXAMPLE_COUNT)
-        if count != expected:
-            raise ComponentError(
-                f'ExampleGen wrote {expected:,} test examples, the Evaluator saw {count}',
-                hint='see the log; a run that loses examples is not to be trusted',
+    def _checks_of(self, bound: Bound) -> Iterator[Check]:
+        if bound.of_baseline:
+            of_baseline = (self.baseline or {}).get(bound.metric)
+            yield _check(f'baseline_{bound.metric}', '', of_baseline, bound, hint=BASELINE_HINT)
+            return
+        where = f'{features.LENGTH_KEY}={bound.slice}' if bound.slice else ''
+        value = (self.slices.get(where, {}) if where else self.metrics).get(bound.metric)
+        yield _check(bound.metric, where, value, bound)
+        if bound.least_change is not None and self.baseline is not None:
+            base = self.baseline.get(bound.metric)
+            base = math.nan if base is None else base
+            # A comparison with NaN, on either side, is false: not passed.
+            yield Check(
+                metric=bound.metric,
+                slice=where,
+                value=value,
+                bound=f'>= {base + bound.least_change:.4f} (baseline)',
+                passed=value is not None and value - base >= bound.least_change,
             )
 
 
-def _at_least(value: float | None, bound: float, where: str, source: str = '') -> Check:
-    # A comparison with NaN, on either side, is false: not passed.
-    passed = value is not None and value >= bound
+def _check(metric: str, where: str, value: float | None, bound: Bound, *, hint: str = '') -> Check:
+    lowest = math.nan if bound.lowest is None else bound.lowest
     return Check(
-        metric=ACCURACY, slice=where, value=value, bound=f'>= {bound:.4f}{source}', passed=passed
+        metric=metric,
+        slice=where,
+        value=value,
+        bound=f'>= {lowest:.4f}',
+        passed=bound.holds(value),
+        hint=hint,
     )
 
 

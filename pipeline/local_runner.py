@@ -10,8 +10,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, Protocol
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
@@ -24,11 +24,11 @@ from tfx.types import artifact_utils
 from components.errors import ComponentError, ReviewsError
 from components.example_gen.sources import DataSource
 from components.fingerprint import stack_versions
-from pipeline import findings, serving_store
+from pipeline import findings, interrupts, leftovers, serving_store
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.findings import Artifacts, Evaluation
-from pipeline.outcome import NodeResult, Pushed, RunOutcome
+from pipeline.outcome import NodeResult, Pushed, RunOutcome, State
 
 _log = logging.getLogger(__name__)
 
@@ -56,9 +56,17 @@ class RunObserver(Protocol):
 
 
 def run_pipeline(
-    config: PipelineConfig, source: DataSource, observer: RunObserver, *, run_id: str, log: str
-) -> tuple[RunOutcome, Exception | None]:
+    config: PipelineConfig,
+    source: DataSource,
+    observer: RunObserver,
+    *,
+    run_id: str,
+    log: str,
+    if_ended: Callable[[RunOutcome], None],
+) -> tuple[RunOutcome, BaseException | None]:
     """Run all nodes, reusing what is cached, until one fails or all are done.
+
+    No other run of the same pipeline may be under way: hold its lock.
 
     Args:
         config: The settings.
@@ -66,49 +74,38 @@ def run_pipeline(
         observer: Is told of each node.
         run_id: Name of the run, not used before.
         log: Path of the log file, for the outcome.
+        if_ended: Is given the outcome, in another thread, if the process is
+            about to be ended in the midst of a node that cannot be interrupted.
 
     Returns:
-        What came of it, and the error if the outcome is `failed`.
+        What came of it, and the error if the outcome is `failed` or `interrupted`.
     """
-    started = time.monotonic()
-    run = _LocalRun(config, source, observer, run_id)
-    error: Exception | None = None
-    try:
-        run.run()
-    except Exception as err:  # told to the person by its class; the log has the rest
-        _log.exception('the run failed')
-        error = _explain(err, run.current)
-    evaluation = run.evaluation
-    return (
-        RunOutcome(
-            run_id=run_id,
-            outcome='failed' if error else 'pushed' if run.pushed else 'not_blessed',
-            name=config.name,
-            data=config.data.path,
-            spans=run.spans,
-            rejects=run.rejects,
-            nothing_new=not error and all(node.state == 'cached' for node in run.results),
-            metrics=evaluation.metrics if evaluation else {},
-            slices=evaluation.slices if evaluation else {},
-            thresholds=evaluation.checks() if evaluation else (),
-            baseline=evaluation.baseline if evaluation else None,
-            nodes=tuple(run.results),
-            pushed=run.pushed,
-            seconds=time.monotonic() - started,
-            log=log,
-            error=str(error) if error else None,
-            config=config.model_dump(),
-            versions={'python': platform.python_version(), **stack_versions()},
-        ),
-        error,
-    )
+    run = _LocalRun(config, source, observer, run_id, log)
+    error: BaseException | None = None
+    with interrupts.last_words(lambda err: if_ended(run.outcome(err))):
+        try:
+            run.run()
+        except (Exception, KeyboardInterrupt) as err:
+            error = interrupts.behind(err)
+            if error is not None:
+                _log.info('the run was interrupted', exc_info=True)
+                run.call_off()
+            else:  # told to the person by its class; the log has the rest
+                _log.exception('the run failed')
+                error = _explain(err, run.current)
+        return run.outcome(error), error
 
 
 class _LocalRun:
     """One run: TFX's LocalDagRunner, with eyes."""
 
     def __init__(
-        self, config: PipelineConfig, source: DataSource, observer: RunObserver, run_id: str
+        self,
+        config: PipelineConfig,
+        source: DataSource,
+        observer: RunObserver,
+        run_id: str,
+        log: str,
     ) -> None:
         self.results: list[NodeResult] = []
         self.evaluation: Evaluation | None = None
@@ -120,6 +117,9 @@ class _LocalRun:
         self._source = source
         self._observer = observer
         self._run_id = run_id
+        self._log_path = log
+        self._started = self._began = time.monotonic()
+        self._node_ids: list[str] = []
         self._outputs: dict[str, Artifacts] = {}
 
     def run(self) -> None:
@@ -127,9 +127,61 @@ class _LocalRun:
         with _no_arguments():
             self._run()
 
+    def outcome(self, error: BaseException | None) -> RunOutcome:
+        """Return what came of it, or of as much as there is of it."""
+        config, evaluation = self._config, self.evaluation
+        nodes = self.results
+        ended: Literal['pushed', 'not_blessed', 'failed', 'interrupted']
+        if error is None:
+            ended = 'pushed' if self.pushed else 'not_blessed'
+        else:
+            ended = 'interrupted' if isinstance(error, KeyboardInterrupt) else 'failed'
+            nodes = self._cut_short(ended)
+        return RunOutcome(
+            run_id=self._run_id,
+            outcome=ended,
+            name=config.name,
+            data=config.data.path,
+            spans=self.spans,
+            rejects=self.rejects,
+            nothing_new=not error and all(node.state == 'cached' for node in nodes),
+            metrics=evaluation.metrics if evaluation else {},
+            slices=evaluation.slices if evaluation else {},
+            thresholds=evaluation.checks() if evaluation else (),
+            baseline=evaluation.baseline if evaluation else None,
+            nodes=tuple(nodes),
+            pushed=self.pushed,
+            seconds=time.monotonic() - self._started,
+            log=self._log_path,
+            error=str(error) if error else None,
+            config=config.model_dump(),
+            versions={'python': platform.python_version(), **stack_versions()},
+        )
+
+    def _cut_short(self, state: State) -> list[NodeResult]:
+        """Return all nodes: the one at work came to `state`, those after it to nothing."""
+        nodes = list(self.results)
+        for node_id in self._node_ids[len(nodes):]:
+            if node_id == self.current:
+                seconds = round(time.monotonic() - self._began, 3)
+                nodes.append(NodeResult(id=node_id, state=state, seconds=seconds))
+            else:
+                nodes.append(NodeResult(id=node_id, state='skipped'))
+        return nodes
+
+    def call_off(self) -> None:
+        """Leave nothing that would look as if the run went on."""
+        try:
+            leftovers.clear(
+                self._config.metadata_path, self._config.pipeline_root, self._config.name
+            )
+        except Exception:  # the next run does it
+            _log.exception('what the run leaves could not be cleared')
+
     def _run(self) -> None:
         config = self._config
         config.pipeline_root.mkdir(parents=True, exist_ok=True)
+        leftovers.clear(config.metadata_path, config.pipeline_root, config.name)
         connection = metadata.sqlite_metadata_connection_config(str(config.metadata_path))
         pipeline = compiler.Compiler().compile(
             create_pipeline(config, self._source, metadata_connection_config=connection)
@@ -138,24 +190,23 @@ class _LocalRun:
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
         nodes = [node.pipeline_node for node in pipeline.nodes]
+        self._node_ids = [node.node_info.id for node in nodes]
         for index, node in enumerate(nodes, start=1):
+            # A library may have caught what a signal raised in the node before.
+            interrupts.check()
+            self._began = time.monotonic()
             self.current = node.node_info.id
             self._observer.node_started(index, len(nodes), self.current)
-            began = time.monotonic()
             try:
                 result = self._launch(pipeline, node, connection)
-            except Exception:
-                self._finish(index, len(nodes), NodeResult(id=self.current, state='failed'), began)
-                self.results += [
-                    NodeResult(id=later.node_info.id, state='skipped') for later in nodes[index:]
-                ]
+            except BaseException as err:
+                state: State = 'failed' if interrupts.behind(err) is None else 'interrupted'
+                ended = self._cut_short(state)[index - 1]
+                self._observer.node_finished(index, len(nodes), ended)
                 raise
-            self._finish(index, len(nodes), result, began)
-
-    def _finish(self, index: int, total: int, result: NodeResult, began: float) -> None:
-        result = dataclasses.replace(result, seconds=round(time.monotonic() - began, 3))
-        self.results.append(result)
-        self._observer.node_finished(index, total, result)
+            seconds = round(time.monotonic() - self._began, 3)
+            self.results.append(dataclasses.replace(result, seconds=seconds))
+            self._observer.node_finished(index, len(nodes), self.results[-1])
 
     def _launch(
         self,
@@ -195,9 +246,7 @@ class _LocalRun:
 
     def _note(self, node_id: str, outputs: Artifacts) -> str:
         if node_id == _EVALUATOR:
-            self.evaluation = Evaluation(outputs, self._config.gate)
-            expected = findings.example_counts(self._outputs[_EXAMPLE_GEN])
-            self.evaluation.require_examples(expected.examples('test'))
+            self.evaluation = Evaluation(outputs)
             accuracy = self.evaluation.metrics.get('binary_accuracy')
             told = 'missing' if accuracy is None else f'{accuracy:.4f}'
             return f'accuracy {told}: {"blessed" if self.evaluation.blessed else "NOT blessed"}'
@@ -251,7 +300,7 @@ def _published(store: Any, execution_id: int) -> tuple[int, Artifacts]:
     return execution.last_known_state, outputs
 
 
-def _explain(err: Exception, node_id: str) -> Exception:
+def _explain(err: BaseException, node_id: str) -> BaseException:
     """Turn what a node raised into an error that a person can act on."""
     if isinstance(err, ReviewsError):
         return err

@@ -13,7 +13,10 @@ import pydantic
 
 from components.errors import DataError
 
-State = Literal['executed', 'cached', 'skipped', 'failed']
+# The name of a check of the model that is compared with, not of the one that is judged.
+BASELINE_AUC = 'baseline_auc'
+
+State = Literal['executed', 'cached', 'skipped', 'failed', 'interrupted']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,8 @@ class NodeResult:
 
     Attributes:
         id: The node's id in the pipeline.
-        state: `executed`, `cached`, `failed`, or `skipped` if never reached.
+        state: `executed`, `cached`, `failed`, `interrupted` if the run was
+            stopped meanwhile, or `skipped` if never reached.
         seconds: Wall time.
         note: The thing worth knowing about it, one line.
     """
@@ -43,6 +47,7 @@ class Check:
         value: What was measured, None if it is missing.
         bound: The bound as text, as `>= 0.8000`.
         passed: Whether it holds.
+        hint: What to do where it does not, one sentence, or an empty string.
     """
 
     metric: str
@@ -50,6 +55,7 @@ class Check:
     value: float | None
     bound: str
     passed: bool
+    hint: str = ''
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,7 +72,8 @@ class RunOutcome:
 
     Attributes:
         run_id: Its name, the local time at which it began.
-        outcome: `pushed`, `not_blessed` or `failed`.
+        outcome: `pushed`, `not_blessed`, `failed`, or `interrupted` if it was
+            stopped from outside.
         name: Of the pipeline.
         data: Path of the data.
         spans: The spans that were read, in words; None if the data has none.
@@ -80,7 +87,7 @@ class RunOutcome:
         pushed: The version that serves this model, None if not blessed.
         seconds: Wall time of the whole run.
         log: Path of the log file.
-        error: What failed, None if nothing.
+        error: What failed, or what is known of the interruption; None if nothing.
         config: The effective configuration.
         versions: Of the packages that determine what comes of a run, by name.
         report: Path of the page that shows all this, None if there is none.
@@ -89,7 +96,7 @@ class RunOutcome:
     """
 
     run_id: str
-    outcome: Literal['pushed', 'not_blessed', 'failed']
+    outcome: Literal['pushed', 'not_blessed', 'failed', 'interrupted']
     name: str
     data: str
     spans: str | None = None
@@ -126,13 +133,20 @@ def records_dir(root: pathlib.Path) -> pathlib.Path:
 
 
 def save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
-    """Keep the outcome of a run below `root`; it appears as a whole."""
+    """Keep the outcome of a run below `root`; it appears as a whole.
+
+    Raises:
+        OSError: If it cannot be written, on a full disk for instance.
+    """
     folder = records_dir(root)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{outcome.run_id}.json'
     part = path.with_suffix('.part')
-    part.write_text(json.dumps(outcome.to_json(), indent=2) + '\n', encoding='utf-8')
-    os.replace(part, path)
+    try:
+        part.write_text(json.dumps(outcome.to_json(), indent=2) + '\n', encoding='utf-8')
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load_records(root: pathlib.Path) -> list[dict[str, Any]]:

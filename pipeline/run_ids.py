@@ -33,8 +33,13 @@ def new_run_id(root: pathlib.Path, claim: Callable[[str], None]) -> str:
                 continue
             return run_id
     except OSError as err:
-        raise ConfigError(
-            f'cannot write to the root {root}: {err.strerror or err}',
-            hint='name a folder that can be written, with --root DIR',
-        ) from err
+        raise cannot_write(root, err) from err
     raise ConfigError(f'too many runs began at {base} in {root}')
+
+
+def cannot_write(root: pathlib.Path, error: OSError) -> ConfigError:
+    """Return what is told of a root that cannot be written to."""
+    return ConfigError(
+        f'cannot write to the root {root}: {error.strerror or error}',
+        hint='name a folder that can be written, with --root DIR',
+    )

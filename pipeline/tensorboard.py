@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import pathlib
@@ -10,6 +9,7 @@ import threading
 from typing import Any
 
 from components.errors import ConfigError, DataError
+from pipeline import interrupts
 from pipeline import outcome as outcomes
 from pipeline.logs import no_framework_noise
 
@@ -112,8 +112,7 @@ def serve(curves: list[Curves], port: int | None) -> None:
                 f'TensorBoard takes no folder with a comma in its path: {shown.folder}',
                 hint='move the --root',
             )
-    # Ctrl-C is how it is meant to end.
-    with contextlib.suppress(KeyboardInterrupt), no_framework_noise() as terminal:
+    with no_framework_noise() as terminal:
         from tensorboard import program
 
         board = program.TensorBoard()
@@ -132,4 +131,14 @@ def serve(curves: list[Curves], port: int | None) -> None:
             reused = f', reused by {", ".join(shown.reused_by)}' if shown.reused_by else ''
             print(f'{shown.label}{reused}', file=terminal.err)
         print(f'{models} at {url} (Ctrl-C ends it)', file=terminal.out, flush=True)
+        _until_interrupted()
+
+
+def _until_interrupted() -> None:
+    """Wait for Ctrl-C, which is how it is meant to end."""
+    try:
         threading.Event().wait()
+    except interrupts.Terminated:
+        raise
+    except KeyboardInterrupt:
+        return

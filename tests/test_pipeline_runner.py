@@ -98,9 +98,8 @@ class TestFirstRun:
         assert set(outcome['metrics']) == METRICS
         assert outcome['metrics']['binary_accuracy'] >= 0.8
         assert outcome['baseline'] is None
-        (check,) = outcome['thresholds']
-        assert check['metric'] == 'binary_accuracy'
-        assert check['passed'] is True
+        checks = {check['metric']: check['passed'] for check in outcome['thresholds']}
+        assert checks == {'binary_accuracy': True, 'auc': True}
         version = pathlib.Path(outcome['pushed']['path'])
         assert version.name == outcome['pushed']['version']
         assert (version / 'saved_model.pb').is_file()
@@ -173,7 +172,7 @@ class TestAfterwards:
     ) -> None:
         before = snapshot(serving)
         worse = ('--set', 'trainer.min_ngram_documents=1000')
-        low = ('--set', 'gate.min_accuracy=0.4')
+        low = ('--set', 'gate.min_accuracy=0.4', '--set', 'gate.min_auc=0.51')
         done = run_sample('--json', *worse, *low, cwd=home, repo=repo)
         assert done.code == 3, done.err
         assert snapshot(serving) == before
@@ -184,7 +183,12 @@ class TestAfterwards:
         assert outcome['baseline']['binary_accuracy'] == pytest.approx(
             first.json['metrics']['binary_accuracy']
         )
-        assert [check['passed'] for check in outcome['thresholds']] == [True, False]
+        assert [(check['metric'], check['passed']) for check in outcome['thresholds']] == [
+            ('binary_accuracy', True),
+            ('binary_accuracy', False),
+            ('auc', True),
+            ('baseline_auc', True),
+        ]
 
     def test_run_stops_before_training_when_the_data_is_anomalous(
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
@@ -228,7 +232,7 @@ class TestAfterwards:
         assert done.states()['Pusher'] == 'executed'
         assert pathlib.Path(done.json['pushed']['path']).is_dir()
 
-    def test_run_resumes_when_interrupted(
+    def test_run_resumes_when_terminated(
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
         chosen = ('--preset', 'tutorial', '--set', 'text.vocab_size=3000')
@@ -244,13 +248,13 @@ class TestAfterwards:
             assert process.stderr is not None
             for line in process.stderr:
                 if 'epoch 1/10' in line:
-                    process.send_signal(signal.SIGINT)
+                    process.send_signal(signal.SIGTERM)
                     break
             _, err = process.communicate(timeout=60)
         finally:
             process.kill()
-        assert process.returncode == 130
-        assert 'the same command resumes' in err
+        assert process.returncode == 143
+        assert err.splitlines()[-1].startswith('terminated; the same command resumes with what is')
         done = run_sample('--json', *chosen, cwd=home, repo=repo)
         assert done.code in (0, 3), done.err
         assert done.states() == from_node('Trainer')
@@ -396,7 +400,7 @@ class TestPredict:
         assert 'Traceback' not in done.err
         assert snapshot(tmp_path) == before
 
-    def test_nothing_is_left_when_scoring_is_interrupted(
+    def test_nothing_is_left_when_scoring_is_terminated(
         self, serving: pathlib.Path, tmp_path: pathlib.Path
     ) -> None:
         table = tmp_path / 'in.csv'
@@ -412,12 +416,12 @@ class TestPredict:
         try:
             while process.poll() is None and not list(tmp_path.glob('.out.csv.*.part')):
                 time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
             _, err = process.communicate(timeout=60)
         finally:
             process.kill()
-        assert process.returncode == 130
-        assert 'interrupted; out.csv was not written' in err
+        assert process.returncode == 143
+        assert 'terminated; out.csv was not written' in err
         assert list(tmp_path.iterdir()) == [table]
 
     def test_it_says_so_when_nothing_was_pushed(self, tmp_path: pathlib.Path) -> None:

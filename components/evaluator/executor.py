@@ -19,6 +19,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 from tfx.components.evaluator import constants, executor
 from tfx.dsl.io import fileio
@@ -27,12 +28,18 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
 from components import features
 from components.baseline_resolver.served import is_absent
-from components.evaluator.config import override_bounds
+from components.evaluator.config import (
+    EXAMPLE_COUNT,
+    read_gate,
+    resolve_eval_config,
+)
 from components.evaluator.examination import Examination
 from components.evaluator.examined import FILE, to_json
 from components.evaluator.metrics import Totals
 from components.evaluator.results import Slice, write_results
+from components.example_gen.summary import ExamplesSummary
 from components.explanations import Parts, parts_by_text
+from components.overrides import GATE_OVERRIDES, overridden
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -68,6 +75,10 @@ class Executor(executor.Executor):
                 `examined.read_examined`; `blessing`: as TFX's Evaluator leaves it.
             exec_properties: `eval_config` and `example_splits`; possibly bounds of
                 this run, by the names of the gate's settings.
+
+        Raises:
+            ComponentError: If not as many examples were scored as ExampleGen wrote.
+            ConfigError: If a bound is missing or out of range.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         candidate = artifact_utils.get_single_instance(
@@ -77,14 +88,11 @@ class Executor(executor.Executor):
         baseline = artifact_utils.get_single_instance(baselines) if baselines else None
         if baseline is not None and is_absent(baseline.uri):
             baseline = None
-        config = tfma.EvalConfig()
+        config = config_pb2.EvalConfig()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
-        override_bounds(config, exec_properties)
-        # A change bound holds only where there is a baseline; a first run has none.
-        config = tfma.utils.update_eval_config_with_defaults(
-            config, has_baseline=baseline is not None, rubber_stamp=True
-        )
-        tfma.utils.verify_eval_config(config)
+        gate = overridden(read_gate(config), exec_properties, GATE_OVERRIDES)
+        # Built anew, so that it is the whole rule that judges, whatever was handed over.
+        config = resolve_eval_config(gate, has_baseline=baseline is not None)
         # TFMA calls the model by no name when it is the only one.
         names = {spec.is_baseline: spec.name if baseline else '' for spec in config.model_specs}
         models = {names[False]: path_utils.serving_model_path(candidate.uri)}
@@ -109,13 +117,27 @@ class Executor(executor.Executor):
                 | 'Merge' >> beam.CombineGlobally(_MergeFn(has_baseline=baseline is not None))
                 | 'Write' >> beam.Map(_write, config, models, evaluation)
             )
+        _require_all(evaluation, examples, splits)
         blessing = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.BLESSING_KEY]
         )
-        _bless(blessing, evaluation, candidate, baseline)
+        bless(blessing, evaluation, candidate, baseline)
 
 
-def _bless(
+def _require_all(evaluation: str, examples: list[Artifact], splits: list[str]) -> None:
+    """Check that the evaluation is of all examples."""
+    scored = {
+        int(item.value.double_value.value)
+        for record in tfma.load_metrics(evaluation)
+        if not record.slice_key.single_slice_keys
+        for item in record.metric_keys_and_values
+        if item.key.name == EXAMPLE_COUNT and not item.key.is_diff
+    }
+    summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+    summary.require('Evaluator', splits, max(scored, default=0))
+
+
+def bless(
     blessing: Artifact, evaluation: str, candidate: Artifact, baseline: Artifact | None
 ) -> None:
     """Leave the verdict where TFX's Pusher and resolvers look for it."""
@@ -140,7 +162,7 @@ def _bless(
 
 
 def _write(
-    scored: Scored, eval_config: tfma.EvalConfig, models: dict[str, str], evaluation: str
+    scored: Scored, eval_config: config_pb2.EvalConfig, models: dict[str, str], evaluation: str
 ) -> None:
     write_results(scored.totals, eval_config, models, evaluation)
     io_utils.write_bytes_file(
@@ -156,7 +178,7 @@ class _Score(beam.DoFn):
         eval_config: TFMA's, with defaults.
     """
 
-    def __init__(self, models: dict[str, str], eval_config: tfma.EvalConfig) -> None:
+    def __init__(self, models: dict[str, str], eval_config: config_pb2.EvalConfig) -> None:
         self._models = models
         self._candidate, self._baseline = (*models, None)[:2]
         self._slices = [slicer_lib.SingleSliceSpec(spec=s) for s in eval_config.slicing_specs]

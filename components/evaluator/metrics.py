@@ -20,9 +20,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.proto import config_pb2
 
 _BUCKETS = 10_000  # of the histogram behind AUC; as many as TFMA's own has thresholds
 _BINS = 15  # of the calibration error, as in Guo et al., 2017, arXiv:1706.04599
+_UNIT = 1 << 44  # of what is added up
 _EPSILON = 1e-7  # Keras's, which keeps the logarithm of a saturated prediction finite
 _TOTALS_NAME = '_binary_totals'
 
@@ -32,29 +34,36 @@ Numbers = npt.NDArray[Any]
 class Totals:
     """What the metrics of a slice are computed from.
 
+    All of it are whole numbers, probabilities and losses in units of 2 ** -44:
+    so the sums are the same to the last bit in whatever order the examples
+    come, and from however many files.
+
     Attributes:
         examples: Number of examples, whatever was predicted for them.
         histogram: int64 `[2, buckets]`: by label, the predictions by size.
         confusion: int64 `[2, 2]`: by label and by predicted label.
-        excess: float64 `[bins]`: by size of the prediction, the sum of the
-            predictions less the number of positives.
+        excess: Python's integers `[bins]`, which have no limit: by size of the
+            prediction, the sum of the predictions less the number of positives.
         loss: Sum of the cross-entropies.
         predictions: Sum of the predictions.
+        broken: Whether anything was no probability, or no label.
     """
 
     def __init__(self) -> None:
         self.examples = 0
         self.histogram: npt.NDArray[np.int64] = np.zeros((2, _BUCKETS), np.int64)
         self.confusion: npt.NDArray[np.int64] = np.zeros((2, 2), np.int64)
-        self.excess: npt.NDArray[np.float64] = np.zeros(_BINS, np.float64)
-        self.loss = 0.0
-        self.predictions = 0.0
+        self.excess: npt.NDArray[np.object_] = np.zeros(_BINS, np.object_)
+        self.loss = 0
+        self.predictions = 0
+        self.broken = False
 
     def add(self, labels: Numbers, predictions: Numbers) -> None:
         """Add examples.
 
         Args:
-            labels: Numbers `[examples]`, 0 or 1.
+            labels: Numbers `[examples]`, 0 or 1; fewer than 2 ** 15, whose
+                losses an int64 can hold.
             predictions: Numbers `[examples]` in [0, 1], of the label 1.
         """
         self.examples += len(labels)
@@ -62,16 +71,19 @@ class Totals:
         is_probability = np.all((predictions >= 0) & (predictions <= 1))
         if not is_probability or not np.all(np.isin(labels, (0, 1))):
             # No probability (NaN included) or no label: nothing said of this slice is true.
-            self.loss = self.predictions = np.nan
+            self.broken = True
             return
         label = labels.astype(np.int64)
         self.histogram += _count(label, _part(predictions, _BUCKETS), _BUCKETS)
         # As Keras's BinaryAccuracy: one half itself is not positive.
         self.confusion += _count(label, (predictions > 0.5).astype(np.int64), 2)
-        self.excess += np.bincount(_part(predictions, _BINS), predictions - label, _BINS)
+        units = _in_units(predictions)
+        excess = np.zeros(_BINS, np.int64)
+        np.add.at(excess, _part(predictions, _BINS), units - label * _UNIT)
+        self.excess += excess.astype(np.object_)
         of_label = np.clip(np.where(label == 1, predictions, 1 - predictions), _EPSILON, None)
-        self.loss -= float(np.log(of_label).sum())
-        self.predictions += float(predictions.sum())
+        self.loss += int(_in_units(-np.log(of_label)).sum())
+        self.predictions += int(units.sum())
 
     def merge(self, other: Totals) -> None:
         """Add the examples of another."""
@@ -81,6 +93,12 @@ class Totals:
         self.excess += other.excess
         self.loss += other.loss
         self.predictions += other.predictions
+        self.broken |= other.broken
+
+
+def _in_units(values: Numbers) -> npt.NDArray[np.int64]:
+    units: npt.NDArray[np.int64] = np.rint(values * _UNIT).astype(np.int64)
+    return units
 
 
 def _part(predictions: Numbers, parts: int) -> npt.NDArray[np.int64]:
@@ -95,7 +113,7 @@ def _count(label: Numbers, column: Numbers, columns: int) -> npt.NDArray[np.int6
 class _TotalsCombineFn(beam.CombineFn):
     """How TFMA, which knows one example at a time, makes the totals."""
 
-    def __init__(self, key: metric_types.MetricKey, eval_config: tfma.EvalConfig) -> None:
+    def __init__(self, key: metric_types.MetricKey, eval_config: config_pb2.EvalConfig) -> None:
         self._key = key
         self._eval_config = eval_config
 
@@ -131,7 +149,7 @@ def accuracy(totals: Totals) -> float:
 
 def loss(totals: Totals) -> float:
     """Mean binary cross-entropy, in nats."""
-    return _ratio(totals, totals.loss, totals.confusion.sum())
+    return _ratio(totals, totals.loss / _UNIT, totals.confusion.sum())
 
 
 def precision(totals: Totals) -> float:
@@ -146,7 +164,7 @@ def recall(totals: Totals) -> float:
 
 def calibration(totals: Totals) -> float:
     """Sum of the predictions over the number of positives."""
-    return _ratio(totals, totals.predictions, totals.confusion[1].sum())
+    return _ratio(totals, totals.predictions / _UNIT, totals.confusion[1].sum())
 
 
 def expected_calibration_error(totals: Totals) -> float:
@@ -156,7 +174,7 @@ def expected_calibration_error(totals: Totals) -> float:
     bin's distance is that of its mean prediction from its share of positives,
     and counts by its number of examples. 0 is best.
     """
-    return _ratio(totals, np.abs(totals.excess).sum(), totals.confusion.sum())
+    return _ratio(totals, np.abs(totals.excess).sum() / _UNIT, totals.confusion.sum())
 
 
 def auc(totals: Totals) -> float:
@@ -168,8 +186,9 @@ def auc(totals: Totals) -> float:
 
 
 def _ratio(totals: Totals, numerator: float, denominator: float) -> float:
-    broken = np.isnan(totals.predictions) or denominator == 0
-    return float('nan') if broken else float(numerator / denominator)
+    if totals.broken or denominator == 0:
+        return float('nan')
+    return float(numerator / denominator)
 
 
 def totals_key(model_name: str, example_weighted: bool = False) -> metric_types.MetricKey:
@@ -188,7 +207,10 @@ class _BinaryMetric(tfma.metrics.Metric):
     def __init__(self, name: str, value: Callable[[Totals], float]) -> None:
         # TFMA passes what the signature names.
         def computations(
-            name: str, eval_config: tfma.EvalConfig, model_names: list[str], example_weighted: bool
+            name: str,
+            eval_config: config_pb2.EvalConfig,
+            model_names: list[str],
+            example_weighted: bool,
         ) -> metric_types.MetricComputations:
             return [
                 computation
@@ -204,7 +226,7 @@ class _BinaryMetric(tfma.metrics.Metric):
 def _computations(
     name: str,
     value: Callable[[Totals], float],
-    eval_config: tfma.EvalConfig,
+    eval_config: config_pb2.EvalConfig,
     model_name: str,
     example_weighted: bool,
 ) -> metric_types.MetricComputations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 
@@ -10,17 +11,21 @@ import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
 from tensorflow_model_analysis.evaluators import metrics_validator
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
-from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
+from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
+from components.evaluator.config import BASELINE_HINT, Bound, bounds_of
 from components.evaluator.metrics import Totals, totals_key
+
+_CONFIG_FILE = 'eval_config.json'
 
 # As TFMA has it: (feature, value) pairs; all of the examples are the slice ().
 Slice = tuple[tuple[str, str], ...]
 Metrics = dict[metric_types.MetricKey, float]
 
 
-def compute_metrics(totals: Mapping[str, Totals], eval_config: tfma.EvalConfig) -> Metrics:
+def compute_metrics(totals: Mapping[str, Totals], eval_config: config_pb2.EvalConfig) -> Metrics:
     """Compute what the configuration lists, for one slice.
 
     Args:
@@ -52,14 +57,11 @@ def compute_metrics(totals: Mapping[str, Totals], eval_config: tfma.EvalConfig) 
 
 def write_results(
     totals: Mapping[Slice, Mapping[str, Totals]],
-    eval_config: tfma.EvalConfig,
+    eval_config: config_pb2.EvalConfig,
     model_locations: Mapping[str, str],
     folder: str,
 ) -> None:
     """Judge, and write all under the names that TFMA's loaders look for.
-
-    The judgement is TFMA's, which fails closed: without examples, or without
-    those of a slice that has a bound, nothing is validated.
 
     Args:
         totals: By slice and name of the model.
@@ -73,18 +75,70 @@ def write_results(
         version=tfma.version.VERSION,
         model_locations=dict(model_locations),
     )
-    with tf.io.gfile.GFile(os.path.join(folder, 'eval_config.json'), 'w') as file:
+    with tf.io.gfile.GFile(os.path.join(folder, _CONFIG_FILE), 'w') as file:
         file.write(json_format.MessageToJson(run))
-    judge = writer.CombineValidations(eval_config)
-    verdict = judge.create_accumulator()
+    metrics = {
+        where: compute_metrics(of_models, eval_config)
+        for where, of_models in sorted(totals.items())
+    }
     path = os.path.join(folder, 'metrics-00000-of-00001.tfrecord')
     with tf.io.TFRecordWriter(path) as records:
-        for where, of_models in sorted(totals.items()):
-            metrics = compute_metrics(of_models, eval_config)
-            verdict = judge.add_input(
-                verdict, metrics_validator.validate_metrics((where, metrics), eval_config)
-            )
-            proto = writer.convert_slice_metrics_to_proto((where, metrics), None)
+        for of_slice in metrics.items():
+            proto = writer.convert_slice_metrics_to_proto(of_slice, None)
             records.write(proto.SerializeToString())
     with tf.io.TFRecordWriter(os.path.join(folder, 'validations.tfrecord')) as records:
-        records.write(judge.extract_output(verdict).SerializeToString())
+        records.write(judge(metrics, eval_config).SerializeToString())
+
+
+def read_eval_config(folder: str) -> config_pb2.EvalConfig:
+    """Read the configuration that `write_results` wrote."""
+    with tf.io.gfile.GFile(os.path.join(folder, _CONFIG_FILE)) as file:
+        return json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
+
+
+def judge(
+    metrics: Mapping[Slice, Metrics], eval_config: config_pb2.EvalConfig
+) -> validation_result_pb2.ValidationResult:
+    """Hold the metrics against the bounds.
+
+    The judgement is TFMA's, which fails closed: without bounds, without
+    examples, or without those of a slice that has a bound, nothing is
+    validated. TFMA holds no bound on a baseline; such a one is held here, and
+    a failure is added to what TFMA found.
+
+    Args:
+        metrics: By slice, as `compute_metrics` returns them.
+        eval_config: From `resolve_eval_config`.
+
+    Returns:
+        Its `validation_ok` is the verdict.
+    """
+    combine = writer.CombineValidations(eval_config)
+    found = combine.create_accumulator()
+    for of_slice in metrics.items():
+        validation = metrics_validator.validate_metrics(of_slice, eval_config)
+        found = combine.add_input(found, validation)
+    result = combine.extract_output(found)
+    for bound in bounds_of(eval_config):
+        if bound.of_baseline:
+            _hold_baseline(result, bound, metrics.get((), {}))
+    return result
+
+
+def _hold_baseline(
+    result: validation_result_pb2.ValidationResult, bound: Bound, metrics: Metrics
+) -> None:
+    key = metric_types.MetricKey(
+        name=bound.metric, model_name=tfma.BASELINE_KEY, example_weighted=False
+    )
+    value = metrics.get(key, math.nan)
+    if bound.holds(value):
+        return
+    result.validation_ok = False
+    of_slice = result.metric_validations_per_slice.add()
+    of_slice.slice_key.CopyFrom(slicer_lib.serialize_slice_key(()))
+    failure = of_slice.failures.add()
+    failure.metric_key.CopyFrom(key.to_proto())
+    failure.metric_value.double_value.value = value
+    failure.metric_threshold.value_threshold.lower_bound.value = bound.lowest or 0.0
+    failure.message = BASELINE_HINT

@@ -21,6 +21,7 @@ from tfx.utils import proto_utils
 from components import features
 from components.errors import DataError
 from components.example_gen import workers
+from components.example_gen.accounts import Published, require_all
 from components.example_gen.checks import summarize
 from components.example_gen.reading import read_records
 from components.example_gen.records import Record
@@ -37,7 +38,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
 
     Stops with a DataError, and no artifact, if a file cannot be read, if there
     are not exactly two labels, if a split lacks one of them, or if too many
-    rows had to be rejected.
+    rows had to be rejected; with a ComponentError if anything was lost.
     """
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
@@ -79,12 +80,13 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
                 | 'Publish' >> beam.ParDo(workers.PublishShards(examples.uri, found_file))
             )
         with fileio.open(found_file) as file:
-            found = json.loads(file.read())
+            found = Published(**json.loads(file.read()))
         fileio.rmtree(unfinished)
 
-        for message, hint in found['fatal']:
+        for message, hint in found.fatal:
             raise DataError(message, hint=hint)
-        counts = {(kind_or_split, name): n for kind_or_split, name, n in found['counts']}
+        require_all(found, files=sum(len(batch.paths) for batch in batches), uri=examples.uri)
+        counts = {(kind_or_split, name): n for kind_or_split, name, n in found.counts}
         try:
             found_counts = summarize(counts, columns)
         except DataError as err:

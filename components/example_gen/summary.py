@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import posixpath
+from collections.abc import Sequence
 
 from components import features
+from components.errors import ComponentError
 
 # An execution parameter, and a property of the examples: the window of spans in words.
 SPANS_PROPERTY = 'spans'
@@ -37,6 +39,25 @@ class ExamplesSummary:
     def examples(self, split: str) -> int:
         """Return the number of examples of a split."""
         return self.unlabelled if split == features.UNLABELLED_SPLIT else sum(self.splits[split])
+
+    def require(self, stage: str, splits: Sequence[str], count: int) -> None:
+        """Check that a stage took all examples, and each of them once.
+
+        Args:
+            stage: Of the pipeline, for the message.
+            splits: What it took the examples of.
+            count: How many there were.
+
+        Raises:
+            ComponentError: If there are not as many as ExampleGen wrote.
+        """
+        expected = sum(map(self.examples, splits))
+        if count != expected:
+            raise ComponentError(
+                f'{stage}: expected the {expected:,} examples of {" and ".join(splits)} that '
+                f'ExampleGen wrote, got {count:,}',
+                hint='the examples were changed after they were written: run with another --root',
+            )
 
     @property
     def rejects(self) -> int:

@@ -22,6 +22,7 @@ from tfx.dsl.io import fileio
 
 from components import features
 from components.errors import DataError
+from components.example_gen.accounts import Published
 from components.example_gen.checks import REJECTS
 from components.example_gen.reading import read_records
 from components.example_gen.records import Record, Reject, assign_split, label_value
@@ -41,22 +42,36 @@ class Batch(NamedTuple):
     paths: list[str]
 
 
+class Shard(NamedTuple):
+    """A file, and how many bytes were written to it."""
+
+    path: str
+    size_bytes: int
+
+
 class Found(NamedTuple):
     """What came of a bundle.
 
     Attributes:
         first: Path of its first file, by which shards are ordered.
-        shards: By split, and `rejects`, the unfinished file that was written.
+        shards: By split, and `rejects`, the unfinished file that was written,
+            and its size.
         counts: By (`rejects`, reason), (`unsup`, ''), and (split, value
             followed by spelling of the label), the number of rows.
         fatal: Messages and hints about files that cannot be read at all:
             raised on a worker, Beam would bury them.
+        files: How many files were read.
+        rows: How many texts and rejected rows the readers gave.
+        left_out: How many of them are texts without a label that nobody wants.
     """
 
     first: str
-    shards: dict[str, str]
+    shards: dict[str, Shard]
     counts: dict[tuple[str, str], int]
     fatal: list[tuple[str, str]]
+    files: int
+    rows: int
+    left_out: int
 
 
 class WriteShards(beam.DoFn):
@@ -86,12 +101,15 @@ class WriteShards(beam.DoFn):
         self._writers: dict[str, Any] = {}
         self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
         self._fatal: list[tuple[str, str]] = []
+        self._files = self._rows = self._left_out = 0
         self._serializer = Serializer()
 
     def process(self, batch: Batch) -> None:
         self._first = self._first or batch.paths[0]
+        self._files += len(batch.paths)
         try:
             for record in read_records(self._kind, batch.paths, self._columns, batch.split):
+                self._rows += 1
                 if isinstance(record, Reject):
                     self._counts[REJECTS, record.reason] += 1
                     self._writer(REJECTS).write(json.dumps(record._asdict()) + '\n')
@@ -101,13 +119,23 @@ class WriteShards(beam.DoFn):
                     self._counts[features.UNLABELLED_SPLIT, ''] += 1
                     shard = self._writer(features.UNLABELLED_SPLIT)
                     shard.write(self._serializer.serialize(record.text, None))
+                else:
+                    self._left_out += 1
         except DataError as err:
             self._fatal.append((str(err), err.hint))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for writer in self._writers.values():
             writer.close()
-        found = Found(self._first, self._paths, dict(self._counts), self._fatal)
+        found = Found(
+            self._first,
+            {name: Shard(path, _size(path)) for name, path in self._paths.items()},
+            dict(self._counts),
+            self._fatal,
+            self._files,
+            self._rows,
+            self._left_out,
+        )
         yield GlobalWindows.windowed_value((0, found))
 
     def _write(self, record: Record, spelling: str) -> None:
@@ -152,7 +180,7 @@ class PublishShards(beam.DoFn):
 
     Args:
         uri: Of the Examples artifact.
-        found_file: Receives `counts` and `fatal` of all bundles as JSON.
+        found_file: Receives what all bundles found, as `accounts.Published`.
     """
 
     def __init__(self, uri: str, found_file: str) -> None:
@@ -161,18 +189,27 @@ class PublishShards(beam.DoFn):
 
     def process(self, element: tuple[int, Iterable[Found]]) -> None:
         bundles = sorted(element[1], key=lambda found: found.first)
+        sizes: dict[str, int] = {}
         for name in (*features.SPLITS, features.UNLABELLED_SPLIT, REJECTS):
             shards = [found.shards[name] for found in bundles if name in found.shards]
             for index, shard in enumerate(shards):
-                self._publish(name, shard, f'-{index:05}-of-{len(shards):05}')
+                path = self._publish(name, shard.path, f'-{index:05}-of-{len(shards):05}')
+                sizes[path] = shard.size_bytes
         counts: collections.Counter[tuple[str, str]] = collections.Counter()
         for found in bundles:
             counts.update(found.counts)
+        published = Published(
+            counts=[(*key, count) for key, count in counts.items()],
+            fatal=[told for found in bundles for told in found.fatal],
+            files=sum(found.files for found in bundles),
+            rows=sum(found.rows for found in bundles),
+            left_out=sum(found.left_out for found in bundles),
+            sizes=sizes,
+        )
         with fileio.open(self._found_file, 'w') as file:
-            fatal = [told for found in bundles for told in found.fatal]
-            file.write(json.dumps({'counts': [[*k, n] for k, n in counts.items()], 'fatal': fatal}))
+            file.write(json.dumps(published._asdict()))
 
-    def _publish(self, name: str, shard: str, number: str) -> None:
+    def _publish(self, name: str, shard: str, number: str) -> str:
         # The names that TFX gives to examples.
         path = f'report/rejects{number}.jsonl'
         if name != REJECTS:
@@ -181,6 +218,11 @@ class PublishShards(beam.DoFn):
         fileio.makedirs(posixpath.dirname(path))
         if fileio.exists(shard):
             fileio.rename(shard, path, overwrite=True)
+        return path
+
+
+def _size(path: str) -> int:
+    return int(tf.io.gfile.stat(path).length)
 
 
 class Serializer:

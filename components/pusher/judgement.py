@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-import posixpath
 from typing import NamedTuple
 
-import tensorflow as tf
 import tensorflow_model_analysis as tfma
+
+from components.evaluator.config import bounds_of
+from components.evaluator.results import read_eval_config
 
 OVERALL = ''
 _CANDIDATE = ('', 'candidate')
@@ -24,10 +24,13 @@ class Bounds(NamedTuple):
         lowest: At least this value.
         largest_drop: At most so far below the baseline; None where it is not
             compared.
+        lowest_of_baseline: At least this value of the baseline; None where
+            nothing is demanded of it.
     """
 
     lowest: float
-    largest_drop: float | None
+    largest_drop: float | None = None
+    lowest_of_baseline: float | None = None
 
 
 class Judgement(NamedTuple):
@@ -66,17 +69,14 @@ def read_judgement(evaluation_uri: str) -> Judgement:
 
 
 def _bounds(evaluation_uri: str) -> dict[tuple[str, str], Bounds]:
-    with tf.io.gfile.GFile(posixpath.join(evaluation_uri, 'eval_config.json')) as file:
-        config = json.loads(file.read())['evalConfig']
     found: dict[tuple[str, str], Bounds] = {}
-    for metric in (metric for spec in config['metricsSpecs'] for metric in spec['metrics']):
-        for of_slices in metric.get('perSliceThresholds', ()):
-            threshold = of_slices['threshold']
-            drop = threshold.get('changeThreshold', {}).get('absolute')
-            bounds = Bounds(
-                threshold['valueThreshold']['lowerBound'], None if drop is None else -drop
-            )
-            for spec in of_slices['slicingSpecs']:
-                where = ', '.join(spec.get('featureValues', {}).values())
-                found[where, json.loads(metric['config'])['name']] = bounds
+    for bound in bounds_of(read_eval_config(evaluation_uri)):
+        if bound.lowest is None:
+            continue
+        key = bound.slice, bound.metric
+        if bound.of_baseline:
+            found[key] = found[key]._replace(lowest_of_baseline=bound.lowest)
+        else:
+            drop = None if bound.least_change is None else -bound.least_change
+            found[key] = Bounds(bound.lowest, drop)
     return found

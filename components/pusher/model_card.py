@@ -128,6 +128,14 @@ def _metrics(judgement: Judgement) -> Iterable[str]:
         yield f'The 95% interval of the accuracy is {low:.4f} to {high:.4f}.'
     if baseline is None:
         yield 'There was no baseline: no model had been blessed before.'
+    for name in sorted(baseline or {}):
+        bounds = judgement.bounds.get((OVERALL, name))
+        if baseline and bounds and bounds.lowest_of_baseline is not None:
+            yield (
+                f'The {_NAMES.get(name, name)} of the baseline, {baseline[name]:.4f}, is at least '
+                f'{bounds.lowest_of_baseline:.4f}: had the labels been turned around, it would not '
+                'be.'
+            )
 
 
 def _slices(judgement: Judgement) -> Iterable[str]:

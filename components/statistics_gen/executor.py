@@ -23,7 +23,7 @@ from tensorflow_data_validation.statistics.generators import (
     top_k_uniques_sketch_stats_generator,
 )
 from tensorflow_data_validation.statistics.stats_options import StatsOptions
-from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx.components.statistics_gen import executor as tfx_executor
 from tfx.components.util import tfxio_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -34,6 +34,7 @@ from tfx_bsl.public.tfxio import RecordBatchesOptions
 
 from components import features
 from components.errors import DataError
+from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.described import FILE, to_json
 from components.statistics_gen.texts import Texts, describe
 
@@ -93,8 +94,7 @@ class WriteStatistics(beam.DoFn):
             ]
         statistics = stats_impl.extract_statistics_output(accumulators, generators)
         io_utils.write_bytes_file(
-            posixpath.join(self._uri, f'Split-{split}', tfx_executor.DEFAULT_FILE_NAME),
-            statistics.SerializeToString(),
+            _statistics_path(self._uri, split), statistics.SerializeToString()
         )
 
 
@@ -127,6 +127,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         And `report/described.json`, see `described`.
 
         Raises:
+            ComponentError: If there are not as many examples as ExampleGen wrote.
             DataError: If a split has no files.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -160,6 +161,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | 'Together' >> beam.GroupByKey()
                 | 'Describe' >> beam.ParDo(WriteDescribed(statistics.uri))
             )
+        summary = ExamplesSummary.read(examples.uri)
+        for split in splits:
+            found = statistics_pb2.DatasetFeatureStatisticsList()
+            with fileio.open(_statistics_path(statistics.uri, split), 'rb') as file:
+                found.ParseFromString(file.read())
+            summary.require('StatisticsGen', [split], int(found.datasets[0].num_examples))
 
 
 def make_generators() -> list[stats_generator.CombinerStatsGenerator]:
@@ -194,6 +201,10 @@ _WHOLE_TEXTS = schema_pb2.Schema(
         )
     ]
 )
+
+
+def _statistics_path(uri: str, split: str) -> str:
+    return posixpath.join(uri, f'Split-{split}', tfx_executor.DEFAULT_FILE_NAME)
 
 
 def _files(examples: Any, split: str) -> list[str]:

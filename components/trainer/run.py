@@ -14,6 +14,7 @@ import tensorflow_transform as tft
 from components import features
 from components.example_gen.summary import ExamplesSummary
 from components.settings import TextSettings, TrainerSettings
+from components.trainer.agreement import require_same_scores
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.history import HISTORY_FILE
@@ -37,7 +38,8 @@ def run_fn(fn_args: FnArgs) -> None:
             to `model_run_dir`.
 
     Raises:
-        RuntimeError: If not as many examples were read as ExampleGen wrote.
+        ComponentError: If not as many examples were read as ExampleGen wrote, or
+            what is served does not score as what was trained.
     """
     settings = TrainerSettings.model_validate(fn_args.custom_config[TRAINER_KEY])
     text = TextSettings.model_validate(fn_args.custom_config[TEXT_KEY])
@@ -48,15 +50,15 @@ def run_fn(fn_args: FnArgs) -> None:
 
     train = read_split(fn_args.train_files, transform)
     val = read_split(fn_args.eval_files, transform)
-    _require_all(train, summary, features.TRAIN_SPLIT)
-    _require_all(val, summary, features.VAL_SPLIT)
+    for split, data in ((features.TRAIN_SPLIT, train), (features.VAL_SPLIT, val)):
+        summary.require('Trainer', [split], len(data.labels))
 
     def read_unlabelled() -> LabelledTokens | None:
         if not summary.unlabelled:
             return None
         split = posixpath.join(artifact, f'Split-{features.UNLABELLED_SPLIT}', '*')
         unlabelled = read_split([split], transform, labelled=False)
-        _require_all(unlabelled, summary, features.UNLABELLED_SPLIT)
+        summary.require('Trainer', [features.UNLABELLED_SPLIT], len(unlabelled.labels))
         return unlabelled
 
     keras.utils.set_random_seed(settings.seed)
@@ -67,15 +69,10 @@ def run_fn(fn_args: FnArgs) -> None:
         file.write(json.dumps(trained.history, indent=2) + '\n')
     serving_model = ServingModel(trained.model, transform, text)
     export(serving_model, summary.labels, fn_args.serving_model_dir)
+    require_same_scores(
+        trained.model, transform, fn_args.eval_files, fn_args.serving_model_dir
+    )
     extra = os.path.join(fn_args.serving_model_dir, 'assets.extra')
     with tf.io.gfile.GFile(os.path.join(extra, features.SETTINGS_ASSET), 'w') as file:
         parts = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
         file.write(json.dumps(parts, indent=2) + '\n')
-
-
-def _require_all(data: LabelledTokens, summary: ExamplesSummary, split: str) -> None:
-    if len(data.labels) != summary.examples(split):
-        raise RuntimeError(
-            f'expected the {summary.examples(split):,} {split} examples that ExampleGen wrote, '
-            f'read {len(data.labels):,}'
-        )

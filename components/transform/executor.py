@@ -18,6 +18,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, proto_utils
 
 from components import features
+from components.example_gen.summary import ExamplesSummary
 from components.settings import TextSettings
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.vocabulary import WriteVocabulary
@@ -43,6 +44,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             input_dict: `examples`: raw, gzipped TFRecords; `schema`: theirs.
             output_dict: `transform_graph`: as `tft.TFTransformOutput` reads it.
             exec_properties: `custom_config` and `splits_config`.
+
+        Raises:
+            ComponentError: If not all examples were counted.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
@@ -62,6 +66,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
         )
         path = os.path.join(graph, '.temp_path', features.VOCABULARY_NAME)
+        count_path = os.path.join(graph, '.temp_path', 'texts')
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
@@ -69,11 +74,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | 'Vocabulary'
                 >> WriteVocabulary(
                     path,
+                    count_path=count_path,
                     top_k=text.vocab_size - features.RESERVED_IDS,
                     min_count=text.min_word_count,
                     punctuation=text.punctuation,
                 )
             )
+        with fileio.open(count_path) as file:
+            texts = int(file.read())
+        summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+        summary.require('Transform', list(splits.analyze), texts)
         schema = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
         write_graph(
             io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema)),

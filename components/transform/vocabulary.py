@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import tensorflow as tf
@@ -14,6 +14,18 @@ from components import features
 from components.transform.text import Punctuation, tokenize
 
 _TEXTS_PER_BATCH = 1_000
+
+
+class Counted(NamedTuple):
+    """What came of some files.
+
+    Attributes:
+        words: By word, in UTF-8, how often it occurs.
+        texts: How many texts there were.
+    """
+
+    words: Counter[bytes]
+    texts: int
 
 
 class WriteVocabulary(beam.PTransform):
@@ -26,6 +38,7 @@ class WriteVocabulary(beam.PTransform):
 
     Args:
         path: The file to write.
+        count_path: A file to write the number of texts to.
         top_k: Keep at most so many words.
         min_count: Keep words that occur at least so often.
         punctuation: How texts become words, see `text.normalize`.
@@ -35,12 +48,14 @@ class WriteVocabulary(beam.PTransform):
         self,
         path: str,
         *,
+        count_path: str,
         top_k: int,
         min_count: int = 1,
         punctuation: Punctuation = 'drop',
     ) -> None:
         super().__init__()
         self._punctuation: Punctuation = punctuation
+        self._count_path = count_path
         self._arguments: dict[str, Any] = {'path': path, 'top_k': top_k, 'min_count': min_count}
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
@@ -48,7 +63,7 @@ class WriteVocabulary(beam.PTransform):
             files
             | 'Count' >> beam.ParDo(_CountWords(self._punctuation))
             | 'Merge' >> beam.CombineGlobally(_MergeFn())
-            | 'Write' >> beam.Map(write_vocabulary, **self._arguments)
+            | 'Write' >> beam.Map(_write, self._count_path, **self._arguments)
         )
 
 
@@ -62,6 +77,12 @@ def most_frequent(counts: Counter[bytes], *, top_k: int, min_count: int = 1) -> 
     return [word for _, word in sorted(kept, reverse=True)[:top_k]]
 
 
+def _write(counted: Counted, count_path: str, **arguments: Any) -> None:
+    write_vocabulary(counted.words, **arguments)
+    with tf.io.gfile.GFile(count_path, 'w') as file:
+        file.write(str(counted.texts))
+
+
 def write_vocabulary(counts: Counter[bytes], path: str, *, top_k: int, min_count: int = 1) -> None:
     """Write the words that are kept, a line each, in the order of their ids."""
     tf.io.gfile.makedirs(os.path.dirname(path))
@@ -71,23 +92,20 @@ def write_vocabulary(counts: Counter[bytes], path: str, *, top_k: int, min_count
         file.write(b''.join(word + b'\n' for word in words))
 
 
-def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Counter[bytes]:
+def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Counted:
     """Count the words of all texts.
 
     Args:
         files: Gzipped TFRecords of examples.
         punctuation: How texts become words, see `text.normalize`.
-
-    Returns:
-        By word, in UTF-8, how often it occurs.
     """
     spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
 
-    def count(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def count(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         text = tf.io.parse_example(examples, spec)[features.TEXT_KEY]
         words = tokenize(text, punctuation)
         unique, _, counts = tf.unique_with_counts(words.values, tf.int64)
-        return unique, counts
+        return unique, counts, tf.size(examples)
 
     batches = tf.data.TFRecordDataset(list(files), 'GZIP').batch(_TEXTS_PER_BATCH)
     counted = batches.map(
@@ -96,33 +114,35 @@ def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Coun
         deterministic=False,
     )
     total: Counter[bytes] = Counter()
-    for unique, counts in counted.as_numpy_iterator():
+    texts = 0
+    for unique, counts, size in counted.as_numpy_iterator():
+        texts += int(size)
         for word, number in zip(unique.tolist(), counts.tolist()):
             total[word] += number
-    return total
+    return Counted(total, texts)
 
 
 class _CountWords(beam.DoFn):
     def __init__(self, punctuation: Punctuation) -> None:
         self._punctuation: Punctuation = punctuation
 
-    def process(self, file: str) -> Iterator[Counter[bytes]]:
+    def process(self, file: str) -> Iterator[Counted]:
         yield count_words([file], self._punctuation)
 
 
 class _MergeFn(beam.CombineFn):
-    def create_accumulator(self) -> Counter[bytes]:
-        return Counter()
+    def create_accumulator(self) -> Counted:
+        return Counted(Counter(), 0)
 
-    def add_input(self, accumulator: Counter[bytes], element: Counter[bytes]) -> Counter[bytes]:
-        accumulator.update(element)
-        return accumulator
+    def add_input(self, accumulator: Counted, element: Counted) -> Counted:
+        accumulator.words.update(element.words)
+        return accumulator._replace(texts=accumulator.texts + element.texts)
 
-    def merge_accumulators(self, accumulators: Iterable[Counter[bytes]]) -> Counter[bytes]:
-        total: Counter[bytes] = Counter()
+    def merge_accumulators(self, accumulators: Iterable[Counted]) -> Counted:
+        total = self.create_accumulator()
         for accumulator in accumulators:
-            total.update(accumulator)
+            total = self.add_input(total, accumulator)
         return total
 
-    def extract_output(self, accumulator: Counter[bytes]) -> Counter[bytes]:
+    def extract_output(self, accumulator: Counted) -> Counted:
         return accumulator

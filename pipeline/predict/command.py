@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any, BinaryIO, NamedTuple, TextIO
 
 from components.errors import ConfigError, DataError
+from pipeline import interrupts
 from pipeline.logs import Terminal, no_framework_noise
 from pipeline.predict.model import PushedModel, live_model
 from pipeline.predict.rows import Row, Table, open_table
@@ -155,20 +156,19 @@ def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -
     if _same_file(request.input_file, output_file):
         raise ConfigError(f'--output {output_file} is the input itself', hint='name another file')
     model_dir = live_model(serving_dir)
-    try:
-        with _opened(request.input_file) as file:
-            # Before a model is loaded, which takes seconds.
-            table = open_table(file, os.path.basename(request.input_file), request.text_column)
-            with no_framework_noise() as terminal:
-                model = PushedModel(model_dir)
-                writer = RowWriter(table, kind, request.columns, model.labels)
-                with atomic_file(output_file) as output:
-                    report = _score_table(
-                        model, table, writer, file=file, output=output, terminal=terminal
-                    )
-                _tell(output_file, report, terminal, as_json=request.as_json)
-    except KeyboardInterrupt as err:
-        raise KeyboardInterrupt(f'{output_file} was not written') from err
+    with interrupts.resuming(f'{output_file} was not written'), _opened(
+        request.input_file
+    ) as file:
+        # Before a model is loaded, which takes seconds.
+        table = open_table(file, os.path.basename(request.input_file), request.text_column)
+        with no_framework_noise() as terminal:
+            model = PushedModel(model_dir)
+            writer = RowWriter(table, kind, request.columns, model.labels)
+            with atomic_file(output_file) as output:
+                report = _score_table(
+                    model, table, writer, file=file, output=output, terminal=terminal
+                )
+            _tell(output_file, report, terminal, as_json=request.as_json)
 
 
 class _Report(NamedTuple):

@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple, cast
 
 from components.errors import ConfigError, DataError
 from components.example_gen.tables import table_format
+from pipeline import interrupts
 from pipeline.predict.model import Score
 from pipeline.predict.rows import Row, Table, clean
 
@@ -41,8 +42,13 @@ def atomic_file(path: str) -> Iterator[IO[str]]:
     part = os.path.join(
         os.path.dirname(path), f'.{os.path.basename(path)}.{uuid.uuid4().hex[:12]}.part'
     )
+
+    def remove(_: KeyboardInterrupt | None = None) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+
     try:
-        with open(part, 'xb') as raw:
+        with interrupts.last_words(remove), open(part, 'xb') as raw:
             # Level 1 takes a fifth of the time of the default, for a quarter more bytes.
             packed = gzip.GzipFile('', 'wb', 1, raw, 0) if path.lower().endswith('.gz') else raw
             with io.TextIOWrapper(
@@ -60,8 +66,7 @@ def atomic_file(path: str) -> Iterator[IO[str]]:
             f'cannot write {path}: {err.strerror or err}', hint='nothing was written'
         ) from err
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
+        remove()
 
 
 def output_format(path: str) -> str:

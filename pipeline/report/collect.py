@@ -108,7 +108,7 @@ def _baseline_data(
 ) -> BaselineData | Nothing:
     models = nodes['BaselineResolver'].outputs if 'BaselineResolver' in nodes else ()
     if lineage is None or not models:
-        if outcome.state_of('BaselineResolver') in (None, 'skipped', 'failed'):
+        if outcome.state_of('BaselineResolver') in (None, 'skipped', 'failed', 'interrupted'):
             return Nothing(why='The run ended before it looked for a baseline.')
         return Nothing(why='There was no baseline: no model had been blessed before.')
     run_id = lineage.run_that_made(models[0])
@@ -155,10 +155,12 @@ def _read(
 
 
 def _not_reached(outcome: RunOutcome, node_id: str) -> str:
-    broken = next((node.id for node in outcome.nodes if node.state == 'failed'), None)
-    if broken == node_id:
-        return f'{node_id} failed.'
-    return f'The run ended before {node_id}' + (f': {broken} failed.' if broken else '.')
+    ends = {'failed': 'failed', 'interrupted': 'was interrupted'}
+    broken = next((node for node in outcome.nodes if node.state in ends), None)
+    if broken is None:
+        return f'The run ended before {node_id}.'
+    told = f'{broken.id} {ends[broken.state]}.'
+    return told if broken.id == node_id else f'The run ended before {node_id}: {told}'
 
 
 def _not_recorded(outcome: RunOutcome) -> str:

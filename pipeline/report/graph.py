@@ -24,7 +24,7 @@ _GAP_X = 48
 _GAP_Y = 26
 _MARGIN = 5
 _SVG = '{http://www.w3.org/2000/svg}'
-_SIGNS = {'executed': '●', 'cached': '○', 'failed': '✕', 'skipped': NONE}
+_SIGNS = {'executed': '●', 'cached': '○', 'failed': '✕', 'interrupted': '✕', 'skipped': NONE}
 
 
 @dataclasses.dataclass

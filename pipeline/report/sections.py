@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from components.evaluator.examined import Examined
 from components.statistics_gen.described import KNOWN_FROM, Described
-from pipeline.outcome import RunOutcome
+from pipeline.outcome import BASELINE_AUC, RunOutcome
 from pipeline.report import charts, curves, data_charts, measures, sentences
 from pipeline.report.charts import Slice
 from pipeline.report.curves import Curve
@@ -42,7 +42,11 @@ def verdict(outcome: RunOutcome) -> Context:
         'headline': sentences.headline(outcome),
         'reasons': sentences.reasons(outcome),
         'metrics': rows if outcome.metrics else [],
-        'slice_checks': [check for check in outcome.thresholds if check.slice],
+        'other_checks': [
+            (sentences.check_name(check), check)
+            for check in outcome.thresholds
+            if check.slice or check.metric == BASELINE_AUC
+        ],
         'accuracy': sentences.overall_interval(outcome),
     }
 

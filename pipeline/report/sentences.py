@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from components.evaluator.examined import Examined
 from components.statistics_gen.described import Split
-from pipeline.outcome import Check, RunOutcome
+from pipeline.outcome import BASELINE_AUC, Check, RunOutcome
 from pipeline.report import measures
 from pipeline.report.measures import Interval
 
@@ -40,12 +40,15 @@ def headline(outcome: RunOutcome) -> str:
     if outcome.outcome == 'failed':
         broken = next((node.id for node in outcome.nodes if node.state == 'failed'), None)
         return f'Failed at {broken}' if broken else 'Failed'
+    if outcome.outcome == 'interrupted':
+        reached = next((node.id for node in outcome.nodes if node.state == 'interrupted'), None)
+        return f'Interrupted at {reached}' if reached else 'Interrupted'
     return 'Blessed, and pushed' if outcome.outcome == 'pushed' else 'Not blessed'
 
 
 def reasons(outcome: RunOutcome) -> list[str]:
     """Say why the verdict is what it is, and what came of it."""
-    if outcome.outcome == 'failed':
+    if outcome.outcome in ('failed', 'interrupted'):
         return [f'{outcome.error or "The reason is not recorded"}.'.replace('..', '.')]
     failed = [check for check in outcome.thresholds if not check.passed]
     if outcome.outcome == 'pushed':
@@ -63,11 +66,24 @@ def _missed(check: Check) -> str:
     where = f' on {slice_name(check.slice)}' if check.slice else ''
     value = 'missing' if check.value is None else f'{check.value:.4f}'
     bound = check.bound.replace('>=', 'at least')
-    return f'{metric_name(check.metric)}{where} is {value}, expected {bound}.'.capitalize()
+    told = f'{metric_name(check.metric)}{where} is {value}, expected {bound}'
+    return _sentence(told) + (f' {_sentence(check.hint)}' if check.hint else '')
+
+
+def _sentence(text: str) -> str:
+    return f'{text[:1].upper()}{text[1:]}.'
+
+
+def check_name(check: Check) -> str:
+    """Return how what a bound is on is called in a table."""
+    name = metric_name(check.metric)
+    return f'{name}, {slice_name(check.slice)}' if check.slice else name
 
 
 def metric_name(key: str) -> str:
     """Return how a metric is called in a text."""
+    if key == BASELINE_AUC:
+        return 'AUC of the baseline'
     return next((metric.name for metric in METRICS if metric.key == key), key)
 
 

@@ -78,7 +78,8 @@ class Step:
 
     Attributes:
         id: Its name.
-        state: `executed`, `cached`, `failed`, or `skipped` if never reached.
+        state: `executed`, `cached`, `failed`, `interrupted`, or `skipped` if never
+            reached.
         seconds: Wall time.
         note: The thing worth knowing about it, one line.
         inputs: What it was given.

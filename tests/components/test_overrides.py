@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-import pydantic
+import math
+from typing import Any
+
 import pytest
 
+from components.errors import ConfigError
 from components.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES, overridden
 from components.settings import GateSettings, TrainerSettings
 
@@ -21,8 +24,16 @@ def test_only_what_is_given_changes_when_a_run_overrides_it() -> None:
 
 
 def test_override_is_refused_when_it_is_out_of_range() -> None:
-    with pytest.raises(pydantic.ValidationError, match='epochs'):
+    with pytest.raises(ConfigError, match=r'^epochs: input should be .*, got 0$'):
         overridden(TrainerSettings(), {'epochs': 0}, TRAINER_OVERRIDES)
+
+
+@pytest.mark.parametrize('name', GATE_OVERRIDES)
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, -0.1, 1.1, None, '', 'high'])
+def test_bound_is_refused_when_a_run_names_none(name: str, value: Any) -> None:
+    gate = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
+    with pytest.raises(ConfigError, match=rf'^{name}: '):
+        overridden(gate, {name: value}, GATE_OVERRIDES)
 
 
 def test_every_override_is_a_setting_when_listed() -> None:

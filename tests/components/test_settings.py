@@ -49,6 +49,8 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (TrainerSettings, 'seed', [0, 2**31 - 1], [-1, 2**31]),
     (GateSettings, 'min_accuracy', [1e-9, 1], [0, 1.1]),
     (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
+    (GateSettings, 'min_auc', [math.nextafter(0.5, 1), 1], [0.5, 0, 1.1, None]),
+    (GateSettings, 'min_baseline_auc', [0, 1], [-0.1, 1.1, None]),
 ]
 FLOATS = [
     'max_rejected_percent',
@@ -58,6 +60,8 @@ FLOATS = [
     'unlabelled_weight',
     'min_accuracy',
     'max_accuracy_drop',
+    'min_auc',
+    'min_baseline_auc',
 ]
 
 

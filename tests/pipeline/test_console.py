@@ -223,6 +223,23 @@ def test_verdict_is_in_a_box_when_the_candidate_is_not_blessed() -> None:
     assert '✗ binary_accuracy: expected >= 0.8000, got 0.7000' in lines
 
 
+def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
+    check = Check(
+        metric='baseline_auc',
+        slice='',
+        value=0.04,
+        bound='>= 0.5000',
+        passed=False,
+        hint='look at the labels',
+    )
+    stream = io.StringIO()
+    print_summary(dataclasses.replace(outcome(blessed=False), thresholds=(check,)), stream)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    assert any(line.split() == ['baseline_auc', '0.0400', '>=', '0.5000'] for line in lines)
+    place = lines.index('✗ baseline_auc: expected >= 0.5000, got 0.0400')
+    assert lines[place + 1] == '  look at the labels'
+
+
 def test_summary_is_shown_when_the_stream_is_ascii_and_strict() -> None:
     stream = Terminal('ascii')
     print_summary(outcome(blessed=False), stream)

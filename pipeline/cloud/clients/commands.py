@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from components.errors import ConfigError, NotBlessedError
+from pipeline import interrupts
 from pipeline.cloud.clients.connect import Connection, connect
 from pipeline.cloud.clients.cron import check_cron, check_time_zone
 from pipeline.cloud.clients.follow import follow
@@ -60,7 +61,7 @@ def submit_pipeline(
     print(run.url, flush=True)
     if waiting is None:
         return
-    try:
+    with interrupts.resuming(f'the run goes on: {run.url}'):
         verdict = follow(
             service,
             compiled,
@@ -69,8 +70,6 @@ def submit_pipeline(
             poll_seconds=waiting.poll_seconds,
             timeout_seconds=waiting.timeout_seconds,
         )
-    except KeyboardInterrupt as err:
-        raise KeyboardInterrupt(f'the run goes on: {run.url}') from err
     if verdict == 'not_blessed':
         raise NotBlessedError('not blessed: the run pushed nothing', hint=f'see {run.url}')
     _say('blessed, and pushed')

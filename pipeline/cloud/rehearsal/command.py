@@ -18,7 +18,7 @@ from components.errors import (
     StepFailedError,
 )
 from components.example_gen.sources import discover
-from components.settings import GateSettings
+from pipeline import interrupts
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal.engine import EngineName, Mount, make_engine
 from pipeline.cloud.rehearsal.launcher import open_folders
@@ -72,7 +72,9 @@ def rehearse(
         )
     workspace = Workspace(root=config.root_path, target=target)
     run_id = workspace.new_run()
-    with framework_noise_to(workspace.run_log(run_id)) as terminal:
+    next_step = 'the same command takes from the cache what is complete'
+    log = workspace.run_log(run_id)
+    with interrupts.resuming(next_step), framework_noise_to(log) as terminal:
         one = _Rehearsing(config, workspace, engine_name, run_id)
         outcome, error = one.run(assignments, terminal, sample=sample, quiet=quiet)
         if error is not None and verbose:
@@ -162,7 +164,7 @@ class _Rehearsing:
             run_id=self._run_id,
             mounts=self._mounts(compiled),
         )
-        self._verdict = Verdict(_gate(self._config.gate, self._values), self._path)
+        self._verdict = Verdict(self._path)
         self._rehearsal.run(progress, self._verdict)
 
     def _mounts(self, compiled: CompiledPipeline) -> tuple[Mount, ...]:
@@ -224,12 +226,6 @@ class _Rehearsing:
             'target': self._workspace.target,
             'parameters': dict(self._values),
         }
-
-
-def _gate(gate: GateSettings, values: Mapping[str, Any]) -> GateSettings:
-    """Return the bounds of this run: a run-time parameter has the name of its setting."""
-    given = {name: values[name] for name in GateSettings.model_fields if name in values}
-    return GateSettings.model_validate({**gate.model_dump(), **given})
 
 
 def _with(config: PipelineConfig, changes: Mapping[str, Any]) -> PipelineConfig:

@@ -20,6 +20,7 @@ EngineName = Literal['process', 'podman', 'docker']
 _PROJECT = pathlib.Path(__file__).resolve().parents[3]
 _PYTHONS = ('python', 'python3')
 _NOT_FOUND = 127
+_ENDING_SECONDS = 2  # a command that is interrupted ends within 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -183,8 +184,10 @@ class ContainerEngine:
         try:
             return _run(line, log, cwd=log.parent, environment=os.environ)
         except BaseException:
-            # The container is no child of this process, and would live on.
-            subprocess.run([self.program, 'rm', '--force', name], capture_output=True, check=False)
+            # The container is no child of this process, and would live on. `rm --force` alone
+            # gives it ten seconds to end by itself.
+            for action in (['kill', name], ['rm', '--force', name]):
+                subprocess.run([self.program, *action], capture_output=True, check=False)
             raise
 
 
@@ -222,7 +225,7 @@ def _run(
         except BaseException:
             process.terminate()
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=_ENDING_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

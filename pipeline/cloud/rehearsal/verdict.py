@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.errors import ComponentError
-from components.settings import GateSettings
 from pipeline.cloud.rehearsal.spec import title_of
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
 from pipeline.outcome import Pushed
@@ -51,20 +50,17 @@ class Verdict:
     """What the gate said and what was pushed, gathered from step to step.
 
     Args:
-        gate: The bounds of this run.
         path: Tells where the files of a URI are on this machine.
     """
 
-    def __init__(self, gate: GateSettings, path: Callable[[str], pathlib.Path]) -> None:
+    def __init__(self, path: Callable[[str], pathlib.Path]) -> None:
         self.metrics: dict[str, float | None] = {}
         self.slices: dict[str, dict[str, float | None]] = {}
         self.baseline: dict[str, float | None] | None = None
         self.thresholds: tuple[Any, ...] = ()
         self.pushed: Pushed | None = None
         self.spans: str | None = None
-        self._gate = gate
         self._path = path
-        self._test_examples: int | None = None
 
     def note(self, step: str, produced: Produced) -> str:
         """Say in one line what a step found or made, and remember what counts.
@@ -88,7 +84,6 @@ class Verdict:
         by_title = {title_of(artifact.type) for artifact in produced.artifacts.values()}
         outputs = {key: [self._local(a)] for key, a in produced.artifacts.items()}
         if _EXAMPLES in by_title:
-            self._test_examples = findings.example_counts(outputs).examples('test')
             self.spans = findings.spans_read(outputs)
         if _EVALUATION in by_title and _BLESSING in by_title:
             return self._evaluated(outputs)
@@ -113,9 +108,7 @@ class Verdict:
     def _evaluated(self, outputs: Mapping[str, Any]) -> str:
         from pipeline.findings import Evaluation
 
-        evaluation = Evaluation(outputs, self._gate)
-        if self._test_examples is not None:
-            evaluation.require_examples(self._test_examples)
+        evaluation = Evaluation(outputs)
         self.metrics = evaluation.metrics
         self.slices = evaluation.slices
         self.baseline = evaluation.baseline

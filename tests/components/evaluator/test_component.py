@@ -16,21 +16,30 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from apache_beam.options.pipeline_options import PipelineOptions
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import constants, executor
-from tfx.components.util import examples_utils
-from tfx.proto import example_gen_pb2
-from tfx.types import artifact_utils, channel_utils, standard_artifacts
+from tfx.types import standard_artifacts
 
 from components import features
 from components.baseline_resolver.served import NO_BASELINE_FILE
-from components.evaluator.component import make_evaluator
-from components.evaluator.config import build_eval_config
+from components.errors import ComponentError
+from components.evaluator.config import resolve_eval_config
 from components.evaluator.examined import SHOWN_PARTS, read_examined
 from components.evaluator.executor import Executor
 from components.settings import GateSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
 from pipeline.create import LOCAL_BEAM_ARGS
-from tests.components.trainer.tiny import LABELS, TEXT, Exported, Tiny, build, write_split
+from tests.components.evaluator.evaluated import Evaluated, evaluate
+from tests.components.trainer.tiny import (
+    LABELS,
+    TEXT,
+    Exported,
+    Tiny,
+    build,
+    damage_shard,
+    write_split,
+    write_summary,
+)
 
 OVERALL = ''
 # TFMA's class for a metric of ours that it has as well.
@@ -47,84 +56,20 @@ SLICES = {f'{features.LENGTH_KEY}={name}' for name in ('1-10', '11-50', '51-100'
 Model = standard_artifacts.Model
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluated:
-    """What the Evaluator made of a candidate.
-
-    Attributes:
-        evaluation: The folder of the artifact.
-        blessing: The artifact.
-        metrics: By model, slice and name.
-    """
-
-    evaluation: str
-    blessing: standard_artifacts.ModelBlessing
-    metrics: dict[str, dict[str, dict[str, float]]]
-
-    @property
-    def blessed(self) -> bool:
-        """Whether the artifact says so, by its property and by its one file."""
-        value = self.blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-        (file,) = pathlib.Path(self.blessing.uri).iterdir()
-        assert file.name == ('BLESSED' if value else 'NOT_BLESSED')
-        return bool(value == 1)
-
-
-def evaluate(
-    folder: pathlib.Path,
-    tiny: Tiny,
-    model: Model,
-    baseline: Model | None,
-    gate: GateSettings,
-    **of_run: float,
-) -> Evaluated:
-    """Run the node on the test split; `of_run` are bounds that a run overrides."""
-    examples, evaluation, blessing = (
-        standard_artifacts.Examples(),
-        standard_artifacts.ModelEvaluation(),
-        standard_artifacts.ModelBlessing(),
-    )
-    examples.uri = str(tiny.examples)
-    examples.split_names = artifact_utils.encode_split_names(list(features.SPLITS))
-    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
-    examples_utils.set_file_format(examples, 'tfrecords_gzip')
-    evaluation.uri, blessing.uri = str(folder / 'evaluation'), str(folder / 'blessing')
-    node = make_evaluator(
-        *(channel_utils.as_channel([artifact]) for artifact in (examples, model, model)), gate
-    )
-    assert node.id == 'Evaluator'
-    executor_class = node.executor_spec.executor_class
-    context = executor_class.Context(
-        beam_pipeline_args=list(LOCAL_BEAM_ARGS), tmp_dir=str(folder / 'tmp'), unique_id='1'
-    )
-    inputs = {'examples': [examples], 'model': [model]}
-    executor_class(context).Do(
-        inputs | ({'baseline_model': [baseline]} if baseline else {}),
-        {'evaluation': [evaluation], 'blessing': [blessing]},
-        {**node.exec_properties, **of_run},
-    )
-    metrics: Any = collections.defaultdict(lambda: collections.defaultdict(dict))
-    for record in tfma.load_metrics(evaluation.uri):
-        where = ','.join(
-            f'{key.column}={key.bytes_value.decode()}' for key in record.slice_key.single_slice_keys
-        )
-        for item in record.metric_keys_and_values:
-            of_model = 'diff' if item.key.is_diff else item.key.model_name
-            metrics[of_model][where][item.key.name] = item.value.double_value.value
-    return Evaluated(evaluation=evaluation.uri, blessing=blessing, metrics=metrics)
-
-
 @pytest.fixture(scope='module')
 def models(
     exported: Exported, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Model]:
-    """Return a Model artifact by name: good, fresh (never trained) or nan."""
+    """Return a Model artifact by name: good, fresh (never trained), biased or nan.
+
+    What is biased ranks as the good one does, and says positive of nearly all.
+    """
 
     @functools.cache
     def make(name: str) -> Model:
         artifact = Model()
         artifact.uri = str(tmp_path_factory.mktemp(name))
-        artifact.id = {'good': 1, 'fresh': 2, 'nan': 3}[name]
+        artifact.id = {'good': 1, 'fresh': 2, 'nan': 3, 'biased': 4}[name]
         serving = pathlib.Path(artifact.uri) / 'Format-Serving'
         if name == 'good':
             shutil.copytree(exported.serving, serving)
@@ -133,6 +78,9 @@ def models(
         model = build()
         if name == 'nan':
             model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+        if name == 'biased':
+            *others, bias = exported.model.get_weights()
+            model.set_weights([*others, bias + 2])
         graph = tft.TFTransformOutput(str(tiny.transform_graph))
         export(ServingModel(model, TransformGraph(graph), TEXT), LABELS, str(serving))
         return artifact
@@ -191,11 +139,9 @@ def test_values_are_those_of_tfma_when_it_evaluates_the_same_model(
     alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
     # Its own run on its own classes, from reading the files to the gate.
-    config = tfma.utils.update_eval_config_with_defaults(
-        build_eval_config(GATE), has_baseline=False, rubber_stamp=True
-    )
+    config = resolve_eval_config(GATE, has_baseline=False)
     config.metrics_specs[0].metrics.extend(
-        tfma.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
+        config_pb2.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
         for name, theirs in TFMA_METRICS.items()
     )
     model = pathlib.Path(models('good').uri) / 'Format-Serving'
@@ -227,9 +173,10 @@ def test_tfma_reads_configuration_metrics_and_verdict_when_the_node_has_run(
         *((tuple(where.split('=')),) for where in SLICES),
     }
     assert result.model_location == str(pathlib.Path(models('good').uri) / 'Format-Serving')
-    accuracy, *_ = result.config.metrics_specs[0].metrics
-    (bound,) = accuracy.per_slice_thresholds
-    assert bound.threshold.value_threshold.lower_bound.value == GATE.min_accuracy
+    accuracy, auc, *_ = result.config.metrics_specs[0].metrics
+    for metric, lowest in ((accuracy, GATE.min_accuracy), (auc, GATE.min_auc)):
+        (bound,) = metric.per_slice_thresholds
+        assert bound.threshold.value_threshold.lower_bound.value == lowest
     assert tfma.load_validation_result(alone.evaluation).validation_ok
 
 
@@ -281,6 +228,7 @@ def test_model_is_not_blessed_when_test_has(
     shards: list[list[Any]], tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
     write_split(tmp_path / 'examples' / 'Split-test', shards)
+    write_summary(tmp_path / 'examples', {'test': (0, 0)})
     empty = dataclasses.replace(tiny, examples=tmp_path / 'examples')
     found = evaluate(tmp_path, empty, models('good'), None, LOW)
     assert not found.blessed
@@ -290,10 +238,26 @@ def test_model_is_not_blessed_when_test_has(
     assert not any(examined.candidate.positive + examined.candidate.negative)
 
 
+@pytest.mark.parametrize('damage', ['dropped', 'truncated', 'duplicated'])
+def test_run_stops_when_a_shard_of_test_is(
+    damage: str, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    examples = tmp_path / 'examples'
+    shutil.copytree(tiny.examples, examples)
+    damage_shard(examples / 'Split-test', damage)
+    damaged = dataclasses.replace(tiny, examples=examples)
+    came = {'dropped': 30, 'truncated': 59, 'duplicated': 90}[damage]
+    message = f'^Evaluator: expected the 60 examples of test that ExampleGen wrote, got {came}$'
+    with pytest.raises(ComponentError, match=message):
+        evaluate(tmp_path, damaged, models('good'), None, LOW)
+    assert not (tmp_path / 'blessing').exists()
+
+
 def test_both_models_are_measured_when_there_is_a_baseline(
     alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
-    found = evaluate(tmp_path, tiny, models('good'), models('fresh'), GATE)
+    any_baseline = GATE.model_copy(update={'min_baseline_auc': 0.0})
+    found = evaluate(tmp_path, tiny, models('good'), models('fresh'), any_baseline)
     assert found.blessed
     metrics = {model: slices[OVERALL] for model, slices in found.metrics.items()}
     assert metrics['candidate'] == pytest.approx(alone.metrics[''][OVERALL])
@@ -334,8 +298,13 @@ def test_model_is_judged_by_the_bounds_of_the_run_when_it_overrides_them(
     tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
     assert not evaluate(tmp_path / '1', tiny, models('good'), None, LOW, min_accuracy=1.0).blessed
-    worse = (models('fresh'), models('good'), LOW)
-    assert evaluate(tmp_path / '2', tiny, *worse, max_accuracy_drop=0.99).blessed
+    worse = (models('biased'), models('good'), LOW)
+    assert not evaluate(tmp_path / '2', tiny, *worse).blessed
+    assert evaluate(tmp_path / '3', tiny, *worse, max_accuracy_drop=0.99).blessed
+    assert not evaluate(tmp_path / '4', tiny, models('good'), None, LOW, min_auc=1.0).blessed
+    backwards = (models('good'), models('fresh'), LOW)
+    assert not evaluate(tmp_path / '5', tiny, *backwards, min_baseline_auc=1.0).blessed
+    assert evaluate(tmp_path / '6', tiny, *backwards, min_baseline_auc=0.0).blessed
 
 
 def test_first_model_is_blessed_when_the_baseline_stands_for_none(

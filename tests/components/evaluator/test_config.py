@@ -1,25 +1,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.evaluators import metrics_validator
+from google.protobuf import json_format
 from tensorflow_model_analysis.metrics import metric_types
-from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
+from tensorflow_model_analysis.proto import config_pb2
 
 from components import features
-from components.evaluator.config import ACCURACY, EXAMPLE_COUNT, LOSS, build_eval_config
+from components.errors import ConfigError
+from components.evaluator.config import (
+    ACCURACY,
+    AUC,
+    EXAMPLE_COUNT,
+    LOSS,
+    build_eval_config,
+    read_gate,
+    resolve_eval_config,
+)
+from components.evaluator.results import judge
 from components.settings import GateSettings
 
 OVERALL = ''
+Values = Mapping[str, float | None]
 METRICS = {
     ACCURACY,
     LOSS,
     EXAMPLE_COUNT,
-    'auc',
+    AUC,
     'precision',
     'recall',
     'calibration',
@@ -27,13 +38,8 @@ METRICS = {
 }
 
 
-def resolved_config(gate: GateSettings, *, has_baseline: bool) -> tfma.EvalConfig:
-    """Return the configuration as TFX's Evaluator uses it."""
-    config = tfma.utils.update_eval_config_with_defaults(
-        build_eval_config(gate), has_baseline=has_baseline, rubber_stamp=True
-    )
-    tfma.utils.verify_eval_config(config)
-    return config
+def gate(**fields: Any) -> GateSettings:
+    return GateSettings(**{'min_accuracy': 0.8, 'max_accuracy_drop': 0.02, **fields})
 
 
 def key(name: str, model: str, *, is_diff: bool = False) -> metric_types.MetricKey:
@@ -42,14 +48,20 @@ def key(name: str, model: str, *, is_diff: bool = False) -> metric_types.MetricK
     )
 
 
-def metrics_of(accuracy: float | None, baseline: float | None) -> dict[metric_types.MetricKey, Any]:
-    """Return what TFMA hands its validator; None: it could not tell the accuracy."""
-    if baseline is None:
-        return {} if accuracy is None else {key(ACCURACY, ''): accuracy}
-    metrics = {key(ACCURACY, tfma.BASELINE_KEY): baseline}
-    if accuracy is not None:
-        metrics[key(ACCURACY, tfma.CANDIDATE_KEY)] = accuracy
-        metrics[key(ACCURACY, tfma.CANDIDATE_KEY, is_diff=True)] = accuracy - baseline
+def metrics_of(of_model: Values, of_baseline: Values | None) -> dict[metric_types.MetricKey, float]:
+    """Return what is judged of a slice; None: a metric could not be told."""
+    if of_baseline is None:
+        return {key(name, ''): v for name, v in of_model.items() if v is not None}
+    metrics = {}
+    for name, value in of_model.items():
+        before = of_baseline.get(name)
+        if before is not None:
+            metrics[key(name, tfma.BASELINE_KEY)] = before
+        if value is not None:
+            metrics[key(name, tfma.CANDIDATE_KEY)] = value
+            metrics[key(name, tfma.CANDIDATE_KEY, is_diff=True)] = value - (
+                math.nan if before is None else before
+            )
     return metrics
 
 
@@ -57,22 +69,19 @@ def is_blessed(
     gate: GateSettings,
     accuracy: Mapping[str, float | None],
     baseline: Mapping[str, float] | None = None,
+    *,
+    auc: float | None = 0.9,
+    baseline_auc: float | None = 0.9,
 ) -> bool:
-    """Let TFMA judge accuracies by slice, overall under the empty name."""
-    config = resolved_config(gate, has_baseline=baseline is not None)
-    combine = writer.CombineValidations(config, rubber_stamp=True)
-    total = combine.create_accumulator()
+    """Judge accuracies by slice, overall under the empty name."""
+    config = resolve_eval_config(gate, has_baseline=baseline is not None)
+    found = {}
     for name, value in accuracy.items():
-        where = ((features.LENGTH_KEY, name),) if name else ()
-        metrics = metrics_of(value, None if baseline is None else baseline.get(name, 0.0))
-        total = combine.add_input(
-            total, metrics_validator.validate_metrics((where, metrics), config)
+        of_baseline = baseline and {ACCURACY: baseline.get(name, 0.0), AUC: baseline_auc}
+        found[((features.LENGTH_KEY, name),) if name else ()] = metrics_of(
+            {ACCURACY: value, AUC: auc}, of_baseline
         )
-    return bool(combine.extract_output(total).validation_ok)
-
-
-def gate(**fields: Any) -> GateSettings:
-    return GateSettings(**{'min_accuracy': 0.8, 'max_accuracy_drop': 0.02, **fields})
+    return bool(judge(found, config).validation_ok)
 
 
 @pytest.mark.parametrize(
@@ -158,16 +167,124 @@ def test_candidate_is_not_blessed_when_there_are_only_slices_or_nothing(
     assert not is_blessed(gate(), {}, baseline)
 
 
-def test_thresholds_are_on_accuracy_alone_when_they_are_listed() -> None:
-    config = resolved_config(gate(slices={'1-10': 0.7}), has_baseline=True)
-    thresholds = tfma.metrics.metric_thresholds_from_metrics_specs(
-        config.metrics_specs, eval_config=config
-    )
-    candidates = {k for k in thresholds if k.model_name != tfma.BASELINE_KEY}
-    assert candidates == {
-        key(ACCURACY, tfma.CANDIDATE_KEY),
-        key(ACCURACY, tfma.CANDIDATE_KEY, is_diff=True),
-    }
+@pytest.mark.parametrize(
+    ('auc', 'blessed'),
+    [
+        (1.0, True),
+        (0.7, True),
+        (math.nextafter(0.7, 0), False),
+        (0.5, False),
+        (0.0, False),
+        (math.nan, False),
+        (None, False),
+        (math.inf, False),
+        (1.5, False),
+    ],
+)
+@pytest.mark.parametrize('has_baseline', [False, True])
+def test_candidate_is_blessed_only_when_it_ranks_well_enough(
+    auc: float | None, blessed: bool, has_baseline: bool
+) -> None:
+    baseline = {OVERALL: 0.8} if has_baseline else None
+    assert is_blessed(gate(), {OVERALL: 0.95}, baseline, auc=auc) is blessed
+
+
+@pytest.mark.parametrize(
+    ('baseline_auc', 'lowest', 'blessed'),
+    [
+        (0.9, 0.5, True),
+        (0.5, 0.5, True),
+        (math.nextafter(0.5, 0), 0.5, False),
+        (0.05, 0.5, False),
+        (0.05, 0.0, True),
+        (0.9, 0.95, False),
+        (math.nan, 0.0, False),
+        (None, 0.0, False),
+        (math.inf, 0.5, False),
+    ],
+)
+def test_candidate_is_blessed_only_when_the_baseline_ranks_better_than_chance(
+    baseline_auc: float | None, lowest: float, blessed: bool
+) -> None:
+    bounds = gate(min_baseline_auc=lowest)
+    found = is_blessed(bounds, {OVERALL: 0.95}, {OVERALL: 0.1}, baseline_auc=baseline_auc)
+    assert found is blessed
+    assert is_blessed(bounds, {OVERALL: 0.95})  # nothing is demanded of what there is not
+
+
+def test_tools_of_tfma_see_the_reason_when_the_baseline_ranks_worse_than_chance() -> None:
+    config = resolve_eval_config(gate(), has_baseline=True)
+    metrics = metrics_of({ACCURACY: 0.9, AUC: 0.95}, {ACCURACY: 0.1, AUC: 0.04})
+    result = judge({(): metrics}, config)
+    (of_slice,) = result.metric_validations_per_slice
+    (failure,) = of_slice.failures
+    assert failure.metric_key.name == AUC
+    assert failure.metric_key.model_name == tfma.BASELINE_KEY
+    assert failure.metric_value.double_value.value == 0.04
+    assert failure.metric_threshold.value_threshold.lower_bound.value == 0.5
+    assert 'labels may have been turned around' in failure.message
+
+
+@pytest.mark.parametrize('has_baseline', [False, True])
+def test_nothing_is_blessed_when_the_configuration_has_no_bounds(has_baseline: bool) -> None:
+    config = resolve_eval_config(gate(), has_baseline=has_baseline)
+    for spec in config.metrics_specs:
+        for metric in spec.metrics:
+            del metric.per_slice_thresholds[:]
+    perfect = metrics_of({ACCURACY: 1.0, AUC: 1.0}, {ACCURACY: 1.0, AUC: 1.0})
+    alone = metrics_of({ACCURACY: 1.0, AUC: 1.0}, None)
+    result = judge({(): perfect if has_baseline else alone}, config)
+    assert not result.validation_ok
+    assert result.missing_thresholds
+    assert not result.rubber_stamp
+
+
+@pytest.mark.parametrize(
+    'built',
+    [
+        gate(),
+        gate(min_accuracy=1e-9, max_accuracy_drop=0, min_auc=1, min_baseline_auc=0),
+        gate(max_accuracy_drop=0.123456789, slices={'1-10': 0.7, '401+': 1.0}),
+    ],
+    ids=repr,
+)
+def test_bounds_are_read_as_they_were_written_when_the_configuration_travelled(
+    built: GateSettings,
+) -> None:
+    text = json_format.MessageToJson(build_eval_config(built))
+    assert read_gate(json_format.Parse(text, config_pb2.EvalConfig())) == built
+
+
+def _of(config: config_pb2.EvalConfig, spec: int, metric: int) -> Any:
+    return config.metrics_specs[spec].metrics[metric].per_slice_thresholds[0].threshold
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (lambda c: c.ClearField('metrics_specs'), 'max_accuracy_drop, min_accuracy, min_auc'),
+        (lambda c: c.metrics_specs.pop(), 'no bound min_baseline_auc'),
+        (lambda c: _of(c, 0, 0).ClearField('value_threshold'), 'no bound min_accuracy'),
+        (lambda c: _of(c, 0, 0).ClearField('change_threshold'), 'no bound max_accuracy_drop'),
+        (lambda c: _of(c, 0, 1).Clear(), 'no bound min_auc'),
+        (lambda c: _set(_of(c, 0, 0), 0.0), 'min_accuracy: .*greater than 0, got 0.0'),
+        (lambda c: _set(_of(c, 0, 0), math.nan), 'min_accuracy: .*finite number, got nan'),
+        (lambda c: _set(_of(c, 0, 1), 0.5), 'min_auc: .*greater than 0.5, got 0.5'),
+        (lambda c: _set(_of(c, 1, 0), -1.0), 'min_baseline_auc: .*or equal to 0, got -1.0'),
+    ],
+    ids=['no_metrics', 'baseline', 'accuracy', 'drop', 'auc', 'zero', 'nan', 'chance', 'negative'],
+)
+def test_configuration_is_refused_when_a_bound_is_missing_or_out_of_range(
+    spoil: Callable[[config_pb2.EvalConfig], Any], message: str
+) -> None:
+    config = build_eval_config(gate())
+    spoil(config)
+    with pytest.raises(ConfigError, match=message):
+        read_gate(config)
+
+
+def _set(threshold: Any, bound: float) -> None:
+    threshold.value_threshold.lower_bound.value = bound
 
 
 def test_served_signature_is_judged_overall_and_by_length_when_the_config_is_built() -> None:
@@ -179,5 +296,5 @@ def test_served_signature_is_judged_overall_and_by_length_when_the_config_is_bui
         features.LABEL_KEY,
     )
     assert [list(spec.feature_keys) for spec in config.slicing_specs] == [[], ['length']]
-    (spec,) = config.metrics_specs
+    spec, _ = config.metrics_specs
     assert {metric.config for metric in spec.metrics} == {f'{{"name": "{n}"}}' for n in METRICS}

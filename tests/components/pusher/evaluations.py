@@ -6,9 +6,8 @@ import pathlib
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow_model_analysis as tfma
 
-from components.evaluator.config import build_eval_config
+from components.evaluator.config import resolve_eval_config
 from components.evaluator.metrics import Totals
 from components.evaluator.results import write_results
 from components.example_gen.summary import ExamplesSummary
@@ -31,12 +30,9 @@ def write_evaluation(
 ) -> None:
     """Write an Evaluation artifact, in which so many of each slice are right."""
     models: Mapping[str, float] = {'': accuracy}
-    config = build_eval_config(GATE)
     if baseline_accuracy is not None:
         models = {'candidate': accuracy, 'baseline': baseline_accuracy}
-    config = tfma.utils.update_eval_config_with_defaults(
-        config, has_baseline=baseline_accuracy is not None, rubber_stamp=True
-    )
+    config = resolve_eval_config(GATE, has_baseline=baseline_accuracy is not None)
     totals = {
         (('length', name),): {model: _totals(count, share) for model, share in models.items()}
         for name, count in SLICES.items()

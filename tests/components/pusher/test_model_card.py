@@ -83,6 +83,8 @@ def test_bound_follows_the_baseline_when_there_is_one(tmp_path: pathlib.Path) ->
     rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
     assert rows['accuracy'] == ['0.9000', '>= 0.8000, and >= 0.8700 (baseline)', '0.8800']
     assert 'There was no baseline' not in card
+    assert rows['AUC'][1] == '>= 0.7000'
+    assert f'The AUC of the baseline, {rows["AUC"][2]}, is at least 0.5000' in card
 
 
 def test_slices_have_counts_and_intervals_when_they_have_examples(tmp_path: pathlib.Path) -> None:

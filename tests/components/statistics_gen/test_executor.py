@@ -9,9 +9,10 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.components.statistics_gen import executor as tfx_executor
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-from components.errors import DataError
+from components.errors import ComponentError, DataError
 from components.statistics_gen.component import make_statistics_gen
 from components.statistics_gen.described import read_described
+from tests.components.trainer.tiny import damage_shard, write_summary
 
 BEAM_ARGS = [
     '--runner=DirectRunner',
@@ -51,6 +52,8 @@ def write_examples(folder: pathlib.Path) -> standard_artifacts.Examples:
             with tf.io.TFRecordWriter(str(path), 'GZIP') as writer:
                 for number, text in enumerate(texts):
                     writer.write(example(text, number).SerializeToString())
+    splits = {split: (0, sum(map(len, shards))) for split, shards in SPLITS.items()}
+    write_summary(folder, splits)
     return examples
 
 
@@ -147,3 +150,12 @@ def test_split_is_refused_when_it_has_no_files(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DataError, match="the split 'val' has no files in ") as caught:
         execute(our_executor(examples), examples, tmp_path)
     assert '--root' in caught.value.hint
+
+
+@pytest.mark.parametrize(('damage', 'came'), [('dropped', 4), ('truncated', 9), ('duplicated', 16)])
+def test_run_stops_when_a_shard_is(damage: str, came: int, tmp_path: pathlib.Path) -> None:
+    examples = write_examples(tmp_path / 'examples')
+    damage_shard(tmp_path / 'examples' / 'Split-train', damage)
+    message = f'^StatisticsGen: expected the 10 examples of train that .* wrote, got {came}$'
+    with pytest.raises(ComponentError, match=message):
+        execute(our_executor(examples), examples, tmp_path)

@@ -9,11 +9,19 @@ import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import features
-from components.example_gen.summary import ExamplesSummary
+from components.errors import ComponentError
 from components.settings import TrainerSettings
 from components.trainer.history import HISTORY_FILE
 from components.trainer.run import run_fn
-from tests.components.trainer.tiny import COUNTS, KEYS, LABELS, TEXT, TRAINER, Tiny
+from tests.components.trainer.tiny import (
+    COUNTS,
+    KEYS,
+    LABELS,
+    TEXT,
+    TRAINER,
+    Tiny,
+    damage_shard,
+)
 
 
 def run(tiny: Tiny, folder: pathlib.Path, **settings: Any) -> None:
@@ -43,9 +51,10 @@ def test_model_history_and_labels_are_written_when_the_trainer_runs(
     assert json.loads(labels.read_text()) == list(LABELS)
 
 
+@pytest.mark.parametrize('damage', ['dropped', 'truncated', 'duplicated'])
 @pytest.mark.parametrize('split', ['train', 'val'])
-def test_training_stops_when_examples_were_lost(
-    split: str, tiny: Tiny, tmp_path: pathlib.Path
+def test_training_stops_when_a_shard_is(
+    split: str, damage: str, tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
     copy = Tiny(
         reviews=tiny.reviews,
@@ -53,10 +62,10 @@ def test_training_stops_when_examples_were_lost(
         transform_graph=tiny.transform_graph,
     )
     shutil.copytree(tiny.examples, copy.examples)
-    next((copy.examples / f'Split-{split}').iterdir()).unlink()
+    damage_shard(copy.examples / f'Split-{split}', damage)
     count = COUNTS[split]
-    assert ExamplesSummary.read(str(copy.examples)).examples(split) == count
-    message = f'expected the {count} {split} examples that ExampleGen wrote, read {count // 2}$'
-    with pytest.raises(RuntimeError, match=message):
+    came = {'dropped': count // 2, 'truncated': count - 1, 'duplicated': count + count // 2}[damage]
+    message = f'^Trainer: expected the {count} examples of {split} that .* wrote, got {came}$'
+    with pytest.raises(ComponentError, match=message):
         run(copy, tmp_path)
     assert not (tmp_path / 'serving').exists()

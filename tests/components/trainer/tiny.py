@@ -74,6 +74,25 @@ def write_split(folder: pathlib.Path, shards: list[list[Review]]) -> None:
                 writer.write(make_example(*review))
 
 
+def write_summary(examples: pathlib.Path, splits: dict[str, tuple[int, int]]) -> None:
+    """Write what ExampleGen counted."""
+    ExamplesSummary(splits=splits, labels=LABELS, rejected={}).write(str(examples))
+
+
+def damage_shard(split: pathlib.Path, how: str) -> None:
+    """Have the first file of a split be `dropped`, `duplicated` or `truncated` by a record."""
+    first = min(split.iterdir())
+    if how == 'duplicated':
+        shutil.copyfile(first, split / f'copy-{first.name}')
+        return
+    records = list(tf.data.TFRecordDataset(str(first), 'GZIP').as_numpy_iterator())
+    first.unlink()
+    if how == 'truncated':
+        with tf.io.TFRecordWriter(str(first), 'GZIP') as writer:
+            for record in records[:-1]:
+                writer.write(record)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tiny:
     """The data set.
@@ -104,11 +123,7 @@ def make_tiny(base: pathlib.Path) -> Tiny:
     examples, transform_graph = folder / 'examples', folder / 'transform_graph'
     for split, of_split in reviews.items():
         write_split(examples / f'Split-{split}', [of_split[::2], of_split[1::2]])
-    ExamplesSummary(
-        splits={split: (count // 2, count // 2) for split, count in COUNTS.items()},
-        labels=LABELS,
-        rejected={},
-    ).write(str(examples))
+    write_summary(examples, {split: (count // 2, count // 2) for split, count in COUNTS.items()})
 
     write_transform_graph(examples, TEXT, transform_graph)
     return Tiny(reviews=reviews, examples=examples, transform_graph=transform_graph)
@@ -121,7 +136,7 @@ def write_transform_graph(
     schema = text_format.Parse(CURATED_SCHEMA.read_text(), schema_pb2.Schema())
     vocabulary = transform_graph.parent / 'words' / features.VOCABULARY_NAME
     counts = count_words([str(p) for p in sorted(examples.glob('Split-train/*'))], text.punctuation)
-    write_vocabulary(counts, str(vocabulary), top_k=text.vocab_size - features.RESERVED_IDS)
+    write_vocabulary(counts.words, str(vocabulary), top_k=text.vocab_size - features.RESERVED_IDS)
     config = {SETTINGS_KEY: text.model_dump(), VOCABULARY_KEY: str(vocabulary)}
     write_graph(schema, config, str(transform_graph))
     shutil.rmtree(vocabulary.parent)

@@ -99,8 +99,13 @@ class PreprocessingTest(tft_unit.TransformTestCase):
             _ = (
                 pipeline
                 | beam.Create([examples])
-                | WriteVocabulary(path, top_k=text.vocab_size - features.RESERVED_IDS)
+                | WriteVocabulary(
+                    path,
+                    count_path=f'{folder}/texts',
+                    top_k=text.vocab_size - features.RESERVED_IDS,
+                )
             )
+        assert pathlib.Path(folder, 'texts').read_text() == str(len(analyzed))
         config = {SETTINGS_KEY: text.model_dump(), VOCABULARY_KEY: path}
         self.assertAnalyzeAndTransformResults(
             raw(analyzed),
@@ -144,7 +149,7 @@ def test_vocabulary_is_that_of_tft_when_both_count_the_same_texts(
 ) -> None:
     settings = TextSettings(vocab_size=vocab_size)
     files = sorted(str(path) for path in tiny.examples.glob('Split-train/*'))
-    words = most_frequent(count_words(files), top_k=vocab_size - features.RESERVED_IDS)
+    words = most_frequent(count_words(files).words, top_k=vocab_size - features.RESERVED_IDS)
     assert len(files) > 1
     assert words == vocabulary_of_tft(settings, files, str(tmp_path))
 

@@ -20,6 +20,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.errors import ConfigError
 from components.example_gen.sources import discover
+from components.overrides import GATE_OVERRIDES
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.kubeflow_spec import DRIVER
@@ -163,7 +164,7 @@ def test_each_parameter_reaches_the_one_node_that_reads_it_when_compiled(
     assert found == {
         ('ExampleGen', 'data_folder'),
         *(('Trainer', name) for name in ('epochs', 'learning_rate', 'seed')),
-        *(('Evaluator', name) for name in ('min_accuracy', 'max_accuracy_drop')),
+        *(('Evaluator', name) for name in GATE_OVERRIDES),
     }
     definitions = one.spec['root']['inputDefinitions']['parameters']
     assert {name: definition['defaultValue'] for name, definition in definitions.items()} == {
@@ -173,6 +174,8 @@ def test_each_parameter_reaches_the_one_node_that_reads_it_when_compiled(
         'seed': 1,
         'min_accuracy': 0.8,
         'max_accuracy_drop': 0.01,
+        'min_auc': 0.7,
+        'min_baseline_auc': 0.5,
     }
     assert one.parameter_values([]) == {
         name: definition['defaultValue'] for name, definition in definitions.items()

@@ -36,6 +36,23 @@ def test_metric_that_is_missing_is_the_reason_when_not_blessed() -> None:
     ]
 
 
+def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
+    check = Check(
+        metric='baseline_auc',
+        slice='',
+        value=0.04,
+        bound='>= 0.5000',
+        passed=False,
+        hint='look at the labels',
+    )
+    outcome = made_outcome('not_blessed', thresholds=(check,))
+    told = 'AUC of the baseline is 0.0400, expected at least 0.5000. Look at the labels.'
+    assert sentences.reasons(outcome)[0] == told
+    page = render(dataclasses.replace(made_report('not_blessed'), outcome=outcome))
+    assert '<th scope="row">AUC of the baseline</th>' in page
+    assert told in page
+
+
 def test_nothing_from_the_data_is_markup_when_rendered() -> None:
     page = render(made_report())
     assert '<script' not in page

@@ -11,9 +11,7 @@ import pytest
 
 import pipeline.cloud.compile
 from components.errors import ConfigError, DataError, NotBlessedError, StepFailedError
-from components.settings import GateSettings
 from pipeline.cloud.compiled import CompiledPipeline
-from pipeline.cloud.rehearsal import command
 from pipeline.cloud.rehearsal.command import rehearse
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.config import PipelineConfig, load_config
@@ -142,9 +140,3 @@ def test_all_places_lie_under_the_root(
     else:
         assert config.cloud.pipeline_root == 'minio://mlpipeline/v2/artifacts'
     assert os.listdir(tmp_path) == ['root']
-
-
-def test_the_bounds_of_a_run_are_those_of_its_parameters() -> None:
-    gate = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
-    changed = command._gate(gate, {'min_accuracy': 0.9, 'svm_cost': 1.0})
-    assert changed == GateSettings(min_accuracy=0.9, max_accuracy_drop=0.01)

@@ -9,7 +9,6 @@ import pytest
 
 from components.errors import ComponentError
 from components.example_gen.summary import ExamplesSummary
-from components.settings import GateSettings
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
 from pipeline.cloud.rehearsal.verdict import Verdict
 from pipeline.outcome import Pushed
@@ -18,8 +17,7 @@ from tests.pipeline.cloud.rehearsal import toys
 
 @pytest.fixture
 def verdict(tmp_path: pathlib.Path) -> Verdict:
-    gate = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
-    return Verdict(gate, lambda uri: tmp_path / uri.removeprefix('minio://'))
+    return Verdict(lambda uri: tmp_path / uri.removeprefix('minio://'))
 
 
 def _produced(title: str, metadata: dict[str, Any] | None = None) -> Produced:

@@ -1,0 +1,89 @@
+"""Runs the Evaluator node on the tiny data set."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import pathlib
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from tfx.components.evaluator import constants
+from tfx.components.util import examples_utils
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, channel_utils, standard_artifacts
+
+from components import features
+from components.evaluator.component import make_evaluator
+from components.settings import GateSettings
+from pipeline.create import LOCAL_BEAM_ARGS
+from tests.components.trainer.tiny import Tiny
+
+Model = standard_artifacts.Model
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """What the Evaluator made of a candidate.
+
+    Attributes:
+        evaluation: The folder of the artifact.
+        blessing: The artifact.
+        metrics: By model, slice and name.
+    """
+
+    evaluation: str
+    blessing: standard_artifacts.ModelBlessing
+    metrics: dict[str, dict[str, dict[str, float]]]
+
+    @property
+    def blessed(self) -> bool:
+        """Whether the artifact says so, by its property and by its one file."""
+        value = self.blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+        (file,) = pathlib.Path(self.blessing.uri).iterdir()
+        assert file.name == ('BLESSED' if value else 'NOT_BLESSED')
+        return bool(value == 1)
+
+
+def evaluate(
+    folder: pathlib.Path,
+    tiny: Tiny,
+    model: Model,
+    baseline: Model | None,
+    gate: GateSettings,
+    **of_run: float,
+) -> Evaluated:
+    """Run the node on the test split; `of_run` are bounds that a run overrides."""
+    examples, evaluation, blessing = (
+        standard_artifacts.Examples(),
+        standard_artifacts.ModelEvaluation(),
+        standard_artifacts.ModelBlessing(),
+    )
+    examples.uri = str(tiny.examples)
+    examples.split_names = artifact_utils.encode_split_names(list(features.SPLITS))
+    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    examples_utils.set_file_format(examples, 'tfrecords_gzip')
+    evaluation.uri, blessing.uri = str(folder / 'evaluation'), str(folder / 'blessing')
+    node = make_evaluator(
+        *(channel_utils.as_channel([artifact]) for artifact in (examples, model, model)), gate
+    )
+    assert node.id == 'Evaluator'
+    executor_class = node.executor_spec.executor_class
+    context = executor_class.Context(
+        beam_pipeline_args=list(LOCAL_BEAM_ARGS), tmp_dir=str(folder / 'tmp'), unique_id='1'
+    )
+    inputs = {'examples': [examples], 'model': [model]}
+    executor_class(context).Do(
+        inputs | ({'baseline_model': [baseline]} if baseline else {}),
+        {'evaluation': [evaluation], 'blessing': [blessing]},
+        {**node.exec_properties, **of_run},
+    )
+    metrics: Any = collections.defaultdict(lambda: collections.defaultdict(dict))
+    for record in tfma.load_metrics(evaluation.uri):
+        where = ','.join(
+            f'{key.column}={key.bytes_value.decode()}' for key in record.slice_key.single_slice_keys
+        )
+        for item in record.metric_keys_and_values:
+            of_model = 'diff' if item.key.is_diff else item.key.model_name
+            metrics[of_model][where][item.key.name] = item.value.double_value.value
+    return Evaluated(evaluation=evaluation.uri, blessing=blessing, metrics=metrics)

@@ -1,0 +1,281 @@
+"""What must not be pushed, by the nodes that judge and push, and what a person is told of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tensorflow_transform as tft
+from google.protobuf import json_format
+from tensorflow_model_analysis.proto import config_pb2
+from tfx.types import channel_utils, standard_artifacts
+
+from components import features
+from components.errors import ConfigError
+from components.evaluator import component
+from components.pusher.component import make_pusher
+from components.settings import GateSettings, TrainerSettings
+from components.trainer.dataset import read_split
+from components.trainer.fitting import TrainingJob
+from components.trainer.models import load_architecture
+from components.trainer.serving import ServingModel, TransformGraph, export
+from pipeline.findings import Evaluation
+from tests.components.evaluator.evaluated import Evaluated, Model, evaluate
+from tests.components.trainer.tiny import (
+    LABELS,
+    TEXT,
+    TRAINER,
+    Review,
+    Tiny,
+    build,
+    write_split,
+    write_summary,
+)
+from tests.conftest import snapshot
+
+# A fifth of the labels of test is wrong: the best of models is right in four of five.
+GATE = GateSettings(min_accuracy=0.7, max_accuracy_drop=0.05)
+Labels = npt.NDArray[np.float32]
+
+
+def save(model: keras.Model, tiny: Tiny, folder: pathlib.Path) -> Model:
+    """Export a model as the Trainer does."""
+    transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
+    export(ServingModel(model, transform, TEXT), LABELS, str(folder / 'Format-Serving'))
+    settings = folder / 'Format-Serving' / 'assets.extra' / features.SETTINGS_ASSET
+    settings.write_text('{}')
+    artifact = Model()
+    artifact.uri, artifact.id = str(folder), 5
+    return artifact
+
+
+def learn(change: Callable[[Labels], Labels], tiny: Tiny, folder: pathlib.Path) -> Model:
+    """Train on the training split with its labels changed, and export."""
+    transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
+    train, val = (
+        data._replace(labels=change(data.labels))
+        for data in (read_split([tiny.pattern(split)], transform) for split in features.SPLITS[:2])
+    )
+    settings = TrainerSettings(**{**TRAINER.model_dump(), 'architecture': 'ngram'})
+    job = TrainingJob(train, val, lambda: None, settings, TEXT, str(folder / 'logs'))
+    return save(load_architecture('ngram')(job).model, tiny, folder)
+
+
+def shuffled(labels: Labels) -> Labels:
+    return np.random.default_rng(2).permutation(labels)
+
+
+def inverted(labels: Labels) -> Labels:
+    return np.float32(1) - labels
+
+
+@pytest.fixture(scope='module')
+def good(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model as it should be."""
+    return learn(lambda labels: labels, tiny, tmp_path_factory.mktemp('good'))
+
+
+@pytest.fixture(scope='module')
+def backwards(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model that learned from labels that were turned around."""
+    return learn(inverted, tiny, tmp_path_factory.mktemp('backwards'))
+
+
+@pytest.fixture(scope='module')
+def constant(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model that says positive of everything."""
+    model = build()
+    *others, bias = [np.zeros_like(weight) for weight in model.get_weights()]
+    model.set_weights([*others, bias + 2])
+    return save(model, tiny, tmp_path_factory.mktemp('constant'))
+
+
+@pytest.fixture
+def serving(tmp_path: pathlib.Path) -> pathlib.Path:
+    """The folder of versions, with what is live."""
+    version = tmp_path / 'serving' / '7'
+    version.mkdir(parents=True)
+    (version / 'saved_model.pb').write_bytes(b'live')
+    return tmp_path / 'serving'
+
+
+def with_test(reviews: list[Review], tiny: Tiny, folder: pathlib.Path) -> Tiny:
+    """Return the same data with another test split."""
+    write_split(folder / 'examples' / 'Split-test', [reviews[::2], reviews[1::2]])
+    positive = sum(label for _, label in reviews)
+    write_summary(folder / 'examples', {'test': (len(reviews) - positive, positive)})
+    return dataclasses.replace(tiny, examples=folder / 'examples')
+
+
+def unbalanced(reviews: list[Review]) -> list[Review]:
+    """Leave one negative review for nine positive ones."""
+    positive = [review for review in reviews if review[1]]
+    negative = [review for review in reviews if not review[1]]
+    return positive + negative[: len(positive) // 9]
+
+
+def push(found: Evaluated, model: Model, data: Tiny, serving: pathlib.Path) -> bool:
+    """Run the Pusher on what the Evaluator left; tell whether it pushed."""
+    examples, evaluation = standard_artifacts.Examples(), standard_artifacts.ModelEvaluation()
+    examples.uri, evaluation.uri = str(data.examples), found.evaluation
+    inputs = {
+        'model': [model],
+        'model_blessing': [found.blessing],
+        'evaluation': [evaluation],
+        'examples': [examples],
+    }
+    channels = {name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()}
+    node = make_pusher(
+        channels.pop('model'),
+        channels.pop('model_blessing'),
+        str(serving),
+        **channels,
+        name='reviews',
+        fingerprint='f',
+    )
+    pushed = standard_artifacts.PushedModel()
+    node.executor_spec.executor_class().Do(
+        inputs, {'pushed_model': [pushed]}, dict(node.exec_properties)
+    )
+    return bool(pushed.get_int_custom_property('pushed'))
+
+
+def missed(found: Evaluated) -> dict[str, str]:
+    """Return what a person is told: by metric, what it should be, and what it is."""
+    evaluation = standard_artifacts.ModelEvaluation()
+    evaluation.uri = found.evaluation
+    checks = Evaluation({'evaluation': [evaluation], 'blessing': [found.blessing]}).checks()
+    return {
+        check.metric: f'{check.bound}, got {check.value if check.value is None else "less"}'
+        for check in checks
+        if not check.passed
+    }
+
+
+Make = Callable[[str], Model]
+
+
+@pytest.fixture
+def model_of(request: pytest.FixtureRequest, tiny: Tiny, tmp_path: pathlib.Path) -> Make:
+    """Return a model by name."""
+
+    def make(name: str) -> Model:
+        if name == 'learned_from_shuffled_labels':
+            return learn(shuffled, tiny, tmp_path / name)
+        if name == 'nan':
+            model = build()
+            model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+            return save(model, tiny, tmp_path / name)
+        found: Model = request.getfixturevalue(name)
+        return found
+
+    return make
+
+
+def same(reviews: list[Review]) -> list[Review]:
+    return reviews
+
+
+def one_class(reviews: list[Review]) -> list[Review]:
+    return [review for review in reviews if review[1]]
+
+
+def turned_around(reviews: list[Review]) -> list[Review]:
+    return [(text, 1 - label) for text, label in reviews]
+
+
+LOW_ACCURACY, LOW_AUC = '>= 0.7000, got less', '>= 0.7000, got less'
+MISSING = '>= 0.7000, got None'
+
+
+@pytest.mark.parametrize(
+    ('candidate', 'baseline', 'test', 'told'),
+    [
+        (
+            'learned_from_shuffled_labels',
+            None,
+            same,
+            {'binary_accuracy': LOW_ACCURACY, 'auc': LOW_AUC},
+        ),
+        ('backwards', None, same, {'binary_accuracy': LOW_ACCURACY, 'auc': LOW_AUC}),
+        ('constant', None, unbalanced, {'auc': LOW_AUC}),
+        ('nan', None, same, {'binary_accuracy': MISSING, 'auc': MISSING}),
+        ('good', None, one_class, {'auc': MISSING}),
+        # Train and test alike: only the model blessed before can tell.
+        ('backwards', 'good', turned_around, {'baseline_auc': '>= 0.5000, got less'}),
+        ('good', 'nan', same, None),
+    ],
+    ids=[
+        'labels_were_shuffled',
+        'labels_were_inverted',
+        'it_is_constant_and_nine_of_ten_are_positive',
+        'its_weights_are_nan',
+        'test_has_one_class',
+        'all_labels_of_a_delivery_are_inverted',
+        'the_baseline_gives_no_probability',
+    ],
+)
+def test_nothing_is_pushed_when(
+    candidate: str,
+    baseline: str | None,
+    test: Callable[[list[Review]], list[Review]],
+    told: dict[str, str] | None,
+    model_of: Make,
+    tiny: Tiny,
+    serving: pathlib.Path,
+    tmp_path: pathlib.Path,
+) -> None:
+    before = snapshot(serving)
+    data = with_test(test(tiny.reviews['test']), tiny, tmp_path)
+    model = model_of(candidate)
+    found = evaluate(tmp_path, data, model, model_of(baseline) if baseline else None, GATE)
+    assert not found.blessed
+    assert missed(found)
+    if told is not None:
+        assert missed(found) == told
+    assert not push(found, model, data, serving)
+    assert snapshot(serving) == before
+
+
+def test_good_model_is_pushed_when_there_is_no_attack(
+    good: Model, tiny: Tiny, serving: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    # That what is above is held back for the attack, not for the test.
+    found = evaluate(tmp_path, tiny, good, None, GATE)
+    assert found.blessed
+    assert not missed(found)
+
+
+@pytest.mark.parametrize('spoiled', ['no_bounds', 'nothing'])
+def test_nothing_is_blessed_when_the_evaluator_is_handed_no_bounds(
+    spoiled: str,
+    good: Model,
+    tiny: Tiny,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = component.build_eval_config(GATE)
+    for spec in config.metrics_specs:
+        for metric in spec.metrics:
+            metric.ClearField('per_slice_thresholds')
+    if spoiled == 'nothing':
+        config = config_pb2.EvalConfig(model_specs=config.model_specs)
+    assert 'bound' not in json_format.MessageToJson(config)
+    monkeypatch.setattr(component, 'build_eval_config', lambda gate: config)
+    with pytest.raises(ConfigError, match='^the gate has no bound max_accuracy_drop, min_acc'):
+        evaluate(tmp_path, tiny, good, None, GATE)
+    assert not (tmp_path / 'blessing').exists()
+
+
+@pytest.mark.parametrize('bound', [np.nan, np.inf, 2.0, 0.0])
+def test_nothing_is_blessed_when_a_run_names_no_bound(
+    bound: float, good: Model, tiny: Tiny, tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(ConfigError, match='^min_auc: .*, got '):
+        evaluate(tmp_path, tiny, good, None, GATE, min_auc=bound)
+    assert not (tmp_path / 'blessing').exists()

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import features
+from components.errors import ComponentError
+from components.trainer.agreement import require_same_scores
+from components.trainer.fitting import TrainedModel, TrainingJob
+from components.trainer.models import tutorial
+from components.trainer.serving import ServingModel, TransformGraph, export
+from tests.components.trainer.test_run import run
+from tests.components.trainer.tiny import LABELS, TEXT, Exported, Tiny, build
+
+
+class Eager(keras.layers.Layer):
+    """Turns logits around where it is called, and not where it is traced."""
+
+    def call(self, logits: tf.Tensor) -> tf.Tensor:
+        return -logits if tf.executing_eagerly() else logits
+
+
+class Noisy(keras.layers.Layer):
+    """Drops out in every call, as a layer that does not know of `training` does."""
+
+    def call(self, logits: tf.Tensor) -> tf.Tensor:
+        return logits + tf.random.uniform(tf.shape(logits), 0.5, 1)
+
+
+class Wrapped(keras.Model):
+    """A model with one more layer."""
+
+    def __init__(self, model: keras.Model, layer: keras.layers.Layer) -> None:
+        super().__init__()
+        self.model = model
+        self.layer = layer
+
+    def call(self, tokens: tf.RaggedTensor) -> tf.Tensor:
+        return self.layer(self.model(tokens, training=False))
+
+    def explain(self, tokens: tf.RaggedTensor) -> object:
+        return self.model.explain(tokens)
+
+
+def test_training_stops_when_a_layer_is_another_once_it_is_saved(
+    tiny: Tiny, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = tutorial.train
+
+    def train_wrapped(job: TrainingJob) -> TrainedModel:
+        trained = train(job)
+        return TrainedModel(Wrapped(trained.model, Eager()), trained.history)
+
+    monkeypatch.setattr(tutorial, 'train', train_wrapped)
+    message = (
+        r'^Trainer: what serving_default serves is not what was trained: of 40 val examples \d+ '
+        r'differ, the most one with 0\.\d{6} served, 0\.\d{6} trained$'
+    )
+    with pytest.raises(ComponentError, match=message):
+        run(tiny, tmp_path)
+
+
+def test_training_stops_when_a_layer_says_something_else_each_time(
+    tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
+) -> None:
+    noisy = Wrapped(exported.model, Noisy())
+    with pytest.raises(ComponentError, match=r'of 40 val examples \d\d differ'):
+        _check(tiny, noisy, noisy, tmp_path)
+
+
+def _check(tiny: Tiny, model: keras.Model, exported: keras.Model, folder: pathlib.Path) -> None:
+    transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
+    export(ServingModel(exported, transform, TEXT), LABELS, str(folder))
+    require_same_scores(model, transform, [tiny.pattern(features.VAL_SPLIT)], str(folder))
+
+
+def _with(change: float, of: keras.Model) -> keras.Model:
+    model = build()
+    *others, bias = of.get_weights()
+    model.set_weights([*others, bias + change])
+    return model
+
+
+def test_training_stops_when_other_weights_were_saved(
+    tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
+) -> None:
+    # A shift of 0.001 in the logit is one of 0.00025 in the probability.
+    with pytest.raises(ComponentError, match='serves is not what was trained'):
+        _check(tiny, exported.model, _with(1e-3, exported.model), tmp_path / '1')
+    _check(tiny, exported.model, _with(1e-6, exported.model), tmp_path / '2')
+
+
+def test_one_that_is_not_a_number_is_left_to_the_gate_when_both_are(
+    tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
+) -> None:
+    nan = _with(np.nan, exported.model)
+    _check(tiny, nan, nan, tmp_path / '1')
+    with pytest.raises(ComponentError, match='with nan served, 0'):
+        _check(tiny, exported.model, nan, tmp_path / '2')

@@ -1,0 +1,192 @@
+"""Runs that are killed: at random moments, in each node, and while they push."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import json
+import pathlib
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+
+from tests.torture.conftest import Tally
+from tests.torture.victim import NODES, Moment, Victim
+
+_SEED = 6
+_RANDOM_KILLS = 12
+_PUSH_KILLS = 8
+# Longer than imports and a run of 1,200 reviews take on one core.
+_LONGEST_SECONDS = 9.0
+_MOST_TRIES = 4
+
+
+def in_node(victim: Victim, node: str) -> Moment:
+    """Return the moment at which a node of the next run has begun."""
+    if node == 'BaselineResolver':
+        # It has no executor, so it makes no folder: it begins when the Trainer is complete.
+        new = new_executions(victim, 'Trainer')
+        return lambda: any(map(victim.is_complete, new()))
+    new = new_executions(victim, node)
+    return lambda: bool(new())
+
+
+def new_executions(victim: Victim, node: str) -> Callable[[], set[str]]:
+    seen = set(victim.executions_of(node))
+    return lambda: set(victim.executions_of(node)) - seen
+
+
+def kill_in_each_node(home: pathlib.Path, seed: int) -> Victim:
+    chance = random.Random(seed)
+    victim = Victim(home / 'nodes', rows=1_200)
+    for node in NODES:
+        victim.kill(in_node(victim, node), delay=chance.uniform(0, 0.01))
+    victim.finish()
+    # What was missed is complete there, and can only be met in another pipeline.
+    for attempt in range(_MOST_TRIES):
+        for node in [node for node in NODES if not victim.stopped_in[node]]:
+            other = Victim(home / f'{node}-{attempt}', rows=1_201 + attempt)
+            other.kill(in_node(other, node))
+            other.finish()
+            victim.add(other)
+    return victim
+
+
+def kill_at_random(home: pathlib.Path, seed: int) -> Victim:
+    chance = random.Random(seed)
+    victim = Victim(home / 'random', rows=1_300)
+    for kill in range(_RANDOM_KILLS):
+        victim.kill(lambda: True, delay=chance.uniform(0.5, _LONGEST_SECONDS))
+        if kill == _RANDOM_KILLS // 2:
+            victim.finish()
+            victim = victim.followed_by(home / 'random-2', rows=1_400)
+    victim.finish()
+    return victim
+
+
+def kill_while_pushing(home: pathlib.Path, seed: int) -> Victim:
+    chance = random.Random(seed)
+    victim = Victim(home / 'push', rows=1_500)
+    for _ in range(_PUSH_KILLS):
+        # All else comes from the cache, and what is not served is pushed again.
+        shutil.rmtree(victim.serving, ignore_errors=True)
+        victim.kill(lambda: bool(victim.parts()), delay=chance.choice([0, chance.uniform(0, 0.02)]))
+    victim.finish()
+    return victim
+
+
+def side_by_side(
+    *chains: Callable[[pathlib.Path, int], Victim], home: pathlib.Path
+) -> list[Victim]:
+    """Run the chains, two at a time: on two cores, that is what they take."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        begun = [
+            pool.submit(chain, home / str(index), _SEED + index)
+            for index, chain in enumerate(chains)
+        ]
+        return [future.result() for future in begun]
+
+
+def test_nothing_is_lost_when_runs_are_killed(tmp_path: pathlib.Path, tally: Tally) -> None:
+    nodes, others, at_random, pushing = side_by_side(
+        kill_in_each_node, kill_in_each_node, kill_at_random, kill_while_pushing, home=tmp_path
+    )
+    nodes.add(others)
+    for node in nodes.stopped_in:
+        tally(
+            fault=f'run killed in {node}',
+            runs=nodes.stopped_in[node],
+            faults=nodes.stopped_in[node],
+            losses=nodes.lost_in[node],
+        )
+    stops, losses = nodes.stopped_in.total(), nodes.lost_in.total()
+    tally(
+        fault='the runs that resume these',
+        runs=nodes.runs - stops,
+        faults=nodes.stops - stops,
+        losses=len(nodes.losses) - losses,
+    )
+    for fault, victim in (
+        ('run killed at a random moment', at_random),
+        ('run killed while it pushes', pushing),
+    ):
+        tally(fault=fault, runs=victim.runs, faults=victim.stops, losses=len(victim.losses))
+    assert nodes.losses + at_random.losses + pushing.losses == []
+    assert set(nodes.stopped_in) >= set(NODES)
+    assert nodes.stops + at_random.stops + pushing.stops >= 30
+    # Before the rename, which is when there is half of a version, and after it.
+    assert pushing.parts_left >= 3
+    assert pushing.stops >= 5
+
+
+# Put into the process as `sitecustomize`: the Trainer calls C code that takes minutes.
+_STUCK = """
+import hashlib, sys, threading, time
+
+def wait():
+    while 'pipeline.local_runner' not in sys.modules:
+        time.sleep(0.1)
+    from components.trainer.executor import Executor
+    Executor.Do = lambda *args: hashlib.pbkdf2_hmac('sha256', b'', b'', 2_000_000_000)
+
+if 'run' in sys.orig_argv:
+    threading.Thread(target=wait, daemon=True).start()
+"""
+
+
+def test_it_leaves_a_record_when_it_is_ended_in_a_call_that_cannot_be_interrupted(
+    tmp_path: pathlib.Path, tally: Tally
+) -> None:
+    victim = Victim(tmp_path / 'home')
+    (tmp_path / 'sitecustomize.py').write_text(_STUCK)
+    process = victim.start(environment={'PYTHONPATH': str(tmp_path)})
+    trains = in_node(victim, 'Trainer')
+    while not trains():
+        assert process.poll() is None, 'the run has ended'
+        time.sleep(0.01)
+    time.sleep(1)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    seconds = time.monotonic() - began
+    states = {node['id']: node['state'] for node in json.loads(out)['nodes']}
+    record = json.loads(next((victim.root / 'records').iterdir()).read_text(encoding='utf-8'))
+    victim.finish()
+    tally(
+        fault='SIGTERM in a call of C code that takes minutes',
+        runs=victim.runs,
+        faults=1,
+        losses=len(victim.losses),
+    )
+    assert victim.losses == []
+    assert process.returncode == 143
+    assert 3 <= seconds < 5
+    assert states['Trainer'] == 'interrupted'
+    assert record == json.loads(out)
+    assert err.splitlines()[-1].startswith('terminated; the same command resumes with what is')
+
+
+def test_it_stops_within_five_seconds_when_a_signal_comes_in_each_node(
+    tmp_path: pathlib.Path, tally: Tally
+) -> None:
+    def chain(home: pathlib.Path, seed: int) -> Victim:
+        victim = Victim(home / 'signals', rows=1_200 + seed)
+        for index, node in enumerate(NODES):
+            number = (signal.SIGTERM, signal.SIGINT)[(index + seed) % 2]
+            victim.interrupt(in_node(victim, node), number)
+        victim.finish()
+        return victim
+
+    one, other = side_by_side(chain, chain, home=tmp_path)
+    one.add(other)
+    tally(
+        fault='SIGTERM or SIGINT in each node, twice',
+        runs=one.runs,
+        faults=one.stops,
+        losses=len(one.losses),
+    )
+    assert one.losses == []
+    assert one.stops >= 15
+    assert collections.Counter(one.stopped_in).total() == one.stops
