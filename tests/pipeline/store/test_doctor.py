@@ -19,6 +19,7 @@ from pipeline.doctor import data, installation, served, store
 from pipeline.doctor.command import examine
 from pipeline.doctor.finding import Finding, ok, problem, warning
 from pipeline.doctor.view import Findings
+from pipeline.report.lineage import Lineage
 from pipeline.store import copies, metadata_file
 from tests.conftest import SAMPLE, run_command, snapshot
 from tests.pipeline.store.conftest import Workshop
@@ -50,7 +51,10 @@ class TestStore:
     def test_file_is_named_when_an_artifact_is_damaged(
         self, root: pathlib.Path, workshop: Workshop
     ) -> None:
-        (path,) = workshop.newest('Trainer/model').glob('**/words')
+        # Not always the newest: the last run may have taken an earlier one from the cache.
+        outputs = Lineage(root / metadata_file.METADATA).latest_outputs()
+        (model,) = [artifact.uri for _, artifact in outputs if artifact.key == 'model']
+        (path,) = pathlib.Path(model).glob('**/words')
         content = path.read_bytes()
         path.write_bytes(content[:-1])
         found = states(store.check(root, workshop.config.serving_path, say))
