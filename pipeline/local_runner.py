@@ -267,7 +267,9 @@ class _LocalRun:
     def _check_baseline(self, connection: metadata_store_pb2.ConnectionConfig) -> str:
         with metadata.Metadata(connection) as handle:
             candidates = self._outputs[_TRAINER]['model']
-            model = latest_blessed(handle.store, self._config.name, candidates)
+            model = latest_blessed(
+                handle.store, self._config.name, candidates, self._config.serving_path
+            )
         if model is None:
             return ''
         return require_whole(

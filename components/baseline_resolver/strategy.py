@@ -48,26 +48,34 @@ class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
         Raises:
             DataError: If it cannot be told what is withdrawn.
         """
-        withdrawn = withdrawn_models(self._serving_dir).keys()
-        for model, blessing in blessed_models(store, input_dict):
-            if fileio.exists(model.uri) and not (withdrawn and _digest(model) in withdrawn):
+        for model, blessing in blessed_models(store, input_dict, self._serving_dir):
+            if fileio.exists(model.uri):
                 return {CANDIDATE_KEY: [], MODEL_KEY: [model], BLESSING_KEY: [blessing]}
         return {CANDIDATE_KEY: [], MODEL_KEY: [], BLESSING_KEY: []}
 
 
-def blessed_models(store: Any, input_dict: dict[str, list[Any]]) -> Iterator[tuple[Any, Any]]:
+def blessed_models(
+    store: Any, input_dict: dict[str, list[Any]], serving_dir: str
+) -> Iterator[tuple[Any, Any]]:
     """Yield the blessed models and their blessings, the one blessed last first.
 
     Args:
         store: The ML Metadata store.
         input_dict: As of the strategy; the candidate is left out.
+        serving_dir: The folder of versions; what is withdrawn from it is left out.
+
+    Raises:
+        DataError: If it cannot be told what is withdrawn.
     """
+    withdrawn = withdrawn_models(serving_dir).keys()
     candidates = {artifact.id for artifact in input_dict[CANDIDATE_KEY]}
     models = {artifact.id: artifact for artifact in input_dict[MODEL_KEY]}
     blessings = [b for b in input_dict[BLESSING_KEY] if _is_blessed(b)]
     for blessing in _latest_first(store, blessings):
         model = models.get(_judged_model(blessing))
-        if model is not None and model.id not in candidates:
+        if model is None or model.id in candidates:
+            continue
+        if not (withdrawn and _digest(model) in withdrawn):
             yield model, blessing
 
 

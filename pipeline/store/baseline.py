@@ -25,13 +25,16 @@ from pipeline.store.artifacts import ArtifactKeeper
 _SERVED_PART = 'Format-Serving'
 
 
-def latest_blessed(store: Any, name: str, candidates: Sequence[Any]) -> Any | None:
+def latest_blessed(
+    store: Any, name: str, candidates: Sequence[Any], serving_dir: pathlib.Path
+) -> Any | None:
     """Return the model blessed last, wherever its folder is; None if there is none.
 
     Args:
         store: The ML Metadata store.
         name: Of the pipeline.
         candidates: The models of this run, which do not count.
+        serving_dir: The folder of versions; what a rollback withdrew does not count.
     """
     context = store.get_context_by_type_and_name('pipeline', name)
     if context is None:
@@ -51,7 +54,7 @@ def latest_blessed(store: Any, name: str, candidates: Sequence[Any]) -> Any | No
         MODEL_KEY: of('Model'),
         BLESSING_KEY: of('ModelBlessing'),
     }
-    return next((model for model, _ in blessed_models(store, found)), None)
+    return next((model for model, _ in blessed_models(store, found, str(serving_dir))), None)
 
 
 def require_whole(
