@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import functools
@@ -41,13 +42,13 @@ def readable(name: str) -> Iterator[None]:
         ) from err
 
 
-def open_text(stream: BinaryIO, name: str, encoding: str = 'utf-8-sig') -> io.TextIOWrapper:
+def open_text(stream: BinaryIO, name: str, *, keep_mark: bool = False) -> io.TextIOWrapper:
     """Open a file as text.
 
     Args:
         stream: The file's bytes, still gzipped if its name ends in `.gz`.
         name: The file's name.
-        encoding: `utf-8`, or `utf-8-sig` to drop a byte order mark.
+        keep_mark: Whether a byte order mark at the beginning is part of the text.
 
     Returns:
         Text with its line breaks as they are. Surrogates stand for bytes that
@@ -63,8 +64,12 @@ def open_text(stream: BinaryIO, name: str, encoding: str = 'utf-8-sig') -> io.Te
         stream = io.BufferedReader(raw, 1 << 16)
     elif not hasattr(stream, 'peek'):
         stream = io.BufferedReader(cast(io.RawIOBase, stream))
-    _require_utf8(cast(io.BufferedReader, stream).peek(4)[:4], name)
-    text = io.TextIOWrapper(stream, encoding=encoding, errors='surrogateescape', newline='')
+    first = cast(io.BufferedReader, stream).peek(4)[:4]
+    _require_utf8(first, name)
+    # Not by the encoding utf-8-sig, which takes a file of half a mark for an empty one.
+    if first.startswith(codecs.BOM_UTF8) and not keep_mark:
+        stream.read(len(codecs.BOM_UTF8))
+    text = io.TextIOWrapper(stream, encoding='utf-8', errors='surrogateescape', newline='')
     # CPython's own; its 8 KiB would cost what the limit of a row does.
     text._CHUNK_SIZE = 1 << 17  # type: ignore[attr-defined]
     return text

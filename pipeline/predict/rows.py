@@ -92,7 +92,7 @@ def _guarded(rows: Iterator[Row], name: str) -> Iterator[Row]:
 
 def _decoded(stream: BinaryIO, name: str) -> tuple[Iterator[str], str]:
     """Return the lines of a file, each with its line break, and its byte order mark."""
-    lines = pieces(open_text(stream, name, 'utf-8'))
+    lines = pieces(open_text(stream, name, keep_mark=True))
     first = next(lines, '')
     mark = '\ufeff' if first.startswith('\ufeff') else ''
     return itertools.chain([first.removeprefix(mark)] if first else [], lines), mark

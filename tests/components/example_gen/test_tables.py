@@ -455,3 +455,9 @@ def test_object_is_rejected_alone_when_its_line_is_too_long() -> None:
 def test_error_names_the_line_when_a_row_of_csv_is_too_long(row: str) -> None:
     with pytest.raises(DataError, match=r'a.csv:3: .*(longer than|larger than field limit)'):
         read('a.csv', f'text,label\nFine.,pos\n{row}\n'.encode())
+
+
+@pytest.mark.parametrize('content', [b'\xef', b'\xef\xbb'])
+def test_row_is_rejected_when_it_is_half_a_byte_order_mark(content: bytes) -> None:
+    (row,) = read_table(io.BytesIO(content), 'a.jsonl', ColumnSettings(), None)
+    assert row == Reject('not JSON', 'a.jsonl:1')
