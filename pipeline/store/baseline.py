@@ -25,18 +25,19 @@ from pipeline.store.artifacts import ArtifactKeeper
 _SERVED_PART = 'Format-Serving'
 
 
-def latest_blessed(store: Any, name: str, candidates: Sequence[Any]) -> Any | None:
-    """Return the model blessed last, wherever its folder is; None if there is none.
+def known_models(
+    store: Any, name: str, candidates: Sequence[Any]
+) -> dict[str, list[Any]]:
+    """Return what the resolver of the baseline is given, by the names of its inputs.
 
     Args:
         store: The ML Metadata store.
         name: Of the pipeline.
-        candidates: The models of this run, which do not count.
+        candidates: The models of this run.
     """
     context = store.get_context_by_type_and_name('pipeline', name)
-    if context is None:
-        return None
-    live = [a for a in store.get_artifacts_by_context(context.id) if a.state == a.LIVE]
+    found = store.get_artifacts_by_context(context.id) if context else []
+    live = [a for a in found if a.state == a.LIVE]
     types = {t.id: t for t in store.get_artifact_types_by_id({a.type_id for a in live})}
 
     def of(kind: str) -> list[Any]:
@@ -46,12 +47,23 @@ def latest_blessed(store: Any, name: str, candidates: Sequence[Any]) -> Any | No
             if types[a.type_id].name == kind
         ]
 
-    found = {
+    return {
         CANDIDATE_KEY: list(candidates),
         MODEL_KEY: of('Model'),
         BLESSING_KEY: of('ModelBlessing'),
     }
-    return next((model for model, _ in blessed_models(store, found)), None)
+
+
+def latest_blessed(store: Any, name: str, candidates: Sequence[Any]) -> Any | None:
+    """Return the model blessed last, wherever its folder is; None if there is none.
+
+    Args:
+        store: The ML Metadata store.
+        name: Of the pipeline.
+        candidates: The models of this run, which do not count.
+    """
+    known = known_models(store, name, candidates)
+    return next((model for model, _ in blessed_models(store, known)), None)
 
 
 def require_whole(
