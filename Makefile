@@ -9,6 +9,8 @@ DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
 ARGS ?=
 IMAGE ?= reviews:latest
+# Tests at a time; each takes up to 3 GiB of memory.
+WORKERS ?= 2
 # The benchmarks find the archive themselves, unless it is named.
 BENCH_DATA = $(if $(filter file,$(origin DATA)),,--data '$(DATA)')
 # By the environment, so that quotes in a review never meet the shell.
@@ -26,8 +28,9 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables: DATA (make run; make bench and bench-scale: the IMDB archive),'
-	@echo 'TEXT (make run), IMAGE (make image: name and tag), ARGS (make test: for pytest,'
-	@echo 'make lock: --upgrade, make bench and bench-scale: see benchmarks/README.md),'
+	@echo 'TEXT (make run), IMAGE (make image: name and tag), WORKERS (make test: how many files of'
+	@echo 'tests at a time, otherwise 2), ARGS (make test: for pytest, make lock: --upgrade,'
+	@echo 'make bench and bench-scale: see benchmarks/README.md, make audit: --service pypi),'
 	@echo 'STACK=1.16 or 1.21 (TFX, otherwise chosen).'
 
 setup: ## Make .venv with the locked versions, or bring it up to date
@@ -42,7 +45,8 @@ run: setup ## Train, evaluate and push on the sample data, then score a sentence
 
 test: dev ## Lint, check types and import layers, run all tests
 	@$(MAKE) --no-print-directory lint types
-	.venv/bin/python -m pytest -m 'not slow and not containers and not torture' $(ARGS)
+	.venv/bin/python -m pytest -m 'not slow and not containers and not torture' \
+	  --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 chromium: ## Install Debian's Chromium, in which `make test` looks at reports
 	@command -v chromium >/dev/null || { apt-get update -qq && \

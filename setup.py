@@ -45,6 +45,8 @@ DEV_REQUIRES = [
     'pytest',
     # A pipeline that hangs must fail its test, not the whole run.
     'pytest-timeout',
+    # Most tests wait for one core: two at a time take little more than half as long.
+    'pytest-xdist',
     # Text functions are tested with text that nobody thought of.
     'hypothesis',
     'ruff',

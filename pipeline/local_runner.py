@@ -269,7 +269,7 @@ class _LocalRun:
         config, keeper = self._config, self._keeper
         candidates = self._outputs[_TRAINER]['model']
         with metadata.Metadata(connection) as handle:
-            model = latest_blessed(handle.store, config.name, candidates)
+            model = latest_blessed(handle.store, config.name, candidates, config.serving_path)
             told = ''
             if model is not None:
                 told = require_whole(model, keeper, config.root_path, config.serving_path)

@@ -51,14 +51,15 @@ class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
         Raises:
             DataError: If it cannot be told what is withdrawn.
         """
-        withdrawn = withdrawn_models(self._serving_dir).keys()
-        for model, blessing in blessed_models(store, input_dict):
-            if fileio.exists(model.uri) and not (withdrawn and _digest(model) in withdrawn):
+        for model, blessing in blessed_models(store, input_dict, self._serving_dir):
+            if fileio.exists(model.uri):
                 return {CANDIDATE_KEY: [], MODEL_KEY: [model], BLESSING_KEY: [blessing]}
         return {CANDIDATE_KEY: [], MODEL_KEY: [], BLESSING_KEY: []}
 
 
-def blessed_models(store: Any, input_dict: dict[str, list[Any]]) -> Iterator[tuple[Any, Any]]:
+def blessed_models(
+    store: Any, input_dict: dict[str, list[Any]], serving_dir: str
+) -> Iterator[tuple[Any, Any]]:
     """Yield the blessed models and their blessings, the one blessed last first.
 
     Those that were adopted come after all that were blessed here.
@@ -66,13 +67,20 @@ def blessed_models(store: Any, input_dict: dict[str, list[Any]]) -> Iterator[tup
     Args:
         store: The ML Metadata store.
         input_dict: As of the strategy; the candidate is left out.
+        serving_dir: The folder of versions; what is withdrawn from it is left out.
+
+    Raises:
+        DataError: If it cannot be told what is withdrawn.
     """
+    withdrawn = withdrawn_models(serving_dir).keys()
     candidates = {artifact.id for artifact in input_dict[CANDIDATE_KEY]}
     models = {artifact.id: artifact for artifact in input_dict[MODEL_KEY]}
     blessings = [b for b in input_dict[BLESSING_KEY] if _is_blessed(b)]
     latest = ((models.get(_judged_model(b)), b) for b in _latest_first(store, blessings))
     found = [(m, b) for m, b in latest if m is not None and m.id not in candidates]
-    yield from sorted(found, key=lambda pair: adopted_version(pair[0]) is not None)
+    for model, blessing in sorted(found, key=lambda pair: adopted_version(pair[0]) is not None):
+        if not (withdrawn and _digest(model) in withdrawn):
+            yield model, blessing
 
 
 def adopted_version(model: Any) -> str | None:

@@ -68,9 +68,10 @@ def rollback(place: Place, version: str | None = None) -> RolledBack:
         versions = require_versions(place)
         was = versions[-1]
         target = _find(place, versions, version)
-        digest = _require_sound(target)
+        digest = digest_of_model(str(target.path))
         if digest == digest_of_model(str(was.path)):
             raise DataError(f'version {target.name} is what is live already, as {was.name}')
+        _require_sound(target, digest)
         at = time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())
         before = read_withdrawals(str(place.path))
         after = _withdrawals(versions, before, target.origin, digest, at)
@@ -115,9 +116,8 @@ def _names(versions: Sequence[Version]) -> str:
     return ', '.join(version.name for version in versions)
 
 
-def _require_sound(version: Version) -> str:
-    """Return the digest of a version's model, if it is as it was pushed and can be served."""
-    digest = digest_of_model(str(version.path))
+def _require_sound(version: Version, digest: str) -> None:
+    """Check that a version is as it was pushed, and can be served."""
     hint = 'nothing was changed; name another version, or run the pipeline again'
     if recorded_digest(str(version.path)) not in (digest, None):
         told = f'version {version.name} is damaged: its files are not those that were pushed'
@@ -126,7 +126,6 @@ def _require_sound(version: Version) -> str:
         smoke_test(str(version.path), must_explain=False)
     except SmokeTestError as err:
         raise DataError(f'version {version.name} cannot be served: {err}', hint=hint) from err
-    return digest
 
 
 def _withdrawals(

@@ -54,16 +54,19 @@ def known_models(
     }
 
 
-def latest_blessed(store: Any, name: str, candidates: Sequence[Any]) -> Any | None:
+def latest_blessed(
+    store: Any, name: str, candidates: Sequence[Any], serving_dir: pathlib.Path
+) -> Any | None:
     """Return the model blessed last, wherever its folder is; None if there is none.
 
     Args:
         store: The ML Metadata store.
         name: Of the pipeline.
         candidates: The models of this run, which do not count.
+        serving_dir: The folder of versions; what a rollback withdrew does not count.
     """
     known = known_models(store, name, candidates)
-    return next((model for model, _ in blessed_models(store, known)), None)
+    return next((model for model, _ in blessed_models(store, known, str(serving_dir))), None)
 
 
 def require_whole(

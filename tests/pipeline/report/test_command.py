@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.conftest import REPO, SAMPLE, run_command
+from tests.conftest import REPO, SAMPLE, Finished, run_command
 from tests.pipeline.report.conftest import Runs
 
 
@@ -32,9 +32,20 @@ def test_summary_and_error_name_the_report_when_not_json(runs: Runs) -> None:
 
 
 def test_run_is_what_it_was_when_no_report_can_be_made(tmp_path: pathlib.Path) -> None:
-    (tmp_path / 'runs').mkdir()
-    (tmp_path / 'runs' / 'reports').write_text('no folder')
-    done = run_command('run', '--data', str(SAMPLE), '--json', cwd=tmp_path)
+    reports = tmp_path / 'runs' / 'reports'
+    with subprocess.Popen(
+        [sys.executable, str(REPO / 'pipeline_runner.py'), 'run', '--data', str(SAMPLE), '--json'],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if 'ExampleGen' in line)
+        # Were it there before, the run would not have begun.
+        reports.write_text('no folder')
+        out, err = process.communicate(timeout=300)
+    done = Finished(process.returncode, out, told + err)
     assert done.code == 0, done.err
     assert done.json['outcome'] == 'pushed'
     assert done.json['report'] is None

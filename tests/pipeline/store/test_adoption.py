@@ -179,7 +179,9 @@ def test_it_is_put_back_when_the_adopted_model_is_damaged(root: Root) -> None:
     before = snapshot(pathlib.Path(baseline.uri))
     pathlib.Path(baseline.uri, 'Format-Serving', 'saved_model.pb').write_text('servee')
     with root.metadata as handle:
-        model = latest_blessed(handle.store, root.config.name, [root.candidate])
+        model = latest_blessed(
+            handle.store, root.config.name, [root.candidate], root.config.serving_path
+        )
     told = require_whole(model, root.keeper, root.config.root_path, root.config.serving_path)
     assert told.startswith('put back from version 17: ')
     assert snapshot(pathlib.Path(baseline.uri)) == before
