@@ -52,10 +52,20 @@ def complete_versions(serving_dir: str) -> Iterator[str]:
             yield path
 
 
+def model_files(folder: str) -> list[str]:
+    """Return the paths of a SavedModel's files from there, in order, without what tells of it."""
+    names = {
+        posixpath.join(parent, name)[len(folder) :].lstrip('/')
+        for parent, _, names in storage_of(folder).walk(folder)
+        for name in names
+    }
+    return sorted(names - {CARD_PATH, RESTORED_PATH})
+
+
 def same_model(one: str, other: str) -> bool:
     """Tell whether two SavedModels are equal file by file, what tells of them aside."""
-    files = _files(one)
-    return files == _files(other) and all(
+    files = model_files(one)
+    return files == model_files(other) and all(
         _digest(posixpath.join(one, name)) == _digest(posixpath.join(other, name)) for name in files
     )
 
@@ -63,7 +73,7 @@ def same_model(one: str, other: str) -> bool:
 def digest_of_model(model_dir: str) -> str:
     """Return the SHA-256 of a SavedModel: of its files' names and SHA-256s, in their order."""
     digest = hashlib.sha256()
-    for name in _files(model_dir):
+    for name in model_files(model_dir):
         digest.update(name.encode() + b'\0' + _digest(posixpath.join(model_dir, name)))
     return digest.hexdigest()
 
@@ -95,15 +105,6 @@ def restored_by(version_dir: str) -> Restored | None:
         return Restored(**{name: str(found[name]) for name in Restored._fields})
     except (KeyError, TypeError) as err:
         raise ValueError(f'{path} is not what a rollback writes') from err
-
-
-def _files(folder: str) -> list[str]:
-    names = {
-        posixpath.join(parent, name)[len(folder) :].lstrip('/')
-        for parent, _, names in storage_of(folder).walk(folder)
-        for name in names
-    }
-    return sorted(names - {CARD_PATH, RESTORED_PATH})
 
 
 def _digest(path: str) -> bytes:

@@ -14,6 +14,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from components import features
+from components.baseline_resolver.strategy import adopted_version
 from components.evaluator.config import ACCURACY, BASELINE_HINT, Bound, bounds_of
 from components.evaluator.results import read_eval_config
 from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
@@ -209,6 +210,9 @@ def _baseline(outputs: Artifacts) -> str:
     models = outputs.get('model')
     if not models:
         return 'no baseline: nothing was blessed before'
+    version = adopted_version(models[0])
+    if version is not None:
+        return f'baseline is the served version {version}: ML Metadata knew no blessed model'
     return f'baseline: model {models[0].id}, blessed last'
 
 

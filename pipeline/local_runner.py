@@ -31,6 +31,7 @@ from pipeline.create import create_pipeline
 from pipeline.failures import explain
 from pipeline.findings import Artifacts, Evaluation
 from pipeline.outcome import NodeResult, Pushed, RunOutcome, State, Withdrawn, verdict_of
+from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper
 from pipeline.store.baseline import latest_blessed, require_whole
 from pipeline.store.copies import keep_copy, open_for_run
@@ -265,16 +266,15 @@ class _LocalRun:
         return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
 
     def _check_baseline(self, connection: metadata_store_pb2.ConnectionConfig) -> str:
+        config, keeper = self._config, self._keeper
+        candidates = self._outputs[_TRAINER]['model']
         with metadata.Metadata(connection) as handle:
-            candidates = self._outputs[_TRAINER]['model']
-            model = latest_blessed(
-                handle.store, self._config.name, candidates, self._config.serving_path
-            )
-        if model is None:
-            return ''
-        return require_whole(
-            model, self._keeper, self._config.root_path, self._config.serving_path
-        )
+            model = latest_blessed(handle.store, config.name, candidates, config.serving_path)
+            told = ''
+            if model is not None:
+                told = require_whole(model, keeper, config.root_path, config.serving_path)
+            adopt_served(handle, config, keeper, candidates)
+        return told
 
     def damaged_input(self) -> StoreError | None:
         """Say what is wrong with what the current node was to read, None if nothing is."""

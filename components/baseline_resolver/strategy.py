@@ -16,6 +16,8 @@ from components.withdrawn import withdrawn_models
 CANDIDATE_KEY = 'candidate'
 MODEL_KEY = 'model'
 BLESSING_KEY = 'model_blessing'
+# Of a model that no run below this root blessed: the version that it was served as.
+ADOPTED_VERSION_PROPERTY = 'adopted_version'
 
 
 class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
@@ -27,6 +29,7 @@ class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
     last. Here, "last" is the last run that blessed a model, whether that run
     evaluated it anew or took the blessing from the cache. A model that a
     rollback withdrew is left out: candidates are compared with what is served.
+    A model adopted from what is served stands in where nothing else is blessed.
 
     Args:
         serving_dir: The folder of versions, which says what is withdrawn.
@@ -59,6 +62,8 @@ def blessed_models(
 ) -> Iterator[tuple[Any, Any]]:
     """Yield the blessed models and their blessings, the one blessed last first.
 
+    Those that were adopted come after all that were blessed here.
+
     Args:
         store: The ML Metadata store.
         input_dict: As of the strategy; the candidate is left out.
@@ -71,12 +76,16 @@ def blessed_models(
     candidates = {artifact.id for artifact in input_dict[CANDIDATE_KEY]}
     models = {artifact.id: artifact for artifact in input_dict[MODEL_KEY]}
     blessings = [b for b in input_dict[BLESSING_KEY] if _is_blessed(b)]
-    for blessing in _latest_first(store, blessings):
-        model = models.get(_judged_model(blessing))
-        if model is None or model.id in candidates:
-            continue
+    latest = ((models.get(_judged_model(b)), b) for b in _latest_first(store, blessings))
+    found = [(m, b) for m, b in latest if m is not None and m.id not in candidates]
+    for model, blessing in sorted(found, key=lambda pair: adopted_version(pair[0]) is not None):
         if not (withdrawn and _digest(model) in withdrawn):
             yield model, blessing
+
+
+def adopted_version(model: Any) -> str | None:
+    """Return the version that an adopted model was served as, None of any other model."""
+    return model.get_string_custom_property(ADOPTED_VERSION_PROPERTY) or None
 
 
 def _digest(model: Any) -> str:

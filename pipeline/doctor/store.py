@@ -75,7 +75,8 @@ def _missing(path: pathlib.Path) -> Finding:
         return warning(
             'metadata',
             f'{path} is missing, and its copy',
-            'put back a backup of it, or the next run makes all anew, without a baseline',
+            'put back a backup of it, or the next run makes all anew; its baseline is what is '
+            'served',
         )
     return ok('metadata', 'none yet')
 

@@ -25,6 +25,35 @@ from pipeline.store.artifacts import ArtifactKeeper
 _SERVED_PART = 'Format-Serving'
 
 
+def known_models(
+    store: Any, name: str, candidates: Sequence[Any]
+) -> dict[str, list[Any]]:
+    """Return what the resolver of the baseline is given, by the names of its inputs.
+
+    Args:
+        store: The ML Metadata store.
+        name: Of the pipeline.
+        candidates: The models of this run.
+    """
+    context = store.get_context_by_type_and_name('pipeline', name)
+    found = store.get_artifacts_by_context(context.id) if context else []
+    live = [a for a in found if a.state == a.LIVE]
+    types = {t.id: t for t in store.get_artifact_types_by_id({a.type_id for a in live})}
+
+    def of(kind: str) -> list[Any]:
+        return [
+            artifact_utils.deserialize_artifact(types[a.type_id], a)
+            for a in live
+            if types[a.type_id].name == kind
+        ]
+
+    return {
+        CANDIDATE_KEY: list(candidates),
+        MODEL_KEY: of('Model'),
+        BLESSING_KEY: of('ModelBlessing'),
+    }
+
+
 def latest_blessed(
     store: Any, name: str, candidates: Sequence[Any], serving_dir: pathlib.Path
 ) -> Any | None:
@@ -36,25 +65,8 @@ def latest_blessed(
         candidates: The models of this run, which do not count.
         serving_dir: The folder of versions; what a rollback withdrew does not count.
     """
-    context = store.get_context_by_type_and_name('pipeline', name)
-    if context is None:
-        return None
-    live = [a for a in store.get_artifacts_by_context(context.id) if a.state == a.LIVE]
-    types = {t.id: t for t in store.get_artifact_types_by_id({a.type_id for a in live})}
-
-    def of(kind: str) -> list[Any]:
-        return [
-            artifact_utils.deserialize_artifact(types[a.type_id], a)
-            for a in live
-            if types[a.type_id].name == kind
-        ]
-
-    found = {
-        CANDIDATE_KEY: list(candidates),
-        MODEL_KEY: of('Model'),
-        BLESSING_KEY: of('ModelBlessing'),
-    }
-    return next((model for model, _ in blessed_models(store, found, str(serving_dir))), None)
+    known = known_models(store, name, candidates)
+    return next((model for model, _ in blessed_models(store, known, str(serving_dir))), None)
 
 
 def require_whole(

@@ -93,7 +93,7 @@ def open_for_run(root: pathlib.Path) -> str:
         if made:
             told = f'{METADATA} was missing: its copy of {made} was put back'
         elif last:
-            told = f'{METADATA} was missing: all is made anew, and there is no baseline'
+            told = f'{METADATA} was missing: all is made anew, and the baseline is what is served'
     if last:
         if not exists(path):
             _make(path)

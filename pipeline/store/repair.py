@@ -42,7 +42,7 @@ def mend(path: pathlib.Path) -> list[str]:
 
     A damaged one is set aside, and the copy that the last complete run left is put
     in its place. What was executed since is executed again. Without a copy, the
-    next run begins anew.
+    next run begins anew, with what is served for its baseline.
 
     Args:
         path: The file, or where it was.
@@ -73,7 +73,10 @@ def mend(path: pathlib.Path) -> list[str]:
     if made:
         done.append(f'{path} is the copy of {made} again; the next run does what came after it')
     elif done:
-        done.append('there is no copy of it: the next run does everything anew, without a baseline')
+        done.append(
+            'there is no copy of it: the next run does everything anew; its baseline is what is '
+            'served'
+        )
     return done
 
 

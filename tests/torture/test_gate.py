@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import pathlib
 import random
+import shutil
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -141,6 +142,43 @@ def test_what_is_served_stays_when_the_data_is_an_attack(
             assert 'the labels may have been turned around' in done.err
     else:
         assert told in done.err
+
+
+def test_what_is_served_stays_when_metadata_knows_no_blessed_model(
+    home: Home, tally: Tally
+) -> None:
+    # Learned from few reviews: above all bounds, but worse than what is served.
+    fewer = ('--set', 'trainer.min_ngram_documents=60', '--set', 'gate.min_accuracy=0.5')
+    served = ('--serving-dir', str(home.serving / 'sentiment'))
+    before = snapshot(home.serving)
+    elsewhere = home.folder / 'elsewhere'
+    runs = [home.run(home.rows, *fewer, *served, '--root', str(elsewhere))]
+    for name in ('metadata.sqlite', 'metadata.copy.sqlite'):
+        (elsewhere / name).unlink()
+    runs.append(home.run(home.rows, *fewer, *served, '--root', str(elsewhere)))
+    lost = snapshot(home.serving) != before
+    tally(
+        fault='gate: a worse model in a new root, and after all metadata was lost',
+        runs=len(runs),
+        faults=sum('ML Metadata knew no blessed model' in done.err for done in runs),
+        losses=int(lost),
+    )
+    assert not lost
+    for done in runs:
+        assert done.code == NOT_BLESSED, done.err
+        assert 'ML Metadata knew no blessed model' in done.err
+        missed = [check['bound'] for check in done.json['thresholds'] if not check['passed']]
+        assert len(missed) == 1
+        assert missed[0].endswith('(baseline)')
+
+
+def test_equal_model_is_pushed_when_it_is_trained_again_in_a_new_root(home: Home) -> None:
+    serving = shutil.copytree(home.serving / 'sentiment', home.folder / 'served')
+    root = home.folder / 'third'
+    same = home.run(home.rows, '--serving-dir', str(serving), '--root', str(root))
+    assert same.code == 0, same.err
+    # Its saved_model.pb differs from the one that is served, its weights do not.
+    assert same.json['baseline']['binary_accuracy'] == same.json['metrics']['binary_accuracy']
 
 
 BOUNDS = ('min_accuracy', 'max_accuracy_drop', 'min_auc', 'min_baseline_auc')

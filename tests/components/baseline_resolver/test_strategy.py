@@ -39,9 +39,11 @@ class History:
         evaluator = metadata_store_pb2.ExecutionType(name='Evaluator')
         self._evaluator = self.store.put_execution_type(evaluator)
 
-    def train(self) -> Artifact:
-        """Record a model."""
+    def train(self, *, adopted: str = '') -> Artifact:
+        """Record a model, possibly one that was served as a version."""
         model = Model()
+        if adopted:
+            model.set_string_custom_property('adopted_version', adopted)
         model.uri = str(self._folder / f'model-{len(self._models)}')
         saved = pathlib.Path(model.uri, 'Format-Serving')
         saved.mkdir(parents=True)
@@ -170,6 +172,26 @@ def test_baseline_is_the_one_before_when_the_folder_of_the_latest_is_gone(
     history.evaluate(latest)
     shutil.rmtree(latest.uri)
     assert history.resolve(history.train()) == found(before, blessing)
+
+
+def test_adopted_model_counts_when_nothing_else_was_blessed(history: History) -> None:
+    adopted = history.train(adopted='17')
+    blessing = history.evaluate(adopted)
+    candidate = history.train()
+    history.evaluate(candidate)
+    assert history.resolve(candidate) == found(adopted, blessing)
+
+
+def test_adopted_model_gives_way_when_another_was_blessed_before_or_after(
+    history: History,
+) -> None:
+    before = history.train()
+    blessing = history.evaluate(before)
+    history.evaluate(history.train(adopted='17'))
+    assert history.resolve(history.train()) == found(before, blessing)
+    after = history.train()
+    blessing = history.evaluate(after)
+    assert history.resolve(history.train()) == found(after, blessing)
 
 
 def test_model_counts_when_it_was_refused_first_and_blessed_later(history: History) -> None:

@@ -1,0 +1,173 @@
+"""Takes what is served for the baseline where ML Metadata knows of none.
+
+With a new root, or after the metadata is lost, ML Metadata knows of no model that
+was blessed; but what is served was, and a worse one must not be pushed over it.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shlex
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.components.evaluator import constants
+from tfx.dsl.compiler import constants as contexts
+from tfx.orchestration import metadata
+from tfx.orchestration.portable import execution_publish_utils
+from tfx.orchestration.portable.mlmd import context_lib
+from tfx.types.standard_artifacts import Model, ModelBlessing
+from tfx.utils import path_utils
+
+from components.baseline_resolver.strategy import (
+    ADOPTED_VERSION_PROPERTY,
+    BLESSING_KEY,
+    MODEL_KEY,
+    LatestBlessedBaselineStrategy,
+    adopted_version,
+)
+from components.errors import StoreError
+from components.served_models import digest_of_model, model_files, recorded_digest
+from components.serving_lock import serving_lock
+from components.smoke_test.run import SmokeTestError, smoke_test
+from pipeline import serving_store
+from pipeline.config import PipelineConfig
+from pipeline.store.artifacts import ArtifactKeeper
+from pipeline.store.baseline import known_models
+
+# What ML Metadata calls it: the type of the execution, and its node.
+NODE_ID = 'ServedModel'
+
+
+def adopt_served(
+    handle: metadata.Metadata,
+    config: PipelineConfig,
+    keeper: ArtifactKeeper,
+    candidates: Sequence[Any],
+) -> None:
+    """Record the live version as a blessed model, if the resolver would find no baseline.
+
+    Nothing happens if nothing is served, or the candidate itself. What was adopted
+    before is no baseline if another model has been pushed since, from another root.
+
+    Args:
+        handle: The ML Metadata store.
+        config: The settings.
+        keeper: Is told what was copied.
+        candidates: The model of this run.
+
+    Raises:
+        StoreError: If the live version is damaged: nobody can tell then how good
+            what is served was.
+        DataError: If it cannot be told what is withdrawn.
+        ComponentError: If another process holds the folder of versions.
+    """
+    known = known_models(handle.store, config.name, candidates)
+    strategy = LatestBlessedBaselineStrategy(str(config.serving_path))
+    baseline = next(iter(strategy.resolve_artifacts(handle.store, known)[MODEL_KEY]), None)
+    if baseline is not None and adopted_version(baseline) is None:
+        return
+    if serving_store.live_version(config.serving_path) is None:
+        return
+    models = [*candidates] if baseline is None else [*candidates, baseline]
+    known_digests = {digest_of_model(path_utils.serving_model_path(m.uri)) for m in models}
+    with serving_lock(str(config.serving_path)):  # so that nobody removes it meanwhile
+        live = serving_store.live_version(config.serving_path)
+        if live is None or _digest_as_pushed(live) in known_digests:
+            return
+        _require_whole(live)
+        _record(handle, config, keeper, live)
+
+
+def _digest_as_pushed(version: pathlib.Path) -> str:
+    """Return which model a version is, also if it was damaged since."""
+    try:
+        return recorded_digest(str(version)) or digest_of_model(str(version))
+    except OSError as err:
+        raise _damaged(version, str(err)) from err
+
+
+def _require_whole(version: pathlib.Path) -> None:
+    try:
+        recorded, digest = recorded_digest(str(version)), digest_of_model(str(version))
+    except OSError as err:
+        raise _damaged(version, str(err)) from err
+    if recorded is None:
+        try:
+            smoke_test(str(version), must_explain=False)
+        except SmokeTestError as err:
+            raise _damaged(version, str(err)) from err
+    elif recorded != digest:
+        raise _damaged(version, 'its files are not those that its card was written for')
+
+
+def _damaged(version: pathlib.Path, why: str) -> StoreError:
+    return StoreError(
+        f'{version}, which is live, is damaged, and ML Metadata knows no blessed model to compare '
+        f'the candidate with instead: {why}',
+        hint=f'put it back, or rm -r {shlex.quote(str(version))}: then the version before it counts'
+        ', if there is one',
+    )
+
+
+def _record(
+    handle: metadata.Metadata, config: PipelineConfig, keeper: ArtifactKeeper, live: pathlib.Path
+) -> None:
+    """Copy a version below the root, and publish it as a model and its blessing."""
+    # Not into the context of the run: no node of it made the model, or knows its data.
+    in_contexts = [
+        context_lib.register_context_if_not_exists(handle, kind, name)
+        for kind, name in (
+            (contexts.PIPELINE_CONTEXT_TYPE_NAME, config.name),
+            (contexts.NODE_CONTEXT_TYPE_NAME, f'{config.name}.{NODE_ID}'),
+        )
+    ]
+    kind = metadata_store_pb2.ExecutionType(name=NODE_ID)
+    # If the process is killed from here on, the next run removes what has this id.
+    execution = execution_publish_utils.register_execution(handle, kind, in_contexts)
+    folder = config.pipeline_root / NODE_ID
+    model, blessing = Model(), ModelBlessing()
+    model.uri = str(folder / MODEL_KEY / str(execution.id))
+    blessing.uri = str(folder / BLESSING_KEY / str(execution.id))
+    try:
+        _copy(live, pathlib.Path(model.uri), folder / '.system' / 'copying' / str(execution.id))
+        path = pathlib.Path(blessing.uri, constants.BLESSED_FILE_NAME)
+        path.parent.mkdir(parents=True)
+        path.touch()
+    except Exception:
+        shutil.rmtree(model.uri, ignore_errors=True)
+        shutil.rmtree(blessing.uri, ignore_errors=True)
+        execution_publish_utils.publish_failed_execution(handle, in_contexts, execution.id)
+        raise
+    keeper.keep({MODEL_KEY: [model], BLESSING_KEY: [blessing]})
+    model.set_string_custom_property(ADOPTED_VERSION_PROPERTY, live.name)
+
+    def publish(key: str, artifact: Any) -> int:
+        """Return the id that the artifact gets; TFX publishes a copy of it."""
+        published, _ = execution_publish_utils.publish_succeeded_execution(
+            handle, execution.id, in_contexts, {key: [artifact]}
+        )
+        return int(published[key][0].id)
+
+    model_id = publish(MODEL_KEY, model)
+    blessing.set_int_custom_property(
+        constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.BLESSED_VALUE
+    )
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model_id)
+    publish(BLESSING_KEY, blessing)
+
+
+def _copy(version: pathlib.Path, model: pathlib.Path, part: pathlib.Path) -> None:
+    """Copy a version's model, laid out as the Trainer does; it appears by a rename."""
+    try:
+        for name in model_files(str(version)):
+            target = pathlib.Path(path_utils.serving_model_dir(str(part)), name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(version / name, target)
+        model.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(part, model)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
