@@ -7,11 +7,12 @@ import errno
 import fcntl
 import logging
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
 
-from components.errors import ComponentError
+from components.errors import ComponentError, StoreError
 from components.storage import is_remote
 
 _log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def serving_lock(serving_dir: str, *, wait_seconds: float = _WAIT_SECONDS) -> It
 
     Raises:
         ComponentError: If the other holder takes longer.
+        StoreError: If there is something else in place of the lock.
         OSError: If the folder cannot be written to.
     """
     if is_remote(serving_dir):
@@ -48,13 +50,25 @@ def serving_lock(serving_dir: str, *, wait_seconds: float = _WAIT_SECONDS) -> It
     os.makedirs(serving_dir, exist_ok=True)
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     # Group and others may hold it, too, where they may write to the folder at all.
-    descriptor = os.open(os.path.join(serving_dir, LOCK_FILE), flags, 0o666)
+    path = os.path.join(serving_dir, LOCK_FILE)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except IsADirectoryError as err:
+        raise no_lock_file(path) from err
     try:
         if _acquire(descriptor, serving_dir, wait_seconds):
             _remove_left_over(serving_dir)
         yield
     finally:
         os.close(descriptor)
+
+
+def no_lock_file(path: str) -> StoreError:
+    """Return what is told where a folder is in place of a lock."""
+    return StoreError(
+        f'{path} is a folder, expected a file, by which processes wait for each other',
+        hint=f'remove it: rm -r {shlex.quote(path)}',
+    )
 
 
 def _acquire(descriptor: int, serving_dir: str, wait_seconds: float) -> bool:

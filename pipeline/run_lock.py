@@ -22,6 +22,7 @@ from typing import Any
 import pydantic
 
 from components.errors import ConfigError
+from components.serving_lock import no_lock_file
 from pipeline.run_ids import cannot_write
 
 # What a file system says that has no such locks.
@@ -104,6 +105,7 @@ def run_lock(
 
     Raises:
         BusyError: If another run holds it, and is not waited for.
+        StoreError: If a folder is in the place of the file.
         ConfigError: If the file cannot be written, or not be locked.
     """
     path = root / 'locks' / f'{name}.lock'
@@ -112,6 +114,8 @@ def run_lock(
             path.parent.mkdir(parents=True, exist_ok=True)
             # It stays for ever: were it removed, two runs could each lock a file of this name.
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except IsADirectoryError as err:
+            raise no_lock_file(str(path)) from err
         except OSError as err:
             raise cannot_write(root, err) from err
         stack.callback(os.close, descriptor)

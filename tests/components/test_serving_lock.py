@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from components.errors import ComponentError
+from components.errors import ComponentError, StoreError
 from components.serving_lock import LOCK_FILE, serving_lock
 from tests.conftest import REPO
 
@@ -74,3 +74,15 @@ def test_it_is_given_back_when_the_block_ends(tmp_path: pathlib.Path) -> None:
 def test_nothing_is_locked_when_the_folder_is_remote(tmp_path: pathlib.Path) -> None:
     with serving_lock(f'gs://{tmp_path.name}/models'), serving_lock(f'gs://{tmp_path.name}/models'):
         pass
+
+
+def test_it_says_what_to_remove_when_a_folder_is_in_place_of_the_lock(
+    tmp_path: pathlib.Path,
+) -> None:
+    (tmp_path / LOCK_FILE).mkdir()
+    with (
+        pytest.raises(StoreError, match='is a folder, expected a file') as told,
+        serving_lock(str(tmp_path)),
+    ):
+        pytest.fail('nobody can hold it')
+    assert told.value.hint == f'remove it: rm -r {tmp_path / LOCK_FILE}'

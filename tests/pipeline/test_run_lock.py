@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.errors import ConfigError
+from components.errors import ConfigError, StoreError
 from pipeline.run_lock import BusyError, Holder, run_lock
 from tests.conftest import REPO
 
@@ -108,3 +108,11 @@ def test_it_says_so_when_the_file_system_has_no_locks(
     expected = r'cannot lock .*spam\.lock: its file system has no locks \(No locks available\)'
     with pytest.raises(ConfigError, match=expected), run_lock(tmp_path, 'spam'):
         pass
+
+
+def test_it_says_what_to_remove_when_a_folder_is_in_place_of_the_lock(
+    tmp_path: pathlib.Path,
+) -> None:
+    (tmp_path / 'locks' / 'spam.lock').mkdir(parents=True)
+    with pytest.raises(StoreError, match='is a folder'), run_lock(tmp_path, 'spam'):
+        pytest.fail('nobody can hold it')
