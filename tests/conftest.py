@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -71,3 +73,13 @@ def imdb_archive() -> pathlib.Path:
     pytest.skip(
         'needs the IMDB archive: set IMDB_ARCHIVE, or get it with `pipeline_runner.py fetch imdb`'
     )
+
+
+@pytest.fixture
+def short_rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the readers take a row of more than 40 characters for too long."""
+    limit = csv.field_size_limit()
+    monkeypatch.setattr('components.example_gen.lines.MAX_ROW_CHARACTERS', 40)
+    yield
+    # The reader has set it for the whole process.
+    csv.field_size_limit(limit)

@@ -436,11 +436,6 @@ def test_label_is_read_or_rejected_when_it_is_a_huge_number(label: str) -> None:
     assert found[:2] == (('not JSON', 'a.jsonl:1') if len(label) > 4_300 else ('a', label))
 
 
-@pytest.fixture
-def short_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('components.example_gen.lines.MAX_ROW_CHARACTERS', 40)
-
-
 @pytest.mark.usefixtures('short_rows')
 def test_object_is_rejected_alone_when_its_line_is_too_long() -> None:
     lines = ['{"text": "a", "label": 1}', '{"text": "' + 'b' * 100 + '"}', '{"text": "c"}', '']

@@ -109,11 +109,9 @@ def test_error_names_the_line_when_a_row_cannot_be_read(
         read(name, content)
 
 
+@pytest.mark.usefixtures('short_rows')
 @pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.txt'])
-def test_error_names_the_line_when_a_row_is_too_long(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr('components.example_gen.lines.MAX_ROW_CHARACTERS', 40)
+def test_error_names_the_line_when_a_row_is_too_long(name: str) -> None:
     content = encode_table(name, [{'text': 'a'}, {'text': 'b' * 100}])
     line = 2 if name == 'a.jsonl' else 3
     with pytest.raises(DataError, match=f'{name}:{line}: .*longer than'):
