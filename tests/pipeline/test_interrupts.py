@@ -158,8 +158,11 @@ def test_cursor_is_shown_again_when_the_process_is_ended(tmp_path: pathlib.Path)
             process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 130
         process.stdout.close()
-        shown = os.read(screen, 1000).decode()
+        shown = b''
+        # One read gives what is there, which need not be all.
+        while b'interrupted; ' not in shown:
+            shown += os.read(screen, 1000)
     finally:
         os.close(screen)
         os.close(terminal)
-    assert shown.index('\x1b[?25l') < shown.index('\x1b[?25h') < shown.index('interrupted; ')
+    assert shown.index(b'\x1b[?25l') < shown.index(b'\x1b[?25h') < shown.index(b'interrupted; ')

@@ -6,8 +6,9 @@ import pydoc
 from tfx.types import channel_utils, standard_artifacts
 
 from components.settings import TextSettings, TrainerSettings
+from components.trainer import run
 from components.trainer.component import make_trainer
-from components.trainer.run import TEXT_KEY, TRAINER_KEY, run_fn
+from components.trainer.run import TEXT_KEY, TRAINER_KEY
 
 TEXT = TextSettings(vocab_size=77, max_tokens=9)
 TRAINER = TrainerSettings(epochs=3, learning_rate=3e-4, restore_best_epoch=True)
@@ -24,7 +25,8 @@ def test_worker_gets_function_and_settings_when_the_node_is_made() -> None:
     )
     node = make_trainer(examples, transform_graph, schema, trainer=TRAINER, text=TEXT)
     assert node.id == 'Trainer'
-    assert pydoc.locate(node.exec_properties['run_fn']) is run_fn
+    # TFX loads a module below the temporary folder anew, so the function is looked up late.
+    assert pydoc.locate(node.exec_properties['run_fn']) is run.run_fn
     custom_config = json.loads(node.exec_properties['custom_config'])
     assert TrainerSettings.model_validate(custom_config[TRAINER_KEY]) == TRAINER
     assert TextSettings.model_validate(custom_config[TEXT_KEY]) == TEXT
