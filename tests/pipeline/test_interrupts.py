@@ -40,6 +40,7 @@ while True:
     except BaseException:
         pass
 """
+_HIDES = r"print('\x1b[?25l', end='', file=sys.stderr, flush=True)"
 # One call of C code, some minutes long, in which no Python handler can run.
 _IN_C = """
 import hashlib
@@ -146,7 +147,7 @@ def test_cursor_is_shown_again_when_the_process_is_ended(tmp_path: pathlib.Path)
     screen, terminal = os.openpty()
     try:
         process = subprocess.Popen(
-            [sys.executable, '-c', program(f'sys.stderr.write("\\x1b[?25l")\n{_SWALLOWS}')],
+            [sys.executable, '-c', program(_HIDES + _SWALLOWS)],
             cwd=REPO,
             stdout=subprocess.PIPE,
             stderr=terminal,
