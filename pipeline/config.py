@@ -21,6 +21,7 @@ from components.settings import (
     TextSettings,
     TrainerSettings,
 )
+from pipeline.beam.settings import BeamSettings
 from pipeline.cloud.settings import CloudSettings, ResourceSettings
 from pipeline.presets import PRESETS
 from pipeline.yaml_settings import load_yaml
@@ -60,6 +61,7 @@ class PipelineConfig(Settings):
     serving_dir: str | None = pydantic.Field(
         None, min_length=1, description='folder for pushed versions; none: below root'
     )
+    beam: BeamSettings = BeamSettings()
     cloud: CloudSettings = CloudSettings()
 
     @pydantic.model_validator(mode='after')
@@ -71,6 +73,7 @@ class PipelineConfig(Settings):
             'serving_dir': self.serving_dir,
             'cloud.pipeline_root': self.cloud.pipeline_root,
             'cloud.image': self.cloud.image,
+            **self.beam.texts(),
         }
         for name, place in places.items():
             if place is not None and has_credentials(place):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ml_metadata.proto import metadata_store_pb2
@@ -26,17 +26,8 @@ from components.schema.component import CURATED_SCHEMA, make_schema_gen
 from components.statistics_gen.component import make_statistics_gen
 from components.trainer.component import make_trainer
 from components.transform.component import make_transform
+from pipeline.beam.arguments import beam_args
 from pipeline.config import PipelineConfig
-
-# One process: starting workers costs each node more than it gains, up to IMDB's size.
-# The last two keep TFX from building a package of itself for workers that do not exist.
-LOCAL_BEAM_ARGS = (
-    '--runner=DirectRunner',
-    '--direct_running_mode=in_memory',
-    '--direct_num_workers=1',
-    '--no_pipeline_type_check',
-    '--requirements_file=/dev/null',
-)
 
 
 def create_pipeline(
@@ -45,7 +36,6 @@ def create_pipeline(
     *,
     target: Literal['local', 'vertex', 'kubeflow'] = 'local',
     metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
-    beam_pipeline_args: Sequence[str] = LOCAL_BEAM_ARGS,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Pipeline:
     """Wire the nodes together: the same for all targets, the baseline's origin aside.
@@ -56,7 +46,6 @@ def create_pipeline(
         target: What it will run on.
         metadata_connection_config: The ML Metadata store, where the target has
             none of its own.
-        beam_pipeline_args: For the nodes that run on Beam.
         parameters: By node, further execution parameters, or others than the
             settings say: TFX's RuntimeParameters.
 
@@ -128,7 +117,7 @@ def create_pipeline(
         components=nodes,
         enable_cache=True,
         metadata_connection_config=metadata_connection_config,
-        beam_pipeline_args=list(beam_pipeline_args),
+        beam_pipeline_args=list(beam_args(config.beam)),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.beam.runners import RUNNERS
 from pipeline.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ SETTINGS = (
     click.option('--label-column', metavar='NAME', help='Column with the label [label].'),
     click.option('--split-column', metavar='NAME', help='Column with train, val or test.'),
     click.option('--positive-label', metavar='VALUE', help='The label that means positive.'),
+    click.option(
+        '--beam-runner', type=click.Choice(RUNNERS), help='What reads all data is run by [direct].'
+    ),
     NAME,
 )
 PLACES = (SERVING_DIR, ROOT)
@@ -61,6 +65,7 @@ _SETTING_OF_OPTION = {
     'label_column': 'data.columns.label_column',
     'split_column': 'data.columns.split_column',
     'positive_label': 'data.columns.positive_label',
+    'beam_runner': 'beam.runner',
     'serving_dir': 'serving_dir',
     'root': 'root',
     'name': 'name',

@@ -17,6 +17,7 @@ from components.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
 from pipeline import interrupts
 from pipeline import outcome as outcomes
+from pipeline.beam.reach import require_listening, require_usable
 from pipeline.cloud.settings import CONTAINER_NODES
 from pipeline.config import PipelineConfig
 from pipeline.outcome import RunOutcome
@@ -56,12 +57,15 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
 
     Raises:
         ReviewsError: If the data cannot be what was named, another run is under
-            way, nothing can be written, or the metadata cannot be used.
+            way, nothing can be written, or the metadata or the Beam runner cannot be
+            used.
     """
     root = config.root_path
     on_wait = _say_nothing if quiet else _say_whom
     # Before anything is written: where the data is wrong, nothing is.
     source = _find(config)
+    require_usable(config.beam, 'local')
+    require_listening(config.beam)
     places.require_writable(root, config.serving_path)
     with run_lock(root, config.name, on_wait=on_wait if wait else None) as lock:
         if lock.waited:
