@@ -28,6 +28,7 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
 from components import features
 from components.baseline_resolver.served import is_absent
+from components.beam_jobs import finished
 from components.evaluator.config import (
     EXAMPLE_COUNT,
     read_gate,
@@ -40,6 +41,7 @@ from components.evaluator.results import Slice, write_results
 from components.example_gen.summary import ExamplesSummary
 from components.explanations import Parts, parts_by_text
 from components.overrides import GATE_OVERRIDES, overridden
+from components.whole_files import UNFINISHED, write_whole
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -109,7 +111,7 @@ class Executor(executor.Executor):
         evaluation = artifact_utils.get_single_uri(
             output_dict[standard_component_specs.EVALUATION_KEY]
         )
-        with self._make_beam_pipeline() as pipeline:
+        with finished(self._make_beam_pipeline(), 'Evaluator') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(sorted(files), reshuffle=True)
@@ -117,6 +119,7 @@ class Executor(executor.Executor):
                 | 'Merge' >> beam.CombineGlobally(_MergeFn(has_baseline=baseline is not None))
                 | 'Write' >> beam.Map(_write, config, models, evaluation)
             )
+        fileio.rmtree(os.path.join(evaluation, UNFINISHED))
         _require_all(evaluation, examples, splits)
         blessing = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.BLESSING_KEY]
@@ -165,8 +168,10 @@ def _write(
     scored: Scored, eval_config: config_pb2.EvalConfig, models: dict[str, str], evaluation: str
 ) -> None:
     write_results(scored.totals, eval_config, models, evaluation)
-    io_utils.write_bytes_file(
-        os.path.join(evaluation, FILE), to_json(scored.examination.result())
+    write_whole(
+        os.path.join(evaluation, FILE),
+        to_json(scored.examination.result()),
+        os.path.join(evaluation, UNFINISHED),
     )
 
 

@@ -19,6 +19,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components import features
+from components.beam_jobs import finished
 from components.errors import DataError
 from components.example_gen import workers
 from components.example_gen.accounts import Published, require_all
@@ -71,7 +72,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             split_train=features.VAL_SPLIT not in explicit,
             folder=unfinished,
         )
-        with self._make_beam_pipeline() as pipeline:
+        with finished(self._make_beam_pipeline(), 'ExampleGen') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(batches)
@@ -123,7 +124,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
                 except DataError:
                     return  # the main pass finds it again, and reports it
 
-        with self._make_beam_pipeline() as pipeline:
+        with finished(self._make_beam_pipeline(), 'ExampleGen') as pipeline:
             _ = (
                 pipeline
                 | beam.Create(batches)

@@ -29,14 +29,16 @@ from tfx.components.util import tfxio_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils, json_utils
+from tfx.utils import json_utils
 from tfx_bsl.public.tfxio import RecordBatchesOptions
 
 from components import features
+from components.beam_jobs import finished
 from components.errors import DataError
 from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.described import FILE, to_json
 from components.statistics_gen.texts import Texts, describe
+from components.whole_files import UNFINISHED, write_whole
 
 _BATCH_EXAMPLES = 1_000
 # Sketches are exact up to their size. Beyond it, the number of distinct values is off by about
@@ -93,9 +95,8 @@ class WriteStatistics(beam.DoFn):
                 )
             ]
         statistics = stats_impl.extract_statistics_output(accumulators, generators)
-        io_utils.write_bytes_file(
-            _statistics_path(self._uri, split), statistics.SerializeToString()
-        )
+        path = _statistics_path(self._uri, split)
+        write_whole(path, statistics.SerializeToString(), _unfinished(self._uri))
 
 
 class WriteDescribed(beam.DoFn):
@@ -108,9 +109,8 @@ class WriteDescribed(beam.DoFn):
         by_split: dict[str, Texts] = collections.defaultdict(Texts)
         for split, part in element[1]:
             by_split[split].merge(part)
-        io_utils.write_bytes_file(
-            posixpath.join(self._uri, FILE), to_json(describe(by_split))
-        )
+        path = posixpath.join(self._uri, FILE)
+        write_whole(path, to_json(describe(by_split)), _unfinished(self._uri))
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -145,7 +145,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             json_utils.dumps(dict.fromkeys(splits, 1.0)),
         )
         files = [(split, path) for split in splits for path in _files(examples, split)]
-        with self._make_beam_pipeline() as pipeline:
+        with finished(self._make_beam_pipeline(), 'StatisticsGen') as pipeline:
             folded = (
                 pipeline
                 | 'Files' >> beam.Create(files)
@@ -161,6 +161,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | 'Together' >> beam.GroupByKey()
                 | 'Describe' >> beam.ParDo(WriteDescribed(statistics.uri))
             )
+        fileio.rmtree(_unfinished(statistics.uri))
         summary = ExamplesSummary.read(examples.uri)
         for split in splits:
             found = statistics_pb2.DatasetFeatureStatisticsList()
@@ -205,6 +206,10 @@ _WHOLE_TEXTS = schema_pb2.Schema(
 
 def _statistics_path(uri: str, split: str) -> str:
     return posixpath.join(uri, f'Split-{split}', tfx_executor.DEFAULT_FILE_NAME)
+
+
+def _unfinished(uri: str) -> str:
+    return posixpath.join(uri, UNFINISHED)
 
 
 def _files(examples: Any, split: str) -> list[str]:

@@ -18,6 +18,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, proto_utils
 
 from components import features
+from components.beam_jobs import finished
 from components.example_gen.summary import ExamplesSummary
 from components.settings import TextSettings
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
@@ -67,7 +68,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         path = os.path.join(graph, '.temp_path', features.VOCABULARY_NAME)
         count_path = os.path.join(graph, '.temp_path', 'texts')
-        with self._make_beam_pipeline() as pipeline:
+        with finished(self._make_beam_pipeline(), 'Transform') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(sorted(files), reshuffle=True)

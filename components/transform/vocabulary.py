@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from components import features
 from components.transform.text import Punctuation, tokenize
+from components.whole_files import UNFINISHED, write_whole
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -79,17 +80,18 @@ def most_frequent(counts: Counter[bytes], *, top_k: int, min_count: int = 1) -> 
 
 def _write(counted: Counted, count_path: str, **arguments: Any) -> None:
     write_vocabulary(counted.words, **arguments)
-    with tf.io.gfile.GFile(count_path, 'w') as file:
-        file.write(str(counted.texts))
+    write_whole(count_path, str(counted.texts).encode(), _unfinished(count_path))
 
 
 def write_vocabulary(counts: Counter[bytes], path: str, *, top_k: int, min_count: int = 1) -> None:
     """Write the words that are kept, a line each, in the order of their ids."""
-    tf.io.gfile.makedirs(os.path.dirname(path))
     # TensorFlow makes no table from an empty file. No word has a space in it.
     words = most_frequent(counts, top_k=top_k, min_count=min_count) or [b' ']
-    with tf.io.gfile.GFile(path, 'wb') as file:
-        file.write(b''.join(word + b'\n' for word in words))
+    write_whole(path, b''.join(word + b'\n' for word in words), _unfinished(path))
+
+
+def _unfinished(path: str) -> str:
+    return os.path.join(os.path.dirname(path), UNFINISHED)
 
 
 def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Counted:

@@ -24,6 +24,7 @@ _RUNNERS = {
 }
 # Those that know all of their options; a job server has more, which it tells when it is asked.
 _KNOW_ALL = ('direct', 'dataflow')
+_HINT = "see Beam's pipeline options"
 
 
 def beam_args(beam: BeamSettings) -> tuple[str, ...]:
@@ -31,21 +32,13 @@ def beam_args(beam: BeamSettings) -> tuple[str, ...]:
 
     >>> beam_args(BeamSettings())[1:3]
     ('--direct_running_mode=in_memory', '--direct_num_workers=1')
-
-    Raises:
-        ConfigError: If `beam.args` says again what another setting says.
     """
-    options = dict(_options(beam))
-    for arg in beam.args:
-        name = arg.partition('=')[0].removeprefix('--')
-        if name in options or name in ('runner', 'requirements_file', 'setup_file'):
-            raise ConfigError(
-                f'beam.args: --{name} is said by a setting of its own',
-                hint=f'look below beam.{beam.runner} in what `pipeline_runner.py config show` says',
-            )
-    return (
-        *(f'--{name}' if value is None else f'--{name}={value}' for name, value in options.items()),
-        *beam.args,
+    return (*_derived(beam), *beam.args)
+
+
+def _derived(beam: BeamSettings) -> tuple[str, ...]:
+    return tuple(
+        f'--{name}' if value is None else f'--{name}={value}' for name, value in _options(beam)
     )
 
 
@@ -121,7 +114,8 @@ def require_known(beam: BeamSettings) -> None:
     """Have Beam read the further options: it passes over what it does not know.
 
     Raises:
-        ConfigError: If it does not know one, or not that value.
+        ConfigError: If it does not know one, or not that value, or if another
+            setting says the same.
     """
     if not beam.args:
         return
@@ -131,15 +125,17 @@ def require_known(beam: BeamSettings) -> None:
     try:
         with contextlib.redirect_stderr(said):
             options = PipelineOptions(list(beam.args))
-            known = options.get_all_options()
-            all_options = options.get_all_options(retain_unknown_options=True)
+            given = options.get_all_options(drop_default=True)
+            with_unknown = options.get_all_options(drop_default=True, retain_unknown_options=True)
     except SystemExit as err:
         problem = said.getvalue().strip().rpartition('error: ')[2]
-        raise ConfigError(
-            f'beam.args: Beam does not take this: {problem}', hint="see Beam's pipeline options"
-        ) from err
-    unknown = sorted(all_options.keys() - known.keys())
+        raise ConfigError(f'beam.args: Beam does not take this: {problem}', hint=_HINT) from err
+    unknown = sorted(with_unknown.keys() - given.keys())
     if unknown and beam.runner in _KNOW_ALL:
+        raise ConfigError(f'beam.args: Beam has no option --{unknown[0]}', hint=_HINT)
+    derived = PipelineOptions(list(_derived(beam))).get_all_options(drop_default=True)
+    for name in sorted(given.keys() & derived.keys()):
         raise ConfigError(
-            f'beam.args: Beam has no option --{unknown[0]}', hint="see Beam's pipeline options"
+            f'beam.args: --{name} is said by a setting of its own',
+            hint=f'look below beam.{beam.runner} in what `pipeline_runner.py config show` says',
         )

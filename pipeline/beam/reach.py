@@ -9,7 +9,7 @@ import urllib.parse
 from typing import Literal
 
 from components.errors import ConfigError, ServiceError
-from pipeline.beam.arguments import beam_args, require_known
+from pipeline.beam.arguments import require_known
 from pipeline.beam.settings import BeamSettings, FlinkSettings, PortableSettings, SparkSettings
 
 _CONNECT_SECONDS = 5.0
@@ -29,7 +29,6 @@ def require_usable(
         ConfigError: If the runner cannot work with that target, or Beam does
             not take an option.
     """
-    beam_args(beam)
     require_known(beam)
     if beam.runner == 'direct':
         return

@@ -19,7 +19,7 @@ from pipeline.beam.runners import RunnerName
 Environment = Literal['LOOPBACK', 'EXTERNAL', 'DOCKER', 'PROCESS']
 
 _ENDPOINT = re.compile(r'^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):\d{1,5}$')
-_HTTP = re.compile(r'^https?://[^/\s@?:]+(:\d{1,5})?/?$')
+_HTTP = re.compile(r'^https?://(\[[0-9A-Fa-f:.]+\]|[^/\s@?:\[\]]+)(:\d{1,5})?/?$')
 _PORT = re.compile(r':(\d+)/?$')
 _FOLDER = re.compile(r'^gs://[a-z0-9][a-z0-9._-]*/\S+$')
 # As Beam has it; a number is no project.

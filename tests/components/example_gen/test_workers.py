@@ -15,6 +15,7 @@ from components import features
 from components.example_gen import workers
 from components.example_gen.sources import SourceKind
 from components.settings import ColumnSettings
+from pipeline.beam.arguments import DIRECT_RUNNER
 from tests.components.example_gen.samples import encode_table
 
 
@@ -107,7 +108,7 @@ def test_each_row_is_written_once_when_there_are_several_workers(
     batches = write_tables(tmp_path, 4)
     (tmp_path / 'unfinished').mkdir()
     options = PipelineOptions(
-        ['--runner=DirectRunner', f'--direct_running_mode={mode}', '--direct_num_workers=2']
+        [f'--runner={DIRECT_RUNNER}', f'--direct_running_mode={mode}', '--direct_num_workers=2']
     )
     found_file = tmp_path / 'found.json'
     with beam.Pipeline(options=options) as pipeline:

@@ -53,10 +53,13 @@ def write_examples(folder: pathlib.Path) -> standard_artifacts.Examples:
 
 
 def execute(
-    executor_class: Any, examples: standard_artifacts.Examples, folder: pathlib.Path
+    executor_class: Any,
+    examples: standard_artifacts.Examples,
+    folder: pathlib.Path,
+    beam_args: list[str] = LOCAL_BEAM_ARGS,
 ) -> standard_artifacts.ExampleStatistics:
     context = executor_class.Context(
-        beam_pipeline_args=LOCAL_BEAM_ARGS, tmp_dir=str(folder / 'tmp'), unique_id='1'
+        beam_pipeline_args=beam_args, tmp_dir=str(folder / 'tmp'), unique_id='1'
     )
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(folder / 'statistics')
