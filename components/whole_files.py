@@ -12,7 +12,9 @@ import posixpath
 import uuid
 from collections.abc import Iterator
 
-from tfx.dsl.io import fileio
+import tensorflow as tf
+
+from components.errors import ComponentError
 
 # Beside what is finished, and so on the same file system; who starts the work removes it.
 UNFINISHED = '.unfinished'
@@ -30,13 +32,32 @@ def whole_file(path: str, unfinished: str) -> Iterator[str]:
         The path to write to.
     """
     for folder in (unfinished, posixpath.dirname(path)):
-        fileio.makedirs(folder)
+        tf.io.gfile.makedirs(folder)
     part = posixpath.join(unfinished, uuid.uuid4().hex)
     yield part
-    fileio.rename(part, path, overwrite=True)
+    tf.io.gfile.rename(part, path, overwrite=True)
 
 
 def write_whole(path: str, content: bytes, unfinished: str) -> None:
     """Write a file of that content; see `whole_file`."""
-    with whole_file(path, unfinished) as part, fileio.open(part, 'wb') as file:
+    with whole_file(path, unfinished) as part, tf.io.gfile.GFile(part, 'wb') as file:
         file.write(content)
+
+
+def clear_unfinished(unfinished: str, node: str) -> None:
+    """Remove the folder, and what attempts that died have left in it.
+
+    Args:
+        unfinished: The folder that workers wrote to.
+        node: Whose workers, for messages.
+
+    Raises:
+        ComponentError: If it is not there, so that what they wrote is somewhere else.
+    """
+    if not tf.io.gfile.exists(unfinished):
+        raise ComponentError(
+            f'{node}: expected what the workers wrote below {posixpath.dirname(unfinished)}, '
+            'got nothing',
+            hint='they must see the data and the artifacts under the same paths as this run',
+        )
+    tf.io.gfile.rmtree(unfinished)

@@ -41,7 +41,7 @@ from components.evaluator.results import Slice, write_results
 from components.example_gen.summary import ExamplesSummary
 from components.explanations import Parts, parts_by_text
 from components.overrides import GATE_OVERRIDES, overridden
-from components.whole_files import UNFINISHED, write_whole
+from components.whole_files import UNFINISHED, clear_unfinished, write_whole
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -119,7 +119,7 @@ class Executor(executor.Executor):
                 | 'Merge' >> beam.CombineGlobally(_MergeFn(has_baseline=baseline is not None))
                 | 'Write' >> beam.Map(_write, config, models, evaluation)
             )
-        fileio.rmtree(os.path.join(evaluation, UNFINISHED))
+        clear_unfinished(os.path.join(evaluation, UNFINISHED), 'Evaluator')
         _require_all(evaluation, examples, splits)
         blessing = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.BLESSING_KEY]

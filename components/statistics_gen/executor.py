@@ -38,7 +38,7 @@ from components.errors import DataError
 from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.described import FILE, to_json
 from components.statistics_gen.texts import Texts, describe
-from components.whole_files import UNFINISHED, write_whole
+from components.whole_files import UNFINISHED, clear_unfinished, write_whole
 
 _BATCH_EXAMPLES = 1_000
 # Sketches are exact up to their size. Beyond it, the number of distinct values is off by about
@@ -161,7 +161,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | 'Together' >> beam.GroupByKey()
                 | 'Describe' >> beam.ParDo(WriteDescribed(statistics.uri))
             )
-        fileio.rmtree(_unfinished(statistics.uri))
+        clear_unfinished(_unfinished(statistics.uri), 'StatisticsGen')
         summary = ExamplesSummary.read(examples.uri)
         for split in splits:
             found = statistics_pb2.DatasetFeatureStatisticsList()

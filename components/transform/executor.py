@@ -23,6 +23,7 @@ from components.example_gen.summary import ExamplesSummary
 from components.settings import TextSettings
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.vocabulary import WriteVocabulary
+from components.whole_files import UNFINISHED, clear_unfinished
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -81,6 +82,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     punctuation=text.punctuation,
                 )
             )
+        clear_unfinished(os.path.join(graph, '.temp_path', UNFINISHED), 'Transform')
         with fileio.open(count_path) as file:
             texts = int(file.read())
         summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))

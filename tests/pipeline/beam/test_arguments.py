@@ -9,6 +9,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 from apache_beam.runners import runner
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tfx.utils import dependency_utils
 
 from components.errors import ConfigError
@@ -35,6 +36,13 @@ def test_options_are_those_of_one_process_when_nothing_is_said() -> None:
         '--no_pipeline_type_check',
         '--requirements_file=/dev/null',
     )
+
+
+def test_the_runner_is_beams_own_for_one_process_when_nothing_is_said() -> None:
+    read = PipelineOptions(list(beam_args(config().beam)))
+    # And not the one that first looks for a program to download.
+    chosen = runner.create_runner(read.get_all_options()['runner'])
+    assert type(chosen) is FnApiRunner
 
 
 @pytest.mark.parametrize(
@@ -148,7 +156,6 @@ def test_beam_itself_finds_nothing_wrong_when_the_settings_are_complete(
     [
         ('direct', '--runner=DirectRunner', 'runner'),
         ('flink', '--environment_type=DOCKER', 'environment_type'),
-        ('flink', '--environment_t=DOCKER', 'environment_type'),
         ('dataflow', '--project=other', 'project'),
         ('dataflow', '--sdk_container_image=other', 'sdk_container_image'),
     ],

@@ -22,6 +22,7 @@ from tests.components.statistics_gen.test_executor import (
     write_examples,
 )
 from tests.conftest import SAMPLE, run_command
+from tests.packaged import install_package
 from tests.pipeline.beam.services import job_service, worker_pool
 from tests.pipeline.beam.test_settings import config
 
@@ -123,8 +124,14 @@ def local(
     return request.param, run(data, tmp_path_factory.mktemp('local') / 'runs', request.param)
 
 
+@pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Where workers elsewhere have the code: what setup.py packs, without the checkout."""
+    return install_package(tmp_path_factory.mktemp('package'))
+
+
 @contextlib.contextmanager
-def _settings(mode: str, folder: pathlib.Path) -> Iterator[tuple[str, ...]]:
+def _settings(mode: str, folder: pathlib.Path, site: pathlib.Path) -> Iterator[tuple[str, ...]]:
     """Start what a runner needs, and yield the settings that name it."""
     if mode == 'direct':
         # Each bundle is done twice, as where a worker was thought dead: one of them counts.
@@ -135,7 +142,7 @@ def _settings(mode: str, folder: pathlib.Path) -> Iterator[tuple[str, ...]]:
         endpoint = stack.enter_context(job_service(folder))
         named = ('runner=portable', f'portable.job_endpoint={endpoint}')
         if mode == 'EXTERNAL':
-            workers = stack.enter_context(worker_pool(folder))
+            workers = stack.enter_context(worker_pool(folder, code=site))
             named += (f'portable.environment_config={workers}',)
         yield (*named, f'portable.environment={mode}')
 
@@ -143,10 +150,14 @@ def _settings(mode: str, folder: pathlib.Path) -> Iterator[tuple[str, ...]]:
 @pytest.mark.slow
 @pytest.mark.parametrize('mode', ['LOOPBACK', 'EXTERNAL', 'direct'])
 def test_all_results_are_those_of_a_local_run_when_another_runner_has_the_data(
-    mode: str, local: tuple[str, Results], data: pathlib.Path, tmp_path: pathlib.Path
+    mode: str,
+    local: tuple[str, Results],
+    data: pathlib.Path,
+    site: pathlib.Path,
+    tmp_path: pathlib.Path,
 ) -> None:
     preset, expected = local
-    with _settings(mode, tmp_path / 'services') as settings:
+    with _settings(mode, tmp_path / 'services', site) as settings:
         found = run(data, tmp_path / 'runs', preset, *settings)
     assert found.examples == expected.examples
     assert found.statistics == expected.statistics
