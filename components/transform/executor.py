@@ -23,6 +23,9 @@ from components.settings import TextSettings
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.vocabulary import WriteVocabulary
 
+# They have some 2 million different words, which a worker holds in 300 MB.
+_EXAMPLES_PER_PART = 1 << 24
+
 
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Counts words on Beam, then traces a preprocessing_fn without analyzers.
@@ -67,6 +70,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         path = os.path.join(graph, '.temp_path', features.VOCABULARY_NAME)
         count_path = os.path.join(graph, '.temp_path', 'texts')
+        summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
@@ -78,11 +82,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     top_k=text.vocab_size - features.RESERVED_IDS,
                     min_count=text.min_word_count,
                     punctuation=text.punctuation,
+                    parts=1 + sum(map(summary.examples, splits.analyze)) // _EXAMPLES_PER_PART,
                 )
             )
-        with fileio.open(count_path) as file:
-            texts = int(file.read())
-        summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+        texts = 0
+        if files:
+            with fileio.open(count_path) as file:
+                texts = int(file.read())
         summary.require('Transform', list(splits.analyze), texts)
         schema = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
         write_graph(
