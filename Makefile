@@ -82,10 +82,12 @@ bench: peers ## Measure this pipeline and its peers on IMDB, and update README's
 	.venv/bin/python -m benchmarks run $(BENCH_DATA) $(ARGS)
 	@if [ -f benchmarks/results/bench.json ]; then .venv/bin/python -m benchmarks table >/dev/null; fi
 
-bench-scale: peers ## Measure growth from a quarter of IMDB to 8 times IMDB, and draw it
+bench-scale: peers ## Measure growth from a quarter of IMDB to 8 times IMDB, draw it, and cost it
 	.venv/bin/python -m benchmarks scale $(BENCH_DATA) $(ARGS); code=$$?; \
 	  if [ -f benchmarks/results/scale.json ]; then .venv/bin/python -m benchmarks plot; fi; \
 	  exit $$code
+	.venv/bin/python -m benchmarks nodes $(BENCH_DATA)
+	.venv/bin/python -m benchmarks cost
 
 lock: ## Recompile requirements/*.txt (newest versions: ARGS=--upgrade)
 	@$(call SET_UP,lock $(ARGS))

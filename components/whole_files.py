@@ -55,9 +55,13 @@ def clear_unfinished(unfinished: str, node: str) -> None:
         ComponentError: If it is not there, so that what they wrote is somewhere else.
     """
     if not tf.io.gfile.exists(unfinished):
-        raise ComponentError(
-            f'{node}: expected what the workers wrote below {posixpath.dirname(unfinished)}, '
-            'got nothing',
-            hint='they must see the data and the artifacts under the same paths as this run',
-        )
+        raise nothing_written(posixpath.dirname(unfinished), node)
     tf.io.gfile.rmtree(unfinished)
+
+
+def nothing_written(folder: str, node: str) -> ComponentError:
+    """Return the error that says so of the workers of a node."""
+    return ComponentError(
+        f'{node}: expected what the workers wrote below {folder}, got nothing',
+        hint='they must see the data and the artifacts under the same paths as this run',
+    )

@@ -15,6 +15,7 @@ from components.errors import ConfigError
 from components.overrides import refusal
 from components.secrets import has_credentials, mask
 from components.settings import (
+    DEFAULT_SHARD_MIB,
     ColumnSettings,
     GateSettings,
     Settings,
@@ -37,6 +38,13 @@ class DataConfig(Settings):
     )
     spans: int = pydantic.Field(
         1, ge=1, le=100_000, description='of the newest spans, how many are read'
+    )
+    shard_mib: int = pydantic.Field(
+        DEFAULT_SHARD_MIB,
+        ge=1,
+        le=4_096,
+        description='MiB of examples in a shard, before they are packed: what one worker reads or '
+        'writes in one go',
     )
     schema_file: str | None = pydantic.Field(
         None, description='Schema as text proto; none: the curated one of the project'

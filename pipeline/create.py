@@ -57,7 +57,9 @@ def create_pipeline(
             that the target needs is not named.
     """
     schema_file = config.data.schema_file or str(CURATED_SCHEMA)
-    example_gen = make_example_gen(source, config.data.columns)
+    example_gen = make_example_gen(
+        source, config.data.columns, shard_mib=config.data.shard_mib
+    )
     examples = example_gen.outputs['examples']
     statistics_gen = make_statistics_gen(examples)
     schema_gen = make_schema_gen(schema_file)

@@ -25,6 +25,9 @@ from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, pre
 from components.transform.vocabulary import WriteVocabulary
 from components.whole_files import UNFINISHED, clear_unfinished
 
+# They have some 2 million different words, which a worker holds in 300 MB.
+_EXAMPLES_PER_PART = 1 << 24
+
 
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Counts words on Beam, then traces a preprocessing_fn without analyzers.
@@ -69,6 +72,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         path = os.path.join(graph, '.temp_path', features.VOCABULARY_NAME)
         count_path = os.path.join(graph, '.temp_path', 'texts')
+        summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
         with finished(self._make_beam_pipeline(), 'Transform') as pipeline:
             _ = (
                 pipeline
@@ -80,12 +84,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     top_k=text.vocab_size - features.RESERVED_IDS,
                     min_count=text.min_word_count,
                     punctuation=text.punctuation,
+                    parts=1 + sum(map(summary.examples, splits.analyze)) // _EXAMPLES_PER_PART,
                 )
             )
-        clear_unfinished(os.path.join(graph, '.temp_path', UNFINISHED), 'Transform')
-        with fileio.open(count_path) as file:
-            texts = int(file.read())
-        summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+        texts = 0
+        if files:
+            clear_unfinished(os.path.join(graph, '.temp_path', UNFINISHED), 'Transform')
+            with fileio.open(count_path) as file:
+                texts = int(file.read())
         summary.require('Transform', list(splits.analyze), texts)
         schema = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
         write_graph(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import apache_beam as beam
 import tensorflow as tf
@@ -35,7 +36,8 @@ class WriteVocabulary(beam.PTransform):
     Of equally frequent words the one that sorts last comes first, as in the
     vocabularies of TFT, which sends each word of each batch through a dozen
     Beam stages: on IMDB three quarters of Transform's time. Here a file's
-    words are counted where it is read, so that one table per file is sent.
+    words are counted where it is read, so that one table per file is sent. Counts
+    are exact, whatever is shared out.
 
     Args:
         path: The file to write.
@@ -43,6 +45,8 @@ class WriteVocabulary(beam.PTransform):
         top_k: Keep at most so many words.
         min_count: Keep words that occur at least so often.
         punctuation: How texts become words, see `text.normalize`.
+        parts: Into how many parts the words are shared out: no worker holds all
+            words of more than one, and the last one only those that are kept.
     """
 
     def __init__(
@@ -53,18 +57,23 @@ class WriteVocabulary(beam.PTransform):
         top_k: int,
         min_count: int = 1,
         punctuation: Punctuation = 'drop',
+        parts: int = 1,
     ) -> None:
         super().__init__()
         self._punctuation: Punctuation = punctuation
+        self._parts = parts
+        self._path = path
         self._count_path = count_path
-        self._arguments: dict[str, Any] = {'path': path, 'top_k': top_k, 'min_count': min_count}
+        self._kept = {'top_k': top_k, 'min_count': min_count}
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
         return (
             files
-            | 'Count' >> beam.ParDo(_CountWords(self._punctuation))
-            | 'Merge' >> beam.CombineGlobally(_MergeFn())
-            | 'Write' >> beam.Map(_write, self._count_path, **self._arguments)
+            | 'Count' >> beam.ParDo(_CountWords(self._punctuation, self._parts))
+            | 'Merge' >> beam.CombinePerKey(_MergeFn())
+            | 'Keep' >> beam.Map(_keep, **self._kept)
+            | 'Together' >> beam.GroupByKey()
+            | 'Write' >> beam.Map(_write, self._path, self._count_path, **self._kept)
         )
 
 
@@ -78,8 +87,18 @@ def most_frequent(counts: Counter[bytes], *, top_k: int, min_count: int = 1) -> 
     return [word for _, word in sorted(kept, reverse=True)[:top_k]]
 
 
-def _write(counted: Counted, count_path: str, **arguments: Any) -> None:
-    write_vocabulary(counted.words, **arguments)
+def _keep(element: tuple[int, Counted], *, top_k: int, min_count: int) -> tuple[int, Counted]:
+    """Leave out what cannot be among the words that are kept of all parts."""
+    counted = element[1]
+    words = most_frequent(counted.words, top_k=top_k, min_count=min_count)
+    return 0, Counted(Counter({word: counted.words[word] for word in words}), counted.texts)
+
+
+def _write(
+    element: tuple[int, Iterable[Counted]], path: str, count_path: str, **kept: int
+) -> None:
+    counted = _MergeFn().merge_accumulators(element[1])
+    write_vocabulary(counted.words, path, **kept)
     write_whole(count_path, str(counted.texts).encode(), _unfinished(count_path))
 
 
@@ -125,11 +144,23 @@ def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Coun
 
 
 class _CountWords(beam.DoFn):
-    def __init__(self, punctuation: Punctuation) -> None:
-        self._punctuation: Punctuation = punctuation
+    """Turns a file into (part, Counted) of each part of its words; the first has the texts."""
 
-    def process(self, file: str) -> Iterator[Counted]:
-        yield count_words([file], self._punctuation)
+    def __init__(self, punctuation: Punctuation, parts: int) -> None:
+        self._punctuation: Punctuation = punctuation
+        self._parts = parts
+
+    def process(self, file: str) -> Iterator[tuple[int, Counted]]:
+        counted = count_words([file], self._punctuation)
+        if self._parts == 1:
+            yield 0, counted
+            return
+        parts: list[Counter[bytes]] = [Counter() for _ in range(self._parts)]
+        for word, number in counted.words.items():
+            # Not by Python's hash, which is another in each process.
+            parts[zlib.crc32(word) % self._parts][word] = number
+        for part, words in enumerate(parts):
+            yield part, Counted(words, 0 if part else counted.texts)
 
 
 class _MergeFn(beam.CombineFn):
