@@ -26,6 +26,7 @@ from components.progress import report_progress
 from components.served_models import same_model
 from components.withdrawn import has_been_rolled_back
 from pipeline import findings, interrupts, leftovers, serving_store
+from pipeline.beam.reach import workers_find_code
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.failures import explain
@@ -134,7 +135,7 @@ class _LocalRun:
 
     def run(self) -> None:
         # TFX's Beam nodes have absl parse the process's arguments, and it takes ours for its own.
-        with _no_arguments():
+        with _no_arguments(), workers_find_code(self._config.beam):
             self._run()
 
     def outcome(self, error: BaseException | None) -> RunOutcome:

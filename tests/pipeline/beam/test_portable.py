@@ -116,7 +116,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return folder
 
 
-@pytest.fixture(scope='module', params=['ngram', 'tutorial'])
+@pytest.fixture(scope='module')
 def local(
     request: pytest.FixtureRequest, data: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Results]:
@@ -133,10 +133,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @contextlib.contextmanager
 def _settings(mode: str, folder: pathlib.Path, site: pathlib.Path) -> Iterator[tuple[str, ...]]:
     """Start what a runner needs, and yield the settings that name it."""
-    if mode == 'direct':
-        # Each bundle is done twice, as where a worker was thought dead: one of them counts.
-        replay = 'args=["--direct_runner_bundle_repeat=1"]'
-        yield ('direct.running_mode=multi_threading', 'direct.workers=3', replay)
+    if mode.startswith('multi_'):
+        yield (f'direct.running_mode={mode}', 'direct.workers=2')
+        return
+    if mode == 'twice':
+        # Each bundle is done again, as where a worker was thought dead: one of them counts.
+        yield ('args=["--direct_runner_bundle_repeat=1"]',)
         return
     with contextlib.ExitStack() as stack:
         endpoint = stack.enter_context(job_service(folder))
@@ -148,7 +150,18 @@ def _settings(mode: str, folder: pathlib.Path, site: pathlib.Path) -> Iterator[t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('mode', ['LOOPBACK', 'EXTERNAL', 'direct'])
+@pytest.mark.parametrize(
+    ('local', 'mode'),
+    [
+        ('ngram', 'LOOPBACK'),
+        ('ngram', 'EXTERNAL'),
+        ('ngram', 'multi_threading'),
+        ('ngram', 'twice'),
+        ('tutorial', 'EXTERNAL'),
+        ('tutorial', 'multi_processing'),
+    ],
+    indirect=['local'],
+)
 def test_all_results_are_those_of_a_local_run_when_another_runner_has_the_data(
     mode: str,
     local: tuple[str, Results],
