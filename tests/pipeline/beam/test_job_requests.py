@@ -18,6 +18,7 @@ from tests.components.statistics_gen.test_executor import (
     read,
     write_examples,
 )
+from tests.packaged import copy_code
 from tests.pipeline.beam.fakes import FakeCluster, google_cloud, job_in, write_jar
 from tests.pipeline.beam.services import recording_service
 from tests.pipeline.beam.test_settings import DATAFLOW, FLINK, SPARK, config
@@ -61,6 +62,22 @@ def test_a_job_server_gets_the_options_and_runs_the_node_when_it_is_that_of_a_cl
     assert {name: service.options()[name] for name in expected} == expected
     counts = {split: read(found, split).num_examples for split in SPLITS}
     assert counts == {split: sum(map(len, shards)) for split, shards in SPLITS.items()}
+
+
+def test_the_code_goes_with_the_job_when_a_setup_file_is_named(
+    examples: Any, tmp_path: pathlib.Path
+) -> None:
+    setup_file = copy_code(tmp_path / 'code')
+    with recording_service() as (endpoint, service):
+        named = (f'flink.job_endpoint={endpoint}', f'flink.setup_file={setup_file}')
+        statistics(examples, tmp_path, 'runner=flink', f'flink.{LOOPBACK}', *named)
+    (request,) = service.prepared
+    staged = {
+        beam_runner_api_pb2.ArtifactStagingToRolePayload.FromString(found.role_payload).staged_name
+        for environment in request.pipeline.components.environments.values()
+        for found in environment.dependencies
+    }
+    assert 'workflow.tar.gz' in staged
 
 
 def test_flink_gets_one_jar_with_the_job_in_it_when_there_is_no_job_server(
