@@ -50,6 +50,7 @@ def _explained(err: Exception, node: str) -> ReviewsError:
     """Say in one line what a service says in a page: the last line of the last traceback."""
     lines = [line.strip() for line in str(err).splitlines()]
     last = next((line for line in reversed(lines) if line and line != 'None'), '')
+    last = last.removeprefix('RuntimeError: ')  # how a worker's error arrives
     hint = 'the log has the details; the same command resumes from what is cached'
     if _NOT_THERE.search(last):
         hint = 'the workers must see the data and the artifacts under the same paths as this run'

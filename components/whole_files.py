@@ -20,6 +20,11 @@ from components.errors import ComponentError
 UNFINISHED = '.unfinished'
 
 
+def unfinished_beside(path: str) -> str:
+    """Return a folder for what is to become a file, beside it."""
+    return posixpath.join(posixpath.dirname(path), UNFINISHED)
+
+
 @contextlib.contextmanager
 def whole_file(path: str, unfinished: str) -> Iterator[str]:
     """Have a file written under a name of its own, and give it `path` at the end of the block.

@@ -18,7 +18,7 @@ from components.errors import DataError
 from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.described import FILE
 from components.statistics_gen.workers import WriteStatistics
-from components.whole_files import UNFINISHED, clear_unfinished
+from components.whole_files import clear_unfinished, unfinished_beside
 
 # Their digests take 128 MiB; the words that a billion reviews have take as much, in 60 parts.
 _EXAMPLES_PER_PART = 1 << 24
@@ -58,6 +58,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         by_split = {split: _files(examples, split) for split in splits}
         summary = ExamplesSummary.read(examples.uri)
         paths = {split: _statistics_path(statistics.uri, split) for split in splits}
+        described = posixpath.join(statistics.uri, FILE)
         files = [(split, path) for split in splits for path in by_split[split]]
         with finished(self._make_beam_pipeline(), 'StatisticsGen') as pipeline:
             _ = (
@@ -66,13 +67,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | 'Statistics'
                 >> WriteStatistics(
                     paths,
-                    posixpath.join(statistics.uri, FILE),
-                    posixpath.join(statistics.uri, UNFINISHED),
+                    described,
                     texts_parts=1 + sum(map(summary.examples, splits)) // _EXAMPLES_PER_PART,
                     most_files=max(map(len, by_split.values())),
                 )
             )
-        clear_unfinished(posixpath.join(statistics.uri, UNFINISHED), 'StatisticsGen')
+        clear_unfinished(unfinished_beside(described), 'StatisticsGen')
         for split in splits:
             found = statistics_pb2.DatasetFeatureStatisticsList()
             with fileio.open(paths[split], 'rb') as file:

@@ -27,7 +27,7 @@ from components import features
 from components.statistics_gen.described import to_json
 from components.statistics_gen.describing import Sums, describe, sum_up
 from components.statistics_gen.texts import Texts
-from components.whole_files import write_whole
+from components.whole_files import unfinished_beside, write_whole
 
 _BATCH_EXAMPLES = 1_000
 # Sketches are exact up to their size. Beyond it, the number of distinct values is off by about
@@ -49,25 +49,17 @@ class WriteStatistics(beam.PTransform):
     Args:
         paths: By split, the file of its statistics.
         described: The file for what `read_described` reads.
-        unfinished: A folder for files that are not complete.
         texts_parts: Into how many parts words and texts are shared out: no worker
             holds the words and digests of more than one.
         most_files: How many files the split with most of them has.
     """
 
     def __init__(
-        self,
-        paths: Mapping[str, str],
-        described: str,
-        unfinished: str,
-        *,
-        texts_parts: int,
-        most_files: int,
+        self, paths: Mapping[str, str], described: str, *, texts_parts: int, most_files: int
     ) -> None:
         super().__init__()
         self._paths = dict(paths)
         self._described = described
-        self._unfinished = unfinished
         self._texts_parts = texts_parts
         self._most_files = most_files
 
@@ -78,17 +70,18 @@ class WriteStatistics(beam.PTransform):
         if self._most_files > _FILES_PER_MERGE:
             # There are four splits, and a worker each would merge the accumulators of all files.
             merge = merge.with_hot_key_fanout(self._most_files // _FILES_PER_MERGE)
+        unfinished = unfinished_beside(self._described)
         _ = (
             folded.folded
             | 'BySplit' >> merge
-            | 'Write' >> beam.Map(_write_statistics, self._paths, self._unfinished)
+            | 'Write' >> beam.Map(_write_statistics, self._paths, unfinished)
         )
         return (
             folded[_TEXTS]
             | 'ByWord' >> beam.CombinePerKey(_MergeTexts())
             | 'SumUp' >> beam.MapTuple(_sum_up)
             | 'Together' >> beam.GroupByKey()
-            | 'Describe' >> beam.Map(_write_described, self._described, self._unfinished)
+            | 'Describe' >> beam.Map(_write_described, self._described)
         )
 
 
@@ -212,7 +205,5 @@ def _write_statistics(
     write_whole(paths[split], statistics, unfinished)
 
 
-def _write_described(
-    element: tuple[int, Iterable[Mapping[str, Sums]]], path: str, unfinished: str
-) -> None:
-    write_whole(path, to_json(describe(element[1])), unfinished)
+def _write_described(element: tuple[int, Iterable[Mapping[str, Sums]]], path: str) -> None:
+    write_whole(path, to_json(describe(element[1])), unfinished_beside(path))

