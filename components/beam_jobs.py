@@ -10,8 +10,6 @@ import apache_beam as beam
 
 from components.errors import ComponentError, ReviewsError
 
-# How a job service begins what it says of a job, before what the workers said.
-_FAILED_JOB = re.compile(r'^(Pipeline \S+ failed in state|Dataflow pipeline failed\. State:) ')
 _NOT_THERE = re.compile(r'No such file|NotFoundError|does not exist|not found', re.IGNORECASE)
 
 
@@ -36,20 +34,22 @@ def finished(pipeline: beam.Pipeline, node: str) -> Iterator[beam.Pipeline]:
         with pipeline:
             yield pipeline
     except BaseException as err:
+        # Where the runner is in this process, there is none before all is done.
         result = getattr(pipeline, 'result', None)
-        if result is not None and not isinstance(err, Exception):
-            # It may be gone, or know no such thing.
-            with contextlib.suppress(Exception):
-                result.cancel()
-        if isinstance(err, Exception) and _FAILED_JOB.match(str(err)):
+        if result is None:
+            raise
+        if isinstance(err, Exception):
             raise _explained(err, node) from err
+        # It may be gone, or know no such thing.
+        with contextlib.suppress(Exception):
+            result.cancel()
         raise
 
 
 def _explained(err: Exception, node: str) -> ReviewsError:
     """Say in one line what a service says in a page: the last line of the last traceback."""
     lines = [line.strip() for line in str(err).splitlines()]
-    last = next((line for line in reversed(lines) if line and line != 'None'), '')
+    last = next((line for line in reversed(lines) if line not in ('', '>', 'None')), '')
     last = last.removeprefix('RuntimeError: ')  # how a worker's error arrives
     hint = 'the log has the details; the same command resumes from what is cached'
     if _NOT_THERE.search(last):
