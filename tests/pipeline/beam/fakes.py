@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import io
 import json
 import pathlib
@@ -13,6 +15,8 @@ import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import google_crc32c
 
 from tests.pipeline.cloud.clients.server import Refused, Request
 
@@ -97,7 +101,15 @@ class GoogleCloud:
             return 200, {'Location': where}, {}
         if uploads and method == 'PUT':
             self.objects[f'{uploads[1]}/{query["name"]}'] = body
-            return 200, {}, {'bucket': uploads[1], 'name': query['name'], 'size': str(len(body))}
+            checksum = google_crc32c.value(body).to_bytes(4, 'big')
+            told = {
+                'bucket': uploads[1],
+                'name': query['name'],
+                'size': str(len(body)),
+                'crc32c': base64.b64encode(checksum).decode(),
+                'md5Hash': base64.b64encode(hashlib.md5(body).digest()).decode(),
+            }
+            return 200, {}, told
         if re.fullmatch(r'/storage/v1/b/[^/]+', path):
             return 200, {}, {'kind': 'storage#bucket', 'name': path.rpartition('/')[2]}
         if re.fullmatch(r'/v1b3/projects/[^/]+/locations/[^/]+/jobs', path) and method == 'POST':

@@ -150,9 +150,10 @@ def test_dataflow_gets_a_job_with_the_settings_in_it_when_it_is_the_runner(
         'diskSizeGb': 50,
         'numWorkers': 2,
         'subnetwork': 'regions/europe-west4/subnetworks/s',
-        'ipConfiguration': 'WORKER_IP_PRIVATE',
     }
     assert {name: pool.get(name) for name in expected} == expected
+    # By name, or in newer versions by its number.
+    assert pool['ipConfiguration'] in ('WORKER_IP_PRIVATE', 2)
     assert pool['autoscalingSettings']['maxNumWorkers'] == 40
     assert 'tfx_executor' in json.dumps(job['labels'])
     # What the workers run was uploaded, and is this node's pipeline.
