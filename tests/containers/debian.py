@@ -20,9 +20,9 @@ _SCRIPT = f"""
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
   g++ git make >/dev/null
-git init --quiet /reviews
-tar --extract --file {_CHECKOUT} --directory /reviews
-cd /reviews
+git init --quiet /src/checkout
+cd /src/checkout
+tar --extract --file {_CHECKOUT}
 bash -euc "$COMMAND" || exit
 exit 0
 """

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import REPO, find_imdb_archive
 from tests.containers.conftest import LABEL
 from tests.containers.debian import pack_checkout, run_on_debian
-from tests.containers.engine import Engine
+from tests.containers.engine import Engine, EngineError
 
 _ALL = 'make chromium test run'
 # Whole runs, what must not be pushed, and that what is served stays.
@@ -31,12 +31,21 @@ def checkout(engine: Engine) -> pathlib.Path:
 
 @pytest.mark.containers
 def test_gate_holds_when_the_stack_is_the_newer_one(engine: Engine, checkout: pathlib.Path) -> None:
-    run_on_debian(engine, _GATE, checkout=checkout, label=LABEL, archive=None)
+    run(_GATE, engine, checkout)
 
 
 @pytest.mark.current
 def test_all_tests_and_a_run_pass_when_the_stack_is_the_newer_one(
     engine: Engine, checkout: pathlib.Path
 ) -> None:
-    command = os.environ.get('COMMAND') or _ALL
-    run_on_debian(engine, command, checkout=checkout, label=LABEL, archive=find_imdb_archive())
+    run(os.environ.get('COMMAND') or _ALL, engine, checkout, find_imdb_archive())
+
+
+def run(
+    command: str, engine: Engine, checkout: pathlib.Path, archive: pathlib.Path | None = None
+) -> None:
+    try:
+        run_on_debian(engine, command, checkout=checkout, label=LABEL, archive=archive)
+    except EngineError as err:
+        # Its own output has said why.
+        pytest.fail(str(err), pytrace=False)
