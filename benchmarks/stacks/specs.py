@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 import yaml
 
+_ABSENT = 'absent'
+
 
 class Difference(NamedTuple):
     """Where two JSON values differ.
 
     Attributes:
         path: Keys and positions on the way there, with slashes between them.
-        one: The value of one, None if it has none.
+        one: The value of one, `absent` if it has none.
         other: That of the other.
     """
 
@@ -72,7 +74,11 @@ def differences(one: Any, other: Any, path: str = '') -> Iterator[Difference]:
     """
     if isinstance(one, dict) and isinstance(other, dict):
         for key in sorted({*one, *other}):
-            yield from differences(one.get(key), other.get(key), f'{path}/{key}'.lstrip('/'))
+            of_key = f'{path}/{key}'.lstrip('/')
+            if key in one and key in other:
+                yield from differences(one[key], other[key], of_key)
+            else:
+                yield Difference(of_key, one.get(key, _ABSENT), other.get(key, _ABSENT))
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for place, values in enumerate(zip(one, other)):
             yield from differences(*values, f'{path}/{place}'.lstrip('/'))
