@@ -2,8 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup cloud run test test-containers proof torture lint types image bench bench-scale \
-  lock audit chromium clean dev peers
+.PHONY: help setup cloud run test test-containers test-current proof torture lint types image bench \
+  bench-scale lock audit chromium clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -29,7 +29,8 @@ help: ## List the targets
 	@echo
 	@echo 'Variables: DATA (make run; make bench and bench-scale: the IMDB archive),'
 	@echo 'TEXT (make run), IMAGE (make image: name and tag), WORKERS (make test: how many files of'
-	@echo 'tests at a time, otherwise 2), ARGS (make test: for pytest, make lock: --upgrade,'
+	@echo 'tests at a time, otherwise 2), COMMAND (make test-current: what to run there instead, for'
+	@echo 'instance make run), ARGS (make test: for pytest, make lock: --upgrade,'
 	@echo 'make bench and bench-scale: see benchmarks/README.md, make audit: --service pypi),'
 	@echo 'STACK=1.16 or 1.21 (TFX, otherwise chosen).'
 
@@ -45,15 +46,18 @@ run: setup ## Train, evaluate and push on the sample data, then score a sentence
 
 test: dev ## Lint, check types and import layers, run all tests
 	@$(MAKE) --no-print-directory lint types
-	.venv/bin/python -m pytest -m 'not slow and not containers and not torture' \
+	.venv/bin/python -m pytest -m 'not slow and not containers and not current and not torture' \
 	  --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 chromium: ## Install Debian's Chromium, in which `make test` looks at reports
 	@command -v chromium >/dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install --no-install-recommends --yes -qq chromium; }
 
-test-containers: dev ## Build the image, run the compiled Kubeflow pipeline in it
+test-containers: dev ## Run the compiled Kubeflow pipeline in the image; test the gate on TFX 1.21
 	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
+
+test-current: dev ## Run `make test` and `make run` on TFX 1.21 and a new Debian 13
+	.venv/bin/python -m pytest -m current --capture=sys --timeout=7200 $(ARGS)
 
 proof: dev ## Run the slow proofs, on the full IMDB data set
 	.venv/bin/python -m pytest -m slow $(ARGS)
