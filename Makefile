@@ -2,8 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup cloud run test test-containers test-current proof torture lint types image bench \
-  bench-scale lock audit chromium clean dev peers
+.PHONY: help setup cloud run test test-containers test-current proof torture lint types image stacks \
+  bench bench-scale lock audit chromium clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -72,6 +72,9 @@ lint: dev ## Check style and import layers
 
 types: dev ## Check types
 	.venv/bin/mypy
+
+stacks: dev ## Compare TFX 1.16 here with TFX 1.21 in the image on DATA, and update README's table
+	.venv/bin/python -m tests.containers.stacks --data '$(DATA)'
 
 image: ## Build the image that the steps of a compiled pipeline run in
 	@for engine in docker podman; do \
