@@ -27,7 +27,7 @@ SET_UP = for python in python3 python3.13 python3.12 python3.11 python3.10 pytho
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo 'Variables: DATA (make run; make bench and bench-scale: the IMDB archive),'
+	@echo 'Variables: DATA (make run; make bench, bench-scale and stacks: the IMDB archive),'
 	@echo 'TEXT (make run), IMAGE (make image: name and tag), WORKERS (make test: how many files of'
 	@echo 'tests at a time, otherwise 2), COMMAND (make test-current: what to run there instead, for'
 	@echo 'instance make run), ARGS (make test: for pytest, make lock: --upgrade,'
@@ -73,8 +73,8 @@ lint: dev ## Check style and import layers
 types: dev ## Check types
 	.venv/bin/mypy
 
-stacks: dev ## Compare TFX 1.16 here with TFX 1.21 in the image on DATA, and update README's table
-	.venv/bin/python -m tests.containers.stacks --data '$(DATA)'
+stacks: dev ## Compare TFX 1.16 here with TFX 1.21 in the image on IMDB, and update README's table
+	.venv/bin/python -m tests.containers.stacks $(BENCH_DATA)
 
 image: ## Build the image that the steps of a compiled pipeline run in
 	@for engine in docker podman; do \

@@ -1,8 +1,6 @@
 """Both stacks on the same data: the older one here, the newer one in containers of the image.
 
-For README's table, on IMDB, some minutes for each preset and stack:
-
-    make stacks DATA=aclImdb_v1.tar.gz
+`make stacks` does it on IMDB, for README's table.
 """
 
 from __future__ import annotations
@@ -13,10 +11,12 @@ import pathlib
 import subprocess
 import sys
 
+from benchmarks.archive import find_archive
 from benchmarks.stacks.exchange import own_name
 from benchmarks.stacks.table import STACKS_FILE
+from components.errors import ComponentError, DataError
 from requirements.stacks import NEW, OLD
-from tests.conftest import REPO, SAMPLE
+from tests.conftest import REPO
 from tests.containers.base_image import provide_base_image
 from tests.containers.conftest import IMAGE, LABEL
 from tests.containers.engine import Engine, EngineError, prepared_engine, say
@@ -77,13 +77,11 @@ def _user(engine: Engine) -> str:
 
 
 def main() -> int:
-    """Compare on any data, and bring README's table up to date."""
+    """Compare on IMDB, and bring README's table up to date."""
     parser = argparse.ArgumentParser(prog='python -m tests.containers.stacks')
-    parser.add_argument('--data', type=pathlib.Path, default=SAMPLE)
-    data = parser.parse_args().data.absolute()
+    parser.add_argument('--data', help='the IMDB archive')
     try:
-        if not data.exists():
-            raise EngineError(f'the data are not there: {data}')
+        data = find_archive(parser.parse_args().data)
         with prepared_engine(IMAGE, LABEL) as engine:
             provide_base_image(engine)
             say('make image: some minutes')
@@ -91,9 +89,9 @@ def main() -> int:
             folder = engine.folder / 'stacks'
             exchange(engine, IMAGE, folder, data)
             done = compare(folder, '--output', str(STACKS_FILE))
-    except EngineError as err:
+    except (DataError, EngineError) as err:
         print(f'error: {err}', file=sys.stderr)
-        return 5
+        return DataError.exit_code if isinstance(err, DataError) else ComponentError.exit_code
     print(done.stdout + done.stderr, end='')
     table = [sys.executable, '-m', 'benchmarks', 'table']
     subprocess.run(table, cwd=REPO, stdout=subprocess.DEVNULL, check=True)
