@@ -3,6 +3,8 @@
 It runs inside the image, where none of this folder is:
 
     docker run --rm --interactive IMAGE python - < requirements/contents.py
+
+`make image-contents` does that.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import sys
 
 import pytest
 
@@ -11,21 +10,28 @@ from requirements import lock, support, tools
 from requirements.stacks import NEW, OLD
 from tests.conftest import REPO
 
-_PLAYS_UV = """#!{python}
-import sys
-platform = sys.argv[sys.argv.index('--python-platform') + 1]
-name = next(part for part in sys.argv if part.startswith('requirements/'))
-for wanted, of_platforms in {wheels!r}.items():
-    if wanted in name and platform in of_platforms:
-        sys.exit(0)
-sys.exit('no wheel of\\nthat for ' + platform)
+# A shell, as it is started fifty times.
+_PLAYS_UV = """#!/bin/sh
+while [ $# -gt 0 ]; do
+  case $1 in
+    --python-platform) platform=$2 ;;
+    requirements/*) name=$1 ;;
+  esac
+  shift
+done
+case "$name $platform" in
+  {patterns}) exit 0 ;;
+esac
+printf 'no wheel of\\nthat for %s\\n' "$platform" >&2
+exit 1
 """
 
 
 def play_uv(folder: pathlib.Path, wheels: dict[str, list[str]]) -> str:
     """Write a program that finds wheels for these platforms alone, by part of a lock's name."""
     path = folder / 'uv'
-    path.write_text(_PLAYS_UV.format(python=sys.executable, wheels=wheels))
+    found = [f'*{name}*" {platform}"' for name, of in wheels.items() for platform in of]
+    path.write_text(_PLAYS_UV.format(patterns=' | '.join(found)))
     path.chmod(0o755)
     return str(path)
 
