@@ -25,6 +25,7 @@ RUN uv/bin/uv venv --quiet --no-project --python /usr/local/bin/python /opt/venv
     && cd /opt/venv/lib/python3.11/site-packages \
     # Half a gigabyte that no step opens: headers, examples, tests and their data.
     && rm -r tensorflow/include pyarrow/include pyarrow/src tfx/components/testdata tfx/examples \
+        jedi/third_party \
     && find numpy pandas pyarrow scipy sklearn -type d -name tests -prune -exec rm -r {} + \
     # And nearly another of names that only a debugger reads. What is in *.libs was made to fit
     # its neighbours, in a way that strip breaks.
