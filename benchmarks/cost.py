@@ -84,13 +84,11 @@ class Growth(NamedTuple):
 
     Attributes:
         cpu: CPU seconds.
-        wall: Seconds, on the machine that was measured.
         peak: Bytes of memory.
         output: Bytes that it writes.
     """
 
     cpu: Line
-    wall: Line
     peak: Line
     output: Line
 
@@ -115,7 +113,7 @@ def growth(results: Mapping[str, Any], variant: str) -> dict[str, Growth]:
         found[node] = Growth(
             *(
                 fit(read, [float(run['nodes'][node][figure]) for run in runs])
-                for figure in ('cpu_seconds', 'seconds', 'peak_bytes', 'output_bytes')
+                for figure in ('cpu_seconds', 'peak_bytes', 'output_bytes')
             )
         )
     return found
@@ -189,12 +187,12 @@ def beam_cost(
 def trainer_cost(grown: Growth, reviews: float, prices: Mapping[str, Any]) -> Cost:
     """Compute what the Trainer costs on one machine of Vertex AI.
 
-    Its time is what was measured on two cores: what it does alone, not on all cores, is
-    most of it.
+    Its time is that of one vCPU, which is too much: it is paid for all of the machine's,
+    but how many of them it keeps busy was not measured.
     """
     memory = grown.peak.at(reviews)
     cpu_hours = grown.cpu.at(reviews) / 3600
-    hours = grown.wall.at(reviews) / 3600 * VCPU_SLOWDOWN
+    hours = cpu_hours * VCPU_SLOWDOWN
     for machine in sorted(prices['vertex']['machines'], key=lambda each: float(each['hour'])):
         if memory <= usable_bytes(machine):
             hours += START_SECONDS / 3600

@@ -115,7 +115,12 @@ class Texts:
         self.labels += other.labels
         self.lengths = _sum(self.lengths, other.lengths)
         self._digests += other._digests
-        self._add_counts(other.counts())
+        if self._rows:
+            self._add_counts(other.counts())
+        else:
+            # All of them once more would take as long as to count them.
+            self._counts = [other.counts()]
+            self._rows = self._rows_added_up = len(self._counts[0].words)
 
     def counts(self) -> WordCounts:
         """Return the words, each once, in no order."""

@@ -41,7 +41,6 @@ def make_results() -> dict[str, Any]:
         nodes = {
             node: {
                 'cpu_seconds': 2 + read / 1_000,
-                'seconds': 1 + read / 2_000,
                 'peak_bytes': GIB + read * (20_000 if node == 'Trainer' else 1_000),
                 'output_bytes': read * 500,
             }
@@ -84,12 +83,12 @@ def test_growth_is_refused_when_one_size_was_measured() -> None:
 def test_each_node_grows_by_what_it_reads() -> None:
     for grown in cost.growth(make_results(), 'ngram').values():
         assert grown.cpu == Line(pytest.approx(2), pytest.approx(1e-3))
-        assert grown.wall == Line(pytest.approx(1), pytest.approx(5e-4))
+        assert grown.output == Line(pytest.approx(0, abs=1e-6), pytest.approx(500))
 
 
 def test_beam_node_costs_what_its_workers_do() -> None:
     cpu = Line(0.0, 3_600 / 1e6)  # an hour per million reviews
-    grown = Growth(cpu, cpu, Line(1e9, 100.0), Line(0.0, 1.0))
+    grown = Growth(cpu, Line(1e9, 100.0), Line(0.0, 1.0))
     found = cost.beam_cost('StatisticsGen', grown, 40e6, 20, PRICES)
     # 40 hours on a core are 80 on vCPUs, of which 20 have a shard each.
     assert found.cpu_hours == pytest.approx(40)
@@ -105,7 +104,7 @@ def test_beam_node_costs_what_its_workers_do() -> None:
 
 def test_workers_are_no_more_than_the_quota_when_there_are_more_shards() -> None:
     cpu = Line(0.0, 3.6)
-    grown = Growth(cpu, cpu, Line(1e9, 0.0), Line(0.0, 1.0))
+    grown = Growth(cpu, Line(1e9, 0.0), Line(0.0, 1.0))
     found = cost.beam_cost('Transform', grown, 1e6, 100_000, PRICES)
     assert found.where == f'{cost.MOST_WORKERS} workers'
     assert found.hours == pytest.approx(2 * 1_000 / (4 * cost.MOST_WORKERS) + START)
@@ -119,7 +118,7 @@ def test_trainer_is_given_the_cheapest_machine_with_enough_memory(
     gib: float, where: str, hour: float | None
 ) -> None:
     per_review = gib * GIB / 1e6
-    grown = Growth(Line(0, 0.01), Line(0, 0.0036), Line(0, per_review), Line(0, 1))
+    grown = Growth(Line(0, 0.0036), Line(0, per_review), Line(0, 1))
     found = cost.trainer_cost(grown, 1e6, PRICES)
     assert found.where == where
     if hour is None:
@@ -130,7 +129,7 @@ def test_trainer_is_given_the_cheapest_machine_with_enough_memory(
 
 def test_most_reviews_are_those_that_just_fit() -> None:
     (large, small) = PRICES['vertex']['machines']
-    grown = Growth(Line(0, 0), Line(0, 0), Line(GIB, 1_000), Line(0, 0))
+    grown = Growth(Line(0, 0), Line(GIB, 1_000), Line(0, 0))
     for machine in (large, small):
         most = cost.most_reviews(grown, machine)
         assert grown.peak.at(most) == pytest.approx(cost.usable_bytes(machine))
