@@ -21,9 +21,10 @@ from components.statistics_gen import workers
 from components.transform.vocabulary import WriteVocabulary
 from tests.components.example_gen.test_executor import execute
 from tests.components.example_gen.test_workers import texts
+from tests.conftest import LOCAL_BEAM_ARGS
 
 WORDS = [f'word{number}' for number in range(2_000)]
-BEAM = PipelineOptions(['--runner=DirectRunner', '--direct_running_mode=in_memory'])
+BEAM = PipelineOptions(LOCAL_BEAM_ARGS)
 
 
 class Cut(NamedTuple):
