@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 
 from apache_beam.runners.portability.stager import Stager
 
@@ -32,8 +33,11 @@ def install_package(folder: pathlib.Path) -> pathlib.Path:
     package = Stager._build_setup_package(str(copy_code(folder / 'code')), str(built))
     environment = folder / 'environment'
     subprocess.run([sys.executable, '-m', 'venv', str(environment)], check=True)
+    # The packages of the lock are there, as on a worker; this one is not.
+    packages = next(environment.glob('lib/python*/site-packages'))
+    (packages / 'locked.pth').write_text(sysconfig.get_path('purelib'), encoding='utf-8')
     pip = [str(environment / 'bin' / 'python'), '-m', 'pip', 'install', '--quiet', '--no-deps']
-    # What it depends on is there; nothing is fetched.
+    # Nothing is fetched.
     pip += ['--no-index', '--no-build-isolation', '--disable-pip-version-check']
     site = folder / 'site'
     subprocess.run([*pip, '--target', str(site), package], check=True)
