@@ -27,6 +27,7 @@ from pipeline.cloud.cli import COMMANDS
 from pipeline.options import (
     AGAIN,
     COMPARE,
+    CONFIG_FILE,
     JSON,
     NAME,
     OPEN,
@@ -35,13 +36,16 @@ from pipeline.options import (
     QUIET,
     ROOT,
     SERVING_DIR,
+    SET,
     SETTINGS,
     VERBOSE,
     VERSIONS,
     config_of,
     given,
+    metadata_named,
     takes,
 )
+from pipeline.presets import DEFAULT_PRESET
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -285,21 +289,24 @@ def doctor(*, as_json: bool, **options: Any) -> None:
         config.root_path,
         config.serving_path,
         config.data if with_data else None,
+        metadata_named(config),
         as_json=as_json,
     )
 
 
 @main.command()
-@ROOT
+@takes(CONFIG_FILE, SET, ROOT)
 @JSON
-def repair(root: str | None, as_json: bool) -> None:
-    """Mend the metadata below a root: put back its copy, or bring it to the current schema.
+def repair(*, as_json: bool, **options: Any) -> None:
+    """Mend the metadata of a root: put back its copy, or bring it to the current schema.
 
+    Where it is on a server, settings say on which; otherwise, the latest run does.
     Nothing is deleted: what is damaged stays beside it under another name.
     """
+    config = config_of({'preset': DEFAULT_PRESET, 'data': 'PATH', **options})
     from pipeline.store.repair import repair
 
-    repair(root, as_json=as_json)
+    repair(config.root_path, metadata_named(config), as_json=as_json)
 
 
 for _command in COMMANDS:

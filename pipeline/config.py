@@ -23,6 +23,7 @@ from components.settings import (
 )
 from pipeline.cloud.settings import CloudSettings, ResourceSettings
 from pipeline.presets import PRESETS
+from pipeline.store.settings import MetadataSettings
 from pipeline.yaml_settings import load_yaml
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
@@ -60,6 +61,7 @@ class PipelineConfig(Settings):
     serving_dir: str | None = pydantic.Field(
         None, min_length=1, description='folder for pushed versions; none: below root'
     )
+    metadata: MetadataSettings = MetadataSettings()
     cloud: CloudSettings = CloudSettings()
 
     @pydantic.model_validator(mode='after')
@@ -89,11 +91,6 @@ class PipelineConfig(Settings):
     def pipeline_root(self) -> pathlib.Path:
         """Where the nodes' artifacts go."""
         return self.root_path / 'artifacts' / self.name
-
-    @property
-    def metadata_path(self) -> pathlib.Path:
-        """The ML Metadata store."""
-        return self.root_path / 'metadata.sqlite'
 
     @property
     def serving_path(self) -> pathlib.Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel
@@ -44,7 +43,6 @@ def create_pipeline(
     source: DataSource,
     *,
     target: Literal['local', 'vertex', 'kubeflow'] = 'local',
-    metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
     beam_pipeline_args: Sequence[str] = LOCAL_BEAM_ARGS,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Pipeline:
@@ -54,8 +52,6 @@ def create_pipeline(
         config: The settings.
         source: What `config.data.path` was found to be.
         target: What it will run on.
-        metadata_connection_config: The ML Metadata store, where the target has
-            none of its own.
         beam_pipeline_args: For the nodes that run on Beam.
         parameters: By node, further execution parameters, or others than the
             settings say: TFX's RuntimeParameters.
@@ -127,7 +123,6 @@ def create_pipeline(
         pipeline_root=root,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(beam_pipeline_args),
     )
 

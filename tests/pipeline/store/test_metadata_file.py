@@ -18,7 +18,7 @@ from components.errors import StoreError
 from components.served_models import same_model
 from pipeline import serving_store
 from pipeline.store import copies, metadata_file
-from pipeline.store.repair import mend
+from pipeline.store.mending import mend
 from tests.conftest import run_command, snapshot
 from tests.pipeline.store.conftest import Workshop, executed, small_table
 
