@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import pathlib
 import shutil
@@ -17,7 +18,7 @@ from pipeline.store.settings import MetadataSettings
 
 USER = 'reviews'
 # Never to be seen anywhere.
-PASSWORD = 'canary-3e8c1f60'  # noqa: S105
+PASSWORD = 'canary-3e8c1f60'
 DATABASE = 'reviews'
 _PROGRAMS = ('mariadbd', 'mariadb-install-db', 'mariadb', 'my_print_defaults')
 _START_SECONDS = 60.0
@@ -53,8 +54,7 @@ class Server:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / 'mariadbd.log'
-        user = subprocess.run(['id', '-un'], capture_output=True, text=True, check=True)
-        self._common = ('--no-defaults', f'--user={user.stdout.strip()}', f'--datadir={folder}/data')
+        self._common = ('--no-defaults', f'--user={getpass.getuser()}', f'--datadir={folder}/data')
         subprocess.run(
             [
                 'mariadb-install-db',

@@ -37,6 +37,7 @@ _QUERY, _QUIT = b'\x03', b'\x01'
 _ACCESS_DENIED = frozenset({1045, 1698})
 _NO_DATABASE = frozenset({1044, 1049})
 _NO_TABLE = 1146
+_WHERE_HINT = 'say where it is: metadata.host and metadata.port, or metadata.socket'
 
 
 class _Refused(Exception):
@@ -74,7 +75,9 @@ class Client:
         """
         greeting = self._receive()
         if greeting[0] != 10:
-            raise ServiceError(f'what answers there is no MySQL server: {settings.where}')
+            raise ServiceError(
+                f'what answers there is no MySQL server: {settings.where}', hint=_WHERE_HINT
+            )
         version, _, rest = greeting[1:].partition(b'\0')
         # MariaDB calls itself 5.5.5 first, for the sake of old replicas.
         self.version = version.decode(errors='replace').removeprefix('5.5.5-')
@@ -101,7 +104,10 @@ class Client:
         )
         while (answer := self._receive())[0] != _OK:
             if answer[0] != _SWITCH:
-                raise ServiceError(f'{settings.where} gives an answer that is not understood')
+                raise ServiceError(
+                    f'{settings.where} gives an answer that ML Metadata would not understand',
+                    hint=_WHERE_HINT,
+                )
             plugin, _, nonce = answer[1:].partition(b'\0')
             if plugin.decode(errors='replace') != _PLUGIN:
                 raise _other_plugin(settings, plugin.decode(errors='replace'))
@@ -192,7 +198,7 @@ def logged_in(settings: MetadataSettings, password: str | None) -> Iterator[Clie
     except OSError as err:
         raise ServiceError(
             f'cannot reach {settings.where}: {err.strerror or err}',
-            hint='start it, or say where it is: metadata.host and .port, or metadata.socket',
+            hint=f'start it, or {_WHERE_HINT}',
         ) from err
 
 
