@@ -61,6 +61,11 @@ class TrainingJobSettings(Settings):
     boot_disk_gb: int = pydantic.Field(
         100, ge=100, le=64_000, description='disk of each machine, 10^9 B'
     )
+    service_account: str | None = pydantic.Field(
+        None,
+        pattern=r'^[^@\s:]+@[^@\s:]+$',
+        description="that it runs as; none: that of Vertex AI for custom code, not the pipeline's",
+    )
 
 
 class CloudSettings(Settings):

@@ -75,9 +75,12 @@ def write_training_job(spec: dict[str, Any], job: TrainingJobSettings) -> None:
     if job.replicas > 1:
         worker = {'imageUri': container['image'], 'command': list(WORKER_COMMAND)}
         pools.append(_pool(job, job.replicas - 1, worker))
+    job_spec: dict[str, Any] = {'workerPoolSpecs': pools}
+    if job.service_account is not None:
+        job_spec['serviceAccount'] = job.service_account
     label = spec['components'][TRAINER]['executorLabel']
     spec['deploymentSpec']['executors'][label] = {
-        'customJob': {'customJob': {'jobSpec': {'workerPoolSpecs': pools}}}
+        'customJob': {'customJob': {'displayName': TRAINER, 'jobSpec': job_spec}}
     }
 
 
