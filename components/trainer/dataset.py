@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -70,16 +70,29 @@ def read_split(
 
 
 def read_records(
-    records: tf.data.Dataset, transform: TransformGraph, *, labelled: bool = True
+    records: tf.data.Dataset,
+    transform: TransformGraph,
+    *,
+    labelled: bool = True,
+    alive: Callable[[], None] = lambda: None,
 ) -> LabelledTokens:
-    """Do the same with serialized examples, tf.string scalars."""
-    batches = token_batches(records, transform, labelled=labelled)
-    parts = list(zip(*batches.as_numpy_iterator()))
-    if not parts:
+    """Do the same with serialized examples, tf.string scalars.
+
+    Args:
+        records: The examples.
+        transform: Makes token ids from texts.
+        labelled: Whether each example must have a label, or none has.
+        alive: Is called again and again while they are read.
+    """
+    batches = []
+    for batch in token_batches(records, transform, labelled=labelled).as_numpy_iterator():
+        batches.append(batch)
+        alive()
+    if not batches:
         return LabelledTokens(
             np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros((0, 1), np.float32)
         )
-    tokens, lengths, labels, order = (np.concatenate(part) for part in parts)
+    tokens, lengths, labels, order = (np.concatenate(part) for part in zip(*batches))
     rows = np.lexsort((labels, order))
     starts = np.concatenate([[0], np.cumsum(lengths)])[rows]
     row_splits = np.concatenate([[0], np.cumsum(lengths[rows])])

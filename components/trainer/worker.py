@@ -15,13 +15,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from components.errors import ConfigError, ReviewsError
+from components.errors import INTERRUPTED_EXIT_CODE, ConfigError, ReviewsError
 from components.progress import PROGRESS_LOGGER
 from components.trainer.distribution.cluster import VARIABLE, await_chief, read_cluster
 from components.trainer.distribution.supervision import train_as_worker
 
 _CHIEF_SECONDS = 3_600.0
-_STILL_SECONDS = 600.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,11 +28,9 @@ def main(argv: Sequence[str]) -> int:
 
     Args:
         argv: `--timeout-seconds N`: how long the chief may take to begin.
-            `--still-seconds N`: how long training may stand still.
     """
     parser = argparse.ArgumentParser(prog='python -m components.trainer.worker')
     parser.add_argument('--timeout-seconds', type=float, default=_CHIEF_SECONDS)
-    parser.add_argument('--still-seconds', type=float, default=_STILL_SECONDS)
     args = parser.parse_args(argv)
     progress = logging.getLogger(PROGRESS_LOGGER)
     progress.setLevel(logging.INFO)
@@ -48,7 +45,9 @@ def main(argv: Sequence[str]) -> int:
         chief = cluster.addresses[0]
         print(f'worker {cluster.index}: waiting for the chief {chief}', file=sys.stderr, flush=True)
         await_chief(cluster, args.timeout_seconds)
-        counts = train_as_worker(cluster, args.still_seconds)
+        counts = train_as_worker(cluster)
+    except KeyboardInterrupt:
+        return INTERRUPTED_EXIT_CODE
     except ReviewsError as err:
         print(f'error: {err}', file=sys.stderr)
         if err.hint:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from components.errors import ComponentError, ConfigError
 
@@ -20,7 +21,8 @@ _WORKER = 'worker'
 _PROBE_SECONDS = 2.0
 
 
-class Cluster(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Cluster:
     """Who trains together.
 
     Attributes:

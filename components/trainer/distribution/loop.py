@@ -1,15 +1,17 @@
 """Fits a model by steps that all replicas take together.
 
-Keras 3.12's own `fit` fails with several workers: it reduces scalars along an axis
-(tensorflow/tensorflow#72388). It also weighs each replica's mean alike, however many
-rows it is of. So the step is written out here, on the same loss, optimizer and metric.
+Keras's own `fit` fails with several workers, both in 3.12 and 3.15: "Attempt to convert a
+value (PerReplica…) to a Tensor"; what lies behind it fails too (tensorflow/tensorflow#72388).
+It would also weigh each replica's mean alike, however many rows it is of. So the step is
+written out here, with the same loss, optimizer and metric.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,7 +28,8 @@ _STEPS_AT_ONCE = 25
 _VAL_BATCH_SIZE = 1_024
 
 
-class Team(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Team:
     """Who takes the steps.
 
     Attributes:
@@ -199,7 +202,9 @@ def _sums(
 ) -> tf.Tensor:
     """Return loss, correct answers and number of rows, added up: float32 `[3]`."""
     # A logit of 0 is a probability of one half.
-    correct = keras.metrics.binary_accuracy(labels[:, tf.newaxis], logits, threshold=0.0)
+    correct = tf.reshape(
+        keras.metrics.binary_accuracy(labels[:, tf.newaxis], logits, threshold=0.0), [-1]
+    )
     return tf.stack(
         [tf.reduce_sum(losses), tf.reduce_sum(correct * weights), tf.reduce_sum(weights)]
     )

@@ -1,10 +1,11 @@
 """The process of one worker: TensorFlow knows its cluster before it does anything else.
 
 `supervision.py` starts it. The chief is given the job as JSON in the first line of
-standard input, and tells the others; these are given an empty line. It ends when
+standard input, and tells the others, which are given an empty object. It ends when
 standard input does, since nobody is there then who would read what it finds. Each
-line of standard output is JSON: `{"alive": true}`, `{"progress": LINE}`, at last
-`{"done": …}`, or `{"error": …}`. All that TensorFlow prints goes to standard error.
+line of standard output is JSON: `{"alive": true}`, `{"progress": LINE}`, once
+`{"timeout_seconds": N}`, how long it may be silent from now on, at last `{"done": …}` or
+`{"error": …}`. All that TensorFlow prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def _train(request: dict[str, Any], voice: _Voice) -> None:
     voice.alive()
     team = Team(strategy, len(cluster.addresses), cluster.index)
     job = Job.from_json(_tell(team, request.get('job', '')))
+    voice.say(timeout_seconds=job.trainer.worker_timeout_seconds)
     found = train(job, team, voice.alive)
     if cluster.is_chief:
         _write(found, request['folder'])

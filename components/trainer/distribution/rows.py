@@ -58,7 +58,7 @@ class MemoryRows:
         shard: What to read.
         transform: Makes token ids from texts.
         width: Tokens that are read of each text.
-        alive: Is called when they are read.
+        alive: Is called again and again while they are read.
     """
 
     def __init__(
@@ -69,8 +69,7 @@ class MemoryRows:
         *,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
-        read = read_records(shard.records(), transform)
-        alive()
+        read = read_records(shard.records(), transform, alive=alive)
         self._all = Block(read.padded(width), read.labels)
         self.count = len(read.labels)
         self.width = width

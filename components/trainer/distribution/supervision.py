@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import queue
 import signal
 import subprocess
@@ -24,6 +25,9 @@ from components.trainer.distribution.cluster import Cluster, answers
 from components.trainer.distribution.job import WEIGHTS_FILE, Fitted, Job
 
 _PROCESS = 'components.trainer.distribution.process'
+_PROJECT = pathlib.Path(__file__).resolve().parents[3]
+# Until the chief has said how long it is.
+_FIRST_TIMEOUT_SECONDS = 600
 _ENDING_SECONDS = 5
 
 
@@ -47,12 +51,11 @@ def train_as_chief(job: Job, cluster: Cluster) -> Fitted:
     return Fitted(weights, done['history'], done['counts'])
 
 
-def train_as_worker(cluster: Cluster, timeout_seconds: float) -> dict[str, list[int]]:
+def train_as_worker(cluster: Cluster) -> dict[str, list[int]]:
     """Train what the chief says; the result is the chief's.
 
     Args:
         cluster: In which this process is another worker.
-        timeout_seconds: How long it may stand still.
 
     Returns:
         By split, how many examples each worker read.
@@ -60,17 +63,20 @@ def train_as_worker(cluster: Cluster, timeout_seconds: float) -> dict[str, list[
     Raises:
         ReviewsError: If training fails, here or with another worker.
     """
-    counts: dict[str, list[int]] = _run({}, cluster, timeout_seconds)['counts']
+    counts: dict[str, list[int]] = _run({}, cluster, _FIRST_TIMEOUT_SECONDS)['counts']
     return counts
 
 
 def _run(request: dict[str, Any], cluster: Cluster, timeout_seconds: float) -> dict[str, Any]:
+    # From the folder of this code, whatever the current one is.
+    paths = [str(_PROJECT), os.environ.get('PYTHONPATH', '')]
     process = subprocess.Popen(
         [sys.executable, '-m', _PROCESS],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         encoding='utf-8',
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))},
     )
     try:
         return _listen(process, request, cluster, timeout_seconds)
@@ -103,6 +109,7 @@ def _listen(
         if not line:
             raise _failed(cluster, f'its process ended {_how(process.wait())}')
         said = json.loads(line)
+        timeout_seconds = said.get('timeout_seconds', timeout_seconds)
         if 'progress' in said:
             report_progress(said['progress'])
         if 'error' in said:

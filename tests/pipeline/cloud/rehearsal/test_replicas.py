@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipeline.cloud.rehearsal.engine import ContainerEngine, ProcessEngine
 from pipeline.cloud.rehearsal.run import Rehearsal
 from pipeline.cloud.rehearsal.workspace import Workspace
 from pipeline.outcome import NodeResult
+from tests.conftest import run_command
 from tests.pipeline.cloud.rehearsal import toys
 
 # Says where it is, and waits for ever.
@@ -122,3 +124,25 @@ def test_containers_share_the_network_when_they_are_replicas() -> None:
             {'image': 'image:1'}, name='n', environment=environment, mounts=()
         )
         assert ('--network=host' in line) == bool(environment)
+
+
+@pytest.mark.slow
+def test_one_model_comes_of_two_replicas_when_the_compiled_pipeline_is_rehearsed(
+    tmp_path: pathlib.Path,
+) -> None:
+    done = run_command(
+        *('rehearse', '--target', 'vertex', '--preset', 'tutorial', '--root', 'root', '--json'),
+        *('--set', 'trainer.distribution=multi_worker'),
+        *('--set', 'cloud.training_job={replicas: 4}'),
+        # So few reviews teach it little; it is trained and judged all the same.
+        *('--param', 'epochs=3'),
+        cwd=tmp_path,
+    )
+    assert done.code in (0, 3), done.err
+    assert done.states()['Trainer'] == 'executed'
+    assert done.states()['Evaluator'] == 'executed'
+    (log,) = (tmp_path / 'root').rglob('Trainer-worker-0.log')
+    read = re.search(r'worker 1: read (\d+) of (\d+) examples of train', log.read_text())
+    assert read is not None, log.read_text()
+    assert 0 < int(read[1]) < int(read[2])
+    assert len(list((tmp_path / 'root').rglob('Format-Serving/saved_model.pb'))) == 1
