@@ -140,7 +140,7 @@ def measure(
             'binary_accuracy': float(accuracy.result()),
         }
         history.update({prefix + name: [value] for name, value in values.items()})
-    write_scalars(log_dir, 0, {name: values[0] for name, values in history.items()})
+    Curves(log_dir).write(0, {name: values[0] for name, values in history.items()})
     report_progress(
         f'val accuracy {history["val_binary_accuracy"][0]:.4f}, '
         f'val loss {history["val_loss"][0]:.4f}'
@@ -148,19 +148,25 @@ def measure(
     return history
 
 
-def write_scalars(log_dir: str, epoch: int, values: Mapping[str, float]) -> None:
-    """Write an epoch of TensorBoard's curves, in the places and by the names that Keras has.
+class Curves:
+    """Writes TensorBoard's curves, in the places and by the names that Keras has.
 
     Args:
         log_dir: Where its logs go.
-        epoch: From 0 on.
-        values: By name, as in a history.
     """
-    for folder, prefix in (('train', ''), ('validation', 'val_')):
-        with tf.summary.create_file_writer(os.path.join(log_dir, folder)).as_default(step=epoch):
-            for name, value in values.items():
-                if name.startswith('val_') == bool(prefix):
-                    tf.summary.scalar(f'epoch_{name.removeprefix(prefix)}', value)
+
+    def __init__(self, log_dir: str) -> None:
+        self._writers = {
+            prefix: tf.summary.create_file_writer(os.path.join(log_dir, folder))
+            for prefix, folder in (('', 'train'), ('val_', 'validation'))
+        }
+
+    def write(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Write an epoch, from 0 on; values are named as in a history."""
+        for name, value in values.items():
+            prefix = 'val_' if name.startswith('val_') else ''
+            with self._writers[prefix].as_default(step=epoch):
+                tf.summary.scalar(f'epoch_{name.removeprefix(prefix)}', value)
 
 
 def report_epoch(epoch: int, epochs: int, values: Mapping[str, float]) -> None:

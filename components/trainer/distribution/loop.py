@@ -22,7 +22,7 @@ from components import features
 from components.errors import ConfigError
 from components.settings import TrainerSettings
 from components.trainer.distribution.rows import Rows, endless_batches
-from components.trainer.fitting import History, report_epoch, write_scalars
+from components.trainer.fitting import Curves, History, report_epoch
 
 _STEPS_AT_ONCE = 25
 _VAL_BATCH_SIZE = 1_024
@@ -111,6 +111,7 @@ def fit(
     val_steps = math.ceil(sum(counts[features.VAL_SPLIT]) / _VAL_BATCH_SIZE)
     learned = steps.iterator(parts[features.TRAIN_SPLIT], train_steps, seed=settings.seed)
     watched = steps.iterator(parts[features.VAL_SPLIT], val_steps, seed=None)
+    curves = Curves(log_dir) if team.index == 0 else None
     history: History = {}
     best = math.inf
     weights: list[npt.NDArray[Any]] | None = None
@@ -121,8 +122,8 @@ def fit(
         }
         for name, value in values.items():
             history.setdefault(name, []).append(value)
-        if team.index == 0:
-            write_scalars(log_dir, epoch, values)
+        if curves is not None:
+            curves.write(epoch, values)
         report_epoch(epoch, settings.epochs, values)
         # As Keras's EarlyStopping has it: NaN is never the best.
         if settings.restore_best_epoch and (values['val_loss'] < best or weights is None):

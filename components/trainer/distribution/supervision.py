@@ -6,6 +6,7 @@ anything else, and since what hangs in it can be ended from here alone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -78,27 +79,32 @@ def _run(request: dict[str, Any], cluster: Cluster, timeout_seconds: float) -> d
         encoding='utf-8',
         env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))},
     )
+    lines: queue.Queue[str] = queue.Queue()
+    reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
+    reader.start()
     try:
-        return _listen(process, request, cluster, timeout_seconds)
+        assert process.stdin is not None
+        # Where it has ended already, that is told below.
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(request) + '\n')
+            process.stdin.flush()
+        return _listen(process, lines, cluster, timeout_seconds)
     finally:
         process.kill()
         process.wait(_ENDING_SECONDS)
+        reader.join(_ENDING_SECONDS)
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
 
 
 def _listen(
     process: subprocess.Popen[str],
-    request: dict[str, Any],
+    lines: queue.Queue[str],
     cluster: Cluster,
     timeout_seconds: float,
 ) -> dict[str, Any]:
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(request) + '\n')
-    process.stdin.flush()
-    lines: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_read, args=(process, lines), daemon=True).start()
     while True:
         try:
             line = lines.get(timeout=timeout_seconds)
