@@ -105,6 +105,8 @@ def fit(
         )
     with team.strategy.scope():
         model = build()
+        # In the first step, it would make its variables inside a loop, which they cannot leave.
+        model.optimizer.build(model.trainable_variables)
     steps = _Steps(team, model, alive)
     # The same number of steps as one device would take.
     train_steps = math.ceil(sum(counts[features.TRAIN_SPLIT]) / settings.batch_size)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 import shutil
@@ -138,4 +137,4 @@ def test_batch_is_refused_when_it_has_fewer_rows_than_there_are_replicas(
     team = alone()
     monkeypatch.setattr(type(team.strategy), 'num_replicas_in_sync', 3)
     with pytest.raises(ConfigError, match='batch_size 2 is divided between 3 replicas'):
-        train(make_job(tiny, tmp_path, batch_size=2), dataclasses.replace(team, workers=3))
+        train(make_job(tiny, tmp_path, batch_size=2), team)
