@@ -110,7 +110,7 @@ def test_one_model_as_good_as_alone_comes_of_two_processes_when_they_train(
     assert scores[0] > 0.5 > scores[1]
 
 
-@pytest.mark.parametrize('who', ['worker', 'chief'])
+@pytest.mark.parametrize('who', ['worker', pytest.param('chief', marks=pytest.mark.slow)])
 def test_the_others_stop_with_one_error_when_a_process_is_killed(
     who: str,
     tiny: Tiny,
@@ -160,6 +160,7 @@ def test_the_others_stop_with_one_error_when_a_process_is_killed(
     assert not training_processes(here) + training_processes(elsewhere)
 
 
+@pytest.mark.slow
 def test_training_is_given_up_when_a_worker_does_not_come(
     tiny: Tiny, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

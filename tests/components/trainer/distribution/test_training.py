@@ -107,12 +107,11 @@ def test_model_is_as_good_when_examples_are_streamed(tiny: Tiny, tmp_path: pathl
 def test_weights_of_the_best_epoch_are_kept_when_asked_for(
     tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
-    settings = {'learning_rate': 10.0, 'epochs': 6}
-    best = train(make_job(tiny, tmp_path, restore_best_epoch=True, **settings), alone())
-    last = train(make_job(tiny, tmp_path, **settings), alone())
+    settings = {'learning_rate': 10.0, 'restore_best_epoch': True}
+    best = train(make_job(tiny, tmp_path, epochs=6, **settings), alone())
     epoch = int(np.argmin(best.history['val_loss']))
-    assert best.history == last.history
-    shorter = train(make_job(tiny, tmp_path, **{**settings, 'epochs': epoch + 1}), alone())
+    assert epoch < 5
+    shorter = train(make_job(tiny, tmp_path, epochs=epoch + 1, **settings), alone())
     for ours, theirs in zip(best.weights, shorter.weights):
         assert (ours == theirs).all()
 
