@@ -2,8 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup cloud run test test-containers proof torture lint types image bench bench-scale \
-  lock audit chromium clean dev peers
+.PHONY: help setup cloud run test test-containers test-current proof torture lint types image \
+  image-contents stacks bench bench-scale lock audit chromium clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -24,12 +24,21 @@ SET_UP = for python in python3 python3.13 python3.12 python3.11 python3.10 pytho
 	done; \
 	echo 'error: no Python runs here (3.8 or newer); install python3.' >&2; exit 6
 
+WITH_ENGINE = for engine in docker podman; do \
+	  if command -v $$engine >/dev/null && $$engine info >/dev/null 2>&1; then \
+	    exec $$engine $(1); \
+	  fi; \
+	done; \
+	echo 'error: no container engine: neither docker nor podman runs here; install Docker, or' \
+	  'podman (on Debian: apt-get install podman).' >&2; exit 6
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo 'Variables: DATA (make run; make bench and bench-scale: the IMDB archive),'
-	@echo 'TEXT (make run), IMAGE (make image: name and tag), WORKERS (make test: how many files of'
-	@echo 'tests at a time, otherwise 2), ARGS (make test: for pytest, make lock: --upgrade,'
+	@echo 'Variables: DATA (make run; make bench, bench-scale and stacks: the IMDB archive),'
+	@echo 'TEXT (make run), IMAGE (make image and image-contents: name and tag), WORKERS (make test: how'
+	@echo 'many files of tests at a time, otherwise 2), COMMAND (make test-current: what to run there'
+	@echo 'instead, for instance make run), ARGS (make test: for pytest, make lock: --upgrade,'
 	@echo 'make bench and bench-scale: see benchmarks/README.md, make audit: --service pypi),'
 	@echo 'STACK=1.16 or 1.21 (TFX, otherwise chosen).'
 
@@ -45,15 +54,18 @@ run: setup ## Train, evaluate and push on the sample data, then score a sentence
 
 test: dev ## Lint, check types and import layers, run all tests
 	@$(MAKE) --no-print-directory lint types
-	.venv/bin/python -m pytest -m 'not slow and not containers and not torture' \
+	.venv/bin/python -m pytest -m 'not slow and not containers and not current and not torture' \
 	  --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 chromium: ## Install Debian's Chromium, in which `make test` looks at reports
 	@command -v chromium >/dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install --no-install-recommends --yes -qq chromium; }
 
-test-containers: dev ## Build the image, run the compiled Kubeflow pipeline in it
+test-containers: dev ## Run the compiled Kubeflow pipeline in the image; test the gate on TFX 1.21
 	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
+
+test-current: dev ## Run `make test` and `make run` on TFX 1.21 and a new Debian 13
+	.venv/bin/python -m pytest -m current --capture=sys --timeout=7200 $(ARGS)
 
 proof: dev ## Run the slow proofs, on the full IMDB data set
 	.venv/bin/python -m pytest -m slow $(ARGS)
@@ -69,14 +81,14 @@ lint: dev ## Check style and import layers
 types: dev ## Check types
 	.venv/bin/mypy
 
+stacks: dev ## Compare TFX 1.16 here with TFX 1.21 in the image on IMDB, and update README's table
+	.venv/bin/python -m tests.containers.stacks $(BENCH_DATA)
+
 image: ## Build the image that the steps of a compiled pipeline run in
-	@for engine in docker podman; do \
-	  if command -v $$engine >/dev/null && $$engine info >/dev/null 2>&1; then \
-	    exec $$engine build --tag '$(IMAGE)' .; \
-	  fi; \
-	done; \
-	echo 'error: no container engine: neither docker nor podman runs here; install Docker, or' \
-	  'podman (on Debian: apt-get install podman).' >&2; exit 6
+	@$(call WITH_ENGINE,build --platform linux/amd64 --tag '$(IMAGE)' .)
+
+image-contents: ## Say what is in the image, by family of packages
+	@$(call WITH_ENGINE,run --rm --interactive '$(IMAGE)' python - < requirements/contents.py)
 
 bench: peers ## Measure this pipeline and its peers on IMDB, and update README's table
 	.venv/bin/python -m benchmarks run $(BENCH_DATA) $(ARGS)

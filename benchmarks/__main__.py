@@ -8,6 +8,8 @@ import sys
 import click
 
 from benchmarks import archive, derive, elsewhere_report, report
+from benchmarks.stacks import table as stacks_table
+from benchmarks.stacks.cli import stacks
 from components.errors import (
     INTERRUPTED_EXIT_CODE,
     ComponentError,
@@ -143,12 +145,14 @@ def _factors(text: str) -> list[float]:
 
 @main.command()
 def table() -> None:
-    """Bring README's tables up to date with bench.json and elsewhere.json, and print them."""
+    """Bring README's tables up to date with benchmarks/results/*.json, and print them."""
     tables = {'bench': report.markdown(report.load(report.BENCH_FILE))}
     # Measured by a command of its own, and seldom.
     if elsewhere_report.ELSEWHERE_FILE.is_file():
         others = report.load(elsewhere_report.ELSEWHERE_FILE)
         tables['elsewhere'] = elsewhere_report.markdown(others)
+    if stacks_table.STACKS_FILE.is_file():
+        tables['stacks'] = stacks_table.markdown(report.load(stacks_table.STACKS_FILE))
     changed = [name for name, content in tables.items() if report.update_readme(name, content)]
     click.echo('\n\n'.join(tables.values()))
     click.echo('README.md: ' + ('updated' if changed else 'up to date'), err=True)
@@ -168,6 +172,9 @@ def plot(output: pathlib.Path) -> None:
 
     draw(report.load(report.SCALE_FILE), output)
     click.echo(output)
+
+
+main.add_command(stacks)
 
 
 def exit_code(args: list[str] | None = None) -> int:

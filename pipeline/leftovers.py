@@ -6,7 +6,7 @@ import logging
 import pathlib
 import shutil
 
-from ml_metadata import ListOptions
+from ml_metadata import ListOptions, OrderByField
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
@@ -14,7 +14,10 @@ _log = logging.getLogger(__name__)
 
 # As TFX calls the context that it puts all executions of a pipeline into.
 _PIPELINE_CONTEXT = 'pipeline'
-_ACTIVE = 'last_known_state = NEW OR last_known_state = RUNNING'
+_ACTIVE = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
+# Executions that are looked at, those of a hundred runs: each run calls off what the one before it
+# left. In a store of a thousand runs, all of them would take seconds.
+_NEWEST = 1_000
 
 
 def clear(metadata_path: pathlib.Path, pipeline_root: pathlib.Path, name: str) -> int:
@@ -43,7 +46,10 @@ def clear(metadata_path: pathlib.Path, pipeline_root: pathlib.Path, name: str) -
     context = store.get_context_by_type_and_name(_PIPELINE_CONTEXT, name)
     if context is None:
         return 0
-    active = store.get_executions_by_context(context.id, ListOptions(filter_query=_ACTIVE))
+    # ML Metadata 1.21 takes no query for the state.
+    newest = ListOptions(limit=_NEWEST, order_by=OrderByField.ID, is_asc=False)
+    executions = store.get_executions_by_context(context.id, newest)
+    active = [execution for execution in executions if execution.last_known_state in _ACTIVE]
     for execution in active:
         # First the files: if this is killed, too, the execution is found again.
         for folder in pipeline_root.glob(f'*/*/{execution.id}'):

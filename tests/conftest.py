@@ -62,17 +62,24 @@ def snapshot(folder: pathlib.Path) -> dict[str, str]:
     }
 
 
+def find_imdb_archive() -> pathlib.Path | None:
+    """Return the official archive, if this machine has it."""
+    named = os.environ.get('IMDB_ARCHIVE')
+    candidates = [REPO / _ARCHIVE, REPO.parent / 'shared' / 'data' / _ARCHIVE]
+    found = (path for path in ([pathlib.Path(named)] if named else candidates) if path.is_file())
+    return next(found, None)
+
+
 @pytest.fixture(scope='session')
 def imdb_archive() -> pathlib.Path:
     """Return the official archive; skip where it is absent."""
-    named = os.environ.get('IMDB_ARCHIVE')
-    candidates = [REPO / _ARCHIVE, REPO.parent / 'shared' / 'data' / _ARCHIVE]
-    for path in [pathlib.Path(named)] if named else candidates:
-        if path.is_file():
-            return path
-    pytest.skip(
-        'needs the IMDB archive: set IMDB_ARCHIVE, or get it with `pipeline_runner.py fetch imdb`'
-    )
+    path = find_imdb_archive()
+    if path is None:
+        pytest.skip(
+            'needs the IMDB archive: set IMDB_ARCHIVE, or get it with'
+            ' `pipeline_runner.py fetch imdb`'
+        )
+    return path
 
 
 @pytest.fixture

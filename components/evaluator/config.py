@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 
 import pydantic
 import tensorflow_model_analysis as tfma
-
-# TFMA 0.52, the newer stack's, no longer has these messages in its own name space.
 from tensorflow_model_analysis.proto import config_pb2
 
 from components import features

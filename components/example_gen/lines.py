@@ -146,7 +146,7 @@ class CsvRows:
             self._characters += len(line)
             if self._characters > MAX_ROW_CHARACTERS:
                 raise csv.Error(f'the row is {TOO_LONG}')
-            # Before Python 3.11 csv stops at a NUL byte; as a surrogate it costs only its row.
+            # Some Pythons' csv stops at a NUL byte; as a surrogate it costs only its row on all.
             yield line.replace('\0', '\udc80')
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from components import stacks
 from components.errors import MissingDependencyError
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning
 
@@ -48,19 +49,19 @@ def check(root: pathlib.Path, say: Say) -> Iterator[Finding]:
 
 
 def _lock() -> pathlib.Path | None:
-    try:
-        major, minor, _ = importlib.metadata.version('tfx').split('.')
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    path = _PROJECT / 'requirements' / f'tfx-{major}.{minor}.txt'
-    return path if path.is_file() else None
+    tfx = _installed('tfx')
+    path = _PROJECT / 'requirements' / f'tfx-{_minor(tfx)}.txt' if tfx else None
+    return path if path is not None and path.is_file() else None
+
+
+def _minor(version: str) -> str:
+    return '.'.join(version.split('.')[:2])
 
 
 def _python() -> Iterator[Finding]:
     version = platform.python_version()
-    try:
-        tfx = importlib.metadata.version('tfx')
-    except importlib.metadata.PackageNotFoundError:
+    tfx = _installed('tfx')
+    if tfx is None:
         yield problem(
             'Python',
             f'{version} at {sys.executable}, without TFX',
@@ -68,13 +69,14 @@ def _python() -> Iterator[Finding]:
             MissingDependencyError,
         )
         return
-    wanted = '3.10' if tfx.startswith('1.16.') else '3.11'
-    if version.startswith(f'{wanted}.'):
+    wanted = stacks.PYTHONS.get(_minor(tfx))
+    if wanted == _minor(version):
         yield ok('Python', f'{version}, with TFX {tfx}')
     else:
+        known = f'locked for {wanted}' if wanted else f'not one of {", ".join(stacks.PYTHONS)}'
         yield problem(
             'Python',
-            f'{version}; TFX {tfx} is locked for {wanted}',
+            f'{version}; TFX {tfx} is {known}',
             'run `make setup`, then use .venv/bin/python',
             MissingDependencyError,
         )

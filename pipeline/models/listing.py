@@ -112,9 +112,8 @@ def list_versions(place: Place) -> list[Version]:
     paths = serving_store.versions(serving_dir)
     withdrawals = read_withdrawals(str(serving_dir))
     pushes = {r['pushed']['path']: r for r in load_records(place) if r['pushed']}
-    return [
-        _describe(path, path == paths[-1], withdrawals, pushes) for path in paths
-    ]
+    described = (_describe(path, path == paths[-1], withdrawals, pushes) for path in paths)
+    return [version for version in described if version is not None]
 
 
 def require_versions(place: Place) -> list[Version]:
@@ -144,14 +143,16 @@ def _describe(
     live: bool,
     withdrawals: Mapping[str, Withdrawal],
     pushes: Mapping[str, Mapping[str, Any]],
-) -> Version:
+) -> Version | None:
     try:
         restored = restored_by(str(path))
+        withdrawal = withdrawals.get(digest_of_model(str(path))) if withdrawals else None
     except (OSError, ValueError) as err:
+        if not path.exists():
+            return None  # pruned since: nobody has to hold the lock to look
         raise DataError(f'version {path.name} is damaged: {err}', hint='remove its folder') from err
     pushed_as = path.parent / restored.version if restored else path
     record = pushes.get(str(pushed_as), {})
-    withdrawal = withdrawals.get(digest_of_model(str(path))) if withdrawals else None
     return Version(
         path=path,
         live=live,

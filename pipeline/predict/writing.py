@@ -191,8 +191,8 @@ class RowWriter:
 
     def _line(self, cells: list[str]) -> str:
         line = io.StringIO()
-        # Before Python 3.13, csv puts quotes around a line break only if it ends lines; and before
-        # 3.11, it takes a NUL for what is to be escaped.
+        # Some Pythons' csv puts quotes around a line break only if it ends lines, or takes a NUL
+        # for what is to be escaped: so all write the same.
         writer = csv.writer(line, delimiter=self._delimiter, lineterminator='\r\n')
         writer.writerow([cell.replace('\0', '\ufffd') for cell in cells])
         # A row of one empty cell would be a blank line, which csv tells apart by quotes.

@@ -14,7 +14,7 @@ from components.errors import StoreError
 
 METADATA = 'metadata.sqlite'
 LOCK_WAIT_SECONDS = 10.0
-# Of ML Metadata 1.16 and 1.17, the ones of both stacks.
+# Of ML Metadata, the same on all stacks.
 _SCHEMA_VERSION = 10
 
 Problem = Literal['damaged', 'newer', 'older', 'locked', 'read-only', 'unreadable']

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 
 import pytest
 
-from tests.containers.engine import Engine
+from tests.conftest import REPO
+from tests.containers.engine import Engine, say
 
 pytestmark = pytest.mark.containers
 
@@ -39,6 +41,46 @@ def test_byte_code_is_there_because_a_step_could_not_write_it(engine: Engine, im
         ' *(os.access(os.path.dirname(module.__file__), os.W_OK) for module in (ours, theirs)))'
     )
     assert run(engine, image, 'python', '-c', code).split() == ['True', 'True', 'False', 'False']
+
+
+def test_what_beam_needs_is_there_when_a_service_runs_it(engine: Engine, image: str) -> None:
+    """Steps import it where `cloud.*_beam_args` say so, and no test has such a service."""
+    modules = (
+        'apache_beam.io.gcp.bigquery',
+        'apache_beam.io.gcp.gcsfilesystem',
+        'apache_beam.io.gcp.gcsio',
+        'apache_beam.runners.dataflow.dataflow_runner',
+        'apache_beam.runners.dataflow.internal.apiclient',
+        'apache_beam.runners.portability.flink_runner',
+        'apache_beam.runners.portability.portable_runner',
+        'apache_beam.runners.portability.sdk_container_builder',
+        'apache_beam.runners.portability.spark_runner',
+        'apache_beam.runners.worker.sdk_worker_main',
+        'apache_beam.utils.secret',
+    )
+    code = f'import {", ".join(modules)}; print("imported")'
+    assert run(engine, image, 'python', '-c', code).split() == ['imported']
+
+
+def rows(text: str) -> dict[str, float]:
+    """Megabytes by what takes them, of a Markdown table."""
+    found = re.findall(r'^\| ([^|]+) \| ([\d,]+) \| [\d,]+ \| [\d,]+ \|$', text, re.MULTILINE)
+    return {name: float(size.replace(',', '')) for name, size in found}
+
+
+def test_readme_says_what_is_in_it(engine: Engine, image: str) -> None:
+    # As `make image-contents` does, by a mount instead of standard input.
+    mount = f'--volume={REPO}/requirements/contents.py:/contents.py:ro'
+    shown = engine.run('run', '--rm', mount, image, 'python', '/contents.py').stdout
+    say(f'what is in the image:\n{shown}')
+    # Depends on where the base comes from.
+    of_base = {'Debian', 'Python', '**all**'}
+    readme = rows((REPO / 'pipeline/cloud/README.md').read_text(encoding='utf-8'))
+    expected = {name: size for name, size in readme.items() if name not in of_base}
+    found = {name: size for name, size in rows(shown).items() if name not in of_base}
+    assert len(expected) > 5
+    # New versions need not have the same size to the megabyte.
+    assert found == pytest.approx(expected, rel=0.05, abs=2), 'bring README up to date with this'
 
 
 def test_no_compiler_is_left(engine: Engine, image: str) -> None:

@@ -41,6 +41,8 @@ def _pushing(root: pathlib.Path, models: pathlib.Path, choose: random.Random) ->
     known = [(str(path), digest_of_model(str(path))) for path in sorted(models.iterdir())]
 
     def push() -> str:
+        # Or the folder grows faster than it can be pruned, and a rollback reads it for minutes.
+        time.sleep(choose.uniform(0, 0.3))
         model, digest = choose.choice(known)
         card = f'# Card\n\n- SHA-256 of the model, over its files: `{digest}`.\n'
         with serving_lock(serving):

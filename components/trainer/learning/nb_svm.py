@@ -21,6 +21,9 @@ _CG_STEPS = 12
 # Of the first gradient, where labels are balanced; in proportion to the share of the rarer label,
 # as in LIBLINEAR, since else the rule would be met before that one is learned.
 _GRADIENT_TOLERANCE = 5e-3
+# Of the minimum: how far above it the objective may be. The first gradient grows with the cost and
+# the minimum hardly does, so that at a cost of 100 the rule above alone stops up to 8% too early.
+_GAP_TOLERANCE = 0.01
 # Of the right-hand side of each Newton step: early ones need not be exact (Dembo, Eisenstat and
 # Steihaug, 1982). On IMDB, 63 products of rows and weights take it three times as near to the
 # minimum as 76 did, where each step was solved to 0.01.
@@ -139,7 +142,9 @@ def fit_svm(
     """Minimise `(|w|² + b²) / 2 + C Σ max(0, 1 - y (w·x + b))²` by Newton's method.
 
     Each step solves for its direction by conjugate gradients (Keerthi and
-    DeCoste, JMLR 2005), and is halved until it descends.
+    DeCoste, JMLR 2005), and is halved until it descends. At the end, half the
+    gradient's square is the gap between the objective and its dual, with errors
+    times 2 C as the dual's variables: no minimum is further below than that.
 
     Args:
         rows: float32 `[texts, features]`.
@@ -175,7 +180,8 @@ def fit_svm(
         gradient = weights + np.float32(2 * cost) * transposed_times(errors)
         norm = float(np.linalg.norm(gradient))
         first_norm = first_norm or norm
-        if norm <= tolerance * first_norm:
+        before, gap = objective(weights, outputs), norm * norm / 2
+        if norm <= tolerance * first_norm and gap <= _GAP_TOLERANCE * (before - gap):
             break
         step, moved = np.zeros_like(weights), np.zeros_like(outputs)
         residual = -gradient
@@ -195,7 +201,7 @@ def fit_svm(
             if square <= stop:
                 break
             direction = residual + np.float32(square / previous) * direction
-        before, part = objective(weights, outputs), np.float32(1)
+        part = np.float32(1)
         while objective(weights + part * step, outputs + part * moved) > before and part > 1e-3:
             part /= np.float32(2)
         weights, outputs = weights + part * step, outputs + part * moved

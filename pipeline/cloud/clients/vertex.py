@@ -11,11 +11,11 @@ import contextlib
 import datetime
 import json
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from components.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
+from components.stacks import quiet_google_imports
 from pipeline.cloud.clients import refusals
 from pipeline.cloud.clients.protocol import (
     Run,
@@ -293,9 +293,7 @@ class VertexService:
 
 def _import_api() -> Any:
     try:
-        # On Python 3.10 each package of it says that it will not be updated.
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', FutureWarning)
+        with quiet_google_imports():
             from google.cloud import aiplatform_v1
     except ImportError as err:
         raise MissingDependencyError(

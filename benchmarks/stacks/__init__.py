@@ -1,0 +1,1 @@
+"""Holds the two stacks against each other: metrics, models and compiled pipelines."""

@@ -1,0 +1,51 @@
+"""This checkout on the newer stack and a new Debian 13, set up and run as the README says."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+
+from tests.conftest import REPO, find_imdb_archive
+from tests.containers.conftest import LABEL
+from tests.containers.debian import pack_checkout, run_on_debian
+from tests.containers.engine import Engine, EngineError
+
+_ALL = 'make chromium test run'
+# Whole runs, what must not be pushed, and that what is served stays.
+_GATE = (
+    'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses 2 --dist loadfile'
+    ' tests/test_pipeline_runner.py tests/test_lifecycle.py'
+    ' tests/components/evaluator/test_attacks.py'
+)
+
+
+@pytest.fixture(scope='module')
+def checkout(engine: Engine) -> pathlib.Path:
+    """Return the packed files of this checkout."""
+    packed = engine.folder / 'checkout.tar'
+    pack_checkout(REPO, packed)
+    return packed
+
+
+@pytest.mark.containers
+def test_gate_holds_when_the_stack_is_the_newer_one(engine: Engine, checkout: pathlib.Path) -> None:
+    run(_GATE, engine, checkout)
+
+
+@pytest.mark.current
+def test_all_tests_and_a_run_pass_when_the_stack_is_the_newer_one(
+    engine: Engine, checkout: pathlib.Path
+) -> None:
+    run(os.environ.get('COMMAND') or _ALL, engine, checkout, find_imdb_archive())
+
+
+def run(
+    command: str, engine: Engine, checkout: pathlib.Path, archive: pathlib.Path | None = None
+) -> None:
+    try:
+        run_on_debian(engine, command, checkout=checkout, label=LABEL, archive=archive)
+    except EngineError as err:
+        # Its own output has said why.
+        pytest.fail(str(err), pytrace=False)

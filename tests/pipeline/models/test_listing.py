@@ -1,0 +1,27 @@
+"""Which versions there are, while others change them."""
+
+from __future__ import annotations
+
+import sys
+
+from pipeline.models.listing import list_versions
+from pipeline.models.rollback import rollback
+from tests.pipeline.models.served import Served
+
+
+def test_version_is_left_out_when_it_is_removed_while_it_is_looked_at(served: Served) -> None:
+    first, second = served.push('a'), served.push('b')
+    # Something is withdrawn now, so that the files of each version are read.
+    third = rollback(served.place).now.name
+    removed = []
+
+    def prune(event: str, arguments: tuple[object, ...]) -> None:
+        # Called before a file is opened; hooks cannot be taken off, so it acts once.
+        if event == 'open' and not removed and f'/{first}/' in str(arguments[0]):
+            removed.append((served.folder / first).rename(served.folder / '.1a2b.part'))
+
+    sys.addaudithook(prune)
+    found = [version.name for version in list_versions(served.place)]
+    assert removed
+    assert found == [second, third]
+    assert list_versions(served.place)[0].withdrawal is not None
