@@ -23,7 +23,7 @@ from components.settings import (
     TrainerSettings,
 )
 from pipeline.beam.settings import BeamSettings
-from pipeline.cloud.settings import CloudSettings, ResourceSettings
+from pipeline.cloud.settings import CloudSettings, ResourceSettings, TrainingJobSettings
 from pipeline.presets import PRESETS
 from pipeline.store.settings import MetadataSettings
 from pipeline.yaml_settings import load_yaml
@@ -176,6 +176,8 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
             names += setting_names(kind, f'{prefix}{name}.')
         elif kind == dict[str, ResourceSettings]:
             names += setting_names(ResourceSettings, f'{prefix}{name}.NODE.')
+        elif kind == TrainingJobSettings | None:
+            names += setting_names(TrainingJobSettings, f'{prefix}{name}.')
         else:
             names.append(prefix + name)
     return names

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from components.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
+from components.trainer.distribution.cluster import require_chief
 from pipeline import interrupts
 from pipeline import outcome as outcomes
 from pipeline.beam.reach import require_listening, require_usable
@@ -63,6 +64,8 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
     """
     root = config.root_path
     on_wait = _say_nothing if quiet else _say_whom
+    if config.trainer.distribution == 'multi_worker':
+        require_chief(os.environ)
     # Before anything is written: where the data is wrong, nothing is.
     source = _find(config)
     require_usable(config.beam, 'local')
