@@ -43,6 +43,8 @@ def portable_args(endpoint: str) -> list[str]:
     return list(beam_args(config('runner=portable', *settings).beam))
 
 
+# Beam's own job service raises in a thread what it has told already.
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
 @pytest.mark.parametrize(
     ('function', 'message', 'hint'),
     [
