@@ -53,7 +53,7 @@ SETTINGS = (
     click.option('--split-column', metavar='NAME', help='Column with train, val or test.'),
     click.option('--positive-label', metavar='VALUE', help='The label that means positive.'),
     click.option(
-        '--beam-runner', type=click.Choice(RUNNERS), help='What reads all data is run by [direct].'
+        '--beam-runner', type=click.Choice(RUNNERS), help='Of nodes that read all data [direct].'
     ),
     NAME,
 )
