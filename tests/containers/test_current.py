@@ -15,8 +15,8 @@ from tests.containers.engine import Engine, EngineError
 _ALL = 'make chromium test run'
 # Whole runs, what must not be pushed, and that what is served stays.
 _GATE = (
-    'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses 2 --dist loadfile'
-    ' tests/test_pipeline_runner.py tests/test_lifecycle.py'
+    'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses ${WORKERS:-2}'
+    ' --dist loadfile tests/test_pipeline_runner.py tests/test_lifecycle.py'
     ' tests/components/evaluator/test_attacks.py'
 )
 
