@@ -13,6 +13,7 @@ from typing import Any
 
 from components.entry_point import OUTPUTS_SPEC_FLAG, RESOLVED_INPUT
 from components.errors import ConfigError
+from pipeline.beam.arguments import DIRECT_RUNNER
 from pipeline.cloud.kubeflow_spec import DRIVER, ENTRY_POINT, EXAMPLE_GEN, NEVER_CACHED
 from pipeline.cloud.targets import Target
 
@@ -112,6 +113,19 @@ def _containers(spec: Spec) -> Iterator[str]:
                 yield f'the task {name} has a {key}: the code travels in the image, not in a bucket'
 
 
+def _custom_jobs(spec: Spec) -> Iterator[str]:
+    """Have a chief, alone in the first pool, and machines in each."""
+    for label, executor in _executors(spec).items():
+        if 'customJob' not in executor:
+            continue
+        pools = _pools(executor)
+        counts = [int(pool.get('replicaCount', 0)) for pool in pools]
+        if not counts or counts[0] != 1 or min(counts) < 1 or len(counts) > 4:
+            yield f'{label} has pools of {counts} replicas, expected 1 in the first of up to 4'
+        if any(not pool.get('machineSpec', {}).get('machineType') for pool in pools):
+            yield f'{label} has a pool without a machine type'
+
+
 def _executor_kinds(spec: Spec) -> Iterator[str]:
     for label, executor in _executors(spec).items():
         kinds = sorted(set(executor) - {'container', 'importer'})
@@ -171,7 +185,7 @@ def _workers(spec: Spec) -> Iterator[str]:
         for argument in map(str, container.get('args', []))
         if argument.startswith('--runner=')
     }
-    for runner in sorted(runners - {'DirectRunner'}):
+    for runner in sorted(runners - {DIRECT_RUNNER}):
         if not root.startswith('gs://'):
             yield f'the workers of {runner} cannot see {root or "the default root"}; use gs://'
 
@@ -182,6 +196,7 @@ _RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _references,
     _run_time_parameters,
     _containers,
+    _custom_jobs,
 )
 _KUBEFLOW_RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _executor_kinds,
@@ -209,9 +224,19 @@ def _executors(spec: Spec) -> dict[str, Any]:
 
 
 def _containers_of(spec: Spec) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what is run, those of a custom job included."""
     for label, executor in _executors(spec).items():
         if 'container' in executor:
             yield label, executor['container']
+        for pool in _pools(executor):
+            container = pool.get('containerSpec', {})
+            yield label, {**container, 'image': container.get('imageUri', '')}
+
+
+def _pools(executor: Spec) -> list[dict[str, Any]]:
+    job = executor.get('customJob', {}).get('customJob', {}).get('jobSpec', {})
+    pools: list[dict[str, Any]] = job.get('workerPoolSpecs', [])
+    return pools
 
 
 def _parameter_sources(task: Spec) -> list[dict[str, Any]]:

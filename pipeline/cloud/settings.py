@@ -7,8 +7,8 @@ import re
 import pydantic
 
 from components.settings import Settings
-from pipeline.cloud.targets import Target
 
+_MACHINE_TYPE = r'^[a-z][a-z0-9]*(-[a-z0-9]+)+$'
 _MOUNT = re.compile(r'^(/[A-Za-z0-9._-]+)+$')
 _CLAIM = re.compile(r'^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')
 _IMAGE = re.compile(r'^[a-z0-9][a-zA-Z0-9._:/@-]*$')
@@ -24,7 +24,6 @@ CONTAINER_NODES = (
     'Evaluator',
     'Pusher',
 )
-_BEAM_ARGS = 'of the nodes that run on Beam, as a list; none: they run in their own process'
 
 
 class ResourceSettings(Settings):
@@ -41,6 +40,32 @@ class ResourceSettings(Settings):
     accelerator_count: int = pydantic.Field(1, ge=1, le=64, description='of accelerators')
 
 
+class TrainingJobSettings(Settings):
+    """The machines of a custom training job on Vertex AI, all of them alike."""
+
+    replicas: int = pydantic.Field(
+        1,
+        ge=1,
+        le=1_000,
+        description='machines; more than one need trainer.distribution=multi_worker',
+    )
+    machine_type: str = pydantic.Field(
+        'n1-standard-8', pattern=_MACHINE_TYPE, description='of Compute Engine'
+    )
+    accelerator: str | None = pydantic.Field(
+        None, pattern=r'^[A-Z][A-Z0-9_]+$', description='NVIDIA_TESLA_T4 and the like'
+    )
+    accelerator_count: int = pydantic.Field(1, ge=1, le=16, description='of each machine')
+    boot_disk_gb: int = pydantic.Field(
+        100, ge=100, le=64_000, description='disk of each machine, 10^9 B'
+    )
+    service_account: str | None = pydantic.Field(
+        None,
+        pattern=r'^[^@\s:]+@[^@\s:]+$',
+        description="that it runs as; none: that of Vertex AI for custom code, not the pipeline's",
+    )
+
+
 class CloudSettings(Settings):
     """Where and how a compiled pipeline runs."""
 
@@ -53,17 +78,16 @@ class CloudSettings(Settings):
     resources: dict[str, ResourceSettings] = pydantic.Field(
         default_factory=dict, description='by node, as {"Trainer": {"cpu": 8, "memory_gb": 32}}'
     )
+    training_job: TrainingJobSettings | None = pydantic.Field(
+        None,
+        description='on Vertex AI, the Trainer is a custom training job on these machines, as '
+        '{"replicas": 4, "machine_type": "n1-standard-8"}; none: a step as all others',
+    )
     volumes: dict[str, str] = pydantic.Field(
         default_factory=dict,
         description='on Kubeflow, claims of volumes for data and pushed models, as '
         '{"/mnt/reviews": "CLAIM"}',
     )
-    vertex_beam_args: tuple[str, ...] = pydantic.Field((), description=_BEAM_ARGS)
-    kubeflow_beam_args: tuple[str, ...] = pydantic.Field((), description=_BEAM_ARGS)
-
-    def beam_args(self, target: Target) -> tuple[str, ...]:
-        """Return the arguments of the nodes that run on Beam; none: the project's own."""
-        return self.vertex_beam_args if target == 'vertex' else self.kubeflow_beam_args
 
     @pydantic.field_validator('image')
     @classmethod
@@ -82,19 +106,6 @@ class CloudSettings(Settings):
                     f'{folder!r}: {claim!r}'
                 )
         return volumes
-
-    @pydantic.field_validator('vertex_beam_args', 'kubeflow_beam_args')
-    @classmethod
-    def _are_flags(cls, beam_args: tuple[str, ...]) -> tuple[str, ...]:
-        for argument in beam_args:
-            if not argument.startswith('--'):
-                raise ValueError(
-                    f'expected arguments such as --runner=DataflowRunner, one each: {argument!r}'
-                )
-        if beam_args and not any(a.startswith('--runner=') for a in beam_args):
-            # Without one, Beam picks a runner that it has to download first.
-            raise ValueError('name the runner, too: --runner=DirectRunner, --runner=DataflowRunner')
-        return beam_args
 
     @pydantic.field_validator('resources')
     @classmethod
