@@ -69,8 +69,9 @@ mariadb: ## Install Debian's MariaDB, which tests of a shared store start; no se
 test-containers: dev ## Run the compiled Kubeflow pipeline in the image; test the gate on TFX 1.21
 	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
 
-test-current: dev ## Run `make test` and `make run` on TFX 1.21 and a new Debian 13
-	.venv/bin/python -m pytest -m current --capture=sys --timeout=7200 $(ARGS)
+test-current: dev ## Run `make test`, `make run` on TFX 1.21 and Debian 13; compare the stacks
+	.venv/bin/python -m pytest -m current --capture=sys --timeout=7200 $(ARGS) \
+	  $(if $(COMMAND),tests/containers/test_current.py)
 
 proof: dev ## Run the slow proofs, on the full IMDB data set
 	.venv/bin/python -m pytest -m slow $(ARGS)

@@ -15,8 +15,8 @@ from tests.containers.engine import Engine, EngineError
 _ALL = 'make chromium mariadb test run'
 # Whole runs, what must not be pushed, and that what is served stays.
 _GATE = (
-    'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses 2 --dist loadfile'
-    ' tests/test_pipeline_runner.py tests/test_lifecycle.py'
+    'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses ${WORKERS:-2}'
+    ' --dist loadfile tests/test_pipeline_runner.py tests/test_lifecycle.py'
     ' tests/components/evaluator/test_attacks.py'
 )
 
@@ -44,8 +44,11 @@ def test_all_tests_and_a_run_pass_when_the_stack_is_the_newer_one(
 def run(
     command: str, engine: Engine, checkout: pathlib.Path, archive: pathlib.Path | None = None
 ) -> None:
+    failure = ''
     try:
         run_on_debian(engine, command, checkout=checkout, label=LABEL, archive=archive)
     except EngineError as err:
-        # Its own output has said why.
-        pytest.fail(str(err), pytrace=False)
+        failure = str(err)
+    if failure:
+        # Its own output has said why; a traceback would bury it.
+        pytest.fail(failure, pytrace=False)
