@@ -95,7 +95,9 @@ def require_latest(
     Raises:
         BusyError: If another one is.
     """
-    latest = latest_blessed(store, name, candidates, serving_dir)
+    known = known_models(store, name, candidates)
+    blessed = (model for model, _ in blessed_models(store, known, str(serving_dir)))
+    latest = next((model for model in blessed if not _is_lost(model)), None)
     if latest is None or latest.id in {model.id for model in compared_with}:
         return
     ours = {digest_of_model(path_utils.serving_model_path(model.uri)) for model in candidates}
@@ -106,6 +108,13 @@ def require_latest(
             'with which this one was not compared',
             hint='the same command compares them',
         )
+
+
+def _is_lost(model: Any) -> bool:
+    """Whether a model was deleted, and is not only out of reach."""
+    folder = pathlib.Path(model.uri)
+    root = manifest.root_of(folder)
+    return not folder.exists() and (root is None or root.is_dir())
 
 
 def require_whole(

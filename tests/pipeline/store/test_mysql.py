@@ -111,7 +111,7 @@ def test_commands_find_the_store_when_only_the_root_is_named(
     told = {f.what: f.told for f in found}
     assert f'reviews at 127.0.0.1:{mariadb.port}, ' in told['metadata']
     assert told['metadata'].endswith('; schema 10')
-    assert told['artifacts'].startswith('17 of the latest runs')
+    assert told['artifacts'].startswith('10 of the latest runs')
     assert backend.mend() == []
 
 
@@ -166,7 +166,7 @@ class TestAnotherRoot:
         assert not list(berta.root.glob('manifests/*'))
         backend = backend_of(berta.config)
         found = list(doctor.check(berta.root, home / 'served', backend, lambda line: None))
-        assert {f.what: f.told for f in found}['artifacts'].startswith('17 of')
+        assert {f.what: f.told for f in found}['artifacts'].startswith('10 of')
 
     def test_output_is_made_again_when_it_is_damaged_below_the_other_root(
         self, anna: Workshop, mariadb: Server, home: pathlib.Path

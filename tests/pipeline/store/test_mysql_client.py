@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 import socket
@@ -180,7 +181,8 @@ class _Played:
                     connection.recv(4096)
                 sequence = bytes([2 * number])
                 connection.sendall(len(packet).to_bytes(3, 'little') + sequence + packet)
-            connection.recv(4096)
+            with contextlib.suppress(ConnectionError):  # it may have hung up on us
+                connection.recv(4096)
 
     def __enter__(self) -> MetadataSettings:
         return MetadataSettings(
