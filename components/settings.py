@@ -15,6 +15,8 @@ import pydantic
 ARCHITECTURES = ('tutorial', 'ngram', 'accurate')
 # Of some 200,000 reviews, which one core reads and writes in some ten seconds; packed, 110 MB.
 DEFAULT_SHARD_MIB = 256
+# Those that are learned by gradient steps alone, which can be divided between devices and workers.
+DISTRIBUTED_ARCHITECTURES = ('tutorial',)
 
 
 class Settings(pydantic.BaseModel):
@@ -121,6 +123,23 @@ class TrainerSettings(Settings):
         30_000, ge=3, le=1_000_000, description='most frequent words with a vector (accurate)'
     )
     seed: int = pydantic.Field(1, ge=0, lt=2**31, description='of initial weights, dropout, order')
+    distribution: Literal['one_device', 'mirrored', 'multi_worker'] = pydantic.Field(
+        'one_device',
+        description='mirrored: on all devices of the machine; multi_worker: in the processes that '
+        'TF_CONFIG names (tutorial)',
+    )
+    input: Literal['memory', 'stream'] = pydantic.Field(
+        'memory',
+        description='memory: examples are read once and kept; stream: anew in each epoch, for data '
+        'that memory cannot hold (tutorial)',
+    )
+    worker_timeout_seconds: int = pydantic.Field(
+        600,
+        ge=10,
+        le=86_400,
+        description='how long training may stand still, waiting for workers included, before it is '
+        'given up (multi_worker)',
+    )
 
     @pydantic.field_validator('architecture')
     @classmethod
@@ -130,6 +149,20 @@ class TrainerSettings(Settings):
                 f'no architecture is called {architecture!r}; they are {", ".join(ARCHITECTURES)}'
             )
         return architecture
+
+    @pydantic.model_validator(mode='after')
+    def _can_be_distributed(self) -> TrainerSettings:
+        for name, value, default in (
+            ('distribution', self.distribution, 'one_device'),
+            ('input', self.input, 'memory'),
+        ):
+            if value != default and self.architecture not in DISTRIBUTED_ARCHITECTURES:
+                raise ValueError(
+                    f'{name} {value} works with the architecture '
+                    f'{", ".join(DISTRIBUTED_ARCHITECTURES)}; {self.architecture} is learned from '
+                    f'counts of all n-grams, by one process in memory: leave {name} {default}'
+                )
+        return self
 
 
 class GateSettings(Settings):

@@ -23,8 +23,9 @@ from components.settings import (
     TrainerSettings,
 )
 from pipeline.beam.settings import BeamSettings
-from pipeline.cloud.settings import CloudSettings, ResourceSettings
+from pipeline.cloud.settings import CloudSettings, ResourceSettings, TrainingJobSettings
 from pipeline.presets import PRESETS
+from pipeline.store.settings import MetadataSettings
 from pipeline.yaml_settings import load_yaml
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
@@ -70,6 +71,7 @@ class PipelineConfig(Settings):
         None, min_length=1, description='folder for pushed versions; none: below root'
     )
     beam: BeamSettings = BeamSettings()
+    metadata: MetadataSettings = MetadataSettings()
     cloud: CloudSettings = CloudSettings()
 
     @pydantic.model_validator(mode='after')
@@ -100,11 +102,6 @@ class PipelineConfig(Settings):
     def pipeline_root(self) -> pathlib.Path:
         """Where the nodes' artifacts go."""
         return self.root_path / 'artifacts' / self.name
-
-    @property
-    def metadata_path(self) -> pathlib.Path:
-        """The ML Metadata store."""
-        return self.root_path / 'metadata.sqlite'
 
     @property
     def serving_path(self) -> pathlib.Path:
@@ -179,6 +176,8 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
             names += setting_names(kind, f'{prefix}{name}.')
         elif kind == dict[str, ResourceSettings]:
             names += setting_names(ResourceSettings, f'{prefix}{name}.NODE.')
+        elif kind == TrainingJobSettings | None:
+            names += setting_names(TrainingJobSettings, f'{prefix}{name}.')
         else:
             names.append(prefix + name)
     return names

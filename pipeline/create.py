@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel
@@ -35,7 +34,6 @@ def create_pipeline(
     source: DataSource,
     *,
     target: Literal['local', 'vertex', 'kubeflow'] = 'local',
-    metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Pipeline:
     """Wire the nodes together: the same for all targets, the baseline's origin aside.
@@ -44,8 +42,6 @@ def create_pipeline(
         config: The settings.
         source: What `config.data.path` was found to be.
         target: What it will run on.
-        metadata_connection_config: The ML Metadata store, where the target has
-            none of its own.
         parameters: By node, further execution parameters, or others than the
             settings say: TFX's RuntimeParameters.
 
@@ -87,6 +83,8 @@ def create_pipeline(
     _fingerprint(
         trainer,
         'components.trainer.executor',
+        # Started by its name, where several workers train.
+        'components.trainer.distribution.process',
         f'components.trainer.models.{config.trainer.architecture}',
     )
     _fingerprint(evaluator, 'components.evaluator.executor')
@@ -118,7 +116,6 @@ def create_pipeline(
         pipeline_root=root,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(beam_args(config.beam)),
     )
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from components.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
+from components.trainer.distribution.cluster import require_chief
 from pipeline import interrupts
 from pipeline import outcome as outcomes
 from pipeline.beam.reach import require_listening, require_usable
@@ -24,7 +25,8 @@ from pipeline.outcome import RunOutcome
 from pipeline.report.command import report_path
 from pipeline.run_ids import cannot_write, new_run_id
 from pipeline.run_lock import Holder, RunLock, run_lock
-from pipeline.store import metadata_file, places
+from pipeline.store import places
+from pipeline.store.backend import Backend, backend_of
 
 
 class Start(NamedTuple):
@@ -62,6 +64,8 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
     """
     root = config.root_path
     on_wait = _say_nothing if quiet else _say_whom
+    if config.trainer.distribution == 'multi_worker':
+        require_chief(os.environ)
     # Before anything is written: where the data is wrong, nothing is.
     source = _find(config)
     require_usable(config.beam, 'local')
@@ -70,10 +74,11 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
     with run_lock(root, config.name, on_wait=on_wait if wait else None) as lock:
         if lock.waited:
             source = _find(config)  # it may have changed meanwhile
-        metadata_file.require_usable(config.metadata_path)
+        backend = backend_of(config)
+        backend.require_usable()
         if lock.dead is not None:
             _bury(lock.dead, root)
-        run_id, log = _new_run(root)
+        run_id, log = _new_run(root, backend)
         lock.tell(Holder.this_process(run_id, config.model_dump()))
         with _temporary_files(root, config.name):
             yield Start(source, run_id, log, lock)
@@ -166,13 +171,18 @@ def _log_path(root: pathlib.Path, run_id: str) -> pathlib.Path:
     return root / 'logs' / f'{run_id}.log'
 
 
-def _new_run(root: pathlib.Path) -> tuple[str, pathlib.Path]:
-    """Name a run by the time, and claim the name by making its log file."""
+def _new_run(root: pathlib.Path, backend: Backend) -> tuple[str, pathlib.Path]:
+    """Name a run by the time, and claim the name: by its log file, and in the store."""
 
     def claim(run_id: str) -> None:
         path = _log_path(root, run_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(exist_ok=False)
+        try:
+            backend.claim(run_id)
+        except BaseException:
+            path.unlink()
+            raise
 
     run_id = new_run_id(root, claim)
     return run_id, _log_path(root, run_id)

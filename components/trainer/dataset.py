@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +66,56 @@ def read_split(
         All examples of the split.
     """
     files = tf.data.Dataset.list_files(list(patterns), shuffle=False)
+    return read_records(tf.data.TFRecordDataset(files, 'GZIP'), transform, labelled=labelled)
+
+
+def read_records(
+    records: tf.data.Dataset,
+    transform: TransformGraph,
+    *,
+    labelled: bool = True,
+    alive: Callable[[], None] = lambda: None,
+) -> LabelledTokens:
+    """Do the same with serialized examples, tf.string scalars.
+
+    Args:
+        records: The examples.
+        transform: Makes token ids from texts.
+        labelled: Whether each example must have a label, or none has.
+        alive: Is called again and again while they are read.
+    """
+    batches = []
+    for batch in token_batches(records, transform, labelled=labelled).as_numpy_iterator():
+        batches.append(batch)
+        alive()
+    if not batches:
+        return LabelledTokens(
+            np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros((0, 1), np.float32)
+        )
+    tokens, lengths, labels, order = (np.concatenate(part) for part in zip(*batches))
+    rows = np.lexsort((labels, order))
+    starts = np.concatenate([[0], np.cumsum(lengths)])[rows]
+    row_splits = np.concatenate([[0], np.cumsum(lengths[rows])])
+    # Where each token comes from: its place in its row, from the row's old start.
+    source = np.repeat(starts - row_splits[:-1], lengths[rows]) + np.arange(len(tokens))
+    return LabelledTokens(tokens[source], row_splits, labels[rows][:, np.newaxis])
+
+
+def token_batches(
+    records: tf.data.Dataset, transform: TransformGraph, *, labelled: bool = True
+) -> tf.data.Dataset:
+    """Turn serialized examples, tf.string scalars, into token ids, some at a time.
+
+    Args:
+        records: The examples.
+        transform: Makes token ids from texts.
+        labelled: Whether each example must have a label, or none has.
+
+    Returns:
+        Batches of: int32 `[tokens]`, of all texts one after the other; int64
+        `[texts]`, their lengths; float32 `[texts]`, labels, NaN where there is
+        none; int64 `[texts]`, a fingerprint of each.
+    """
     spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
     if labelled:
         spec[features.LABEL_KEY] = tf.io.FixedLenFeature([], tf.int64)
@@ -82,15 +132,6 @@ def read_split(
         tokens = transform(text)
         return tokens.values, tokens.row_lengths(), label, order
 
-    records = tf.data.TFRecordDataset(files, 'GZIP').batch(_TEXTS_PER_BATCH)
-    batches = records.map(
+    return records.batch(_TEXTS_PER_BATCH).map(
         tf.autograph.experimental.do_not_convert(convert), num_parallel_calls=tf.data.AUTOTUNE
     )
-    parts = list(zip(*batches.as_numpy_iterator()))
-    tokens, lengths, labels, order = (np.concatenate(part) for part in parts)
-    rows = np.lexsort((labels, order))
-    starts = np.concatenate([[0], np.cumsum(lengths)])[rows]
-    row_splits = np.concatenate([[0], np.cumsum(lengths[rows])])
-    # Where each token comes from: its place in its row, from the row's old start.
-    source = np.repeat(starts - row_splits[:-1], lengths[rows]) + np.arange(len(tokens))
-    return LabelledTokens(tokens[source], row_splits, labels[rows][:, np.newaxis])

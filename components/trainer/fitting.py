@@ -53,6 +53,8 @@ class TrainedModel(NamedTuple):
 
 
 Train = Callable[[TrainingJob], TrainedModel]
+Build = Callable[[TrainerSettings, TextSettings], keras.Model]
+Finish = Callable[[keras.Model, TextSettings], keras.Model]
 
 
 def compile_model(
@@ -129,7 +131,7 @@ def measure(
         A history of one epoch.
     """
     history: History = {}
-    for split, folder, prefix in (('train', 'train', ''), ('val', 'validation', 'val_')):
+    for split, prefix in (('train', ''), ('val', 'val_')):
         labels, logits = parts[split]
         accuracy = keras.metrics.BinaryAccuracy(threshold=0.0)
         accuracy.update_state(labels, logits)
@@ -137,15 +139,42 @@ def measure(
             'loss': float(keras.losses.BinaryCrossentropy(from_logits=True)(labels, logits)),
             'binary_accuracy': float(accuracy.result()),
         }
-        with tf.summary.create_file_writer(os.path.join(log_dir, folder)).as_default(step=0):
-            for name, value in values.items():
-                tf.summary.scalar(f'epoch_{name}', value)
         history.update({prefix + name: [value] for name, value in values.items()})
+    Curves(log_dir).write(0, {name: values[0] for name, values in history.items()})
     report_progress(
         f'val accuracy {history["val_binary_accuracy"][0]:.4f}, '
         f'val loss {history["val_loss"][0]:.4f}'
     )
     return history
+
+
+class Curves:
+    """Writes TensorBoard's curves, in the places and by the names that Keras has.
+
+    Args:
+        log_dir: Where its logs go.
+    """
+
+    def __init__(self, log_dir: str) -> None:
+        self._writers = {
+            prefix: tf.summary.create_file_writer(os.path.join(log_dir, folder))
+            for prefix, folder in (('', 'train'), ('val_', 'validation'))
+        }
+
+    def write(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Write an epoch, from 0 on; values are named as in a history."""
+        for name, value in values.items():
+            prefix = 'val_' if name.startswith('val_') else ''
+            with self._writers[prefix].as_default(step=epoch):
+                tf.summary.scalar(f'epoch_{name.removeprefix(prefix)}', value)
+
+
+def report_epoch(epoch: int, epochs: int, values: Mapping[str, float]) -> None:
+    """Tell how an epoch, from 0 on, ended."""
+    report_progress(
+        f'epoch {epoch + 1}/{epochs}: '
+        f'val accuracy {values["val_binary_accuracy"]:.4f}, val loss {values["val_loss"]:.4f}'
+    )
 
 
 class _Progress(keras.callbacks.Callback):
@@ -154,8 +183,4 @@ class _Progress(keras.callbacks.Callback):
         self._epochs = epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = logs or {}
-        report_progress(
-            f'epoch {epoch + 1}/{self._epochs}: '
-            f'val accuracy {logs["val_binary_accuracy"]:.4f}, val loss {logs["val_loss"]:.4f}'
-        )
+        report_epoch(epoch, self._epochs, logs or {})

@@ -47,6 +47,14 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (TrainerSettings, 'networks', [1, 20], [0, 21]),
     (TrainerSettings, 'network_words', [3, 1_000_000], [2, 1_000_001]),
     (TrainerSettings, 'seed', [0, 2**31 - 1], [-1, 2**31]),
+    (
+        TrainerSettings,
+        'distribution',
+        ['one_device', 'mirrored', 'multi_worker'],
+        ['none', 'tpu', '', None],
+    ),
+    (TrainerSettings, 'input', ['memory', 'stream'], ['disk', '', None]),
+    (TrainerSettings, 'worker_timeout_seconds', [10, 86_400], [9, 86_401, 10.5]),
     (GateSettings, 'min_accuracy', [1e-9, 1], [0, 1.1]),
     (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
     (GateSettings, 'min_auc', [math.nextafter(0.5, 1), 1], [0.5, 0, 1.1, None]),
@@ -155,3 +163,16 @@ def test_gate_names_the_slice_when_it_cannot_be(slices: dict[str, Any], message:
 )
 def test_settings_are_equal_when_they_travelled_as_json(settings: Settings) -> None:
     assert type(settings).model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize('architecture', ['ngram', 'accurate'])
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [('distribution', 'mirrored'), ('distribution', 'multi_worker'), ('input', 'stream')],
+)
+def test_model_of_counts_is_refused_when_it_is_to_be_trained_in_parts(
+    architecture: str, name: str, value: str
+) -> None:
+    message = f'{name} {value} works with the architecture tutorial; {architecture} is learned'
+    with pytest.raises(pydantic.ValidationError, match=message):
+        TrainerSettings(architecture=architecture, **{name: value})

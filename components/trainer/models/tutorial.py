@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from components import features
-from components.settings import TrainerSettings
+from components.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
 from components.trainer.layers.contributions import Contributions, places
@@ -21,8 +21,7 @@ from components.trainer.layers.word_vectors import WordVectors
 def train(job: TrainingJob) -> TrainedModel:
     """Train the model."""
     settings, width = job.settings, job.text.max_tokens
-    network = build_model(settings, vocab_size=job.text.vocab_size, max_tokens=width)
-    compile_model(network, settings.learning_rate)
+    network = build(settings, job.text)
     history = fit(
         network,
         batches(job.train, width, settings.batch_size, shuffle_seed=settings.seed),
@@ -30,7 +29,19 @@ def train(job: TrainingJob) -> TrainedModel:
         settings,
         job.log_dir,
     )
-    return TrainedModel(Padded(network, width), history)
+    return TrainedModel(finish(network, job.text), history)
+
+
+def build(settings: TrainerSettings, text: TextSettings) -> keras.Model:
+    """Make the compiled network, see `build_model`."""
+    network = build_model(settings, vocab_size=text.vocab_size, max_tokens=text.max_tokens)
+    compile_model(network, settings.learning_rate)
+    return network
+
+
+def finish(network: keras.Model, text: TextSettings) -> keras.Model:
+    """Make the model of ragged tokens."""
+    return Padded(network, text.max_tokens)
 
 
 def batches(

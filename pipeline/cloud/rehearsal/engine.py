@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -21,6 +22,10 @@ _PROJECT = pathlib.Path(__file__).resolve().parents[3]
 _PYTHONS = ('python', 'python3')
 _NOT_FOUND = 127
 _ENDING_SECONDS = 2  # a command that is interrupted ends within 5
+_LOOK_SECONDS = 0.2
+
+# By which the replicas of a training job are told of each other.
+CLUSTER_VARIABLE = 'TF_CONFIG'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +61,7 @@ class Engine(Protocol):
         environment: Mapping[str, str],
         mounts: Sequence[Mount],
         log: pathlib.Path,
+        stop: threading.Event | None = None,
     ) -> int:
         """Run a command to its end, its output appended to `log`; return its exit code.
 
@@ -64,6 +70,7 @@ class Engine(Protocol):
             environment: Variables beside those that the container names.
             mounts: What the step sees of this machine.
             log: Gets what the command prints.
+            stop: If it is set, the command is ended.
         """
 
 
@@ -87,6 +94,7 @@ class ProcessEngine:
         environment: Mapping[str, str],
         mounts: Sequence[Mount],
         log: pathlib.Path,
+        stop: threading.Event | None = None,
     ) -> int:
         """Run the command as a child of this process."""
         command = [*container.get('command', ()), *container.get('args', ())]
@@ -105,6 +113,7 @@ class ProcessEngine:
                 **_environment(container),
                 **environment,
             },
+            stop=stop,
         )
 
 
@@ -160,6 +169,9 @@ class ContainerEngine:
         and `args` of its command; `USER` of the image stays in force.
         """
         line = [self.program, 'run', '--rm', '--pull=never', f'--name={name}']
+        if CLUSTER_VARIABLE in environment:
+            # The replicas of a training job find each other on loopback.
+            line.append('--network=host')
         for mount in mounts:
             mode = ':ro' if mount.read_only else ''
             line.append(f'--volume={mount.source}:{mount.target}{mode}')
@@ -177,18 +189,25 @@ class ContainerEngine:
         environment: Mapping[str, str],
         mounts: Sequence[Mount],
         log: pathlib.Path,
+        stop: threading.Event | None = None,
     ) -> int:
         """Run the command in a container, which is gone afterwards."""
         name = f'rehearsal-{uuid.uuid4().hex[:12]}'
         line = self.command_line(container, name=name, environment=environment, mounts=mounts)
         try:
-            return _run(line, log, cwd=log.parent, environment=os.environ)
+            return _run(line, log, cwd=log.parent, environment=os.environ, stop=stop)
         except BaseException:
-            # The container is no child of this process, and would live on. `rm --force` alone
-            # gives it ten seconds to end by itself.
-            for action in (['kill', name], ['rm', '--force', name]):
-                subprocess.run([self.program, *action], capture_output=True, check=False)
+            self._remove(name)
             raise
+        finally:
+            if stop is not None and stop.is_set():
+                self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        # The container is no child of this process, and would live on. `rm --force` alone gives
+        # it ten seconds to end by itself.
+        for action in (['kill', name], ['rm', '--force', name]):
+            subprocess.run([self.program, *action], capture_output=True, check=False)
 
 
 def make_engine(name: EngineName) -> Engine:
@@ -203,7 +222,12 @@ def _environment(container: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _run(
-    command: Sequence[str], log: pathlib.Path, *, cwd: pathlib.Path, environment: Mapping[str, str]
+    command: Sequence[str],
+    log: pathlib.Path,
+    *,
+    cwd: pathlib.Path,
+    environment: Mapping[str, str],
+    stop: threading.Event | None = None,
 ) -> int:
     with open(log, 'ab') as output:
         output.write(f'$ {json.dumps(list(command), ensure_ascii=False)}\n'.encode())
@@ -221,12 +245,27 @@ def _run(
             output.write(f'{command[0]}: {err.strerror or err}\n'.encode())
             return _NOT_FOUND
         try:
-            return process.wait()
+            if stop is None:
+                return process.wait()
+            return _wait(process, stop)
         except BaseException:
-            process.terminate()
-            try:
-                process.wait(timeout=_ENDING_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
             raise
+
+
+def _wait(process: subprocess.Popen[bytes], stop: threading.Event) -> int:
+    while not stop.is_set():
+        try:
+            return process.wait(timeout=_LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+    return _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    process.terminate()
+    try:
+        return process.wait(timeout=_ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

@@ -19,6 +19,7 @@ from components.errors import ComponentError, StepFailedError
 from pipeline.cloud.rehearsal.engine import Engine, Mount
 from pipeline.cloud.rehearsal.objects import SCHEMES, ObjectStore, local_path
 from pipeline.cloud.rehearsal.placeholders import fill_in
+from pipeline.cloud.rehearsal.replicas import beside
 from pipeline.cloud.rehearsal.service import Service
 from pipeline.cloud.rehearsal.spec import Step
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
@@ -28,6 +29,7 @@ _REPORTS = '/tmp/kfp_outputs'
 _REPORT_FILE = 'output_metadata.json'
 _PARAMETERS = 'parameters'
 _TAIL_LINES = 15
+_NONE: Mapping[str, str] = {}
 _RAISED = re.compile(r'[\w.]*(Error|Exception)\b(: .*)?')
 
 
@@ -123,7 +125,8 @@ class Launcher:
             self._add_output_parameters(step, complete, place)
         if self.service.keeps_objects:
             self._bring(complete, place)
-        self._execute(step.name, step.container, complete, place)
+        with beside(self.engine, step.workers, mounts=self.mounts, log=place.log) as cluster:
+            self._execute(step.name, step.container, complete, place, cluster)
         reported = _read_report(step.name, place)
         produced = Produced(
             artifacts={
@@ -158,14 +161,19 @@ class Launcher:
             target.parent.mkdir(parents=True, exist_ok=True)
 
     def _execute(
-        self, what: str, container: Mapping[str, Any], executor_input: dict[str, Any], place: Place
+        self,
+        what: str,
+        container: Mapping[str, Any],
+        executor_input: dict[str, Any],
+        place: Place,
+        variables: Mapping[str, str] = _NONE,
     ) -> None:
         """Run a command that is given this input; `what` names it if it fails."""
         reports = Mount(source=place.reports, target=_REPORTS)
         seen = self.engine.path_of(reports)
         executor_input['outputs']['outputFile'] = posixpath.join(seen, _REPORT_FILE)
         place.reports.mkdir(parents=True, exist_ok=True)
-        environment = {}
+        environment = dict(variables)
         mounts = [*self.mounts, reports]
         if self.service.keeps_objects:
             for scheme in sorted(SCHEMES):

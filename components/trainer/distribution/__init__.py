@@ -1,0 +1,1 @@
+"""Training on several devices, or in several processes on as many machines."""
