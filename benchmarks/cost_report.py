@@ -22,6 +22,7 @@ VARIANTS = (
     'ngram+trainer.max_ngram=2',
     'ngram+trainer.min_ngram_documents=8',
     'tutorial',
+    'tutorial+trainer.input=stream',
 )
 
 _GIB = 1 << 30
