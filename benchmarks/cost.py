@@ -40,6 +40,10 @@ SHUFFLED_BYTES = {
     'Transform': 16 << 20,
     'Evaluator': 4 << 20,
 }
+# What protocol buffers allow, and the share of an n-gram's 24 bytes, its key and its index, that
+# are in the graph of a SavedModel; its two weights are not.
+GRAPH_BYTES = 2 << 30
+GRAPH_SHARE = 16 / 24
 # From the start of a step, or of a worker, to its first line of ours.
 START_SECONDS = 180
 # SchemaGen, ExampleValidator, the resolver, the Pusher, each in a container of its own.
@@ -211,6 +215,11 @@ def most_reviews(grown: Growth, machine: Mapping[str, Any]) -> float:
     if not grown.peak.slope:
         return math.inf
     return max(0.0, (usable_bytes(machine) - grown.peak.fixed) / grown.peak.slope)
+
+
+def most_in_graph(grown: Growth) -> float:
+    """Return how many reviews a model of n-grams can learn from before its graph is full."""
+    return GRAPH_BYTES / (grown.output.slope * GRAPH_SHARE) if grown.output.slope else math.inf
 
 
 def step_price(prices: Mapping[str, Any], hours: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,9 +22,11 @@ VARIANTS = (
     'ngram+trainer.max_ngram=2',
     'ngram+trainer.min_ngram_documents=8',
     'tutorial',
+    'tutorial+trainer.input=stream',
 )
 
 _GIB = 1 << 30
+_TABLE_OF_NGRAMS = re.compile('ngram|accurate')
 
 
 def markdown(results: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
@@ -107,7 +110,7 @@ def _row(found: Cost, shards: int) -> str:
 
 
 def _limits(trainers: Mapping[str, Growth], prices: Mapping[str, Any]) -> Iterator[str]:
-    yield 'How many million reviews one machine has memory to train on, those of `test` included:'
+    yield 'How many million reviews a machine has the memory to learn from, `test` included:'
     yield ''
     names = [f'`{variant.replace("+", ", ")}`' for variant in trainers]
     yield f'| machine | GiB | {" | ".join(names)} |'
@@ -118,6 +121,13 @@ def _limits(trainers: Mapping[str, Growth], prices: Mapping[str, Any]) -> Iterat
             for each in trainers.values()
         )
         yield f'| {machine["name"]} | {machine["memory_gib"]:,} | {" | ".join(enough)} |'
+    full = (
+        f'{cost.most_in_graph(each) / cost.share_read(TRAINER) / 1e6:,.1f}'
+        if _TABLE_OF_NGRAMS.match(variant)
+        else 'any'
+        for variant, each in trainers.items()
+    )
+    yield f'| any: until the graph of the SavedModel is full | | {" | ".join(full)} |'
 
 
 def _trainer(variant: str) -> str:

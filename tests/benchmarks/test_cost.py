@@ -136,6 +136,13 @@ def test_most_reviews_are_those_that_just_fit() -> None:
     assert cost.most_reviews(grown._replace(peak=Line(GIB, 0)), small) == float('inf')
 
 
+def test_graph_is_full_when_keys_and_indices_have_two_gib() -> None:
+    # 10 n-grams of 24 bytes for each review, 16 of them in the graph.
+    grown = Growth(Line(0, 0), Line(0, 0), Line(0, 240))
+    assert cost.most_in_graph(grown) * 160 == pytest.approx(2 * GIB)
+    assert cost.most_in_graph(grown._replace(output=Line(1, 0))) == float('inf')
+
+
 def test_shards_are_as_many_as_hold_the_data() -> None:
     assert cost.shards(10, 1_000) == 1
     assert cost.shards(1 << 18, 1 << 10) == 1

@@ -9,10 +9,8 @@ import pytest
 
 from benchmarks import __main__ as cli
 from benchmarks import cost, report
-from tests.benchmarks.test_bench import archive
+from tests.components.example_gen.samples import encode_archive
 from tests.conftest import REPO
-
-__all__ = ['archive']  # a fixture
 
 METERED = """
 import pathlib, sys, time
@@ -30,6 +28,20 @@ for index, (name, megabytes, seconds) in enumerate((('A', 300, 0.0), ('B', 0, 0.
     del text
     meter.node_finished(index, 2, NodeResult(id=name, state='executed', seconds=1.0))
 """
+
+
+@pytest.fixture
+def archive(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Make an archive in the layout of IMDB's, of 800 different texts that tell their label."""
+    path = tmp_path / 'small.tar.gz'
+    members = []
+    for number in range(800):
+        split, label = ('train', 'test')[number % 2], number // 2 % 2
+        text = f'A {("dull", "great")[label]} film, the one of number{number}. It has an end.'
+        name = f'aclImdb/{split}/{("neg", "pos")[label]}/{number}_5.txt'
+        members.append((name, text.encode()))
+    path.write_bytes(encode_archive(members))
+    return path
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='the kernel of Linux says it')
@@ -55,13 +67,13 @@ def test_growth_is_found_when_the_pipeline_is_measured(
     results = report.load(output)
     (variant,) = {run['variant'] for run in results['runs']}
     sizes = [sum(run['examples'].values()) for run in results['runs']]
-    assert sizes == [200, 400]
+    assert sizes == [800, 1_600]
     grown = cost.growth(results, variant)
     assert set(grown) == set(cost.READS)
     for node in grown.values():
-        assert node.cpu.at(400) > 0
-        assert 200 << 20 < node.peak.at(400) < 4 << 30
-    # An example of 30 letters and what it is wrapped in, packed.
+        assert node.cpu.at(800) > 0
+        assert 200 << 20 < node.peak.at(800) < 4 << 30
+    # An example of 50 letters and what it is wrapped in, packed.
     assert 10 < grown['ExampleGen'].output.slope < 500
 
 
