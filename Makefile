@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup cloud run test test-containers test-current proof torture lint types image \
-  image-contents stacks bench bench-scale lock audit chromium clean dev peers
+  image-contents stacks bench bench-scale lock audit chromium mariadb clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -61,6 +61,11 @@ chromium: ## Install Debian's Chromium, in which `make test` looks at reports
 	@command -v chromium >/dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install --no-install-recommends --yes -qq chromium; }
 
+mariadb: ## Install Debian's MariaDB, which tests of a shared store start; no service comes with it
+	@command -v mariadb-install-db >/dev/null && command -v mariadb >/dev/null || { \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install \
+	    --no-install-recommends --yes -qq mariadb-server-core mariadb-client-core; }
+
 test-containers: dev ## Run the compiled Kubeflow pipeline in the image; test the gate on TFX 1.21
 	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
 
@@ -94,10 +99,12 @@ bench: peers ## Measure this pipeline and its peers on IMDB, and update README's
 	.venv/bin/python -m benchmarks run $(BENCH_DATA) $(ARGS)
 	@if [ -f benchmarks/results/bench.json ]; then .venv/bin/python -m benchmarks table >/dev/null; fi
 
-bench-scale: peers ## Measure growth from a quarter of IMDB to 8 times IMDB, and draw it
+bench-scale: peers ## Measure growth from a quarter of IMDB to 8 times IMDB, draw it, and cost it
 	.venv/bin/python -m benchmarks scale $(BENCH_DATA) $(ARGS); code=$$?; \
 	  if [ -f benchmarks/results/scale.json ]; then .venv/bin/python -m benchmarks plot; fi; \
 	  exit $$code
+	.venv/bin/python -m benchmarks nodes $(BENCH_DATA)
+	.venv/bin/python -m benchmarks cost
 
 lock: ## Recompile requirements/*.txt (newest versions: ARGS=--upgrade)
 	@$(call SET_UP,lock $(ARGS))

@@ -27,6 +27,7 @@ from pipeline.cloud.cli import COMMANDS
 from pipeline.options import (
     AGAIN,
     COMPARE,
+    CONFIG_FILE,
     JSON,
     NAME,
     OPEN,
@@ -35,13 +36,16 @@ from pipeline.options import (
     QUIET,
     ROOT,
     SERVING_DIR,
+    SET,
     SETTINGS,
     VERBOSE,
     VERSIONS,
     config_of,
     given,
+    metadata_named,
     takes,
 )
+from pipeline.presets import DEFAULT_PRESET
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -186,7 +190,7 @@ def report(runs: tuple[str, ...], **options: Any) -> None:
 @takes(*VERSIONS)
 @JSON
 @click.pass_context
-def models(context: click.Context, as_json: bool, **where: str | None) -> None:
+def models(context: click.Context, /, as_json: bool, **where: str | None) -> None:
     """List the pushed versions and which one is live, go back to one, remove old ones."""
     context.obj = where
     if context.invoked_subcommand is None:
@@ -204,7 +208,7 @@ def _list_models(as_json: bool, where: dict[str, str | None]) -> None:
 @takes(*VERSIONS)
 @JSON
 @click.pass_obj
-def list_versions(before: dict[str, str | None], as_json: bool, **where: str | None) -> None:
+def list_versions(before: dict[str, str | None], /, as_json: bool, **where: str | None) -> None:
     """List the pushed versions: which one is live, which are withdrawn, which restore others."""
     _list_models(as_json, given(before, where))
 
@@ -215,7 +219,7 @@ def list_versions(before: dict[str, str | None], as_json: bool, **where: str | N
 @JSON
 @click.pass_obj
 def rollback(
-    before: dict[str, str | None], version: str | None, as_json: bool, **where: str | None
+    before: dict[str, str | None], /, version: str | None, as_json: bool, **where: str | None
 ) -> None:
     """Make an earlier version the live one (default: the one that was live before).
 
@@ -239,6 +243,7 @@ def rollback(
 @click.pass_obj
 def prune(
     before: dict[str, str | None],
+    /,
     keep: int,
     dry_run: bool,
     as_json: bool,
@@ -285,21 +290,24 @@ def doctor(*, as_json: bool, **options: Any) -> None:
         config.root_path,
         config.serving_path,
         config.data if with_data else None,
+        metadata_named(config),
         as_json=as_json,
     )
 
 
 @main.command()
-@ROOT
+@takes(CONFIG_FILE, SET, ROOT)
 @JSON
-def repair(root: str | None, as_json: bool) -> None:
-    """Mend the metadata below a root: put back its copy, or bring it to the current schema.
+def repair(*, as_json: bool, **options: Any) -> None:
+    """Mend the metadata of a root: put back its copy, or bring it to the current schema.
 
+    Where it is on a server, settings say on which; otherwise, the latest run does.
     Nothing is deleted: what is damaged stays beside it under another name.
     """
+    config = config_of({'preset': DEFAULT_PRESET, 'data': 'PATH', **options})
     from pipeline.store.repair import repair
 
-    repair(root, as_json=as_json)
+    repair(config.root_path, metadata_named(config), as_json=as_json)
 
 
 for _command in COMMANDS:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from benchmarks import archive, derive, elsewhere_report, report
+from benchmarks import archive, cost_report, derive, elsewhere_report, report
 from benchmarks.stacks import table as stacks_table
 from benchmarks.stacks.cli import stacks
 from components.errors import (
@@ -84,12 +84,9 @@ def run(
 def scale(data: str | None, factors: str, preset: str | None, output: pathlib.Path) -> None:
     """Run the pipeline on smaller and larger data, and judge how it grows."""
     from benchmarks import scale as scaling
-    from pipeline.presets import DEFAULT_PRESET, PRESETS
+    from pipeline.presets import DEFAULT_PRESET
 
-    preset = preset or DEFAULT_PRESET
-    if preset not in PRESETS:
-        hint = f'the presets are {", ".join(PRESETS)}'
-        raise ConfigError(f'no preset is called {preset!r}', hint=hint)
+    preset = _known_preset(preset or DEFAULT_PRESET)
     results = scaling.run(_factors(factors), archive.find_archive(data), preset, output)
     report.print_sizes(results, sys.stdout)
     if any(row['error'] for row in results['sizes']):
@@ -131,6 +128,51 @@ def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
     tasks = derive.select(only)
     results = other_tasks.results(archive.find_archive(data), tasks, output)
     elsewhere_report.print_tasks(results, sys.stdout)
+
+
+@main.command()
+@_DATA
+@click.option('--factors', default='0.5,1,2,4', metavar='N,N', help='Sizes against IMDB.')
+@click.option(
+    '--variants',
+    default=','.join(cost_report.VARIANTS),
+    metavar='NAME,NAME',
+    help='Presets; PRESET+NAME=VALUE has another setting.',
+)
+@click.option(
+    '--output',
+    default=cost_report.NODES_FILE,
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    metavar='FILE',
+    help='Where to keep the results [benchmarks/results/nodes.json].',
+)
+def nodes(data: str | None, factors: str, variants: str, output: pathlib.Path) -> None:
+    """Measure CPU time, memory and output of each node at several sizes. Linux alone."""
+    from benchmarks import nodes as by_node
+
+    names = variants.split(',')
+    for name in names:
+        _known_preset(name.partition('+')[0])
+    results = by_node.run(_factors(factors), archive.find_archive(data), names, output)
+    failed = [row for row in results['runs'] if row['error']]
+    if failed:
+        raise ComponentError(f'a run failed: {failed[0]["error"]}', hint='the others are kept')
+
+
+@main.command(name='cost')
+def estimate() -> None:
+    """Bring the tables of pipeline/cloud/SCALE.md up to date with nodes.json and prices.json."""
+    changed = cost_report.update()
+    click.echo('pipeline/cloud/SCALE.md: ' + ('updated' if changed else 'up to date'), err=True)
+
+
+def _known_preset(name: str) -> str:
+    from pipeline.presets import PRESETS
+
+    if name not in PRESETS:
+        hint = f'the presets are {", ".join(PRESETS)}'
+        raise ConfigError(f'no preset is called {name!r}', hint=hint)
+    return name
 
 
 def _factors(text: str) -> list[float]:

@@ -20,7 +20,7 @@ _SLACK = 1.1
 MAX_PEAK_BYTES = 8 << 30
 
 # A model of a small part of IMDB may be too weak for the gate, but each size is to push.
-_PUSH_ALWAYS = ('--set', 'gate.min_accuracy=0.01')
+PUSH_ALWAYS = ('--set', 'gate.min_accuracy=0.01')
 
 
 def run(
@@ -57,7 +57,7 @@ def _run_size(factor: float, archive: pathlib.Path, preset: str) -> dict[str, An
             row['reviews'] = sum(split['reviews'] for split in row['data'].values())
             say(f'       {row["reviews"]:,} reviews, made in {made.usage.wall_seconds:.0f} s')
             root = pathlib.Path(folder, 'runs')
-            command = [*pipeline_command(data, root, preset), *_PUSH_ALWAYS]
+            command = [*pipeline_command(data, root, preset), *PUSH_ALWAYS]
             done = measure(command, cwd=pathlib.Path(folder))
             row.update(vars(done.usage))
             outcome = json_of(done)

@@ -15,14 +15,17 @@ from components.errors import ConfigError
 from components.overrides import refusal
 from components.secrets import has_credentials, mask
 from components.settings import (
+    DEFAULT_SHARD_MIB,
     ColumnSettings,
     GateSettings,
     Settings,
     TextSettings,
     TrainerSettings,
 )
+from pipeline.beam.settings import BeamSettings
 from pipeline.cloud.settings import CloudSettings, ResourceSettings, TrainingJobSettings
 from pipeline.presets import PRESETS
+from pipeline.store.settings import MetadataSettings
 from pipeline.yaml_settings import load_yaml
 
 _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
@@ -36,6 +39,13 @@ class DataConfig(Settings):
     )
     spans: int = pydantic.Field(
         1, ge=1, le=100_000, description='of the newest spans, how many are read'
+    )
+    shard_mib: int = pydantic.Field(
+        DEFAULT_SHARD_MIB,
+        ge=1,
+        le=4_096,
+        description='MiB of examples in a shard, before they are packed: what one worker reads or '
+        'writes in one go',
     )
     schema_file: str | None = pydantic.Field(
         None, description='Schema as text proto; none: the curated one of the project'
@@ -60,6 +70,8 @@ class PipelineConfig(Settings):
     serving_dir: str | None = pydantic.Field(
         None, min_length=1, description='folder for pushed versions; none: below root'
     )
+    beam: BeamSettings = BeamSettings()
+    metadata: MetadataSettings = MetadataSettings()
     cloud: CloudSettings = CloudSettings()
 
     @pydantic.model_validator(mode='after')
@@ -71,6 +83,7 @@ class PipelineConfig(Settings):
             'serving_dir': self.serving_dir,
             'cloud.pipeline_root': self.cloud.pipeline_root,
             'cloud.image': self.cloud.image,
+            **self.beam.texts(),
         }
         for name, place in places.items():
             if place is not None and has_credentials(place):
@@ -89,11 +102,6 @@ class PipelineConfig(Settings):
     def pipeline_root(self) -> pathlib.Path:
         """Where the nodes' artifacts go."""
         return self.root_path / 'artifacts' / self.name
-
-    @property
-    def metadata_path(self) -> pathlib.Path:
-        """The ML Metadata store."""
-        return self.root_path / 'metadata.sqlite'
 
     @property
     def serving_path(self) -> pathlib.Path:

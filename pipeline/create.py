@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel
@@ -26,17 +25,8 @@ from components.schema.component import CURATED_SCHEMA, make_schema_gen
 from components.statistics_gen.component import make_statistics_gen
 from components.trainer.component import make_trainer
 from components.transform.component import make_transform
+from pipeline.beam.arguments import beam_args
 from pipeline.config import PipelineConfig
-
-# One process: starting workers costs each node more than it gains, up to IMDB's size.
-# The last two keep TFX from building a package of itself for workers that do not exist.
-LOCAL_BEAM_ARGS = (
-    '--runner=DirectRunner',
-    '--direct_running_mode=in_memory',
-    '--direct_num_workers=1',
-    '--no_pipeline_type_check',
-    '--requirements_file=/dev/null',
-)
 
 
 def create_pipeline(
@@ -44,8 +34,6 @@ def create_pipeline(
     source: DataSource,
     *,
     target: Literal['local', 'vertex', 'kubeflow'] = 'local',
-    metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
-    beam_pipeline_args: Sequence[str] = LOCAL_BEAM_ARGS,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Pipeline:
     """Wire the nodes together: the same for all targets, the baseline's origin aside.
@@ -54,9 +42,6 @@ def create_pipeline(
         config: The settings.
         source: What `config.data.path` was found to be.
         target: What it will run on.
-        metadata_connection_config: The ML Metadata store, where the target has
-            none of its own.
-        beam_pipeline_args: For the nodes that run on Beam.
         parameters: By node, further execution parameters, or others than the
             settings say: TFX's RuntimeParameters.
 
@@ -68,7 +53,9 @@ def create_pipeline(
             that the target needs is not named.
     """
     schema_file = config.data.schema_file or str(CURATED_SCHEMA)
-    example_gen = make_example_gen(source, config.data.columns)
+    example_gen = make_example_gen(
+        source, config.data.columns, shard_mib=config.data.shard_mib
+    )
     examples = example_gen.outputs['examples']
     statistics_gen = make_statistics_gen(examples)
     schema_gen = make_schema_gen(schema_file)
@@ -129,8 +116,7 @@ def create_pipeline(
         pipeline_root=root,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=metadata_connection_config,
-        beam_pipeline_args=list(beam_pipeline_args),
+        beam_pipeline_args=list(beam_args(config.beam)),
     )
 
 

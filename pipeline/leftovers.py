@@ -7,29 +7,30 @@ import pathlib
 import shutil
 
 from ml_metadata import ListOptions, OrderByField
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.store.backend import Backend
+from pipeline.store.opening import opened_store
 
 _log = logging.getLogger(__name__)
 
-# As TFX calls the context that it puts all executions of a pipeline into.
-_PIPELINE_CONTEXT = 'pipeline'
 _ACTIVE = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
 # Executions that are looked at, those of a hundred runs: each run calls off what the one before it
 # left. In a store of a thousand runs, all of them would take seconds.
 _NEWEST = 1_000
 
 
-def clear(metadata_path: pathlib.Path, pipeline_root: pathlib.Path, name: str) -> int:
+def clear(backend: Backend, pipeline_root: pathlib.Path, name: str) -> int:
     """Call off the executions of dead runs, and remove what they have written.
 
     TFX begins each run anew, so an execution of a killed run would be RUNNING
     for ever, beside a folder that nobody reads and nobody removes.
 
     Args:
-        metadata_path: The ML Metadata store; need not be there.
+        backend: The ML Metadata store; need not be there. What other roots have
+            in it is left alone: nobody here knows whether their runs are dead.
         pipeline_root: The folder of the nodes' artifacts.
-        name: Of the pipeline. No run of it may be under way: hold its lock.
+        name: Of the pipeline. No run of it may be under way below this root: hold its lock.
 
     Returns:
         How many executions were called off. They are CANCELED then.
@@ -37,13 +38,10 @@ def clear(metadata_path: pathlib.Path, pipeline_root: pathlib.Path, name: str) -
     # Where TFX keeps what is of use while an execution runs.
     for folder in pipeline_root.glob('*/.system/*/*'):
         shutil.rmtree(folder, ignore_errors=True)
-    if not metadata_path.is_file():
+    if backend.reader() is None:
         return 0
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(metadata_path)
-    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE
-    store = metadata_store.MetadataStore(config)
-    context = store.get_context_by_type_and_name(_PIPELINE_CONTEXT, name)
+    store = opened_store(backend.connection())
+    context = store.get_context_by_type_and_name(*backend.own_context(name))
     if context is None:
         return 0
     # ML Metadata 1.21 takes no query for the state.

@@ -9,7 +9,7 @@ import pathlib
 import platform
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 from ml_metadata.proto import metadata_store_pb2
@@ -26,6 +26,7 @@ from components.progress import report_progress
 from components.served_models import same_model
 from components.withdrawn import has_been_rolled_back
 from pipeline import findings, interrupts, leftovers, serving_store
+from pipeline.beam.reach import workers_find_code
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.failures import explain
@@ -33,8 +34,8 @@ from pipeline.findings import Artifacts, Evaluation
 from pipeline.outcome import NodeResult, Pushed, RunOutcome, State, Withdrawn, verdict_of
 from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper
-from pipeline.store.baseline import latest_blessed, require_whole
-from pipeline.store.copies import keep_copy, open_for_run
+from pipeline.store.backend import backend_of
+from pipeline.store.baseline import latest_blessed, require_latest, require_whole
 
 _log = logging.getLogger(__name__)
 
@@ -94,9 +95,9 @@ def run_pipeline(
                 run.call_off()
             else:  # told to the person by its class; the log has the rest
                 _log.exception('the run failed')
-                error = run.damaged_input() or explain(err, run.current)
+                error = run.explained(err)
         if not isinstance(error, KeyboardInterrupt):
-            keep_copy(config.metadata_path)
+            run.backend.keep_copy()
         return run.outcome(error), error
 
 
@@ -120,6 +121,7 @@ class _LocalRun:
         self.spans: str | None = None
         self.rejects: str | None = None
         self.current = ''
+        self.backend = backend_of(config)
         self._config = config
         self._source = source
         self._observer = observer
@@ -134,7 +136,7 @@ class _LocalRun:
 
     def run(self) -> None:
         # TFX's Beam nodes have absl parse the process's arguments, and it takes ours for its own.
-        with _no_arguments():
+        with _no_arguments(), workers_find_code(self._config.beam):
             self._run()
 
     def outcome(self, error: BaseException | None) -> RunOutcome:
@@ -180,27 +182,24 @@ class _LocalRun:
     def call_off(self) -> None:
         """Leave nothing that would look as if the run went on."""
         try:
-            leftovers.clear(
-                self._config.metadata_path, self._config.pipeline_root, self._config.name
-            )
+            leftovers.clear(self.backend, self._config.pipeline_root, self._config.name)
         except Exception:  # the next run does it
             _log.exception('what the run leaves could not be cleared')
 
     def _run(self) -> None:
         config = self._config
         config.pipeline_root.mkdir(parents=True, exist_ok=True)
-        told = open_for_run(config.root_path)
+        told = self.backend.open_for_run()
         if told:
             report_progress(told)
-        leftovers.clear(config.metadata_path, config.pipeline_root, config.name)
-        connection = metadata.sqlite_metadata_connection_config(str(config.metadata_path))
-        pipeline = compiler.Compiler().compile(
-            create_pipeline(config, self._source, metadata_connection_config=connection)
-        )
+        leftovers.clear(self.backend, config.pipeline_root, config.name)
+        connection = self.backend.connection()
+        pipeline = compiler.Compiler().compile(create_pipeline(config, self._source))
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
         nodes = [node.pipeline_node for node in pipeline.nodes]
+        self._mark_as_own(nodes)
         self._node_ids = [node.node_info.id for node in nodes]
         self._inputs_of = {node.node_info.id: list(node.upstream_nodes) for node in nodes}
         for index, node in enumerate(nodes, start=1):
@@ -220,6 +219,15 @@ class _LocalRun:
             self.results.append(dataclasses.replace(result, seconds=seconds))
             self._observer.node_finished(index, len(nodes), self.results[-1])
 
+    def _mark_as_own(self, nodes: Sequence[pipeline_pb2.PipelineNode]) -> None:
+        """Have what is executed put into the context of this root, too."""
+        own = self.backend.own_context(self._config.name)
+        for node in nodes:
+            if own.kind not in {context.type.name for context in node.contexts.contexts}:
+                context = node.contexts.contexts.add()
+                context.type.name = own.kind
+                context.name.field_value.string_value = own.name
+
     def _launch(
         self,
         pipeline: pipeline_pb2.Pipeline,
@@ -233,6 +241,8 @@ class _LocalRun:
         if node_id in self._again:
             node.execution_options.caching_options.enable_cache = False
         told = self._check_baseline(connection) if node_id == _RESOLVER else ''
+        if node_id == _PUSHER and self.backend.shared:
+            self._check_nobody_was_faster(connection)
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         with self._keeper.watching_cache() as refused:
             info = launcher.Launcher(
@@ -272,9 +282,32 @@ class _LocalRun:
             model = latest_blessed(handle.store, config.name, candidates, config.serving_path)
             told = ''
             if model is not None:
-                told = require_whole(model, keeper, config.root_path, config.serving_path)
-            adopt_served(handle, config, keeper, candidates)
+                told = require_whole(
+                    model,
+                    keeper,
+                    config.root_path,
+                    config.serving_path,
+                    shared=self.backend.shared,
+                )
+            adopt_served(handle, config, keeper, candidates, self.backend.own_context(config.name))
         return told
+
+    def _check_nobody_was_faster(self, connection: metadata_store_pb2.ConnectionConfig) -> None:
+        if self.evaluation is None or not self.evaluation.blessed:
+            return
+        with metadata.Metadata(connection) as handle:
+            require_latest(
+                handle.store,
+                self._config.name,
+                self._outputs[_TRAINER]['model'],
+                self._config.serving_path,
+                compared_with=self._outputs[_RESOLVER].get('model', ()),
+            )
+
+    def explained(self, error: BaseException) -> BaseException:
+        """Turn what went wrong into an error that a person can act on."""
+        told = self.backend.failure(error) or self.damaged_input()
+        return told or explain(error, self.current)
 
     def damaged_input(self) -> StoreError | None:
         """Say what is wrong with what the current node was to read, None if nothing is."""

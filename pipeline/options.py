@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.beam.runners import RUNNERS
 from pipeline.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from pipeline.config import PipelineConfig
+    from pipeline.store.settings import MetadataSettings
 
 ROOT = click.option('--root', metavar='DIR', help='Folder for all that runs write [runs].')
 NAME = click.option('--name', metavar='NAME', help='Name of the pipeline [sentiment].')
@@ -33,6 +35,10 @@ OUTPUT = click.option(
     '--output', metavar='FILE', help='Make the page anew, there [below the root, once].'
 )
 
+CONFIG_FILE = click.option(
+    '--config', 'config_file', type=click.Path(dir_okay=False), help='YAML file of settings.'
+)
+SET = click.option('--set', 'settings', multiple=True, metavar='NAME=VALUE', help='Any setting.')
 # All settings of a pipeline, but where it writes.
 SETTINGS = (
     click.option('--data', metavar='PATH', help='File, folder, glob, or the IMDB archive.'),
@@ -40,14 +46,15 @@ SETTINGS = (
     click.option(
         '--preset', default=DEFAULT_PRESET, metavar='NAME', help=f'Start from [{DEFAULT_PRESET}].'
     ),
-    click.option(
-        '--config', 'config_file', type=click.Path(dir_okay=False), help='YAML file of settings.'
-    ),
-    click.option('--set', 'settings', multiple=True, metavar='NAME=VALUE', help='Any setting.'),
+    CONFIG_FILE,
+    SET,
     click.option('--text-column', metavar='NAME', help='Column with the text [text].'),
     click.option('--label-column', metavar='NAME', help='Column with the label [label].'),
     click.option('--split-column', metavar='NAME', help='Column with train, val or test.'),
     click.option('--positive-label', metavar='VALUE', help='The label that means positive.'),
+    click.option(
+        '--beam-runner', type=click.Choice(RUNNERS), help='What reads all data is run by [direct].'
+    ),
     NAME,
 )
 PLACES = (SERVING_DIR, ROOT)
@@ -61,6 +68,7 @@ _SETTING_OF_OPTION = {
     'label_column': 'data.columns.label_column',
     'split_column': 'data.columns.split_column',
     'positive_label': 'data.columns.positive_label',
+    'beam_runner': 'beam.runner',
     'serving_dir': 'serving_dir',
     'root': 'root',
     'name': 'name',
@@ -104,3 +112,8 @@ def config_of(options: dict[str, Any]) -> PipelineConfig:
         },
         settings=options['settings'],
     )
+
+
+def metadata_named(config: PipelineConfig) -> MetadataSettings | None:
+    """Return where ML Metadata is, if settings say so; None where a root's runs may say it."""
+    return config.metadata if 'metadata' in config.model_fields_set else None

@@ -18,13 +18,15 @@ from components.example_gen.sources import DataSource, discover
 from components.trainer.distribution.cluster import require_chief
 from pipeline import interrupts
 from pipeline import outcome as outcomes
+from pipeline.beam.reach import require_listening, require_usable
 from pipeline.cloud.settings import CONTAINER_NODES
 from pipeline.config import PipelineConfig
 from pipeline.outcome import RunOutcome
 from pipeline.report.command import report_path
 from pipeline.run_ids import cannot_write, new_run_id
 from pipeline.run_lock import Holder, RunLock, run_lock
-from pipeline.store import metadata_file, places
+from pipeline.store import places
+from pipeline.store.backend import Backend, backend_of
 
 
 class Start(NamedTuple):
@@ -57,7 +59,8 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
 
     Raises:
         ReviewsError: If the data cannot be what was named, another run is under
-            way, nothing can be written, or the metadata cannot be used.
+            way, nothing can be written, or the metadata or the Beam runner cannot be
+            used.
     """
     root = config.root_path
     on_wait = _say_nothing if quiet else _say_whom
@@ -65,14 +68,17 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
         require_chief(os.environ)
     # Before anything is written: where the data is wrong, nothing is.
     source = _find(config)
+    require_usable(config.beam, 'local')
+    require_listening(config.beam)
     places.require_writable(root, config.serving_path)
     with run_lock(root, config.name, on_wait=on_wait if wait else None) as lock:
         if lock.waited:
             source = _find(config)  # it may have changed meanwhile
-        metadata_file.require_usable(config.metadata_path)
+        backend = backend_of(config)
+        backend.require_usable()
         if lock.dead is not None:
             _bury(lock.dead, root)
-        run_id, log = _new_run(root)
+        run_id, log = _new_run(root, backend)
         lock.tell(Holder.this_process(run_id, config.model_dump()))
         with _temporary_files(root, config.name):
             yield Start(source, run_id, log, lock)
@@ -165,13 +171,18 @@ def _log_path(root: pathlib.Path, run_id: str) -> pathlib.Path:
     return root / 'logs' / f'{run_id}.log'
 
 
-def _new_run(root: pathlib.Path) -> tuple[str, pathlib.Path]:
-    """Name a run by the time, and claim the name by making its log file."""
+def _new_run(root: pathlib.Path, backend: Backend) -> tuple[str, pathlib.Path]:
+    """Name a run by the time, and claim the name: by its log file, and in the store."""
 
     def claim(run_id: str) -> None:
         path = _log_path(root, run_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(exist_ok=False)
+        try:
+            backend.claim(run_id)
+        except BaseException:
+            path.unlink()
+            raise
 
     run_id = new_run_id(root, claim)
     return run_id, _log_path(root, run_id)

@@ -12,6 +12,8 @@ from components.errors import ConfigError, DataError
 from pipeline import interrupts
 from pipeline import outcome as outcomes
 from pipeline.logs import no_framework_noise
+from pipeline.store.backend import backend_of_run
+from pipeline.store.opening import opened_store
 
 _LOOPBACK = '127.0.0.1'
 _TRAINER = 'Trainer'
@@ -44,10 +46,11 @@ def find_curves(root: pathlib.Path, name: str | None = None) -> list[Curves]:
 
     Raises:
         DataError: If no run has trained a model.
+        ServiceError: If the server of a shared store cannot be used.
     """
     records = [record for record in outcomes.load_records(root) if name in (None, record['name'])]
     by_folder: dict[str, list[dict[str, Any]]] = {}
-    for record, folder in zip(records, _folders(root / 'metadata.sqlite', records)):
+    for record, folder in zip(records, _folders(root, records)):
         if folder is not None and os.path.isdir(folder):
             by_folder.setdefault(folder, []).append(record)
     if not by_folder:
@@ -67,25 +70,24 @@ def find_curves(root: pathlib.Path, name: str | None = None) -> list[Curves]:
     ]
 
 
-def _folders(metadata: pathlib.Path, records: list[dict[str, Any]]) -> list[str | None]:
+def _folders(root: pathlib.Path, records: list[dict[str, Any]]) -> list[str | None]:
     """Return of each run the folder that its Trainer logged into, or that of the cached one."""
-    if not records or not metadata.is_file():
-        return [None] * len(records)
-    from ml_metadata.metadata_store import metadata_store
-    from ml_metadata.proto import metadata_store_pb2
+    stores: dict[str, Any] = {}
 
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(metadata)
-    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-    store = metadata_store.MetadataStore(config)
-
-    def executions(kind: str, name: str) -> set[int]:
-        context = store.get_context_by_type_and_name(kind, name)
-        return {e.id for e in store.get_executions_by_context(context.id)} if context else set()
+    def store_of(record: dict[str, Any]) -> Any | None:
+        """Open the store of a run; most runs have the same."""
+        backend = backend_of_run(record['config'], root)
+        if backend.where not in stores:
+            config = backend.reader()
+            stores[backend.where] = opened_store(config) if config else None
+        return stores[backend.where]
 
     def folder(record: dict[str, Any]) -> str | None:
-        of_run = executions('pipeline_run', record['run_id'])
-        of_node = executions('node', f'{record["name"]}.{_TRAINER}')
+        store = store_of(record)
+        if store is None:
+            return None
+        of_run = _executions(store, 'pipeline_run', record['run_id'])
+        of_node = _executions(store, 'node', f'{record["name"]}.{_TRAINER}')
         logs = [
             event.artifact_id
             for event in store.get_events_by_execution_ids(of_run & of_node)
@@ -94,6 +96,11 @@ def _folders(metadata: pathlib.Path, records: list[dict[str, Any]]) -> list[str 
         return str(store.get_artifacts_by_id(logs)[0].uri) if logs else None
 
     return [folder(record) for record in records]
+
+
+def _executions(store: Any, kind: str, name: str) -> set[int]:
+    context = store.get_context_by_type_and_name(kind, name)
+    return {e.id for e in store.get_executions_by_context(context.id)} if context else set()
 
 
 def serve(curves: list[Curves], port: int | None) -> None:

@@ -14,9 +14,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pipeline.beam.arguments import beam_args
+from pipeline.beam.settings import BeamSettings
+
 REPO = pathlib.Path(__file__).resolve().parent.parent
 SAMPLE = REPO / 'data' / 'sample'
 _ARCHIVE = 'aclImdb_v1.tar.gz'
+# What a run passes to the nodes on Beam unless it is told otherwise.
+LOCAL_BEAM_ARGS = list(beam_args(BeamSettings()))
 
 
 class Finished(NamedTuple):

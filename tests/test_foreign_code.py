@@ -30,8 +30,6 @@ _ALLOWED = {
     ('benchmarks/score.py', 'load_model'): "fastText's own format, of numbers and words",
     ('components/entry_point.py', 'import_module'): 'of a step: a name in the compiled pipeline',
     ('components/entry_point.py', 'runpy'): "TFX's own entry point, by its name in the code",
-    ('components/statistics_gen/executor.py', 'pickle'): 'of accumulators, between two Beam '
-    'stages of one pipeline; Beam itself pickles what it sends',
     ('components/trainer/models/__init__.py', 'import_module'): 'an architecture by its name, '
     'which the settings take from a list',
     ('pipeline/yaml_settings.py', 'yaml.load'): 'with a SafeLoader that is stricter yet',

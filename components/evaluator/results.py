@@ -17,6 +17,7 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 
 from components.evaluator.config import BASELINE_HINT, Bound, bounds_of
 from components.evaluator.metrics import Totals, totals_key
+from components.whole_files import UNFINISHED, whole_file, write_whole
 
 _CONFIG_FILE = 'eval_config.json'
 
@@ -69,24 +70,25 @@ def write_results(
         model_locations: By name of the model, the path of its SavedModel.
         folder: Where to.
     """
-    tf.io.gfile.makedirs(folder)
+    unfinished = os.path.join(folder, UNFINISHED)
     run = config_pb2.EvalRun(
         eval_config=eval_config,
         version=tfma.version.VERSION,
         model_locations=dict(model_locations),
     )
-    with tf.io.gfile.GFile(os.path.join(folder, _CONFIG_FILE), 'w') as file:
-        file.write(json_format.MessageToJson(run))
+    text = json_format.MessageToJson(run)
+    write_whole(os.path.join(folder, _CONFIG_FILE), text.encode(), unfinished)
     metrics = {
         where: compute_metrics(of_models, eval_config)
         for where, of_models in sorted(totals.items())
     }
     path = os.path.join(folder, 'metrics-00000-of-00001.tfrecord')
-    with tf.io.TFRecordWriter(path) as records:
+    with whole_file(path, unfinished) as part, tf.io.TFRecordWriter(part) as records:
         for of_slice in metrics.items():
             proto = writer.convert_slice_metrics_to_proto(of_slice, None)
             records.write(proto.SerializeToString())
-    with tf.io.TFRecordWriter(os.path.join(folder, 'validations.tfrecord')) as records:
+    path = os.path.join(folder, 'validations.tfrecord')
+    with whole_file(path, unfinished) as part, tf.io.TFRecordWriter(part) as records:
         records.write(judge(metrics, eval_config).SerializeToString())
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from components.errors import ComponentError
 
+_REQUESTS_AT_A_TIME = 32
 _HINT = 'a worker died, or files were changed meanwhile: run the same command again'
 
 
@@ -53,11 +55,11 @@ def require_all(published: Published, *, files: int, uri: str) -> None:
     if written != published.rows:
         raise _differ('rows to be examples or rejects', published.rows, written)
     patterns = (f'{uri}/Split-*/*', f'{uri}/report/rejects*')
-    found = {
-        path: int(tf.io.gfile.stat(path).length)
-        for pattern in patterns
-        for path in tf.io.gfile.glob(pattern)
-    }
+    paths = [path for pattern in patterns for path in tf.io.gfile.glob(pattern)]
+    # Of an object store, each is a request.
+    with ThreadPoolExecutor(_REQUESTS_AT_A_TIME) as pool:
+        sizes = pool.map(lambda path: int(tf.io.gfile.stat(path).length), paths)
+        found = dict(zip(paths, sizes))
     for path in sorted(found.keys() | published.sizes.keys()):
         if found.get(path) != published.sizes.get(path):
             told, came = published.sizes.get(path, 'no'), found.get(path, 'none')

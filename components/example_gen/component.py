@@ -11,7 +11,7 @@ from components import features
 from components.example_gen.executor import Executor
 from components.example_gen.sources import DataSource
 from components.example_gen.span_driver import Driver
-from components.settings import ColumnSettings
+from components.settings import DEFAULT_SHARD_MIB, ColumnSettings
 
 
 class SpansExampleGen(FileBasedExampleGen):
@@ -20,12 +20,16 @@ class SpansExampleGen(FileBasedExampleGen):
     DRIVER_CLASS = Driver
 
 
-def make_example_gen(source: DataSource, columns: ColumnSettings) -> FileBasedExampleGen:
+def make_example_gen(
+    source: DataSource, columns: ColumnSettings, *, shard_mib: int = DEFAULT_SHARD_MIB
+) -> FileBasedExampleGen:
     """Make the node that reads `source`.
 
     Args:
         source: The files; TFX's driver fingerprints them for the cache.
         columns: What is what in a table.
+        shard_mib: MiB of examples, before they are packed, in a file of the output, and
+            of the input that a worker reads in one go.
 
     Returns:
         The node; its output `examples` has the splits `train`, `val`, `test`.
@@ -37,7 +41,9 @@ def make_example_gen(source: DataSource, columns: ColumnSettings) -> FileBasedEx
             rolling_range=range_config_pb2.RollingRange(num_spans=source.spans)
         )
     settings = struct_pb2.Struct()
-    settings.update({'kind': source.kind.value, 'columns': columns.model_dump()})
+    settings.update(
+        {'kind': source.kind.value, 'columns': columns.model_dump(), 'shard_mib': shard_mib}
+    )
     custom_config = example_gen_pb2.CustomConfig()
     custom_config.custom_config.Pack(settings)
     return node_class(

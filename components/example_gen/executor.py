@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import posixpath
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import apache_beam as beam
@@ -19,18 +19,19 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components import features
+from components.beam_jobs import finished
 from components.errors import DataError
 from components.example_gen import workers
 from components.example_gen.accounts import Published, require_all
 from components.example_gen.checks import summarize
-from components.example_gen.reading import read_records
-from components.example_gen.records import Record
+from components.example_gen.parts import Batch, batches_of
+from components.example_gen.reading import file_bytes
 from components.example_gen.sources import SourceKind, split_of_input
 from components.example_gen.summary import REJECTS_FILES
 from components.settings import ColumnSettings
+from components.whole_files import UNFINISHED, nothing_written
 
-# An IMDB folder has 50,000 files; a Beam element each would cost more than reading them.
-_FILES_PER_ELEMENT = 500
+_REQUESTS_AT_A_TIME = 32
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -56,29 +57,28 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         examples = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
-        kind, columns = parse_custom_config(exec_properties)
-        batches = list(_batches(exec_properties))
-        explicit = {batch.split for batch in batches}
+        kind, columns, shard_bytes = parse_custom_config(exec_properties)
+        batches = list(_batches(exec_properties, kind, shard_bytes))
         # On the same file system as the artifact, so that shards are renamed, not copied.
-        unfinished = posixpath.join(examples.uri, '.unfinished')
+        unfinished = posixpath.join(examples.uri, UNFINISHED)
         fileio.makedirs(unfinished)
-        if columns.split_column is not None:
-            explicit |= self._splits_in_column(batches, kind, columns, unfinished)
         found_file = posixpath.join(unfinished, 'found.json')
         writer = workers.WriteShards(
             kind,
             columns,
-            split_train=features.VAL_SPLIT not in explicit,
+            split_train=features.VAL_SPLIT not in {batch.split for batch in batches},
             folder=unfinished,
+            shard_bytes=shard_bytes,
         )
-        with self._make_beam_pipeline() as pipeline:
+        with finished(self._make_beam_pipeline(), 'ExampleGen') as pipeline:
             _ = (
                 pipeline
-                | 'Files' >> beam.Create(batches)
+                | 'Files' >> beam.Create(batches, reshuffle=True)
                 | 'Write' >> beam.ParDo(writer)
-                | 'Together' >> beam.GroupByKey()
-                | 'Publish' >> beam.ParDo(workers.PublishShards(examples.uri, found_file))
+                | 'Publish' >> workers.PublishShards(examples.uri, found_file)
             )
+        if not fileio.exists(found_file):
+            raise nothing_written(examples.uri, 'ExampleGen')
         with fileio.open(found_file) as file:
             found = Published(**json.loads(file.read()))
         fileio.rmtree(unfinished)
@@ -103,49 +103,25 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
         )
 
-    def _splits_in_column(
-        self,
-        batches: list[workers.Batch],
-        kind: SourceKind,
-        columns: ColumnSettings,
-        folder: str,
-    ) -> set[str | None]:
-        """Find which splits the rows name; whether one is `val` must be known before."""
 
-        class _Splits(beam.DoFn):
-            def process(self, batch: workers.Batch) -> Iterator[str | None]:
-                try:
-                    yield from {
-                        r.split
-                        for r in read_records(kind, batch.paths, columns, batch.split)
-                        if isinstance(r, Record)
-                    }
-                except DataError:
-                    return  # the main pass finds it again, and reports it
+def parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, ColumnSettings, int]:
+    """Parse what `make_example_gen` put into the node's custom config.
 
-        with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | beam.Create(batches)
-                | beam.ParDo(_Splits())
-                | beam.Map(str)
-                | beam.Distinct()
-                | beam.io.WriteToText(posixpath.join(folder, 'splits'))
-            )
-        return {line for line in _read_lines(folder, 'splits')}
-
-
-def parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, ColumnSettings]:
-    """Parse what `make_example_gen` put into the node's custom config."""
+    Returns:
+        How the files are read, what is what in them, and the bytes of a shard.
+    """
     config = example_gen_pb2.CustomConfig()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
     struct = struct_pb2.Struct()
     config.custom_config.Unpack(struct)
     fields = json_format.MessageToDict(struct)
-    return SourceKind(fields['kind']), ColumnSettings.model_validate(fields['columns'])
+    columns = ColumnSettings.model_validate(fields['columns'])
+    return SourceKind(fields['kind']), columns, int(fields['shard_mib']) << 20
 
 
-def _batches(exec_properties: dict[str, Any]) -> Iterator[workers.Batch]:
+def _batches(
+    exec_properties: dict[str, Any], kind: SourceKind, part_bytes: int
+) -> Iterator[Batch]:
     for name, pattern in _patterns(exec_properties).items():
         paths = sorted(fileio.glob(pattern))
         if not paths:
@@ -153,9 +129,12 @@ def _batches(exec_properties: dict[str, Any]) -> Iterator[workers.Batch]:
                 f'no file matches {posixpath.basename(pattern)} in {posixpath.dirname(pattern)}',
                 hint='check that the data is still there',
             )
-        for start in range(0, len(paths), _FILES_PER_ELEMENT):
-            part = paths[start : start + _FILES_PER_ELEMENT]
-            yield workers.Batch(split_of_input(name), part)
+        sizes = [0] * len(paths)
+        if kind is SourceKind.TABLES:
+            # Of an object store, each is a request.
+            with ThreadPoolExecutor(_REQUESTS_AT_A_TIME) as pool:
+                sizes = list(pool.map(file_bytes, paths))
+        yield from batches_of(kind, split_of_input(name), zip(paths, sizes), part_bytes)
 
 
 def _patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
@@ -172,11 +151,3 @@ def _first_reject(uri: str) -> str:
             reject = json.loads(file.readline())
             return f'; the first row that cannot be used is {reject["where"]} ({reject["reason"]})'
     return ''
-
-
-def _read_lines(folder: str, prefix: str) -> list[str]:
-    lines: list[str] = []
-    for path in sorted(fileio.glob(os.path.join(folder, prefix + '*'))):
-        with fileio.open(path) as file:
-            lines.extend(file.read().splitlines())
-    return lines

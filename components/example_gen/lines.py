@@ -69,6 +69,11 @@ def open_text(stream: BinaryIO, name: str, *, keep_mark: bool = False) -> io.Tex
     # Not by the encoding utf-8-sig, which takes a file of half a mark for an empty one.
     if first.startswith(codecs.BOM_UTF8) and not keep_mark:
         stream.read(len(codecs.BOM_UTF8))
+    return as_text(stream)
+
+
+def as_text(stream: BinaryIO) -> io.TextIOWrapper:
+    """Take bytes that are not packed for UTF-8, whatever they begin with; see `open_text`."""
     text = io.TextIOWrapper(stream, encoding='utf-8', errors='surrogateescape', newline='')
     # CPython's own; its 8 KiB would cost what the limit of a row does.
     text._CHUNK_SIZE = 1 << 17  # type: ignore[attr-defined]

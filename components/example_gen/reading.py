@@ -9,20 +9,36 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
+import tensorflow as tf
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from components.errors import DataError
 from components.example_gen import archive, imdb, tables
+from components.example_gen.lines import readable
+from components.example_gen.parts import ByteRange, lines_of
 from components.example_gen.records import LEADS_OUT, NO_FILE, Record, Reject
 from components.example_gen.sources import SourceKind
 from components.settings import ColumnSettings
 
 
 def read_records(
-    kind: SourceKind, paths: Iterable[str], columns: ColumnSettings, split: str | None
+    kind: SourceKind,
+    paths: Iterable[str],
+    columns: ColumnSettings,
+    split: str | None,
+    part: ByteRange | None = None,
 ) -> Iterator[Record | Reject]:
     """Read files of one kind, one after the other.
+
+    Args:
+        kind: How they are read.
+        paths: Where they are.
+        columns: What is what in a table.
+        split: The split of all rows, None to leave it to the rows.
+        part: Of the file, a JSON Lines file then, which lines; None for all. A
+            line beyond the first part is called by its place behind the byte at
+            which its part begins: `big.jsonl, byte 268435461:3`.
 
     Raises:
         DataError: If a file cannot be read, or changed while it was.
@@ -35,8 +51,28 @@ def read_records(
         with _opened(path) as stream:
             if kind is SourceKind.IMDB_ARCHIVE:
                 yield from imdb.read_archive(stream, name, unlabelled=columns.use_unlabelled)
+            elif part is not None:
+                if file_bytes(path) != part.file_bytes:
+                    raise _changed(path)
+                with readable(name):
+                    lines, start = lines_of(stream, part)
+                yield from tables.read_table(lines, name, columns, split, start=start)
             else:
                 yield from tables.read_table(stream, name, columns, split)
+
+
+def file_bytes(path: str) -> int:
+    """Return the size of a file; 0 if there is none, which who reads it will say."""
+    try:
+        return int(tf.io.gfile.stat(path).length)
+    except tf.errors.OpError:
+        return 0
+
+
+def _changed(path: str) -> DataError:
+    return DataError(
+        f'{path} was changed while it was read', hint='wait until what writes it is done'
+    )
 
 
 @contextlib.contextmanager
@@ -50,9 +86,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
     with _explained(path):
         after = _state(path)
     if after != before:
-        raise DataError(
-            f'{path} was changed while it was read', hint='wait until what writes it is done'
-        )
+        raise _changed(path)
 
 
 @contextlib.contextmanager

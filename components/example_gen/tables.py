@@ -9,7 +9,14 @@ from typing import BinaryIO
 
 from components import features
 from components.errors import DataError
-from components.example_gen.lines import CsvRows, open_text, pieces, readable, whole_lines
+from components.example_gen.lines import (
+    CsvRows,
+    as_text,
+    open_text,
+    pieces,
+    readable,
+    whole_lines,
+)
 from components.example_gen.records import (
     EMPTY_TEXT,
     NO_LABEL,
@@ -116,7 +123,7 @@ def require_column(present: list[str], name: str, column: str, flag: str) -> Non
 
 
 def read_table(
-    stream: BinaryIO, name: str, columns: ColumnSettings, split: str | None
+    stream: BinaryIO, name: str, columns: ColumnSettings, split: str | None, *, start: int = 0
 ) -> Iterator[Record | Reject]:
     """Read a table row by row; a row that cannot be used comes as a Reject.
 
@@ -130,6 +137,8 @@ def read_table(
         name: The file's name, which says the format.
         columns: Which columns hold what.
         split: The split of all rows, None to leave it to the rows.
+        start: The byte of a JSON Lines file at which the stream begins; a line
+            begins there.
 
     Yields:
         Records in the order of the file, with Rejects in between.
@@ -138,6 +147,11 @@ def read_table(
         DataError: If the file as a whole cannot be read as what it is.
     """
     with readable(name):
+        if start:
+            # How a file begins, its encoding included, is looked at where it begins.
+            lines = pieces(as_text(stream))
+            yield from _read_jsonl(lines, f'{name}, byte {start}', columns, split)
+            return
         lines = pieces(open_text(stream, name))
         if table_format(name) == 'jsonl':
             yield from _read_jsonl(lines, name, columns, split)

@@ -10,63 +10,52 @@ from __future__ import annotations
 import collections
 import json
 import posixpath
-import uuid
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import apache_beam as beam
 import tensorflow as tf
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
-from tfx.dsl.io import fileio
 
 from components import features
 from components.errors import DataError
 from components.example_gen.accounts import Published
 from components.example_gen.checks import REJECTS
+from components.example_gen.parts import Batch
 from components.example_gen.reading import read_records
 from components.example_gen.records import Record, Reject, assign_split, label_value
+from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
 from components.example_gen.sources import SourceKind
+from components.example_gen.summary import REJECTS_FILES
 from components.settings import ColumnSettings
+from components.whole_files import write_whole
 
 # Two are expected. More come of a wrong column, and each one is counted by its spelling.
 _MAX_LABELS = 1_000
-# Level 6, the usual one, takes 5 CPU s for IMDB where 1 takes 1.4, for a sixth of the size.
-_GZIP = tf.io.TFRecordOptions(compression_type='GZIP', compression_level=1)
-
-
-class Batch(NamedTuple):
-    """Files that are read one after the other, and the split that they are for."""
-
-    split: str | None
-    paths: list[str]
-
-
-class Shard(NamedTuple):
-    """A file, and how many bytes were written to it."""
-
-    path: str
-    size_bytes: int
+# What a split column calls `train`, and the hash would put into `val`. Whether it goes there is
+# known when all rows are read: not if one of them says `val` itself.
+_UNDECIDED = 'undecided'
 
 
 class Found(NamedTuple):
     """What came of a bundle.
 
     Attributes:
-        first: Path of its first file, by which shards are ordered.
-        shards: By split, and `rejects`, the unfinished file that was written,
-            and its size.
+        first: What its first batch is sorted by, and so its shards.
+        shards: By split, and `rejects`, the unfinished files that were written,
+            in the order of their rows.
         counts: By (`rejects`, reason), (`unsup`, ''), and (split, value
             followed by spelling of the label), the number of rows.
         fatal: Messages and hints about files that cannot be read at all:
             raised on a worker, Beam would bury them.
-        files: How many files were read.
+        files: How many files, or parts of one, were read.
         rows: How many texts and rejected rows the readers gave.
         left_out: How many of them are texts without a label that nobody wants.
     """
 
-    first: str
-    shards: dict[str, Shard]
+    first: tuple[str, int]
+    shards: dict[str, list[Shard]]
     counts: dict[tuple[str, str], int]
     fatal: list[tuple[str, str]]
     files: int
@@ -83,36 +72,47 @@ class WriteShards(beam.DoFn):
     Args:
         kind: How the files are read.
         columns: What is what in a table.
-        split_train: Whether `train` is to be split into `train` and `val`.
+        split_train: Whether `train` is to be split into `train` and `val`, unless
+            a split column names `val`.
         folder: For unfinished shards.
+        shard_bytes: See `ShardWriter`.
     """
 
     def __init__(
-        self, kind: SourceKind, columns: ColumnSettings, *, split_train: bool, folder: str
+        self,
+        kind: SourceKind,
+        columns: ColumnSettings,
+        *,
+        split_train: bool,
+        folder: str,
+        shard_bytes: int,
     ) -> None:
         self._kind = kind
         self._columns = columns
         self._split_train = split_train
         self._folder = folder
+        self._shard_bytes = shard_bytes
 
     def start_bundle(self) -> None:
-        self._first = ''
-        self._paths: dict[str, str] = {}
-        self._writers: dict[str, Any] = {}
+        self._first = '', 0
+        self._writers: dict[str, ShardWriter] = {}
         self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
         self._fatal: list[tuple[str, str]] = []
         self._files = self._rows = self._left_out = 0
         self._serializer = Serializer()
 
     def process(self, batch: Batch) -> None:
-        self._first = self._first or batch.paths[0]
+        self._first = self._first if self._files else batch.place
         self._files += len(batch.paths)
         try:
-            for record in read_records(self._kind, batch.paths, self._columns, batch.split):
+            for record in read_records(
+                self._kind, batch.paths, self._columns, batch.split, batch.part
+            ):
                 self._rows += 1
                 if isinstance(record, Reject):
                     self._counts[REJECTS, record.reason] += 1
-                    self._writer(REJECTS).write(json.dumps(record._asdict()) + '\n')
+                    line = json.dumps(record._asdict()) + '\n'
+                    self._writer(REJECTS).write(line.encode())
                 elif record.label is not None:
                     self._write(record, record.label)
                 elif self._columns.use_unlabelled:
@@ -129,7 +129,7 @@ class WriteShards(beam.DoFn):
             writer.close()
         found = Found(
             self._first,
-            {name: Shard(path, _size(path)) for name, path in self._paths.items()},
+            {name: writer.shards for name, writer in self._writers.items()},
             dict(self._counts),
             self._fatal,
             self._files,
@@ -153,6 +153,9 @@ class WriteShards(beam.DoFn):
             val_percent=self._columns.val_percent,
             split_train=self._split_train,
         )
+        by_hash = record.split == features.TRAIN_SPLIT and split == features.VAL_SPLIT
+        if by_hash and self._columns.split_column is not None:
+            split = _UNDECIDED
         name = spelling if self._columns.positive_label else spelling.casefold()
         if len(self._counts) > _MAX_LABELS:
             raise DataError(
@@ -163,20 +166,20 @@ class WriteShards(beam.DoFn):
         self._counts[split, f'{label}{name}'] += 1
         self._writer(split).write(self._serializer.serialize(record.text, label))
 
-    def _writer(self, name: str) -> Any:
+    def _writer(self, name: str) -> ShardWriter:
         if name not in self._writers:
-            path = posixpath.join(self._folder, f'{name}-{uuid.uuid4().hex}')
-            self._paths[name] = path
-            self._writers[name] = (
-                fileio.open(path, 'w') if name == REJECTS else tf.io.TFRecordWriter(path, _GZIP)
-            )
+            prefix = posixpath.join(self._folder, name)
+            lines = name == REJECTS
+            self._writers[name] = ShardWriter(prefix, self._shard_bytes, lines=lines)
         return self._writers[name]
 
 
-class PublishShards(beam.DoFn):
+class PublishShards(beam.PTransform):
     """Gives the shards of all bundles their names, and writes what was found.
 
-    May be tried again, after any of its steps.
+    From (0, Found) of each bundle. One worker chooses the names, all of them
+    rename: in an object store, that is to copy. May be tried again, after any of
+    its steps.
 
     Args:
         uri: Of the Examples artifact.
@@ -184,70 +187,65 @@ class PublishShards(beam.DoFn):
     """
 
     def __init__(self, uri: str, found_file: str) -> None:
+        super().__init__()
         self._uri = uri
         self._found_file = found_file
 
-    def process(self, element: tuple[int, Iterable[Found]]) -> None:
-        bundles = sorted(element[1], key=lambda found: found.first)
-        sizes: dict[str, int] = {}
-        for name in (*features.SPLITS, features.UNLABELLED_SPLIT, REJECTS):
-            shards = [found.shards[name] for found in bundles if name in found.shards]
-            for index, shard in enumerate(shards):
-                path = self._publish(name, shard.path, f'-{index:05}-of-{len(shards):05}')
-                sizes[path] = shard.size_bytes
-        counts: collections.Counter[tuple[str, str]] = collections.Counter()
-        for found in bundles:
-            counts.update(found.counts)
-        published = Published(
-            counts=[(*key, count) for key, count in counts.items()],
-            fatal=[told for found in bundles for told in found.fatal],
-            files=sum(found.files for found in bundles),
-            rows=sum(found.rows for found in bundles),
-            left_out=sum(found.left_out for found in bundles),
-            sizes=sizes,
+    def expand(self, found: beam.PCollection) -> beam.PCollection:
+        return (
+            found
+            | 'Together' >> beam.GroupByKey()
+            | 'Name' >> beam.FlatMap(name_shards, self._uri, self._found_file)
+            | 'Share' >> beam.Reshuffle()
+            | 'Rename' >> beam.MapTuple(publish_shard)
         )
-        with fileio.open(self._found_file, 'w') as file:
-            file.write(json.dumps(published._asdict()))
 
-    def _publish(self, name: str, shard: str, number: str) -> str:
-        # The names that TFX gives to examples.
-        path = f'report/rejects{number}.jsonl'
-        if name != REJECTS:
+
+def name_shards(
+    element: tuple[int, Iterable[Found]], uri: str, found_file: str
+) -> list[tuple[str, str]]:
+    """Write what was found, and return each shard with the path that it is to have.
+
+    Args:
+        element: What all bundles found; a line for each shard, not for each row.
+        uri: See `PublishShards`.
+        found_file: The same.
+    """
+    bundles = sorted(element[1], key=lambda found: found.first)
+    said_val = any(key[0] == features.VAL_SPLIT for found in bundles for key in found.counts)
+    decided = {_UNDECIDED: features.TRAIN_SPLIT if said_val else features.VAL_SPLIT}
+    by_name: dict[str, list[Shard]] = collections.defaultdict(list)
+    counts: collections.Counter[tuple[str, str]] = collections.Counter()
+    for found in bundles:
+        for name, shards in found.shards.items():
+            by_name[decided.get(name, name)] += shards
+        for (name, what), count in found.counts.items():
+            counts[decided.get(name, name), what] += count
+    sizes: dict[str, int] = {}
+    renamed = []
+    for name, shards in by_name.items():
+        for index, shard in enumerate(shards):
+            # The names that TFX gives to examples.
+            number = f'-{index:05}-of-{len(shards):05}'
             path = f'Split-{name}/data_tfrecord{number}.gz'
-        path = posixpath.join(self._uri, path)
-        fileio.makedirs(posixpath.dirname(path))
-        if fileio.exists(shard):
-            fileio.rename(shard, path, overwrite=True)
-        return path
-
-
-def _size(path: str) -> int:
-    return int(tf.io.gfile.stat(path).length)
-
-
-class Serializer:
-    """Serializes examples; not for several threads at once."""
-
-    def __init__(self) -> None:
-        self._templates: dict[tuple[int | None, str], tuple[tf.train.Example, Any]] = {}
-
-    def serialize(self, text: str, label: int | None) -> bytes:
-        """Return the example of a text and its label, 0, 1 or none, as ExampleGen writes it."""
-        key = label, features.length_bucket(len(text.split()))
-        if key not in self._templates:
-            self._templates[key] = _template(*key)
-        example, texts = self._templates[key]
-        texts[0] = text.encode('utf-8')
-        return cast(bytes, example.SerializeToString(deterministic=True))
-
-
-def _template(label: int | None, length: str) -> tuple[tf.train.Example, Any]:
-    # To build an example from scratch takes three times as long as to change one.
-    example = tf.train.Example()
-    feature = example.features.feature
-    if label is not None:
-        feature[features.LABEL_KEY].int64_list.value.append(label)
-    feature[features.LENGTH_KEY].bytes_list.value.append(length.encode())
-    texts = feature[features.TEXT_KEY].bytes_list.value
-    texts.append(b'')
-    return example, texts
+            if name == REJECTS:
+                path = f'report/rejects{number}.jsonl'
+            path = posixpath.join(uri, path)
+            sizes[path] = shard.size_bytes
+            renamed.append((shard.path, path))
+    published = Published(
+        counts=[(*key, count) for key, count in counts.items()],
+        fatal=[told for found in bundles for told in found.fatal],
+        files=sum(found.files for found in bundles),
+        rows=sum(found.rows for found in bundles),
+        left_out=sum(found.left_out for found in bundles),
+        sizes=sizes,
+    )
+    for pattern in (f'{uri}/Split-*/*', f'{uri}/{REJECTS_FILES}'):
+        for path in tf.io.gfile.glob(pattern):
+            # A runner may do the reading again, too, and in other bundles.
+            if path not in sizes:
+                tf.io.gfile.remove(path)
+    content = json.dumps(published._asdict()).encode()
+    write_whole(found_file, content, posixpath.dirname(found_file))
+    return renamed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import string
-from collections.abc import Mapping
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,14 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components import features
-from components.statistics_gen.described import (
-    FINGERPRINT_WORDS,
-    FREQUENT_WORDS,
-    KNOWN_FROM,
-    Described,
-    Split,
-    divergence,
-)
 
 # Line-break tags, the spaces beyond ASCII's that Python's `split` knows, and letters of scripts
 # that have no spaces between words, so that each letter counts as a word.
@@ -123,7 +115,12 @@ class Texts:
         self.labels += other.labels
         self.lengths = _sum(self.lengths, other.lengths)
         self._digests += other._digests
-        self._add_counts(other.counts())
+        if self._rows:
+            self._add_counts(other.counts())
+        else:
+            # All of them once more would take as long as to count them.
+            self._counts = [other.counts()]
+            self._rows = self._rows_added_up = len(self._counts[0].words)
 
     def counts(self) -> WordCounts:
         """Return the words, each once, in no order."""
@@ -148,6 +145,31 @@ class Texts:
         self._digests = [np.concatenate([np.zeros(0, np.uint64), *self._digests])]
         return self._digests[0]
 
+    def shared_out(self, parts: int) -> list[Texts]:
+        """Return parts of what was counted: equal words, and equal texts, are in the same part.
+
+        The first part has all that is not counted by word or by text.
+
+        Args:
+            parts: How many.
+        """
+        if parts == 1:
+            return [self]
+        shared = [Texts() for _ in range(parts)]
+        shared[0].examples, shared[0].labels, shared[0].lengths = (
+            self.examples,
+            self.labels,
+            self.lengths,
+        )
+        counts, digests = self.counts(), self.digests()
+        # Not by Python's hash, which is another in each process.
+        of_words = np.array([zlib.crc32(word.as_buffer()) for word in counts.words], np.int64)
+        of_texts = digests % np.uint64(parts)
+        for number, part in enumerate(shared):
+            part._add_counts(counts.where(of_words % parts == number))
+            part._digests.append(digests[of_texts == number])
+        return shared
+
     def __getstate__(self) -> dict[str, Any]:
         self.counts()  # smaller than its parts
         return self.__dict__
@@ -158,59 +180,6 @@ class Texts:
         # Only when it has doubled, so that a word is added up a few times, not with each batch.
         if self._rows > 2 * self._rows_added_up + _FEWEST_ROWS_TO_ADD_UP:
             self.counts()
-
-
-def describe(texts: Mapping[str, Texts]) -> Described:
-    """Describe splits.
-
-    Args:
-        texts: By name of the split; `train` is among them.
-
-    Returns:
-        The splits in the order of `features`.
-    """
-    order = [*features.SPLITS, features.UNLABELLED_SPLIT]
-    names = sorted(texts, key=lambda name: order.index(name) if name in order else len(order))
-    train = texts[features.TRAIN_SPLIT].counts()
-    known = train.where(train.numbers >= KNOWN_FROM).words
-    distinct = {name: np.unique(texts[name].digests()) for name in names}
-    frequent = {name: _most_frequent(texts[name].counts()) for name in names}
-    splits = []
-    for name in names:
-        split, counts = texts[name], texts[name].counts()
-        unknown = None
-        if name != features.TRAIN_SPLIT and counts.total:
-            is_known = pc.is_in(counts.words, value_set=known).to_numpy(zero_copy_only=False)
-            unknown = counts.where(~is_known).total / counts.total
-        labelled = bool(split.labels.sum())
-        splits.append(
-            Split(
-                name=name,
-                examples=split.examples,
-                positive=int(split.labels[1]) if labelled else None,
-                negative=int(split.labels[0]) if labelled else None,
-                lengths=split.lengths.tolist(),
-                words=counts.total,
-                frequent=frequent[name][:FREQUENT_WORDS],
-                unknown=unknown,
-                duplicates=len(split.digests()) - len(distinct[name]),
-                shared={
-                    other: int(np.isin(split.digests(), distinct[other]).sum())
-                    for other in names
-                    if other != name
-                },
-            )
-        )
-    of_train = frequent[features.TRAIN_SPLIT]
-    return Described(
-        splits=splits,
-        drift={
-            name: divergence(frequent[name], of_train)
-            for name in names
-            if name != features.TRAIN_SPLIT
-        },
-        fingerprint_words=of_train,
-    )
 
 
 def _values(batch: pa.RecordBatch, name: str) -> pa.Array | None:
@@ -237,12 +206,3 @@ def _sum(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> npt.NDArra
     total[: len(one)] += one
     total[: len(other)] += other
     return total
-
-
-def _most_frequent(counts: WordCounts) -> list[tuple[str, int]]:
-    if len(counts.numbers) > FINGERPRINT_WORDS:
-        # Sorting all words would take longer than counting them.
-        least = np.partition(counts.numbers, -FINGERPRINT_WORDS)[-FINGERPRINT_WORDS]
-        counts = counts.where(counts.numbers >= least)
-    pairs = zip(counts.words.to_pylist(), counts.numbers.tolist())
-    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:FINGERPRINT_WORDS]

@@ -18,10 +18,15 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, proto_utils
 
 from components import features
+from components.beam_jobs import finished
 from components.example_gen.summary import ExamplesSummary
 from components.settings import TextSettings
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.vocabulary import WriteVocabulary
+from components.whole_files import clear_unfinished, unfinished_beside
+
+# They have some 2 million different words, which a worker holds in 300 MB.
+_EXAMPLES_PER_PART = 1 << 24
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -67,7 +72,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         path = os.path.join(graph, '.temp_path', features.VOCABULARY_NAME)
         count_path = os.path.join(graph, '.temp_path', 'texts')
-        with self._make_beam_pipeline() as pipeline:
+        summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+        with finished(self._make_beam_pipeline(), 'Transform') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(sorted(files), reshuffle=True)
@@ -78,11 +84,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     top_k=text.vocab_size - features.RESERVED_IDS,
                     min_count=text.min_word_count,
                     punctuation=text.punctuation,
+                    parts=1 + sum(map(summary.examples, splits.analyze)) // _EXAMPLES_PER_PART,
                 )
             )
-        with fileio.open(count_path) as file:
-            texts = int(file.read())
-        summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+        texts = 0
+        if files:
+            clear_unfinished(unfinished_beside(path), 'Transform')
+            with fileio.open(count_path) as file:
+                texts = int(file.read())
         summary.require('Transform', list(splits.analyze), texts)
         schema = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
         write_graph(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import apache_beam as beam
 import tensorflow as tf
 
 from components import features
 from components.transform.text import Punctuation, tokenize
+from components.whole_files import unfinished_beside, write_whole
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -34,7 +35,8 @@ class WriteVocabulary(beam.PTransform):
     Of equally frequent words the one that sorts last comes first, as in the
     vocabularies of TFT, which sends each word of each batch through a dozen
     Beam stages: on IMDB three quarters of Transform's time. Here a file's
-    words are counted where it is read, so that one table per file is sent.
+    words are counted where it is read, so that one table per file is sent. Counts
+    are exact, whatever is shared out.
 
     Args:
         path: The file to write.
@@ -42,6 +44,8 @@ class WriteVocabulary(beam.PTransform):
         top_k: Keep at most so many words.
         min_count: Keep words that occur at least so often.
         punctuation: How texts become words, see `text.normalize`.
+        parts: Into how many parts the words are shared out: no worker holds all
+            words of more than one, and the last one only those that are kept.
     """
 
     def __init__(
@@ -52,18 +56,23 @@ class WriteVocabulary(beam.PTransform):
         top_k: int,
         min_count: int = 1,
         punctuation: Punctuation = 'drop',
+        parts: int = 1,
     ) -> None:
         super().__init__()
         self._punctuation: Punctuation = punctuation
+        self._parts = parts
+        self._path = path
         self._count_path = count_path
-        self._arguments: dict[str, Any] = {'path': path, 'top_k': top_k, 'min_count': min_count}
+        self._kept = {'top_k': top_k, 'min_count': min_count}
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
         return (
             files
-            | 'Count' >> beam.ParDo(_CountWords(self._punctuation))
-            | 'Merge' >> beam.CombineGlobally(_MergeFn())
-            | 'Write' >> beam.Map(_write, self._count_path, **self._arguments)
+            | 'Count' >> beam.ParDo(_CountWords(self._punctuation, self._parts))
+            | 'Merge' >> beam.CombinePerKey(_MergeFn())
+            | 'Keep' >> beam.Map(_keep, **self._kept)
+            | 'Together' >> beam.GroupByKey()
+            | 'Write' >> beam.Map(_write, self._path, self._count_path, **self._kept)
         )
 
 
@@ -77,19 +86,26 @@ def most_frequent(counts: Counter[bytes], *, top_k: int, min_count: int = 1) -> 
     return [word for _, word in sorted(kept, reverse=True)[:top_k]]
 
 
-def _write(counted: Counted, count_path: str, **arguments: Any) -> None:
-    write_vocabulary(counted.words, **arguments)
-    with tf.io.gfile.GFile(count_path, 'w') as file:
-        file.write(str(counted.texts))
+def _keep(element: tuple[int, Counted], *, top_k: int, min_count: int) -> tuple[int, Counted]:
+    """Leave out what cannot be among the words that are kept of all parts."""
+    counted = element[1]
+    words = most_frequent(counted.words, top_k=top_k, min_count=min_count)
+    return 0, Counted(Counter({word: counted.words[word] for word in words}), counted.texts)
+
+
+def _write(
+    element: tuple[int, Iterable[Counted]], path: str, count_path: str, **kept: int
+) -> None:
+    counted = _MergeFn().merge_accumulators(element[1])
+    write_vocabulary(counted.words, path, **kept)
+    write_whole(count_path, str(counted.texts).encode(), unfinished_beside(count_path))
 
 
 def write_vocabulary(counts: Counter[bytes], path: str, *, top_k: int, min_count: int = 1) -> None:
     """Write the words that are kept, a line each, in the order of their ids."""
-    tf.io.gfile.makedirs(os.path.dirname(path))
     # TensorFlow makes no table from an empty file. No word has a space in it.
     words = most_frequent(counts, top_k=top_k, min_count=min_count) or [b' ']
-    with tf.io.gfile.GFile(path, 'wb') as file:
-        file.write(b''.join(word + b'\n' for word in words))
+    write_whole(path, b''.join(word + b'\n' for word in words), unfinished_beside(path))
 
 
 def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Counted:
@@ -123,11 +139,23 @@ def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Coun
 
 
 class _CountWords(beam.DoFn):
-    def __init__(self, punctuation: Punctuation) -> None:
-        self._punctuation: Punctuation = punctuation
+    """Turns a file into (part, Counted) of each part of its words; the first has the texts."""
 
-    def process(self, file: str) -> Iterator[Counted]:
-        yield count_words([file], self._punctuation)
+    def __init__(self, punctuation: Punctuation, parts: int) -> None:
+        self._punctuation: Punctuation = punctuation
+        self._parts = parts
+
+    def process(self, file: str) -> Iterator[tuple[int, Counted]]:
+        counted = count_words([file], self._punctuation)
+        if self._parts == 1:
+            yield 0, counted
+            return
+        parts: list[Counter[bytes]] = [Counter() for _ in range(self._parts)]
+        for word, number in counted.words.items():
+            # Not by Python's hash, which is another in each process.
+            parts[zlib.crc32(word) % self._parts][word] = number
+        for part, words in enumerate(parts):
+            yield part, Counted(words, 0 if part else counted.texts)
 
 
 class _MergeFn(beam.CombineFn):

@@ -93,13 +93,12 @@ def _compile(
         ) from err
     from tfx.orchestration.data_types import RuntimeParameter
 
-    from pipeline.create import LOCAL_BEAM_ARGS, create_pipeline
+    from pipeline.create import create_pipeline
 
     pipeline = create_pipeline(
         config,
         source,
         target=target,
-        beam_pipeline_args=config.cloud.beam_args(target) or LOCAL_BEAM_ARGS,
         parameters={
             node: {
                 key: RuntimeParameter(

@@ -13,6 +13,7 @@ from typing import Any
 
 from components.entry_point import OUTPUTS_SPEC_FLAG, RESOLVED_INPUT
 from components.errors import ConfigError
+from pipeline.beam.arguments import DIRECT_RUNNER
 from pipeline.cloud.kubeflow_spec import DRIVER, ENTRY_POINT, EXAMPLE_GEN, NEVER_CACHED
 from pipeline.cloud.targets import Target
 
@@ -184,7 +185,7 @@ def _workers(spec: Spec) -> Iterator[str]:
         for argument in map(str, container.get('args', []))
         if argument.startswith('--runner=')
     }
-    for runner in sorted(runners - {'DirectRunner'}):
+    for runner in sorted(runners - {DIRECT_RUNNER}):
         if not root.startswith('gs://'):
             yield f'the workers of {runner} cannot see {root or "the default root"}; use gs://'
 

@@ -7,7 +7,6 @@ import re
 import pydantic
 
 from components.settings import Settings
-from pipeline.cloud.targets import Target
 
 _MACHINE_TYPE = r'^[a-z][a-z0-9]*(-[a-z0-9]+)+$'
 _MOUNT = re.compile(r'^(/[A-Za-z0-9._-]+)+$')
@@ -25,7 +24,6 @@ CONTAINER_NODES = (
     'Evaluator',
     'Pusher',
 )
-_BEAM_ARGS = 'of the nodes that run on Beam, as a list; none: they run in their own process'
 
 
 class ResourceSettings(Settings):
@@ -90,12 +88,6 @@ class CloudSettings(Settings):
         description='on Kubeflow, claims of volumes for data and pushed models, as '
         '{"/mnt/reviews": "CLAIM"}',
     )
-    vertex_beam_args: tuple[str, ...] = pydantic.Field((), description=_BEAM_ARGS)
-    kubeflow_beam_args: tuple[str, ...] = pydantic.Field((), description=_BEAM_ARGS)
-
-    def beam_args(self, target: Target) -> tuple[str, ...]:
-        """Return the arguments of the nodes that run on Beam; none: the project's own."""
-        return self.vertex_beam_args if target == 'vertex' else self.kubeflow_beam_args
 
     @pydantic.field_validator('image')
     @classmethod
@@ -114,19 +106,6 @@ class CloudSettings(Settings):
                     f'{folder!r}: {claim!r}'
                 )
         return volumes
-
-    @pydantic.field_validator('vertex_beam_args', 'kubeflow_beam_args')
-    @classmethod
-    def _are_flags(cls, beam_args: tuple[str, ...]) -> tuple[str, ...]:
-        for argument in beam_args:
-            if not argument.startswith('--'):
-                raise ValueError(
-                    f'expected arguments such as --runner=DataflowRunner, one each: {argument!r}'
-                )
-        if beam_args and not any(a.startswith('--runner=') for a in beam_args):
-            # Without one, Beam picks a runner that it has to download first.
-            raise ValueError('name the runner, too: --runner=DirectRunner, --runner=DataflowRunner')
-        return beam_args
 
     @pydantic.field_validator('resources')
     @classmethod

@@ -15,10 +15,17 @@ from pipeline.doctor import installation, served, store
 from pipeline.doctor.finding import Area, Finding, Say
 from pipeline.doctor.view import Findings
 from pipeline.logs import no_framework_noise
+from pipeline.store.backend import backend_of_root
+from pipeline.store.settings import MetadataSettings
 
 
 def examine(
-    root: pathlib.Path, serving_dir: pathlib.Path, data: DataConfig | None, *, as_json: bool
+    root: pathlib.Path,
+    serving_dir: pathlib.Path,
+    data: DataConfig | None,
+    metadata: MetadataSettings | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Look at everything, and show each finding when it is there. Nothing is changed.
 
@@ -26,6 +33,7 @@ def examine(
         root: The folder for all that runs write.
         serving_dir: The folder of versions.
         data: The data; None to leave it out.
+        metadata: Where ML Metadata is; None for where the latest run has it.
         as_json: Print JSON for machines.
 
     Raises:
@@ -35,7 +43,7 @@ def examine(
     with no_framework_noise() as terminal:
         stream: TextIO = terminal.err if as_json else terminal.out
         with Findings(stream, terminal.err, quiet=as_json) as shown:
-            for area, check in _checks(root, serving_dir, data):
+            for area, check in _checks(root, serving_dir, data, metadata):
                 shown.area(area)
                 for finding in check(shown.say):
                     shown.show(finding)
@@ -52,10 +60,13 @@ def examine(
 
 
 def _checks(
-    root: pathlib.Path, serving_dir: pathlib.Path, data: DataConfig | None
+    root: pathlib.Path,
+    serving_dir: pathlib.Path,
+    data: DataConfig | None,
+    metadata: MetadataSettings | None,
 ) -> Iterator[tuple[Area, Callable[[Say], Iterator[Finding]]]]:
     yield 'installation', lambda say: installation.check(root, say)
-    yield 'store', lambda say: store.check(root, serving_dir, say)
+    yield 'store', lambda say: store.check(root, serving_dir, backend_of_root(root, metadata), say)
     yield 'served', lambda say: served.check(serving_dir, say)
     if data is not None:
         yield 'data', lambda say: data_checks.check(data, say)

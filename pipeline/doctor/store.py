@@ -8,25 +8,30 @@ import pathlib
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
-from components.errors import ConfigError
+from components.errors import ConfigError, ReviewsError
 from components.example_gen.summary import SUMMARY_FILE, ExamplesSummary
 from pipeline import outcome as outcomes
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning
 from pipeline.store import copies, manifest, metadata_file, places
+from pipeline.store.backend import Backend
+from pipeline.store.mysql import MysqlBackend
 
 _NEXT_RUN = 'nothing: the next run makes it again, and all after it'
 _OLD_SECONDS = 3_600  # what is being written is renamed sooner
 
 
-def check(root: pathlib.Path, serving_dir: pathlib.Path, say: Say) -> Iterator[Finding]:
+def check(
+    root: pathlib.Path, serving_dir: pathlib.Path, backend: Backend, say: Say
+) -> Iterator[Finding]:
     """Look at a root; nothing in it is changed.
 
     Args:
         root: The folder for all that runs write.
         serving_dir: The folder of versions.
+        backend: Where ML Metadata is.
         say: Is told what takes long.
 
     Yields:
@@ -38,21 +43,44 @@ def check(root: pathlib.Path, serving_dir: pathlib.Path, say: Say) -> Iterator[F
         yield problem('folders', str(err), err.hint, ConfigError)
     else:
         yield ok('folders', f'{root} can be written')
-    if not root.is_dir():
+    if root.is_dir():
+        yield from _records(root)
+    else:
         yield ok('runs', 'none yet')
-        return
-    yield from _records(root)
-    path = root / metadata_file.METADATA
+    if isinstance(backend, MysqlBackend):
+        readable = yield from _server(backend)
+    else:
+        readable = root.is_dir() and (yield from _file(root / metadata_file.METADATA))
+    if readable:
+        yield from _artifacts(root, backend, say)
+        yield from _leftovers(root)
+
+
+def _server(backend: MysqlBackend) -> Generator[Finding, None, bool]:
+    """Look at a server; say whether there is something to read."""
+    try:
+        found = backend.usable_server()
+    except ReviewsError as err:
+        yield problem('metadata', str(err), err.hint, type(err))
+        return False
+    if found.schema is None:
+        yield ok('metadata', f'{backend.where}, {found.version}; a run makes the tables')
+        return False
+    yield ok('metadata', f'{backend.where}, {found.version}; schema {found.schema}')
+    return True
+
+
+def _file(path: pathlib.Path) -> Generator[Finding, None, bool]:
+    """Look at a file; say whether there is something to read."""
     state = metadata_file.examine(path, thorough=True, to_write=False)
     if state.problem:
         yield problem('metadata', f'{path} {state.told}', state.hint)
-        return
+        return False
     if not metadata_file.exists(path):
         yield _missing(path)
-        return
+        return False
     yield from _metadata(path)
-    yield from _artifacts(root, path, say)
-    yield from _leftovers(root)
+    return True
 
 
 def _records(root: pathlib.Path) -> Iterator[Finding]:
@@ -97,17 +125,17 @@ def _metadata(path: pathlib.Path) -> Iterator[Finding]:
         yield ok('its copy', f'of {made}')
 
 
-def _artifacts(root: pathlib.Path, path: pathlib.Path, say: Say) -> Iterator[Finding]:
+def _artifacts(root: pathlib.Path, backend: Backend, say: Say) -> Iterator[Finding]:
     from pipeline.report.lineage import Lineage
 
     try:
-        lineage = Lineage(path)
+        lineage = Lineage(backend.reader(), backend.own_executions)
         unfinished = lineage.unfinished()
         latest = lineage.latest_outputs()
     except RuntimeError as err:
         told = ' '.join(str(err).split())[:200]
-        told = f'ML Metadata cannot open {path}: {told}'
-        yield problem('metadata', told, metadata_file.mend(path))
+        told = f'ML Metadata cannot open {backend.where}: {told}'
+        yield problem('metadata', told, metadata_file.mend(root / metadata_file.METADATA))
         return
     for node, run in unfinished:
         yield warning(
@@ -119,7 +147,7 @@ def _artifacts(root: pathlib.Path, path: pathlib.Path, say: Say) -> Iterator[Fin
     for node, artifact in latest:
         say(f'reading {node}')
         folder = pathlib.Path(artifact.uri)
-        found = _damage(root, folder)
+        found = _damage(root, folder, shared=backend.shared)
         if not found and artifact.key == 'examples':
             found = examples_damage(folder)
         if found:
@@ -132,9 +160,9 @@ def _artifacts(root: pathlib.Path, path: pathlib.Path, say: Say) -> Iterator[Fin
         yield ok('artifacts', f'{whole} of the latest runs, {files} files, {size / 1e6:.1f} MB')
 
 
-def _damage(root: pathlib.Path, folder: pathlib.Path) -> str | None:
-    path = manifest.manifest_path(root, folder)
-    if path is None:
+def _damage(root: pathlib.Path, folder: pathlib.Path, *, shared: bool) -> str | None:
+    path = manifest.manifest_path(folder)
+    if path is None or not (shared or folder.is_relative_to(root)):
         return f'{folder} is not below {root}: was it moved?'
     if not path.exists():
         return None if folder.is_dir() else f'{folder} was deleted'

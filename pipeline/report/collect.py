@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable
 from typing import TypeVar
 
+from components.errors import ReviewsError
 from components.evaluator.examined import read_examined
 from components.example_gen.summary import SUMMARY_FILE, ExamplesSummary
 from components.statistics_gen.described import Described, divergence, read_described
@@ -14,6 +15,7 @@ from components.trainer.history import read_history
 from pipeline.outcome import RunOutcome
 from pipeline.report.lineage import Lineage, RecordedNode
 from pipeline.report.view import BaselineData, Data, Nothing, Report, Step
+from pipeline.store.backend import backend_of_run
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +35,7 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
     Returns:
         What there is; what is missing says why.
     """
-    path = root / 'metadata.sqlite'
-    lineage = Lineage(path) if path.is_file() else None
+    lineage, silent = _lineage(outcome, root)
     nodes = lineage.nodes(outcome.run_id) if lineage else {}
     summary = _summary(nodes)
     return Report(
@@ -44,8 +45,18 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
         scores=_read(outcome, nodes, 'Evaluator', 'evaluation', read_examined),
         data=_data(outcome, nodes, lineage, summary),
         steps=tuple(_steps(outcome, nodes)),
-        lineage=None if nodes else Nothing(why=_not_recorded(outcome)),
+        lineage=None if nodes else Nothing(why=silent or _not_recorded(outcome)),
     )
+
+
+def _lineage(outcome: RunOutcome, root: pathlib.Path) -> tuple[Lineage | None, str]:
+    """Open the store of a run; where that cannot be, say why."""
+    try:
+        config = backend_of_run(outcome.config, root).reader()
+        return (Lineage(config) if config else None), ''
+    except ReviewsError as err:  # a page without what it knows is better than none
+        _log.warning('ML Metadata cannot be asked', exc_info=True)
+        return None, f'ML Metadata cannot be asked: {err}.'
 
 
 def _steps(outcome: RunOutcome, nodes: _Nodes) -> list[Step]:

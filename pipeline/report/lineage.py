@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.report.view import Artifact
+from pipeline.store.opening import opened_store
 
 # As TFX calls the contexts that it puts executions into.
 _RUN_CONTEXT = 'pipeline_run'
@@ -40,14 +39,16 @@ class Lineage:
     """Reads a store of ML Metadata.
 
     Args:
-        path: The SQLite file; it must exist, and is only read.
+        config: The ConnectionConfig of the store, which must exist, and is only read.
+        of_own: Returns the ids of the executions that `unfinished` and `latest_outputs`
+            tell of, given the store; None for all.
     """
 
-    def __init__(self, path: pathlib.Path) -> None:
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(path)
-        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-        self._store = metadata_store.MetadataStore(config)
+    def __init__(
+        self, config: Any, of_own: Callable[[Any], Collection[int] | None] | None = None
+    ) -> None:
+        self._store = opened_store(config)
+        self._own = of_own(self._store) if of_own else None
 
     def nodes(self, run_id: str) -> dict[str, RecordedNode]:
         """Return the nodes of a run by id; none if it is not recorded."""
@@ -94,7 +95,7 @@ class Lineage:
         return [
             (self._node_id(execution), self._run_id(execution))
             for execution in self._store.get_executions()
-            if execution.last_known_state == running
+            if execution.last_known_state == running and self._is_own(execution)
         ]
 
     def latest_outputs(self) -> list[tuple[str, Artifact]]:
@@ -108,7 +109,7 @@ class Lineage:
             done = [
                 execution
                 for execution in self._store.get_executions_by_context(context.id)
-                if execution.last_known_state in complete
+                if execution.last_known_state in complete and self._is_own(execution)
             ]
             if done:
                 latest[context.name] = max(done, key=lambda execution: int(execution.id))
@@ -125,6 +126,9 @@ class Lineage:
             if event.artifact_id in artifacts
         ]
         return sorted(found, key=lambda pair: pair[1].id)
+
+    def _is_own(self, execution: Any) -> bool:
+        return self._own is None or execution.id in self._own
 
     def _run_id(self, execution: Any) -> str:
         for context in self._store.get_contexts_by_execution(execution.id):

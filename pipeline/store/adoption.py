@@ -36,6 +36,7 @@ from components.smoke_test.run import SmokeTestError, smoke_test
 from pipeline import serving_store
 from pipeline.config import PipelineConfig
 from pipeline.store.artifacts import ArtifactKeeper
+from pipeline.store.backend import OwnContext
 from pipeline.store.baseline import known_models
 
 # What ML Metadata calls it: the type of the execution, and its node.
@@ -47,6 +48,7 @@ def adopt_served(
     config: PipelineConfig,
     keeper: ArtifactKeeper,
     candidates: Sequence[Any],
+    own: OwnContext,
 ) -> None:
     """Record the live version as a blessed model, if the resolver would find no baseline.
 
@@ -58,6 +60,7 @@ def adopt_served(
         config: The settings.
         keeper: Is told what was copied.
         candidates: The model of this run.
+        own: The context of what is executed below this root.
 
     Raises:
         StoreError: If the live version is damaged: nobody can tell then how good
@@ -79,7 +82,7 @@ def adopt_served(
         if live is None or _digest_as_pushed(live) in known_digests:
             return
         _require_whole(live)
-        _record(handle, config, keeper, live)
+        _record(handle, config, keeper, live, own)
 
 
 def _digest_as_pushed(version: pathlib.Path) -> str:
@@ -114,15 +117,22 @@ def _damaged(version: pathlib.Path, why: str) -> StoreError:
 
 
 def _record(
-    handle: metadata.Metadata, config: PipelineConfig, keeper: ArtifactKeeper, live: pathlib.Path
+    handle: metadata.Metadata,
+    config: PipelineConfig,
+    keeper: ArtifactKeeper,
+    live: pathlib.Path,
+    own: OwnContext,
 ) -> None:
     """Copy a version below the root, and publish it as a model and its blessing."""
     # Not into the context of the run: no node of it made the model, or knows its data.
     in_contexts = [
         context_lib.register_context_if_not_exists(handle, kind, name)
-        for kind, name in (
-            (contexts.PIPELINE_CONTEXT_TYPE_NAME, config.name),
-            (contexts.NODE_CONTEXT_TYPE_NAME, f'{config.name}.{NODE_ID}'),
+        for kind, name in dict.fromkeys(
+            (
+                (contexts.PIPELINE_CONTEXT_TYPE_NAME, config.name),
+                (contexts.NODE_CONTEXT_TYPE_NAME, f'{config.name}.{NODE_ID}'),
+                own,
+            )
         )
     ]
     kind = metadata_store_pb2.ExecutionType(name=NODE_ID)

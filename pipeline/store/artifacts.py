@@ -30,21 +30,30 @@ class ArtifactKeeper:
         """Remember what is in artifacts that are complete, if that is not known yet."""
         for artifact in _all(outputs):
             folder = pathlib.Path(artifact.uri)
-            path = manifest.manifest_path(self._root, folder)
-            if path is not None and not path.exists() and folder.is_dir():
+            path = manifest.manifest_path(folder)
+            # What is another root's, its own run remembers.
+            if path is None or manifest.root_of(folder) != self._root:
+                continue
+            if not path.exists() and folder.is_dir():
                 manifest.save(path, manifest.take(folder))
 
     def damage(self, artifact: Any, *, thorough: bool = False) -> str | None:
         """Tell what is wrong with an artifact, None if nothing is."""
         folder = pathlib.Path(artifact.uri)
-        path = manifest.manifest_path(self._root, folder)
+        path = manifest.manifest_path(folder)
         if path is None or not path.exists():
             # An older version of this code kept none, or the run was killed between the two.
-            return None if folder.exists() else f'{folder} was deleted'
+            return None if folder.exists() else f'{folder} {self._absence(folder)}'
         written = manifest.load(path)
         if written is None:
             return f'{path}, which tells what was in {folder}, cannot be read'
         return manifest.damage(folder, written, thorough=thorough)
+
+    def _absence(self, folder: pathlib.Path) -> str:
+        root = manifest.root_of(folder)
+        if root is None or root == self._root or root.is_dir():
+            return 'was deleted'
+        return 'is below another root, which cannot be reached from here'
 
     def damaged_input(self, node_id: str, inputs: Mapping[str, Artifacts]) -> StoreError | None:
         """Say what is wrong with what a node that failed was to read, None if nothing is.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfx.types import artifact_utils
+from tfx.utils import path_utils
 
 from components.baseline_resolver.strategy import (
     BLESSING_KEY,
@@ -18,7 +19,9 @@ from components.baseline_resolver.strategy import (
     blessed_models,
 )
 from components.errors import StoreError
+from components.served_models import digest_of_model
 from pipeline import serving_store
+from pipeline.run_lock import BusyError
 from pipeline.store import manifest
 from pipeline.store.artifacts import ArtifactKeeper
 
@@ -69,8 +72,49 @@ def latest_blessed(
     return next((model for model, _ in blessed_models(store, known, str(serving_dir))), None)
 
 
+def require_latest(
+    store: Any,
+    name: str,
+    candidates: Sequence[Any],
+    serving_dir: pathlib.Path,
+    *,
+    compared_with: Sequence[Any],
+) -> None:
+    """Check that what a candidate was compared with is still the model blessed last.
+
+    Where roots share a store, another run may have blessed one meanwhile, and the
+    candidate may be the worse one of the two.
+
+    Args:
+        store: The ML Metadata store.
+        name: Of the pipeline.
+        candidates: The models of this run.
+        serving_dir: The folder of versions.
+        compared_with: The baseline of this run, at most one model.
+
+    Raises:
+        BusyError: If another one is.
+    """
+    latest = latest_blessed(store, name, candidates, serving_dir)
+    if latest is None or latest.id in {model.id for model in compared_with}:
+        return
+    ours = {digest_of_model(path_utils.serving_model_path(model.uri)) for model in candidates}
+    theirs = pathlib.Path(path_utils.serving_model_path(latest.uri))
+    if not theirs.is_dir() or digest_of_model(str(theirs)) not in ours:
+        raise BusyError(
+            f'nothing is pushed: another run of {name} blessed a model meanwhile, {latest.uri}, '
+            'with which this one was not compared',
+            hint='the same command compares them',
+        )
+
+
 def require_whole(
-    model: Any, keeper: ArtifactKeeper, root: pathlib.Path, serving_dir: pathlib.Path
+    model: Any,
+    keeper: ArtifactKeeper,
+    root: pathlib.Path,
+    serving_dir: pathlib.Path,
+    *,
+    shared: bool = False,
 ) -> str:
     """Check a baseline; put it back from what is served if it is not what it was.
 
@@ -79,6 +123,7 @@ def require_whole(
         keeper: Knows what was written.
         root: The folder for all that runs write.
         serving_dir: The folder of versions, a copy of each blessed model.
+        shared: Whether the model may be another root's, which is left as it is.
 
     Returns:
         What a person should know of it, or an empty string.
@@ -90,8 +135,18 @@ def require_whole(
     if not found:
         return ''
     folder = pathlib.Path(model.uri)
-    path = manifest.manifest_path(root, folder)
+    path, origin = manifest.manifest_path(folder), manifest.root_of(folder)
     written = manifest.load(path) if path else None
+    if shared and origin is not None and origin != root:
+        if not origin.is_dir():
+            there = shlex.quote(str(origin))
+            raise StoreError(
+                f'the model blessed last, which the candidate is compared with, {folder}, is '
+                'below a root that cannot be reached from here',
+                hint=f'mount {there} here; if it is gone for good, mkdir -p {there} says so, and '
+                'the one blessed before counts',
+            )
+        written = None
     for version in reversed(serving_store.versions(serving_dir)):
         if written and _put_back(version, folder, written):
             return f'put back from version {version.name}: {found}'

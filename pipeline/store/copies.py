@@ -10,6 +10,7 @@ import sqlite3
 import time
 
 from pipeline.store.metadata_file import METADATA, examine, exists, opened
+from pipeline.store.opening import opened_store, sqlite_config
 
 _log = logging.getLogger(__name__)
 
@@ -96,18 +97,9 @@ def open_for_run(root: pathlib.Path) -> str:
             told = f'{METADATA} was missing: all is made anew, and the baseline is what is served'
     if last:
         if not exists(path):
-            _make(path)
+            opened_store(sqlite_config(path))
         never_reuse(path, last)
     return told
-
-
-def _make(path: pathlib.Path) -> None:
-    from ml_metadata.metadata_store import metadata_store
-    from ml_metadata.proto import metadata_store_pb2
-
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(path)
-    metadata_store.MetadataStore(config)
 
 
 def highest_execution(artifacts: pathlib.Path) -> int:

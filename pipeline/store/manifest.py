@@ -40,18 +40,28 @@ Manifest = dict[str, WrittenFile]
 _FORMAT = pydantic.TypeAdapter(Manifest)
 
 
-def manifest_path(root: pathlib.Path, artifact: pathlib.Path) -> pathlib.Path | None:
-    """Return where the manifest of an artifact is; None if the artifact lies elsewhere.
+def root_of(artifact: pathlib.Path) -> pathlib.Path | None:
+    """Return the root that an artifact is below, None if it is below none.
+
+    With a store that is shared, it may be another one's.
 
     Args:
-        root: The folder for all that runs write.
-        artifact: Folder of the artifact.
+        artifact: Its folder, ROOT/artifacts/NAME/NODE/OUTPUT/ID.
     """
-    try:
-        relative = artifact.relative_to(root / 'artifacts')
-    except ValueError:
+    parents = artifact.parents
+    return parents[4] if len(parents) > 4 and parents[3].name == 'artifacts' else None
+
+
+def manifest_path(artifact: pathlib.Path) -> pathlib.Path | None:
+    """Return where the manifest of an artifact is; None if the artifact is below no root.
+
+    Args:
+        artifact: Its folder.
+    """
+    root = root_of(artifact)
+    if root is None:
         return None
-    return root / MANIFESTS / f'{relative}.json'
+    return root / MANIFESTS / f'{artifact.relative_to(root / "artifacts")}.json'
 
 
 def take(folder: pathlib.Path) -> Manifest:

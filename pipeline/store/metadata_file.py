@@ -15,7 +15,7 @@ from components.errors import StoreError
 METADATA = 'metadata.sqlite'
 LOCK_WAIT_SECONDS = 10.0
 # Of ML Metadata, the same on all stacks.
-_SCHEMA_VERSION = 10
+SCHEMA_VERSION = 10
 
 Problem = Literal['damaged', 'newer', 'older', 'locked', 'read-only', 'unreadable']
 
@@ -78,16 +78,16 @@ def examine(
 
 
 def _of_schema(version: int, path: pathlib.Path) -> State:
-    if version > _SCHEMA_VERSION:
+    if version > SCHEMA_VERSION:
         return State(
             'newer',
-            f'was written by a newer ML Metadata: its schema is {version}, {_SCHEMA_VERSION} is '
+            f'was written by a newer ML Metadata: its schema is {version}, {SCHEMA_VERSION} is '
             'known here',
             'use the stack that wrote it, or name another --root',
         )
-    if version < _SCHEMA_VERSION:
+    if version < SCHEMA_VERSION:
         told = f'was written by an older ML Metadata: its schema is {version}'
-        return State('older', told, f'bring it to schema {_SCHEMA_VERSION}: {mend(path)}')
+        return State('older', told, f'bring it to schema {SCHEMA_VERSION}: {mend(path)}')
     return State()
 
 

@@ -12,7 +12,7 @@ from tests.containers.conftest import LABEL
 from tests.containers.debian import pack_checkout, run_on_debian
 from tests.containers.engine import Engine, EngineError
 
-_ALL = 'make chromium test run'
+_ALL = 'make chromium mariadb test run'
 # Whole runs, what must not be pushed, and that what is served stays.
 _GATE = (
     'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses 2 --dist loadfile'

@@ -20,12 +20,19 @@ from tests.torture.conftest import Tally
 
 # Probabilities are float32, and depend in the last bits on what else is in a batch: so metrics do
 # on the order of the rows. Weights do not.
-METRICS_TOLERANCE = {'one thread in place of two': 0.0, 'rows in another order, three files': 1e-7}
+METRICS_TOLERANCE = {
+    'one thread in place of two': 0.0,
+    'rows in another order, three files': 1e-7,
+    'train in two shards': 1e-7,
+}
 
 
-def run(data: pathlib.Path, root: pathlib.Path, preset: str, threads: int) -> Finished:
+def run(
+    data: pathlib.Path, root: pathlib.Path, preset: str, threads: int, *options: str
+) -> Finished:
     """Run with so many threads, below a root of its own."""
     command = ['run', '--data', str(data), '--preset', preset, '--root', str(root), '--json']
+    command += options
     environment = {
         'TF_NUM_INTRAOP_THREADS': str(threads),
         'TF_NUM_INTEROP_THREADS': str(threads),
@@ -81,7 +88,7 @@ def in_another_order(folder: pathlib.Path) -> pathlib.Path:
 def first(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Finished]:
     """Return what a first run of a preset on the sample came to."""
     return functools.cache(
-        lambda preset: run(SAMPLE, tmp_path_factory.mktemp(preset) / 'runs', preset, threads=2)
+        lambda preset: run(SAMPLE, tmp_path_factory.mktemp(preset) / 'runs', preset, 2)
     )
 
 
@@ -95,9 +102,13 @@ def test_weights_and_metrics_are_the_same_when_the_sample_is_run_again(
     tally: Tally,
 ) -> None:
     if fault.startswith('rows'):
-        again = run(in_another_order(tmp_path / 'data'), tmp_path / 'again', preset, threads=2)
+        again = run(in_another_order(tmp_path / 'data'), tmp_path / 'again', preset, 2)
+    elif fault.startswith('train'):
+        again = run(SAMPLE, tmp_path / 'again', preset, 2, '--set', 'data.shard_mib=1')
+        (examples,) = (tmp_path / 'again' / 'artifacts').glob('*/ExampleGen/examples/*')
+        assert len(list((examples / 'Split-train').iterdir())) == 2
     else:
-        again = run(SAMPLE, tmp_path / 'again', preset, threads=1)
+        again = run(SAMPLE, tmp_path / 'again', preset, 1)
     weights, metrics = differences(first(preset), again)
     changed = weights != 0 or metrics > METRICS_TOLERANCE[fault]
     tally(fault=f'the sample again, {fault} ({preset})', runs=1, faults=1, losses=int(changed))
@@ -108,8 +119,8 @@ def test_weights_and_metrics_are_the_same_when_the_sample_is_run_again(
 def test_weights_and_metrics_are_the_same_when_imdb_is_run_again(
     imdb_archive: pathlib.Path, tmp_path: pathlib.Path, tally: Tally
 ) -> None:
-    first = run(imdb_archive, tmp_path / 'first', 'ngram', threads=2)
-    again = run(imdb_archive, tmp_path / 'again', 'ngram', threads=1)
+    first = run(imdb_archive, tmp_path / 'first', 'ngram', 2)
+    again = run(imdb_archive, tmp_path / 'again', 'ngram', 1)
     weights, metrics = differences(first, again)
     fault = 'IMDB again, one thread in place of two (ngram)'
     tally(fault=fault, runs=1, faults=1, losses=int(weights != 0 or metrics != 0))

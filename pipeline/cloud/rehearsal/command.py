@@ -19,6 +19,7 @@ from components.errors import (
 )
 from components.example_gen.sources import discover
 from pipeline import interrupts
+from pipeline.beam.reach import require_usable
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal.engine import EngineName, Mount, make_engine
 from pipeline.cloud.rehearsal.launcher import open_folders
@@ -142,10 +143,12 @@ class _Rehearsing:
         # Compiling takes any path for one on the cluster; here is where it is read.
         data = self._config.data
         discover(data.path, data.columns, spans=data.spans)
+        require_usable(self._config.beam, workspace.target)
         self._config = _with(
             self._config,
             {
                 'serving_dir': str(workspace.serving_dir(name)),
+                'beam': {'runner': 'direct', 'args': ()},
                 'cloud': {
                     'pipeline_root': workspace.pipeline_root,
                     'image': self._config.cloud.image or _NO_IMAGE,

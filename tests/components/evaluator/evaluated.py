@@ -16,8 +16,8 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from components import features
 from components.evaluator.component import make_evaluator
 from components.settings import GateSettings
-from pipeline.create import LOCAL_BEAM_ARGS
 from tests.components.trainer.tiny import Tiny
+from tests.conftest import LOCAL_BEAM_ARGS
 
 Model = standard_artifacts.Model
 
@@ -70,7 +70,7 @@ def evaluate(
     assert node.id == 'Evaluator'
     executor_class = node.executor_spec.executor_class
     context = executor_class.Context(
-        beam_pipeline_args=list(LOCAL_BEAM_ARGS), tmp_dir=str(folder / 'tmp'), unique_id='1'
+        beam_pipeline_args=LOCAL_BEAM_ARGS, tmp_dir=str(folder / 'tmp'), unique_id='1'
     )
     inputs = {'examples': [examples], 'model': [model]}
     executor_class(context).Do(

@@ -28,7 +28,6 @@ from components.evaluator.examined import SHOWN_PARTS, read_examined
 from components.evaluator.executor import Executor
 from components.settings import GateSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
-from pipeline.create import LOCAL_BEAM_ARGS
 from tests.components.evaluator.evaluated import Evaluated, evaluate
 from tests.components.trainer.tiny import (
     LABELS,
@@ -40,6 +39,7 @@ from tests.components.trainer.tiny import (
     write_split,
     write_summary,
 )
+from tests.conftest import LOCAL_BEAM_ARGS
 
 OVERALL = ''
 # TFMA's class for a metric of ours that it has as well.
@@ -150,7 +150,7 @@ def test_values_are_those_of_tfma_when_it_evaluates_the_same_model(
         eval_config=config,
         data_location=tiny.pattern('test'),
         output_path=str(tmp_path),
-        pipeline_options=PipelineOptions(list(LOCAL_BEAM_ARGS)),
+        pipeline_options=PipelineOptions(LOCAL_BEAM_ARGS),
     )
     assert len(result.slicing_metrics) == 1 + len(SLICES)
     for where, of_outputs in result.slicing_metrics:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import pytest
 from components.errors import ComponentError
 from components.example_gen import workers
 from components.example_gen.accounts import Published, require_all
+from tests.components.example_gen import test_workers
 from tests.components.example_gen.test_workers import make_writer, write_bundle, write_tables
 
 Found = list[workers.Found]
@@ -23,8 +23,7 @@ def publish(folder: pathlib.Path, spoil: Callable[[Found], Found]) -> Published:
     (folder / 'unfinished').mkdir()
     writer = make_writer(folder / 'unfinished')
     found = spoil([write_bundle(writer, batches[:2]), write_bundle(writer, batches[2:])])
-    workers.PublishShards(str(folder / 'out'), str(folder / 'found.json')).process((0, found))
-    return Published(**json.loads((folder / 'found.json').read_text()))
+    return Published(**test_workers.publish(folder, found))
 
 
 def lose_a_bundle(found: Found) -> Found:
@@ -36,18 +35,18 @@ def take_a_bundle_twice(found: Found) -> Found:
 
 
 def lose_a_shard(found: Found) -> Found:
-    pathlib.Path(found[0].shards['test'].path).unlink()
+    pathlib.Path(found[0].shards['test'][0].path).unlink()
     return found
 
 
 def cut_a_shard(found: Found) -> Found:
-    path = pathlib.Path(found[1].shards['test'].path)
+    path = pathlib.Path(found[1].shards['test'][0].path)
     path.write_bytes(path.read_bytes()[:-10])
     return found
 
 
 def lose_the_rejects(found: Found) -> Found:
-    pathlib.Path(found[0].shards['rejects'].path).unlink()
+    pathlib.Path(found[0].shards['rejects'][0].path).unlink()
     return found
 
 

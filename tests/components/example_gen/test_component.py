@@ -42,7 +42,7 @@ def test_executor_gets_the_settings_when_they_pass_through_the_node(
 ) -> None:
     source = DataSource(kind=kind, base='/data', patterns=(('all', 'a.csv'),))
     node = make_example_gen(source, columns)
-    assert parse_custom_config(node.exec_properties) == (kind, columns)
+    assert parse_custom_config(node.exec_properties) == (kind, columns, 256 << 20)
     assert node.id == 'ExampleGen'
     assert node.executor_spec.executor_class is Executor
 

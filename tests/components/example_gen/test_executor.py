@@ -21,15 +21,7 @@ from components.example_gen.sources import discover
 from components.example_gen.summary import ExamplesSummary
 from components.settings import ColumnSettings
 from tests.components.example_gen.samples import encode_archive, encode_table
-
-# As pipeline/create.py has them.
-BEAM_ARGS = (
-    '--runner=DirectRunner',
-    '--direct_running_mode=in_memory',
-    '--direct_num_workers=1',
-    '--no_pipeline_type_check',
-    '--requirements_file=/dev/null',
-)
+from tests.conftest import LOCAL_BEAM_ARGS
 
 
 class Row(NamedTuple):
@@ -82,7 +74,7 @@ def execute(node: FileBasedExampleGen, output: pathlib.Path) -> standard_artifac
     exec_properties = driver.resolve_exec_properties(dict(node.exec_properties), None, None)
     executor_class = node.executor_spec.executor_class
     context = executor_class.Context(
-        beam_pipeline_args=list(BEAM_ARGS), tmp_dir=str(output / 'tmp'), unique_id='1'
+        beam_pipeline_args=LOCAL_BEAM_ARGS, tmp_dir=str(output / 'tmp'), unique_id='1'
     )
     artifact = standard_artifacts.Examples()
     artifact.uri = str(output / 'examples')

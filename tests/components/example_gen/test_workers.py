@@ -12,35 +12,48 @@ import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from components import features
-from components.example_gen import workers
+from components.example_gen import shards, workers
+from components.example_gen.parts import Batch
 from components.example_gen.sources import SourceKind
 from components.settings import ColumnSettings
+from pipeline.beam.arguments import DIRECT_RUNNER
 from tests.components.example_gen.samples import encode_table
 
 
-def write_tables(folder: pathlib.Path, count: int) -> list[workers.Batch]:
+def write_tables(folder: pathlib.Path, count: int) -> list[Batch]:
     """Write tables of 20 rows, of which the first has no text."""
     paths = [folder / f'{number:02}.csv' for number in range(count)]
     for path in paths:
         rows = [{'text': '', 'label': 'pos'}]
         rows += [{'text': f'{path.stem} {n:02}', 'label': ('neg', 'pos')[n % 2]} for n in range(19)]
         path.write_bytes(encode_table(path.name, rows))
-    return [workers.Batch('test', [str(path)]) for path in paths]
+    return [Batch('test', [str(path)]) for path in paths]
 
 
-def make_writer(folder: pathlib.Path) -> workers.WriteShards:
+def make_writer(folder: pathlib.Path, shard_bytes: int = 1 << 20) -> workers.WriteShards:
     writer = workers.WriteShards(
-        SourceKind.TABLES, ColumnSettings(), split_train=True, folder=str(folder)
+        SourceKind.TABLES,
+        ColumnSettings(),
+        split_train=True,
+        folder=str(folder),
+        shard_bytes=shard_bytes,
     )
     return pickle.loads(pickle.dumps(writer))  # type: ignore[no-any-return]
 
 
-def write_bundle(writer: workers.WriteShards, batches: list[workers.Batch]) -> workers.Found:
+def write_bundle(writer: workers.WriteShards, batches: list[Batch]) -> workers.Found:
     writer.start_bundle()
     for batch in batches:
         writer.process(batch)
     (output,) = writer.finish_bundle()
     return output.value[1]  # type: ignore[no-any-return]
+
+
+def publish(folder: pathlib.Path, found: list[workers.Found]) -> dict[str, Any]:
+    """Do what PublishShards does, and return what was found."""
+    for renamed in workers.name_shards((0, found), str(folder / 'out'), str(folder / 'found.json')):
+        shards.publish_shard(*renamed)
+    return json.loads((folder / 'found.json').read_text())  # type: ignore[no-any-return]
 
 
 def texts(folder: pathlib.Path) -> list[list[str]]:
@@ -66,8 +79,7 @@ def test_shards_are_in_the_order_of_the_files_when_bundles_come_in_any(
     (tmp_path / 'unfinished').mkdir()
     writer = make_writer(tmp_path / 'unfinished')
     found = [write_bundle(writer, batches[2:]), write_bundle(writer, batches[:2])]
-    publisher = workers.PublishShards(str(tmp_path / 'out'), str(tmp_path / 'found.json'))
-    publisher.process((0, found))
+    publish(tmp_path, found)
     folder = tmp_path / 'out' / 'Split-test'
     assert sorted(path.name for path in folder.iterdir()) == [
         'data_tfrecord-00000-of-00002.gz',
@@ -88,16 +100,42 @@ def test_each_row_is_published_once_when_work_is_tried_again(tmp_path: pathlib.P
     writer.process(batches[0])  # and then its worker died
     write_bundle(make_writer(tmp_path / 'unfinished'), batches)  # and nobody heard of it
     found = [write_bundle(make_writer(tmp_path / 'unfinished'), batches)]
-    publisher = workers.PublishShards(str(tmp_path / 'out'), str(tmp_path / 'found.json'))
     for _ in range(2):
-        publisher.process((0, found))
+        report = publish(tmp_path, found)
         assert texts(tmp_path / 'out' / 'Split-test') == [EXPECTED]
-        report = json.loads((tmp_path / 'found.json').read_text())
         assert sorted(report['counts']) == [
             ['rejects', 'empty text', 4],
             ['test', '0neg', 40],
             ['test', '1pos', 36],
         ]
+
+
+def test_shards_are_those_of_one_attempt_when_the_reading_is_done_again_in_other_bundles(
+    tmp_path: pathlib.Path,
+) -> None:
+    batches = write_tables(tmp_path, 4)
+    (tmp_path / 'unfinished').mkdir()
+    writer = make_writer(tmp_path / 'unfinished')
+    publish(tmp_path, [write_bundle(writer, [batch]) for batch in batches])
+    report = publish(tmp_path, [write_bundle(writer, batches)])
+    assert texts(tmp_path / 'out' / 'Split-test') == [EXPECTED]
+    found = {str(path) for path in (tmp_path / 'out').rglob('*') if path.is_file()}
+    assert found == set(report['sizes'])
+
+
+def test_shards_are_of_bounded_size_when_a_bundle_is_large(tmp_path: pathlib.Path) -> None:
+    batches = write_tables(tmp_path, 4)
+    (tmp_path / 'unfinished').mkdir()
+    # An example of these has 52 bytes: 10 are in a shard, and a reject's line has fewer than 520.
+    found = [
+        write_bundle(make_writer(tmp_path / 'unfinished', 520), batches[start : start + 2])
+        for start in (2, 0)
+    ]
+    report = publish(tmp_path, found)
+    shards_of_test = texts(tmp_path / 'out' / 'Split-test')
+    assert list(itertools.chain(*shards_of_test)) == EXPECTED
+    assert [len(shard) for shard in shards_of_test] == [10, 10, 10, 8] * 2
+    assert len([path for path in report['sizes'] if 'Split-test' in path]) == 8
 
 
 @pytest.mark.parametrize('mode', ['in_memory', 'multi_threading'])
@@ -107,7 +145,7 @@ def test_each_row_is_written_once_when_there_are_several_workers(
     batches = write_tables(tmp_path, 4)
     (tmp_path / 'unfinished').mkdir()
     options = PipelineOptions(
-        ['--runner=DirectRunner', f'--direct_running_mode={mode}', '--direct_num_workers=2']
+        [f'--runner={DIRECT_RUNNER}', f'--direct_running_mode={mode}', '--direct_num_workers=2']
     )
     found_file = tmp_path / 'found.json'
     with beam.Pipeline(options=options) as pipeline:
@@ -115,8 +153,7 @@ def test_each_row_is_written_once_when_there_are_several_workers(
             pipeline
             | beam.Create(batches)
             | beam.ParDo(make_writer(tmp_path / 'unfinished'))
-            | beam.GroupByKey()
-            | beam.ParDo(workers.PublishShards(str(tmp_path / 'out'), str(found_file)))
+            | workers.PublishShards(str(tmp_path / 'out'), str(found_file))
         )
     assert sorted(itertools.chain(*texts(tmp_path / 'out' / 'Split-test'))) == EXPECTED
     counts: Any = json.loads(found_file.read_text())['counts']
@@ -126,7 +163,7 @@ def test_each_row_is_written_once_when_there_are_several_workers(
 @pytest.mark.parametrize('label', [0, 1])
 @pytest.mark.parametrize('text', ['.', 'Très bien, 傑作', 'word ' * 300, 'x' * 70_000])
 def test_bytes_are_those_of_a_new_example_when_one_is_used_again(text: str, label: int) -> None:
-    serializer = workers.Serializer()
+    serializer = shards.Serializer()
     serializer.serialize('word ' * 300 + 'other', label)
     serializer.serialize('b', label)
     example = tf.train.Example()

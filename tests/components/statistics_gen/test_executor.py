@@ -13,13 +13,8 @@ from components.errors import ComponentError, DataError
 from components.statistics_gen.component import make_statistics_gen
 from components.statistics_gen.described import read_described
 from tests.components.trainer.tiny import damage_shard, write_summary
+from tests.conftest import LOCAL_BEAM_ARGS
 
-BEAM_ARGS = [
-    '--runner=DirectRunner',
-    '--direct_running_mode=in_memory',
-    '--direct_num_workers=1',
-    '--requirements_file=/dev/null',
-]
 # Alike in all of the first 1,024 bytes, which is where TFDV stops to look by default.
 LONG = ['x' * 1_500 + end for end in ('a', 'a', 'b')]
 SPLITS: dict[str, list[list[str]]] = {
@@ -58,10 +53,13 @@ def write_examples(folder: pathlib.Path) -> standard_artifacts.Examples:
 
 
 def execute(
-    executor_class: Any, examples: standard_artifacts.Examples, folder: pathlib.Path
+    executor_class: Any,
+    examples: standard_artifacts.Examples,
+    folder: pathlib.Path,
+    beam_args: list[str] = LOCAL_BEAM_ARGS,
 ) -> standard_artifacts.ExampleStatistics:
     context = executor_class.Context(
-        beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder / 'tmp'), unique_id='1'
+        beam_pipeline_args=beam_args, tmp_dir=str(folder / 'tmp'), unique_id='1'
     )
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(folder / 'statistics')

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.statistics_gen.described import FINGERPRINT_WORDS, Split, divergence
-from components.statistics_gen.texts import Texts, describe
+from components.statistics_gen.described import FINGERPRINT_WORDS, Described, Split, divergence
+from components.statistics_gen.describing import describe as describe_parts
+from components.statistics_gen.describing import sum_up
+from components.statistics_gen.texts import Texts
 
 SAMPLE = pathlib.Path(__file__).parents[3] / 'data' / 'sample' / 'reviews.csv'
 ODD = [
@@ -73,6 +75,14 @@ def lengths(texts: list[str]) -> list[int]:
 
 def by_frequency(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def describe(texts: dict[str, Texts], parts: int = 1) -> Described:
+    """Describe splits whose words and texts are shared out."""
+    shared = {name: split.shared_out(parts) for name, split in texts.items()}
+    return describe_parts(
+        sum_up({name: split[part] for name, split in shared.items()}) for part in range(parts)
+    )
 
 
 def sample() -> dict[str, list[tuple[str, int | None]]]:
@@ -144,6 +154,24 @@ def test_description_is_the_same_when_shards_batches_and_order_are_others() -> N
         for part in chance.sample(parts, len(parts)):
             merged[name].merge(pickle.loads(pickle.dumps(part)))
     assert describe(dict(sorted(merged.items(), reverse=True))) == expected
+
+
+@pytest.mark.parametrize('parts', [2, 7, 400])
+def test_description_is_the_same_when_words_and_texts_are_shared_out(parts: int) -> None:
+    rows = sample()
+    assert describe({name: count(split) for name, split in rows.items()}, parts) == describe(
+        {name: count(split) for name, split in rows.items()}
+    )
+
+
+def test_no_part_has_most_of_what_is_shared_out() -> None:
+    texts = count(sample()['train'])
+    words, examples = len(texts.counts().words), texts.examples
+    parts = texts.shared_out(8)
+    assert sum(len(part.counts().words) for part in parts) == words
+    assert sum(len(part.digests()) for part in parts) == examples
+    assert max(len(part.counts().words) for part in parts) < words / 5
+    assert max(len(part.digests()) for part in parts) < examples / 5
 
 
 def test_table_of_words_stays_small_when_batches_repeat_them(

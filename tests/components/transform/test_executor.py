@@ -11,8 +11,8 @@ from components import features
 from components.errors import ComponentError
 from components.schema.component import CURATED_SCHEMA
 from components.transform.component import make_transform
-from pipeline.create import LOCAL_BEAM_ARGS
 from tests.components.trainer.tiny import COUNTS, TEXT, Tiny, damage_shard
+from tests.conftest import LOCAL_BEAM_ARGS
 
 
 def execute(examples_dir: pathlib.Path, folder: pathlib.Path) -> tft.TFTransformOutput:
@@ -27,7 +27,7 @@ def execute(examples_dir: pathlib.Path, folder: pathlib.Path) -> tft.TFTransform
     node = make_transform(*(channel_utils.as_channel([a]) for a in (examples, schema)), TEXT)
     executor_class = node.executor_spec.executor_class
     context = executor_class.Context(
-        beam_pipeline_args=list(LOCAL_BEAM_ARGS), tmp_dir=str(folder / 'tmp'), unique_id='1'
+        beam_pipeline_args=LOCAL_BEAM_ARGS, tmp_dir=str(folder / 'tmp'), unique_id='1'
     )
     executor_class(context).Do(
         {'examples': [examples], 'schema': [schema]},

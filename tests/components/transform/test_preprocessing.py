@@ -20,8 +20,8 @@ from components.settings import TextSettings
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.text import tokenize
 from components.transform.vocabulary import WriteVocabulary, count_words, most_frequent
-from pipeline.create import LOCAL_BEAM_ARGS
 from tests.components.trainer.tiny import Tiny, make_example
+from tests.conftest import LOCAL_BEAM_ARGS
 
 RAW = tft.DatasetMetadata.from_feature_spec(
     {
@@ -56,7 +56,7 @@ class PreprocessingTest(tft_unit.TransformTestCase):
     test_session = None  # tf.test.TestCase's, which pytest would count as skipped
 
     def _makeTestPipeline(self) -> beam.Pipeline:
-        return self._TestPipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS)))
+        return self._TestPipeline(options=PipelineOptions(LOCAL_BEAM_ARGS))
 
     @tft_unit.named_parameters(
         {
@@ -95,7 +95,7 @@ class PreprocessingTest(tft_unit.TransformTestCase):
             for review in analyzed:
                 writer.write(make_example(review, 0))
         path = f'{folder}/{features.VOCABULARY_NAME}'
-        with beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline:
+        with beam.Pipeline(options=PipelineOptions(LOCAL_BEAM_ARGS)) as pipeline:
             _ = (
                 pipeline
                 | beam.Create([examples])
@@ -132,7 +132,7 @@ def vocabulary_of_tft(settings: TextSettings, files: list[str], folder: str) -> 
         for record in tf.data.TFRecordDataset(files, 'GZIP')
     ]
     with (
-        beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline,
+        beam.Pipeline(options=PipelineOptions(LOCAL_BEAM_ARGS)) as pipeline,
         tft_beam.Context(temp_dir=f'{folder}/tmp'),
     ):
         _ = (

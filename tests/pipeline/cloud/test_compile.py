@@ -21,12 +21,14 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from components.errors import ConfigError
 from components.example_gen.sources import discover
 from components.overrides import GATE_OVERRIDES
+from pipeline.beam.arguments import beam_args
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.kubeflow_spec import DRIVER
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.create import create_pipeline
 from tests.conftest import REPO
+from tests.pipeline.beam.test_settings import DATAFLOW
 from tests.pipeline.cloud import golden
 
 Compiled = dict[Target, CompiledPipeline]
@@ -225,18 +227,15 @@ def test_resources_are_on_every_node_that_they_are_for_when_set(one: CompiledPip
     )
 
 
-def test_beam_arguments_pass_through_when_they_are_for_the_target(one: CompiledPipeline) -> None:
-    dataflow = ['--runner=DataflowRunner', '--project=p', '--temp_location=gs://b/t']
-    pipeline = compile_pipeline(
-        golden.config(f'cloud.{one.target}_beam_args={json.dumps(dataflow)}'), one.target
-    )
-    other = compile_pipeline(
-        golden.config(f'cloud.{one.target}_beam_args={json.dumps(dataflow)}'),
-        'vertex' if one.target == 'kubeflow' else 'kubeflow',
-    )
+def test_beam_nodes_are_told_of_the_runner_when_one_is_chosen(one: CompiledPipeline) -> None:
+    settings = [f'beam.{setting}' for setting in DATAFLOW]
+    config = golden.config(*settings, 'beam.dataflow.max_workers=9')
+    pipeline = compile_pipeline(config, one.target)
+    expected = list(beam_args(config.beam))
+    assert '--runner=DataflowRunner' in expected
+    assert '--max_num_workers=9' in expected
     for node in ('ExampleGen', 'StatisticsGen', 'Transform', 'Evaluator'):
-        assert container(pipeline, node)['args'][-3:] == dataflow
-        assert '--runner=DirectRunner' in container(other, node)['args']
+        assert container(pipeline, node)['args'][-len(expected) :] == expected
 
 
 def test_specification_names_nothing_of_this_machine_when_compiled(one: CompiledPipeline) -> None:

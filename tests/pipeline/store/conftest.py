@@ -12,7 +12,7 @@ import pytest
 
 from components.example_gen.sources import discover
 from pipeline.config import PipelineConfig, load_config
-from pipeline.local_runner import run_pipeline
+from pipeline.local_runner import RunObserver, run_pipeline
 from pipeline.outcome import NodeResult, RunOutcome
 from tests.conftest import SAMPLE
 from tests.listening import watched
@@ -39,11 +39,17 @@ class Workshop:
     Attributes:
         config: Of all runs.
         runs: How many there were.
+        first: What came of the first.
+        prefix: What the names of its runs begin with.
+        observer: Is told of their nodes.
         listened_at: Addresses that this process listened at in the first run.
     """
 
     config: PipelineConfig
     runs: int = 0
+    first: RunOutcome | None = None
+    prefix: str = 'run'
+    observer: RunObserver = dataclasses.field(default_factory=Silent)
     listened_at: set[str] = dataclasses.field(default_factory=set)
 
     @property
@@ -56,8 +62,8 @@ class Workshop:
         return run_pipeline(
             self.config,
             source,
-            Silent(),
-            run_id=f'run-{self.runs}',
+            self.observer,
+            run_id=f'{self.prefix}-{self.runs}',
             log='-',
             if_ended=lambda outcome: None,
             again=again,
@@ -102,7 +108,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     with pytest.MonkeyPatch.context() as patch, watched(os.getpid()) as listened_at:
         patch.setenv('KFP_TOKEN', CANARY)
         outcome, error = found.run()
-    found.listened_at = listened_at
+    found.first, found.listened_at = outcome, listened_at
     assert error is None
     assert outcome.outcome == 'pushed'
     return found

@@ -23,6 +23,7 @@ from pipeline.report.lineage import Lineage
 from pipeline.store import adoption, copies, metadata_file
 from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper
+from pipeline.store.backend import backend_of
 from pipeline.store.baseline import known_models, latest_blessed, require_whole
 from tests.conftest import snapshot
 from tests.pipeline.store.conftest import Workshop, executed, note_of
@@ -46,8 +47,8 @@ class Root:
         self.config: PipelineConfig = load_config(preset='ngram', flags=flags, settings=())
         self.keeper = ArtifactKeeper(self.config.root_path)
         self.config.pipeline_root.mkdir(parents=True)
-        connection = metadata.sqlite_metadata_connection_config(str(self.config.metadata_path))
-        self.metadata = metadata.Metadata(connection)
+        self.backend = backend_of(self.config)
+        self.metadata = metadata.Metadata(self.backend.connection())
         self.candidate = self.train('candidate')
 
     def train(self, content: str) -> Artifact:
@@ -79,7 +80,8 @@ class Root:
     def adopt(self) -> Artifact | None:
         """Adopt, if need be; return the baseline that the resolver finds then."""
         with self.metadata as handle:
-            adopt_served(handle, self.config, self.keeper, [self.candidate])
+            own = self.backend.own_context(self.config.name)
+            adopt_served(handle, self.config, self.keeper, [self.candidate], own)
             strategy = LatestBlessedBaselineStrategy(str(self.config.serving_path))
             known = known_models(handle.store, self.config.name, [self.candidate])
             return next(iter(strategy.resolve_artifacts(handle.store, known)['model']), None)
@@ -112,7 +114,7 @@ def test_baseline_is_the_live_version_when_metadata_knows_none(root: Root) -> No
     }
     assert before.items() <= snapshot(root.config.serving_path).items()
     # Lineage and doctor know it, and that no run made it.
-    lineage = Lineage(root.config.metadata_path)
+    lineage = Lineage(root.backend.reader())
     names = {a.type: (node, a) for node, a in lineage.latest_outputs()}
     assert names['Model'][0] == 'sentiment.ServedModel'
     assert names['Model'][1].uri == baseline.uri
@@ -210,7 +212,7 @@ def test_next_run_clears_it_when_the_process_was_killed_amid_the_copy(root: Root
     write_model(folder / '.system' / 'copying' / str(execution.id), 'ser')
     write_model(folder / 'model' / str(execution.id), 'served')
     config = root.config
-    assert leftovers.clear(config.metadata_path, config.pipeline_root, config.name) == 1
+    assert leftovers.clear(root.backend, config.pipeline_root, config.name) == 1
     assert [path for path in folder.rglob('*') if path.is_file()] == []
 
 

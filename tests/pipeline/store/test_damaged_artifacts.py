@@ -149,13 +149,14 @@ class TestBaseline:
 
 
 def test_damage_is_not_seen_when_an_older_version_kept_no_manifest(
-    workshop: Workshop,
+    tmp_path: pathlib.Path,
 ) -> None:
-    keeper = artifacts.ArtifactKeeper(workshop.root / 'elsewhere')
+    keeper = artifacts.ArtifactKeeper(tmp_path)
 
     class Stored:
-        uri = str(workshop.newest('SchemaGen/schema'))
+        uri = str(tmp_path / 'artifacts' / 'x' / 'SchemaGen' / 'schema' / '7')
 
+    pathlib.Path(Stored.uri).mkdir(parents=True)
     assert keeper.damage(Stored()) is None
     Stored.uri += '-gone'
     assert keeper.damage(Stored()) == f'{Stored.uri} was deleted'

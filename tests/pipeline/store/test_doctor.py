@@ -21,6 +21,7 @@ from pipeline.doctor.finding import Finding, ok, problem, warning
 from pipeline.doctor.view import Findings
 from pipeline.report.lineage import Lineage
 from pipeline.store import copies, metadata_file
+from pipeline.store.sqlite import SqliteBackend
 from tests.conftest import SAMPLE, run_command, snapshot
 from tests.pipeline.store.conftest import Workshop
 
@@ -44,7 +45,7 @@ class TestStore:
         self, root: pathlib.Path, workshop: Workshop
     ) -> None:
         before = snapshot(root)
-        found = states(store.check(root, workshop.config.serving_path, say))
+        found = states(store.check(root, workshop.config.serving_path, SqliteBackend(root), say))
         assert {'ok folders', 'ok runs', 'ok metadata', 'ok its copy', 'ok artifacts'} == set(found)
         assert snapshot(root) == before
 
@@ -52,12 +53,12 @@ class TestStore:
         self, root: pathlib.Path, workshop: Workshop
     ) -> None:
         # Not always the newest: the last run may have taken an earlier one from the cache.
-        outputs = Lineage(root / metadata_file.METADATA).latest_outputs()
+        outputs = Lineage(SqliteBackend(root).reader()).latest_outputs()
         (model,) = [artifact.uri for _, artifact in outputs if artifact.key == 'model']
         (path,) = pathlib.Path(model).glob('**/words')
         content = path.read_bytes()
         path.write_bytes(content[:-1])
-        found = states(store.check(root, workshop.config.serving_path, say))
+        found = states(store.check(root, workshop.config.serving_path, SqliteBackend(root), say))
         path.write_bytes(content)
         assert str(path) in found['warning Trainer'].told
         assert 'ok artifacts' in found
@@ -67,25 +68,25 @@ class TestStore:
     ) -> None:
         path = tmp_path / metadata_file.METADATA
         path.write_bytes((root / metadata_file.METADATA).read_bytes()[:50_000])
-        found = states(store.check(tmp_path, tmp_path / 'serving', say))
+        found = states(store.check(tmp_path, tmp_path / 'serving', SqliteBackend(tmp_path), say))
         assert found['problem metadata'].todo == (
             f'python pipeline_runner.py repair --root {tmp_path}'
         )
         path.unlink()
         shutil.copy(root / copies.COPY, tmp_path)
-        found = states(store.check(tmp_path, tmp_path / 'serving', say))
+        found = states(store.check(tmp_path, tmp_path / 'serving', SqliteBackend(tmp_path), say))
         assert 'puts its copy back' in found['warning metadata'].todo
 
     def test_folder_is_a_problem_when_it_is_a_file(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / 'records').touch()
-        found = states(store.check(tmp_path, tmp_path / 'serving', say))
+        found = states(store.check(tmp_path, tmp_path / 'serving', SqliteBackend(tmp_path), say))
         assert found['problem folders'].error is ConfigError
         assert f'{tmp_path / "records"} is not a folder' in found['problem folders'].told
 
     def test_record_is_named_when_it_is_damaged(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / 'records').mkdir()
         (tmp_path / 'records' / 'a.json').write_text('{}')
-        found = states(store.check(tmp_path, tmp_path / 'serving', say))
+        found = states(store.check(tmp_path, tmp_path / 'serving', SqliteBackend(tmp_path), say))
         assert str(tmp_path / 'records' / 'a.json') in found['warning record'].told
 
 
@@ -202,7 +203,7 @@ class TestCommand:
         for module in (installation, store, served):
             monkeypatch.setattr(module, 'check', lambda *_: iter(findings))
         with pytest.raises(StoreError, match='^broken$') as found:
-            examine(tmp_path, tmp_path, None, as_json=True)
+            examine(tmp_path, tmp_path, None, None, as_json=True)
         assert found.value.hint == 'mend it'
         told = json.loads(capfd.readouterr().out)
         assert [entry['exit_code'] for entry in told] == [0, 9, 0] * 3

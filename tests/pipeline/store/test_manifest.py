@@ -70,12 +70,12 @@ def test_untouched_file_is_read_only_when_the_search_is_thorough_if_it_is_large(
 
 def test_manifest_comes_back_when_it_was_kept(folder: pathlib.Path) -> None:
     root = folder.parents[4]
-    path = manifest.manifest_path(root, folder)
+    path = manifest.manifest_path(folder)
     assert path == root / 'manifests' / 'x' / 'Node' / 'output' / '7.json'
     written = manifest.take(folder)
     manifest.save(path, written)
     assert manifest.load(path) == written
-    assert manifest.manifest_path(root, pathlib.Path('/elsewhere')) is None
+    assert manifest.manifest_path(pathlib.Path('/elsewhere')) is None
 
 
 @pytest.mark.parametrize('content', [b'', b'[]', b'{"a": 1}', b'{"a": {"size": "x"}}', b'\xff'])

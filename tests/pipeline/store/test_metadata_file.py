@@ -18,7 +18,8 @@ from components.errors import StoreError
 from components.served_models import same_model
 from pipeline import serving_store
 from pipeline.store import copies, metadata_file
-from pipeline.store.repair import mend
+from pipeline.store.mending import mend
+from pipeline.store.opening import opened_store, sqlite_config
 from tests.conftest import run_command, snapshot
 from tests.pipeline.store.conftest import Workshop, executed, small_table
 
@@ -134,7 +135,7 @@ def test_schema_is_named_when_another_ml_metadata_wrote_it(path: pathlib.Path) -
 
 def test_version_is_the_one_of_the_library_when_it_makes_a_store(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'new.sqlite'
-    copies._make(path)
+    opened_store(sqlite_config(path))
     assert metadata_file.examine(path, thorough=True) == metadata_file.State()
 
 

@@ -1,0 +1,99 @@
+"""Writes records into files of bounded size."""
+
+from __future__ import annotations
+
+import posixpath
+import uuid
+from typing import Any, NamedTuple, cast
+
+import tensorflow as tf
+
+from components import features
+
+# Level 6, the usual one, takes 5 CPU s for IMDB where 1 takes 1.4, for a sixth of the size.
+_GZIP = tf.io.TFRecordOptions(compression_type='GZIP', compression_level=1)
+
+
+class Shard(NamedTuple):
+    """A file, and how many bytes were written to it."""
+
+    path: str
+    size_bytes: int
+
+
+class ShardWriter:
+    """Writes records to one file after the other; a new one begins when one is full.
+
+    Args:
+        prefix: Of the files' paths; a name that nobody else has is added.
+        shard_bytes: A file is full when its records, before they are packed, have so many.
+        lines: Whether records are lines of text, not packed; otherwise they are gzipped
+            TFRecords.
+
+    Attributes:
+        shards: The files that are closed.
+    """
+
+    def __init__(self, prefix: str, shard_bytes: int, *, lines: bool = False) -> None:
+        self.shards: list[Shard] = []
+        self._prefix = prefix
+        self._shard_bytes = shard_bytes
+        self._lines = lines
+        self._path = ''
+        self._file: Any = None
+        self._bytes = 0
+
+    def write(self, record: bytes) -> None:
+        """Write a record."""
+        if self._file is None:
+            self._path = f'{self._prefix}-{uuid.uuid4().hex}'
+            if self._lines:
+                self._file = tf.io.gfile.GFile(self._path, 'wb')
+            else:
+                self._file = tf.io.TFRecordWriter(self._path, _GZIP)
+        self._file.write(record)
+        self._bytes += len(record)
+        if self._bytes >= self._shard_bytes:
+            self.close()
+
+    def close(self) -> None:
+        """Close the file that is open, if one is."""
+        if self._file is not None:
+            self._file.close()
+            self.shards.append(Shard(self._path, int(tf.io.gfile.stat(self._path).length)))
+            self._file, self._bytes = None, 0
+
+
+class Serializer:
+    """Serializes examples; not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._templates: dict[tuple[int | None, str], tuple[tf.train.Example, Any]] = {}
+
+    def serialize(self, text: str, label: int | None) -> bytes:
+        """Return the example of a text and its label, 0, 1 or none, as ExampleGen writes it."""
+        key = label, features.length_bucket(len(text.split()))
+        if key not in self._templates:
+            self._templates[key] = _template(*key)
+        example, texts = self._templates[key]
+        texts[0] = text.encode('utf-8')
+        return cast(bytes, example.SerializeToString(deterministic=True))
+
+
+def _template(label: int | None, length: str) -> tuple[tf.train.Example, Any]:
+    # To build an example from scratch takes three times as long as to change one.
+    example = tf.train.Example()
+    feature = example.features.feature
+    if label is not None:
+        feature[features.LABEL_KEY].int64_list.value.append(label)
+    feature[features.LENGTH_KEY].bytes_list.value.append(length.encode())
+    texts = feature[features.TEXT_KEY].bytes_list.value
+    texts.append(b'')
+    return example, texts
+
+
+def publish_shard(path: str, name: str) -> None:
+    """Give a shard its name; it may have it already, if this is tried again."""
+    tf.io.gfile.makedirs(posixpath.dirname(name))
+    if tf.io.gfile.exists(path):
+        tf.io.gfile.rename(path, name, overwrite=True)

@@ -1,0 +1,227 @@
+"""The store of a team: a database that runs of several roots and machines share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from components import secrets
+from components.errors import ConfigError, ReviewsError, ServiceError, StoreError
+from pipeline.logs import no_framework_noise
+from pipeline.store import copies, mysql_client
+from pipeline.store.backend import Backend, OwnContext
+from pipeline.store.metadata_file import SCHEMA_VERSION
+from pipeline.store.opening import bring_up_to_date, opened_store
+from pipeline.store.root_id import known_root_id, root_id
+from pipeline.store.settings import PASSWORD_VARIABLE, MetadataSettings
+
+# Contexts of our own: of what is executed below a root, and of names of runs that are taken.
+_ROOT_CONTEXT = 'root'
+_RUN_ID_CONTEXT = 'run_id'
+# What ML Metadata's client and TFX say when the server is gone.
+_OF_CLIENT = re.compile(
+    r'mysql_\w+ (failed|aborted)|Failed to establish connection to Metadata storage'
+)
+
+
+class Server(NamedTuple):
+    """How the server is.
+
+    Attributes:
+        version: What it says of itself.
+        schema: Version of ML Metadata's tables, None if there are none.
+    """
+
+    version: str
+    schema: int | None
+
+
+class MysqlBackend(Backend):
+    """A database on a MySQL or MariaDB server.
+
+    Args:
+        settings: Where it is.
+        root: The folder for all that runs write.
+    """
+
+    shared = True
+
+    def __init__(self, settings: MetadataSettings, root: pathlib.Path) -> None:
+        self._settings = settings
+        self._root = root
+        self.where = settings.where
+
+    def connection(self) -> Any:
+        from ml_metadata.proto import metadata_store_pb2
+
+        settings = self._settings
+        config = metadata_store_pb2.ConnectionConfig()
+        mysql = config.mysql
+        if settings.socket is not None:
+            mysql.socket = os.path.abspath(settings.socket)
+        else:
+            # The client would take this name for a socket somewhere.
+            mysql.host = '127.0.0.1' if settings.host == 'localhost' else settings.host
+            mysql.port = settings.port
+        mysql.database = settings.database
+        mysql.user = settings.user
+        mysql.password = self._password() or ''
+        mysql.skip_db_creation = True
+        # verify_server_cert is not of use: the client refuses each certificate then, in 1.16 and
+        # in 1.21. `mysql_client` looks at it once.
+        for name, value in settings.tls.model_dump(exclude_none=True).items():
+            setattr(mysql.ssl_options, name, os.path.abspath(value))
+        return config
+
+    def reader(self) -> Any | None:
+        return self.connection() if self.usable_server().schema is not None else None
+
+    def require_usable(self) -> None:
+        self.usable_server()
+        with self._readable_errors(), no_framework_noise():
+            opened_store(self.connection())
+
+    def open_for_run(self) -> str:
+        left = copies.highest_execution(self._root / 'artifacts')
+        with self._logged_in() as client:
+            known = client.number('SELECT MAX(id) FROM Execution') or 0
+        if known < left:
+            raise StoreError(
+                f'below {self._root} are artifacts of execution {left}, and {self.where} has only '
+                f'come to {known}: it is not the store that they are recorded in, or was emptied',
+                hint='name a new --root; with the same --serving-dir, its baseline is what is '
+                'served',
+            )
+        return ''
+
+    def claim(self, run_id: str) -> None:
+        from ml_metadata import errors
+        from ml_metadata.proto import metadata_store_pb2
+
+        with self._readable_errors(), no_framework_noise():
+            store = opened_store(self.connection())
+            kind = metadata_store_pb2.ContextType(name=_RUN_ID_CONTEXT)
+            context = metadata_store_pb2.Context(
+                type_id=store.put_context_type(kind), name=run_id
+            )
+            context.custom_properties['root'].string_value = str(self._root)
+            try:
+                store.put_contexts([context])
+            except errors.AlreadyExistsError as err:
+                raise FileExistsError(run_id) from err
+
+    def own_context(self, name: str) -> OwnContext:
+        return OwnContext(_ROOT_CONTEXT, f'{root_id(self._root)}.{name}')
+
+    def own_executions(self, store: Any) -> set[int]:
+        known = known_root_id(self._root)
+        own = (
+            context
+            for context in store.get_contexts_by_type(_ROOT_CONTEXT)
+            if context.name.partition('.')[0] == known
+        )
+        return {e.id for context in own for e in store.get_executions_by_context(context.id)}
+
+    def keep_copy(self) -> None:
+        """Do nothing: who runs the server backs it up."""
+
+    def mend(self) -> list[str]:
+        found = self.server()
+        self._require_not_newer(found)
+        if found.schema is None or found.schema == SCHEMA_VERSION:
+            return []
+        bring_up_to_date(self.connection(), self.where, 'put back a backup of the database')
+        return [f'{self.where} was brought from schema {found.schema} to {SCHEMA_VERSION}']
+
+    def failure(self, error: BaseException) -> ReviewsError | None:
+        if not any(_OF_CLIENT.search(str(err)) for err in _chain(error)):
+            return None
+        try:
+            self.server()
+        except ReviewsError as err:
+            return type(err)(str(err), hint=f'{err.hint}; then the same command resumes')
+        return ServiceError(
+            f'{self.where} failed in the midst of the run: {_one_line(error)}',
+            hint='the same command resumes',
+        )
+
+    def server(self) -> Server:
+        """Return how the server is; nothing is changed.
+
+        Raises:
+            ReviewsError: If it cannot be reached, or refuses.
+        """
+        with self._logged_in() as client:
+            return Server(client.version, client.number('SELECT schema_version FROM MLMDEnv'))
+
+    def usable_server(self) -> Server:
+        """Return how the server is, if its schema is ours or it has none.
+
+        Raises:
+            ReviewsError: If not.
+        """
+        found = self.server()
+        self._require_not_newer(found)
+        if found.schema is not None and found.schema < SCHEMA_VERSION:
+            raise StoreError(
+                f'{self.where} was written by an older ML Metadata: its schema is {found.schema}',
+                hint=f'when no run is under way, bring it to schema {SCHEMA_VERSION}: '
+                f'python pipeline_runner.py repair {self._settings.flags()}',
+            )
+        return found
+
+    def _require_not_newer(self, found: Server) -> None:
+        if found.schema is not None and found.schema > SCHEMA_VERSION:
+            raise StoreError(
+                f'{self.where} was written by a newer ML Metadata: its schema is {found.schema}, '
+                f'{SCHEMA_VERSION} is known here',
+                hint='use the stack that wrote it, or another metadata.database',
+            )
+
+    def _logged_in(self) -> contextlib.AbstractContextManager[mysql_client.Client]:
+        return mysql_client.logged_in(self._settings, self._password())
+
+    def _password(self) -> str | None:
+        file = self._settings.password_file
+        if file is None:
+            password = os.environ.get(PASSWORD_VARIABLE)
+        else:
+            try:
+                password = pathlib.Path(file).read_text(encoding='utf-8').rstrip('\r\n')
+            except (OSError, UnicodeError) as err:
+                reason = getattr(err, 'strerror', None) or 'it is not text'
+                raise ConfigError(
+                    f'cannot read the password of metadata from {file}: {reason}',
+                    hint=f'name another metadata.password_file, or set {PASSWORD_VARIABLE}',
+                ) from err
+        if password:
+            secrets.remember(password)
+        return password or None
+
+    @contextlib.contextmanager
+    def _readable_errors(self) -> Iterator[None]:
+        """Say in one line what the server does not let ML Metadata do."""
+        from ml_metadata import errors
+
+        try:
+            yield
+        except (RuntimeError, errors.StatusError) as err:
+            raise ServiceError(
+                f'ML Metadata cannot use {self.where}: {_one_line(err)}',
+                hint=f'{self._settings.user} needs all rights on the database; the log of the '
+                'server may say more',
+            ) from err
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _one_line(error: BaseException) -> str:
+    return ' '.join(str(error).split())[:300]

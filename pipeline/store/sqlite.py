@@ -1,0 +1,54 @@
+"""The store of one root: a file in it."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from components.errors import ReviewsError
+from pipeline.store import copies, metadata_file
+from pipeline.store.backend import Backend, OwnContext
+from pipeline.store.mending import mend
+from pipeline.store.opening import sqlite_config
+
+
+class SqliteBackend(Backend):
+    """The file `metadata.sqlite` below a root."""
+
+    shared = False
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self._root = root
+        self.path = root / metadata_file.METADATA
+        self.where = str(self.path)
+
+    def connection(self) -> Any:
+        return sqlite_config(self.path)
+
+    def reader(self) -> Any | None:
+        return sqlite_config(self.path, to_read=True) if self.path.is_file() else None
+
+    def require_usable(self) -> None:
+        metadata_file.require_usable(self.path)
+
+    def open_for_run(self) -> str:
+        return copies.open_for_run(self._root)
+
+    def claim(self, run_id: str) -> None:
+        """Do nothing: the names of runs are taken below the root, and no other is in it."""
+
+    def own_context(self, name: str) -> OwnContext:
+        # As TFX calls it. Nothing else is in the file.
+        return OwnContext('pipeline', name)
+
+    def own_executions(self, store: Any) -> set[int] | None:
+        return None
+
+    def keep_copy(self) -> None:
+        copies.keep_copy(self.path)
+
+    def mend(self) -> list[str]:
+        return mend(self.path)
+
+    def failure(self, error: BaseException) -> ReviewsError | None:
+        return None

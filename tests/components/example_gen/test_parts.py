@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.errors import DataError
+from components.example_gen.parts import Batch, ByteRange, batches_of, lines_of
+from components.example_gen.reading import read_records
+from components.example_gen.records import Record, Reject
+from components.example_gen.sources import SourceKind
+from components.settings import ColumnSettings
+
+
+def shared_out(
+    *files: tuple[str, int], part_bytes: int = 100, kind: SourceKind = SourceKind.TABLES
+) -> list[Batch]:
+    batches = list(batches_of(kind, 'test', files, part_bytes))
+    assert all(batch.split == 'test' for batch in batches)
+    return batches
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.tsv', 'a.jsonl.gz', 'a.csv.gz'])
+def test_file_is_read_in_one_go_when_its_rows_cannot_be_told_apart(name: str) -> None:
+    assert shared_out((name, 1_000)) == [Batch('test', [name])]
+
+
+@pytest.mark.parametrize('name', ['a.jsonl', 'B.NDJSON'])
+def test_file_is_read_in_parts_when_each_line_stands_for_itself(name: str) -> None:
+    assert shared_out((name, 250)) == [
+        Batch('test', [name], ByteRange(0, 100, 250)),
+        Batch('test', [name], ByteRange(100, 200, 250)),
+        Batch('test', [name], ByteRange(200, 250, 250)),
+    ]
+    assert shared_out((name, 100)) == [Batch('test', [name])]
+
+
+def test_files_are_read_together_when_they_are_small() -> None:
+    files = [('a.csv', 40), ('b.csv', 60), ('c.csv', 1), ('d.csv', 500), ('e.csv', 1)]
+    paths = [batch.paths for batch in shared_out(*files)]
+    assert paths == [['a.csv', 'b.csv'], ['c.csv'], ['d.csv'], ['e.csv']]
+
+
+def test_files_keep_their_order_when_one_of_them_is_parted() -> None:
+    batches = shared_out(('a.csv', 10), ('b.jsonl', 110), ('c.csv', 10))
+    places = [('a.csv', 0), ('b.jsonl', 0), ('b.jsonl', 100), ('c.csv', 0)]
+    assert [batch.place for batch in batches] == sorted(places)
+
+
+def test_reviews_are_read_by_hundreds_when_they_are_files() -> None:
+    files = [(f'{number}.txt', 0) for number in range(1_200)]
+    sizes = [len(batch.paths) for batch in shared_out(*files, kind=SourceKind.IMDB_FOLDER)]
+    assert sizes == [500, 500, 200]
+
+
+@given(
+    st.lists(st.sampled_from([b'', b'a', b'bcd\r', b'\r\r', b'x' * 50]), max_size=30),
+    st.booleans(),
+    st.integers(1, 60),
+)
+def test_each_line_is_in_one_part_when_a_file_is_parted(
+    lines: list[bytes], ends: bool, part_bytes: int
+) -> None:
+    content = b'\n'.join(lines) + (b'\n' if ends else b'')
+    read = []
+    for batch in shared_out(('a.jsonl', len(content)), part_bytes=part_bytes):
+        part = batch.part or ByteRange(0, len(content), len(content))
+        stream, start = lines_of(io.BytesIO(content), part)
+        read.append(stream.read())
+        # Whole lines, and those that begin in the range.
+        if read[-1]:
+            assert start == 0 or content[start - 1 : start] == b'\n'
+            assert part.start <= start < part.end
+    assert b''.join(read) == content
+
+
+def write(path: pathlib.Path, rows: int) -> list[str]:
+    texts = [f'Nummer {n:03} \u2028 größer\\n' * (1 + n % 3) for n in range(rows)]
+    lines = [json.dumps({'text': text, 'label': 'pos'}, ensure_ascii=False) for text in texts]
+    lines[40] = 'no JSON'
+    path.write_text('\n'.join(lines), encoding='utf-8-sig')
+    return texts[:40] + texts[41:]
+
+
+@pytest.mark.parametrize('part_bytes', [1, 50, 333, 100_000])
+def test_rows_are_those_of_the_whole_file_when_it_is_read_in_parts(
+    part_bytes: int, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / 'big.jsonl'
+    texts = write(path, 100)
+    records = [
+        record
+        for batch in shared_out((str(path), path.stat().st_size), part_bytes=part_bytes)
+        for record in read_records(
+            SourceKind.TABLES, batch.paths, ColumnSettings(), None, batch.part
+        )
+    ]
+    assert [record.text for record in records if isinstance(record, Record)] == texts
+    (reject,) = (record for record in records if isinstance(record, Reject))
+    # The row is found by what is said of it.
+    place, _, line = reject.where.rpartition(':')
+    _, _, start = place.partition(', byte ')
+    content = path.read_bytes()[int(start or 0) :]
+    assert content.split(b'\n')[int(line) - 1] == b'no JSON'
+    assert place.startswith('big.jsonl')
+
+
+def test_reading_stops_when_the_file_is_another_than_was_shared_out(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / 'big.jsonl'
+    write(path, 50)
+    size = path.stat().st_size
+    for part in (ByteRange(0, 100, size), ByteRange(100, size, size)):
+        assert list(read_records(SourceKind.TABLES, [str(path)], ColumnSettings(), None, part))
+    path.write_bytes(path.read_bytes() + b'\n')
+    with pytest.raises(DataError, match='big.jsonl was changed while it was read'):
+        list(read_records(SourceKind.TABLES, [str(path)], ColumnSettings(), None, part))

@@ -1,0 +1,173 @@
+"""Debian's MariaDB, started by the tests on loopback, in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from pipeline.store.settings import MetadataSettings
+
+USER = 'reviews'
+# Never to be seen anywhere.
+PASSWORD = 'canary-3e8c1f60'
+DATABASE = 'reviews'
+_PROGRAMS = ('mariadbd', 'mariadb-install-db', 'mariadb', 'my_print_defaults')
+_START_SECONDS = 60.0
+# Small: several may run at once.
+_SIZES = ('--innodb-buffer-pool-size=32M', '--innodb-log-file-size=8M', '--performance-schema=OFF')
+
+
+def require_mariadb() -> None:
+    """Skip a test where MariaDB is not installed."""
+    path = f'{os.environ.get("PATH", "")}:/usr/sbin:/sbin'
+    missing = [name for name in _PROGRAMS if shutil.which(name, path=path) is None]
+    if missing:
+        pytest.skip(f'needs MariaDB: no {missing[0]} here; `make mariadb` installs it')
+
+
+class Server:
+    """A server with an account that has all rights on databases named `reviews…`.
+
+    Args:
+        folder: For all that it writes.
+        options: Further ones of `mariadbd`.
+        statements: SQL to execute when it starts, as an administrator.
+    """
+
+    def __init__(
+        self, folder: pathlib.Path, *, options: tuple[str, ...] = (), statements: str = ''
+    ) -> None:
+        require_mariadb()
+        self.folder = folder
+        # A socket's path may not be long, and pytest's folders are.
+        self.socket = f'/tmp/mariadb-{os.getpid()}-{id(self):x}.sock'
+        self.port = _free_port()
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = folder / 'mariadbd.log'
+        self._common = ('--no-defaults', f'--user={getpass.getuser()}', f'--datadir={folder}/data')
+        subprocess.run(
+            [
+                'mariadb-install-db',
+                *self._common,
+                '--auth-root-authentication-method=normal',
+                '--skip-test-db',
+                '--skip-name-resolve',
+            ],
+            check=True,
+            capture_output=True,
+            env={**os.environ, 'PATH': f'{os.environ["PATH"]}:/usr/sbin:/sbin'},
+        )
+        self._at_start = folder / 'start.sql'
+        self._at_start.write_text(
+            f"CREATE USER IF NOT EXISTS {USER}@'%' IDENTIFIED BY '{PASSWORD}';\n"
+            f"GRANT ALL ON `reviews%`.* TO {USER}@'%';\n"
+            f'CREATE DATABASE IF NOT EXISTS {DATABASE};\n{statements}'
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it, on the port that it had before."""
+        path = f'{os.environ["PATH"]}:/usr/sbin:/sbin'
+        program = shutil.which('mariadbd', path=path) or 'mariadbd'
+        with open(self._log, 'ab') as log:
+            self._process = subprocess.Popen(
+                [
+                    program,
+                    *self._common,
+                    f'--socket={self.socket}',
+                    f'--port={self.port}',
+                    '--bind-address=127.0.0.1',
+                    '--skip-name-resolve',
+                    f'--init-file={self._at_start}',
+                    f'--pid-file={self.folder}/pid',
+                    *_SIZES,
+                    *self._options,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Ctrl-C is for the tests; the fixture ends the server.
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                told = self._log.read_text(errors='replace')[-2_000:]
+                self.kill()
+                raise RuntimeError(f'MariaDB does not start: {told}')
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        # The port is open when all statements of the start are done.
+        with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', self.port), 1):
+            return True
+        return False
+
+    def kill(self) -> None:
+        """Kill it, as a machine that goes down."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def execute(self, statement: str, database: str = DATABASE) -> list[list[str]]:
+        """Execute a statement as an administrator; return its rows."""
+        done = subprocess.run(
+            ['mariadb', '--no-defaults', '--user=root', f'--socket={self.socket}', '--batch',
+             '--skip-column-names', database, '--execute', statement],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return [line.split('\t') for line in done.stdout.splitlines()]
+
+    def new_database(self, name: str) -> None:
+        """Make a database, empty; one of this name goes."""
+        self.execute(f'DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}', 'mysql')
+
+    def settings(self, **others: object) -> MetadataSettings:
+        """Return the settings of a store there."""
+        return MetadataSettings.model_validate({**self.tree(), **others})
+
+    def tree(self, database: str = DATABASE) -> dict[str, object]:
+        """Return the same as a tree, as in a file of settings."""
+        return {
+            'backend': 'mysql',
+            'host': '127.0.0.1',
+            'port': self.port,
+            'database': database,
+            'user': USER,
+        }
+
+    def flags(self, database: str = DATABASE, **others: object) -> list[str]:
+        """Return the same as options of a command."""
+        pairs: Mapping[str, object] = {**self.tree(database), **others}
+        return [f'--set=metadata.{name}={value}' for name, value in pairs.items()]
+
+
+@contextlib.contextmanager
+def server(
+    folder: pathlib.Path, *, options: tuple[str, ...] = (), statements: str = ''
+) -> Iterator[Server]:
+    """Have a server for the time of the block."""
+    started = Server(folder, options=options, statements=statements)
+    try:
+        yield started
+    finally:
+        started.kill()
+        pathlib.Path(started.socket).unlink(missing_ok=True)
+        shutil.rmtree(folder / 'data', ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,140 @@
+"""Beam's own job service and worker pool, in processes of their own; and a job service that tells.
+
+None of them downloads anything. All of it ends with the block that starts it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from apache_beam.portability.api import beam_job_api_pb2
+from apache_beam.runners.portability import local_job_service
+from google.protobuf import json_format
+
+from tests.conftest import REPO
+
+_START_SECONDS = 60.0
+
+
+@contextlib.contextmanager
+def job_service(folder: pathlib.Path) -> Iterator[str]:
+    """Run `apache_beam.runners.portability.local_job_service_main`; yield its HOST:PORT."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port_file = folder / 'port'
+    command = ['-m', 'apache_beam.runners.portability.local_job_service_main']
+    with _process([*command, '--port_file', str(port_file)], folder / 'job_service.log') as process:
+        while not (port_file.is_file() and port_file.read_text().strip()):
+            _require_alive(process)
+        yield f'localhost:{port_file.read_text().strip()}'
+
+
+@contextlib.contextmanager
+def worker_pool(folder: pathlib.Path, *, code: pathlib.Path = REPO) -> Iterator[str]:
+    """Run `apache_beam.runners.worker.worker_pool_main`; yield its HOST:PORT.
+
+    Args:
+        folder: For its log, and the folder that it is started in.
+        code: Where its workers have this project's code.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as free:
+        free.bind(('localhost', 0))
+        port = free.getsockname()[1]
+    command = ['-m', 'apache_beam.runners.worker.worker_pool_main', f'--service_port={port}']
+    # It starts its workers as `python`.
+    path = f'{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    env = {**os.environ, 'PATH': path, 'PYTHONPATH': str(code)}
+    with _process(command, folder / 'worker_pool.log', cwd=folder, env=env) as process:
+        while not _listens(port):
+            _require_alive(process)
+        yield f'localhost:{port}'
+
+
+@contextlib.contextmanager
+def _process(
+    command: list[str],
+    log: pathlib.Path,
+    *,
+    cwd: pathlib.Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open('wb') as out:
+        process = subprocess.Popen(
+            [sys.executable, *command], stdout=out, stderr=subprocess.STDOUT, cwd=cwd, env=env
+        )
+        process.deadline = time.monotonic() + _START_SECONDS  # type: ignore[attr-defined]
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _require_alive(process: Any) -> None:
+    assert process.poll() is None, f'{process.args} ended with {process.returncode}'
+    assert time.monotonic() < process.deadline, f'{process.args} does not start'
+    time.sleep(0.05)
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(('localhost', port), timeout=1).close()
+        return True
+    return False
+
+
+class RecordingService(local_job_service.LocalJobServicer):
+    """Beam's own job service, which keeps the requests, and answers in place of another's.
+
+    Attributes:
+        prepared: The requests to prepare a job.
+        run: The requests to run one.
+        cancelled: The requests to cancel one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared: list[beam_job_api_pb2.PrepareJobRequest] = []
+        self.run: list[beam_job_api_pb2.RunJobRequest] = []
+        self.cancelled: list[beam_job_api_pb2.CancelJobRequest] = []
+
+    def Prepare(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
+        self.prepared.append(request)
+        return super().Prepare(request, context)
+
+    def Run(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
+        self.run.append(request)
+        return super().Run(request, context)
+
+    def Cancel(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
+        self.cancelled.append(request)
+        return super().Cancel(request, context)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of the one job that was prepared, without Beam's prefixes."""
+        (request,) = self.prepared
+        found = json_format.MessageToDict(request.pipeline_options)
+        return {name.split(':')[2]: value for name, value in found.items()}
+
+
+@contextlib.contextmanager
+def recording_service() -> Iterator[tuple[str, RecordingService]]:
+    """Serve a RecordingService on loopback; yield its HOST:PORT and itself."""
+    service = RecordingService()
+    port = service.start_grpc_server()
+    try:
+        yield f'localhost:{port}', service
+    finally:
+        service.stop()

@@ -1,0 +1,205 @@
+"""Results are those of a local run, whoever runs the nodes that have all the data."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+import json
+import math
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import tensorflow as tf
+from google.protobuf import json_format
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from components.whole_files import UNFINISHED
+from pipeline.beam.arguments import beam_args
+from tests.components.statistics_gen.test_executor import (
+    SPLITS,
+    execute,
+    our_executor,
+    read,
+    write_examples,
+)
+from tests.conftest import SAMPLE, run_command
+from tests.packaged import install_package
+from tests.pipeline.beam.services import job_service, worker_pool
+from tests.pipeline.beam.test_settings import config
+
+FILES = 4
+# Of one row's score, the last bits depend on the batch that it is in.
+TOLERANCE = 1e-6
+
+
+def test_statistics_are_those_of_a_local_run_when_a_job_service_runs_the_node(
+    tmp_path: pathlib.Path,
+) -> None:
+    examples = write_examples(tmp_path / 'examples')
+    local = execute(our_executor(examples), examples, tmp_path / 'local')
+    with job_service(tmp_path / 'service') as endpoint:
+        settings = (f'portable.job_endpoint={endpoint}', 'portable.environment=LOOPBACK')
+        args = list(beam_args(config('runner=portable', *settings).beam))
+        portable = execute(our_executor(examples), examples, tmp_path / 'portable', beam_args=args)
+    for split in SPLITS:
+        assert read(portable, split) == read(local, split)
+    written, expected = (
+        {str(path.relative_to(a.uri)) for path in pathlib.Path(a.uri).rglob('*')}
+        for a in (portable, local)
+    )
+    assert written == expected
+
+
+class Results(NamedTuple):
+    """What a run made, by content.
+
+    Attributes:
+        examples: By split, the records, sorted.
+        statistics: By split, what TFDV reads, as JSON values.
+        described: What the report says of the texts.
+        vocabulary: The file.
+        metrics: By name.
+        outcome: What came of it.
+        unfinished: Paths that only have a meaning while a node is at work.
+    """
+
+    examples: dict[str, list[bytes]]
+    statistics: dict[str, Any]
+    described: Any
+    vocabulary: bytes
+    metrics: dict[str, float]
+    outcome: str
+    unfinished: list[pathlib.Path]
+
+
+def run(data: pathlib.Path, root: pathlib.Path, preset: str, *settings: str) -> Results:
+    """Run the pipeline with these settings of Beam's."""
+    root.mkdir(parents=True)
+    flags = [part for setting in settings for part in ('--set', f'beam.{setting}')]
+    args = ('run', '--data', str(data), '--preset', preset, '--root', str(root), '--json', *flags)
+    done = run_command(*args, cwd=root)
+    assert done.code == 0, done.err
+    artifacts = root / 'artifacts' / 'sentiment'
+    (examples,) = artifacts.glob('ExampleGen/examples/*')
+    (statistics,) = artifacts.glob('StatisticsGen/statistics/*')
+    (vocabulary,) = artifacts.glob('Transform/transform_graph/*/transform_fn/assets/*')
+    return Results(
+        examples={path.name: _records(path) for path in examples.glob('Split-*')},
+        statistics={
+            path.parent.name: json_format.MessageToDict(
+                statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
+            )
+            for path in statistics.glob('Split-*/FeatureStats.pb')
+        },
+        described=json.loads((statistics / 'report' / 'described.json').read_text()),
+        vocabulary=vocabulary.read_bytes(),
+        metrics=done.json['metrics'],
+        outcome=done.json['outcome'],
+        unfinished=[
+            path
+            for pattern in (UNFINISHED, '.temp_path', '*.part')
+            for path in artifacts.rglob(pattern)
+        ],
+    )
+
+
+def different(found: Any, expected: Any, where: str = '') -> list[str]:
+    """List where JSON values differ; numbers in more than the last bits of a sum."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        keys = found.keys() | expected.keys()
+        pairs = [(str(key), found.get(key), expected.get(key)) for key in keys]
+    elif isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        pairs = [(str(index), *pair) for index, pair in enumerate(zip(found, expected))]
+    elif isinstance(found, float) and isinstance(expected, float):
+        same = math.isclose(found, expected, rel_tol=1e-12)
+        return [] if same else [f'{where}: {found} and {expected}']
+    else:
+        return [] if found == expected else [f'{where}: {found!r} and {expected!r}']
+    return [line for name, *both in pairs for line in different(*both, f'{where}/{name}')]
+
+
+def _records(split: pathlib.Path) -> list[bytes]:
+    files = sorted(map(str, split.iterdir()))
+    return sorted(tf.data.TFRecordDataset(files, 'GZIP').as_numpy_iterator())
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The sample, in several files."""
+    folder = tmp_path_factory.mktemp('data')
+    with (SAMPLE / 'reviews.csv').open(newline='', encoding='utf-8') as file:
+        header, *rows = csv.reader(file)
+    for number in range(FILES):
+        path = folder / f'reviews-{number}.csv'
+        with path.open('w', newline='', encoding='utf-8') as file:
+            csv.writer(file).writerows([header, *rows[number::FILES]])
+    return folder
+
+
+@pytest.fixture(scope='module')
+def local(
+    data: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Results]:
+    """What a local run makes with a preset."""
+    root = tmp_path_factory.mktemp('local')
+    return functools.cache(lambda preset: run(data, root / preset, preset))
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Where workers elsewhere have the code: what setup.py packs, without the checkout."""
+    return install_package(tmp_path_factory.mktemp('package'))
+
+
+@contextlib.contextmanager
+def _settings(mode: str, folder: pathlib.Path, site: pathlib.Path) -> Iterator[tuple[str, ...]]:
+    """Start what a runner needs, and yield the settings that name it."""
+    if mode.startswith('multi_'):
+        yield (f'direct.running_mode={mode}', 'direct.workers=2')
+        return
+    if mode == 'twice':
+        # Each bundle is done again, as where a worker was thought dead: one of them counts.
+        yield ('args=["--direct_runner_bundle_repeat=1"]',)
+        return
+    with contextlib.ExitStack() as stack:
+        endpoint = stack.enter_context(job_service(folder))
+        named = ('runner=portable', f'portable.job_endpoint={endpoint}')
+        if mode == 'EXTERNAL':
+            workers = stack.enter_context(worker_pool(folder, code=site))
+            named += (f'portable.environment_config={workers}',)
+        yield (*named, f'portable.environment={mode}')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('preset', 'mode'),
+    [
+        ('ngram', 'LOOPBACK'),
+        ('ngram', 'EXTERNAL'),
+        ('ngram', 'multi_threading'),
+        ('ngram', 'twice'),
+        ('tutorial', 'EXTERNAL'),
+        ('tutorial', 'multi_processing'),
+    ],
+)
+def test_all_results_are_those_of_a_local_run_when_another_runner_has_the_data(
+    preset: str,
+    mode: str,
+    local: Callable[[str], Results],
+    data: pathlib.Path,
+    site: pathlib.Path,
+    tmp_path: pathlib.Path,
+) -> None:
+    expected = local(preset)
+    with _settings(mode, tmp_path / 'services', site) as settings:
+        found = run(data, tmp_path / 'runs', preset, *settings)
+    assert found.examples == expected.examples
+    assert different(found.statistics, expected.statistics) == []
+    assert found.described == expected.described
+    assert found.vocabulary == expected.vocabulary
+    assert found.metrics == pytest.approx(expected.metrics, abs=TOLERANCE)
+    assert found.outcome == expected.outcome == 'pushed'
+    assert found.unfinished == expected.unfinished == []

@@ -1,0 +1,431 @@
+"""A store on a MySQL server, which several roots share."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ml_metadata.metadata_store.pywrap.metadata_store_extension import metadata_store as extension
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+from tfx.orchestration.portable import execution_publish_utils
+from tfx.orchestration.portable.mlmd import context_lib
+
+from components.errors import ConfigError, StoreError
+from pipeline import leftovers
+from pipeline import outcome as outcomes
+from pipeline.cloud.compile import compile_pipeline
+from pipeline.config import PipelineConfig, load_config
+from pipeline.doctor import store as doctor
+from pipeline.report.collect import collect
+from pipeline.run_ids import new_run_id
+from pipeline.run_lock import BusyError
+from pipeline.store.backend import backend_of, backend_of_root
+from pipeline.store.mysql import MysqlBackend
+from pipeline.store.opening import opened_store
+from pipeline.store.root_id import known_root_id, root_id
+from pipeline.tensorboard import find_curves
+from tests.conftest import run_command, snapshot
+from tests.mariadb import DATABASE, PASSWORD, Server, server
+from tests.pipeline.store.conftest import Silent, Workshop, executed, note_of, small_table
+
+
+@pytest.fixture(scope='module')
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with (
+        server(tmp_path_factory.mktemp('mariadb')) as started,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv('METADATA_PASSWORD', PASSWORD)
+        yield started
+
+
+def settings_of(
+    mariadb: Server, home: pathlib.Path, root: str, *more: str, database: str = DATABASE
+) -> PipelineConfig:
+    """Return the settings of a team: one store, one folder of versions, a root each."""
+    return load_config(
+        preset='ngram',
+        flags={
+            'data.path': str(home / 'a.csv'),
+            'root': str(home / root),
+            'serving_dir': str(home / 'served'),
+            'metadata': mariadb.tree(database),
+        },
+        settings=('gate.min_accuracy=0.6', 'gate.max_accuracy_drop=0.3', *more),
+    )
+
+
+@pytest.fixture(scope='module')
+def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp('team')
+    small_table(folder / 'a.csv')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def anna(mariadb: Server, home: pathlib.Path) -> Workshop:
+    """A root on the server, with a complete run."""
+    found = Workshop(settings_of(mariadb, home, 'anna'), prefix='anna')
+    outcome, error = found.run()
+    assert error is None
+    found.first = dataclasses.replace(outcome, log=str(found.root / 'log'))
+    outcomes.save_record(found.first, found.root)
+    return found
+
+
+def test_run_ends_as_on_sqlite_when_the_store_is_on_a_server(
+    workshop: Workshop, anna: Workshop
+) -> None:
+    assert workshop.first is not None
+    assert anna.first is not None
+    assert anna.first.outcome == workshop.first.outcome == 'pushed'
+    assert anna.first.metrics == workshop.first.metrics
+    assert anna.first.thresholds == workshop.first.thresholds
+    assert [n.state for n in anna.first.nodes] == [n.state for n in workshop.first.nodes]
+    outcome, error = anna.run()
+    assert error is None
+    assert executed(outcome) == []
+    assert outcome.metrics == anna.first.metrics
+    assert not list(anna.root.glob('metadata*'))
+
+
+def test_commands_find_the_store_when_only_the_root_is_named(
+    anna: Workshop, mariadb: Server
+) -> None:
+    root = anna.root
+    assert anna.first is not None
+    (curves,) = find_curves(root)
+    assert curves.folder.startswith(str(anna.config.pipeline_root / 'Trainer'))
+    report = collect(outcomes.load_outcome(root), root)
+    assert report.lineage is None
+    assert [step.id for step in report.steps if step.fingerprint]
+    backend = backend_of_root(root, None)
+    assert isinstance(backend, MysqlBackend)
+    found = list(doctor.check(root, anna.config.serving_path, backend, lambda line: None))
+    assert [(f.what, f.told) for f in found if f.state != 'ok'] == []
+    told = {f.what: f.told for f in found}
+    assert f'reviews at 127.0.0.1:{mariadb.port}, ' in told['metadata']
+    assert told['metadata'].endswith('; schema 10')
+    assert told['artifacts'].startswith('17 of the latest runs')
+    assert backend.mend() == []
+
+
+def test_password_is_nowhere_when_runs_were_made(
+    anna: Workshop, mariadb: Server, tmp_path: pathlib.Path
+) -> None:
+    kept = [p for p in anna.root.rglob('*') if p.is_file() and PASSWORD.encode() in p.read_bytes()]
+    assert kept == []
+    rows = mariadb.execute(
+        'SELECT string_value FROM ExecutionProperty UNION SELECT string_value FROM ArtifactProperty'
+        ' UNION SELECT string_value FROM ContextProperty UNION SELECT name FROM Context'
+    )
+    assert rows
+    assert PASSWORD not in str(rows)
+    shown = run_command('config', 'show', *mariadb.flags(), cwd=tmp_path)
+    assert 'backend: mysql' in shown.out
+    assert PASSWORD not in f'{shown}'
+
+
+def test_store_is_not_part_of_a_compiled_pipeline_when_it_is_on_a_server() -> None:
+    flags = {
+        'data.path': 'gs://b/a.csv',
+        'serving_dir': 'gs://b/s',
+        'cloud.image': 'i/i:1',
+        'cloud.pipeline_root': 'gs://b/r',
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('METADATA_PASSWORD', PASSWORD)
+        plain, with_store = (
+            compile_pipeline(load_config(preset='ngram', flags={**flags, **store}), 'vertex').job()
+            for store in ({}, {'metadata': {'backend': 'mysql', 'host': 'canary', 'database': 'd',
+                                            'user': 'canary'}})
+        )  # fmt: skip
+    assert 'canary' not in str(with_store)
+    assert with_store['pipelineSpec'] == plain['pipelineSpec']
+
+
+class TestAnotherRoot:
+    """Another one's root, on the same store; its folder can be reached, or not."""
+
+    def test_outputs_are_reused_when_the_other_root_can_be_reached(
+        self, anna: Workshop, mariadb: Server, home: pathlib.Path
+    ) -> None:
+        before = snapshot(anna.root)
+        berta = Workshop(settings_of(mariadb, home, 'berta'), prefix='berta')
+        outcome, error = berta.run()
+        assert error is None
+        assert executed(outcome) == []
+        assert anna.first is not None
+        assert outcome.pushed == anna.first.pushed
+        assert snapshot(anna.root) == before
+        assert not list(berta.root.glob('manifests/*'))
+        backend = backend_of(berta.config)
+        found = list(doctor.check(berta.root, home / 'served', backend, lambda line: None))
+        assert {f.what: f.told for f in found}['artifacts'].startswith('17 of')
+
+    def test_output_is_made_again_when_it_is_damaged_below_the_other_root(
+        self, anna: Workshop, mariadb: Server, home: pathlib.Path
+    ) -> None:
+        schema = anna.newest('SchemaGen/schema') / 'schema.pbtxt'
+        written = schema.read_bytes()
+        schema.write_bytes(written + b'\n')
+        try:
+            carla = Workshop(settings_of(mariadb, home, 'carla'), prefix='carla')
+            carla.observer = _Stops('ExampleValidator')
+            outcome, _ = carla.run()
+            assert executed(outcome)[0] == 'SchemaGen'
+            told = f'{schema} has {len(written) + 1:,} bytes, was written with {len(written):,}'
+            assert note_of(outcome, 'SchemaGen') == f'made again: {told}'
+            assert schema.read_bytes() == written + b'\n'
+        finally:
+            schema.write_bytes(written)
+
+    def test_run_stops_at_the_baseline_when_its_root_cannot_be_reached(
+        self, anna: Workshop, mariadb: Server, home: pathlib.Path
+    ) -> None:
+        away = shutil.move(anna.root, home / 'away')
+        try:
+            dora = Workshop(
+                settings_of(mariadb, home, 'dora', 'trainer.svm_cost=0.5'), prefix='dora'
+            )
+            outcome, error = dora.run()
+            assert isinstance(error, StoreError)
+            assert 'is below a root that cannot be reached from here' in str(error)
+            assert error.hint.startswith(f'mount {anna.root} here; if it is gone for good, mkdir')
+            assert [n.id for n in outcome.nodes if n.state == 'failed'] == ['BaselineResolver']
+            assert 'another root, which cannot be reached' in note_of(outcome, 'ExampleGen')
+            anna.root.mkdir()  # what the hint says
+            outcome, error = dora.run()
+            assert error is None
+            assert note_of(outcome, 'BaselineResolver').startswith('the model blessed last is lost')
+            anna.root.rmdir()
+        finally:
+            shutil.move(away, anna.root)
+
+
+class _Stops(Silent):
+    """Stops a run where a node begins."""
+
+    def __init__(self, node_id: str) -> None:
+        self._node_id = node_id
+
+    def node_started(self, index: int, total: int, node_id: str) -> None:
+        if node_id == self._node_id:
+            raise ConfigError('that is enough')
+
+
+class _Meanwhile(Silent):
+    """Has another run go from its beginning to its end, where the Pusher of one begins."""
+
+    def __init__(self, other: Workshop) -> None:
+        self._other = other
+        self.came: Any = None
+
+    def node_started(self, index: int, total: int, node_id: str) -> None:
+        if node_id == 'Pusher':
+            self.came = self._other.run()
+
+
+def test_nothing_is_pushed_when_another_root_blessed_a_model_meanwhile(
+    anna: Workshop, mariadb: Server, home: pathlib.Path
+) -> None:
+    emil = Workshop(settings_of(mariadb, home, 'emil', 'trainer.svm_cost=0.2'), prefix='emil')
+    other = Workshop(settings_of(mariadb, home, 'frida', 'trainer.svm_cost=0.1'), prefix='frida')
+    emil.observer = meanwhile = _Meanwhile(other)
+    outcome, error = emil.run()
+    theirs, their_error = meanwhile.came
+    assert their_error is None
+    assert theirs.outcome == 'pushed'
+    assert isinstance(error, BusyError)
+    assert f'another run of sentiment blessed a model meanwhile, {other.root}' in str(error)
+    assert outcome.pushed is None
+    assert sorted(p.name for p in (home / 'served').glob('[0-9]*'))[-1] == theirs.pushed.version
+    emil.observer = Silent()
+    outcome, error = emil.run()  # what the hint says
+    assert error is None
+    assert outcome.baseline is not None
+    assert outcome.baseline['binary_accuracy'] == theirs.metrics['binary_accuracy']
+
+
+class TestOwnership:
+    """What is whose in the store; no run is needed for that."""
+
+    def backend(self, mariadb: Server, root: pathlib.Path) -> MysqlBackend:
+        return MysqlBackend(mariadb.settings(), root)
+
+    def begin(self, backend: MysqlBackend, name: str) -> int:
+        """Register an execution that never ends."""
+        with metadata.Metadata(backend.connection()) as handle:
+            pairs = [('pipeline', name), tuple(backend.own_context(name))]
+            contexts = [context_lib.register_context_if_not_exists(handle, *p) for p in pairs]
+            kind = metadata_store_pb2.ExecutionType(name='Trainer')
+            return int(execution_publish_utils.register_execution(handle, kind, contexts).id)
+
+    def test_only_own_executions_are_called_off_when_others_go_on(
+        self, anna: Workshop, mariadb: Server, tmp_path: pathlib.Path
+    ) -> None:
+        ours, theirs = (self.backend(mariadb, tmp_path / name) for name in ('a', 'b'))
+        dead, alive, of_other_name = (
+            self.begin(ours, 'spam'), self.begin(theirs, 'spam'), self.begin(ours, 'other'),
+        )  # fmt: skip
+        store = opened_store(ours.connection())
+        assert ours.own_executions(store) == {dead, of_other_name}
+        assert leftovers.clear(ours, tmp_path / 'a' / 'artifacts' / 'spam', 'spam') == 1
+        states = {e.id: e.last_known_state for e in store.get_executions()}
+        assert states[dead] == metadata_store_pb2.Execution.CANCELED
+        assert states[alive] == states[of_other_name] == metadata_store_pb2.Execution.RUNNING
+        assert leftovers.clear(theirs, tmp_path / 'b' / 'artifacts' / 'spam', 'spam') == 1
+
+    def test_names_of_runs_differ_when_two_roots_begin_at_once(
+        self, anna: Workshop, mariadb: Server, tmp_path: pathlib.Path
+    ) -> None:
+        names = []
+        for name in ('a', 'b'):
+            backend = self.backend(mariadb, tmp_path / name)
+            backend.claim(f'taken-{name}')
+            names.append(new_run_id(tmp_path, lambda i, b=backend: b.claim(f'now{i[19:]}')))
+        assert not names[0].endswith('-2')
+        assert names[1].endswith('-2')
+
+    def test_id_stays_when_a_root_is_moved_and_not_when_it_is_copied(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        root = tmp_path / 'root'
+        assert known_root_id(root) is None
+        made = root_id(root)
+        assert root_id(root) == known_root_id(root) == made
+        copy = shutil.copytree(root, tmp_path / 'copy')
+        assert known_root_id(copy) is None
+        assert root_id(copy) not in (made, None)
+        assert root_id(copy) == known_root_id(copy)
+        assert known_root_id(pathlib.Path(shutil.move(root, tmp_path / 'moved'))) == made
+        assert [p.name for p in copy.iterdir()] == ['root.id']
+
+
+class TestSchema:
+    """Databases that are empty, of another version, or not those of the root."""
+
+    def test_nothing_is_changed_when_doctor_looks_at_an_empty_database(
+        self, mariadb: Server, tmp_path: pathlib.Path
+    ) -> None:
+        mariadb.new_database('reviews_empty')
+        backend = MysqlBackend(mariadb.settings(database='reviews_empty'), tmp_path / 'none')
+        found = list(doctor.check(tmp_path / 'none', tmp_path / 's', backend, lambda line: None))
+        assert found[-1].told.endswith('; a run makes the tables')
+        assert backend.mend() == []
+        assert backend.reader() is None
+        assert mariadb.execute('SHOW TABLES', 'reviews_empty') == []
+        assert list(tmp_path.iterdir()) == []
+        backend.require_usable()
+        assert ['MLMDEnv'] in mariadb.execute('SHOW TABLES', 'reviews_empty')
+
+    def test_command_upgrades_the_schema_when_it_is_older(
+        self, mariadb: Server, tmp_path: pathlib.Path
+    ) -> None:
+        mariadb.new_database('reviews_old')
+        backend = MysqlBackend(mariadb.settings(database='reviews_old'), tmp_path)
+        backend.require_usable()
+        options = metadata_store_pb2.MigrationOptions()
+        options.downgrade_to_schema_version = 8
+        with pytest.raises(RuntimeError, match='Now the database is at schema version 8'):
+            extension.CreateMetadataStore(
+                backend.connection().SerializeToString(), options.SerializeToString()
+            )
+        with pytest.raises(StoreError, match='older ML Metadata: its schema is 8$') as found:
+            backend.require_usable()
+        _, _, command = found.value.hint.partition('pipeline_runner.py ')
+        done = run_command(*command.split(), cwd=tmp_path)
+        assert done.out == f'{backend.where} was brought from schema 8 to 10\n'
+        assert done.code == 0
+        backend.require_usable()
+
+    def test_store_is_refused_when_its_schema_is_newer(
+        self, mariadb: Server, tmp_path: pathlib.Path
+    ) -> None:
+        mariadb.new_database('reviews_new')
+        backend = MysqlBackend(mariadb.settings(database='reviews_new'), tmp_path)
+        backend.require_usable()
+        mariadb.execute('UPDATE MLMDEnv SET schema_version = 11', 'reviews_new')
+        for refuses in (backend.require_usable, backend.mend, backend.reader):
+            with pytest.raises(StoreError, match='newer ML Metadata: its schema is 11, 10') as told:
+                refuses()
+            assert told.value.exit_code == 9
+
+    def test_root_is_refused_when_the_store_does_not_know_its_artifacts(
+        self, mariadb: Server, tmp_path: pathlib.Path
+    ) -> None:
+        mariadb.new_database('reviews_lost')
+        backend = MysqlBackend(mariadb.settings(database='reviews_lost'), tmp_path)
+        backend.require_usable()
+        assert backend.open_for_run() == ''
+        (tmp_path / 'artifacts' / 'x' / 'Trainer' / 'model' / '5').mkdir(parents=True)
+        with pytest.raises(StoreError, match=r'of execution 5, .* has only come to 0: ') as found:
+            backend.open_for_run()
+        assert 'name a new --root' in found.value.hint
+
+
+class TestCommand:
+    """What a person sees who cannot use the store."""
+
+    @pytest.mark.parametrize('command', ['run', 'doctor', 'repair'])
+    def test_one_line_says_it_when_the_password_is_wrong(
+        self, mariadb: Server, command: str, tmp_path: pathlib.Path,
+        monkeypatch: pytest.MonkeyPatch, home: pathlib.Path,
+    ) -> None:  # fmt: skip
+        monkeypatch.setenv('METADATA_PASSWORD', 'canary-of-another')
+        data = ['--data', str(home / 'a.csv')] if command == 'run' else []
+        done = run_command(command, *data, *mariadb.flags(), cwd=tmp_path)
+        assert done.code == 7
+        errors = [line for line in done.err.splitlines() if line.startswith('error: ')]
+        assert len(errors) == 1
+        assert 'Access denied' in errors[0]
+        assert 'METADATA_PASSWORD' in errors[0]
+        assert 'canary' not in done.out + done.err
+        if command != 'doctor':
+            assert done.err.splitlines() == errors
+            assert done.out == ''
+
+    def test_password_is_read_from_a_file_when_settings_name_one(
+        self, mariadb: Server, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv('METADATA_PASSWORD')
+        (tmp_path / 'secret').write_text(f'{PASSWORD}\n')
+        flags = mariadb.flags(password_file=str(tmp_path / 'secret'))
+        done = run_command('repair', *flags, cwd=tmp_path)
+        assert done.code == 0
+        assert 'is as it should be' in done.out
+        done = run_command('repair', *mariadb.flags(password_file='gone'), cwd=tmp_path)
+        assert done.code == 2
+        assert 'cannot read the password of metadata from gone: No such file' in done.err
+
+
+@pytest.mark.parametrize(
+    ('tree', 'told'),
+    [
+        ({'host': 'db'}, 'host is for the backend mysql'),
+        ({'backend': 'mysql'}, 'needs host or socket, and not both'),
+        ({'backend': 'mysql', 'host': 'db', 'socket': '/s'}, 'needs host or socket, and not both'),
+        ({'backend': 'mysql', 'host': 'db', 'user': 'u'}, 'needs database'),
+        ({'backend': 'mysql', 'host': 'db', 'database': 'd'}, 'needs user'),
+        ({'backend': 'mysql', 'host': 'a b'}, 'name or address of a machine'),
+        ({'backend': 'mysql', 'host': 'u:canary@db'}, 'without a user or password'),
+        ({'backend': 'mysql', 'host': 'db', 'database': 'd; DROP TABLE x'}, 'metadata.database'),
+        ({'backend': 'mysql', 'host': 'db', 'port': 0}, 'metadata.port'),
+        ({'tls': {'cert': 'c'}}, 'cert and key go together'),
+        ({'tls': {'cert': 'c', 'key': 'k'}}, 'ca is given'),
+        ({'password': 'canary'}, "no setting 'metadata.password'"),
+        ({'backend': 'mysql', 'socket': '/s', 'database': 'd', 'user': 'u', 'tls': {'ca': 'c'}},
+         'tls is for a host'),
+    ],
+)  # fmt: skip
+def test_settings_are_refused_when_they_do_not_make_a_store(
+    tree: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told) as found:
+        load_config(preset='ngram', flags={'data.path': 'a.csv', 'metadata': tree})
+    assert 'canary' not in f'{found.value} {found.value.hint}'
