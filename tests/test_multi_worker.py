@@ -36,9 +36,13 @@ def test_metrics_are_those_of_one_process_when_two_train_on_imdb(
     assert code == 0, log
 
     # Each read its part, and together they are all.
-    found = re.search(r'read ([\d,]+) of 20,000 examples of train, ([\d,]+) of 5,000 of val', log)
+    found = re.search(r'read ([\d,]+) of ([\d,]+) examples of train, ([\d,]+) of ([\d,]+) ', log)
     assert found is not None, log
-    assert 0 < int(found[1].replace(',', '')) < 20_000
+    train, all_train, val, all_val = (int(count.replace(',', '')) for count in found.groups())
+    assert all_train + all_val == 25_000
+    assert f'train {all_train:,}, val {all_val:,}' in both.err
+    assert 0 < train < all_train
+    assert 0 < val < all_val
 
     metrics = both.json['metrics']
     # As of one process, see test_imdb.py: 0.0017 is the standard error at 25,000 reviews.

@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
     progress = logging.getLogger(PROGRESS_LOGGER)
     progress.setLevel(logging.INFO)
     progress.addHandler(logging.StreamHandler(sys.stderr))
+    progress.propagate = False
     try:
         cluster = read_cluster(os.environ)
         if cluster.is_chief:
