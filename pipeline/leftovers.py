@@ -44,7 +44,7 @@ def clear(backend: Backend, pipeline_root: pathlib.Path, name: str) -> int:
     context = store.get_context_by_type_and_name(*backend.own_context(name))
     if context is None:
         return 0
-    # ML Metadata 1.21 takes no query for the state.
+    # Not each ML Metadata takes a query for the state.
     newest = ListOptions(limit=_NEWEST, order_by=OrderByField.ID, is_asc=False)
     executions = store.get_executions_by_context(context.id, newest)
     active = [execution for execution in executions if execution.last_known_state in _ACTIVE]
