@@ -10,10 +10,9 @@ from typing import Any
 from components.errors import StoreError
 from pipeline.logs import no_framework_noise
 
-# Two that open a new database at once may be in the way of each other's tables.
-_ATTEMPTS = 5
-# ML Metadata's words for a schema that is not its own.
-_OF_SCHEMA = ('is older than library', 'is greater than library')
+# Who opens a new database on a server finds some of the tables where another one is making them,
+# and ML Metadata takes that for an error. On a busy disk, they take seconds.
+_MAKING_SECONDS = 15.0
 
 
 def sqlite_config(path: pathlib.Path, *, to_read: bool = False) -> Any:
@@ -41,13 +40,12 @@ def opened_store(config: Any) -> Any:
     """
     from ml_metadata.metadata_store import metadata_store
 
-    attempts = _ATTEMPTS if config.HasField('mysql') else 1
+    deadline = time.monotonic() + (_MAKING_SECONDS if config.HasField('mysql') else 0)
     while True:
-        attempts -= 1
         try:
             return metadata_store.MetadataStore(config)
-        except RuntimeError as err:
-            if not attempts or any(words in str(err) for words in _OF_SCHEMA):
+        except RuntimeError:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(random.random())
 
