@@ -22,8 +22,7 @@ from tests.torture.conftest import Tally
 # on the order of the rows. Weights do not.
 METRICS_TOLERANCE = {
     'one thread in place of two': 0.0,
-    'rows in another order, three files': 1e-7,
-    'train in two shards': 1e-7,
+    'rows in another order, three files, more shards': 1e-7,
 }
 
 
@@ -102,11 +101,10 @@ def test_weights_and_metrics_are_the_same_when_the_sample_is_run_again(
     tally: Tally,
 ) -> None:
     if fault.startswith('rows'):
-        again = run(in_another_order(tmp_path / 'data'), tmp_path / 'again', preset, 2)
-    elif fault.startswith('train'):
-        again = run(SAMPLE, tmp_path / 'again', preset, 2, '--set', 'data.shard_mib=1')
+        data = in_another_order(tmp_path / 'data')
+        again = run(data, tmp_path / 'again', preset, 2, '--set', 'data.shard_mib=1')
         (examples,) = (tmp_path / 'again' / 'artifacts').glob('*/ExampleGen/examples/*')
-        assert len(list((examples / 'Split-train').iterdir())) == 2
+        assert len(list((examples / 'Split-train').iterdir())) > 1
     else:
         again = run(SAMPLE, tmp_path / 'again', preset, 1)
     weights, metrics = differences(first(preset), again)
