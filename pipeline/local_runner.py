@@ -34,8 +34,8 @@ from pipeline.findings import Artifacts, Evaluation
 from pipeline.outcome import NodeResult, Pushed, RunOutcome, State, Withdrawn, verdict_of
 from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper
-from pipeline.store.backend import backend_of
 from pipeline.store.baseline import latest_blessed, require_latest, require_whole
+from pipeline.store.choice import backend_of
 
 _log = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ from pipeline.report.command import report_path
 from pipeline.run_ids import cannot_write, new_run_id
 from pipeline.run_lock import Holder, RunLock, run_lock
 from pipeline.store import places
-from pipeline.store.backend import Backend, backend_of
+from pipeline.store.backend import Backend
+from pipeline.store.choice import backend_of
 
 
 class Start(NamedTuple):

@@ -12,7 +12,7 @@ from components.errors import ConfigError, DataError
 from pipeline import interrupts
 from pipeline import outcome as outcomes
 from pipeline.logs import no_framework_noise
-from pipeline.store.backend import backend_of_run
+from pipeline.store.choice import backend_of_run
 from pipeline.store.opening import opened_store
 
 _LOOPBACK = '127.0.0.1'

@@ -15,7 +15,7 @@ from pipeline.doctor import installation, served, store
 from pipeline.doctor.finding import Area, Finding, Say
 from pipeline.doctor.view import Findings
 from pipeline.logs import no_framework_noise
-from pipeline.store.backend import backend_of_root
+from pipeline.store.choice import backend_of_root
 from pipeline.store.settings import MetadataSettings
 
 

@@ -15,7 +15,7 @@ from components.trainer.history import read_history
 from pipeline.outcome import RunOutcome
 from pipeline.report.lineage import Lineage, RecordedNode
 from pipeline.report.view import BaselineData, Data, Nothing, Report, Step
-from pipeline.store.backend import backend_of_run
+from pipeline.store.choice import backend_of_run
 
 _log = logging.getLogger(__name__)
 

@@ -1,19 +1,11 @@
-"""Where ML Metadata keeps what it knows: one way in, for all that opens it."""
+"""What a store of ML Metadata must be able to do, whatever it is kept in."""
 
 from __future__ import annotations
 
 import abc
-import pathlib
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import pydantic
-
 from components.errors import ReviewsError
-from components.overrides import refusal
-from pipeline import outcome as outcomes
-from pipeline.config import PipelineConfig
-from pipeline.store.settings import MetadataSettings
 
 
 class OwnContext(NamedTuple):
@@ -105,47 +97,3 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def failure(self, error: BaseException) -> ReviewsError | None:
         """Return what to tell of an error in a run, if it is the store's; None if not."""
-
-
-def backend(settings: MetadataSettings, root: pathlib.Path) -> Backend:
-    """Return the store that settings mean.
-
-    Args:
-        settings: The settings of ML Metadata.
-        root: The folder for all that runs write.
-    """
-    # They know this module.
-    from pipeline.store.mysql import MysqlBackend
-    from pipeline.store.sqlite import SqliteBackend
-
-    return MysqlBackend(settings, root) if settings.backend == 'mysql' else SqliteBackend(root)
-
-
-def backend_of(config: PipelineConfig) -> Backend:
-    """Return the store of a run."""
-    return backend(config.metadata, config.root_path)
-
-
-def backend_of_run(config: Mapping[str, Any], root: pathlib.Path) -> Backend:
-    """Return the store of a run that was recorded.
-
-    Args:
-        config: Its effective settings; older ones know of no metadata, and mean the file.
-        root: The folder for all that runs write.
-
-    Raises:
-        ConfigError: If it was recorded by a version that knows others.
-    """
-    try:
-        settings = MetadataSettings.model_validate(config.get('metadata', {}))
-    except pydantic.ValidationError as err:
-        raise refusal(err, 'the record of a run says so: `runs` lists them') from err
-    return backend(settings, root)
-
-
-def backend_of_root(root: pathlib.Path, settings: MetadataSettings | None) -> Backend:
-    """Return the store that is named, or else that of the latest run below a root."""
-    if settings is not None:
-        return backend(settings, root)
-    records = outcomes.load_records(root, lambda line: None)
-    return backend_of_run(records[-1]['config'] if records else {}, root)

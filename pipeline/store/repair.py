@@ -8,7 +8,7 @@ import pathlib
 
 from components.errors import DataError
 from pipeline.run_lock import run_lock
-from pipeline.store.backend import backend_of_root
+from pipeline.store.choice import backend_of_root
 from pipeline.store.settings import MetadataSettings
 
 

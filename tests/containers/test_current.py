@@ -16,7 +16,7 @@ _ALL = 'make chromium mariadb test run'
 # Whole runs, what must not be pushed, and that what is served stays.
 _GATE = (
     'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses ${WORKERS:-2}'
-    ' --dist loadfile tests/test_pipeline_runner.py tests/test_lifecycle.py'
+    ' --dist loadfile tests/pipeline_runner tests/test_lifecycle.py'
     ' tests/components/evaluator/test_attacks.py'
 )
 

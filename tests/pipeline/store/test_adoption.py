@@ -23,8 +23,8 @@ from pipeline.report.lineage import Lineage
 from pipeline.store import adoption, copies, metadata_file
 from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper
-from pipeline.store.backend import backend_of
 from pipeline.store.baseline import known_models, latest_blessed, require_whole
+from pipeline.store.choice import backend_of
 from tests.conftest import snapshot
 from tests.pipeline.store.conftest import Workshop, executed, note_of
 

@@ -24,7 +24,7 @@ from pipeline.doctor import store as doctor
 from pipeline.report.collect import collect
 from pipeline.run_ids import new_run_id
 from pipeline.run_lock import BusyError
-from pipeline.store.backend import backend_of, backend_of_root
+from pipeline.store.choice import backend_of, backend_of_root
 from pipeline.store.mysql import MysqlBackend
 from pipeline.store.opening import opened_store
 from pipeline.store.root_id import known_root_id, root_id

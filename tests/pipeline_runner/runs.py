@@ -1,0 +1,24 @@
+"""Runs on the sample data, as a person starts them."""
+
+from __future__ import annotations
+
+import pathlib
+
+from tests.conftest import SAMPLE, Finished, run_command
+
+NODES = (
+    'ExampleGen',
+    'SchemaGen',
+    'StatisticsGen',
+    'ExampleValidator',
+    'Transform',
+    'Trainer',
+    'BaselineResolver',
+    'Evaluator',
+    'Pusher',
+)
+
+
+def run_sample(*args: str, cwd: pathlib.Path, repo: pathlib.Path) -> Finished:
+    """Run the pipeline on the sample data."""
+    return run_command('run', '--data', str(SAMPLE), *args, cwd=cwd, repo=repo)

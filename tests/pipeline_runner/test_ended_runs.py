@@ -1,0 +1,71 @@
+"""`runs`, `models` and `tensorboard`: what is told of runs that have ended."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from tests.conftest import REPO, Finished, run_command
+from tests.listening import listening
+
+
+def test_runs_are_listed_when_some_were_made(home: pathlib.Path, first: Finished) -> None:
+    done = run_command('runs', cwd=home)
+    assert done.code == 0
+    assert first.json['run_id'] in done.out
+    listed = run_command('runs', '--json', cwd=home).json
+    assert listed[0]['run_id'] == first.json['run_id']
+
+
+def test_one_model_is_live_when_listed(home: pathlib.Path, serving: pathlib.Path) -> None:
+    listed = run_command('models', '--json', cwd=home).json
+    assert sum(model['live'] for model in listed) == 1
+    assert 'live' in run_command('models', cwd=home).out
+
+
+def test_curves_are_served_until_it_is_interrupted_when_models_were_trained(
+    first: Finished, home: pathlib.Path
+) -> None:
+    run_id = first.json['run_id']
+    process = subprocess.Popen(
+        [sys.executable, str(REPO / 'pipeline_runner.py'), 'tensorboard', '--port', '0'],
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        (url,) = re.findall(r'http://127\.0\.0\.1:\d+/', process.stdout.readline())
+        logged = f'{run_id} ngram/validation'
+        deadline = time.monotonic() + 60
+        while logged not in fetch(f'{url}data/runs') and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert {f'{run_id} ngram/train', logged} <= set(fetch(f'{url}data/runs'))
+        query = urllib.parse.urlencode({'run': logged, 'tag': 'epoch_binary_accuracy'})
+        ((_, step, accuracy),) = fetch(f'{url}data/plugin/scalars/scalars?{query}')
+        assert step == 0
+        assert f'val accuracy {accuracy:.4f}' in first.err
+        assert listening(process.pid) == {'127.0.0.1'}
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert out == ''
+    assert f'{run_id} ngram' in err
+    assert 'Traceback' not in err
+
+
+def fetch(url: str) -> Any:
+    """Return what an address answers as JSON."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return json.load(answer)

@@ -1,0 +1,193 @@
+"""`predict`, with the model that a run has pushed."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tests.conftest import REPO, run_command, snapshot
+
+
+def test_scores_when_given_arguments(home: pathlib.Path, serving: pathlib.Path) -> None:
+    texts = ('A wonderful film. I loved it.', 'A dull and boring mess. I hated it.')
+    done = run_command('predict', *texts, cwd=home)
+    assert done.code == 0, done.err
+    labels = [line.split('\t')[0] for line in done.out.splitlines()]
+    assert labels == ['positive', 'negative']
+
+
+def test_same_scores_when_texts_come_by_stdin_or_file(
+    home: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    table = tmp_path / 'texts.csv'
+    table.write_text('id,text\n1,"A fine, moving film"\n2,Awful\n')
+    lines = 'A fine, moving film\nAwful\n'
+    by_stdin = run_command('predict', '--json', cwd=home, stdin=lines)
+    by_file = run_command('predict', '--json', '--input', str(table), cwd=home)
+    assert by_stdin.code == 0, by_stdin.err
+    assert by_stdin.out == by_file.out
+    assert len(by_file.out.splitlines()) == 2
+
+
+def test_pushed_folder_scores_when_all_else_is_gone(
+    serving: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    moved = shutil.copytree(serving, tmp_path / 'elsewhere')
+    done = run_command('predict', 'Lovely', '--serving-dir', str(moved), cwd=tmp_path)
+    assert done.code == 0, done.err
+
+
+def test_what_moved_the_score_is_shown_when_asked_for(
+    home: pathlib.Path, serving: pathlib.Path
+) -> None:
+    text = 'A wonderful film. I loved it, [b]all[/b] of it.'
+    done = run_command('predict', '--explain', text, cwd=home)
+    assert done.code == 0, done.err
+    assert text in done.out
+    assert re.search(r'\+[0-9.]+ +i loved', done.out)
+    assert 'a text without a word' in done.out
+    (line,) = run_command('predict', '--explain', '--json', text, cwd=home).out.splitlines()
+    found = json.loads(line)
+    logit = found['bias'] + sum(part['contribution'] for part in found['contributions'])
+    assert 1 / (1 + math.exp(-logit)) == pytest.approx(found['probability'], abs=1e-4)
+    assert 'i loved' in [part['ngram'] for part in found['contributions'][:5]]
+
+
+def test_it_says_so_when_the_model_cannot_explain(
+    serving: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    old = tmp_path / 'serving'
+    live = max(serving.glob('[0-9]*'), key=lambda path: int(path.name))
+    version = shutil.copytree(live, old / live.name)
+    saved = saved_model_pb2.SavedModel.FromString((version / 'saved_model.pb').read_bytes())
+    objects = saved.meta_graphs[0].object_graph_def
+    (signatures,) = (
+        objects.nodes[child.node_id]
+        for child in objects.nodes[0].children
+        if child.local_name == 'signatures'
+    )
+    kept = [c for c in signatures.children if c.local_name != 'explain_text']
+    del signatures.children[:]
+    signatures.children.extend(kept)
+    del saved.meta_graphs[0].signature_def['explain_text']
+    (version / 'saved_model.pb').write_bytes(saved.SerializeToString())
+    where = ('--serving-dir', str(old))
+    done = run_command('predict', '--explain', 'Fine.', *where, cwd=tmp_path)
+    assert done.code == 4
+    assert "has no signature 'explain_text': an older version" in done.err
+    assert done.out == ''
+    assert run_command('predict', 'Fine.', *where, cwd=tmp_path).code == 0
+
+
+def test_columns_stay_and_scores_are_added_when_a_table_is_scored(
+    home: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    table = tmp_path / 'in.csv'
+    with open(table, 'w', newline='', encoding='utf-8') as file:
+        rows = csv.writer(file, lineterminator='\n')
+        rows.writerow(['n', 'text', 'x'])
+        for number in range(2_500):
+            word, verb = (('wonderful', 'loved'), ('dull', 'hated'))[number % 2]
+            text = f'"A {word},\n{word} film", she said. I {verb} it.'
+            rows.writerow([f'{number:05}', text, '1.50'])
+        rows.writerow(['', ' ', ''])
+    for name in ('out.csv', 'out.jsonl.gz'):
+        done = run_command(
+            'predict', '--input', str(table), '--output', str(tmp_path / name), cwd=home
+        )
+        assert done.code == 0, done.err
+        assert done.out == ''
+        assert f'{name}: 2,501 rows in ' in done.err
+        assert '1 without a text' in done.err
+    before = table.read_text(encoding='utf-8')
+    scored = (tmp_path / 'out.csv').read_text(encoding='utf-8')
+    added = r',(label,probability|(positive|negative)?,[0-9e.-]*)\n'
+    assert re.sub(added, '\n', scored) == before
+    labels = [row['label'] for row in csv.DictReader(io.StringIO(scored, newline=''))]
+    assert labels == ['positive', 'negative'] * 1_250 + ['']
+    lines = gzip.decompress((tmp_path / 'out.jsonl.gz').read_bytes()).decode().splitlines()
+    assert [json.loads(line)['label'] for line in lines[:-1]] == labels[:-1]
+    assert json.loads(lines[2_400])['n'] == '02400'
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        'in.csv',
+        'out.csv',
+        'out.jsonl.gz',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('args', 'code', 'message'),
+    [
+        (('in.csv', '--output', 'in.csv'), 2, 'is the input itself'),
+        (('in.csv', '--output', 'link.csv'), 2, 'is the input itself'),
+        (('in.csv', '--output', 'out.txt'), 2, 'cannot tell the format'),
+        (('in.csv', '--output', 'out.csv', '--explain'), 2, '--explain is printed'),
+        (('in.csv', '--output', 'out.csv', '--label-column', 'n'), 2, "column 'n' is there"),
+        (('none.csv', '--output', 'out.csv'), 4, 'cannot read none.csv'),
+        (('bad.csv', '--output', 'out.csv'), 4, 'bad.csv:1502: expected 2 fields'),
+        (('in.csv', '--output', 'out.csv', '--text-column', 'x'), 4, "no column 'x'"),
+        (('a.jsonl', '--output', 'out.csv'), 4, 'none of the first 1 rows has a text'),
+        (('in.csv', '--output', 'none/out.csv'), 4, 'cannot write '),
+    ],
+)
+def test_nothing_is_written_when_a_table_cannot_be_scored(
+    args: tuple[str, ...],
+    code: int,
+    message: str,
+    serving: pathlib.Path,
+    tmp_path: pathlib.Path,
+) -> None:
+    (tmp_path / 'in.csv').write_text('text,n\nfine,1\n')
+    (tmp_path / 'bad.csv').write_text('text,n\n' + 'fine,1\n' * 1_500 + 'bad\n')
+    (tmp_path / 'a.jsonl').write_text('{"review": "fine"}\n')
+    (tmp_path / 'link.csv').symlink_to('in.csv')
+    before = snapshot(tmp_path)
+    done = run_command('predict', '--serving-dir', str(serving), '--input', *args, cwd=tmp_path)
+    assert done.code == code
+    assert message in done.err
+    assert 'Traceback' not in done.err
+    assert snapshot(tmp_path) == before
+
+
+def test_nothing_is_left_when_scoring_is_terminated(
+    serving: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    table = tmp_path / 'in.csv'
+    table.write_text('text\n' + ('a wonderful and long film ' * 40 + '\n') * 60_000)
+    runner = str(REPO / 'pipeline_runner.py')
+    where = ('--serving-dir', str(serving), '--input', 'in.csv', '--output', 'out.csv')
+    process = subprocess.Popen(
+        [sys.executable, runner, 'predict', *where],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while process.poll() is None and not list(tmp_path.glob('.out.csv.*.part')):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 143
+    assert 'terminated; out.csv was not written' in err
+    assert list(tmp_path.iterdir()) == [table]
+
+
+def test_it_says_so_when_nothing_was_pushed(tmp_path: pathlib.Path) -> None:
+    done = run_command('predict', 'Lovely', cwd=tmp_path)
+    assert done.code == 4
+    assert 'no model was pushed' in done.err

@@ -1,0 +1,260 @@
+"""`run`, end to end: a first one, and those after it."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPO, SAMPLE, Finished, run_command, snapshot
+from tests.pipeline_runner.runs import NODES, run_sample
+
+METRICS = {
+    'binary_accuracy',
+    'loss',
+    'auc',
+    'precision',
+    'recall',
+    'calibration',
+    'expected_calibration_error',
+    'example_count',
+}
+
+
+def from_node(node: str) -> dict[str, str]:
+    """States of a run that reuses all before `node`."""
+    index = NODES.index(node)
+    return {n: 'cached' if i < index else 'executed' for i, n in enumerate(NODES)}
+
+
+class TestFirstRun:
+    def test_model_is_pushed_when_it_is_good_enough(
+        self, first: Finished, home: pathlib.Path
+    ) -> None:
+        assert first.code == 0, first.err
+        outcome = first.json
+        assert outcome['outcome'] == 'pushed'
+        assert first.states() == dict.fromkeys(NODES, 'executed')
+        assert all(node['seconds'] >= 0 for node in outcome['nodes'])
+        assert set(outcome['metrics']) == METRICS
+        assert outcome['metrics']['binary_accuracy'] >= 0.8
+        assert outcome['baseline'] is None
+        checks = {check['metric']: check['passed'] for check in outcome['thresholds']}
+        assert checks == {'binary_accuracy': True, 'auc': True}
+        version = pathlib.Path(outcome['pushed']['path'])
+        assert version.name == outcome['pushed']['version']
+        assert (version / 'saved_model.pb').is_file()
+        card = (version / 'assets.extra' / 'model_card.md').read_text(encoding='utf-8')
+        assert f'| accuracy | {outcome["metrics"]["binary_accuracy"]:.4f} | >= 0.8000 |' in card
+        assert all(
+            f'| {name.removeprefix("length=")} | {found["example_count"]:,.0f} | '
+            f'{found["binary_accuracy"]:.4f} |' in card
+            for name, found in outcome['slices'].items()
+        )
+        assert (home / outcome['log']).stat().st_size > 0
+
+    def test_all_that_is_written_lies_under_the_root_when_run(
+        self, first: Finished, home: pathlib.Path
+    ) -> None:
+        assert [path.name for path in home.iterdir()] == ['runs']
+
+    def test_a_line_per_node_goes_to_stderr_when_run(self, first: Finished) -> None:
+        assert 'preset ngram' in first.err
+        assert '1/9  ExampleGen' in first.err
+        assert 'train 2,905, val 324, test 771' in first.err
+        assert 'val accuracy 0.9' in first.err
+        assert 'no baseline' in first.err
+        assert 'tensorflow/' not in first.err  # the frameworks' own lines stay in the log
+
+    def test_slices_add_up_when_sliced_by_length(self, first: Finished) -> None:
+        outcome = first.json
+        counts = [metrics['example_count'] for metrics in outcome['slices'].values()]
+        assert sum(counts) == outcome['metrics']['example_count'] == 771
+
+    def test_readme_opens_statistics_and_evaluation_when_run(
+        self, first: Finished, home: pathlib.Path
+    ) -> None:
+        readme = (REPO / 'README.md').read_text(encoding='utf-8')
+        (code,) = re.findall(r'```python\n(import pathlib\n.*?)```', readme, re.DOTALL)
+        done = subprocess.run(
+            [sys.executable, '-c', code], cwd=home, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        examples, accuracy, blessed = done.stdout.splitlines()
+        assert examples == '771'
+        assert str(first.json['metrics']['binary_accuracy']) in accuracy
+        assert blessed == 'True'
+
+
+class TestAfterwards:
+    def test_everything_is_cached_when_nothing_changed(
+        self, first: Finished, home: pathlib.Path, repo: pathlib.Path
+    ) -> None:
+        again = run_sample('--json', cwd=home, repo=repo)
+        assert again.code == 0, again.err
+        assert again.states() == dict.fromkeys(NODES, 'cached')
+        assert again.json['pushed'] == first.json['pushed']
+        assert again.json['metrics'] == first.json['metrics']
+
+    def test_nothing_is_pushed_when_the_bound_is_out_of_reach(
+        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+    ) -> None:
+        before = snapshot(serving)
+        done = run_sample('--set', 'gate.min_accuracy=0.99', cwd=home, repo=repo)
+        assert done.code == 3
+        assert snapshot(serving) == before
+        assert 'NOT BLESSED' in done.out
+        assert '>= 0.9900' in done.out
+        assert 'expected >= 0.9900' in done.err
+        assert done.err.count('cached') == 7  # all but the Evaluator and the Pusher
+
+    def test_worse_model_is_held_back_when_there_is_a_baseline(
+        self, first: Finished, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+    ) -> None:
+        before = snapshot(serving)
+        worse = ('--set', 'trainer.min_ngram_documents=1000')
+        low = ('--set', 'gate.min_accuracy=0.4', '--set', 'gate.min_auc=0.51')
+        done = run_sample('--json', *worse, *low, cwd=home, repo=repo)
+        assert done.code == 3, done.err
+        assert snapshot(serving) == before
+        assert done.states() == from_node('Trainer')
+        outcome = done.json
+        assert outcome['outcome'] == 'not_blessed'
+        assert outcome['pushed'] is None
+        assert outcome['baseline']['binary_accuracy'] == pytest.approx(
+            first.json['metrics']['binary_accuracy']
+        )
+        assert [(check['metric'], check['passed']) for check in outcome['thresholds']] == [
+            ('binary_accuracy', True),
+            ('binary_accuracy', False),
+            ('auc', True),
+            ('baseline_auc', True),
+        ]
+
+    def test_run_stops_before_training_when_the_data_is_anomalous(
+        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
+    ) -> None:
+        before = snapshot(serving)
+        schema = (REPO / 'components' / 'schema' / 'reviews.pbtxt').read_text()
+        strict = tmp_path / 'strict.pbtxt'
+        strict.write_text(schema.replace('min_examples_count: 20', 'min_examples_count: 700'))
+        done = run_sample('--json', '--set', f'data.schema_file={strict}', cwd=home, repo=repo)
+        assert done.code == 4
+        assert done.json['outcome'] == 'failed'
+        assert done.states()['ExampleValidator'] == 'failed'
+        assert done.states()['Trainer'] == 'skipped'
+        assert 'val: ' in done.err
+        assert '324' in done.err
+        assert snapshot(serving) == before
+
+    def test_transform_and_all_after_run_when_the_text_code_is_edited(
+        self, first: Finished, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+    ) -> None:
+        text = repo / 'components' / 'transform' / 'text.py'
+        original = text.read_text()
+        text.write_text(original + '\n# edited\n')
+        try:
+            done = run_sample('--json', cwd=home, repo=repo)
+        finally:
+            text.write_text(original)
+        assert done.code == 0, done.err
+        assert done.states() == from_node('Transform')
+        # Only a comment was added, so the same model came out of it.
+        assert done.json['metrics'] == pytest.approx(first.json['metrics'])
+        assert done.json['baseline']['loss'] == pytest.approx(first.json['metrics']['loss'])
+
+    def test_model_is_pushed_again_when_what_is_served_was_removed(
+        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+    ) -> None:
+        shutil.rmtree(serving)
+        done = run_sample('--json', cwd=home, repo=repo)
+        assert done.code == 0, done.err
+        assert done.states()['Trainer'] == 'cached'
+        assert done.states()['Pusher'] == 'executed'
+        assert pathlib.Path(done.json['pushed']['path']).is_dir()
+
+    def test_model_stays_away_when_it_was_rolled_back_from(
+        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+    ) -> None:
+        (first,) = (path.name for path in serving.glob('[0-9]*'))
+        other = ('--set', 'trainer.svm_cost=0.5')
+        pushed = run_sample('--json', *other, cwd=home, repo=repo)
+        assert pushed.json['outcome'] == 'pushed', pushed.err
+        second = pushed.json['pushed']['version']
+
+        back = run_command('models', 'rollback', '--json', cwd=home, repo=repo)
+        assert back.code == 0, back.err
+        assert back.json['was_live']['version'] == second
+        assert back.json['was_live']['run_id'] == pushed.json['run_id']
+        live = back.json['is_live']['version']
+        assert back.json['is_live']['restores'] == first
+        before = snapshot(serving)
+        again = run_sample('--json', *other, cwd=home, repo=repo)
+        assert again.code == 0, again.err
+        assert again.json['outcome'] == 'withdrawn'
+        assert again.json['withdrawn']['version'] == second
+        assert again.json['pushed'] is None
+        assert again.json['nothing_new'] is True
+        assert again.states() == dict.fromkeys(NODES, 'cached')
+        page = (home / again.json['report']).read_text(encoding='utf-8')
+        assert f'models rollback {second}' in page
+        assert snapshot(serving) == before
+        listed = {m['version']: m for m in run_command('models', '--json', cwd=home).json}
+        assert [listed[v]['live'] for v in (first, second, live)] == [False, False, True]
+        assert listed[second]['withdrawn'] == again.json['withdrawn']['at']
+        told = run_command('models', 'list', cwd=home).out
+        assert f'live, restores {first}' in told
+        assert 'withdrawn' in told
+
+        undone = run_command('models', 'rollback', second, cwd=home, repo=repo)
+        assert undone.code == 0, undone.err
+        assert undone.err == ''
+        assert f'Not withdrawn any more: {second}.' in undone.out
+        assert f'To undo it: python pipeline_runner.py models rollback {live}\n' in undone.out
+        third = run_sample('--json', *other, cwd=home, repo=repo)
+        assert third.json['outcome'] == 'pushed'
+        assert third.json['nothing_new'] is True
+
+        pruned = run_command('models', 'prune', '--keep', '1', cwd=home)
+        assert pruned.code == 0, pruned.err
+        assert 'what the live one restores' in pruned.out
+        assert first not in {path.name for path in serving.iterdir()}
+        done = run_command('models', 'rollback', '17', cwd=home, repo=repo)
+        assert done.code == 4
+        assert "no version '17'" in done.err
+        assert run_command('models', 'prune', '--keep', '0', cwd=home).code == 2
+
+    def test_run_resumes_when_terminated(
+        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+    ) -> None:
+        chosen = ('--preset', 'tutorial', '--set', 'text.vocab_size=3000')
+        runner = str(repo / 'pipeline_runner.py')
+        process = subprocess.Popen(
+            [sys.executable, runner, 'run', '--data', str(SAMPLE), *chosen],
+            cwd=home,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if 'epoch 1/10' in line:
+                    process.send_signal(signal.SIGTERM)
+                    break
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert process.returncode == 143
+        assert err.splitlines()[-1].startswith('terminated; the same command resumes with what is')
+        done = run_sample('--json', *chosen, cwd=home, repo=repo)
+        assert done.code in (0, 3), done.err
+        assert done.states() == from_node('Trainer')
+        assert 'train 2,548, val 681, test 771' in done.err  # a preset says how much is for val
+        for epoch in range(1, 11):
+            assert f'epoch {epoch}/10: val accuracy' in done.err
