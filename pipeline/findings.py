@@ -2,110 +2,34 @@
 
 from __future__ import annotations
 
-import math
 import pathlib
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tensorflow_model_analysis as tfma
-from tfx.components.evaluator import constants
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from components import features
 from components.baseline_resolver.strategy import adopted_version
-from components.evaluator.config import ACCURACY, BASELINE_HINT, Bound, bounds_of
-from components.evaluator.results import read_eval_config
+from components.evaluator.config import ACCURACY
 from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
 from components.pusher.properties import WITHDRAWN_AT_PROPERTY, WITHDRAWN_VERSION_PROPERTY
 from components.trainer.history import read_history
-from pipeline.outcome import Check, Pushed, Withdrawn
+from pipeline.outcome import Pushed, Withdrawn
 
 Artifacts = Mapping[str, Sequence[Artifact]]
-_CANDIDATE = ('', 'candidate')
-_BASELINE = 'baseline'
 
 
-class Evaluation:
-    """What the Evaluator found: metrics by model and slice, and its verdict.
+def only(outputs: Artifacts, key: str) -> Artifact:
+    """Return the one artifact of an output.
 
-    Args:
-        outputs: The Evaluator's.
+    Raises:
+        LookupError: If there is none.
+        ValueError: If there are several.
     """
-
-    def __init__(self, outputs: Artifacts) -> None:
-        uri = _only(outputs, 'evaluation').uri
-        blessing = _only(outputs, 'blessing')
-        self.blessed: bool = (
-            blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-            == constants.BLESSED_VALUE
-        )
-        self.slices: dict[str, dict[str, float | None]] = {}
-        # The bounds that it was judged by are kept with it; a run may have overridden settings.
-        config = read_eval_config(uri)
-        self._bounds = list(bounds_of(config))
-        has_baseline = any(spec.is_baseline for spec in config.model_specs)
-        self.baseline: dict[str, float | None] | None = {} if has_baseline else None
-        for record in tfma.load_metrics(uri):
-            self._add(record)
-        self.metrics = self.slices.pop('', {})
-
-    def _add(self, record: Any) -> None:
-        where = ', '.join(
-            f'{key.column}={key.bytes_value.decode()}' for key in record.slice_key.single_slice_keys
-        )
-        for item in record.metric_keys_and_values:
-            if item.key.is_diff:
-                continue
-            value = _number(item.value)
-            if item.key.model_name in _CANDIDATE:
-                self.slices.setdefault(where, {})[item.key.name] = value
-            elif item.key.model_name == _BASELINE and not where:
-                self.baseline = {**(self.baseline or {}), item.key.name: value}
-
-    def checks(self) -> tuple[Check, ...]:
-        """Return each bound with what was measured."""
-        return tuple(check for bound in self._bounds for check in self._checks_of(bound))
-
-    def _checks_of(self, bound: Bound) -> Iterator[Check]:
-        if bound.of_baseline:
-            of_baseline = (self.baseline or {}).get(bound.metric)
-            yield _check(f'baseline_{bound.metric}', '', of_baseline, bound, hint=BASELINE_HINT)
-            return
-        where = f'{features.LENGTH_KEY}={bound.slice}' if bound.slice else ''
-        value = (self.slices.get(where, {}) if where else self.metrics).get(bound.metric)
-        yield _check(bound.metric, where, value, bound)
-        if bound.least_change is not None and self.baseline is not None:
-            base = self.baseline.get(bound.metric)
-            base = math.nan if base is None else base
-            # A comparison with NaN, on either side, is false: not passed.
-            yield Check(
-                metric=bound.metric,
-                slice=where,
-                value=value,
-                bound=f'>= {base + bound.least_change:.4f} (baseline)',
-                passed=value is not None and value - base >= bound.least_change,
-            )
-
-
-def _check(metric: str, where: str, value: float | None, bound: Bound, *, hint: str = '') -> Check:
-    lowest = math.nan if bound.lowest is None else bound.lowest
-    return Check(
-        metric=metric,
-        slice=where,
-        value=value,
-        bound=f'>= {lowest:.4f}',
-        passed=bound.holds(value),
-        hint=hint,
-    )
-
-
-def _number(value: Any) -> float | None:
-    """Return a metric's value; None for NaN, which JSON lacks, and for no number."""
-    kind = value.WhichOneof('type')
-    number = value.double_value.value if kind == 'double_value' else None
-    return None if number is None or math.isnan(number) else float(number)
+    (artifact,) = outputs[key]
+    return artifact
 
 
 def describe(node_id: str, outputs: Artifacts) -> str:
@@ -136,28 +60,28 @@ def published(store: Any, execution_id: int) -> tuple[int, Artifacts]:
 
 def example_counts(outputs: Artifacts) -> ExamplesSummary:
     """Return what ExampleGen counted."""
-    return ExamplesSummary.read(_only(outputs, 'examples').uri)
+    return ExamplesSummary.read(only(outputs, 'examples').uri)
 
 
 def rejects_files(outputs: Artifacts) -> str | None:
     """Return the pattern of the files with the rows that could not be used, None without any."""
-    uri = _only(outputs, 'examples').uri
+    uri = only(outputs, 'examples').uri
     return posixpath.join(uri, REJECTS_FILES) if ExamplesSummary.read(uri).rejects else None
 
 
 def spans_read(outputs: Artifacts) -> str | None:
     """Name the spans that ExampleGen read, None if the data has none."""
-    return _only(outputs, 'examples').get_string_custom_property(SPANS_PROPERTY) or None
+    return only(outputs, 'examples').get_string_custom_property(SPANS_PROPERTY) or None
 
 
 def model_path(outputs: Artifacts) -> pathlib.Path:
     """Return the SavedModel that the Trainer exported."""
-    return pathlib.Path(path_utils.serving_model_path(_only(outputs, 'model').uri))
+    return pathlib.Path(path_utils.serving_model_path(only(outputs, 'model').uri))
 
 
 def pushed_version(outputs: Artifacts) -> Pushed | None:
     """Return what the Pusher pushed, None if nothing."""
-    artifact = _only(outputs, 'pushed_model')
+    artifact = only(outputs, 'pushed_model')
     if artifact.get_int_custom_property('pushed') != 1:
         return None
     return Pushed(
@@ -168,7 +92,7 @@ def pushed_version(outputs: Artifacts) -> Pushed | None:
 
 def withdrawal(outputs: Artifacts) -> Withdrawn | None:
     """Return why the Pusher did not push a blessed model, None if it did or there is none."""
-    artifact = _only(outputs, 'pushed_model')
+    artifact = only(outputs, 'pushed_model')
     version = artifact.get_string_custom_property(WITHDRAWN_VERSION_PROPERTY)
     if not version:
         return None
@@ -191,14 +115,14 @@ def _example_gen(outputs: Artifacts) -> str:
 
 
 def _transform(outputs: Artifacts) -> str:
-    assets = pathlib.Path(_only(outputs, 'transform_graph').uri) / 'transform_fn' / 'assets'
+    assets = pathlib.Path(only(outputs, 'transform_graph').uri) / 'transform_fn' / 'assets'
     with open(assets / features.VOCABULARY_NAME, 'rb') as file:
         words = sum(1 for _ in file)
     return f'{words:,} words in the vocabulary'
 
 
 def _trainer(outputs: Artifacts) -> str:
-    history = read_history(_only(outputs, 'model_run').uri)
+    history = read_history(only(outputs, 'model_run').uri)
     accuracies = history[f'val_{ACCURACY}']
     shown = ' '.join(f'{a:.3f}'.removeprefix('0') for a in accuracies[-12:])
     if len(accuracies) == 1:
@@ -231,8 +155,3 @@ _TELLERS = {
     'BaselineResolver': _baseline,
     'Pusher': _pusher,
 }
-
-
-def _only(outputs: Artifacts, key: str) -> Artifact:
-    (artifact,) = outputs[key]
-    return artifact

@@ -9,17 +9,12 @@ import pathlib
 import platform
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, Protocol
 
-from ml_metadata.proto import metadata_store_pb2
-from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
-from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import launcher, runtime_parameter_utils
-from tfx.proto.orchestration import pipeline_pb2
 
-from components.errors import ComponentError, StoreError
+from components.errors import StoreError
 from components.example_gen.sources import DataSource
 from components.fingerprint import stack_versions
 from components.progress import report_progress
@@ -30,8 +25,10 @@ from pipeline.beam.reach import workers_find_code
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.failures import explain
-from pipeline.findings import Artifacts, Evaluation
-from pipeline.outcome import NodeResult, Pushed, RunOutcome, State, Withdrawn, verdict_of
+from pipeline.findings import Artifacts
+from pipeline.gathered import Gathered
+from pipeline.node_launcher import NodeLauncher
+from pipeline.outcome import NodeResult, RunOutcome, State, verdict_of
 from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper
 from pipeline.store.baseline import latest_blessed, require_latest, require_whole
@@ -39,9 +36,7 @@ from pipeline.store.choice import backend_of
 
 _log = logging.getLogger(__name__)
 
-_EXAMPLE_GEN = 'ExampleGen'
 _TRAINER = 'Trainer'
-_EVALUATOR = 'Evaluator'
 _PUSHER = 'Pusher'
 _RESOLVER = 'BaselineResolver'
 
@@ -102,7 +97,7 @@ def run_pipeline(
 
 
 class _LocalRun:
-    """One run: TFX's LocalDagRunner, with eyes."""
+    """One run, node by node: what may be reused, and what must hold before a node begins."""
 
     def __init__(
         self,
@@ -115,11 +110,7 @@ class _LocalRun:
         again: Collection[str],
     ) -> None:
         self.results: list[NodeResult] = []
-        self.evaluation: Evaluation | None = None
-        self.pushed: Pushed | None = None
-        self.withdrawn: Withdrawn | None = None
-        self.spans: str | None = None
-        self.rejects: str | None = None
+        self.found = Gathered()
         self.current = ''
         self.backend = backend_of(config)
         self._config = config
@@ -128,7 +119,6 @@ class _LocalRun:
         self._run_id = run_id
         self._log_path = log
         self._started = self._began = time.monotonic()
-        self._node_ids: list[str] = []
         self._again = again
         self._keeper = ArtifactKeeper(config.root_path)
         self._outputs: dict[str, Artifacts] = {}
@@ -141,9 +131,9 @@ class _LocalRun:
 
     def outcome(self, error: BaseException | None) -> RunOutcome:
         """Return what came of it, or of as much as there is of it."""
-        config, evaluation = self._config, self.evaluation
+        config, found = self._config, self.found
         nodes = self.results
-        ended = verdict_of(error, pushed=self.pushed, withdrawn=self.withdrawn)
+        ended = verdict_of(error, pushed=found.pushed, withdrawn=found.withdrawn)
         if ended in ('failed', 'interrupted'):
             nodes = self._cut_short(ended)
         return RunOutcome(
@@ -151,16 +141,16 @@ class _LocalRun:
             outcome=ended,
             name=config.name,
             data=config.data.path,
-            spans=self.spans,
-            rejects=self.rejects,
+            spans=found.spans,
+            rejects=found.rejects,
             nothing_new=not error and all(node.state == 'cached' for node in nodes),
-            metrics=evaluation.metrics if evaluation else {},
-            slices=evaluation.slices if evaluation else {},
-            thresholds=evaluation.checks() if evaluation else (),
-            baseline=evaluation.baseline if evaluation else None,
+            metrics=found.metrics,
+            slices=found.slices,
+            thresholds=found.thresholds,
+            baseline=found.baseline,
             nodes=tuple(nodes),
-            pushed=self.pushed,
-            withdrawn=self.withdrawn,
+            pushed=found.pushed,
+            withdrawn=found.withdrawn,
             seconds=time.monotonic() - self._started,
             log=self._log_path,
             error=str(error) if error else None,
@@ -171,7 +161,7 @@ class _LocalRun:
     def _cut_short(self, state: State) -> list[NodeResult]:
         """Return all nodes: the one at work came to `state`, those after it to nothing."""
         nodes = list(self.results)
-        for node_id in self._node_ids[len(nodes):]:
+        for node_id in list(self._inputs_of)[len(nodes):]:
             if node_id == self.current:
                 seconds = round(time.monotonic() - self._began, 3)
                 nodes.append(NodeResult(id=node_id, state=state, seconds=seconds))
@@ -194,88 +184,52 @@ class _LocalRun:
             report_progress(told)
         leftovers.clear(self.backend, config.pipeline_root, config.name)
         connection = self.backend.connection()
-        pipeline = compiler.Compiler().compile(create_pipeline(config, self._source))
-        runtime_parameter_utils.substitute_runtime_parameter(
-            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
+        nodes = NodeLauncher(
+            create_pipeline(config, self._source),
+            run_id=self._run_id,
+            connection=connection,
+            own=self.backend.own_context(config.name),
         )
-        nodes = [node.pipeline_node for node in pipeline.nodes]
-        self._mark_as_own(nodes)
-        self._node_ids = [node.node_info.id for node in nodes]
-        self._inputs_of = {node.node_info.id: list(node.upstream_nodes) for node in nodes}
-        for index, node in enumerate(nodes, start=1):
+        self._inputs_of = nodes.inputs_of
+        total = len(nodes.inputs_of)
+        for index, node_id in enumerate(nodes.inputs_of, start=1):
             # A library may have caught what a signal raised in the node before.
             interrupts.check()
             self._began = time.monotonic()
-            self.current = node.node_info.id
-            self._observer.node_started(index, len(nodes), self.current)
+            self.current = node_id
+            self._observer.node_started(index, total, node_id)
             try:
-                result = self._launch(pipeline, node, connection)
+                result = self._launch(nodes, node_id, connection)
             except BaseException as err:
                 state: State = 'failed' if interrupts.behind(err) is None else 'interrupted'
                 ended = self._cut_short(state)[index - 1]
-                self._observer.node_finished(index, len(nodes), ended)
+                self._observer.node_finished(index, total, ended)
                 raise
             seconds = round(time.monotonic() - self._began, 3)
             self.results.append(dataclasses.replace(result, seconds=seconds))
-            self._observer.node_finished(index, len(nodes), self.results[-1])
+            self._observer.node_finished(index, total, self.results[-1])
 
-    def _mark_as_own(self, nodes: Sequence[pipeline_pb2.PipelineNode]) -> None:
-        """Have what is executed put into the context of this root, too."""
-        own = self.backend.own_context(self._config.name)
-        for node in nodes:
-            if own.kind not in {context.type.name for context in node.contexts.contexts}:
-                context = node.contexts.contexts.add()
-                context.type.name = own.kind
-                context.name.field_value.string_value = own.name
-
-    def _launch(
-        self,
-        pipeline: pipeline_pb2.Pipeline,
-        node: pipeline_pb2.PipelineNode,
-        connection: metadata_store_pb2.ConnectionConfig,
-    ) -> NodeResult:
-        node_id = node.node_info.id
+    def _launch(self, nodes: NodeLauncher, node_id: str, connection: Any) -> NodeResult:
         live = serving_store.live_version(self._config.serving_path)
-        if node_id == _PUSHER and not self._push_is_live(live):
-            node.execution_options.caching_options.enable_cache = False
-        if node_id in self._again:
-            node.execution_options.caching_options.enable_cache = False
         told = self._check_baseline(connection) if node_id == _RESOLVER else ''
         if node_id == _PUSHER and self.backend.shared:
             self._check_nobody_was_faster(connection)
-        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        cache = node_id not in self._again and (node_id != _PUSHER or self._push_is_live(live))
         with self._keeper.watching_cache() as refused:
-            info = launcher.Launcher(
-                pipeline_node=node,
-                mlmd_connection=metadata.Metadata(connection),
-                pipeline_info=pipeline.pipeline_info,
-                pipeline_runtime_spec=pipeline.runtime_spec,
-                executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
-                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
-            ).launch()
-        if info is None or info.execution_id is None:
-            raise ComponentError(
-                f'{node_id} did not run: what it needs from earlier nodes is missing',
-                hint='see the log',
-            )
-        with metadata.Metadata(connection) as handle:
-            state, outputs = findings.published(handle.store, info.execution_id)
-        if state == metadata_store_pb2.Execution.FAILED:
-            raise ComponentError(f'{node_id} could not start', hint='see the log')
+            outputs, cached = nodes.launch(node_id, cache=cache)
         self._outputs[node_id] = outputs
         self._keeper.keep(outputs)
-        cached = state == metadata_store_pb2.Execution.CACHED
-        note = self._note(node_id, outputs)
+        note = self.found.take(node_id, outputs)
         if node_id == _RESOLVER or (node_id == _PUSHER and self._nothing_was_pushed(live)):
             # It only looks up, and anew each time. It is news only if the candidate is new.
             cached = self.results[-1].state == 'cached'
         if refused:
-            found = refused[0].removeprefix(f'{self._config.pipeline_root}/')
-            told = f'{"an earlier output is taken" if cached else "made again"}: {found}'
+            damaged = refused[0].removeprefix(f'{self._config.pipeline_root}/')
+            told = f'{"an earlier output is taken" if cached else "made again"}: {damaged}'
         note = '; '.join(part for part in (told, note) if part)
         return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
 
-    def _check_baseline(self, connection: metadata_store_pb2.ConnectionConfig) -> str:
+    def _check_baseline(self, connection: Any) -> str:
         config, keeper = self._config, self._keeper
         candidates = self._outputs[_TRAINER]['model']
         with metadata.Metadata(connection) as handle:
@@ -292,8 +246,8 @@ class _LocalRun:
             adopt_served(handle, config, keeper, candidates, self.backend.own_context(config.name))
         return told
 
-    def _check_nobody_was_faster(self, connection: metadata_store_pb2.ConnectionConfig) -> None:
-        if self.evaluation is None or not self.evaluation.blessed:
+    def _check_nobody_was_faster(self, connection: Any) -> None:
+        if not self._is_blessed():
             return
         with metadata.Metadata(connection) as handle:
             require_latest(
@@ -316,25 +270,15 @@ class _LocalRun:
             {node: self._outputs.get(node, {}) for node in self._inputs_of.get(self.current, ())},
         )
 
-    def _note(self, node_id: str, outputs: Artifacts) -> str:
-        if node_id == _EVALUATOR:
-            self.evaluation = Evaluation(outputs)
-            accuracy = self.evaluation.metrics.get('binary_accuracy')
-            told = 'missing' if accuracy is None else f'{accuracy:.4f}'
-            return f'accuracy {told}: {"blessed" if self.evaluation.blessed else "NOT blessed"}'
-        if node_id == _EXAMPLE_GEN:
-            self.spans = findings.spans_read(outputs)
-            self.rejects = findings.rejects_files(outputs)
-        if node_id == _PUSHER:
-            self.pushed = findings.pushed_version(outputs)
-            self.withdrawn = findings.withdrawal(outputs)
-        return findings.describe(node_id, outputs)
+    def _is_blessed(self) -> bool:
+        return self.found.evaluation is not None and self.found.evaluation.blessed
 
     def _nothing_was_pushed(self, live: pathlib.Path | None) -> bool:
         """Tell whether the model is withdrawn, or was `live` before the Pusher ran."""
-        if self.withdrawn is not None:
+        if self.found.withdrawn is not None:
             return True
-        return self.pushed is not None and live is not None and self.pushed.path == str(live)
+        pushed = self.found.pushed
+        return pushed is not None and live is not None and pushed.path == str(live)
 
     def _push_is_live(self, live: pathlib.Path | None) -> bool:
         """Whether a cached push can be believed: what is served is this very model.
@@ -343,7 +287,7 @@ class _LocalRun:
         version was deleted; ML Metadata does not see either. After a rollback, it
         may say of the same inputs that they were pushed, or that they were not.
         """
-        if self.evaluation is None or not self.evaluation.blessed:
+        if not self._is_blessed():
             return True
         if has_been_rolled_back(str(self._config.serving_path)):
             return False

@@ -198,23 +198,25 @@ class _Rehearsing:
         return pathlib.Path(uri)
 
     def _outcome(self, error: ReviewsError | None, seconds: float) -> RunOutcome:
-        rehearsal, verdict = self._rehearsal, self._verdict
+        rehearsal = self._rehearsal
+        found = self._verdict.found if self._verdict else None
         log = self._log
         if isinstance(error, ComponentError) and rehearsal is not None and rehearsal.current:
             step_log = self._workspace.log(self._run_id, rehearsal.current)
             log = step_log if step_log.is_file() else log
-        pushed = verdict.pushed if verdict else None
-        withdrawn = verdict.withdrawn if verdict else None
+        pushed = found.pushed if found else None
+        withdrawn = found.withdrawn if found else None
         return RunOutcome(
             run_id=self._run_id,
             outcome=verdict_of(error, pushed=pushed, withdrawn=withdrawn),
             name=self._config.name,
             data=self._config.data.path,
-            spans=verdict.spans if verdict else None,
-            metrics=verdict.metrics if verdict else {},
-            slices=verdict.slices if verdict else {},
-            thresholds=verdict.thresholds if verdict else (),
-            baseline=verdict.baseline if verdict else None,
+            spans=found.spans if found else None,
+            rejects=found.rejects if found else None,
+            metrics=found.metrics if found else {},
+            slices=found.slices if found else {},
+            thresholds=found.thresholds if found else (),
+            baseline=found.baseline if found else None,
             nodes=tuple(rehearsal.results) if rehearsal else (),
             pushed=pushed,
             withdrawn=withdrawn,

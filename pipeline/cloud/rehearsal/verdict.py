@@ -10,12 +10,8 @@ from typing import Any
 from components.errors import ComponentError
 from pipeline.cloud.rehearsal.spec import title_of
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
-from pipeline.outcome import Pushed, Withdrawn
 
-_EXAMPLES = 'tfx.Examples'
-_EVALUATION = 'tfx.ModelEvaluation'
 _BLESSING = 'tfx.ModelBlessing'
-_PUSHED = 'tfx.PushedModel'
 _MODEL = 'tfx.Model'
 
 
@@ -51,16 +47,16 @@ class Verdict:
 
     Args:
         path: Tells where the files of a URI are on this machine.
+
+    Attributes:
+        found: What there is so far.
     """
 
     def __init__(self, path: Callable[[str], pathlib.Path]) -> None:
-        self.metrics: dict[str, float | None] = {}
-        self.slices: dict[str, dict[str, float | None]] = {}
-        self.baseline: dict[str, float | None] | None = None
-        self.thresholds: tuple[Any, ...] = ()
-        self.pushed: Pushed | None = None
-        self.withdrawn: Withdrawn | None = None
-        self.spans: str | None = None
+        # It imports TFX.
+        from pipeline.gathered import Gathered
+
+        self.found = Gathered()
         self._path = path
 
     def note(self, step: str, produced: Produced) -> str:
@@ -80,20 +76,11 @@ class Verdict:
             ) from err
 
     def _note(self, step: str, produced: Produced) -> str:
-        from pipeline import findings
-
-        by_title = {title_of(artifact.type) for artifact in produced.artifacts.values()}
-        outputs = {key: [self._local(a)] for key, a in produced.artifacts.items()}
-        if _EXAMPLES in by_title:
-            self.spans = findings.spans_read(outputs)
-        if _EVALUATION in by_title and _BLESSING in by_title:
-            return self._evaluated(outputs)
-        if _PUSHED in by_title:
-            self.pushed = findings.pushed_version(outputs)
-            self.withdrawn = findings.withdrawal(outputs)
-        if not by_title or set(by_title) <= {_MODEL, _BLESSING}:
+        titles = {title_of(artifact.type) for artifact in produced.artifacts.values()}
+        if titles <= {_MODEL, _BLESSING}:
             return self._looked_up(produced)
-        return findings.describe(step, outputs)
+        outputs = {key: [self._local(a)] for key, a in produced.artifacts.items()}
+        return self.found.take(step, outputs)
 
     def _looked_up(self, produced: Produced) -> str:
         """Say what a step found that looks for a baseline."""
@@ -107,19 +94,7 @@ class Verdict:
                 return f'baseline: {kind} {artifact.id}'
         return 'no baseline: nothing was blessed before'
 
-    def _evaluated(self, outputs: Mapping[str, Any]) -> str:
-        from pipeline.findings import Evaluation
-
-        evaluation = Evaluation(outputs)
-        self.metrics = evaluation.metrics
-        self.slices = evaluation.slices
-        self.baseline = evaluation.baseline
-        self.thresholds = evaluation.checks()
-        accuracy = evaluation.metrics.get('binary_accuracy')
-        told = 'missing' if accuracy is None else f'{accuracy:.4f}'
-        return f'accuracy {told}: {"blessed" if evaluation.blessed else "NOT blessed"}'
-
-    def _local(self, artifact: StoredArtifact) -> LocalArtifact:
+    def _local(self, artifact: StoredArtifact) -> Any:
         return LocalArtifact(
             id=artifact.id, uri=str(self._path(artifact.uri)), metadata=artifact.metadata
         )

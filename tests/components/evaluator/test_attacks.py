@@ -24,7 +24,7 @@ from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
 from components.trainer.serving import ServingModel, TransformGraph, export
-from pipeline.findings import Evaluation
+from pipeline.evaluation import Evaluation
 from tests.components.evaluator.evaluated import Evaluated, Model, evaluate
 from tests.components.trainer.tiny import (
     LABELS,

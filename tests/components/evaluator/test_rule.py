@@ -19,7 +19,7 @@ from components.evaluator.config import ACCURACY, AUC, resolve_eval_config
 from components.evaluator.executor import bless
 from components.evaluator.results import judge
 from components.settings import GateSettings
-from pipeline.findings import Evaluation
+from pipeline.evaluation import Evaluation
 from tests.components.evaluator.test_config import metrics_of
 
 _NAN = math.nan

@@ -65,7 +65,7 @@ def _pushed_model(pushed: float) -> Produced:
 
 def test_a_pushed_version_is_told(verdict: Verdict) -> None:
     assert verdict.note('Pusher', _pushed_model(1.0)) == 'pushed as version 7'
-    assert verdict.pushed == Pushed(path='/s/7', version='7')
+    assert verdict.found.pushed == Pushed(path='/s/7', version='7')
 
 
 def test_a_withdrawn_model_is_told(verdict: Verdict) -> None:
@@ -73,9 +73,9 @@ def test_a_withdrawn_model_is_told(verdict: Verdict) -> None:
     artifact = _produced('tfx.PushedModel', noted).artifacts['pushedmodel']
     told = verdict.note('Pusher', Produced(artifacts={'pushed_model': artifact}))
     assert told == 'nothing pushed: a rollback withdrew version 7, this model'
-    assert verdict.withdrawn == Withdrawn(version='7', at='today')
+    assert verdict.found.withdrawn == Withdrawn(version='7', at='today')
 
 
 def test_nothing_pushed_is_told(verdict: Verdict) -> None:
     assert verdict.note('Pusher', _pushed_model(0.0)) == 'nothing pushed'
-    assert verdict.pushed is None
+    assert verdict.found.pushed is None

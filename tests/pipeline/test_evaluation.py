@@ -8,7 +8,7 @@ import pytest
 
 from components.evaluator.config import bounds_of, resolve_eval_config
 from components.settings import GateSettings
-from pipeline.findings import Evaluation
+from pipeline.evaluation import Evaluation
 
 
 def evaluation(
