@@ -9,16 +9,13 @@ import io
 import json
 import pathlib
 import re
-import threading
-import urllib.parse
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import google_crc32c
 
-from tests.pipeline.cloud.clients.server import Refused, Request
+from tests.played import Refused, Reply, Request, serving
 
 _SAID = 'java.lang.RuntimeException: no cluster here'
 _ANSWERS = {
@@ -80,81 +77,52 @@ class GoogleCloud:
     """Cloud Storage, and a Dataflow whose jobs fail as soon as they are made.
 
     Attributes:
-        url: Its address.
+        url: Its address, which it sends those to who upload.
         objects: By BUCKET/NAME, what was uploaded.
         jobs: By path of the request, the jobs that were made.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self) -> None:
+        self.url = ''
         self.objects: dict[str, bytes] = {}
         self.jobs: dict[str, Any] = {}
 
-    def answer(
-        self, method: str, path: str, query: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], Any]:
-        """Return status, headers and JSON value."""
+    def answer(self, request: Request) -> Any:
+        method, path = request.method, request.path
         uploads = re.fullmatch(r'/(?:resumable/)?upload/storage/v1/b/([^/]+)/o', path)
         if uploads and method == 'POST':
-            name = query.get('name') or json.loads(body)['name']
+            name = request.query.get('name') or request.body['name']
             where = f'{self.url}{path}?uploadType=resumable&upload_id=1&name={name}'
-            return 200, {'Location': where}, {}
+            return Reply({}, {'Location': where})
         if uploads and method == 'PUT':
-            self.objects[f'{uploads[1]}/{query["name"]}'] = body
-            checksum = google_crc32c.value(body).to_bytes(4, 'big')
-            told = {
-                'bucket': uploads[1],
-                'name': query['name'],
-                'size': str(len(body)),
-                'crc32c': base64.b64encode(checksum).decode(),
-                'md5Hash': base64.b64encode(hashlib.md5(body).digest()).decode(),
-            }
-            return 200, {}, told
+            return self._keep(uploads[1], request.query['name'], request.content)
         if re.fullmatch(r'/storage/v1/b/[^/]+', path):
-            return 200, {}, {'kind': 'storage#bucket', 'name': path.rpartition('/')[2]}
+            return {'kind': 'storage#bucket', 'name': path.rpartition('/')[2]}
         if re.fullmatch(r'/v1b3/projects/[^/]+/locations/[^/]+/jobs', path) and method == 'POST':
-            self.jobs[path] = json.loads(body)
-            return 200, {}, {'id': 'job1', 'currentState': 'JOB_STATE_FAILED'}
-        return 404, {}, {'error': {'code': 404, 'message': f'no {path}'}}
+            self.jobs[path] = request.body
+            return {'id': 'job1', 'currentState': 'JOB_STATE_FAILED'}
+        raise Refused(404, f'no {path}')
+
+    def _keep(self, bucket: str, name: str, content: bytes) -> Any:
+        self.objects[f'{bucket}/{name}'] = content
+        checksum = google_crc32c.value(content).to_bytes(4, 'big')
+        return {
+            'bucket': bucket,
+            'name': name,
+            'size': str(len(content)),
+            'crc32c': base64.b64encode(checksum).decode(),
+            'md5Hash': base64.b64encode(hashlib.md5(content).digest()).decode(),
+        }
+
+    def error(self, refused: Refused) -> Any:
+        return {'error': {'code': refused.status, 'message': str(refused)}}
 
 
 @contextlib.contextmanager
 def google_cloud() -> Iterator[GoogleCloud]:
     """Serve a GoogleCloud on loopback."""
-    http = ThreadingHTTPServer(('127.0.0.1', 0), _Handler)
-    http.daemon_threads = True
-    # By this name, Beam knows that it is not Google's.
-    cloud = GoogleCloud(f'http://localhost:{http.server_address[1]}')
-    http.cloud = cloud  # type: ignore[attr-defined]
-    thread = threading.Thread(target=http.serve_forever, kwargs={'poll_interval': 0.05})
-    thread.start()
-    try:
+    cloud = GoogleCloud()
+    with serving(cloud) as server:
+        # By this name, Beam knows that it is not Google's.
+        cloud.url = server.url.replace('127.0.0.1', 'localhost')
         yield cloud
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-
-    def _answer(self) -> None:
-        url = urllib.parse.urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
-        path, query = urllib.parse.unquote(url.path), dict(urllib.parse.parse_qsl(url.query))
-        cloud: GoogleCloud = self.server.cloud  # type: ignore[attr-defined]
-        status, headers, value = cloud.answer(self.command, path, query, body)
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        for name, text in headers.items():
-            self.send_header(name, text)
-        self.send_header('Content-Type', 'application/json')
-        self.send_header('Content-Length', str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = do_PUT = _answer
-
-    def log_message(self, *args: object) -> None:
-        """Keep quiet."""

@@ -22,7 +22,7 @@ from tests.packaged import copy_code
 from tests.pipeline.beam.fakes import FakeCluster, google_cloud, job_in, write_jar
 from tests.pipeline.beam.services import recording_service
 from tests.pipeline.beam.test_settings import DATAFLOW, FLINK, SPARK, config
-from tests.pipeline.cloud.clients.server import serving
+from tests.played import serving
 
 LOOPBACK = 'environment=LOOPBACK'
 

@@ -13,7 +13,7 @@ from pipeline.cloud.compiled import CompiledPipeline, Parameter
 from pipeline.cloud.targets import Target
 from tests.pipeline.cloud.clients.fake_kubeflow import FakeKubeflow
 from tests.pipeline.cloud.clients.fake_vertex import FakeVertex
-from tests.pipeline.cloud.clients.server import Refused, Request, Server, serving
+from tests.played import Refused, Request, Server, serving
 
 GOOGLE_TOKEN = 'google-token-of-nobody'
 NODES = ('ExampleGen', 'Trainer', 'Evaluator', 'Pusher')

@@ -10,7 +10,7 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_service_pb2 as service
 
-from tests.pipeline.cloud.clients.server import Refused, Request
+from tests.played import Refused, Request
 
 API = '/apis/v2beta1'
 STORE = '/ml_metadata.MetadataStoreService/'

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from tests.pipeline.cloud.clients.server import Refused, Request
+from tests.played import Refused, Request
 
 PARENT = '/v1/projects/films/locations/europe-west4'
 _STATUS = {400: 'INVALID_ARGUMENT', 401: 'UNAUTHENTICATED', 403: 'PERMISSION_DENIED'}

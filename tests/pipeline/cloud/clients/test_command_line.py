@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import REPO, Finished, run_command
 from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
 from tests.pipeline.cloud.clients.fake_vertex import PARENT, FakeVertex
-from tests.pipeline.cloud.clients.server import Server, closed_url
+from tests.played import Server, closed_url
 
 TOKEN = 'kfp-token-of-nobody'
 

@@ -24,7 +24,7 @@ from pipeline.cloud.clients.protocol import Schedule
 from pipeline.cloud.compiled import CompiledPipeline
 from tests.pipeline.cloud.clients.conftest import make_pipeline
 from tests.pipeline.cloud.clients.fake_kubeflow import API, STORE, FakeKubeflow
-from tests.pipeline.cloud.clients.server import Server, closed_url
+from tests.played import Server, closed_url
 
 WAITING = Waiting(poll_seconds=0.01, timeout_seconds=20)
 NIGHTLY = Schedule(name='sentiment', cron='0 3 * * *', time_zone=None, max_concurrency=2)

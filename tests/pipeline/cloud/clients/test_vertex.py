@@ -25,7 +25,7 @@ from pipeline.cloud.clients.vertex import VertexService
 from pipeline.cloud.compiled import CompiledPipeline
 from tests.pipeline.cloud.clients.conftest import GOOGLE_TOKEN, make_pipeline
 from tests.pipeline.cloud.clients.fake_vertex import PARENT, FakeVertex
-from tests.pipeline.cloud.clients.server import Server, closed_url
+from tests.played import Server, closed_url
 
 WAITING = Waiting(poll_seconds=0.01, timeout_seconds=20)
 NIGHTLY = Schedule(name='sentiment', cron='0 3 * * *', time_zone='Europe/Berlin', max_concurrency=2)

@@ -14,16 +14,24 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Request(NamedTuple):
-    """A request as it came in."""
+    """A request as it came in; `body` is parsed where it is JSON, `content` never."""
 
     method: str
     path: str
     query: dict[str, str]
     authorization: str
     body: Any
+    content: bytes
 
     def __str__(self) -> str:
         return f'{self.method} {self.path}'
+
+
+class Reply(NamedTuple):
+    """An answer with headers of its own."""
+
+    value: Any
+    headers: dict[str, str]
 
 
 class Refused(Exception):
@@ -38,7 +46,11 @@ class Fake(Protocol):
     """A service without HTTP."""
 
     def answer(self, request: Request) -> Any:
-        """Return what goes out: bytes as gRPC-Web, all else as JSON; or raise Refused."""
+        """Return what goes out: bytes as gRPC-Web, all else as JSON, a Reply's value too.
+
+        Raises:
+            Refused: If the answer is an error.
+        """
 
     def error(self, refused: Refused) -> Any:
         """Return an error as this service writes it."""
@@ -70,12 +82,12 @@ class Server:
         """Return the bodies of all requests `METHOD /path`."""
         return [request.body for request in self.requests if str(request) == line]
 
-    def respond(self, request: Request) -> tuple[int, str | bytes]:
+    def respond(self, request: Request) -> tuple[int, str | bytes, dict[str, str]]:
         time.sleep(self.delay_seconds)
         with self._lock:
             self.requests.append(request)
             if self.page:
-                return 200, self.page
+                return 200, self.page, {}
             try:
                 if self.broken:
                     status = self.broken.pop(0)
@@ -83,9 +95,10 @@ class Server:
                 if self.token is not None and request.authorization != f'Bearer {self.token}':
                     raise Refused(401, f'bad credentials: {request.authorization}')
                 answer = self.fake.answer(request)
-                return 200, answer if isinstance(answer, bytes) else json.dumps(answer)
+                value, headers = answer if isinstance(answer, Reply) else (answer, {})
+                return 200, value if isinstance(value, bytes) else json.dumps(value), headers
             except Refused as refused:
-                return refused.status, json.dumps(self.fake.error(refused))
+                return refused.status, json.dumps(self.fake.error(refused)), {}
 
 
 @contextlib.contextmanager
@@ -125,13 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         url = urllib.parse.urlsplit(self.path)
         content = self.rfile.read(int(self.headers.get('Content-Length') or 0))
-        status, answer = self.server.fake_server.respond(  # type: ignore[attr-defined]
+        status, answer, headers = self.server.fake_server.respond(  # type: ignore[attr-defined]
             Request(
                 self.command,
                 urllib.parse.unquote(url.path),
                 dict(urllib.parse.parse_qsl(url.query)),
                 self.headers.get('Authorization') or '',
                 _parsed(content),
+                content,
             )
         )
         binary = isinstance(answer, bytes)
@@ -142,10 +156,12 @@ class _Handler(BaseHTTPRequestHandler):
             kind = 'text/html' if self.server.fake_server.page else kind  # type: ignore[attr-defined]
             self.send_header('Content-Type', kind)
             self.send_header('Content-Length', str(len(body)))
+            for name, text in headers.items():
+                self.send_header(name, text)
             self.end_headers()
             self.wfile.write(body)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _answer
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 
     def log_message(self, *args: object) -> None:
         """Keep quiet."""
