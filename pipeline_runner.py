@@ -30,6 +30,7 @@ from pipeline.options import (
     CONFIG_FILE,
     JSON,
     NAME,
+    NO_DATA,
     OPEN,
     OUTPUT,
     PLACES,
@@ -45,7 +46,6 @@ from pipeline.options import (
     metadata_named,
     takes,
 )
-from pipeline.presets import DEFAULT_PRESET
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -155,12 +155,12 @@ def config() -> None:
 @config.command()
 @takes(*SETTINGS, *PLACES)
 def show(**options: Any) -> None:
-    """Print the effective configuration as YAML; it can be given back with --config."""
-    import yaml
-
+    """Print all settings, and what each means, as YAML that --config takes."""
     # The data may be left open: the rest can be shown without.
-    options['data'] = options['data'] or 'PATH'
-    click.echo(yaml.safe_dump(config_of(options).model_dump(), sort_keys=False), nl=False)
+    config = config_of(options, data=NO_DATA)
+    from pipeline.settings_text import text_of
+
+    click.echo(text_of(config), nl=False)
 
 
 @main.command()
@@ -276,20 +276,18 @@ def tensorboard(root: str | None, name: str | None, port: int | None) -> None:
 @takes(*SETTINGS, *PLACES)
 @JSON
 def doctor(*, as_json: bool, **options: Any) -> None:
-    """Look at the installation, at what runs keep, what is served and, with --data, the data.
+    """Look at the installation, what runs keep, what is served, and the data if it is named.
 
     Says what to do about what it finds, and changes nothing. The exit code is that
     of the first problem.
     """
-    with_data = options['data'] is not None or options['config_file'] is not None
-    options['data'] = options['data'] or (None if with_data else 'PATH')
-    config = config_of(options)
+    config = config_of(options, data=NO_DATA)
     from pipeline.doctor.command import examine
 
     examine(
         config.root_path,
         config.serving_path,
-        config.data if with_data else None,
+        config.data if options['data'] or config.data.path != NO_DATA else None,
         metadata_named(config),
         as_json=as_json,
     )
@@ -304,7 +302,7 @@ def repair(*, as_json: bool, **options: Any) -> None:
     Where it is on a server, settings say on which; otherwise, the latest run does.
     Nothing is deleted: what is damaged stays beside it under another name.
     """
-    config = config_of({'preset': DEFAULT_PRESET, 'data': 'PATH', **options})
+    config = config_of(options, data=NO_DATA)
     from pipeline.store.repair import repair
 
     repair(config.root_path, metadata_named(config), as_json=as_json)

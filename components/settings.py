@@ -10,10 +10,12 @@ from typing import Literal
 
 import pydantic
 
+from components import features
+
 # Each is a module of components.trainer.models. Named here, so that no node but the Trainer
 # depends on their code.
 ARCHITECTURES = ('tutorial', 'ngram', 'accurate')
-# Of some 200,000 reviews, which one core reads and writes in some ten seconds; packed, 110 MB.
+# Of some 200,000 reviews, which one core reads and writes in some ten seconds; packed, 130 MB.
 DEFAULT_SHARD_MIB = 256
 # Those that are learned by gradient steps alone, which can be divided between devices and workers.
 DISTRIBUTED_ARCHITECTURES = ('tutorial',)
@@ -73,7 +75,9 @@ class TrainerSettings(Settings):
     What a field says in brackets is which architectures read it; none: all do.
     """
 
-    architecture: str = pydantic.Field('tutorial', description='which model')
+    architecture: str = pydantic.Field(
+        'tutorial', description=f'which model: {", ".join(sorted(ARCHITECTURES))}'
+    )
     epochs: int = pydantic.Field(
         10, ge=1, le=10_000, description='passes over the training split (tutorial, accurate)'
     )
@@ -196,14 +200,14 @@ class GateSettings(Settings):
         'labels may be turned around, and nothing is blessed',
     )
     slices: dict[str, float] = pydantic.Field(
-        default_factory=dict, description='lowest accuracy per review length, as {"1-10": 0.7}'
+        default_factory=dict,
+        description='lowest accuracy by number of words, as {"1-10": 0.7}; slices are '
+        f'{", ".join(features.LENGTH_BUCKETS)}',
     )
 
     @pydantic.field_validator('slices')
     @classmethod
     def _known_slices(cls, slices: dict[str, float]) -> dict[str, float]:
-        from components import features
-
         for name, bound in slices.items():
             if name not in features.LENGTH_BUCKETS:
                 raise ValueError(

@@ -24,7 +24,7 @@ from components.settings import (
 )
 from pipeline.beam.settings import BeamSettings
 from pipeline.cloud.settings import CloudSettings, ResourceSettings, TrainingJobSettings
-from pipeline.presets import PRESETS
+from pipeline.presets import DEFAULT_PRESET, PRESETS
 from pipeline.store.settings import MetadataSettings
 from pipeline.yaml_settings import load_yaml
 
@@ -61,7 +61,9 @@ class PipelineConfig(Settings):
         pattern=r'^[a-z0-9][a-z0-9-]{0,62}$',
         description='of the pipeline and its served model; runs of one name share a baseline',
     )
-    preset: str = pydantic.Field(description='where the settings started from')
+    preset: str = pydantic.Field(
+        description=f'what the settings start from: {", ".join(sorted(PRESETS))}; not for --set'
+    )
     data: DataConfig
     text: TextSettings
     trainer: TrainerSettings
@@ -118,18 +120,23 @@ def serving_path(root: str, name: str) -> pathlib.Path:
 
 def load_config(
     *,
-    preset: str,
+    preset: str | None = None,
     file: pathlib.Path | None = None,
     flags: Mapping[str, Any] | None = None,
     settings: Iterable[str] = (),
+    data: str | None = None,
 ) -> PipelineConfig:
     """Build the configuration; each source overrides those before it.
 
     Args:
-        preset: Name of a preset.
+        preset: Name of the preset to start from; None for the one that the file
+            names, or else the default. It takes the place of the file's, whose
+            other settings hold.
         file: YAML file with a tree of settings.
         flags: By dotted name, values from the command line.
         settings: `name=value` from `--set`; the value is read as YAML.
+        data: What to take for `data.path` where no source names it; None if one
+            must.
 
     Returns:
         The validated configuration.
@@ -138,14 +145,18 @@ def load_config(
         ConfigError: If a preset, setting or value is not known or allowed; the
             message names it.
     """
-    if preset not in PRESETS:
+    from_file = _read_file(file) if file is not None else {}
+    chosen = from_file.get('preset', DEFAULT_PRESET) if preset is None else preset
+    if not isinstance(chosen, str) or chosen not in PRESETS:
+        named = f' (named in {file})' if preset is None else ''
         raise ConfigError(
-            f'no preset is called {preset!r}', hint=f'the presets are {", ".join(sorted(PRESETS))}'
+            f'no preset is called {mask(shorten(repr(chosen), 100))}{named}',
+            hint=f'the presets are {", ".join(sorted(PRESETS))}',
         )
-    tree: dict[str, Any] = {'preset': preset, 'data': {}}
-    _merge(tree, PRESETS[preset])
-    if file is not None:
-        _merge(tree, _read_file(file))
+    tree: dict[str, Any] = {'data': {} if data is None else {'path': data}}
+    _merge(tree, PRESETS[chosen])
+    _merge(tree, from_file)
+    tree['preset'] = chosen
     for name, value in (flags or {}).items():
         _put(tree, name, value)
     for assignment in settings:
@@ -154,6 +165,11 @@ def load_config(
             raise ConfigError(
                 f'expected --set NAME=VALUE, got {assignment!r}',
                 hint='for example --set trainer.epochs=5',
+            )
+        if name.strip() == 'preset':
+            raise ConfigError(
+                'the preset cannot be set by --set: it is what all settings start from',
+                hint=f'say --preset {value.strip() or "NAME"}',
             )
         try:
             parsed = load_yaml(value)

@@ -44,7 +44,7 @@ SETTINGS = (
     click.option('--data', metavar='PATH', help='File, folder, glob, or the IMDB archive.'),
     click.option('--spans', type=int, metavar='N', help='Of the newest spans, how many [1].'),
     click.option(
-        '--preset', default=DEFAULT_PRESET, metavar='NAME', help=f'Start from [{DEFAULT_PRESET}].'
+        '--preset', metavar='NAME', help=f"Start from [the --config file's, or {DEFAULT_PRESET}]."
     ),
     CONFIG_FILE,
     SET,
@@ -60,6 +60,8 @@ SETTINGS = (
 PLACES = (SERVING_DIR, ROOT)
 # Where pushed versions are.
 VERSIONS = (SERVING_DIR, ROOT, NAME)
+# The data, for commands that can do without.
+NO_DATA = 'PATH'
 
 _SETTING_OF_OPTION = {
     'data': 'data.path',
@@ -93,8 +95,12 @@ def given(before: dict[str, str | None], after: dict[str, str | None]) -> dict[s
     return {name: before[name] if value is None else value for name, value in after.items()}
 
 
-def config_of(options: dict[str, Any]) -> PipelineConfig:
+def config_of(options: dict[str, Any], *, data: str | None = None) -> PipelineConfig:
     """Build the configuration that the values of these options mean.
+
+    Args:
+        options: By name; those that a command has not may be left out.
+        data: What to take for the data where nothing names it; None if it must be named.
 
     Raises:
         ConfigError: If a setting is unknown, or has a value that it can't have.
@@ -103,7 +109,7 @@ def config_of(options: dict[str, Any]) -> PipelineConfig:
 
     file = options['config_file']
     return load_config(
-        preset=options['preset'],
+        preset=options.get('preset'),
         file=pathlib.Path(file) if file else None,
         flags={
             setting: options[option]
@@ -111,6 +117,7 @@ def config_of(options: dict[str, Any]) -> PipelineConfig:
             if options.get(option) is not None
         },
         settings=options['settings'],
+        data=data,
     )
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from components.errors import ConfigError
 from pipeline.config import PipelineConfig, load_config, setting_names
-from pipeline.presets import PRESETS
+from pipeline.presets import DEFAULT_PRESET, PRESETS
 
 
 def load(**sources: object) -> PipelineConfig:
@@ -33,6 +33,66 @@ def test_flag_beats_file_and_file_beats_preset_when_all_are_given(tmp_path: path
     assert config.trainer.batch_size == 64
     assert config.gate.min_accuracy == 0.7
     assert config.gate.max_accuracy_drop == 0.01
+
+
+def test_file_names_the_preset_when_the_command_line_does_not(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text('preset: accurate\ntrainer: {epochs: 3}\n')
+    config = load(preset=None, file=file)
+    assert config == load(preset='accurate', settings=['trainer.epochs=3'])
+    assert (config.preset, config.trainer.architecture) == ('accurate', 'accurate')
+
+
+def test_preset_of_the_command_line_counts_when_the_file_names_another(
+    tmp_path: pathlib.Path,
+) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text('preset: accurate\ntrainer: {epochs: 3}\n')
+    assert load(preset='tutorial', file=file) == load(settings=['trainer.epochs=3'])
+
+
+def test_preset_is_the_default_when_none_is_named(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text('name: a\n')
+    assert load(preset=None, file=file) == load(preset=DEFAULT_PRESET, settings=['name=a'])
+
+
+@pytest.mark.parametrize('preset', ['best', '[ngram]', 'null', '{}', '1'])
+def test_preset_is_refused_when_the_file_names_none_that_is_known(
+    preset: str, tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text(f'preset: {preset}\n')
+    told = r'no preset is called .* \(named in .*c\.yaml\)'
+    with pytest.raises(ConfigError, match=told) as caught:
+        load(preset=None, file=file)
+    assert 'accurate, ngram, tutorial' in caught.value.hint
+
+
+@pytest.mark.parametrize('assignment', ['preset=accurate', 'preset =accurate'])
+def test_preset_is_refused_when_it_comes_by_set(assignment: str) -> None:
+    with pytest.raises(ConfigError, match='preset cannot be set by --set') as caught:
+        load(settings=[assignment])
+    assert caught.value.hint == 'say --preset accurate'
+
+
+@pytest.mark.parametrize(
+    ('sources', 'path'),
+    [
+        ({}, 'PATH'),
+        ({'file': 'of-file.csv'}, 'of-file.csv'),
+        ({'settings': ['data.path=set.csv']}, 'set.csv'),
+        ({'file': 'of-file.csv', 'flags': {'data.path': 'flag.csv'}}, 'flag.csv'),
+    ],
+)
+def test_data_may_be_left_open_when_nothing_names_it(
+    sources: dict[str, object], path: str, tmp_path: pathlib.Path
+) -> None:
+    if 'file' in sources:
+        file = tmp_path / 'c.yaml'
+        file.write_text(f'data: {{path: {sources["file"]}}}\n')
+        sources = {**sources, 'file': file}
+    assert load(**{'flags': {}, **sources, 'data': 'PATH'}).data.path == path
 
 
 def test_printed_config_gives_the_same_when_read_back(tmp_path: pathlib.Path) -> None:
