@@ -45,8 +45,8 @@ PLATFORMS = (
         Host('Linux', 'x86_64', (2, 41)),
         # The newest that uv knows.
         'x86_64-manylinux_2_40',
-        'run, in containers: tests of runs and of the gate, the compiled pipeline'
-        ' (`make test-containers`)',
+        'run, in containers: all tests and `make run` (`make test-current`), the compiled'
+        ' pipeline (`make test-containers`)',
     ),
     Platform(
         'other Linux on x86-64, with glibc 2.28 to 2.38',
