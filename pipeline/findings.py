@@ -136,7 +136,7 @@ def _baseline(outputs: Artifacts) -> str:
         return 'no baseline: nothing was blessed before'
     version = adopted_version(models[0])
     if version is not None:
-        return f'baseline is the served version {version}: ML Metadata knew no blessed model'
+        return f'baseline is the served version {version}, which ML Metadata did not know'
     return f'baseline: model {models[0].id}, blessed last'
 
 

@@ -31,7 +31,7 @@ from pipeline.node_launcher import NodeLauncher
 from pipeline.outcome import NodeResult, RunOutcome, State, verdict_of
 from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper
-from pipeline.store.baseline import latest_blessed, require_latest, require_whole
+from pipeline.store.baseline import check_blessed, require_latest, require_same_live
 from pipeline.store.choice import backend_of
 
 _log = logging.getLogger(__name__)
@@ -122,6 +122,7 @@ class _LocalRun:
         self._again = again
         self._keeper = ArtifactKeeper(config.root_path)
         self._outputs: dict[str, Artifacts] = {}
+        self._live_at_baseline: pathlib.Path | None = None
         self._inputs_of: dict[str, list[str]] = {}
 
     def run(self) -> None:
@@ -211,9 +212,9 @@ class _LocalRun:
 
     def _launch(self, nodes: NodeLauncher, node_id: str, connection: Any) -> NodeResult:
         live = serving_store.live_version(self._config.serving_path)
-        told = self._check_baseline(connection) if node_id == _RESOLVER else ''
-        if node_id == _PUSHER and self.backend.shared:
-            self._check_nobody_was_faster(connection)
+        told = self._check_baseline(connection, live) if node_id == _RESOLVER else ''
+        if node_id == _PUSHER:
+            self._check_nobody_was_faster(connection, live)
         cache = node_id not in self._again and (node_id != _PUSHER or self._push_is_live(live))
         with self._keeper.watching_cache() as refused:
             outputs, cached = nodes.launch(node_id, cache=cache)
@@ -229,34 +230,34 @@ class _LocalRun:
         note = '; '.join(part for part in (told, note) if part)
         return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
 
-    def _check_baseline(self, connection: Any) -> str:
-        config, keeper = self._config, self._keeper
+    def _check_baseline(self, connection: Any, live: pathlib.Path | None) -> str:
+        config = self._config
         candidates = self._outputs[_TRAINER]['model']
+        self._live_at_baseline = live
         with metadata.Metadata(connection) as handle:
-            model = latest_blessed(handle.store, config.name, candidates, config.serving_path)
-            told = ''
-            if model is not None:
-                told = require_whole(
-                    model,
-                    keeper,
-                    config.root_path,
-                    config.serving_path,
-                    shared=self.backend.shared,
-                )
-            adopt_served(handle, config, keeper, candidates, self.backend.own_context(config.name))
+            told = check_blessed(
+                handle.store, config, self._keeper, candidates, shared=self.backend.shared
+            )
+            own = self.backend.own_context(config.name)
+            adopt_served(handle, config, self._keeper, candidates, own)
         return told
 
-    def _check_nobody_was_faster(self, connection: Any) -> None:
+    def _check_nobody_was_faster(self, connection: Any, live: pathlib.Path | None) -> None:
         if not self._is_blessed():
             return
-        with metadata.Metadata(connection) as handle:
-            require_latest(
-                handle.store,
-                self._config.name,
-                self._outputs[_TRAINER]['model'],
-                self._config.serving_path,
-                compared_with=self._outputs[_RESOLVER].get('model', ()),
-            )
+        candidates = self._outputs[_TRAINER]['model']
+        if self.backend.shared:
+            with metadata.Metadata(connection) as handle:
+                require_latest(
+                    handle.store,
+                    self._config.name,
+                    candidates,
+                    self._config.serving_path,
+                    compared_with=self._outputs[_RESOLVER].get('model', ()),
+                )
+        require_same_live(
+            live, self._live_at_baseline, findings.model_path(self._outputs[_TRAINER])
+        )
 
     def explained(self, error: BaseException) -> BaseException:
         """Turn what went wrong into an error that a person can act on."""

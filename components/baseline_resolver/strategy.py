@@ -29,7 +29,7 @@ class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
     last. Here, "last" is the last run that blessed a model, whether that run
     evaluated it anew or took the blessing from the cache. A model that a
     rollback withdrew is left out: candidates are compared with what is served.
-    A model adopted from what is served stands in where nothing else is blessed.
+    A model adopted from what is served counts as blessed when it was adopted.
 
     Args:
         serving_dir: The folder of versions, which says what is withdrawn.
@@ -60,9 +60,7 @@ class LatestBlessedBaselineStrategy(resolver.ResolverStrategy):
 def blessed_models(
     store: Any, input_dict: dict[str, list[Any]], serving_dir: str
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield the blessed models and their blessings, the one blessed last first.
-
-    Those that were adopted come after all that were blessed here.
+    """Yield the blessed models and their blessings, the one blessed or adopted last first.
 
     Args:
         store: The ML Metadata store.
@@ -77,8 +75,9 @@ def blessed_models(
     models = {artifact.id: artifact for artifact in input_dict[MODEL_KEY]}
     blessings = [b for b in input_dict[BLESSING_KEY] if _is_blessed(b)]
     latest = ((models.get(_judged_model(b)), b) for b in _latest_first(store, blessings))
-    found = [(m, b) for m, b in latest if m is not None and m.id not in candidates]
-    for model, blessing in sorted(found, key=lambda pair: adopted_version(pair[0]) is not None):
+    for model, blessing in latest:
+        if model is None or model.id in candidates:
+            continue
         if not (withdrawn and _digest(model) in withdrawn):
             yield model, blessing
 

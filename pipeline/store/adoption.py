@@ -1,11 +1,13 @@
-"""Takes what is served for the baseline where ML Metadata knows of none.
+"""Takes what is served for the baseline where ML Metadata does not know it.
 
-With a new root, or after the metadata is lost, ML Metadata knows of no model that
-was blessed; but what is served was, and a worse one must not be pushed over it.
+With a new root, after the metadata or a model is lost, or where another root pushes
+into the same folder, what is served is none of the models that ML Metadata knows as
+blessed; but it was, and a worse one must not be pushed over it.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 import shlex
@@ -26,8 +28,7 @@ from components.baseline_resolver.strategy import (
     ADOPTED_VERSION_PROPERTY,
     BLESSING_KEY,
     MODEL_KEY,
-    LatestBlessedBaselineStrategy,
-    adopted_version,
+    blessed_models,
 )
 from components.errors import StoreError
 from components.served_models import digest_of_model, model_files, recorded_digest
@@ -50,10 +51,9 @@ def adopt_served(
     candidates: Sequence[Any],
     own: OwnContext,
 ) -> None:
-    """Record the live version as a blessed model, if the resolver would find no baseline.
+    """Record the live version as a blessed model, if no blessed model is that one.
 
-    Nothing happens if nothing is served, or the candidate itself. What was adopted
-    before is no baseline if another model has been pushed since, from another root.
+    Nothing happens if nothing is served, or the candidate itself.
 
     Args:
         handle: The ML Metadata store.
@@ -68,21 +68,30 @@ def adopt_served(
         DataError: If it cannot be told what is withdrawn.
         ComponentError: If another process holds the folder of versions.
     """
-    known = known_models(handle.store, config.name, candidates)
-    strategy = LatestBlessedBaselineStrategy(str(config.serving_path))
-    baseline = next(iter(strategy.resolve_artifacts(handle.store, known)[MODEL_KEY]), None)
-    if baseline is not None and adopted_version(baseline) is None:
+    serving_dir = config.serving_path
+    live = serving_store.live_version(serving_dir)
+    if live is None or _is_known(handle.store, config, candidates, live):
         return
-    if serving_store.live_version(config.serving_path) is None:
-        return
-    models = [*candidates] if baseline is None else [*candidates, baseline]
-    known_digests = {digest_of_model(path_utils.serving_model_path(m.uri)) for m in models}
-    with serving_lock(str(config.serving_path)):  # so that nobody removes it meanwhile
-        live = serving_store.live_version(config.serving_path)
-        if live is None or _digest_as_pushed(live) in known_digests:
+    with serving_lock(str(serving_dir)):  # nobody removes it meanwhile, or adopts it, too
+        live = serving_store.live_version(serving_dir)
+        if live is None or _is_known(handle.store, config, candidates, live):
             return
         _require_whole(live)
         _record(handle, config, keeper, live, own)
+
+
+def _is_known(
+    store: Any, config: PipelineConfig, candidates: Sequence[Any], live: pathlib.Path
+) -> bool:
+    """Whether a version is a candidate or a blessed model whose folder is there."""
+    digest = _digest_as_pushed(live)
+    known = known_models(store, config.name, candidates)
+    blessed = (model for model, _ in blessed_models(store, known, str(config.serving_path)))
+    return any(
+        digest == digest_of_model(path_utils.serving_model_path(model.uri))
+        for model in itertools.chain(candidates, blessed)
+        if pathlib.Path(model.uri).exists()
+    )
 
 
 def _digest_as_pushed(version: pathlib.Path) -> str:
@@ -109,8 +118,8 @@ def _require_whole(version: pathlib.Path) -> None:
 
 def _damaged(version: pathlib.Path, why: str) -> StoreError:
     return StoreError(
-        f'{version}, which is live, is damaged, and ML Metadata knows no blessed model to compare '
-        f'the candidate with instead: {why}',
+        f'{version}, which is live, is damaged, and no model that ML Metadata knows, so that the '
+        f'candidate cannot be compared with it: {why}',
         hint=f'put it back, or rm -r {shlex.quote(str(version))}: then the version before it counts'
         ', if there is one',
     )

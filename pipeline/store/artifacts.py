@@ -12,6 +12,7 @@ from tfx.types import Artifact
 
 from components.errors import StoreError
 from pipeline.store import manifest
+from pipeline.store.root_id import is_within_reach
 
 Artifacts = Mapping[str, Sequence[Artifact]]
 
@@ -51,7 +52,7 @@ class ArtifactKeeper:
 
     def _absence(self, folder: pathlib.Path) -> str:
         root = manifest.root_of(folder)
-        if root is None or root == self._root or root.is_dir():
+        if root is None or root == self._root or is_within_reach(root):
             return 'was deleted'
         return 'is below another root, which cannot be reached from here'
 

@@ -19,11 +19,14 @@ from components.baseline_resolver.strategy import (
     blessed_models,
 )
 from components.errors import StoreError
-from components.served_models import digest_of_model
+from components.served_models import digest_of_model, same_model
+from components.withdrawn import withdrawn_models
 from pipeline import serving_store
+from pipeline.config import PipelineConfig
 from pipeline.run_lock import BusyError
 from pipeline.store import manifest
 from pipeline.store.artifacts import ArtifactKeeper
+from pipeline.store.root_id import GONE, is_within_reach
 
 _SERVED_PART = 'Format-Serving'
 
@@ -57,19 +60,40 @@ def known_models(
     }
 
 
-def latest_blessed(
-    store: Any, name: str, candidates: Sequence[Any], serving_dir: pathlib.Path
-) -> Any | None:
-    """Return the model blessed last, wherever its folder is; None if there is none.
+def check_blessed(
+    store: Any,
+    config: PipelineConfig,
+    keeper: ArtifactKeeper,
+    candidates: Sequence[Any],
+    *,
+    shared: bool = False,
+) -> str:
+    """Check the model that the resolver will find; put it back if it is not what it was.
+
+    It is the one blessed last, whose folder is there; those that are lost are passed over.
 
     Args:
         store: The ML Metadata store.
-        name: Of the pipeline.
+        config: The settings. What a rollback withdrew from the folder of versions
+            does not count.
+        keeper: Knows what was written.
         candidates: The models of this run, which do not count.
-        serving_dir: The folder of versions; what a rollback withdrew does not count.
+        shared: Whether a model may be another root's, which is left as it is.
+
+    Returns:
+        What a person should know of it, or an empty string.
+
+    Raises:
+        StoreError: If it is damaged, and cannot be put back; or if one that was
+            blessed later is below a root that cannot be reached.
     """
-    known = known_models(store, name, candidates)
-    return next((model for model, _ in blessed_models(store, known, str(serving_dir))), None)
+    told: list[str] = []
+    known = known_models(store, config.name, candidates)
+    for model, _ in blessed_models(store, known, str(config.serving_path)):
+        told.append(_require_whole(model, config, keeper, shared=shared))
+        if pathlib.Path(model.uri).exists():
+            break
+    return '; '.join(filter(None, told))
 
 
 def require_latest(
@@ -98,65 +122,77 @@ def require_latest(
     known = known_models(store, name, candidates)
     blessed = (model for model, _ in blessed_models(store, known, str(serving_dir)))
     latest = next((model for model in blessed if not _is_lost(model)), None)
-    if latest is None or latest.id in {model.id for model in compared_with}:
+    ours = {model.id for model in (*candidates, *compared_with)}
+    if latest is None or latest.id in ours:
         return
-    ours = {digest_of_model(path_utils.serving_model_path(model.uri)) for model in candidates}
-    theirs = pathlib.Path(path_utils.serving_model_path(latest.uri))
-    if not theirs.is_dir() or digest_of_model(str(theirs)) not in ours:
-        raise BusyError(
-            f'nothing is pushed: another run of {name} blessed a model meanwhile, {latest.uri}, '
-            'with which this one was not compared',
-            hint='the same command compares them',
-        )
+    digests = {_digest(model) for model in (*candidates, *compared_with)}
+    if pathlib.Path(latest.uri).is_dir() and _digest(latest) in digests:
+        return
+    withdrawn = withdrawn_models(str(serving_dir)).keys()
+    if any(_digest(model) in withdrawn for model in compared_with):
+        why = 'a rollback withdrew the model that this one was compared with'
+    else:
+        why = f'another run of {name} blessed a model meanwhile, {latest.uri}'
+    raise BusyError(
+        f'nothing is pushed: {why}', hint='the same command compares it with the one that counts'
+    )
+
+
+def require_same_live(
+    live: pathlib.Path | None, compared: pathlib.Path | None, candidate: pathlib.Path
+) -> None:
+    """Check that what is served is what it was when the baseline was chosen.
+
+    Args:
+        live: The version that is live.
+        compared: The one that was.
+        candidate: The model of this run, as it was exported.
+
+    Raises:
+        BusyError: If it is another one, and not the candidate itself.
+    """
+    if live == compared or (live is not None and same_model(str(live), str(candidate))):
+        return
+    was, now = (path.name if path else 'none' for path in (compared, live))
+    raise BusyError(
+        f'nothing is pushed: the live version was {was} when the baseline was chosen, and is {now}',
+        hint='the same command compares the model with what is live',
+    )
+
+
+def _digest(model: Any) -> str:
+    return digest_of_model(path_utils.serving_model_path(model.uri))
 
 
 def _is_lost(model: Any) -> bool:
     """Whether a model was deleted, and is not only out of reach."""
     folder = pathlib.Path(model.uri)
     root = manifest.root_of(folder)
-    return not folder.exists() and (root is None or root.is_dir())
+    return not folder.exists() and (root is None or is_within_reach(root))
 
 
-def require_whole(
-    model: Any,
-    keeper: ArtifactKeeper,
-    root: pathlib.Path,
-    serving_dir: pathlib.Path,
-    *,
-    shared: bool = False,
+def _require_whole(
+    model: Any, config: PipelineConfig, keeper: ArtifactKeeper, *, shared: bool
 ) -> str:
-    """Check a baseline; put it back from what is served if it is not what it was.
-
-    Args:
-        model: Artifact of the model.
-        keeper: Knows what was written.
-        root: The folder for all that runs write.
-        serving_dir: The folder of versions, a copy of each blessed model.
-        shared: Whether the model may be another root's, which is left as it is.
-
-    Returns:
-        What a person should know of it, or an empty string.
-
-    Raises:
-        StoreError: If it is damaged, and cannot be put back.
-    """
+    """Check a blessed model; put it back, or say that it is lost."""
     found = keeper.damage(model)
     if not found:
         return ''
     folder = pathlib.Path(model.uri)
     path, origin = manifest.manifest_path(folder), manifest.root_of(folder)
     written = manifest.load(path) if path else None
-    if shared and origin is not None and origin != root:
-        if not origin.is_dir():
+    if shared and origin is not None and origin != config.root_path:
+        if not is_within_reach(origin):
             there = shlex.quote(str(origin))
+            mark = shlex.quote(str(origin / GONE))
             raise StoreError(
                 f'the model blessed last, which the candidate is compared with, {folder}, is '
                 'below a root that cannot be reached from here',
-                hint=f'mount {there} here; if it is gone for good, mkdir -p {there} says so, and '
-                'the one blessed before counts',
+                hint=f'mount {there} here; if it is gone for good, mkdir -p {there} && touch {mark}'
+                ' says so, and the one blessed before counts',
             )
         written = None
-    for version in reversed(serving_store.versions(serving_dir)):
+    for version in reversed(serving_store.versions(config.serving_path)):
         if written and _put_back(version, folder, written):
             return f'put back from version {version.name}: {found}'
     if not folder.exists():

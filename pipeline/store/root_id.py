@@ -8,6 +8,8 @@ import pathlib
 import uuid
 
 ROOT_ID = 'root.id'
+# Whoever knows that what was below a root is gone for good, says so by this file.
+GONE = 'gone'
 
 
 def root_id(root: pathlib.Path) -> str:
@@ -50,3 +52,14 @@ def known_root_id(root: pathlib.Path) -> str | None:
             return name if int(number) == os.fstat(file.fileno()).st_ino else None
     except (FileNotFoundError, ValueError):
         return None
+
+
+def is_within_reach(root: pathlib.Path) -> bool:
+    """Tell whether what is not below a root is gone, and not only not mounted here.
+
+    An empty folder says nothing: it may be where the root is mounted elsewhere.
+
+    Args:
+        root: Any run's, of a shared store.
+    """
+    return (root / ROOT_ID).exists() or (root / GONE).exists()

@@ -182,13 +182,11 @@ def test_adopted_model_counts_when_nothing_else_was_blessed(history: History) ->
     assert history.resolve(candidate) == found(adopted, blessing)
 
 
-def test_adopted_model_gives_way_when_another_was_blessed_before_or_after(
-    history: History,
-) -> None:
-    before = history.train()
-    blessing = history.evaluate(before)
-    history.evaluate(history.train(adopted='17'))
-    assert history.resolve(history.train()) == found(before, blessing)
+def test_adopted_model_counts_as_blessed_when_it_was_adopted(history: History) -> None:
+    history.evaluate(history.train())
+    adopted = history.train(adopted='17')
+    blessing = history.evaluate(adopted)
+    assert history.resolve(history.train()) == found(adopted, blessing)
     after = history.train()
     blessing = history.evaluate(after)
     assert history.resolve(history.train()) == found(after, blessing)

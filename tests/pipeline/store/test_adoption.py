@@ -1,105 +1,24 @@
-"""What is served becomes the baseline where ML Metadata knows of none."""
+"""What is served becomes the baseline where ML Metadata does not know it."""
 
 from __future__ import annotations
 
 import pathlib
 import shutil
-from typing import Any
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import metadata
 from tfx.orchestration.portable import execution_publish_utils
 from tfx.orchestration.portable.mlmd import context_lib
-from tfx.types import Artifact
-from tfx.types.standard_artifacts import Model
 
-from components.baseline_resolver.strategy import LatestBlessedBaselineStrategy, adopted_version
+from components.baseline_resolver.strategy import adopted_version
 from components.errors import StoreError
-from components.served_models import digest_of_model
 from pipeline import leftovers
-from pipeline.config import PipelineConfig, load_config
 from pipeline.report.lineage import Lineage
+from pipeline.run_lock import BusyError
 from pipeline.store import adoption, copies, metadata_file
-from pipeline.store.adoption import adopt_served
-from pipeline.store.artifacts import ArtifactKeeper
-from pipeline.store.baseline import known_models, latest_blessed, require_whole
-from pipeline.store.choice import backend_of
 from tests.conftest import snapshot
-from tests.pipeline.store.conftest import Workshop, executed, note_of
-
-
-class Root:
-    """A new root with real metadata, in which a candidate was trained, and what is served.
-
-    A model is one file, since nothing here loads it.
-
-    Args:
-        folder: For all of it.
-    """
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        flags = {
-            'data.path': '-',
-            'root': str(folder / 'runs'),
-            'serving_dir': str(folder / 'served'),
-        }
-        self.config: PipelineConfig = load_config(preset='ngram', flags=flags, settings=())
-        self.keeper = ArtifactKeeper(self.config.root_path)
-        self.config.pipeline_root.mkdir(parents=True)
-        self.backend = backend_of(self.config)
-        self.metadata = metadata.Metadata(self.backend.connection())
-        self.candidate = self.train('candidate')
-
-    def train(self, content: str) -> Artifact:
-        """Record a model, as the Trainer does."""
-        with self.metadata as handle:
-            context = context_lib.register_context_if_not_exists(
-                handle, 'pipeline', self.config.name
-            )
-            kind = metadata_store_pb2.ExecutionType(name='Trainer')
-            execution = execution_publish_utils.register_execution(handle, kind, [context])
-            model = Model()
-            model.uri = str(self.config.pipeline_root / f'Trainer/model/{execution.id}')
-            write_model(pathlib.Path(model.uri, 'Format-Serving'), content)
-            published, _ = execution_publish_utils.publish_succeeded_execution(
-                handle, execution.id, [context], {'model': [model]}
-            )
-        (trained,) = published['model']
-        return trained
-
-    def serve(self, version: int, content: str) -> pathlib.Path:
-        """Push a model, from wherever."""
-        path = self.config.serving_path / str(version)
-        write_model(path, content)
-        (path / 'assets.extra').mkdir()
-        card = f'SHA-256 of the model, over its files: `{digest_of_model(str(path))}`'
-        (path / 'assets.extra' / 'model_card.md').write_text(card)
-        return path
-
-    def adopt(self) -> Artifact | None:
-        """Adopt, if need be; return the baseline that the resolver finds then."""
-        with self.metadata as handle:
-            own = self.backend.own_context(self.config.name)
-            adopt_served(handle, self.config, self.keeper, [self.candidate], own)
-            strategy = LatestBlessedBaselineStrategy(str(self.config.serving_path))
-            known = known_models(handle.store, self.config.name, [self.candidate])
-            return next(iter(strategy.resolve_artifacts(handle.store, known)['model']), None)
-
-    def executions(self) -> list[Any]:
-        """Return the executions that adopted something, or tried to."""
-        with self.metadata as handle:
-            return list(handle.store.get_executions_by_type(adoption.NODE_ID))
-
-
-def write_model(folder: pathlib.Path, content: str) -> None:
-    folder.mkdir(parents=True)
-    (folder / 'saved_model.pb').write_text(content)
-
-
-@pytest.fixture
-def root(tmp_path: pathlib.Path) -> Root:
-    return Root(tmp_path)
+from tests.pipeline.store.conftest import Silent, Workshop, executed, note_of
+from tests.pipeline.store.recorded import Root, write_model
 
 
 def test_baseline_is_the_live_version_when_metadata_knows_none(root: Root) -> None:
@@ -129,6 +48,40 @@ def test_nothing_is_adopted_again_when_it_was_adopted_before(root: Root) -> None
     assert second is not None
     assert first.id == second.id
     assert len(root.executions()) == 1
+
+
+def test_live_version_is_adopted_when_the_model_that_it_was_is_lost(root: Root) -> None:
+    root.bless('older')
+    best = root.bless('best')
+    root.serve(17, 'best')
+    root.adopt()
+    assert root.baseline_id() == best.id
+    shutil.rmtree(best.uri)
+    baseline = root.adopt()
+    assert baseline is not None
+    assert adopted_version(baseline) == '17'
+
+
+def test_live_version_is_adopted_when_another_root_pushed_it_over_ours(root: Root) -> None:
+    root.bless('ours')
+    root.serve(16, 'ours')
+    root.serve(17, 'theirs')
+    baseline = root.adopt()
+    assert baseline is not None
+    assert adopted_version(baseline) == '17'
+    later = root.bless('later')
+    root.serve(18, 'later')
+    root.adopt()
+    assert root.baseline_id() == later.id
+
+
+def test_nothing_is_adopted_when_an_older_model_of_ours_is_live(root: Root) -> None:
+    root.bless('older')
+    latest = root.bless('latest')
+    root.serve(17, 'older')
+    root.adopt()
+    assert root.baseline_id() == latest.id
+    assert root.executions() == []
 
 
 def test_live_version_is_adopted_anew_when_another_root_pushed_one(root: Root) -> None:
@@ -180,12 +133,7 @@ def test_it_is_put_back_when_the_adopted_model_is_damaged(root: Root) -> None:
     assert baseline is not None
     before = snapshot(pathlib.Path(baseline.uri))
     pathlib.Path(baseline.uri, 'Format-Serving', 'saved_model.pb').write_text('servee')
-    with root.metadata as handle:
-        model = latest_blessed(
-            handle.store, root.config.name, [root.candidate], root.config.serving_path
-        )
-    told = require_whole(model, root.keeper, root.config.root_path, root.config.serving_path)
-    assert told.startswith('put back from version 17: ')
+    assert root.check().startswith('put back from version 17: ')
     assert snapshot(pathlib.Path(baseline.uri)) == before
 
 
@@ -241,7 +189,7 @@ class TestRun:
         serving = worse.config.serving_path
         before = snapshot(serving)
         live = max(path.name for path in serving.iterdir() if path.name.isdecimal())
-        note = f'baseline is the served version {live}: ML Metadata knew no blessed model'
+        note = f'baseline is the served version {live}, which ML Metadata did not know'
         outcome, error = worse.run()
         assert error is None
         assert outcome.outcome == 'not_blessed'
@@ -260,3 +208,36 @@ class TestRun:
         assert anew.outcome == 'not_blessed'
         assert note_of(anew, 'BaselineResolver') == note
         assert snapshot(serving) == before
+
+    def test_nothing_is_pushed_when_another_root_pushes_meanwhile(
+        self, worse: Workshop, workshop: Workshop
+    ) -> None:
+        other = workshop.config
+        better = Workshop(other.model_copy(update={
+            'root': worse.config.root,
+            'serving_dir': worse.config.serving_dir,
+            'gate': other.gate.model_copy(update={'max_accuracy_drop': 0.3}),
+            'trainer': other.trainer.model_copy(update={'svm_cost': 0.5}),
+        }))  # fmt: skip
+        serving = better.config.serving_path
+        theirs = serving / '9999999999'
+
+        class Meanwhile(Silent):
+            def node_started(self, index: int, total: int, node_id: str) -> None:
+                if node_id == 'Evaluator':  # the same, and so as good, but another model
+                    (live,) = (path for path in serving.iterdir() if path.name.isdecimal())
+                    shutil.copytree(live, theirs, ignore=shutil.ignore_patterns('model_card.md'))
+                    (theirs / 'assets' / 'theirs.txt').write_text('theirs')
+
+        better.observer = Meanwhile()
+        outcome, error = better.run()
+        assert isinstance(error, BusyError)
+        assert 'is 9999999999' in str(error)
+        assert outcome.pushed is None
+        assert max(path.name for path in serving.iterdir()) == theirs.name
+        better.observer = Silent()
+        outcome, error = better.run()  # what the hint says
+        assert error is None
+        told = note_of(outcome, 'BaselineResolver')
+        assert told == 'baseline is the served version 9999999999, which ML Metadata did not know'
+        assert outcome.outcome == 'pushed'

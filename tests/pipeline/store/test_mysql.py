@@ -199,11 +199,14 @@ class TestAnotherRoot:
             assert error.hint.startswith(f'mount {anna.root} here; if it is gone for good, mkdir')
             assert [n.id for n in outcome.nodes if n.state == 'failed'] == ['BaselineResolver']
             assert 'another root, which cannot be reached' in note_of(outcome, 'ExampleGen')
-            anna.root.mkdir()  # what the hint says
+            anna.root.mkdir()  # as where it is mounted elsewhere: that says nothing
+            _, error = dora.run()
+            assert isinstance(error, StoreError)
+            (anna.root / 'gone').touch()  # what the hint says
             outcome, error = dora.run()
             assert error is None
             assert note_of(outcome, 'BaselineResolver').startswith('the model blessed last is lost')
-            anna.root.rmdir()
+            shutil.rmtree(anna.root)
         finally:
             shutil.move(away, anna.root)
 
