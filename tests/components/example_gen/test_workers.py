@@ -123,6 +123,17 @@ def test_shards_are_those_of_one_attempt_when_the_reading_is_done_again_in_other
     assert found == set(report['sizes'])
 
 
+@pytest.mark.parametrize(('name', 'other'), [('runs?', 'runs1'), ('runs[12]', 'runs1')])
+def test_files_of_another_folder_stay_when_a_name_is_a_pattern_that_matches_it(
+    name: str, other: str, tmp_path: pathlib.Path
+) -> None:
+    stays = tmp_path / other / 'Split-train' / 'data_tfrecord-00000-of-00001.gz'
+    stays.parent.mkdir(parents=True)
+    stays.write_bytes(b'x')
+    workers.name_shards((0, []), str(tmp_path / name), str(tmp_path / 'found.json'))
+    assert stays.read_bytes() == b'x'
+
+
 def test_shards_are_of_bounded_size_when_a_bundle_is_large(tmp_path: pathlib.Path) -> None:
     batches = write_tables(tmp_path, 4)
     (tmp_path / 'unfinished').mkdir()
