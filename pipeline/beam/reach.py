@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from components.errors import ConfigError, ServiceError
+from components.storage import is_remote
 from pipeline.beam.arguments import require_known
 from pipeline.beam.settings import BeamSettings, FlinkSettings, PortableSettings, SparkSettings
 
@@ -43,9 +44,7 @@ def require_usable(
                 'machine',
                 hint='run it on a service: `submit --target vertex` or `--target kubeflow`',
             )
-        setup_file = beam.service.setup_file if beam.service else None
-        if setup_file is not None and not os.path.isfile(setup_file):
-            raise ConfigError(f'beam.{beam.runner}.setup_file: there is no file {setup_file!r}')
+        _require_files(beam)
         return
     if beam.runner == 'dataflow' and data is not None and not data.startswith('gs://'):
         raise ConfigError(
@@ -72,6 +71,18 @@ def require_usable(
             f'{host}:{port}',
             hint='name the host as the cluster knows it',
         )
+
+
+def _require_files(beam: BeamSettings) -> None:
+    for name in ('setup_file', 'job_server_jar'):
+        path = getattr(beam.service, name, None)
+        # Beam fetches a jar from elsewhere.
+        fetched = name == 'job_server_jar' and is_remote(path or '')
+        if path is not None and not fetched and not os.path.isfile(path):
+            raise ConfigError(
+                f'beam.{beam.runner}.{name}: there is no file {path!r}',
+                hint='correct its path, which counts from the current folder',
+            )
 
 
 def require_listening(beam: BeamSettings) -> None:
