@@ -97,6 +97,7 @@ class WriteShards(beam.DoFn):
         self._first = '', 0
         self._writers: dict[str, ShardWriter] = {}
         self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._spellings: set[str] = set()
         self._fatal: list[tuple[str, str]] = []
         self._files = self._rows = self._left_out = 0
         self._serializer = Serializer()
@@ -157,7 +158,8 @@ class WriteShards(beam.DoFn):
         if by_hash and self._columns.split_column is not None:
             split = _UNDECIDED
         name = spelling if self._columns.positive_label else spelling.casefold()
-        if len(self._counts) > _MAX_LABELS:
+        self._spellings.add(name)
+        if len(self._spellings) > _MAX_LABELS:
             raise DataError(
                 f'{record.where}: by here there are more than {_MAX_LABELS:,} label values, '
                 'expected two',

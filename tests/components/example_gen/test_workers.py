@@ -149,6 +149,30 @@ def test_shards_are_of_bounded_size_when_a_bundle_is_large(tmp_path: pathlib.Pat
     assert len([path for path in report['sizes'] if 'Split-test' in path]) == 8
 
 
+@pytest.mark.parametrize(('labels', 'fits'), [(1_000, True), (1_001, False)])
+def test_label_values_are_counted_by_their_spelling_when_splits_are_many(
+    labels: int, fits: bool, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / 'a.csv'
+    rows = [
+        {'text': f'text {number}', 'label': f'label {number % labels}', 'split': split}
+        for number in range(labels)
+        for split in ('train', 'val', 'test')
+    ]
+    path.write_bytes(encode_table(path.name, rows))
+    columns = ColumnSettings(split_column='split', positive_label='label 1')
+    writer = workers.WriteShards(
+        SourceKind.TABLES, columns, split_train=True, folder=str(tmp_path), shard_bytes=1 << 20
+    )
+    found = write_bundle(writer, [Batch(None, [str(path)])])
+    assert (found.fatal == []) == fits
+    if not fits:
+        ((message, hint),) = found.fatal
+        assert 'a.csv:' in message
+        assert 'more than 1,000 label values' in message
+        assert '--label-column' in hint
+
+
 @pytest.mark.parametrize('mode', ['in_memory', 'multi_threading'])
 def test_each_row_is_written_once_when_there_are_several_workers(
     mode: str, tmp_path: pathlib.Path
