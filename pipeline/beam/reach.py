@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import os
-import pathlib
 import socket
 import urllib.parse
-from collections.abc import Iterator
 from typing import Literal
 
 from components.errors import ConfigError, ServiceError
@@ -17,7 +14,6 @@ from pipeline.beam.arguments import require_known
 from pipeline.beam.settings import BeamSettings, FlinkSettings, PortableSettings, SparkSettings
 
 _CONNECT_SECONDS = 5.0
-_CODE = pathlib.Path(__file__).resolve().parents[2]
 
 
 def require_usable(
@@ -104,26 +100,6 @@ def require_listening(beam: BeamSettings) -> None:
             f'beam.{beam.runner}',
             may_pass=True,
         ) from err
-
-
-@contextlib.contextmanager
-def workers_find_code(beam: BeamSettings) -> Iterator[None]:
-    """Have processes that Beam starts as workers on this machine find this project's code.
-
-    They know the folder that the run was started in, which may be any.
-    """
-    if beam.runner != 'direct' or beam.direct.running_mode != 'multi_processing':
-        yield
-        return
-    before = os.environ.get('PYTHONPATH')
-    os.environ['PYTHONPATH'] = os.pathsep.join([str(_CODE), *([before] if before else [])])
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ['PYTHONPATH']
-        else:
-            os.environ['PYTHONPATH'] = before
 
 
 def _address(service: PortableSettings) -> tuple[str, int]:
