@@ -25,7 +25,8 @@ from components.example_gen.accounts import Published, require_all
 from components.example_gen.checks import summarize
 from components.example_gen.files import reject_files, sizes_of
 from components.example_gen.parts import Batch, batches_of
-from components.example_gen.sources import SourceKind, split_of_input
+from components.example_gen.source_kind import SourceKind
+from components.example_gen.sources import split_of_input
 from components.settings import ColumnSettings
 from components.whole_files import UNFINISHED, nothing_written
 

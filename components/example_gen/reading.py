@@ -18,7 +18,7 @@ from components.example_gen.files import file_bytes
 from components.example_gen.lines import readable
 from components.example_gen.parts import ByteRange, lines_of
 from components.example_gen.records import LEADS_OUT, NO_FILE, Record, Reject
-from components.example_gen.sources import SourceKind
+from components.example_gen.source_kind import SourceKind
 from components.settings import ColumnSettings
 
 

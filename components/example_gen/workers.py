@@ -27,7 +27,7 @@ from components.example_gen.parts import Batch
 from components.example_gen.reading import read_records
 from components.example_gen.records import Record, Reject, assign_split, label_value
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
-from components.example_gen.sources import SourceKind
+from components.example_gen.source_kind import SourceKind
 from components.settings import ColumnSettings
 from components.whole_files import write_whole
 
