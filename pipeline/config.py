@@ -13,6 +13,7 @@ import pydantic
 
 from components.errors import ConfigError
 from components.overrides import refusal
+from components.patterns import require_no_pattern
 from components.secrets import has_credentials, mask
 from components.settings import (
     DEFAULT_SHARD_MIB,
@@ -93,6 +94,19 @@ class PipelineConfig(Settings):
                     f'{name}: expected a place without user, password or token, got {mask(place)}',
                     hint='give what reads it credentials by its environment or service account',
                 )
+        return self
+
+    @pydantic.model_validator(mode='after')
+    def _without_patterns(self) -> PipelineConfig:
+        # What a relative root is below is looked at where it is written to: not all commands do.
+        places = {
+            'root': self.root,
+            'serving_dir': self.serving_dir,
+            'cloud.pipeline_root': self.cloud.pipeline_root,
+        }
+        for name, place in places.items():
+            if place is not None:
+                require_no_pattern(name, place)
         return self
 
     @property

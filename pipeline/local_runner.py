@@ -21,7 +21,7 @@ from components.progress import report_progress
 from components.served_models import same_model
 from components.withdrawn import has_been_rolled_back
 from pipeline import findings, interrupts, leftovers, serving_store
-from pipeline.beam.reach import workers_find_code
+from pipeline.beam.worker_code import workers_find_code
 from pipeline.config import PipelineConfig
 from pipeline.create import create_pipeline
 from pipeline.failures import explain

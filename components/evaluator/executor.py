@@ -9,7 +9,6 @@ import apache_beam as beam
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import constants, executor
-from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
@@ -21,6 +20,7 @@ from components.evaluator.config import (
     resolve_eval_config,
 )
 from components.evaluator.workers import Evaluate
+from components.example_gen.files import split_files
 from components.example_gen.summary import ExamplesSummary
 from components.overrides import GATE_OVERRIDES, overridden
 from components.whole_files import UNFINISHED, clear_unfinished
@@ -71,14 +71,9 @@ class Executor(executor.Executor):
         models = {names[False]: path_utils.serving_model_path(candidate.uri)}
         if baseline:
             models[names[True]] = path_utils.serving_model_path(baseline.uri)
-        examples = input_dict[standard_component_specs.EXAMPLES_KEY]
+        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
         splits = json_utils.loads(exec_properties[standard_component_specs.EXAMPLE_SPLITS_KEY])
-        files = [
-            file
-            for split in splits
-            for uri in artifact_utils.get_split_uris(examples, split)
-            for file in fileio.glob(io_utils.all_files_pattern(uri))
-        ]
+        files = [path for split in splits for path in split_files(examples, split)]
         evaluation = artifact_utils.get_single_uri(
             output_dict[standard_component_specs.EVALUATION_KEY]
         )
@@ -96,7 +91,7 @@ class Executor(executor.Executor):
         bless(blessing, evaluation, candidate, baseline)
 
 
-def _require_all(evaluation: str, examples: list[Artifact], splits: list[str]) -> None:
+def _require_all(evaluation: str, examples: str, splits: list[str]) -> None:
     """Check that the evaluation is of all examples."""
     scored = {
         int(item.value.double_value.value)
@@ -105,7 +100,7 @@ def _require_all(evaluation: str, examples: list[Artifact], splits: list[str]) -
         for item in record.metric_keys_and_values
         if item.key.name == EXAMPLE_COUNT and not item.key.is_diff
     }
-    summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+    summary = ExamplesSummary.read(examples)
     summary.require('Evaluator', splits, max(scored, default=0))
 
 

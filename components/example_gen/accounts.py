@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import tensorflow as tf
-
 from components.errors import ComponentError
+from components.example_gen.files import published_files, sizes_of
 
-_REQUESTS_AT_A_TIME = 32
 _HINT = 'a worker died, or files were changed meanwhile: run the same command again'
 
 
@@ -54,12 +51,8 @@ def require_all(published: Published, *, files: int, uri: str) -> None:
     written = sum(count for *_, count in published.counts) + published.left_out
     if written != published.rows:
         raise _differ('rows to be examples or rejects', published.rows, written)
-    patterns = (f'{uri}/Split-*/*', f'{uri}/report/rejects*')
-    paths = [path for pattern in patterns for path in tf.io.gfile.glob(pattern)]
-    # Of an object store, each is a request.
-    with ThreadPoolExecutor(_REQUESTS_AT_A_TIME) as pool:
-        sizes = pool.map(lambda path: int(tf.io.gfile.stat(path).length), paths)
-        found = dict(zip(paths, sizes))
+    paths = published_files(uri)
+    found = dict(zip(paths, sizes_of(paths)))
     for path in sorted(found.keys() | published.sizes.keys()):
         if found.get(path) != published.sizes.get(path):
             told, came = published.sizes.get(path, 'no'), found.get(path, 'none')

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import posixpath
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import apache_beam as beam
@@ -24,14 +23,12 @@ from components.errors import DataError
 from components.example_gen import workers
 from components.example_gen.accounts import Published, require_all
 from components.example_gen.checks import summarize
+from components.example_gen.files import reject_files, sizes_of
 from components.example_gen.parts import Batch, batches_of
-from components.example_gen.reading import file_bytes
-from components.example_gen.sources import SourceKind, split_of_input
-from components.example_gen.summary import REJECTS_FILES
+from components.example_gen.source_kind import SourceKind
+from components.example_gen.sources import split_of_input
 from components.settings import ColumnSettings
 from components.whole_files import UNFINISHED, nothing_written
-
-_REQUESTS_AT_A_TIME = 32
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -131,9 +128,7 @@ def _batches(
             )
         sizes = [0] * len(paths)
         if kind is SourceKind.TABLES:
-            # Of an object store, each is a request.
-            with ThreadPoolExecutor(_REQUESTS_AT_A_TIME) as pool:
-                sizes = list(pool.map(file_bytes, paths))
+            sizes = sizes_of(paths)
         yield from batches_of(kind, split_of_input(name), zip(paths, sizes), part_bytes)
 
 
@@ -146,7 +141,7 @@ def _patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
 
 
 def _first_reject(uri: str) -> str:
-    for path in sorted(fileio.glob(posixpath.join(uri, REJECTS_FILES))):
+    for path in reject_files(uri):
         with fileio.open(path) as file:
             reject = json.loads(file.readline())
             return f'; the first row that cannot be used is {reject["where"]} ({reject["reason"]})'

@@ -91,14 +91,19 @@ def whole_lines(lines: Iterable[str]) -> Iterator[str | None]:
     Args:
         lines: As `pieces` yields them.
     """
-    lines = iter(lines)
+    end = ''  # the last character of a line that is too long, as far as it was seen
     for line in lines:
+        if end:
+            ended = end in '\r\n'
+            # One line break may be in two pieces.
+            rest = not ended or (end == '\r' and line == '\n')
+            end = '' if ended else line[-1]
+            if rest:
+                continue
         if len(line) <= MAX_ROW_CHARACTERS:
             yield line
         else:
-            piece = line
-            while not piece.endswith(('\n', '\r')):
-                piece = next(lines, '\n')
+            end = line[-1]
             yield None
 
 

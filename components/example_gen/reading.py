@@ -9,16 +9,16 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
-import tensorflow as tf
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from components.errors import DataError
 from components.example_gen import archive, imdb, tables
+from components.example_gen.files import file_bytes
 from components.example_gen.lines import readable
 from components.example_gen.parts import ByteRange, lines_of
 from components.example_gen.records import LEADS_OUT, NO_FILE, Record, Reject
-from components.example_gen.sources import SourceKind
+from components.example_gen.source_kind import SourceKind
 from components.settings import ColumnSettings
 
 
@@ -59,14 +59,6 @@ def read_records(
                 yield from tables.read_table(lines, name, columns, split, start=start)
             else:
                 yield from tables.read_table(stream, name, columns, split)
-
-
-def file_bytes(path: str) -> int:
-    """Return the size of a file; 0 if there is none, which who reads it will say."""
-    try:
-        return int(tf.io.gfile.stat(path).length)
-    except tf.errors.OpError:
-        return 0
 
 
 def _changed(path: str) -> DataError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import enum
 import glob
 import os
 import re
@@ -15,6 +14,7 @@ from components import features
 from components.errors import ConfigError, DataError
 from components.example_gen import spans as span_patterns
 from components.example_gen import tables
+from components.example_gen.source_kind import SourceKind
 from components.settings import ColumnSettings
 
 ANY_SPLIT = 'all'
@@ -22,14 +22,6 @@ ANY_SPLIT = 'all'
 _ARCHIVE = re.compile(r'\.(tar\.gz|tgz|tar)$', re.IGNORECASE)
 _REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
 _FORMATS = '.csv, .tsv, .jsonl (each also .gz), the IMDB folder or its .tar.gz'
-
-
-class SourceKind(str, enum.Enum):
-    """How the files of a source are read."""
-
-    IMDB_ARCHIVE = 'imdb_archive'
-    IMDB_FOLDER = 'imdb_folder'
-    TABLES = 'tables'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,12 +22,12 @@ from components import features
 from components.errors import DataError
 from components.example_gen.accounts import Published
 from components.example_gen.checks import REJECTS
+from components.example_gen.files import published_files
 from components.example_gen.parts import Batch
 from components.example_gen.reading import read_records
 from components.example_gen.records import Record, Reject, assign_split, label_value
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
-from components.example_gen.sources import SourceKind
-from components.example_gen.summary import REJECTS_FILES
+from components.example_gen.source_kind import SourceKind
 from components.settings import ColumnSettings
 from components.whole_files import write_whole
 
@@ -97,6 +97,7 @@ class WriteShards(beam.DoFn):
         self._first = '', 0
         self._writers: dict[str, ShardWriter] = {}
         self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._spellings: set[str] = set()
         self._fatal: list[tuple[str, str]] = []
         self._files = self._rows = self._left_out = 0
         self._serializer = Serializer()
@@ -157,7 +158,8 @@ class WriteShards(beam.DoFn):
         if by_hash and self._columns.split_column is not None:
             split = _UNDECIDED
         name = spelling if self._columns.positive_label else spelling.casefold()
-        if len(self._counts) > _MAX_LABELS:
+        self._spellings.add(name)
+        if len(self._spellings) > _MAX_LABELS:
             raise DataError(
                 f'{record.where}: by here there are more than {_MAX_LABELS:,} label values, '
                 'expected two',
@@ -241,11 +243,10 @@ def name_shards(
         left_out=sum(found.left_out for found in bundles),
         sizes=sizes,
     )
-    for pattern in (f'{uri}/Split-*/*', f'{uri}/{REJECTS_FILES}'):
-        for path in tf.io.gfile.glob(pattern):
-            # A runner may do the reading again, too, and in other bundles.
-            if path not in sizes:
-                tf.io.gfile.remove(path)
+    for path in published_files(uri):
+        # A runner may do the reading again, too, and in other bundles.
+        if path not in sizes:
+            tf.io.gfile.remove(path)
     content = json.dumps(published._asdict()).encode()
     write_whole(found_file, content, posixpath.dirname(found_file))
     return renamed

@@ -7,11 +7,11 @@ import posixpath
 
 import tensorflow as tf
 from tfx.dsl.io import fileio
-from tfx.types import Artifact, artifact_utils
-from tfx.utils import io_utils
+from tfx.types import Artifact
 
 from components import features
 from components.evaluator.examined import FILE, parse_examined
+from components.example_gen.files import split_files
 from components.smoke_test.run import KnownScore
 
 _MOST = 50
@@ -19,10 +19,9 @@ _MOST = 50
 
 def first_reviews(examples: Artifact) -> list[str]:
     """Return the first reviews of `test`, as ExampleGen wrote them; at most `_MOST`."""
-    split = artifact_utils.get_split_uris([examples], features.TEST_SPLIT)
-    files = [file for uri in split for file in fileio.glob(io_utils.all_files_pattern(uri))]
+    files = split_files(examples.uri, features.TEST_SPLIT)
     spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
-    records = tf.data.TFRecordDataset(sorted(files), 'GZIP')
+    records = tf.data.TFRecordDataset(files, 'GZIP')
     texts = records.map(lambda record: tf.io.parse_single_example(record, spec)[features.TEXT_KEY])
     return [text.decode() for text in itertools.islice(texts.as_numpy_iterator(), _MOST)]
 

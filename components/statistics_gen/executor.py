@@ -15,6 +15,7 @@ from tfx.utils import json_utils
 
 from components.beam_jobs import finished
 from components.errors import DataError
+from components.example_gen.files import split_files
 from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.described import FILE
 from components.statistics_gen.workers import WriteStatistics
@@ -55,7 +56,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             tfx_executor.SAMPLE_RATE_BY_SPLIT_PROPERTY_NAME,
             json_utils.dumps(dict.fromkeys(splits, 1.0)),
         )
-        by_split = {split: _files(examples, split) for split in splits}
+        by_split = {split: _files(examples.uri, split) for split in splits}
         summary = ExamplesSummary.read(examples.uri)
         paths = {split: _statistics_path(statistics.uri, split) for split in splits}
         described = posixpath.join(statistics.uri, FILE)
@@ -84,9 +85,8 @@ def _statistics_path(uri: str, split: str) -> str:
     return posixpath.join(uri, f'Split-{split}', tfx_executor.DEFAULT_FILE_NAME)
 
 
-def _files(examples: Any, split: str) -> list[str]:
-    uri = artifact_utils.get_split_uri([examples], split)
-    paths = sorted(fileio.glob(posixpath.join(uri, '*')))
+def _files(uri: str, split: str) -> list[str]:
+    paths = split_files(uri, split)
     if not paths:
         raise DataError(
             f'the split {split!r} has no files in {uri}',

@@ -35,7 +35,8 @@ _BATCH_EXAMPLES = 1_000
 # that many of the texts: 42 MB of IMDB's.
 _DISTINCT_VALUES = 1 << 20
 _FREQUENT_VALUES = 1 << 15
-# Of the files of a split, so many go through one worker of those that merge for the last one.
+# Of the files of a split, no more go through one worker of those that merge for the last one; on
+# average, as each bundle chooses one of them by chance.
 _FILES_PER_MERGE = 64
 
 _TEXTS = 'texts'
@@ -67,9 +68,10 @@ class WriteStatistics(beam.PTransform):
         fold = beam.ParDo(_FoldFile(self._texts_parts))
         folded = files | 'Fold' >> fold.with_outputs(_TEXTS, main='folded')
         merge = beam.CombinePerKey(_MergeAccumulators())
-        if self._most_files > _FILES_PER_MERGE:
+        mergers = merging_workers(self._most_files)
+        if mergers > 1:
             # There are four splits, and a worker each would merge the accumulators of all files.
-            merge = merge.with_hot_key_fanout(self._most_files // _FILES_PER_MERGE)
+            merge = merge.with_hot_key_fanout(mergers)
         unfinished = unfinished_beside(self._described)
         _ = (
             folded.folded
@@ -83,6 +85,15 @@ class WriteStatistics(beam.PTransform):
             | 'Together' >> beam.GroupByKey()
             | 'Describe' >> beam.Map(_write_described, self._described)
         )
+
+
+def merging_workers(files: int) -> int:
+    """Return how many workers are to merge for the last one.
+
+    >>> merging_workers(64), merging_workers(65), merging_workers(129)
+    (1, 2, 3)
+    """
+    return -(-files // _FILES_PER_MERGE)
 
 
 def make_generators() -> list[stats_generator.CombinerStatsGenerator]:

@@ -19,6 +19,7 @@ from tfx.utils import io_utils, json_utils, proto_utils
 
 from components import features
 from components.beam_jobs import finished
+from components.example_gen.files import split_files
 from components.example_gen.summary import ExamplesSummary
 from components.settings import TextSettings
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
@@ -60,19 +61,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         proto_utils.json_to_proto(
             exec_properties[standard_component_specs.SPLITS_CONFIG_KEY], splits
         )
-        examples = input_dict[standard_component_specs.EXAMPLES_KEY]
-        files = [
-            file
-            for split in splits.analyze
-            for uri in artifact_utils.get_split_uris(examples, split)
-            for file in fileio.glob(io_utils.all_files_pattern(uri))
-        ]
+        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
+        files = [path for split in splits.analyze for path in split_files(examples, split)]
         graph = artifact_utils.get_single_uri(
             output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
         )
         path = os.path.join(graph, '.temp_path', features.VOCABULARY_NAME)
         count_path = os.path.join(graph, '.temp_path', 'texts')
-        summary = ExamplesSummary.read(artifact_utils.get_single_uri(examples))
+        summary = ExamplesSummary.read(examples)
         with finished(self._make_beam_pipeline(), 'Transform') as pipeline:
             _ = (
                 pipeline

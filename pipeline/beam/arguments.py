@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from components.errors import ConfigError
@@ -22,6 +23,15 @@ _RUNNERS = {
     'spark': 'SparkRunner',
     'dataflow': 'DataflowRunner',
 }
+# What no setting says.
+_OWN = (
+    'no_pipeline_type_check',
+    'requirements_file',
+    'sdk_location',
+    'flink_submit_uber_jar',
+    'spark_submit_uber_jar',
+)
+_NO_IMAGE = 'none'
 # Those that know all of their options; a job server has more, which it tells when it is asked.
 _KNOW_ALL = ('direct', 'dataflow')
 _HINT = "see Beam's pipeline options"
@@ -86,7 +96,7 @@ def _service(beam: BeamSettings) -> Iterator[tuple[str, Any]]:
     else:
         # Otherwise TFX builds a package of itself. Only containers are made from this.
         is_image = service.environment == 'DOCKER'
-        yield 'sdk_container_image', service.environment_config if is_image else 'none'
+        yield 'sdk_container_image', service.environment_config if is_image else _NO_IMAGE
 
 
 def _dataflow(dataflow: DataflowSettings) -> Iterator[tuple[str, Any]]:
@@ -114,28 +124,56 @@ def require_known(beam: BeamSettings) -> None:
     """Have Beam read the further options: it passes over what it does not know.
 
     Raises:
-        ConfigError: If it does not know one, or not that value, or if another
-            setting says the same.
+        ConfigError: If it does not know one, or not by its whole name, or not that
+            value, or if a setting or this program says the same.
     """
     if not beam.args:
         return
+    known = _known_to_beam(beam.args)
+    derived = {known[f'--{name}']: (name, value) for name, value in _options(beam)}
+    for arg in beam.args:
+        name = arg.partition('=')[0]
+        if name not in known:
+            _require_no_short_name(name, known)
+            if beam.runner in _KNOW_ALL:
+                raise ConfigError(f'beam.args: Beam has no option {name}', hint=_HINT)
+        elif known[name] in derived:
+            raise _said_already(beam, name, *derived[known[name]])
+
+
+def _known_to_beam(args: Iterable[str]) -> dict[str, str]:
+    """Have Beam read options, and return the key of each one that it knows, by its name.
+
+    What an option does not say has a default there: of what Beam read, it cannot
+    be told what was said.
+    """
     from apache_beam.options.pipeline_options import PipelineOptions
 
+    parsers: list[argparse.ArgumentParser] = []
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            options = PipelineOptions(list(beam.args))
-            given = options.get_all_options(drop_default=True)
-            with_unknown = options.get_all_options(drop_default=True, retain_unknown_options=True)
+            PipelineOptions(list(args)).get_all_options(add_extra_args_fn=parsers.append)
     except SystemExit as err:
         problem = said.getvalue().strip().rpartition('error: ')[2]
         raise ConfigError(f'beam.args: Beam does not take this: {problem}', hint=_HINT) from err
-    unknown = sorted(with_unknown.keys() - given.keys())
-    if unknown and beam.runner in _KNOW_ALL:
-        raise ConfigError(f'beam.args: Beam has no option --{unknown[0]}', hint=_HINT)
-    derived = PipelineOptions(list(_derived(beam))).get_all_options(drop_default=True)
-    for name in sorted(given.keys() & derived.keys()):
+    return {name: action.dest for name, action in parsers[0]._option_string_actions.items()}
+
+
+def _require_no_short_name(name: str, known: Iterable[str]) -> None:
+    # Beam takes the beginning of one option for it, and that of several for another one.
+    whole = [option for option in known if option.startswith(name)]
+    if len(whole) == 1:
         raise ConfigError(
-            f'beam.args: --{name} is said by a setting of its own',
-            hint=f'look below beam.{beam.runner} in what `pipeline_runner.py config show` says',
+            f'beam.args: Beam takes {name} for {whole[0]}', hint='say its whole name'
         )
+
+
+def _said_already(beam: BeamSettings, given: str, name: str, value: Any) -> ConfigError:
+    if name in _OWN or value == _NO_IMAGE:
+        return ConfigError(f'beam.args: {given} is set by this program', hint='leave it out')
+    hint = f'look below beam.{beam.runner} in what `pipeline_runner.py config show` says'
+    return ConfigError(
+        f'beam.args: {given} is said by a setting of its own',
+        hint='say --beam-runner RUNNER' if name == 'runner' else hint,
+    )

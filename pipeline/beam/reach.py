@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import os
-import pathlib
 import socket
 import urllib.parse
-from collections.abc import Iterator
 from typing import Literal
 
 from components.errors import ConfigError, ServiceError
+from components.storage import is_remote
 from pipeline.beam.arguments import require_known
 from pipeline.beam.settings import BeamSettings, FlinkSettings, PortableSettings, SparkSettings
 
 _CONNECT_SECONDS = 5.0
-_CODE = pathlib.Path(__file__).resolve().parents[2]
 
 
 def require_usable(
@@ -43,9 +40,7 @@ def require_usable(
                 'machine',
                 hint='run it on a service: `submit --target vertex` or `--target kubeflow`',
             )
-        setup_file = beam.service.setup_file if beam.service else None
-        if setup_file is not None and not os.path.isfile(setup_file):
-            raise ConfigError(f'beam.{beam.runner}.setup_file: there is no file {setup_file!r}')
+        _require_files(beam)
         return
     if beam.runner == 'dataflow' and data is not None and not data.startswith('gs://'):
         raise ConfigError(
@@ -74,6 +69,18 @@ def require_usable(
         )
 
 
+def _require_files(beam: BeamSettings) -> None:
+    for name in ('setup_file', 'job_server_jar'):
+        path = getattr(beam.service, name, None)
+        # Beam fetches a jar from elsewhere.
+        fetched = name == 'job_server_jar' and is_remote(path or '')
+        if path is not None and not fetched and not os.path.isfile(path):
+            raise ConfigError(
+                f'beam.{beam.runner}.{name}: there is no file {path!r}',
+                hint='correct its path, which counts from the current folder',
+            )
+
+
 def require_listening(beam: BeamSettings) -> None:
     """Check that the runner's service takes connections.
 
@@ -93,26 +100,6 @@ def require_listening(beam: BeamSettings) -> None:
             f'beam.{beam.runner}',
             may_pass=True,
         ) from err
-
-
-@contextlib.contextmanager
-def workers_find_code(beam: BeamSettings) -> Iterator[None]:
-    """Have processes that Beam starts as workers on this machine find this project's code.
-
-    They know the folder that the run was started in, which may be any.
-    """
-    if beam.runner != 'direct' or beam.direct.running_mode != 'multi_processing':
-        yield
-        return
-    before = os.environ.get('PYTHONPATH')
-    os.environ['PYTHONPATH'] = os.pathsep.join([str(_CODE), *([before] if before else [])])
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ['PYTHONPATH']
-        else:
-            os.environ['PYTHONPATH'] = before
 
 
 def _address(service: PortableSettings) -> tuple[str, int]:

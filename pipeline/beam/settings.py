@@ -18,13 +18,14 @@ from pipeline.beam.runners import RunnerName
 
 Environment = Literal['LOOPBACK', 'EXTERNAL', 'DOCKER', 'PROCESS']
 
-_ENDPOINT = re.compile(r'^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):\d{1,5}$')
-_HTTP = re.compile(r'^https?://(\[[0-9A-Fa-f:.]+\]|[^/\s@?:\[\]]+)(:\d{1,5})?/?$')
-_PORT = re.compile(r':(\d+)/?$')
-_FOLDER = re.compile(r'^gs://[a-z0-9][a-z0-9._-]*/\S+$')
+_PORT = r'([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])'
+_IPV6 = r'\[[0-9A-Fa-f:.]+\]'
+_ENDPOINT = re.compile(rf'({_IPV6}|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):{_PORT}')
+_HTTP = re.compile(rf'https?://({_IPV6}|[^/\s@?:\[\]]+)(:{_PORT})?/?')
+_FOLDER = re.compile(r'gs://[a-z0-9][a-z0-9._-]*/\S+')
 # As Beam has it; a number is no project.
-_PROJECT = re.compile(r'^[a-z][-a-z0-9:.]+[a-z0-9]$')
-_REGION = re.compile(r'^[a-z]+-[a-z]+\d+$')
+_PROJECT = re.compile(r'[a-z][-a-z0-9:.]+[a-z0-9]')
+_REGION = re.compile(r'[a-z]+-[a-z]+\d+')
 _CREDENTIAL = re.compile(
     r'token|secret|passw|pwd|credential|access_?key|connection_?string|api_?key', re.IGNORECASE
 )
@@ -34,10 +35,7 @@ def _matches(
     pattern: re.Pattern[str], expected: str
 ) -> Callable[[str | None, pydantic.ValidationInfo], str | None]:
     def check(value: str | None, info: pydantic.ValidationInfo) -> str | None:
-        if value is None:
-            return None
-        port = _PORT.search(value)
-        if not pattern.match(value) or (port and int(port[1]) > 65_535):
+        if value is not None and not pattern.fullmatch(value):
             if '@' in value:
                 _refuse_user(f'beam: {info.field_name}', value)
             raise ValueError(f'expected {expected}')
@@ -116,6 +114,11 @@ class FlinkSettings(PortableSettings):
 
     _master = pydantic.field_validator('master')(_matches(_HTTP, 'http://HOST:PORT'))
 
+    @pydantic.model_validator(mode='after')
+    def _one_way(self) -> FlinkSettings:
+        _refuse_with_job_server(self, 'flink', 'job_server_jar')
+        return self
+
     def missing(self) -> tuple[str, ...]:
         """See the base class."""
         if self.job_endpoint or not (self.master or self.job_server_jar):
@@ -135,11 +138,27 @@ class SparkSettings(PortableSettings):
 
     _rest = pydantic.field_validator('rest_url')(_matches(_HTTP, 'http://HOST:PORT'))
 
+    @pydantic.model_validator(mode='after')
+    def _one_way(self) -> SparkSettings:
+        _refuse_with_job_server(self, 'spark', 'job_server_jar', 'rest_url')
+        return self
+
     def missing(self) -> tuple[str, ...]:
         """See the base class."""
         if self.job_endpoint or not (self.rest_url or self.job_server_jar):
             return super().missing()
         return _unset(self, 'rest_url', 'job_server_jar')
+
+
+def _refuse_with_job_server(settings: PortableSettings, runner: str, *names: str) -> None:
+    """Refuse what is for sending jobs without a job server, where there is one."""
+    for name in names:
+        if settings.job_endpoint is not None and getattr(settings, name) is not None:
+            raise ConfigError(
+                f'beam.{runner}: jobs are sent by job_endpoint, or by {" and ".join(names)}; got '
+                f'both job_endpoint and {name}',
+                hint='leave one of them out',
+            )
 
 
 class DataflowSettings(Settings):
@@ -173,6 +192,16 @@ class DataflowSettings(Settings):
     _folders = pydantic.field_validator('temp_location', 'staging_location')(
         _matches(_FOLDER, 'gs://BUCKET/FOLDER')
     )
+
+    @pydantic.model_validator(mode='after')
+    def _workers_fit(self) -> DataflowSettings:
+        if self.workers and self.max_workers and self.workers > self.max_workers:
+            raise ConfigError(
+                f'beam.dataflow.workers: expected no more than max_workers, {self.max_workers}, '
+                f'got {self.workers}',
+                hint='raise beam.dataflow.max_workers, or lower beam.dataflow.workers',
+            )
+        return self
 
     def missing(self) -> tuple[str, ...]:
         """List the settings without which this cannot be used."""
@@ -261,7 +290,7 @@ class BeamSettings(Settings):
                 f'{name}: {service.environment} needs {name}_config, which was not given',
                 hint=f'say --set {name}_config={expected[service.environment]}',
             )
-        if service.environment == 'EXTERNAL' and not _ENDPOINT.match(config):
+        if service.environment == 'EXTERNAL' and not _ENDPOINT.fullmatch(config):
             if '@' in config:
                 _refuse_user(f'{name}_config', config)
             raise ConfigError(f'{name}_config: expected HOST:PORT of the workers, got {config!r}')

@@ -12,7 +12,8 @@ from components.errors import DataError, ReviewsError
 from components.example_gen import imdb, tables
 from components.example_gen import spans as span_patterns
 from components.example_gen.records import Record, Reject, label_value
-from components.example_gen.sources import DataSource, SourceKind, discover, split_of_input
+from components.example_gen.source_kind import SourceKind
+from components.example_gen.sources import DataSource, discover, split_of_input
 from components.settings import ColumnSettings
 from pipeline.config import DataConfig
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning

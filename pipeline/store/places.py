@@ -9,6 +9,7 @@ import shutil
 from typing import NamedTuple
 
 from components.errors import ConfigError
+from components.patterns import require_no_pattern
 
 # The log, the metadata and a record take more; how much a run takes is not known before.
 _LEAST_FREE_BYTES = 1 << 20
@@ -64,8 +65,11 @@ def require_writable(root: pathlib.Path, serving_dir: pathlib.Path) -> None:
         serving_dir: The folder of versions.
 
     Raises:
-        ConfigError: If one cannot be written, or made.
+        ConfigError: If one cannot be written, or made, or TensorFlow could not
+            read what is in it.
     """
+    require_no_pattern('root', str(root))
+    require_no_pattern('folder of versions', str(serving_dir))
     for what, folder in [
         ('root', root),
         *((f'folder of {name}', root / name) for name in _OF_ROOT),

@@ -165,6 +165,14 @@ def test_file_is_refused_when_it_is_no_tree(tmp_path: pathlib.Path, content: str
         load(file=file)
 
 
+@pytest.mark.parametrize('name', ['root', 'serving_dir', 'cloud.pipeline_root'])
+@pytest.mark.parametrize('folder', ['runs*', 'gs://bucket/a?', '/x/a[1]', 'a\\b'])
+def test_folder_is_refused_when_tensorflow_takes_it_for_a_pattern(name: str, folder: str) -> None:
+    with pytest.raises(ConfigError, match=f'^{name}: there is a .* in ') as caught:
+        load(flags={'data.path': 'x*.csv', name: folder})
+    assert 'whole path' in caught.value.hint
+
+
 def test_config_cannot_be_changed_when_built() -> None:
     with pytest.raises(ValueError, match='frozen'):
         load().trainer.epochs = 3  # type: ignore[misc]

@@ -30,6 +30,7 @@ from tests.pipeline_runner.runs import NODES
         (('run', '--data', 'a.csv', '--set', 'trainer.epoch=1'), 2, 'trainer.epochs?'),
         (('run', '--data', 'a.csv', '--set', 'gate.min_accuracy=2'), 2, 'got 2'),
         (('run', '--data', 'a.csv', '--root', 'a.csv/x'), 2, 'cannot write to the root'),
+        (('run', '--data', 'a.csv', '--root', 'r?'), 2, 'root: there is a ? in r?, which'),
         (('run', '--nonsense'), 2, 'No such option'),
         (('predict', 'x', '--input', 'a.csv'), 2, 'got both'),
         (('runs',), 4, 'no run below'),
@@ -50,6 +51,19 @@ def test_one_line_and_the_exit_code_when_input_is_bad(
     assert 'Traceback' not in done.err
     assert done.out == ''
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize('command', [('run',), ('rehearse', '--target', 'vertex')])
+def test_one_line_and_nothing_written_when_the_current_folder_is_called_as_a_pattern(
+    command: tuple[str, ...], tmp_path: pathlib.Path
+) -> None:
+    folder = tmp_path / 'a[1]'
+    folder.mkdir()
+    done = run_command(*command, '--data', str(SAMPLE), cwd=folder)
+    assert done.code == 2
+    assert 'there is a [ in ' in done.err
+    assert 'Traceback' not in done.err
+    assert list(folder.iterdir()) == []
 
 
 def test_json_says_failed_when_the_data_is_missing(tmp_path: pathlib.Path) -> None:

@@ -18,6 +18,7 @@ from components.errors import (
     StepFailedError,
 )
 from components.example_gen.sources import discover
+from components.patterns import require_no_pattern
 from pipeline import interrupts
 from pipeline.beam.reach import require_usable
 from pipeline.cloud.compiled import CompiledPipeline
@@ -71,6 +72,7 @@ def rehearse(
             f'{engine_name} runs the steps in containers, and needs an image',
             hint='build one with make image, and say --image IMAGE',
         )
+    require_no_pattern('root', str(config.root_path))
     workspace = Workspace(root=config.root_path, target=target)
     run_id = workspace.new_run()
     next_step = 'the same command takes from the cache what is complete'

@@ -61,6 +61,12 @@ def test_nothing_is_missed_when_all_that_was_read_is_published(tmp_path: pathlib
     require_all(published, files=4, uri=str(tmp_path / 'out'))
 
 
+def test_nothing_is_missed_when_the_folder_is_called_as_a_pattern(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / 'a[1]'
+    folder.mkdir()
+    require_all(publish(folder, lambda found: found), files=4, uri=str(folder / 'out'))
+
+
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [

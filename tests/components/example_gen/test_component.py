@@ -6,7 +6,8 @@ import pytest
 
 from components.example_gen.component import make_example_gen
 from components.example_gen.executor import Executor, parse_custom_config
-from components.example_gen.sources import DataSource, SourceKind, discover
+from components.example_gen.source_kind import SourceKind
+from components.example_gen.sources import DataSource, discover
 from components.settings import ColumnSettings
 
 

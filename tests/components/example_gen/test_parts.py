@@ -12,7 +12,7 @@ from components.errors import DataError
 from components.example_gen.parts import Batch, ByteRange, batches_of, lines_of
 from components.example_gen.reading import read_records
 from components.example_gen.records import Record, Reject
-from components.example_gen.sources import SourceKind
+from components.example_gen.source_kind import SourceKind
 from components.settings import ColumnSettings
 
 

@@ -9,7 +9,7 @@ import pytest
 from components.errors import DataError
 from components.example_gen.reading import read_records
 from components.example_gen.records import Record, Reject
-from components.example_gen.sources import SourceKind
+from components.example_gen.source_kind import SourceKind
 from components.settings import ColumnSettings
 
 TABLE = b'text,label\nGood.,pos\nBad.,neg\n'

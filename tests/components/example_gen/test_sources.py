@@ -8,7 +8,8 @@ import pathlib
 import pytest
 
 from components.errors import ConfigError, DataError
-from components.example_gen.sources import DataSource, SourceKind, discover, split_of_input
+from components.example_gen.source_kind import SourceKind
+from components.example_gen.sources import DataSource, discover, split_of_input
 from components.settings import ColumnSettings
 
 TABLE = b'text,label\nFine.,pos\n'

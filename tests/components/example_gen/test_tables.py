@@ -447,6 +447,16 @@ def test_object_is_rejected_alone_when_its_line_is_too_long() -> None:
 
 
 @pytest.mark.usefixtures('short_rows')
+@pytest.mark.parametrize('size', [39, 40, 41, 80, 81, 82, 100])
+@pytest.mark.parametrize('end', ['\n', '\r\n', '\r'])
+def test_lines_are_counted_when_one_is_too_long_wherever_it_is_cut(size: int, end: str) -> None:
+    lines = ['b' * size, '', 'c', '']
+    found = read('a.jsonl', end.join(lines).encode())
+    reason = 'not JSON' if size + len(end) <= 40 else 'too long'
+    assert found == [Reject(reason, 'a.jsonl:1'), Reject('not JSON', 'a.jsonl:3')]
+
+
+@pytest.mark.usefixtures('short_rows')
 @pytest.mark.parametrize(
     'row',
     ['b' * 100 + ',pos', '"' + 'b' * 100, '"' + 'b\n' * 100, '"b\n",' * 20],

@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from components import features
 from components.example_gen import shards, workers
 from components.example_gen.parts import Batch
-from components.example_gen.sources import SourceKind
+from components.example_gen.source_kind import SourceKind
 from components.settings import ColumnSettings
 from pipeline.beam.arguments import DIRECT_RUNNER
 from tests.components.example_gen.samples import encode_table
@@ -123,6 +123,17 @@ def test_shards_are_those_of_one_attempt_when_the_reading_is_done_again_in_other
     assert found == set(report['sizes'])
 
 
+@pytest.mark.parametrize(('name', 'other'), [('runs?', 'runs1'), ('runs[12]', 'runs1')])
+def test_files_of_another_folder_stay_when_a_name_is_a_pattern_that_matches_it(
+    name: str, other: str, tmp_path: pathlib.Path
+) -> None:
+    stays = tmp_path / other / 'Split-train' / 'data_tfrecord-00000-of-00001.gz'
+    stays.parent.mkdir(parents=True)
+    stays.write_bytes(b'x')
+    workers.name_shards((0, []), str(tmp_path / name), str(tmp_path / 'found.json'))
+    assert stays.read_bytes() == b'x'
+
+
 def test_shards_are_of_bounded_size_when_a_bundle_is_large(tmp_path: pathlib.Path) -> None:
     batches = write_tables(tmp_path, 4)
     (tmp_path / 'unfinished').mkdir()
@@ -136,6 +147,30 @@ def test_shards_are_of_bounded_size_when_a_bundle_is_large(tmp_path: pathlib.Pat
     assert list(itertools.chain(*shards_of_test)) == EXPECTED
     assert [len(shard) for shard in shards_of_test] == [10, 10, 10, 8] * 2
     assert len([path for path in report['sizes'] if 'Split-test' in path]) == 8
+
+
+@pytest.mark.parametrize(('labels', 'fits'), [(1_000, True), (1_001, False)])
+def test_label_values_are_counted_by_their_spelling_when_splits_are_many(
+    labels: int, fits: bool, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / 'a.csv'
+    rows = [
+        {'text': f'text {number}', 'label': f'label {number % labels}', 'split': split}
+        for number in range(labels)
+        for split in ('train', 'val', 'test')
+    ]
+    path.write_bytes(encode_table(path.name, rows))
+    columns = ColumnSettings(split_column='split', positive_label='label 1')
+    writer = workers.WriteShards(
+        SourceKind.TABLES, columns, split_train=True, folder=str(tmp_path), shard_bytes=1 << 20
+    )
+    found = write_bundle(writer, [Batch(None, [str(path)])])
+    assert (found.fatal == []) == fits
+    if not fits:
+        ((message, hint),) = found.fatal
+        assert 'a.csv:' in message
+        assert 'more than 1,000 label values' in message
+        assert '--label-column' in hint
 
 
 @pytest.mark.parametrize('mode', ['in_memory', 'multi_threading'])

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from components import features
 from components.errors import ConfigError
 from components.example_gen.records import Record
-from components.example_gen.sources import SourceKind
+from components.example_gen.source_kind import SourceKind
 from components.example_gen.workers import Serializer, read_records
 from components.schema.component import CURATED_SCHEMA, make_schema_gen, read_schema
 from components.settings import ColumnSettings

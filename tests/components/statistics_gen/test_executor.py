@@ -3,6 +3,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+import apache_beam as beam
 import pytest
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -12,6 +13,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from components.errors import ComponentError, DataError
 from components.statistics_gen.component import make_statistics_gen
 from components.statistics_gen.described import read_described
+from components.statistics_gen.workers import WriteStatistics, merging_workers
 from tests.components.trainer.tiny import damage_shard, write_summary
 from tests.conftest import LOCAL_BEAM_ARGS
 
@@ -140,6 +142,19 @@ def test_texts_are_described_when_statistics_are_written(both: Any) -> None:
     assert (train.shared, val.shared) == ({'val': 1, 'test': 0}, {'train': 1, 'test': 0})
     assert test.frequent[0] == ('review', 2_500)
     assert read_described(both[1].uri) is None
+
+
+@pytest.mark.parametrize(('files', 'mergers'), [(1, 1), (64, 1), (65, 2), (128, 2), (129, 3)])
+def test_workers_merge_for_the_last_one_when_files_are_more_than_one_takes(
+    files: int, mergers: int
+) -> None:
+    assert merging_workers(files) == mergers
+    pipeline = beam.Pipeline()
+    write = WriteStatistics({}, 'described', texts_parts=1, most_files=files)
+    _ = pipeline | beam.Create([('train', 'file')]) | write
+    stages = pipeline.to_runner_api().components.transforms.values()
+    names = [stage.unique_name for stage in stages]
+    assert any('SplitHotCold' in name for name in names) == (mergers > 1)
 
 
 def test_split_is_refused_when_it_has_no_files(tmp_path: pathlib.Path) -> None:

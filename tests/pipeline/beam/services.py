@@ -130,9 +130,11 @@ class RecordingService(local_job_service.LocalJobServicer):
 
 
 @contextlib.contextmanager
-def recording_service() -> Iterator[tuple[str, RecordingService]]:
+def recording_service(
+    service: RecordingService | None = None,
+) -> Iterator[tuple[str, RecordingService]]:
     """Serve a RecordingService on loopback; yield its HOST:PORT and itself."""
-    service = RecordingService()
+    service = service or RecordingService()
     port = service.start_grpc_server()
     try:
         yield f'localhost:{port}', service

@@ -17,6 +17,7 @@ from pipeline.beam.arguments import beam_args, require_known
 from pipeline.beam.runners import RUNNERS
 from tests.pipeline.beam.test_settings import COMPLETE, DATAFLOW, FLINK, PORTABLE, SPARK, config
 
+MORE = {'dataflow': ('dataflow.machine_type=n2-highmem-4', 'dataflow.public_ips=false')}
 PROCESS = ('portable.environment=PROCESS', 'portable.environment_config=/opt/apache/beam/boot')
 
 
@@ -158,14 +159,61 @@ def test_beam_itself_finds_nothing_wrong_when_the_settings_are_complete(
         ('flink', '--environment_type=DOCKER', 'environment_type'),
         ('dataflow', '--project=other', 'project'),
         ('dataflow', '--sdk_container_image=other', 'sdk_container_image'),
+        ('dataflow', '--use_public_ips', 'use_public_ips'),
+        ('dataflow', '--worker_machine_type=n2-highmem-8', 'worker_machine_type'),
+        # Beam's own defaults are settings, too.
+        ('direct', '--direct_num_workers=1', 'direct_num_workers'),
+        ('direct', '--direct_running_mode=in_memory', 'direct_running_mode'),
+        ('direct', '--direct_num_workers=4', 'direct_num_workers'),
+        ('direct', '--direct_running_mode=multi_processing', 'direct_running_mode'),
+        ('flink', '--environment_type=EXTERNAL', 'environment_type'),
     ],
 )
 def test_a_further_option_is_refused_when_a_setting_says_it(
     runner_name: str, arg: str, name: str
 ) -> None:
-    beam = config(*COMPLETE[runner_name], f'args=["{arg}"]').beam
+    beam = config(*COMPLETE[runner_name], *MORE.get(runner_name, ()), f'args=["{arg}"]').beam
     with pytest.raises(ConfigError, match=f'--{name} is said by a setting'):
         require_known(beam)
+
+
+def test_a_further_option_is_refused_when_it_is_one_process_and_the_setting_says_several() -> None:
+    settings = ('direct.running_mode=multi_threading', 'direct.workers=4')
+    with pytest.raises(ConfigError, match='--direct_num_workers is said by a setting'):
+        require_known(config(*settings, 'args=["--direct_num_workers=1"]').beam)
+
+
+@pytest.mark.parametrize(
+    ('runner_name', 'arg'),
+    [
+        ('direct', '--requirements_file=x'),
+        ('direct', '--no_pipeline_type_check'),
+        ('dataflow', '--sdk_location=x'),
+        ('flink', '--sdk_container_image=x'),
+    ],
+)
+def test_a_further_option_is_refused_without_a_setting_when_there_is_none(
+    runner_name: str, arg: str
+) -> None:
+    name = arg.partition('=')[0]
+    with pytest.raises(ConfigError, match=f'^beam.args: {name} is set by this program$') as caught:
+        require_known(config(*COMPLETE[runner_name], f'args=["{arg}"]').beam)
+    assert caught.value.hint == 'leave it out'
+
+
+@pytest.mark.parametrize(
+    ('runner_name', 'arg', 'whole'),
+    [
+        ('direct', '--direct_num=4', '--direct_num_workers'),
+        ('flink', '--job_end=other:8099', '--job_endpoint'),
+    ],
+)
+def test_a_further_option_is_refused_when_its_name_is_cut_short(
+    runner_name: str, arg: str, whole: str
+) -> None:
+    with pytest.raises(ConfigError, match=f'Beam takes --.* for {whole}$') as caught:
+        require_known(config(*COMPLETE[runner_name], f'args=["{arg}"]').beam)
+    assert 'whole name' in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,27 @@ def test_a_setup_file_is_refused_when_it_is_not_there(tmp_path: pathlib.Path) ->
         require_usable(beam, 'local')
 
 
+@pytest.mark.parametrize(
+    ('settings', 'name'),
+    [
+        ((*FLINK, 'flink.master=http://flink:8081'), 'flink.job_server_jar'),
+        ((*SPARK, 'spark.rest_url=http://spark:6066'), 'spark.job_server_jar'),
+    ],
+)
+def test_a_jar_is_refused_when_it_is_not_there(
+    settings: tuple[str, ...], name: str, tmp_path: pathlib.Path
+) -> None:
+    jar = tmp_path / 'server.jar'
+    beam = config(*settings, f'{name}={jar}').beam
+    with pytest.raises(ConfigError, match=f'^beam.{name}: there is no file .*server.jar'):
+        require_usable(beam, 'local')
+    jar.touch()
+    require_usable(beam, 'local')
+    # Beam fetches those; and on a service, the file is in the image.
+    require_usable(config(*settings, f'{name}=https://example.com/server.jar').beam, 'local')
+    require_usable(config(*settings, f'{name}=/opt/server.jar').beam, 'kubeflow', data=GS)
+
+
 def test_a_service_is_looked_for_when_the_run_needs_one(tmp_path: pathlib.Path) -> None:
     with socket.create_server(('127.0.0.1', 0)) as server:
         endpoint = f'127.0.0.1:{server.getsockname()[1]}'

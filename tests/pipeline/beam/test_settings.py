@@ -75,6 +75,42 @@ def test_a_jar_and_its_address_stand_in_for_a_job_server_when_both_are_given(
 
 
 @pytest.mark.parametrize(
+    ('runner', 'dropped'),
+    [
+        (FLINK, 'flink.job_server_jar=server.jar'),
+        (SPARK, 'spark.job_server_jar=server.jar'),
+        (SPARK, 'spark.rest_url=http://spark:6066'),
+    ],
+)
+def test_two_ways_to_send_jobs_are_refused_when_one_would_be_dropped(
+    runner: tuple[str, ...], dropped: str
+) -> None:
+    name, _, setting = dropped.partition('=')[0].partition('.')
+    message = rf'beam\.{name}: jobs are sent by .*; got both job_endpoint and {setting}$'
+    with pytest.raises(ConfigError, match=message):
+        config(*runner, f'{name}.job_endpoint=jobs:8099', dropped)
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        (*FLINK, 'flink.job_endpoint=jobs:8099', 'flink.master=http://flink:8081'),
+        ('portable.job_endpoint="[::1]:65535"',),
+        ('portable.job_endpoint=jobs:1',),
+        ('flink.master=https://flink/',),
+        # What follows the last colon is no port.
+        ('dataflow.temp_location=gs://bucket/run:20240101',),
+        ('dataflow.workers=4', 'dataflow.max_workers=4'),
+        ('dataflow.workers=4',),
+    ],
+)
+def test_a_setting_is_taken_when_it_is_at_the_edge_of_what_is_allowed(
+    settings: tuple[str, ...]
+) -> None:
+    assert config(*settings)
+
+
+@pytest.mark.parametrize(
     ('settings', 'message'),
     [
         (('runner=prism',), r"beam\.runner: .*'direct'.*got 'prism'"),
@@ -83,6 +119,11 @@ def test_a_jar_and_its_address_stand_in_for_a_job_server_when_both_are_given(
         (('portable.job_endpoint=http://jobs:8099',), r'expected HOST:PORT'),
         (('portable.job_endpoint=jobs',), r'beam\.portable\.job_endpoint: expected HOST:PORT'),
         (('portable.job_endpoint=jobs:65536',), r'expected HOST:PORT'),
+        (('portable.job_endpoint=jobs:0',), r'expected HOST:PORT'),
+        (('portable.job_endpoint=jobs:99999',), r'expected HOST:PORT'),
+        (('portable.job_endpoint="jobs:8099\\n"',), r'expected HOST:PORT'),
+        (('flink.master=http://flink:0',), r'beam\.flink\.master: expected http://HOST:PORT'),
+        (('spark.rest_url=http://spark:65536/',), r'spark\.rest_url: expected http://HOST:PORT'),
         (('flink.master=flink:8081',), r'beam\.flink\.master: expected http://HOST:PORT'),
         (('flink.parallelism=0',), r'beam\.flink\.parallelism'),
         (('spark.rest_url=spark://spark:7077',), r'beam\.spark\.rest_url: expected http://'),
@@ -90,6 +131,10 @@ def test_a_jar_and_its_address_stand_in_for_a_job_server_when_both_are_given(
         (('dataflow.region=europe',), r'beam\.dataflow\.region: expected a region'),
         (('dataflow.temp_location=/tmp/x',), r'beam\.dataflow\.temp_location: expected gs://'),
         (('dataflow.temp_location=gs://bucket',), r'expected gs://BUCKET/FOLDER'),
+        (
+            ('dataflow.workers=5', 'dataflow.max_workers=4'),
+            r'beam\.dataflow\.workers: expected no more than max_workers, 4, got 5',
+        ),
         (('dataflow.max_workers=0',), r'beam\.dataflow\.max_workers'),
         (('portable.setup_file=build.py',), r'beam\.portable\.setup_file'),
         ((*PORTABLE, 'portable.environment=EXTERNAL'), r'EXTERNAL needs .*environment_config'),
@@ -99,6 +144,14 @@ def test_a_jar_and_its_address_stand_in_for_a_job_server_when_both_are_given(
                 *PORTABLE,
                 'portable.environment=EXTERNAL',
                 'portable.environment_config=workers',
+            ),
+            r'expected HOST:PORT of the workers',
+        ),
+        (
+            (
+                *PORTABLE,
+                'portable.environment=EXTERNAL',
+                'portable.environment_config=localhost:99999',
             ),
             r'expected HOST:PORT of the workers',
         ),

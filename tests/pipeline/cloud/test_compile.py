@@ -28,7 +28,7 @@ from pipeline.cloud.kubeflow_spec import DRIVER
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.create import create_pipeline
 from tests.conftest import REPO
-from tests.pipeline.beam.test_settings import DATAFLOW
+from tests.pipeline.beam.test_settings import COMPLETE, DATAFLOW
 from tests.pipeline.cloud import golden
 
 Compiled = dict[Target, CompiledPipeline]
@@ -236,6 +236,15 @@ def test_beam_nodes_are_told_of_the_runner_when_one_is_chosen(one: CompiledPipel
     assert '--max_num_workers=9' in expected
     for node in ('ExampleGen', 'StatisticsGen', 'Transform', 'Evaluator'):
         assert container(pipeline, node)['args'][-len(expected) :] == expected
+
+
+def test_a_root_is_refused_when_workers_elsewhere_would_not_see_it() -> None:
+    settings = [f'beam.{setting}' for setting in COMPLETE['flink']]
+    assert compile_pipeline(golden.config(*settings), 'kubeflow')
+    for root in ('minio://mlpipeline/v2', 's3://bucket/root'):
+        config = golden.config(*settings, f'cloud.pipeline_root={root}')
+        with pytest.raises(ConfigError, match=f'workers of FlinkRunner cannot see {root}; use gs'):
+            compile_pipeline(config, 'kubeflow')
 
 
 def test_specification_names_nothing_of_this_machine_when_compiled(one: CompiledPipeline) -> None:

@@ -63,6 +63,14 @@ class TestStore:
         assert str(path) in found['warning Trainer'].told
         assert 'ok artifacts' in found
 
+    def test_folders_are_a_problem_when_one_is_called_as_a_pattern(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        plain, pattern = tmp_path / 'a', tmp_path / 'a[1]'
+        for root, serving_dir in ((pattern, plain), (plain, pattern)):
+            found = states(store.check(root, serving_dir, SqliteBackend(root), say))
+            assert 'there is a [ in ' in found['problem folders'].told
+
     def test_metadata_is_a_problem_when_it_is_damaged(
         self, root: pathlib.Path, tmp_path: pathlib.Path
     ) -> None:
