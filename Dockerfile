@@ -2,6 +2,8 @@
 # Build it with `make image`.
 
 FROM python:3.11-slim-trixie AS packages
+# Where an engine keeps this stage, as an image without a name, it is found by this.
+LABEL reviews.stage=packages
 # Some packages come as source only; the compiler stays in this stage.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ \

@@ -32,6 +32,17 @@ WITH_ENGINE = for engine in docker podman; do \
 	echo 'error: no container engine: neither docker nor podman runs here; install Docker, or' \
 	  'podman (on Debian: apt-get install podman).' >&2; exit 6
 
+# The commands that must be there, and the packages that have them.
+FROM_DEBIAN = missing=; for command in $(1); do \
+	  command -v $$command >/dev/null || missing=yes; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then \
+	  echo 'error: not here: $(1); on Debian, as root: apt-get install $(2).' >&2; exit 6; \
+	fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install \
+	  --no-install-recommends --yes -qq $(2)
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
@@ -58,13 +69,10 @@ test: dev ## Lint, check types and import layers, run all tests
 	  --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 chromium: ## Install Debian's Chromium, in which `make test` looks at reports
-	@command -v chromium >/dev/null || { apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install --no-install-recommends --yes -qq chromium; }
+	@$(call FROM_DEBIAN,chromium,chromium)
 
 mariadb: ## Install Debian's MariaDB, which tests of a shared store start; no service comes with it
-	@command -v mariadb-install-db >/dev/null && command -v mariadb >/dev/null || { \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install \
-	    --no-install-recommends --yes -qq mariadb-server-core mariadb-client-core; }
+	@$(call FROM_DEBIAN,mariadb-install-db mariadb,mariadb-server-core mariadb-client-core)
 
 test-containers: dev ## Run the compiled Kubeflow pipeline in the image; test the gate on TFX 1.21
 	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
@@ -74,9 +82,9 @@ test-current: dev ## Run `make test`, `make run` on TFX 1.21 and Debian 13; comp
 	  $(if $(COMMAND),tests/containers/test_current.py)
 
 proof: dev ## Run the slow proofs, on the full IMDB data set
-	.venv/bin/python -m pytest -m slow $(ARGS)
+	.venv/bin/python -m pytest -m slow --imdb $(ARGS)
 
-torture: dev ## Kill, damage and mislead the pipeline for 25 minutes, and count the losses
+torture: dev ## Kill, damage and mislead the pipeline for half an hour, and count the losses
 	.venv/bin/python -m pytest -m torture --results tests/torture/results.json tests/torture $(ARGS)
 	.venv/bin/python -m tests.torture.table
 

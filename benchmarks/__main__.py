@@ -20,6 +20,14 @@ from components.errors import (
 )
 
 _DATA = click.option('--data', metavar='FILE', help='The IMDB archive.')
+_OUTPUT = click.option(
+    '--output',
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    metavar='FILE',
+    help='Where to keep the results.',
+)
+_SCALE_FACTORS = '0.25,0.5,1,2,4,8'
+_NODES_FACTORS = '0.5,1,2,4'
 _PLOT_FILE = report.SCALE_FILE.with_suffix('.svg')
 
 
@@ -40,7 +48,7 @@ def main() -> None:
 @click.option(
     '--passes', default=3, type=click.IntRange(1), help='Of scoring; the best counts [3].'
 )
-@click.option('--output', type=click.Path(dir_okay=False, path_type=pathlib.Path), metavar='FILE')
+@_OUTPUT
 def run(
     *,
     data: str | None,
@@ -72,22 +80,25 @@ def run(
 
 @main.command()
 @_DATA
-@click.option('--factors', default='0.25,0.5,1,2,4,8', metavar='N,N', help='Sizes against IMDB.')
+@click.option('--factors', metavar='N,N', help=f'Sizes against IMDB [{_SCALE_FACTORS}].')
 @click.option('--preset', metavar='NAME', help='Of the pipeline [its default].')
-@click.option(
-    '--output',
-    default=report.SCALE_FILE,
-    type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    metavar='FILE',
-    help='Where to keep the results [benchmarks/results/scale.json].',
-)
-def scale(data: str | None, factors: str, preset: str | None, output: pathlib.Path) -> None:
-    """Run the pipeline on smaller and larger data, and judge how it grows."""
+@_OUTPUT
+def scale(
+    data: str | None, factors: str | None, preset: str | None, output: pathlib.Path | None
+) -> None:
+    """Run the pipeline on smaller and larger data, and judge how it grows.
+
+    The results are kept in FILE; without --factors and --preset, in
+    benchmarks/results/scale.json unless told otherwise.
+    """
     from benchmarks import scale as scaling
     from pipeline.presets import DEFAULT_PRESET
 
+    if output is None and factors is None and preset is None:
+        output = report.SCALE_FILE
+    sizes = _factors(_SCALE_FACTORS if factors is None else factors)
     preset = _known_preset(preset or DEFAULT_PRESET)
-    results = scaling.run(_factors(factors), archive.find_archive(data), preset, output)
+    results = scaling.run(sizes, archive.find_archive(data), preset, output)
     report.print_sizes(results, sys.stdout)
     if any(row['error'] for row in results['sizes']):
         raise ComponentError('a size failed', hint='the table says which and why')
@@ -113,7 +124,7 @@ def tune(data: str | None, folds: str, only: str) -> None:
 @main.command()
 @_DATA
 @click.option('--only', default='', metavar='NAME,NAME', help='Do these tasks, and none else.')
-@click.option('--output', type=click.Path(dir_okay=False, path_type=pathlib.Path), metavar='FILE')
+@_OUTPUT
 def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
     """Compare presets and scikit-learn on tasks that are made of training reviews.
 
@@ -132,31 +143,34 @@ def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
 
 @main.command()
 @_DATA
-@click.option('--factors', default='0.5,1,2,4', metavar='N,N', help='Sizes against IMDB.')
+@click.option('--factors', metavar='N,N', help=f'Sizes against IMDB [{_NODES_FACTORS}].')
 @click.option(
     '--variants',
-    default=','.join(cost_report.VARIANTS),
     metavar='NAME,NAME',
-    help='Presets; PRESET+NAME=VALUE has another setting.',
+    help=f'Presets; PRESET+NAME=VALUE has another setting [{",".join(cost_report.VARIANTS)}].',
 )
-@click.option(
-    '--output',
-    default=cost_report.NODES_FILE,
-    type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    metavar='FILE',
-    help='Where to keep the results [benchmarks/results/nodes.json].',
-)
-def nodes(data: str | None, factors: str, variants: str, output: pathlib.Path) -> None:
-    """Measure CPU time, memory and output of each node at several sizes. Linux alone."""
+@_OUTPUT
+def nodes(
+    data: str | None, factors: str | None, variants: str | None, output: pathlib.Path | None
+) -> None:
+    """Measure CPU time, memory and output of each node at several sizes. Linux alone.
+
+    The results are kept in FILE; without --factors and --variants, in
+    benchmarks/results/nodes.json unless told otherwise.
+    """
     from benchmarks import nodes as by_node
 
-    names = variants.split(',')
+    if output is None and factors is None and variants is None:
+        output = cost_report.NODES_FILE
+    sizes = _factors(_NODES_FACTORS if factors is None else factors)
+    names = cost_report.VARIANTS if variants is None else variants.split(',')
     for name in names:
         _known_preset(name.partition('+')[0])
-    results = by_node.run(_factors(factors), archive.find_archive(data), names, output)
+    results = by_node.run(sizes, archive.find_archive(data), names, output)
+    by_node.print_runs(results, sys.stdout)
     failed = [row for row in results['runs'] if row['error']]
     if failed:
-        raise ComponentError(f'a run failed: {failed[0]["error"]}', hint='the others are kept')
+        raise ComponentError(f'a run failed: {failed[0]["error"]}', hint='the table says which')
 
 
 @main.command(name='cost')

@@ -44,6 +44,7 @@ SHUFFLED_BYTES = {
 # are in the graph of a SavedModel; its two weights are not.
 GRAPH_BYTES = 2 << 30
 GRAPH_SHARE = 16 / 24
+GRAPH_FULL = 'the graph of the SavedModel is full'
 # From the start of a step, or of a worker, to its first line of ours.
 START_SECONDS = 180
 # SchemaGen, ExampleValidator, the resolver, the Pusher, each in a container of its own.
@@ -72,7 +73,7 @@ def fit(reviews: Sequence[float], values: Sequence[float]) -> Line:
     if len(set(reviews)) < 2:
         raise DataError(
             f'one size tells no growth: {sorted(set(reviews))}',
-            hint='measure more: python -m benchmarks nodes --factors 0.5,1,2',
+            hint='measure more: python -m benchmarks nodes --factors 0.5,1,2 --output FILE',
         )
     found = statistics.linear_regression(reviews, values)
     if found.slope <= 0:
@@ -134,7 +135,8 @@ class Cost(NamedTuple):
             time as it has vCPUs, or on the Trainer's machine.
         where: What it runs on.
         hours: From start to end.
-        dollars: Its price; None where no machine is large enough.
+        dollars: Its price; None where no machine is large enough, or the model cannot
+            be exported: `where` says which.
     """
 
     node: str
@@ -159,7 +161,7 @@ def shards(reviews: float, bytes_per_review: float) -> int:
 def beam_cost(
     node: str, grown: Growth, reviews: float, parts: int, prices: Mapping[str, Any]
 ) -> Cost:
-    """Compute what a node costs on Dataflow.
+    """Compute what a node costs on Dataflow, nothing where a worker's memory is not enough.
 
     Args:
         node: Its id.
@@ -174,6 +176,9 @@ def beam_cost(
     vcpu_hours = cpu_hours * VCPU_SLOWDOWN
     busy_hours = vcpu_hours / min(parts, workers * worker['vcpus'])
     hours = busy_hours + START_SECONDS / 3600
+    memory = worker['vcpus'] * grown.peak.at(reviews / parts)
+    if memory > usable_bytes(worker):
+        return Cost(node, reviews, cpu_hours, memory, 'no worker', hours, None)
     worker_hours = workers * hours
     dollars = worker_hours * (
         worker['vcpus'] * dataflow['vcpu_hour']
@@ -183,20 +188,33 @@ def beam_cost(
     dollars += parts * SHUFFLED_BYTES[node] / _GIB * dataflow['shuffle_gib']
     # The step that started the job waits for its end.
     dollars += step_price(prices, hours)
-    memory = worker['vcpus'] * grown.peak.at(reviews / parts)
     where = f'{workers:,} {"workers" if workers > 1 else "worker"}'
     return Cost(node, reviews, cpu_hours, memory, where, hours, dollars)
 
 
-def trainer_cost(grown: Growth, reviews: float, prices: Mapping[str, Any]) -> Cost:
+def trainer_cost(
+    grown: Growth, reviews: float, prices: Mapping[str, Any], *, of_ngrams: bool
+) -> Cost:
     """Compute what the Trainer costs on one machine of Vertex AI.
+
+    Nothing where no machine has the memory, or where the model could not be
+    exported in the end.
 
     Its time is that of one vCPU, which is too much: it is paid for all of the machine's,
     but how many of them it keeps busy was not measured.
+
+    Args:
+        grown: How it grows.
+        reviews: That it reads.
+        prices: Of `prices.json`.
+        of_ngrams: Whether the model has a table of n-grams, the keys of which are in
+            the graph of the SavedModel.
     """
     memory = grown.peak.at(reviews)
     cpu_hours = grown.cpu.at(reviews) / 3600
     hours = cpu_hours * VCPU_SLOWDOWN
+    if of_ngrams and reviews > most_in_graph(grown):
+        return Cost(TRAINER, reviews, cpu_hours, memory, GRAPH_FULL, hours, None)
     for machine in sorted(prices['vertex']['machines'], key=lambda each: float(each['hour'])):
         if memory <= usable_bytes(machine):
             hours += START_SECONDS / 3600
@@ -206,7 +224,7 @@ def trainer_cost(grown: Growth, reviews: float, prices: Mapping[str, Any]) -> Co
 
 
 def usable_bytes(machine: Mapping[str, Any]) -> float:
-    """Return how much of a machine's memory the Trainer may take."""
+    """Return how much of a machine's memory a node may take."""
     return float(machine['memory_gib']) * _GIB * (1 - MEMORY_LEFT)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks import cost, report
@@ -38,7 +38,9 @@ def markdown(results: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
     lines = [
         *_measured(shared, trainers),
         '',
-        f'Measured {report.provenance(results)}; sizes against IMDB: {_sizes(results)}.',
+        f'Measured {report.provenance(results)}, with a load of '
+        f'{results["machine"]["load_average"]:.2f} at the start; sizes against IMDB: '
+        f'{_sizes(results)}.',
     ]
     for reviews in REVIEWS:
         size = cost.bytes_per_review(results)
@@ -82,23 +84,34 @@ def _costs(
     yield ''
     yield '| node | reads | shards | CPU hours | memory, GiB | on | hours | USD |'
     yield '|---|---:|---:|---:|---:|---|---:|---:|'
-    others = cost.small_steps_cost(prices)
-    total = others.dollars or 0.0
+    dollars = []
     for node, each in shared.items():
         read = reviews * cost.share_read(node)
         found = cost.beam_cost(node, each, read, cost.shards(read, size), prices)
-        total += found.dollars or 0.0
+        dollars.append(found.dollars)
         yield _row(found, cost.shards(read, size))
+    others = cost.small_steps_cost(prices)
     yield _row(others, 0)
-    yield f'| **all but the Trainer** | | | | | | | **{total:,.2f}** |'
+    total = _dollars(_sum([*dollars, others.dollars]))
+    yield f'| **all but the Trainer** | | | | | | | **{total}** |'
     read = reviews * cost.share_read(TRAINER)
     for variant, each in trainers.items():
-        found = cost.trainer_cost(each, read, prices)._replace(node=_trainer(variant))
-        yield _row(found, cost.shards(read, size))
+        of_ngrams = _is_of_ngrams(variant)
+        found = cost.trainer_cost(each, read, prices, of_ngrams=of_ngrams)
+        yield _row(found._replace(node=_trainer(variant)), cost.shards(read, size))
+
+
+def _sum(dollars: Sequence[float | None]) -> float | None:
+    """Add prices up; what has a part without one has none."""
+    known = [each for each in dollars if each is not None]
+    return sum(known) if len(known) == len(dollars) else None
+
+
+def _dollars(dollars: float | None) -> str:
+    return 'cannot' if dollars is None else f'{dollars:,.2f}'
 
 
 def _row(found: Cost, shards: int) -> str:
-    dollars = 'cannot' if found.dollars is None else f'{found.dollars:,.2f}'
     what = '| | | |'
     if found.reviews:
         what = (
@@ -106,7 +119,7 @@ def _row(found: Cost, shards: int) -> str:
             f'| {found.memory_bytes / _GIB:,.1f}'
         )
     hours = '' if found.dollars is None else f'{found.hours:,.1f}'
-    return f'| {found.node} {what} | {found.where} | {hours} | {dollars} |'
+    return f'| {found.node} {what} | {found.where} | {hours} | {_dollars(found.dollars)} |'
 
 
 def _limits(trainers: Mapping[str, Growth], prices: Mapping[str, Any]) -> Iterator[str]:
@@ -123,11 +136,15 @@ def _limits(trainers: Mapping[str, Growth], prices: Mapping[str, Any]) -> Iterat
         yield f'| {machine["name"]} | {machine["memory_gib"]:,} | {" | ".join(enough)} |'
     full = (
         f'{cost.most_in_graph(each) / cost.share_read(TRAINER) / 1e6:,.1f}'
-        if _TABLE_OF_NGRAMS.match(variant)
+        if _is_of_ngrams(variant)
         else 'any'
         for variant, each in trainers.items()
     )
     yield f'| any: until the graph of the SavedModel is full | | {" | ".join(full)} |'
+
+
+def _is_of_ngrams(variant: str) -> bool:
+    return _TABLE_OF_NGRAMS.match(variant) is not None
 
 
 def _trainer(variant: str) -> str:

@@ -6,8 +6,8 @@ import json
 import pathlib
 import sys
 import tempfile
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
 
 from benchmarks import machine, report
 from benchmarks.bench import RunError, folder_bytes, json_of, say
@@ -16,10 +16,14 @@ from benchmarks.harness import measure
 from benchmarks.scale import PUSH_ALWAYS
 
 _EVALUATOR = 'Evaluator'
+_COLUMNS = ('of IMDB', 'variant', 'node', 'CPU, s', 'peak, GiB', 'output, MB')
 
 
 def run(
-    factors: Sequence[float], archive: pathlib.Path, variants: Sequence[str], output: pathlib.Path
+    factors: Sequence[float],
+    archive: pathlib.Path,
+    variants: Sequence[str],
+    output: pathlib.Path | None,
 ) -> dict[str, Any]:
     """Run the pipeline at each size in each variant, and measure node by node.
 
@@ -27,7 +31,7 @@ def run(
         factors: Sizes against IMDB's.
         archive: The IMDB archive.
         variants: Presets; `PRESET+NAME=VALUE` is one with another setting.
-        output: Written after each run, so that an end halfway loses none.
+        output: Written after each run, so that an end halfway loses none; none: nowhere.
 
     Returns:
         What the file holds, as JSON values.
@@ -37,40 +41,66 @@ def run(
         with tempfile.TemporaryDirectory(prefix='nodes-') as folder:
             data = pathlib.Path(folder, 'data')
             make = [sys.executable, '-m', 'benchmarks.recombine', str(archive), str(data)]
-            json_of(measure([*make, str(factor)], cwd=pathlib.Path(folder)))
+            made = measure([*make, str(factor)], cwd=pathlib.Path(folder))
             for variant in variants:
                 say(f'{factor:g} times IMDB, {variant}')
-                results['runs'].append(_run(factor, data, variant, pathlib.Path(folder, variant)))
-                report.save(results, output)
+                row: dict[str, Any] = {'factor': factor, 'variant': variant, 'error': None}
+                try:
+                    # Without data, each run fails.
+                    json_of(made)
+                    row.update(_run(data, variant, pathlib.Path(folder, variant)))
+                except RunError as err:
+                    row['error'] = str(err)
+                    say(f'       failed: {err}')
+                results['runs'].append(row)
+                if output is not None:
+                    report.save(results, output)
     return results
 
 
-def _run(
-    factor: float, data: pathlib.Path, variant: str, folder: pathlib.Path
-) -> dict[str, Any]:
+def print_runs(results: Mapping[str, Any], stream: TextIO) -> None:
+    """Show in a terminal what each node took."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style='dim')
+    for name in _COLUMNS:
+        table.add_column(name, justify='left' if name in ('variant', 'node') else 'right')
+    for run in results['runs']:
+        start = f'{run["factor"]:g}', Text(run['variant'])
+        if run['error']:
+            table.add_row(*start, Text(f'failed: {run["error"]}'))
+        for node, took in run.get('nodes', {}).items():
+            table.add_row(
+                *start,
+                node,
+                f'{took["cpu_seconds"]:.1f}',
+                f'{took["peak_bytes"] / (1 << 30):.2f}',
+                f'{took["output_bytes"] / 1e6:,.1f}',
+            )
+    report.console_for(stream).print(table)
+
+
+def _run(data: pathlib.Path, variant: str, folder: pathlib.Path) -> dict[str, Any]:
     root = folder / 'runs'
     folder.mkdir()
-    row: dict[str, Any] = {'factor': factor, 'variant': variant, 'error': None}
     # The same command as the other benchmarks'.
     preset, *settings = variant.split('+')
     _, _, *words = pipeline_command(data, root, preset)
     words += [*PUSH_ALWAYS, *(word for setting in settings for word in ('--set', setting))]
-    try:
-        nodes = _metered(words, folder)
-        artifacts = root / 'artifacts' / 'sentiment'
-        for name, node in nodes.items():
-            node['output_bytes'] = folder_bytes(artifacts / name)
-        # On a service it has a process of its own, and not what the Trainer leaves in memory.
-        nodes[_EVALUATOR].update(_metered([*words, '--again', _EVALUATOR], folder)[_EVALUATOR])
-        row['nodes'] = nodes
-        row['input_bytes'] = folder_bytes(data)
-        (summary,) = artifacts.glob('ExampleGen/examples/*/summary.json')
-        splits = json.loads(summary.read_text(encoding='utf-8'))['splits']
-        row['examples'] = {split: sum(labels) for split, labels in splits.items()}
-    except RunError as err:
-        row['error'] = str(err)
-        say(f'       failed: {err}')
-    return row
+    nodes = _metered(words, folder)
+    artifacts = root / 'artifacts' / 'sentiment'
+    for name, node in nodes.items():
+        node['output_bytes'] = folder_bytes(artifacts / name)
+    # On a service it has a process of its own, and not what the Trainer leaves in memory.
+    nodes[_EVALUATOR].update(_metered([*words, '--again', _EVALUATOR], folder)[_EVALUATOR])
+    (summary,) = artifacts.glob('ExampleGen/examples/*/summary.json')
+    splits = json.loads(summary.read_text(encoding='utf-8'))['splits']
+    return {
+        'nodes': nodes,
+        'input_bytes': folder_bytes(data),
+        'examples': {split: sum(labels) for split, labels in splits.items()},
+    }
 
 
 def _metered(words: Sequence[str], folder: pathlib.Path) -> dict[str, dict[str, float]]:

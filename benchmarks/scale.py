@@ -24,7 +24,7 @@ PUSH_ALWAYS = ('--set', 'gate.min_accuracy=0.01')
 
 
 def run(
-    factors: Sequence[float], archive: pathlib.Path, preset: str, output: pathlib.Path
+    factors: Sequence[float], archive: pathlib.Path, preset: str, output: pathlib.Path | None
 ) -> dict[str, Any]:
     """Run the pipeline at each size.
 
@@ -32,7 +32,7 @@ def run(
         factors: Sizes against IMDB's, in the order to run them.
         archive: The IMDB archive.
         preset: Of the pipeline.
-        output: Written after each size, so that an end halfway loses none.
+        output: Written after each size, so that an end halfway loses none; none: nowhere.
 
     Returns:
         What the file holds, as JSON values.
@@ -42,7 +42,8 @@ def run(
         say(f'{factor:g} times IMDB')
         results['sizes'].append(_run_size(factor, archive, preset))
         results.update(verdict(results['sizes']))
-        report.save(results, output)
+        if output is not None:
+            report.save(results, output)
     return results
 
 

@@ -9,7 +9,6 @@ It runs inside the image, where none of this folder is:
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
 import re
@@ -178,12 +177,9 @@ def table(found: Dict[str, Size]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog='contents', description=__doc__)
-    parser.add_argument('--root', type=Path, default=Path('/'))
-    options = parser.parse_args()
     paths = sysconfig.get_paths()
     base = Path(sysconfig.get_config_var('installed_base'))
-    print(table(sizes(options.root, Path(paths['purelib']), base)))
+    print(table(sizes(Path('/'), Path(paths['purelib']), base)))
 
 
 if __name__ == '__main__':

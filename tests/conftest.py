@@ -20,8 +20,22 @@ from pipeline.beam.settings import BeamSettings
 REPO = pathlib.Path(__file__).resolve().parent.parent
 SAMPLE = REPO / 'data' / 'sample'
 _ARCHIVE = 'aclImdb_v1.tar.gz'
+_NO_ARCHIVE = (
+    'needs the IMDB archive: set IMDB_ARCHIVE, or get it with `pipeline_runner.py fetch imdb`'
+)
 # What a run passes to the nodes on Beam unless it is told otherwise.
 LOCAL_BEAM_ARGS = list(beam_args(BeamSettings()))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        '--imdb', action='store_true', help='Fail where the IMDB archive is absent, at once.'
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption('--imdb') and find_imdb_archive() is None:
+        raise pytest.UsageError(_NO_ARCHIVE)
 
 
 class Finished(NamedTuple):
@@ -71,8 +85,9 @@ def find_imdb_archive() -> pathlib.Path | None:
     """Return the official archive, if this machine has it."""
     named = os.environ.get('IMDB_ARCHIVE')
     candidates = [REPO / _ARCHIVE, REPO.parent / 'shared' / 'data' / _ARCHIVE]
-    found = (path for path in ([pathlib.Path(named)] if named else candidates) if path.is_file())
-    return next(found, None)
+    # An engine takes a path that is not absolute for the name of a volume.
+    paths = [pathlib.Path(os.path.abspath(named))] if named else candidates
+    return next((path for path in paths if path.is_file()), None)
 
 
 @pytest.fixture(scope='session')
@@ -80,10 +95,7 @@ def imdb_archive() -> pathlib.Path:
     """Return the official archive; skip where it is absent."""
     path = find_imdb_archive()
     if path is None:
-        pytest.skip(
-            'needs the IMDB archive: set IMDB_ARCHIVE, or get it with'
-            ' `pipeline_runner.py fetch imdb`'
-        )
+        pytest.skip(_NO_ARCHIVE)
     return path
 
 

@@ -57,13 +57,19 @@ def score(folder: pathlib.Path) -> None:
     help='Where to keep the results: benchmarks/results/stacks.json for the table in README.',
 )
 def compare(folder: pathlib.Path, output: pathlib.Path | None) -> None:
-    """Judge what both have left, and show it. Exit code 3: they differ more than they may."""
+    """Judge what both have left, and show it. Exit code 3: they differ more than they may.
+
+    Then the results are kept in FILE.failed, and FILE stays as it is.
+    """
     from benchmarks.stacks.judging import judge
     from benchmarks.stacks.table import markdown
 
     results = judge(folder)
+    if output is not None and results['violations']:
+        output = output.with_name(f'{output.name}.failed')
     if output is not None:
         report.save(results, output)
     click.echo(markdown(results))
     if results['violations']:
-        raise NotBlessedError('; '.join(results['violations']))
+        hint = f'the results are kept in {output}' if output is not None else ''
+        raise NotBlessedError('; '.join(results['violations']), hint=hint)

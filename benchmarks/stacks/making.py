@@ -148,7 +148,9 @@ def _require(done: Measured) -> None:
 def _code_digest() -> str:
     """Digest the code that the comparison is of."""
     folders = ('components', 'pipeline', 'benchmarks', 'data')
-    files = [path for folder in folders for path in (ROOT / folder).rglob('*.py')]
+    # The schema is a part of it.
+    kinds = ('*.py', '*.pbtxt')
+    files = [path for folder in folders for kind in kinds for path in (ROOT / folder).rglob(kind)]
     return _digest_of(sorted([ROOT / 'pipeline_runner.py', *files]), ROOT)
 
 

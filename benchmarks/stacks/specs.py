@@ -27,10 +27,11 @@ class Difference(NamedTuple):
 def unexplained(
     one: str, other: str, versions: Mapping[str, str], other_versions: Mapping[str, str]
 ) -> list[Difference]:
-    """Return the differences of two compiled pipelines that are not the name of a version.
+    """Return where two compiled pipelines differ, or do not name the versions that they should.
 
-    Exactly three values may differ, each only as the versions say: `sdkVersion`,
-    and the labels `tfx_version` and `tfx_py_version` of a job for Vertex AI.
+    Exactly three values name versions, and must name those of their stack: `sdkVersion`,
+    and the labels `tfx_version` and `tfx_py_version` of a job for Vertex AI. All
+    others must be equal.
 
     Args:
         one: What a stack compiles.
@@ -38,27 +39,33 @@ def unexplained(
         versions: Of the one's Python and packages, by name.
         other_versions: The same of the other.
     """
-    ours, theirs = named_versions(versions), named_versions(other_versions)
-    return [
-        found
-        for found in differences(_parse(one), _parse(other))
-        if found.path not in ours
-        or (found.one, found.other) != (ours[found.path], theirs[found.path])
-    ]
+    ours, theirs = _parse(one), _parse(other)
+    is_job = _at(ours, '0/pipelineSpec') != _ABSENT
+    named = named_versions(versions, is_job=is_job)
+    named_by_other = named_versions(other_versions, is_job=is_job)
+    found = [each for each in differences(ours, theirs) if each.path not in named]
+    for path in named:
+        values = _at(ours, path), _at(theirs, path)
+        if values != (named[path], named_by_other[path]):
+            found.append(Difference(path, *values))
+    return found
 
 
-def named_versions(versions: Mapping[str, str]) -> dict[str, str]:
+def named_versions(versions: Mapping[str, str], *, is_job: bool) -> dict[str, str]:
     """Return what a compiled pipeline says of versions, by path.
 
-    A job for Vertex AI is an object around the specification; what Kubeflow
-    takes is the specification itself.
+    Args:
+        versions: Of Python and packages, by name.
+        is_job: Whether it is a job for Vertex AI, an object around the specification;
+            what Kubeflow takes is the specification itself.
 
-    >>> named_versions({'tfx': '1.16.0', 'python': '3.10.13'})['0/labels/tfx_py_version']
-    '3-10'
+    >>> named_versions({'tfx': '1.16.0', 'python': '3.10.13'}, is_job=False)
+    {'0/sdkVersion': 'tfx-1.16.0'}
     """
     sdk = f'tfx-{versions["tfx"]}'
+    if not is_job:
+        return {'0/sdkVersion': sdk}
     return {
-        '0/sdkVersion': sdk,
         '0/pipelineSpec/sdkVersion': sdk,
         # A label has no dots.
         '0/labels/tfx_version': versions['tfx'].replace('.', '-'),
@@ -87,6 +94,15 @@ def differences(one: Any, other: Any, path: str = '') -> Iterator[Difference]:
         yield Difference(path, one, other)
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str) -> list[Any]:
     """Read one or more documents; JSON is YAML as well."""
     return list(yaml.safe_load_all(text))
+
+
+def _at(documents: list[Any], path: str) -> Any:
+    """Return the value at a path, from a document's position on, `absent` if there is none."""
+    place, *keys = path.split('/')
+    value: Any = dict(enumerate(documents)).get(int(place), _ABSENT)
+    for key in keys:
+        value = value.get(key, _ABSENT) if isinstance(value, dict) else _ABSENT
+    return value

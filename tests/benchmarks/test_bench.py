@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as cli
-from benchmarks import bench, contenders, scale
+from benchmarks import bench, contenders, report, scale
 from benchmarks.archive import find_archive
 from benchmarks.contenders import Contender
 from benchmarks.plot import draw
@@ -186,6 +186,30 @@ def test_sizes_measured_so_far_are_kept_when_a_later_one_is_cut(
     command = ['scale', '--data', str(archive), '--factors', '0.5,1,8', '--output', str(output)]
     assert cli.exit_code(command) == 130
     assert [row['factor'] for row in json.loads(output.read_text())['sizes']] == [0.5, 1]
+
+
+@pytest.mark.parametrize(
+    ('selected', 'is_kept'),
+    [([], True), (['--factors', '1,8'], False), (['--preset', 'ngram'], False)],
+)
+def test_published_sizes_stay_when_only_some_are_measured(
+    selected: list[str],
+    archive: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    is_kept: bool,
+) -> None:
+    monkeypatch.setattr(
+        scale,
+        '_run_size',
+        lambda factor, *_: {**make_size(factor, 60), 'cpu_seconds': 50.0, 'accuracy': 0.9},
+    )
+    kept = set()
+    monkeypatch.setattr(report, 'save', lambda _, path: kept.add(path))
+    assert cli.exit_code(['scale', '--data', str(archive), *selected]) == 0
+    assert '400,000' in capsys.readouterr().out
+    assert kept == ({report.SCALE_FILE} if is_kept else set())
 
 
 @pytest.mark.parametrize('factors', ['', '1,x', '0', '-1', 'nan'])

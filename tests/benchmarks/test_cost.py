@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -36,7 +37,8 @@ START = cost.START_SECONDS / 3600
 def make_results() -> dict[str, Any]:
     """Return runs of two sizes, in which each node takes 2 s, and 1 ms for each review it reads."""
     runs = []
-    for factor, reviews in ((1.0, 10_000), (3.0, 30_000)):
+    sizes = ((1.0, 10_000), (3.0, 30_000))
+    for variant, (factor, reviews) in itertools.product(('ngram', 'tutorial'), sizes):
         examples = {'train': reviews * 6 // 10, 'val': reviews // 10, 'test': reviews * 3 // 10}
         nodes = {
             node: {
@@ -47,10 +49,10 @@ def make_results() -> dict[str, Any]:
             for node, splits in cost.READS.items()
             for read in [sum(examples[split] for split in splits)]
         }
-        run = {'factor': factor, 'variant': 'ngram', 'error': None, 'nodes': nodes}
+        run = {'factor': factor, 'variant': variant, 'error': None, 'nodes': nodes}
         runs.append({**run, 'examples': examples, 'input_bytes': 1_300 * reviews})
     runs.append({'factor': 9.0, 'variant': 'ngram', 'error': 'exit code -9: no message'})
-    machine = {'cores': 2, 'cpu': 'AMD EPYC', 'memory_bytes': 24 * GIB}
+    machine = {'cores': 2, 'cpu': 'AMD EPYC', 'memory_bytes': 24 * GIB, 'load_average': 0.26}
     versions = {'python': '3.10.13', 'tfx': '1.16.0', 'tensorflow': '2.16.2'}
     return {
         'date': '2026-11-25 14:00 UTC',
@@ -102,6 +104,16 @@ def test_beam_node_costs_what_its_workers_do() -> None:
     assert found.dollars == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(('gib', 'fits'), [(1.99, True), (2.01, False)])
+def test_beam_node_has_no_price_when_a_worker_has_not_the_memory(gib: float, *, fits: bool) -> None:
+    # Of 10 GiB, a fifth is to be left, and 4 shards are worked on at a time.
+    grown = Growth(Line(0.0, 1e-3), Line(gib * GIB / 2, gib * GIB / 2e6), Line(0.0, 1.0))
+    found = cost.beam_cost('Transform', grown, 20e6, 20, PRICES)
+    assert found.memory_bytes == pytest.approx(4 * gib * GIB)
+    assert found.where == ('5 workers' if fits else 'no worker')
+    assert (found.dollars is not None) == fits
+
+
 def test_workers_are_no_more_than_the_quota_when_there_are_more_shards() -> None:
     cpu = Line(0.0, 3.6)
     grown = Growth(cpu, Line(1e9, 0.0), Line(0.0, 1.0))
@@ -119,7 +131,7 @@ def test_trainer_is_given_the_cheapest_machine_with_enough_memory(
 ) -> None:
     per_review = gib * GIB / 1e6
     grown = Growth(Line(0, 0.0036), Line(0, per_review), Line(0, 1))
-    found = cost.trainer_cost(grown, 1e6, PRICES)
+    found = cost.trainer_cost(grown, 1e6, PRICES, of_ngrams=False)
     assert found.where == where
     if hour is None:
         assert found.dollars is None
@@ -143,6 +155,19 @@ def test_graph_is_full_when_keys_and_indices_have_two_gib() -> None:
     assert cost.most_in_graph(grown._replace(output=Line(1, 0))) == float('inf')
 
 
+@pytest.mark.parametrize('of_ngrams', [True, False])
+@pytest.mark.parametrize('reviews', [13e6, 14e6])
+def test_trainer_has_no_price_when_its_model_could_not_be_exported(
+    reviews: float, *, of_ngrams: bool
+) -> None:
+    grown = Growth(Line(0, 1e-3), Line(GIB, 0), Line(0, 240))
+    assert 13e6 < cost.most_in_graph(grown) < 14e6
+    found = cost.trainer_cost(grown, reviews, PRICES, of_ngrams=of_ngrams)
+    full = of_ngrams and reviews == 14e6
+    assert found.where == ('the graph of the SavedModel is full' if full else 'small')
+    assert (found.dollars is None) == full
+
+
 def test_shards_are_as_many_as_hold_the_data() -> None:
     assert cost.shards(10, 1_000) == 1
     assert cost.shards(1 << 18, 1 << 10) == 1
@@ -155,9 +180,13 @@ def test_tables_name_each_node_when_something_was_measured() -> None:
         assert text.count(f'| {node} |') == 1 + len(cost_report.REVIEWS)
     assert '10,000,000 reviews, 13 GB of text' in text
     assert '1,000,000,000 reviews, 1,300 GB of text' in text
-    # Of a billion reviews, 16 TB are no machine's.
-    assert '| no machine |  | cannot |' in text.rpartition('1,000,000,000')[2]
-    assert 'sizes against IMDB: 1, 3.' in text
+    # Of a billion reviews, 16 TB are no machine's, and the n-grams fill the graph before.
+    billion = text.rpartition('1,000,000,000')[2]
+    rows = {line.split(' | ')[0]: line for line in billion.splitlines()}
+    assert rows['| Trainer, `tutorial`'].endswith('| no machine |  | cannot |')
+    full = '| the graph of the SavedModel is full |  | cannot |'
+    assert rows['| Trainer, `ngram`'].endswith(full)
+    assert ', with a load of 0.26 at the start; sizes against IMDB: 1, 3.' in text
     assert 'nowhere, as of 2020-01-01' in text
 
 
@@ -170,6 +199,16 @@ def test_sum_is_that_of_its_rows() -> None:
         shown = [row[-2].strip(' *').replace(',', '') for row in rows[number - 5 : number + 1]]
         dollars = list(map(float, shown))
         assert dollars[-1] == pytest.approx(sum(dollars[:-1]), abs=0.05)
+
+
+def test_sum_has_no_price_when_a_row_has_none() -> None:
+    results = make_results()
+    for run in results['runs']:
+        if not run['error']:
+            run['nodes']['Transform']['peak_bytes'] *= 4
+    text = cost_report.markdown(results, PRICES)
+    assert text.count('| no worker |  | cannot |') == len(cost_report.REVIEWS)
+    assert text.count('| **all but the Trainer** | | | | | | | **cannot** |') == 2
 
 
 def test_prices_say_where_and_when_they_were_looked_up() -> None:

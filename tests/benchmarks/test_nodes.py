@@ -4,11 +4,15 @@ import json
 import pathlib
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from benchmarks import __main__ as cli
-from benchmarks import cost, report
+from benchmarks import cost, cost_report, nodes, report
+from benchmarks.bench import RunError
+from benchmarks.harness import Measured, Usage
 from tests.components.example_gen.samples import encode_archive
 from tests.conftest import REPO
 
@@ -75,6 +79,76 @@ def test_growth_is_found_when_the_pipeline_is_measured(
         assert 200 << 20 < node.peak.at(800) < 4 << 30
     # An example of 50 letters and what it is wrapped in, packed.
     assert 10 < grown['ExampleGen'].output.slope < 500
+
+
+TOOK = {'cpu_seconds': 12.34, 'peak_bytes': 3 << 29, 'output_bytes': 5_600_000}
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the runs played; tell whether the data can be made by the error, if any."""
+
+    def run(_: pathlib.Path, variant: str, __: pathlib.Path) -> dict[str, Any]:
+        if variant == 'tutorial':
+            raise RunError('exit code 1: no luck')
+        examples = {'train': 8, 'val': 1, 'test': 1}
+        return {'nodes': {'Trainer': TOOK}, 'input_bytes': 100, 'examples': examples}
+
+    def play(err: str = '') -> None:
+        usage = Usage(wall_seconds=1, cpu_seconds=1, peak_bytes=1)
+        made = Measured(usage=usage, code=1 if err else 0, out='{}', err=err)
+        monkeypatch.setattr(nodes, 'measure', lambda *_, **__: made)
+
+    monkeypatch.setattr(nodes, '_run', run)
+    return play
+
+
+def test_other_runs_go_on_and_all_are_shown_when_one_fails(
+    archive: pathlib.Path, played: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    played('')
+    command = ['nodes', '--data', str(archive), '--factors', '0.5', '--variants', 'tutorial,ngram']
+    assert cli.exit_code(command) == 5
+    out, err = capsys.readouterr()
+    (_, failed, done) = (line.split() for line in out.splitlines())
+    assert failed == ['0.5', 'tutorial', 'failed:', 'exit', 'code', '1:', 'no', 'luck']
+    assert done == ['0.5', 'ngram', 'Trainer', '12.3', '1.50', '5.6']
+    assert err.splitlines()[-1].startswith('error: a run failed: exit code 1: no luck;')
+
+
+def test_runs_fail_in_one_line_when_their_data_cannot_be_made(
+    archive: pathlib.Path, played: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    played('OSError: no space')
+    command = ['nodes', '--data', str(archive), '--factors', '1', '--variants', 'ngram']
+    assert cli.exit_code(command) == 5
+    out, err = capsys.readouterr()
+    assert 'failed: exit code 1: OSError: no space' in out
+    assert 'error: a run failed: exit code 1: OSError: no space' in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ('selected', 'is_kept'),
+    [([], True), (['--factors', '0.5,1,2'], False), (['--variants', 'ngram'], False)],
+)
+def test_published_results_stay_when_only_some_are_measured(
+    selected: list[str],
+    archive: pathlib.Path,
+    tmp_path: pathlib.Path,
+    played: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_kept: bool,
+) -> None:
+    played('')
+    kept = set()
+    monkeypatch.setattr(report, 'save', lambda _, path: kept.add(path))
+    command = ['nodes', '--data', str(archive), *selected]
+    cli.exit_code(command)
+    assert kept == ({cost_report.NODES_FILE} if is_kept else set())
+    kept.clear()
+    cli.exit_code([*command, '--output', str(tmp_path / 'asked.json')])
+    assert kept == {tmp_path / 'asked.json'}
 
 
 def test_variant_is_refused_when_its_preset_is_not_known(

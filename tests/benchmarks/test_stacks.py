@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import __main__ as cli
 from benchmarks import report
-from benchmarks.stacks import exchange, judging, probes, specs, table
+from benchmarks.stacks import exchange, judging, making, probes, specs, table
 from benchmarks.stacks.exchange import Answers, Left, stacks_in
 from components.errors import DataError, NotBlessedError
 from pipeline.cloud.targets import TARGETS
@@ -188,6 +188,34 @@ def test_compiled_pipelines_may_differ_in_the_names_of_versions_alone(
     assert violation.endswith(' by tfx-1.21')
 
 
+@pytest.mark.parametrize(
+    ('name', 'how', 'path'),
+    [
+        ('kubeflow', lambda s: s.update(sdkVersion='tfx-1.21.0'), '0/sdkVersion'),
+        ('kubeflow', lambda s: s.pop('sdkVersion'), '0/sdkVersion'),
+        ('vertex', lambda s: s['labels'].update(tfx_version='1-21-0'), '0/labels/tfx_version'),
+        (
+            'vertex',
+            lambda s: s['pipelineSpec'].update(sdkVersion='tfx-1.21.0'),
+            '0/pipelineSpec/sdkVersion',
+        ),
+        ('vertex', lambda s: s.pop('labels'), '0/labels/tfx_version'),
+    ],
+)
+def test_stacks_must_name_their_own_versions_when_both_say_the_same(
+    folder: pathlib.Path, name: str, how: Change, path: str
+) -> None:
+    target = next(target for target in TARGETS if target == name)
+    old, new = Left(folder / 'tfx-1.16'), Left(folder / 'tfx-1.21')
+    same = [old.compiled(target, 'ngram'), new.of('tfx-1.16').compiled(target, 'ngram')]
+    for file in same:
+        write(file, compiled(target, 'tfx-1.16', 'of tfx-1.16'))
+        change(file, how)
+    assert same[0].read_text() == same[1].read_text()
+    starts = [line.partition(' is ')[0] for line in judging.judge(folder)['violations']]
+    assert f'ngram, compiled for {target}: {path}' in starts
+
+
 @pytest.mark.parametrize('name', ['code', 'data', 'presets', 'seed'])
 def test_stacks_are_not_compared_when_they_did_not_do_the_same(
     folder: pathlib.Path, name: str
@@ -214,10 +242,30 @@ def test_command_keeps_results_and_ends_with_3_when_stacks_differ(
     assert cli.exit_code(['stacks', 'compare', str(folder), '--output', str(output)]) == 0
     assert capsys.readouterr().out.strip() == GOLDEN
     assert report.load(output)['violations'] == []
+    kept = output.read_bytes()
     change(folder / 'tfx-1.21/outcomes/ngram.json', _accuracy(-0.01))
     code = cli.exit_code(['stacks', 'compare', str(folder)])
     assert code == NotBlessedError.exit_code
     assert 'error: ngram: accuracies 0.9000 and 0.8900' in capsys.readouterr().err
+    code = cli.exit_code(['stacks', 'compare', str(folder), '--output', str(output)])
+    assert code == NotBlessedError.exit_code
+    assert output.read_bytes() == kept
+    failed = tmp_path / 'results.json.failed'
+    assert len(report.load(failed)['violations']) == 1
+    assert capsys.readouterr().err.endswith(f'; the results are kept in {failed}\n')
+
+
+@pytest.mark.parametrize('name', ['components/a.py', 'components/schema/reviews.pbtxt'])
+def test_code_is_another_when_a_file_of_it_is(
+    name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in ('pipeline_runner.py', 'components/a.py', 'components/schema/reviews.pbtxt'):
+        write(tmp_path / file, 'as it was')
+    monkeypatch.setattr(making, 'ROOT', tmp_path)
+    before = making._code_digest()
+    assert making._code_digest() == before
+    write(tmp_path / name, 'changed')
+    assert making._code_digest() != before
 
 
 def test_a_preset_or_data_that_are_not_there_are_refused_at_once(

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 
 from requirements import set_up, tools
+from tests.containers import ending
 from tests.containers.engine import BASE_IMAGE, Engine, EngineError, install_packages, say
 
 _PYTHON = '3.11'
@@ -32,21 +33,23 @@ _LIBRARIES = (
     'zlib1g',
 )
 _PREFIX = 'import sys; print(sys.base_prefix)'
+_CAPTURED = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
 
 
-def provide_base_image(engine: Engine) -> bool:
-    """Pull the base image, or make one under its name.
-
-    Returns:
-        Whether it is the official one.
+def provide_base_image(engine: Engine) -> None:
+    """Take the base image that is there, pull it, or make one under its name.
 
     Raises:
-        EngineError: If neither can be done.
+        EngineError: If nothing of it can be done.
     """
+    if engine.has(BASE_IMAGE):
+        say(f'the base is the {BASE_IMAGE} that {engine.name} has')
+        return
+    engine.note_base_is_ours()
     pulled = engine.run('pull', BASE_IMAGE, check=False)
     if pulled.returncode == 0:
         say(f'the base is the official {BASE_IMAGE}')
-        return True
+        return
     reason = (pulled.stderr.strip().splitlines() or ['no reason given'])[-1]
     say(f'the official {BASE_IMAGE} cannot be pulled: {reason}')
     say('so the base is made here, from Debian 13 by debootstrap and a CPython of this machine;')
@@ -58,17 +61,16 @@ def provide_base_image(engine: Engine) -> bool:
     _install_python(root, _find_prefix())
     _import(engine, root)
     shutil.rmtree(root)
-    return False
 
 
 def _require_tools() -> None:
     # runc works with old and new control groups, and in a sandbox.
     missing = [name for name in ('debootstrap', 'runc') if shutil.which(name) is None]
-    if os.geteuid() != 0 or missing:
-        install_packages(
-            *(missing or ['debootstrap']),
-            wanted=f'{BASE_IMAGE} cannot be pulled: go online, or have it made here',
-        )
+    wanted = f'{BASE_IMAGE} cannot be pulled: go online, or have it made here'
+    if missing:
+        install_packages(*missing, wanted=wanted)
+    elif os.geteuid() != 0:
+        raise EngineError(f'{wanted}, as root')
 
 
 def _find_prefix() -> pathlib.Path:
@@ -91,7 +93,7 @@ def _find_prefix() -> pathlib.Path:
 
 def _install_debian(root: pathlib.Path) -> None:
     command = ['debootstrap', '--variant=minbase', f'--include={",".join(_LIBRARIES)}', _SUITE]
-    done = subprocess.run([*command, str(root)], capture_output=True, text=True, check=False)
+    done = ending.run([*command, str(root)], **_CAPTURED)
     if done.returncode != 0:
         raise EngineError(f'{" ".join(command)} failed:\n{done.stdout[-2000:]}{done.stderr}')
     for folder in ('var/cache/apt/archives', 'var/lib/apt/lists'):
@@ -113,9 +115,7 @@ def _install_python(root: pathlib.Path, prefix: pathlib.Path) -> None:
     for link, target in (('python3', name), ('python', 'python3')):
         (local / 'bin' / link).symlink_to(target)
     for command in (['ldconfig'], [f'/usr/local/bin/{name}', '-I', '-m', 'ensurepip']):
-        done = subprocess.run(
-            ['chroot', str(root), *command], capture_output=True, text=True, check=False
-        )
+        done = ending.run(['chroot', str(root), *command], **_CAPTURED)
         if done.returncode != 0:
             raise EngineError(f'{" ".join(command)} failed in the base image: {done.stderr}')
 
@@ -123,7 +123,7 @@ def _install_python(root: pathlib.Path, prefix: pathlib.Path) -> None:
 def _import(engine: Engine, root: pathlib.Path) -> None:
     # /dev holds what only a running system has; proc and sys are empty.
     pack = ['tar', '--create', '--one-file-system', '--exclude=./dev/*', '--directory', str(root)]
-    with subprocess.Popen([*pack, '.'], stdout=subprocess.PIPE) as tar:
+    with ending.started([*pack, '.'], stdout=subprocess.PIPE) as tar:
         engine.run_visibly(
             engine.name, 'import', '-', BASE_IMAGE, stdin=tar.stdout, stdout=subprocess.DEVNULL
         )

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,12 +16,10 @@ import pytest
 from pipeline.cloud.rehearsal.sample import cut_sample
 from requirements import set_up, tools
 from tests.conftest import REPO, run_command
+from tests.containers import ending
 from tests.containers.base_image import provide_base_image
-from tests.containers.engine import Engine, prepared_engine, say
+from tests.containers.engine import IMAGE, LABEL, Engine, prepared_engine, say
 
-# As an engine stores the name: kfp pulls an image that is not called just so.
-IMAGE = 'localhost/reviews:test-containers'
-LABEL = 'test-containers'
 _KFP_LOCK = 'requirements/kfp-local.txt'
 _CLUSTER_ROOT = 'minio://mlpipeline/v2/artifacts'
 _ROWS = 600
@@ -68,15 +65,13 @@ class Kubeflow:
     def run(self, **parameters: Any) -> Finished:
         """Run it, each step in a container of its own."""
         command = [self.python, REPO / 'tests/containers/kfp_local.py', self.spec]
-        command += ['--root', self.root, '--parameters', json.dumps(parameters)]
+        command += ['--root', self.root, '--label', LABEL, '--parameters', json.dumps(parameters)]
         with self.engine.api() as env:
-            done = subprocess.run(
+            done = ending.run(
                 [str(part) for part in command],
                 env={**env, 'PYTHONUNBUFFERED': '1'},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
             )
         log, _, last = done.stdout.rstrip('\n').rpartition('\n')
         # Shown by pytest where a test fails.
@@ -86,7 +81,9 @@ class Kubeflow:
         except ValueError:
             pytest.fail(f'the runner itself failed: {last}')
         # Named by the time.
-        folder = max(self.root.glob('sentiment-*'))
+        folder = max(self.root.glob('sentiment-*'), default=None)
+        if folder is None:
+            pytest.fail(f'the runner left no folder of a run in {self.root}')
         return Finished(done.returncode, folder, log, containers)
 
     def output(self, run: Finished, node: str, key: str) -> pathlib.Path:
@@ -96,18 +93,6 @@ class Kubeflow:
         its own, and so leaves them out of the name of the folder.
         """
         return run.folder / node[len('comp-') :] / key
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _end_in_order() -> Iterator[None]:
-    """Have a polite request to end do what Ctrl-C does, so that all is removed."""
-    previous = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGTERM, signal.SIGHUP)
-    }
-    yield
-    for number, handler in previous.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(scope='session')

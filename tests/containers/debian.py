@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 
 from requirements.stacks import NEW
+from tests.containers import ending
 from tests.containers.engine import BASE_IMAGE, Engine, EngineError, say
 
 _CHECKOUT = '/checkout.tar'
@@ -83,9 +84,7 @@ def run_on_debian(
     where = f'TFX {NEW.tfx}, Python {NEW.python}, Debian 13'
     say(f'{where}: {command}')
     run = [engine.name, 'run', '--rm', f'--label={label}', *options]
-    done = subprocess.run(
-        [*run, BASE_IMAGE, 'bash', '-euc', _SCRIPT], env=engine.env, check=False
-    )
+    done = ending.run([*run, BASE_IMAGE, 'bash', '-euc', _SCRIPT], env=engine.env)
     if done.returncode != 0:
         raise EngineError(f'{where}: {command!r} ended with {done.returncode} (see above)')
     say(f'{where}: passed: {command}')

@@ -15,8 +15,6 @@ from typing import Any
 from docker.models.containers import Container, ContainerCollection
 from kfp import components, local
 
-LABEL = 'test-containers'
-
 
 def keep_containers(made: list[Container]) -> None:
     """Have the engine keep containers until their exit code has been read.
@@ -51,11 +49,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('spec', help='PipelineSpec as YAML')
     parser.add_argument('--root', required=True, help='all that the steps can read and write')
+    parser.add_argument('--label', required=True, help='of the containers')
     parser.add_argument('--parameters', type=json.loads, default={}, help='as a JSON object')
     options = parser.parse_args()
     made: list[Container] = []
     keep_containers(made)
-    local.init(local.DockerRunner(labels={LABEL: ''}), pipeline_root=options.root)
+    local.init(local.DockerRunner(labels={options.label: ''}), pipeline_root=options.root)
     pipeline = components.load_component_from_file(options.spec)
     code = 0
     try:

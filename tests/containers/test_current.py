@@ -8,9 +8,8 @@ import pathlib
 import pytest
 
 from tests.conftest import REPO, find_imdb_archive
-from tests.containers.conftest import LABEL
 from tests.containers.debian import pack_checkout, run_on_debian
-from tests.containers.engine import Engine, EngineError
+from tests.containers.engine import LABEL, Engine, EngineError
 
 _ALL = 'make chromium mariadb test run'
 # Whole runs, what must not be pushed, and that what is served stays.

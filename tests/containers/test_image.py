@@ -95,6 +95,8 @@ def test_holds_neither_data_nor_tests_nor_this_checkouts_files(engine: Engine, i
         'pipeline',
         'pipeline_runner.py',
     ]
+    named = ('-name', '*.md', '-or', '-name', '*.png')
+    assert run(engine, image, 'find', '/opt/reviews', *named) == ''
 
 
 def test_holds_nothing_of_how_this_machine_reaches_an_index(engine: Engine, image: str) -> None:

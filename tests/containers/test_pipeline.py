@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from tests.conftest import snapshot
-from tests.containers.conftest import IMAGE, Finished, Kubeflow
+from tests.containers.conftest import Finished, Kubeflow
+from tests.containers.engine import IMAGE
 
 pytestmark = pytest.mark.containers
 

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.cloud.rehearsal.sample import cut_sample
 from tests.conftest import REPO
+from tests.containers import ending
 from tests.containers.engine import Engine, say
 
 pytestmark = pytest.mark.containers
@@ -23,15 +24,14 @@ def test_rehearsal_pushes_when_its_steps_run_in_the_image(engine: Engine, image:
     cut_sample(root / 'data', rows=_ROWS)
     say(f'rehearse --engine {engine.name}: some minutes')
     options = ['--target', 'kubeflow', '--engine', engine.name, '--image', image, '--json']
-    done = subprocess.run(
+    done = ending.run(
         [
             *(sys.executable, str(REPO / 'pipeline_runner.py'), 'rehearse', *options),
             *('--data', str(root / 'data'), '--root', str(root / 'runs')),
         ],
         env={**os.environ, **engine.env},
-        capture_output=True,
-        text=True,
-        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)

@@ -99,6 +99,12 @@ def test_what_is_left_out_of_the_image_is_locked() -> None:
     assert not {*left_out()} & {*lock.SOURCE_ONLY}
 
 
+def test_documents_stay_out_of_the_image_as_the_last_lines_that_fit_them() -> None:
+    lines = (REPO / '.dockerignore').read_text(encoding='utf-8').splitlines()
+    taken = max(number for number, line in enumerate(lines) if line.startswith('!'))
+    assert {'**/__pycache__', '**/*.md', '**/*.png'} <= {*lines[taken + 1 :]}
+
+
 def test_dockerfile_leaves_it_out() -> None:
     dockerfile = (REPO / 'Dockerfile').read_text(encoding='utf-8')
     assert f'--excludes requirements/{_NOT_IN_IMAGE.name}' in dockerfile
