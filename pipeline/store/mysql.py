@@ -198,9 +198,17 @@ class MysqlBackend(Backend):
                     f'cannot read the password of metadata from {file}: {reason}',
                     hint=f'name another metadata.password_file, or set {PASSWORD_VARIABLE}',
                 ) from err
-        if password:
-            secrets.remember(password)
-        return password or None
+        if not password:
+            return None
+        try:
+            password.encode()
+        except UnicodeError:
+            raise ConfigError(
+                f'the password in {PASSWORD_VARIABLE} is not UTF-8',
+                hint='set it in a terminal that is, or name a metadata.password_file',
+            ) from None  # it quotes from the password
+        secrets.remember(password)
+        return password
 
     @contextlib.contextmanager
     def _readable_errors(self) -> Iterator[None]:
