@@ -28,7 +28,7 @@ from pipeline.run_ids import new_run_id
 from pipeline.run_lock import BusyError
 from pipeline.store.choice import backend_of, backend_of_root, backend_of_run
 from pipeline.store.mysql import MysqlBackend
-from pipeline.store.opening import opened_store
+from pipeline.store.opening import opened_store, sqlite_config
 from pipeline.store.root_id import known_root_id, root_id
 from pipeline.store.settings import MetadataSettings
 from pipeline.tensorboard import find_curves
@@ -370,6 +370,27 @@ class TestSchema:
         with pytest.raises(StoreError, match=r'of execution 5, .* has only come to 0: ') as found:
             backend.open_for_run()
         assert 'name a new --root' in found.value.hint
+
+
+    def test_root_is_refused_when_its_runs_are_in_a_file(
+        self, workshop: Workshop, mariadb: Server, tmp_path: pathlib.Path
+    ) -> None:
+        mariadb.new_database('reviews_moved')
+        backend = MysqlBackend(mariadb.settings(database='reviews_moved'), tmp_path)
+        backend.require_usable()
+        # That the ids of others have come further does not make them those of the root.
+        mariadb.execute('INSERT INTO Execution (id, type_id) VALUES (1000, 1)', 'reviews_moved')
+        (tmp_path / 'artifacts' / 'x' / 'Trainer' / 'model' / '5').mkdir(parents=True)
+        opened_store(sqlite_config(tmp_path / 'metadata.sqlite'))
+        assert backend.open_for_run() == ''  # it has no runs
+        shutil.copy(workshop.root / 'metadata.sqlite', tmp_path)
+        told = r'recorded in .*/metadata\.sqlite, and the MySQL database .* knows none of them'
+        with pytest.raises(StoreError, match=told) as found:
+            backend.open_for_run()
+        assert 'name a new --root' in found.value.hint
+        with metadata.Metadata(backend.connection()) as handle:
+            context_lib.register_context_if_not_exists(handle, *backend.own_context('x'))
+        assert backend.open_for_run() == ''  # it was begun there
 
 
 class TestCommand:
