@@ -124,4 +124,18 @@ class StoreError(ReviewsError):
     exit_code = 9
 
 
+def class_of(exit_code: int) -> type[ReviewsError]:
+    """Return the class of the errors of another process, by the exit code that it says."""
+    classes = (
+        ConfigError,
+        NotBlessedError,
+        DataError,
+        MissingDependencyError,
+        ServiceError,
+        OutcomeUnknownError,
+        StoreError,
+    )
+    return next((cls for cls in classes if cls.exit_code == exit_code), ComponentError)
+
+
 INTERRUPTED_EXIT_CODE = 130

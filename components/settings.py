@@ -139,7 +139,7 @@ class TrainerSettings(Settings):
     )
     worker_timeout_seconds: int = pydantic.Field(
         600,
-        ge=10,
+        ge=60,
         le=86_400,
         description='how long training may stand still, waiting for workers included, before it is '
         'given up (multi_worker)',

@@ -87,6 +87,7 @@ class PipelineConfig(Settings):
             'cloud.pipeline_root': self.cloud.pipeline_root,
             'cloud.image': self.cloud.image,
             **self.beam.texts(),
+            **self.metadata.texts(),
         }
         for name, place in places.items():
             if place is not None and has_credentials(place):

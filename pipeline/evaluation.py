@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
-import tensorflow_model_analysis as tfma
 from tfx.components.evaluator import constants
 
 from components import features
 from components.evaluator.config import ACCURACY, BASELINE_HINT, Bound, bounds_of
-from components.evaluator.results import read_eval_config
+from components.evaluator.results import Measured, read_eval_config, read_metrics
 from pipeline.findings import Artifacts, only
 from pipeline.outcome import Check
-
-_CANDIDATE = ('', 'candidate')
-_BASELINE = 'baseline'
 
 
 class Evaluation:
@@ -39,22 +34,16 @@ class Evaluation:
         self._bounds = list(bounds_of(config))
         has_baseline = any(spec.is_baseline for spec in config.model_specs)
         self.baseline: dict[str, float | None] | None = {} if has_baseline else None
-        for record in tfma.load_metrics(uri):
-            self._add(record)
+        for found in read_metrics(uri):
+            self._add(found)
         self.metrics = self.slices.pop('', {})
 
-    def _add(self, record: Any) -> None:
-        where = ', '.join(
-            f'{key.column}={key.bytes_value.decode()}' for key in record.slice_key.single_slice_keys
-        )
-        for item in record.metric_keys_and_values:
-            if item.key.is_diff:
-                continue
-            value = _number(item.value)
-            if item.key.model_name in _CANDIDATE:
-                self.slices.setdefault(where, {})[item.key.name] = value
-            elif item.key.model_name == _BASELINE and not where:
-                self.baseline = {**(self.baseline or {}), item.key.name: value}
+    def _add(self, found: Measured) -> None:
+        where = ', '.join(f'{column}={value}' for column, value in found.where)
+        if not found.of_baseline:
+            self.slices.setdefault(where, {})[found.name] = found.value
+        elif not where:
+            self.baseline = {**(self.baseline or {}), found.name: found.value}
 
     def told(self) -> str:
         """Say in one line what was found."""
@@ -97,10 +86,3 @@ def _check(metric: str, where: str, value: float | None, bound: Bound, *, hint: 
         passed=bound.holds(value),
         hint=hint,
     )
-
-
-def _number(value: Any) -> float | None:
-    """Return a metric's value; None for NaN, which JSON lacks, and for no number."""
-    kind = value.WhichOneof('type')
-    number = value.double_value.value if kind == 'double_value' else None
-    return None if number is None or math.isnan(number) else float(number)

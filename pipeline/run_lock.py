@@ -109,16 +109,7 @@ def run_lock(
         ConfigError: If the file cannot be written, or not be locked.
     """
     path = root / 'locks' / f'{name}.lock'
-    with contextlib.ExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # It stays for ever: were it removed, two runs could each lock a file of this name.
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except IsADirectoryError as err:
-            raise no_lock_file(str(path)) from err
-        except OSError as err:
-            raise cannot_write(root, err) from err
-        stack.callback(os.close, descriptor)
+    with _opened(root, path) as descriptor:
         waited = not _lock(descriptor, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if waited:
             holder = _read(descriptor)
@@ -131,6 +122,43 @@ def run_lock(
             on_wait(told)
             _lock(descriptor, path, fcntl.LOCK_EX)
         yield RunLock(descriptor, waited=waited)
+
+
+@contextlib.contextmanager
+def root_lock(root: pathlib.Path) -> Iterator[None]:
+    """Hold the lock of what all pipelines below a root share, for the time of the block.
+
+    It is waited for: nobody holds it for longer than it takes to copy a file.
+
+    Args:
+        root: The folder for all that runs write.
+
+    Raises:
+        StoreError: If a folder is in the place of the file.
+        ConfigError: If the file cannot be written, or not be locked.
+    """
+    # Not named as those of pipelines are, of which a command may hold all at once.
+    path = root / 'locks' / 'root'
+    with _opened(root, path) as descriptor:
+        _lock(descriptor, path, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _opened(root: pathlib.Path, path: pathlib.Path) -> Iterator[int]:
+    """Open the file of a lock; what is locked of it is given back with it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # It stays for ever: were it removed, two runs could each lock a file of this name.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except IsADirectoryError as err:
+        raise no_lock_file(str(path)) from err
+    except OSError as err:
+        raise cannot_write(root, err) from err
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, path: pathlib.Path, operation: int) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
@@ -24,6 +25,25 @@ _CONFIG_FILE = 'eval_config.json'
 # As TFMA has it: (feature, value) pairs; all of the examples are the slice ().
 Slice = tuple[tuple[str, str], ...]
 Metrics = dict[metric_types.MetricKey, float]
+
+# TFMA leaves out the name of the only model.
+_CANDIDATE_NAMES = ('', tfma.CANDIDATE_KEY)
+
+
+class Measured(NamedTuple):
+    """A metric of one model on one slice.
+
+    Attributes:
+        of_baseline: Whether it is the baseline's; else it is the candidate's.
+        where: The slice; all of the examples are `()`.
+        name: Of the metric.
+        value: None for NaN, and for what is no number.
+    """
+
+    of_baseline: bool
+    where: Slice
+    name: str
+    value: float | None
 
 
 def compute_metrics(totals: Mapping[str, Totals], eval_config: config_pb2.EvalConfig) -> Metrics:
@@ -96,6 +116,24 @@ def read_eval_config(folder: str) -> config_pb2.EvalConfig:
     """Read the configuration that `write_results` wrote."""
     with tf.io.gfile.GFile(os.path.join(folder, _CONFIG_FILE)) as file:
         return json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
+
+
+def read_metrics(folder: str) -> Iterator[Measured]:
+    """Read the metrics that `write_results` wrote, but for differences of the two models."""
+    for record in tfma.load_metrics(folder):
+        where = tuple(
+            (key.column, key.bytes_value.decode()) for key in record.slice_key.single_slice_keys
+        )
+        for item in record.metric_keys_and_values:
+            of_baseline = item.key.model_name == tfma.BASELINE_KEY
+            if item.key.is_diff or not (of_baseline or item.key.model_name in _CANDIDATE_NAMES):
+                continue
+            yield Measured(of_baseline, where, item.key.name, _number(item.value))
+
+
+def _number(value: Any) -> float | None:
+    found = value.double_value.value if value.HasField('double_value') else math.nan
+    return None if math.isnan(found) else float(found)
 
 
 def judge(

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
-import tensorflow_model_analysis as tfma
-
 from components.evaluator.config import bounds_of
-from components.evaluator.results import read_eval_config
+from components.evaluator.results import read_eval_config, read_metrics
 
 OVERALL = ''
-_CANDIDATE = ('', 'candidate')
-_BASELINE = 'baseline'
 
 Metrics = dict[str, float]
 
@@ -55,16 +50,14 @@ def read_judgement(evaluation_uri: str) -> Judgement:
     """
     slices: dict[str, Metrics] = {}
     baseline: Metrics | None = None
-    for record in tfma.load_metrics(evaluation_uri):
-        where = ', '.join(key.bytes_value.decode() for key in record.slice_key.single_slice_keys)
-        for item in record.metric_keys_and_values:
-            value = item.value.double_value.value
-            if item.key.is_diff or not item.value.HasField('double_value') or math.isnan(value):
-                continue
-            if item.key.model_name in _CANDIDATE:
-                slices.setdefault(where, {})[item.key.name] = value
-            elif item.key.model_name == _BASELINE and where == OVERALL:
-                baseline = {**(baseline or {}), item.key.name: value}
+    for found in read_metrics(evaluation_uri):
+        where = ', '.join(value for _, value in found.where)
+        if found.value is None:
+            continue
+        if not found.of_baseline:
+            slices.setdefault(where, {})[found.name] = found.value
+        elif where == OVERALL:
+            baseline = {**(baseline or {}), found.name: found.value}
     return Judgement(slices, baseline, _bounds(evaluation_uri))
 
 

@@ -17,6 +17,7 @@ from pipeline import outcome as outcomes
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning
 from pipeline.store import copies, manifest, metadata_file, places
 from pipeline.store.backend import Backend
+from pipeline.store.execution_ids import highest_execution
 from pipeline.store.mysql import MysqlBackend
 
 _NEXT_RUN = 'nothing: the next run makes it again, and all after it'
@@ -99,7 +100,7 @@ def _records(root: pathlib.Path) -> Iterator[Finding]:
 def _missing(path: pathlib.Path) -> Finding:
     if metadata_file.exists(path.with_name(copies.COPY)):
         return warning('metadata', f'{path} is missing', 'the next run puts its copy back')
-    if copies.highest_execution(path.parent / 'artifacts'):
+    if highest_execution(path.parent / 'artifacts'):
         return warning(
             'metadata',
             f'{path} is missing, and its copy',
@@ -132,10 +133,8 @@ def _artifacts(root: pathlib.Path, backend: Backend, say: Say) -> Iterator[Findi
         lineage = Lineage(backend.reader(), backend.own_executions)
         unfinished = lineage.unfinished()
         latest = lineage.latest_outputs()
-    except RuntimeError as err:
-        told = ' '.join(str(err).split())[:200]
-        told = f'ML Metadata cannot open {backend.where}: {told}'
-        yield problem('metadata', told, metadata_file.mend(root / metadata_file.METADATA))
+    except ReviewsError as err:
+        yield problem('metadata', str(err), err.hint, type(err))
         return
     for node, run in unfinished:
         yield warning(

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 from components.errors import ReviewsError
 
+# Of ML Metadata's tables, the same on all stacks.
+SCHEMA_VERSION = 10
+
 
 class OwnContext(NamedTuple):
     """Type and name of the context that ML Metadata has of what runs of one root execute."""

@@ -9,12 +9,18 @@ import pathlib
 import sqlite3
 import time
 
+from components.errors import ReviewsError
+from pipeline.run_lock import root_lock
+from pipeline.store.execution_ids import highest_execution
 from pipeline.store.metadata_file import METADATA, examine, exists, opened
 from pipeline.store.opening import opened_store, sqlite_config
 
 _log = logging.getLogger(__name__)
 
 COPY = 'metadata.copy.sqlite'
+# What becomes the copy, and the file. All runs below a root have the same, and its lock.
+_PART_OF_COPY = f'{COPY}.part'
+_PART_OF_FILE = f'{METADATA}.part'
 
 
 def keep_copy(path: pathlib.Path) -> None:
@@ -22,22 +28,36 @@ def keep_copy(path: pathlib.Path) -> None:
 
     What cannot be copied is told in the log: the run is what it was.
     """
-    part = path.with_name(f'{COPY}.part')
+    if not exists(path):
+        return
     try:
-        if not exists(path) or examine(path).problem:
-            return
-        part.unlink(missing_ok=True)
+        with root_lock(path.parent):
+            _keep_copy(path)
+    except (OSError, sqlite3.Error, ReviewsError):
+        _log.exception('the metadata could not be copied')
+
+
+def _keep_copy(path: pathlib.Path) -> None:
+    if examine(path).problem:
+        return
+    part = path.with_name(_PART_OF_COPY)
+    try:
+        _remove_parts(path.parent)
         with opened(path) as source, contextlib.closing(sqlite3.connect(part)) as target:
             source.backup(target)
         os.replace(part, path.with_name(COPY))
-    except (OSError, sqlite3.Error):
-        _log.exception('the metadata could not be copied')
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _remove_parts(root: pathlib.Path) -> None:
+    """Remove what a process has left that was killed; the lock of the root must be held."""
+    for part in (_PART_OF_COPY, f'{_PART_OF_COPY}-journal', _PART_OF_FILE):
+        (root / part).unlink(missing_ok=True)
 
 
 def put_back(path: pathlib.Path) -> str | None:
-    """Put the copy in the place of a file that is missing.
+    """Put the copy in the place of a file that is missing; hold the lock of the root.
 
     Returns:
         When the copy was made, as `2026-11-25 08:48`; None if there is none that can be
@@ -47,7 +67,7 @@ def put_back(path: pathlib.Path) -> str | None:
     if not exists(copy) or examine(copy, thorough=True, to_write=False).problem:
         return None
     made = time.strftime('%Y-%m-%d %H:%M', time.localtime(copy.stat().st_mtime))
-    part = path.with_name(f'{path.name}.part')
+    part = path.with_name(_PART_OF_FILE)
     part.write_bytes(copy.read_bytes())
     # What belongs to the file that was there does not belong to this one.
     path.with_name(f'{path.name}-journal').unlink(missing_ok=True)
@@ -86,6 +106,12 @@ def open_for_run(root: pathlib.Path) -> str:
     Returns:
         What a person should know of it, or an empty string.
     """
+    with root_lock(root):  # a run of another name may find it missing, too
+        _remove_parts(root)
+        return _open_for_run(root)
+
+
+def _open_for_run(root: pathlib.Path) -> str:
     path = root / METADATA
     told = ''
     last = highest_execution(root / 'artifacts')
@@ -100,10 +126,3 @@ def open_for_run(root: pathlib.Path) -> str:
             opened_store(sqlite_config(path))
         never_reuse(path, last)
     return told
-
-
-def highest_execution(artifacts: pathlib.Path) -> int:
-    """Return the highest id in the folders `NAME/NODE/OUTPUT/ID`; 0 if there is none."""
-    return max(
-        (int(p.name) for p in artifacts.glob('*/*/*/*') if p.name.isdecimal()), default=0
-    )

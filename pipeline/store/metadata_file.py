@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from components.errors import StoreError
+from pipeline.store.backend import SCHEMA_VERSION
 
 METADATA = 'metadata.sqlite'
 LOCK_WAIT_SECONDS = 10.0
-# Of ML Metadata, the same on all stacks.
-SCHEMA_VERSION = 10
 
 Problem = Literal['damaged', 'newer', 'older', 'locked', 'read-only', 'unreadable']
 
@@ -55,7 +54,7 @@ def examine(
         lock_wait_seconds: How long to wait for another process that writes.
     """
     if path.exists() and not path.is_file():
-        return State('damaged', 'is not a file', mend(path))
+        return State('damaged', 'is not a file', repair_command(path))
     if not exists(path):
         return State()
     if to_write and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
@@ -67,7 +66,7 @@ def examine(
             check = 'integrity_check' if thorough else 'quick_check'
             ((found, *_), *_) = connection.execute(f'PRAGMA {check}(1)').fetchall()
             if found != 'ok':
-                return State('damaged', f'is damaged: {_one_line(found)}', mend(path))
+                return State('damaged', f'is damaged: {_one_line(found)}', repair_command(path))
             ((version,),) = connection.execute('SELECT schema_version FROM MLMDEnv').fetchall()
             if to_write:
                 connection.execute('BEGIN IMMEDIATE')
@@ -87,17 +86,32 @@ def _of_schema(version: int, path: pathlib.Path) -> State:
         )
     if version < SCHEMA_VERSION:
         told = f'was written by an older ML Metadata: its schema is {version}'
-        return State('older', told, f'bring it to schema {SCHEMA_VERSION}: {mend(path)}')
+        return State('older', told, f'bring it to schema {SCHEMA_VERSION}: {repair_command(path)}')
     return State()
 
 
-def require_usable(path: pathlib.Path) -> None:
-    """Check that a run can use the file; waits some time for another process that writes.
+def has_executions(path: pathlib.Path) -> bool:
+    """Say whether runs are recorded in the file; one that cannot be read may have some."""
+    if not exists(path):
+        return False
+    try:
+        with opened(path) as connection:
+            return bool(connection.execute('SELECT 1 FROM Execution LIMIT 1').fetchall())
+    except sqlite3.Error:
+        return True
+
+
+def require_usable(path: pathlib.Path, *, to_write: bool = True) -> None:
+    """Check that the file can be used; waits some time for another process that writes.
+
+    Args:
+        path: The file.
+        to_write: Whether it is to be written.
 
     Raises:
         StoreError: If it cannot.
     """
-    state = examine(path)
+    state = examine(path, to_write=to_write)
     if state.problem:
         raise StoreError(f'{path} {state.told}', hint=state.hint)
 
@@ -138,10 +152,10 @@ def _told_of(err: Exception, path: pathlib.Path) -> State:
         )
     if 'unable to open' in told or 'readonly' in told:
         return State('unreadable', f'cannot be opened: {told}', f'check its owner: ls -l {path}')
-    return State('damaged', f'is damaged: {told}', mend(path))
+    return State('damaged', f'is damaged: {told}', repair_command(path))
 
 
-def mend(path: pathlib.Path) -> str:
+def repair_command(path: pathlib.Path) -> str:
     """Return the command that mends a file."""
     return f'python pipeline_runner.py repair --root {shlex.quote(str(path.parent))}'
 

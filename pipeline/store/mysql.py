@@ -12,16 +12,17 @@ from typing import Any, NamedTuple
 from components import secrets
 from components.errors import ConfigError, ReviewsError, ServiceError, StoreError
 from pipeline.logs import no_framework_noise
-from pipeline.store import copies, mysql_client
-from pipeline.store.backend import Backend, OwnContext
-from pipeline.store.metadata_file import SCHEMA_VERSION
-from pipeline.store.opening import bring_up_to_date, opened_store
+from pipeline.store import metadata_file, mysql_client
+from pipeline.store.backend import SCHEMA_VERSION, Backend, OwnContext
+from pipeline.store.execution_ids import highest_execution
+from pipeline.store.opening import bring_up_to_date, opened_store, rights_hint
 from pipeline.store.root_id import known_root_id, root_id
 from pipeline.store.settings import PASSWORD_VARIABLE, MetadataSettings
 
 # Contexts of our own: of what is executed below a root, and of names of runs that are taken.
 _ROOT_CONTEXT = 'root'
 _RUN_ID_CONTEXT = 'run_id'
+_NEW_ROOT_HINT = 'name a new --root; with the same --serving-dir, its baseline is what is served'
 # What ML Metadata's client and TFX say when the server is gone.
 _OF_CLIENT = re.compile(
     r'mysql_\w+ (failed|aborted)|Failed to establish connection to Metadata storage'
@@ -86,17 +87,30 @@ class MysqlBackend(Backend):
             opened_store(self.connection())
 
     def open_for_run(self) -> str:
-        left = copies.highest_execution(self._root / 'artifacts')
+        self._require_not_of_a_file()
+        left = highest_execution(self._root / 'artifacts')
         with self._logged_in() as client:
             known = client.number('SELECT MAX(id) FROM Execution') or 0
         if known < left:
             raise StoreError(
                 f'below {self._root} are artifacts of execution {left}, and {self.where} has only '
                 f'come to {known}: it is not the store that they are recorded in, or was emptied',
-                hint='name a new --root; with the same --serving-dir, its baseline is what is '
-                'served',
+                hint=_NEW_ROOT_HINT,
             )
         return ''
+
+    def _require_not_of_a_file(self) -> None:
+        file = self._root / metadata_file.METADATA
+        if not metadata_file.has_executions(file):
+            return
+        with self._readable_errors(), no_framework_noise():
+            known = self._own_contexts(opened_store(self.connection()))
+        if not known:
+            raise StoreError(
+                f'the runs below {self._root} are recorded in {file}, and {self.where} knows none '
+                'of them: an existing root does not move to a server',
+                hint=_NEW_ROOT_HINT,
+            )
 
     def claim(self, run_id: str) -> None:
         from ml_metadata import errors
@@ -118,13 +132,19 @@ class MysqlBackend(Backend):
         return OwnContext(_ROOT_CONTEXT, f'{root_id(self._root)}.{name}')
 
     def own_executions(self, store: Any) -> set[int]:
+        return {
+            execution.id
+            for context in self._own_contexts(store)
+            for execution in store.get_executions_by_context(context.id)
+        }
+
+    def _own_contexts(self, store: Any) -> list[Any]:
         known = known_root_id(self._root)
-        own = (
+        return [
             context
             for context in store.get_contexts_by_type(_ROOT_CONTEXT)
             if context.name.partition('.')[0] == known
-        )
-        return {e.id for context in own for e in store.get_executions_by_context(context.id)}
+        ]
 
     def keep_copy(self) -> None:
         """Do nothing: who runs the server backs it up."""
@@ -198,9 +218,17 @@ class MysqlBackend(Backend):
                     f'cannot read the password of metadata from {file}: {reason}',
                     hint=f'name another metadata.password_file, or set {PASSWORD_VARIABLE}',
                 ) from err
-        if password:
-            secrets.remember(password)
-        return password or None
+        if not password:
+            return None
+        try:
+            password.encode()
+        except UnicodeError:
+            raise ConfigError(
+                f'the password in {PASSWORD_VARIABLE} is not UTF-8',
+                hint='set it in a terminal that is, or name a metadata.password_file',
+            ) from None  # it quotes from the password
+        secrets.remember(password)
+        return password
 
     @contextlib.contextmanager
     def _readable_errors(self) -> Iterator[None]:
@@ -212,8 +240,7 @@ class MysqlBackend(Backend):
         except (RuntimeError, errors.StatusError) as err:
             raise ServiceError(
                 f'ML Metadata cannot use {self.where}: {_one_line(err)}',
-                hint=f'{self._settings.user} needs all rights on the database; the log of the '
-                'server may say more',
+                hint=rights_hint(self._settings.user),
             ) from err
 
 

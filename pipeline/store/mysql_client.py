@@ -37,6 +37,10 @@ _QUERY, _QUIT = b'\x03', b'\x01'
 _ACCESS_DENIED = frozenset({1045, 1698})
 _NO_DATABASE = frozenset({1044, 1049})
 _NO_TABLE = 1146
+_PLUGIN_HINT = (
+    f'on MySQL: ALTER USER … IDENTIFIED WITH {_PLUGIN} BY …; on MariaDB: IDENTIFIED VIA {_PLUGIN} '
+    'USING PASSWORD(…)'
+)
 _WHERE_HINT = 'say where it is: metadata.host and metadata.port, or metadata.socket'
 
 
@@ -106,8 +110,10 @@ class Client:
             if answer[0] != _SWITCH:
                 raise ServiceError(
                     f'{settings.where} gives an answer that ML Metadata would not understand',
-                    hint=_WHERE_HINT,
+                    hint=_PLUGIN_HINT,
                 )
+            if len(answer) == 1:
+                raise _other_plugin(settings, 'the old password format')
             plugin, _, nonce = answer[1:].partition(b'\0')
             if plugin.decode(errors='replace') != _PLUGIN:
                 raise _other_plugin(settings, plugin.decode(errors='replace'))
@@ -245,8 +251,7 @@ def _other_plugin(settings: MetadataSettings, plugin: str) -> ServiceError:
     return ServiceError(
         f'{settings.user} logs in to {settings.where} by {plugin}, and ML Metadata can only by '
         f'{_PLUGIN}',
-        hint=f'on MySQL: ALTER USER … IDENTIFIED WITH {_PLUGIN} BY …; on MariaDB: IDENTIFIED VIA '
-        f'{_PLUGIN} USING PASSWORD(…)',
+        hint=_PLUGIN_HINT,
     )
 
 

@@ -7,8 +7,9 @@ import random
 import time
 from typing import Any
 
-from components.errors import StoreError
+from components.errors import ReviewsError, ServiceError, StoreError
 from pipeline.logs import no_framework_noise
+from pipeline.store.metadata_file import repair_command
 
 # Who opens a new database on a server finds some of the tables where another one is making them,
 # and ML Metadata takes that for an error. On a busy disk, they take seconds.
@@ -36,7 +37,8 @@ def opened_store(config: Any) -> Any:
         The MetadataStore.
 
     Raises:
-        RuntimeError: If it cannot be opened.
+        StoreError: If a file cannot be opened.
+        ServiceError: If that is so of a database on a server.
     """
     from ml_metadata.metadata_store import metadata_store
 
@@ -44,10 +46,30 @@ def opened_store(config: Any) -> Any:
     while True:
         try:
             return metadata_store.MetadataStore(config)
-        except RuntimeError:
+        except RuntimeError as err:
             if time.monotonic() > deadline:
-                raise
+                raise _cannot_open(config, err) from err
             time.sleep(random.random())
+
+
+def _cannot_open(config: Any, error: RuntimeError) -> ReviewsError:
+    told = ' '.join(str(error).split())[:300]
+    if config.HasField('mysql'):
+        mysql = config.mysql
+        return ServiceError(
+            f'ML Metadata cannot use the MySQL database {mysql.database} at '
+            f'{mysql.socket or f"{mysql.host}:{mysql.port}"}: {told}',
+            hint=rights_hint(mysql.user),
+        )
+    path = config.sqlite.filename_uri
+    return StoreError(
+        f'ML Metadata cannot open {path}: {told}', hint=repair_command(pathlib.Path(path))
+    )
+
+
+def rights_hint(user: str | None) -> str:
+    """Say what to do where a server does not let ML Metadata do something."""
+    return f'{user} needs all rights on the database; the log of the server may say more'
 
 
 def bring_up_to_date(config: Any, where: str, hint: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -16,17 +18,21 @@ _HOST = re.compile(r'[\w.:-]+')
 PASSWORD_VARIABLE = 'METADATA_PASSWORD'
 
 
+# Absolute: a command that finds the store by the record of a run may be given elsewhere.
+_Path = Annotated[str, pydantic.Field(min_length=1), pydantic.AfterValidator(os.path.abspath)]
+
+
 class TlsSettings(Settings):
     """How the connection to a MySQL server is encrypted; without `ca` it is not."""
 
-    ca: str | None = pydantic.Field(
-        None, min_length=1, description='file of the authorities that sign the certificate (PEM)'
+    ca: _Path | None = pydantic.Field(
+        None, description='file of the authorities that sign the certificate (PEM)'
     )
-    cert: str | None = pydantic.Field(
-        None, min_length=1, description='file with the own certificate, if the server wants one'
+    cert: _Path | None = pydantic.Field(
+        None, description='file with the own certificate, if the server wants one'
     )
-    key: str | None = pydantic.Field(
-        None, min_length=1, description='file with the key of the own certificate'
+    key: _Path | None = pydantic.Field(
+        None, description='file with the key of the own certificate'
     )
 
     @pydantic.model_validator(mode='after')
@@ -46,8 +52,8 @@ class MetadataSettings(Settings):
     )
     host: str | None = pydantic.Field(None, description='machine of the MySQL server')
     port: int = pydantic.Field(3306, ge=1, le=65_535, description='port of the MySQL server')
-    socket: str | None = pydantic.Field(
-        None, min_length=1, description='Unix socket of a MySQL server here, in place of host'
+    socket: _Path | None = pydantic.Field(
+        None, description='Unix socket of a MySQL server here, in place of host'
     )
     # ML Metadata writes it into its SQL as it is.
     database: str | None = pydantic.Field(
@@ -56,9 +62,8 @@ class MetadataSettings(Settings):
     user: str | None = pydantic.Field(
         None, pattern=r'^[^\x00-\x1f]{1,80}$', description='account on the MySQL server'
     )
-    password_file: str | None = pydantic.Field(
+    password_file: _Path | None = pydantic.Field(
         None,
-        min_length=1,
         description=f'file with its password and nothing else; none: {PASSWORD_VARIABLE}',
     )
     tls: TlsSettings = TlsSettings()
@@ -74,6 +79,10 @@ class MetadataSettings(Settings):
             )
         if host is not None and not _HOST.fullmatch(host):
             raise ValueError('expected the name or address of a machine')
+        try:
+            (host or 'localhost').encode('idna')  # as Python does to find it
+        except UnicodeError:
+            raise ValueError('expected 1 to 63 characters before and after each dot') from None
         return host
 
     @pydantic.model_validator(mode='after')
@@ -106,6 +115,17 @@ class MetadataSettings(Settings):
         given = self.model_dump(exclude_defaults=True)
         tls = given.pop('tls', {})
         pairs = {**given, **{f'tls.{name}': value for name, value in tls.items()}}
+        # Values are read as YAML, to which `no` is no text, and JSON's texts are.
         return ' '.join(
-            f'--set {shlex.quote(f"metadata.{name}={value}")}' for name, value in pairs.items()
+            f'--set {shlex.quote(f"metadata.{name}={json.dumps(value, ensure_ascii=False)}")}'
+            for name, value in pairs.items()
         )
+
+    def texts(self) -> dict[str, str | None]:
+        """Return, by dotted name, what a person may have put an address with a password into."""
+        return {
+            'metadata.socket': self.socket,
+            'metadata.user': self.user,
+            'metadata.password_file': self.password_file,
+            **{f'metadata.tls.{name}': value for name, value in self.tls},
+        }

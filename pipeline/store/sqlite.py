@@ -8,8 +8,8 @@ from typing import Any
 from components.errors import ReviewsError
 from pipeline.store import copies, metadata_file
 from pipeline.store.backend import Backend, OwnContext
-from pipeline.store.mending import mend
 from pipeline.store.opening import sqlite_config
+from pipeline.store.sqlite_mending import mend
 
 
 class SqliteBackend(Backend):
@@ -26,7 +26,9 @@ class SqliteBackend(Backend):
         return sqlite_config(self.path)
 
     def reader(self) -> Any | None:
-        return sqlite_config(self.path, to_read=True) if self.path.is_file() else None
+        metadata_file.require_usable(self.path, to_write=False)
+        exists = metadata_file.exists(self.path)
+        return sqlite_config(self.path, to_read=True) if exists else None
 
     def require_usable(self) -> None:
         metadata_file.require_usable(self.path)

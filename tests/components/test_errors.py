@@ -4,7 +4,13 @@ import pickle
 
 import pytest
 
-from components.errors import DataError
+from components.errors import (
+    ComponentError,
+    DataError,
+    ReviewsError,
+    StepFailedError,
+    class_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +37,13 @@ def test_message_loses_its_middle_when_it_is_long(letter: str) -> None:
     assert message.startswith("the label '")
     assert message.endswith('is none of the known pairs')
     assert len(message) < 2_100
+
+
+def test_class_is_found_when_only_the_exit_code_is_known() -> None:
+    classes = [
+        cls for cls in ReviewsError.__subclasses__() if cls.__module__ == ReviewsError.__module__
+    ]
+    assert len(classes) == 8
+    for cls in classes:
+        assert class_of(cls.exit_code) is cls
+    assert class_of(StepFailedError.exit_code) is class_of(1) is ComponentError

@@ -54,7 +54,7 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
         ['none', 'tpu', '', None],
     ),
     (TrainerSettings, 'input', ['memory', 'stream'], ['disk', '', None]),
-    (TrainerSettings, 'worker_timeout_seconds', [10, 86_400], [9, 86_401, 10.5]),
+    (TrainerSettings, 'worker_timeout_seconds', [60, 86_400], [59, 86_401, 60.5]),
     (GateSettings, 'min_accuracy', [1e-9, 1], [0, 1.1]),
     (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
     (GateSettings, 'min_auc', [math.nextafter(0.5, 1), 1], [0.5, 0, 1.1, None]),

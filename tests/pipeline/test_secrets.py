@@ -43,6 +43,21 @@ def test_place_is_refused_when_it_has_credentials(setting: str, place: str) -> N
     assert _CANARY not in str(found.value) + found.value.hint
 
 
+@pytest.mark.parametrize(
+    'setting', ['socket', 'user', 'password_file', 'tls.ca', 'tls.cert', 'tls.key']
+)
+def test_place_of_the_store_is_refused_when_it_has_credentials(setting: str) -> None:
+    address = f'mysql://me:{_CANARY}@h/d'
+    tree = {'metadata.backend': 'mysql', 'metadata.database': 'd', 'metadata.user': 'u'}
+    tree |= {} if setting == 'socket' else {'metadata.host': 'h'}
+    tree |= {f'metadata.tls.{name}': name for name in ('ca', 'cert', 'key') if 'tls' in setting}
+    with pytest.raises(ConfigError, match=f'^metadata.{setting}: expected') as found:
+        load_config(
+            preset='ngram', flags={'data.path': 'a.csv', **tree, f'metadata.{setting}': address}
+        )
+    assert _CANARY not in str(found.value) + found.value.hint
+
+
 def test_value_is_masked_when_it_is_of_the_wrong_type() -> None:
     with pytest.raises(ConfigError, match='got ') as found:
         load_config(preset='ngram', settings=[f'data=https://me:{_CANARY}@h/x'])

@@ -10,7 +10,7 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from components.errors import ConfigError, DataError
+from components.errors import ConfigError, DataError, StoreError
 from pipeline.outcome import RunOutcome, save_record
 from pipeline.tensorboard import Curves, find_curves, serve
 
@@ -109,6 +109,14 @@ def test_it_says_so_when_no_run_has_trained(root: Root, tmp_path: pathlib.Path) 
     shutil.rmtree(root.folder('a'))
     with pytest.raises(DataError, match='no run of sentiment below .* has trained a model'):
         find_curves(root.path, 'sentiment')
+
+
+def test_it_says_so_when_the_store_is_damaged(root: Root) -> None:
+    root.add('1', 'a')
+    (root.path / 'metadata.sqlite').write_bytes(b'not a database at all ' * 500)
+    with pytest.raises(StoreError, match=r'metadata\.sqlite is damaged') as found:
+        find_curves(root.path)
+    assert found.value.hint == f'python pipeline_runner.py repair --root {root.path}'
 
 
 def test_port_is_refused_when_it_is_in_use(tmp_path: pathlib.Path) -> None:

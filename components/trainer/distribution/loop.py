@@ -115,7 +115,7 @@ def fit(
     watched = steps.iterator(parts[features.VAL_SPLIT], val_steps, seed=None)
     curves = Curves(log_dir) if team.index == 0 else None
     history: History = {}
-    best = math.inf
+    least = math.inf
     weights: list[npt.NDArray[Any]] | None = None
     for epoch in range(settings.epochs):
         values = {
@@ -128,8 +128,9 @@ def fit(
             curves.write(epoch, values)
         report_epoch(epoch, settings.epochs, values)
         # As Keras's EarlyStopping has it: NaN is never the best.
-        if settings.restore_best_epoch and (values['val_loss'] < best or weights is None):
-            best, weights = values['val_loss'], model.get_weights()
+        loss = math.inf if math.isnan(values['val_loss']) else values['val_loss']
+        if settings.restore_best_epoch and (loss < least or weights is None):
+            least, weights = loss, model.get_weights()
     return weights or model.get_weights(), history
 
 

@@ -86,8 +86,9 @@ def main() -> None:
 
 def _train(request: dict[str, Any], voice: _Voice) -> None:
     cluster = read_cluster(os.environ)
+    voice.say(alive=True)  # from here on, it waits for the others
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    voice.alive()
+    voice.say(alive=True)
     team = Team(strategy, len(cluster.addresses), cluster.index)
     job = Job.from_json(_tell(team, request.get('job', '')))
     voice.say(timeout_seconds=job.trainer.worker_timeout_seconds)

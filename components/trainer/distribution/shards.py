@@ -49,8 +49,3 @@ def shard_of(patterns: Sequence[str], workers: int, index: int) -> Shard:
         workers,
     )
     return Shard(files, workers, index)
-
-
-def whole(patterns: Sequence[str]) -> Shard:
-    """Return all of a split, for one process."""
-    return shard_of(patterns, 1, 0)

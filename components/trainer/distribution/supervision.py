@@ -9,25 +9,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pathlib
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from typing import Any
 
 import numpy as np
 
-from components.errors import ComponentError, ConfigError, ReviewsError
+from components.errors import ComponentError, ReviewsError, class_of
+from components.module_command import module_command
 from components.progress import report_progress
 from components.trainer.distribution.cluster import Cluster, answers
 from components.trainer.distribution.job import WEIGHTS_FILE, Fitted, Job
 
 _PROCESS = 'components.trainer.distribution.process'
-_PROJECT = pathlib.Path(__file__).resolve().parents[3]
-# Until the chief has said how long it is.
+# Until the chief has said how long it is; and until the process has imported all that it needs.
 _FIRST_TIMEOUT_SECONDS = 600
 _ENDING_SECONDS = 5
 
@@ -69,15 +67,12 @@ def train_as_worker(cluster: Cluster) -> dict[str, list[int]]:
 
 
 def _run(request: dict[str, Any], cluster: Cluster, timeout_seconds: float) -> dict[str, Any]:
-    # From the folder of this code, whatever the current one is.
-    paths = [str(_PROJECT), os.environ.get('PYTHONPATH', '')]
     process = subprocess.Popen(
-        [sys.executable, '-m', _PROCESS],
+        module_command(_PROCESS),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         encoding='utf-8',
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))},
     )
     lines: queue.Queue[str] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
@@ -105,17 +100,16 @@ def _listen(
     cluster: Cluster,
     timeout_seconds: float,
 ) -> dict[str, Any]:
+    seconds: float = _FIRST_TIMEOUT_SECONDS
     while True:
         try:
-            line = lines.get(timeout=timeout_seconds)
+            line = lines.get(timeout=seconds)
         except queue.Empty:
-            raise _failed(
-                cluster, f'there was no progress for {timeout_seconds:.0f} s'
-            ) from None
+            raise _failed(cluster, f'there was no progress for {seconds:.0f} s') from None
         if not line:
             raise _failed(cluster, f'its process ended {_how(process.wait())}')
         said = json.loads(line)
-        timeout_seconds = said.get('timeout_seconds', timeout_seconds)
+        seconds = timeout_seconds = said.get('timeout_seconds', timeout_seconds)
         if 'progress' in said:
             report_progress(said['progress'])
         if 'error' in said:
@@ -133,10 +127,8 @@ def _read(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
 
 
 def _error(said: dict[str, Any], cluster: Cluster) -> ReviewsError:
-    if said.get('exit_code') == ConfigError.exit_code:
-        return ConfigError(said['error'], hint=said['hint'])
-    if 'hint' in said:
-        return ComponentError(said['error'], hint=said['hint'])
+    if 'exit_code' in said:
+        return class_of(said['exit_code'])(said['error'], hint=said['hint'])
     return _failed(cluster, said['error'])
 
 

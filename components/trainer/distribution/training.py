@@ -13,6 +13,7 @@ from components.example_gen.summary import ExamplesSummary
 from components.progress import report_progress
 from components.trainer.distribution.job import Fitted, Job
 from components.trainer.distribution.loop import Team, fit
+from components.trainer.distribution.pulse import Pulse
 from components.trainer.distribution.rows import MemoryRows, Rows, StreamedRows
 from components.trainer.distribution.shards import shard_of
 from components.trainer.models import load_builder
@@ -33,16 +34,19 @@ def train(job: Job, team: Team, alive: Callable[[], None] = lambda: None) -> Fit
     settings, width = job.trainer, job.text.max_tokens
     transform = TransformGraph(tft.TFTransformOutput(job.transform_graph))
 
+    pulse = Pulse(team, alive)
+
     def read(patterns: tuple[str, ...]) -> Rows:
         shard = shard_of(patterns, team.workers, team.index)
         if settings.input == 'stream':
-            return StreamedRows(shard, transform, width, seed=settings.seed, alive=alive)
-        return MemoryRows(shard, transform, width, alive=alive)
+            return StreamedRows(shard, transform, width, seed=settings.seed, alive=pulse.beat)
+        return MemoryRows(shard, transform, width, alive=pulse.beat)
 
     parts = {
         features.TRAIN_SPLIT: read(job.train_files),
         features.VAL_SPLIT: read(job.val_files),
     }
+    pulse.wait()
     counts = {split: team.of_each(part.count) for split, part in parts.items()}
     summary = ExamplesSummary.read(job.examples)
     for split, of_workers in counts.items():

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from components.errors import ConfigError, MissingDependencyError
+from components.module_command import module_command
 
 EngineName = Literal['process', 'podman', 'docker']
 
@@ -99,7 +100,7 @@ class ProcessEngine:
         """Run the command as a child of this process."""
         command = [*container.get('command', ()), *container.get('args', ())]
         if command[0] in _PYTHONS:
-            command[0] = sys.executable
+            command = _of_this_python(command[1:])
         paths = [str(_PROJECT), os.environ.get('PYTHONPATH', '')]
         return _run(
             command,
@@ -215,6 +216,12 @@ def make_engine(name: EngineName) -> Engine:
     if name == 'process':
         return ProcessEngine()
     return ContainerEngine(program=name)
+
+
+def _of_this_python(args: Sequence[str]) -> list[str]:
+    if list(args[:1]) == ['-m'] and len(args) > 1:
+        return module_command(*args[1:])
+    return [sys.executable, *args]
 
 
 def _environment(container: Mapping[str, Any]) -> dict[str, str]:

@@ -9,28 +9,25 @@ import json
 import os
 import pathlib
 import posixpath
-import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from components.entry_point import MOUNTS_VARIABLE
-from components.errors import ComponentError, StepFailedError
+from components.errors import ComponentError
 from pipeline.cloud.rehearsal.engine import Engine, Mount
 from pipeline.cloud.rehearsal.objects import SCHEMES, ObjectStore, local_path
 from pipeline.cloud.rehearsal.placeholders import fill_in
-from pipeline.cloud.rehearsal.replicas import beside
+from pipeline.cloud.rehearsal.replicas import ALONE, Chief, beside
 from pipeline.cloud.rehearsal.service import Service
 from pipeline.cloud.rehearsal.spec import Step
+from pipeline.cloud.rehearsal.step_failure import step_failed
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
 
 # Where a step is to report, in its container.
 _REPORTS = '/tmp/kfp_outputs'
 _REPORT_FILE = 'output_metadata.json'
 _PARAMETERS = 'parameters'
-_TAIL_LINES = 15
-_NONE: Mapping[str, str] = {}
-_RAISED = re.compile(r'[\w.]*(Error|Exception)\b(: .*)?')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,8 +122,10 @@ class Launcher:
             self._add_output_parameters(step, complete, place)
         if self.service.keeps_objects:
             self._bring(complete, place)
-        with beside(self.engine, step.workers, mounts=self.mounts, log=place.log) as cluster:
-            self._execute(step.name, step.container, complete, place, cluster)
+        with beside(
+            self.engine, step.workers, what=step.name, mounts=self.mounts, log=place.log
+        ) as chief:
+            self._execute(step.name, step.container, complete, place, chief)
         reported = _read_report(step.name, place)
         produced = Produced(
             artifacts={
@@ -166,14 +165,14 @@ class Launcher:
         container: Mapping[str, Any],
         executor_input: dict[str, Any],
         place: Place,
-        variables: Mapping[str, str] = _NONE,
+        chief: Chief = ALONE,
     ) -> None:
         """Run a command that is given this input; `what` names it if it fails."""
         reports = Mount(source=place.reports, target=_REPORTS)
         seen = self.engine.path_of(reports)
         executor_input['outputs']['outputFile'] = posixpath.join(seen, _REPORT_FILE)
         place.reports.mkdir(parents=True, exist_ok=True)
-        environment = dict(variables)
+        environment = dict(chief.environment)
         mounts = [*self.mounts, reports]
         if self.service.keeps_objects:
             for scheme in sorted(SCHEMES):
@@ -191,15 +190,11 @@ class Launcher:
                 for part in ('command', 'args')
             },
         }
-        code = self.engine.run(filled, environment=environment, mounts=mounts, log=place.log)
+        code = self.engine.run(
+            filled, environment=environment, mounts=mounts, log=place.log, stop=chief.stop
+        )
         if code:
-            tail = _tail(place.log)
-            error = StepFailedError(
-                f'{what} failed with exit code {code}{_reason(tail)}',
-                hint='it would fail on the cluster as well',
-            )
-            error.tail = tuple(tail)
-            raise error
+            raise step_failed(what, code, place.log)
 
     def _made(
         self,
@@ -270,14 +265,3 @@ def _output_parameters(step: Step, reported: Mapping[str, Any], place: Place) ->
                 hint='expected it in the output file, or in a file of its own',
             ) from err
     return found
-
-
-def _tail(log: pathlib.Path) -> list[str]:
-    lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
-    return [line for line in lines if line.strip() and not line.startswith('$ ')][-_TAIL_LINES:]
-
-
-def _reason(tail: Sequence[str]) -> str:
-    """Return what was raised, if the last lines say so."""
-    raised = next((line for line in reversed(tail) if _RAISED.fullmatch(line)), None)
-    return f': {raised}' if raised else ''

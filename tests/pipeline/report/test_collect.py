@@ -138,6 +138,14 @@ def test_all_sections_say_so_when_ml_metadata_is_gone(
     assert [step.state for step in report.steps] == ['executed'] * 9
 
 
+def test_page_says_so_when_ml_metadata_is_damaged(pushed: Report, tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'metadata.sqlite').write_bytes(b'not a database at all ' * 500)
+    report = collect(pushed.outcome, tmp_path)
+    assert isinstance(report.lineage, Nothing)
+    assert report.lineage.why.startswith('ML Metadata cannot be asked: ')
+    assert 'metadata.sqlite is damaged' in report.lineage.why
+
+
 def test_record_is_read_when_it_is_older_or_newer(pushed: Report, runs: Runs) -> None:
     fields = dataclasses.asdict(pushed.outcome)
     path = runs.root / 'records' / '2000-01-01T00-00-00.json'

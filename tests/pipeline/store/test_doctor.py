@@ -13,14 +13,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.errors import ConfigError, DataError, StoreError
+from components.errors import ConfigError, DataError, ServiceError, StoreError
 from pipeline.config import DataConfig
 from pipeline.doctor import data, installation, served, store
 from pipeline.doctor.command import examine
 from pipeline.doctor.finding import Finding, ok, problem, warning
 from pipeline.doctor.view import Findings
 from pipeline.report.lineage import Lineage
-from pipeline.store import copies, metadata_file
+from pipeline.store import copies, metadata_file, opening
+from pipeline.store.mysql import MysqlBackend, Server
+from pipeline.store.settings import MetadataSettings
 from pipeline.store.sqlite import SqliteBackend
 from tests.conftest import SAMPLE, run_command, snapshot
 from tests.pipeline.store.conftest import Workshop
@@ -84,6 +86,21 @@ class TestStore:
         shutil.copy(root / copies.COPY, tmp_path)
         found = states(store.check(tmp_path, tmp_path / 'serving', SqliteBackend(tmp_path), say))
         assert 'puts its copy back' in found['warning metadata'].todo
+
+    def test_problem_is_the_services_when_a_server_goes_while_it_is_read(
+        self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = MetadataSettings(
+            backend='mysql', socket=str(tmp_path / 'gone.sock'), database='d', user='u'
+        )
+        monkeypatch.setattr(MysqlBackend, 'server', lambda _: Server('10.11', 10))
+        monkeypatch.setattr(opening, '_MAKING_SECONDS', 0)
+        backend = MysqlBackend(settings, tmp_path)
+        found = states(store.check(tmp_path, tmp_path / 'serving', backend, say))
+        assert found['problem metadata'].error is ServiceError
+        assert found['problem metadata'].told.startswith(
+            f'ML Metadata cannot use {settings.where}: '
+        )
 
     def test_folder_is_a_problem_when_it_is_a_file(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / 'records').touch()

@@ -17,9 +17,12 @@ import pytest
 from components.errors import StoreError
 from components.served_models import same_model
 from pipeline import serving_store
+from pipeline.run_lock import root_lock
 from pipeline.store import copies, metadata_file
-from pipeline.store.mending import mend
+from pipeline.store.execution_ids import highest_execution
 from pipeline.store.opening import opened_store, sqlite_config
+from pipeline.store.sqlite import SqliteBackend
+from pipeline.store.sqlite_mending import mend
 from tests.conftest import run_command, snapshot
 from tests.pipeline.store.conftest import Workshop, executed, small_table
 
@@ -91,6 +94,38 @@ def test_copy_is_put_back_when_the_file_is_damaged(
     assert path.read_bytes() == before
     metadata_file.require_usable(path)
     assert mend(path) == []
+
+
+@pytest.mark.parametrize(
+    ('damage', 'told'),
+    [
+        *(pytest.param(*case.values, 'is (damaged|not a file)', id=case.id) for case in DAMAGE),
+        pytest.param(set_schema(8), 'older ML Metadata: its schema is 8', id='older'),
+        pytest.param(set_schema(11), 'newer ML Metadata: its schema is 11', id='newer'),
+    ],
+)
+def test_reader_is_told_what_is_wrong_when_the_file_cannot_be_used(
+    damage: Callable[[pathlib.Path], None], told: str, path: pathlib.Path
+) -> None:
+    backend = SqliteBackend(path.parent)
+    assert opened_store(backend.reader()).get_executions()
+    damage(path)
+    with pytest.raises(StoreError, match=told):
+        backend.reader()
+
+
+def test_there_is_nothing_to_read_when_the_file_is_missing_or_empty(path: pathlib.Path) -> None:
+    path.write_bytes(b'')
+    assert SqliteBackend(path.parent).reader() is None
+    path.unlink()
+    assert SqliteBackend(path.parent).reader() is None
+
+
+def test_file_and_command_are_named_when_ml_metadata_cannot_open_it(path: pathlib.Path) -> None:
+    drop_table(path)
+    with pytest.raises(StoreError, match=f'^ML Metadata cannot open {path}: ') as found:
+        opened_store(sqlite_config(path))
+    assert found.value.hint == f'python pipeline_runner.py repair --root {path.parent}'
 
 
 @pytest.mark.parametrize('damage', DAMAGE[:2])
@@ -187,6 +222,49 @@ def test_it_is_read_only_when_this_user_cannot_write(path: pathlib.Path) -> None
         assert os.read(ours, 100) == b'read-only None'
 
 
+class TestAtOnce:
+    """Runs of several names below one root, which share the file."""
+
+    def begin(self, function: Callable[[], object]) -> threading.Thread:
+        thread = threading.Thread(target=function)
+        thread.start()
+        thread.join(0.3)
+        return thread
+
+    def test_copy_waits_when_another_run_has_the_root(self, path: pathlib.Path) -> None:
+        copy = path.with_name(copies.COPY)
+        copy.unlink()
+        with root_lock(path.parent):
+            thread = self.begin(lambda: copies.keep_copy(path))
+            assert thread.is_alive()
+            assert not copy.exists()
+        thread.join(60)
+        assert metadata_file.examine(copy, thorough=True) == metadata_file.State()
+        assert not list(path.parent.glob('*.part*'))
+
+    def test_file_is_not_put_back_again_when_another_run_is_faster(
+        self, path: pathlib.Path
+    ) -> None:
+        whole = path.read_bytes()
+        path.unlink()
+        told: list[str] = []
+        with root_lock(path.parent):
+            thread = self.begin(lambda: told.append(copies.open_for_run(path.parent)))
+            assert thread.is_alive()
+            path.write_bytes(whole)
+            made = path.stat().st_ino
+        thread.join(60)
+        assert told == ['']
+        assert path.stat().st_ino == made
+
+    def test_parts_are_removed_when_a_killed_run_left_them(self, path: pathlib.Path) -> None:
+        names = {f'{copies.COPY}.part', f'{copies.COPY}.part-journal', 'metadata.sqlite.part'}
+        for name in names:
+            path.with_name(name).write_bytes(b'half')
+        copies.open_for_run(path.parent)
+        assert not names & {p.name for p in path.parent.iterdir()}
+
+
 class TestRun:
     """Runs of the small pipeline, whose metadata is lost."""
 
@@ -201,7 +279,7 @@ class TestRun:
         self, workshop: Workshop
     ) -> None:
         before = snapshot(workshop.config.pipeline_root)
-        last = copies.highest_execution(workshop.root / 'artifacts')
+        last = highest_execution(workshop.root / 'artifacts')
         live = serving_store.live_version(workshop.config.serving_path)
         (workshop.root / metadata_file.METADATA).unlink()
         (workshop.root / copies.COPY).write_bytes(b'')

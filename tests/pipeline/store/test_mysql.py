@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shlex
 import shutil
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,10 +26,11 @@ from pipeline.doctor import store as doctor
 from pipeline.report.collect import collect
 from pipeline.run_ids import new_run_id
 from pipeline.run_lock import BusyError
-from pipeline.store.choice import backend_of, backend_of_root
+from pipeline.store.choice import backend_of, backend_of_root, backend_of_run
 from pipeline.store.mysql import MysqlBackend
-from pipeline.store.opening import opened_store
+from pipeline.store.opening import opened_store, sqlite_config
 from pipeline.store.root_id import known_root_id, root_id
+from pipeline.store.settings import MetadataSettings
 from pipeline.tensorboard import find_curves
 from tests.conftest import run_command, snapshot
 from tests.mariadb import DATABASE, PASSWORD, Server, server
@@ -342,7 +345,7 @@ class TestSchema:
         with pytest.raises(StoreError, match='older ML Metadata: its schema is 8$') as found:
             backend.require_usable()
         _, _, command = found.value.hint.partition('pipeline_runner.py ')
-        done = run_command(*command.split(), cwd=tmp_path)
+        done = run_command(*shlex.split(command), cwd=tmp_path)
         assert done.out == f'{backend.where} was brought from schema 8 to 10\n'
         assert done.code == 0
         backend.require_usable()
@@ -370,6 +373,27 @@ class TestSchema:
         with pytest.raises(StoreError, match=r'of execution 5, .* has only come to 0: ') as found:
             backend.open_for_run()
         assert 'name a new --root' in found.value.hint
+
+
+    def test_root_is_refused_when_its_runs_are_in_a_file(
+        self, workshop: Workshop, mariadb: Server, tmp_path: pathlib.Path
+    ) -> None:
+        mariadb.new_database('reviews_moved')
+        backend = MysqlBackend(mariadb.settings(database='reviews_moved'), tmp_path)
+        backend.require_usable()
+        # That the ids of others have come further does not make them those of the root.
+        mariadb.execute('INSERT INTO Execution (id, type_id) VALUES (1000, 1)', 'reviews_moved')
+        (tmp_path / 'artifacts' / 'x' / 'Trainer' / 'model' / '5').mkdir(parents=True)
+        opened_store(sqlite_config(tmp_path / 'metadata.sqlite'))
+        assert backend.open_for_run() == ''  # it has no runs
+        shutil.copy(workshop.root / 'metadata.sqlite', tmp_path)
+        told = r'recorded in .*/metadata\.sqlite, and the MySQL database .* knows none of them'
+        with pytest.raises(StoreError, match=told) as found:
+            backend.open_for_run()
+        assert 'name a new --root' in found.value.hint
+        with metadata.Metadata(backend.connection()) as handle:
+            context_lib.register_context_if_not_exists(handle, *backend.own_context('x'))
+        assert backend.open_for_run() == ''  # it was begun there
 
 
 class TestCommand:
@@ -404,7 +428,8 @@ class TestCommand:
         assert 'is as it should be' in done.out
         done = run_command('repair', *mariadb.flags(password_file='gone'), cwd=tmp_path)
         assert done.code == 2
-        assert 'cannot read the password of metadata from gone: No such file' in done.err
+        gone = tmp_path / 'gone'
+        assert f'cannot read the password of metadata from {gone}: No such file' in done.err
 
 
 @pytest.mark.parametrize(
@@ -416,6 +441,9 @@ class TestCommand:
         ({'backend': 'mysql', 'host': 'db', 'user': 'u'}, 'needs database'),
         ({'backend': 'mysql', 'host': 'db', 'database': 'd'}, 'needs user'),
         ({'backend': 'mysql', 'host': 'a b'}, 'name or address of a machine'),
+        ({'backend': 'mysql', 'host': 'db..example.com'}, 'host: expected 1 to 63 characters'),
+        ({'backend': 'mysql', 'host': '..'}, 'host: expected 1 to 63 characters'),
+        ({'backend': 'mysql', 'host': f'{"a" * 64}.com'}, 'host: expected 1 to 63 characters'),
         ({'backend': 'mysql', 'host': 'u:canary@db'}, 'without a user or password'),
         ({'backend': 'mysql', 'host': 'db', 'database': 'd; DROP TABLE x'}, 'metadata.database'),
         ({'backend': 'mysql', 'host': 'db', 'port': 0}, 'metadata.port'),
@@ -432,3 +460,58 @@ def test_settings_are_refused_when_they_do_not_make_a_store(
     with pytest.raises(ConfigError, match=told) as found:
         load_config(preset='ngram', flags={'data.path': 'a.csv', 'metadata': tree})
     assert 'canary' not in f'{found.value} {found.value.hint}'
+
+
+@pytest.mark.parametrize('name', ['db.example.com', 'db.example.com.', '::1', '10.0.0.1', 'a' * 63])
+def test_host_is_taken_when_it_is_a_name_or_an_address(name: str) -> None:
+    settings = MetadataSettings(backend='mysql', host=name, database='d', user='u')
+    assert settings.host == name
+
+
+def test_variable_is_named_when_the_password_is_not_utf8(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('METADATA_PASSWORD', 'canary\udce9')
+    settings = MetadataSettings(backend='mysql', host='db', database='d', user='u')
+    with pytest.raises(ConfigError, match=r'^the password in METADATA_PASSWORD is not') as found:
+        MysqlBackend(settings, tmp_path).require_usable()
+    assert 'canary' not in ''.join(traceback.format_exception(found.value))
+
+
+@pytest.mark.parametrize(
+    'tree',
+    [
+        {'database': '2024_10', 'user': 'no'},
+        {'database': '1', 'user': 'a: #b'},
+        {'database': 'd', 'user': "it's \u00e9", 'port': 3307, 'password_file': '/a b/~'},
+        {'database': 'd', 'user': 'u', 'tls': {'ca': '/c a', 'cert': '/1', 'key': '/null'}},
+    ],
+)
+def test_options_say_the_same_when_a_command_is_given_them(tree: dict[str, Any]) -> None:
+    settings = MetadataSettings(backend='mysql', host='db', **tree)
+    flags = shlex.split(settings.flags())
+    assert set(flags[::2]) == {'--set'}
+    config = load_config(preset='ngram', flags={'data.path': 'a.csv'}, settings=flags[1::2])
+    assert config.metadata == settings
+
+
+def test_files_are_found_from_anywhere_when_a_run_was_recorded(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tree = {
+        'backend': 'mysql', 'host': 'db', 'database': 'd', 'user': 'u',
+        'password_file': 'pw', 'tls': {'ca': 'ca.pem', 'cert': 'me.pem', 'key': 'keys/me'},
+    }  # fmt: skip
+    config = load_config(preset='ngram', flags={'data.path': 'a.csv', 'metadata': tree})
+    (tmp_path / 'pw').write_text('canary')
+    (tmp_path / 'elsewhere').mkdir()
+    monkeypatch.chdir(tmp_path / 'elsewhere')
+    backend = backend_of_run(config.model_dump(), tmp_path / 'root')
+    mysql = backend.connection().mysql
+    assert mysql.password == 'canary'
+    assert mysql.ssl_options.ca == str(tmp_path / 'ca.pem')
+    assert mysql.ssl_options.cert == str(tmp_path / 'me.pem')
+    assert mysql.ssl_options.key == str(tmp_path / 'keys' / 'me')
+    of_socket = MetadataSettings(backend='mysql', socket='s', database='d', user='u')
+    assert of_socket.socket == str(tmp_path / 'elsewhere' / 's')

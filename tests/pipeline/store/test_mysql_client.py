@@ -223,6 +223,13 @@ def test_way_to_log_in_is_named_when_ml_metadata_does_not_know_it() -> None:
     assert 'mysql_native_password' in error.hint
 
 
+def test_old_format_is_named_when_the_account_has_such_a_password() -> None:
+    with _Played(_greeting('mysql_native_password'), b'\xfe') as settings:
+        error = refusal(settings)
+    assert f'{USER} logs in to {settings.where} by the old password format' in str(error)
+    assert 'mysql_native_password' in error.hint
+
+
 def test_ml_metadata_says_nothing_of_use_when_it_does_not_know_the_way_to_log_in() -> None:
     # That is why we ask first. Where this fails, its client has learned it.
     with _Played(_greeting(_SHA2), _SWITCH) as settings:
@@ -247,7 +254,10 @@ def test_answer_is_told_when_it_is_none_of_a_server_that_lets_us_in(
     packets: list[bytes], told: str
 ) -> None:
     with _Played(*packets) as settings:
-        assert re.search(told, str(refusal(settings)))
+        error = refusal(settings)
+    assert re.search(told, str(error))
+    # Where it is, is known, if it greets us.
+    assert ('metadata.host' in error.hint) == ('no MySQL server' in told)
 
 
 def test_server_is_refused_when_it_has_no_tls_and_should(tls: pathlib.Path) -> None:

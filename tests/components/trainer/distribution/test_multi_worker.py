@@ -31,6 +31,8 @@ from tests.components.trainer.distribution.workers import (
 from tests.components.trainer.tiny import COUNTS, KEYS, TEXT, TRAINER, Tiny
 
 TIMEOUT_SECONDS = 60
+# That `worker_timeout_seconds` may be: enough for a worker that comes.
+LEAST_SECONDS = 60
 
 
 @pytest.fixture
@@ -76,7 +78,8 @@ def test_one_model_as_good_as_alone_comes_of_two_processes_when_they_train(
     with open(tmp_path / 'worker.log', 'wb') as output:
         worker = start_worker(addresses, 1, output, elsewhere)
     try:
-        run(tiny, tmp_path / 'both', distribution='multi_worker')
+        least = {'worker_timeout_seconds': LEAST_SECONDS}
+        run(tiny, tmp_path / 'both', distribution='multi_worker', **least)
     finally:
         code = ended(worker)
     log = (tmp_path / 'worker.log').read_text()
@@ -166,9 +169,9 @@ def test_training_is_given_up_when_a_worker_does_not_come(
 ) -> None:
     addresses = free_addresses(2)
     monkeypatch.setenv('TF_CONFIG', tf_config(addresses, 0))
-    message = f'no progress for 10 s; no answer from {addresses[1]}$'
+    message = f'no progress for {LEAST_SECONDS} s; no answer from {addresses[1]}$'
     with pytest.raises(ComponentError, match=message) as caught:
-        run(tiny, tmp_path, distribution='multi_worker', worker_timeout_seconds=10)
+        run(tiny, tmp_path, distribution='multi_worker', worker_timeout_seconds=LEAST_SECONDS)
     assert 'nothing was exported' in caught.value.hint
     assert not (tmp_path / 'serving').exists()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from components.errors import ComponentError, ConfigError
 from components.settings import TrainerSettings
+from components.trainer.distribution import loop
 from components.trainer.distribution.job import Job
 from components.trainer.distribution.loop import Team
 from components.trainer.distribution.training import local_team, train
@@ -118,6 +120,24 @@ def test_weights_of_the_best_epoch_are_kept_when_asked_for(
     assert int(np.argmin(best.history['val_loss'])) == 0
     first = train(make_job(turned, tmp_path, epochs=1), alone())
     for ours, theirs in zip(best.weights, first.weights):
+        assert (ours == theirs).all()
+
+
+def test_epoch_is_not_the_best_when_its_loss_is_not_a_number(
+    tiny: Tiny, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, losses = loop._Steps.take, iter([math.nan, 0.1, math.nan, 0.2])
+
+    def taken(steps: Any, function: Any, *others: Any) -> dict[str, float]:
+        found = take(steps, function, *others)
+        return {**found, 'loss': next(losses)} if function is steps.watch else found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Steps, 'take', taken)
+        best = train(make_job(tiny, tmp_path, epochs=4, restore_best_epoch=True), alone())
+    assert best.history['val_loss'] == pytest.approx([math.nan, 0.1, math.nan, 0.2], nan_ok=True)
+    second = train(make_job(tiny, tmp_path, epochs=2), alone())
+    for ours, theirs in zip(best.weights, second.weights):
         assert (ours == theirs).all()
 
 

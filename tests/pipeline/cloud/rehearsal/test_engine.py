@@ -47,6 +47,17 @@ def test_a_process_finds_the_project_and_its_environment(tmp_path: pathlib.Path)
     assert log.splitlines()[-1] == f"red '' big {tmp_path}"
 
 
+def test_a_module_is_ours_when_the_folder_of_logs_has_one_of_that_name(
+    tmp_path: pathlib.Path,
+) -> None:
+    (tmp_path / 'components').mkdir()
+    (tmp_path / 'components' / '__init__.py').write_text('raise SystemExit("not ours")')
+    command = ['python', '-m', 'components.trainer.worker', '--timeout-seconds', '5']
+    code, log = _process(tmp_path, command, TF_CONFIG='')
+    assert 'environment variable TF_CONFIG: it is not set' in log
+    assert code == 2
+
+
 def test_a_process_has_its_exit_code_and_both_streams_in_the_log(tmp_path: pathlib.Path) -> None:
     script = 'import sys; print("out"); print("err", file=sys.stderr); sys.exit(7)'
     code, log = _process(tmp_path, ['python', '-c', script])

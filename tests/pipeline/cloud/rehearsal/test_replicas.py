@@ -6,12 +6,14 @@ import json
 import pathlib
 import re
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from components.errors import ComponentError, ConfigError
+from components.errors import ComponentError, ConfigError, StepFailedError
 from components.trainer.distribution.cluster import read_cluster
+from pipeline.cloud.rehearsal import replicas as module
 from pipeline.cloud.rehearsal.engine import ContainerEngine, ProcessEngine
 from pipeline.cloud.rehearsal.run import Rehearsal
 from pipeline.cloud.rehearsal.workspace import Workspace
@@ -32,6 +34,12 @@ folder = pathlib.Path(sys.argv.pop())
 while not (folder / 'worker.json').is_file():
     time.sleep(0.05)
 (folder / 'chief.json').write_text(os.environ['TF_CONFIG'])
+"""
+
+FAILING = """
+import sys
+print('ValueError: no such thing', file=sys.stderr)
+sys.exit(5)
 """
 
 
@@ -108,6 +116,58 @@ def test_workers_are_ended_when_the_chief_fails(tmp_path: pathlib.Path) -> None:
     chief = pool(1, failing, '{{$}}', str(tmp_path))
     with pytest.raises(ComponentError, match='Second failed with exit code 3'):
         rehearse(with_job(chief, pool(1, WORKER, str(tmp_path))), tmp_path)
+
+
+def test_chief_is_ended_when_a_worker_fails(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, '_ENDING_SECONDS', 0.5)
+    chief = pool(1, 'import time; time.sleep(1_000)', '{{$}}')
+    started = time.monotonic()
+    message = '^worker 0 of Second failed with exit code 5: ValueError: no such thing$'
+    with pytest.raises(StepFailedError, match=message) as caught:
+        rehearse(with_job(chief, pool(1, FAILING)), tmp_path)
+    assert time.monotonic() - started < 60
+    assert caught.value.tail[-1] == 'ValueError: no such thing'
+
+
+def test_rehearsal_fails_when_the_chief_succeeds_and_a_worker_does_not(
+    tmp_path: pathlib.Path,
+) -> None:
+    after = 'while not (pathlib.Path(sys.argv[1]) / "chief.json").is_file(): time.sleep(0.05)'
+    worker = f'{WORKER.replace("time.sleep(1_000)", after)}\nsys.exit(4)'
+    chief = pool(1, CHIEF + toys.MAKE, '{{$}}', str(tmp_path))
+    with pytest.raises(StepFailedError, match='^worker 0 of Second failed with exit code 4$'):
+        rehearse(with_job(chief, pool(1, worker, str(tmp_path))), tmp_path)
+
+
+def test_both_are_told_of_when_chief_and_worker_fail(tmp_path: pathlib.Path) -> None:
+    chief = pool(1, 'import sys, time; time.sleep(1); print("no answer"); sys.exit(6)', '{{$}}')
+    message = '^Second failed with exit code 6; worker 0 of Second failed with exit code 5: Value'
+    with pytest.raises(StepFailedError, match=message) as caught:
+        rehearse(with_job(chief, pool(1, FAILING)), tmp_path)
+    assert caught.value.tail[0] == 'no answer'
+    assert caught.value.tail[-1] == 'ValueError: no such thing'
+
+
+def test_error_is_raised_when_a_worker_cannot_be_run(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, '_ENDING_SECONDS', 0.5)
+
+    def broken(*_: Any, stop: Any, log: pathlib.Path, **__: Any) -> int:
+        raise PermissionError(f'cannot write {log.name}')
+
+    def run_chief() -> None:
+        with module.beside(
+            SimpleNamespace(run=broken), pool(1, ''), what='Second', mounts=(),
+            log=tmp_path / 'chief.log',
+        ) as chief:  # fmt: skip
+            assert chief.stop is not None
+            assert chief.stop.wait(60)
+
+    with pytest.raises(PermissionError, match=r'^cannot write chief-worker-0\.log$'):
+        run_chief()
 
 
 def test_job_is_refused_when_it_is_on_kubeflow_or_has_no_replicas(tmp_path: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""Makes a metadata file usable again."""
+"""Makes the SQLite file of ML Metadata usable again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pathlib
 import time
 
 from components.errors import StoreError
+from pipeline.run_lock import root_lock
 from pipeline.store import copies, metadata_file
 from pipeline.store.opening import bring_up_to_date, sqlite_config
 
@@ -28,22 +29,28 @@ def mend(path: pathlib.Path) -> list[str]:
         StoreError: If it cannot be mended from here.
     """
     state = metadata_file.examine(path, thorough=True)
-    done = []
     if state.problem == 'older':
         hint = 'put back a copy of it, or name another --root'
         bring_up_to_date(sqlite_config(path), str(path), hint)
         return [f'{path} was brought to the current schema']
-    if state.problem == 'damaged':
+    if state.problem and state.problem != 'damaged':
+        raise StoreError(f'{path} {state.told}', hint=state.hint)
+    if not state.problem and metadata_file.exists(path):
+        return []
+    with root_lock(path.parent):
+        return _begin_anew(path, damaged=state.problem == 'damaged')
+
+
+def _begin_anew(path: pathlib.Path, *, damaged: bool) -> list[str]:
+    """Set a damaged file aside, and put back the copy; return what was done."""
+    done = []
+    if damaged:
         aside = _aside(path)
         # What SQLite has not yet put into the file belongs to it.
         for name in (path.name, f'{path.name}-journal'):
             if path.with_name(name).exists():
                 os.replace(path.with_name(name), path.with_name(name.replace(path.name, aside)))
         done.append(f'the damaged {path.name} is now {path.with_name(aside)}')
-    elif state.problem:
-        raise StoreError(f'{path} {state.told}', hint=state.hint)
-    elif metadata_file.exists(path):
-        return []
     made = copies.put_back(path)
     if made:
         done.append(f'{path} is the copy of {made} again; the next run does what came after it')
