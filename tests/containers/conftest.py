@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,3 +142,19 @@ def kubeflow(engine: Engine, image: str, kfp_python: pathlib.Path) -> Kubeflow:
     compiled = run_command('compile', *options, '--output', str(spec), cwd=engine.folder)
     assert compiled.code == 0, compiled.err
     return Kubeflow(engine, kfp_python, root, spec)
+
+
+@pytest.fixture
+def signals_arrive() -> Iterator[None]:
+    """Have signals arrive here and in children, also if all was begun with `nohup`."""
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    ignored = [number for number in usual if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, usual[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)

@@ -94,6 +94,7 @@ def unwind_by(number: int, done: list[str]) -> None:
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures('signals_arrive')
 def test_a_signal_unwinds_once_and_is_the_systems_again_afterwards(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     done: list[str] = []
@@ -112,6 +113,7 @@ def put_off(number: int, done: list[str]) -> None:
 @pytest.mark.parametrize(
     ('number', 'message'), [(signal.SIGINT, '^$'), (signal.SIGTERM, 'stopped by SIGTERM')]
 )
+@pytest.mark.usefixtures('signals_arrive')
 def test_a_signal_is_put_off_when_nothing_may_disturb(number: signal.Signals, message: str) -> None:
     done: list[str] = []
     with pytest.raises(KeyboardInterrupt, match=message):

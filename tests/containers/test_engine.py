@@ -214,12 +214,14 @@ def test_lock_is_held_by_one_when_another_opened_its_file_before(
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures('signals_arrive')
 def test_nothing_is_left_when_it_is_asked_to_end(number: signal.Signals, docker: Engine) -> None:
     with pytest.raises(Terminated, match=number.name), prepared_engine('image', 'label') as found:
         os.kill(os.getpid(), number)
     assert not found.folder.exists()
 
 
+@pytest.mark.usefixtures('signals_arrive')
 def test_nothing_is_left_when_it_is_asked_to_end_while_it_removes(
     docker: Engine, tmp_path: pathlib.Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_readmes_table_is_made_only_when_the_stacks_agree(
         (signal.SIGINT, 130, 'interrupted'),
     ],
 )
+@pytest.mark.usefixtures('signals_arrive')
 def test_nothing_is_left_and_the_code_says_why_when_it_is_stopped(
     number: signal.Signals, code: int, said: str, archive: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
