@@ -20,6 +20,18 @@ from pipeline.beam.settings import BeamSettings
 REPO = pathlib.Path(__file__).resolve().parent.parent
 SAMPLE = REPO / 'data' / 'sample'
 _ARCHIVE = 'aclImdb_v1.tar.gz'
+# In the order of execution.
+NODES = (
+    'ExampleGen',
+    'SchemaGen',
+    'StatisticsGen',
+    'ExampleValidator',
+    'Transform',
+    'Trainer',
+    'BaselineResolver',
+    'Evaluator',
+    'Pusher',
+)
 _NO_ARCHIVE = (
     'needs the IMDB archive: set IMDB_ARCHIVE, or get it with `pipeline_runner.py fetch imdb`'
 )

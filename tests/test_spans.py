@@ -6,19 +6,7 @@ import pathlib
 
 import pytest
 
-from tests.conftest import Finished, run_command
-
-NODES = (
-    'ExampleGen',
-    'SchemaGen',
-    'StatisticsGen',
-    'ExampleValidator',
-    'Transform',
-    'Trainer',
-    'BaselineResolver',
-    'Evaluator',
-    'Pusher',
-)
+from tests.conftest import NODES, Finished, run_command
 
 
 @pytest.fixture

@@ -6,18 +6,6 @@ import pathlib
 
 from tests.conftest import SAMPLE, Finished, run_command
 
-NODES = (
-    'ExampleGen',
-    'SchemaGen',
-    'StatisticsGen',
-    'ExampleValidator',
-    'Transform',
-    'Trainer',
-    'BaselineResolver',
-    'Evaluator',
-    'Pusher',
-)
-
 
 def run_sample(*args: str, cwd: pathlib.Path, repo: pathlib.Path) -> Finished:
     """Run the pipeline on the sample data."""

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import REPO, SAMPLE, run_command
-from tests.pipeline_runner.runs import NODES
+from tests.conftest import NODES, REPO, SAMPLE, run_command
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from tests.conftest import REPO, SAMPLE, Finished, run_command, snapshot
-from tests.pipeline_runner.runs import NODES, run_sample
+from tests.conftest import NODES, REPO, SAMPLE, Finished, run_command, snapshot
+from tests.pipeline_runner.runs import run_sample
 
 METRICS = {
     'binary_accuracy',

@@ -12,8 +12,9 @@ import signal
 import time
 from collections.abc import Callable
 
+from tests.conftest import NODES
 from tests.torture.conftest import Tally
-from tests.torture.victim import NODES, Moment, Victim
+from tests.torture.victim import Moment, Victim
 
 _SEED = 6
 _RANDOM_KILLS = 12

@@ -6,8 +6,9 @@ import pathlib
 import signal
 import time
 
+from tests.conftest import NODES
 from tests.torture.conftest import Tally
-from tests.torture.victim import NODES, Victim
+from tests.torture.victim import Victim
 
 _ROUNDS = 3
 

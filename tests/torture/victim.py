@@ -21,19 +21,8 @@ from typing import Any
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from tests.conftest import REPO, SAMPLE
+from tests.conftest import NODES, REPO, SAMPLE
 
-NODES = (
-    'ExampleGen',
-    'SchemaGen',
-    'StatisticsGen',
-    'ExampleValidator',
-    'Transform',
-    'Trainer',
-    'BaselineResolver',
-    'Evaluator',
-    'Pusher',
-)
 _COMPLETE = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
 # What is there while a run works, and the temporary folder that it was started with.
 _TRANSIENT = ('runs/artifacts/*/*/.system/*/*/*', 'runs/*/*.part', 'runs/tmp/*', 'tmp/*')
