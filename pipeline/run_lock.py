@@ -30,7 +30,7 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSU
 
 
 class BusyError(ConfigError):
-    """Another run of the same pipeline is under way."""
+    """Another run of the same pipeline is under way, or changed meanwhile what counts."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

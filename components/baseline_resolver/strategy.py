@@ -78,7 +78,7 @@ def blessed_models(
     for model, blessing in latest:
         if model is None or model.id in candidates:
             continue
-        if not (withdrawn and _digest(model) in withdrawn):
+        if not (withdrawn and digest_of_artifact(model) in withdrawn):
             yield model, blessing
 
 
@@ -87,7 +87,8 @@ def adopted_version(model: Any) -> str | None:
     return model.get_string_custom_property(ADOPTED_VERSION_PROPERTY) or None
 
 
-def _digest(model: Any) -> str:
+def digest_of_artifact(model: Any) -> str:
+    """Return the digest of what a Model artifact serves; see `digest_of_model`."""
     return digest_of_model(path_utils.serving_model_path(model.uri))
 
 

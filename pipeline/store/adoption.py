@@ -29,6 +29,7 @@ from components.baseline_resolver.strategy import (
     BLESSING_KEY,
     MODEL_KEY,
     blessed_models,
+    digest_of_artifact,
 )
 from components.errors import StoreError
 from components.served_models import digest_of_model, model_files, recorded_digest
@@ -88,7 +89,7 @@ def _is_known(
     known = known_models(store, config.name, candidates)
     blessed = (model for model, _ in blessed_models(store, known, str(config.serving_path)))
     return any(
-        digest == digest_of_model(path_utils.serving_model_path(model.uri))
+        digest == digest_of_artifact(model)
         for model in itertools.chain(candidates, blessed)
         if pathlib.Path(model.uri).exists()
     )

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
 
 from components.baseline_resolver.strategy import (
     BLESSING_KEY,
     CANDIDATE_KEY,
     MODEL_KEY,
     blessed_models,
+    digest_of_artifact,
 )
 from components.errors import StoreError
-from components.served_models import digest_of_model, same_model
+from components.served_models import same_model
 from components.withdrawn import withdrawn_models
 from pipeline import serving_store
 from pipeline.config import PipelineConfig
@@ -125,11 +125,11 @@ def require_latest(
     ours = {model.id for model in (*candidates, *compared_with)}
     if latest is None or latest.id in ours:
         return
-    digests = {_digest(model) for model in (*candidates, *compared_with)}
-    if pathlib.Path(latest.uri).is_dir() and _digest(latest) in digests:
+    digests = {digest_of_artifact(model) for model in (*candidates, *compared_with)}
+    if pathlib.Path(latest.uri).is_dir() and digest_of_artifact(latest) in digests:
         return
     withdrawn = withdrawn_models(str(serving_dir)).keys()
-    if any(_digest(model) in withdrawn for model in compared_with):
+    if any(digest_of_artifact(model) in withdrawn for model in compared_with):
         why = 'a rollback withdrew the model that this one was compared with'
     else:
         why = f'another run of {name} blessed a model meanwhile, {latest.uri}'
@@ -158,10 +158,6 @@ def require_same_live(
         f'nothing is pushed: the live version was {was} when the baseline was chosen, and is {now}',
         hint='the same command compares the model with what is live',
     )
-
-
-def _digest(model: Any) -> str:
-    return digest_of_model(path_utils.serving_model_path(model.uri))
 
 
 def _is_lost(model: Any) -> bool:
