@@ -10,7 +10,7 @@ import click
 from benchmarks import archive, cost_report, derive, elsewhere_report, report
 from benchmarks.stacks import table as stacks_table
 from benchmarks.stacks.cli import stacks
-from components.errors import (
+from components.common.errors import (
     INTERRUPTED_EXIT_CODE,
     ComponentError,
     ConfigError,
@@ -92,7 +92,7 @@ def scale(
     benchmarks/results/scale.json unless told otherwise.
     """
     from benchmarks import scale as scaling
-    from pipeline.presets import DEFAULT_PRESET
+    from pipeline.settings.presets import DEFAULT_PRESET
 
     if output is None and factors is None and preset is None:
         output = report.SCALE_FILE
@@ -181,7 +181,7 @@ def estimate() -> None:
 
 
 def _known_preset(name: str) -> str:
-    from pipeline.presets import PRESETS
+    from pipeline.settings.presets import PRESETS
 
     if name not in PRESETS:
         hint = f'the presets are {", ".join(PRESETS)}'

@@ -7,7 +7,7 @@ import os
 import pathlib
 import tarfile
 
-from components.errors import DataError
+from components.common.errors import DataError
 
 NAME = 'aclImdb_v1.tar.gz'
 VARIABLE = 'IMDB_ARCHIVE'

@@ -8,8 +8,8 @@ import sys
 from typing import Literal
 
 from benchmarks.archive import ROOT
-from components.errors import ConfigError
-from pipeline.presets import PRESETS
+from components.common.errors import ConfigError
+from pipeline.settings.presets import PRESETS
 
 Kind = Literal['saved_model', 'keras', 'sklearn', 'fasttext', 'tfx_example']
 

@@ -12,8 +12,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.errors import DataError
-from components.settings import DEFAULT_SHARD_MIB
+from components.common.errors import DataError
+from components.common.settings import DEFAULT_SHARD_MIB
 
 TRAINER = 'Trainer'
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.recombine import SENTENCE_END, WORD
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 
 LONG_WORDS = 20_000
 SHORT_CHARACTERS = 2

@@ -23,9 +23,9 @@ import tensorflow as tf
 from benchmarks import machine, metrics, report, tune
 from benchmarks.archive import file_hash
 from benchmarks.derive import TASKS, Task, draw
-from components.errors import ComponentError
-from components.settings import TextSettings, TrainerSettings
-from pipeline.presets import PRESETS
+from components.common.errors import ComponentError
+from components.common.settings import TextSettings, TrainerSettings
+from pipeline.settings.presets import PRESETS
 
 HELD_OUT_FOLD = 0
 SEED = 1

@@ -16,9 +16,9 @@ import resource
 import sys
 import time
 
-import pipeline_runner
-from pipeline import console
-from pipeline.outcome import NodeResult
+from pipeline.cli.main import main
+from pipeline.results.outcome import NodeResult
+from pipeline.terminal import console
 
 
 def cpu_seconds() -> float:
@@ -70,4 +70,4 @@ if __name__ == '__main__':
     _FILE = pathlib.Path(sys.argv[1])
     # The command imports it by this name when it runs.
     console.ProgressLines = _Meter  # type: ignore[misc]
-    pipeline_runner.main.main(args=sys.argv[2:], standalone_mode=False)
+    main.main(args=sys.argv[2:], standalone_mode=False)

@@ -6,7 +6,7 @@ import pathlib
 from typing import Any
 
 from benchmarks.scale import MAX_PEAK_BYTES
-from components.errors import DataError
+from components.common.errors import DataError
 
 _GIB = 1 << 30
 # A node that never takes so much would only add a line at the bottom.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from benchmarks.archive import ROOT
 from benchmarks.contenders import RATE_REFERENCE, WALL_REFERENCE
-from components.errors import DataError
+from components.common.errors import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console

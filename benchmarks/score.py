@@ -47,7 +47,7 @@ def load(kind: str, model: pathlib.Path) -> Scorer:
 def _load_saved_model(model: pathlib.Path) -> Scorer:
     import tensorflow as tf
 
-    from components import features
+    from components.common import features
 
     loaded = tf.saved_model.load(str(model))
     signature = loaded.signatures[features.TEXT_SIGNATURE]

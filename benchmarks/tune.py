@@ -20,14 +20,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components import features
-from components.settings import TextSettings, TrainerSettings
+from components.common import features
+from components.common.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models import load_architecture
 from components.transform.text import tokenize
 from components.transform.vocabulary import most_frequent
-from pipeline.presets import PRESETS
+from pipeline.settings.presets import PRESETS
 
 FOLDS = 5
 

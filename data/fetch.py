@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 import requests
 import urllib3.exceptions
 
-from components.errors import ConfigError, DataError
+from components.common.errors import ConfigError, DataError
 from data.part_file import (
     CHUNK_BYTES,
     PartFile,

@@ -13,7 +13,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from components.errors import ConfigError, DataError
+from components.common.errors import ConfigError, DataError
 
 CHUNK_BYTES = 1 << 20
 

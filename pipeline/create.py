@@ -9,24 +9,24 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel
 
-from components.baseline_resolver.component import (
-    make_baseline_resolver,
-    make_latest_blessed_resolver,
-    make_served_baseline,
-)
-from components.errors import ConfigError
+from components.common.errors import ConfigError
+from components.common.fingerprint import code_fingerprint
 from components.evaluator.component import make_evaluator
 from components.example_gen.component import make_example_gen
 from components.example_gen.sources import DataSource
 from components.example_validator.component import make_example_validator
-from components.fingerprint import code_fingerprint
 from components.pusher.component import make_pusher
 from components.schema.component import CURATED_SCHEMA, make_schema_gen
+from components.served_baseline.component import (
+    make_baseline_resolver,
+    make_latest_blessed_resolver,
+    make_served_baseline,
+)
 from components.statistics_gen.component import make_statistics_gen
 from components.trainer.component import make_trainer
 from components.transform.component import make_transform
 from pipeline.beam.arguments import beam_args
-from pipeline.config import PipelineConfig
+from pipeline.settings.config import PipelineConfig
 
 
 def create_pipeline(

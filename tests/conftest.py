@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pipeline.beam.arguments import beam_args
-from pipeline.beam.settings import BeamSettings
+from pipeline.settings.beam import BeamSettings
 
 REPO = pathlib.Path(__file__).resolve().parent.parent
 SAMPLE = REPO / 'data' / 'sample'
@@ -115,7 +115,7 @@ def imdb_archive() -> pathlib.Path:
 def short_rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have the readers take a row of more than 40 characters for too long."""
     limit = csv.field_size_limit()
-    monkeypatch.setattr('components.example_gen.lines.MAX_ROW_CHARACTERS', 40)
+    monkeypatch.setattr('components.readers.lines.MAX_ROW_CHARACTERS', 40)
     yield
     # The reader has set it for the whole process.
     csv.field_size_limit(limit)

@@ -24,17 +24,18 @@ from typing import TypeVar
 
 import requests.utils
 
-from components.errors import ConfigError, DataError, ReviewsError
-from components.example_gen import archive, imdb, records, spans
-from components.example_gen.records import Record, Reject, label_value
-from components.example_gen.tables import read_columns, read_table, table_format
-from components.settings import ColumnSettings
+from components.common.errors import ConfigError, DataError, ReviewsError
+from components.common.settings import ColumnSettings
+from components.example_gen import spans
+from components.readers import archive, imdb, records
+from components.readers.records import Record, Reject, label_value
+from components.readers.tables import read_columns, read_table, table_format
 from data.part_file import parse_version
-from pipeline.config import PipelineConfig, load_config
 from pipeline.predict.model import Score
 from pipeline.predict.rows import Row, Table, open_table
 from pipeline.predict.writing import Columns, RowWriter
-from tests.components.example_gen.test_archive import by_tarfile
+from pipeline.settings.config import PipelineConfig, load_config
+from tests.components.readers.test_archive import by_tarfile
 
 _T = TypeVar('_T')
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from pipeline.store.settings import MetadataSettings
+from pipeline.settings.metadata import MetadataSettings
 
 USER = 'reviews'
 # Never to be seen anywhere.

@@ -28,11 +28,11 @@ _ALLOWED = {
     ('benchmarks/peers/sklearn_tfidf.py', 'joblib'): 'the same',
     ('benchmarks/score.py', 'joblib'): 'reads what the same benchmark has written a minute before',
     ('benchmarks/score.py', 'load_model'): "fastText's own format, of numbers and words",
-    ('components/entry_point.py', 'import_module'): 'of a step: a name in the compiled pipeline',
-    ('components/entry_point.py', 'runpy'): "TFX's own entry point, by its name in the code",
+    ('components/common/entry_point.py', 'import_module'): 'a name in the compiled pipeline',
+    ('components/common/entry_point.py', 'runpy'): "TFX's own entry point, by its name in the code",
     ('components/trainer/models/__init__.py', 'import_module'): 'an architecture by its name, '
     'which the settings take from a list',
-    ('pipeline/yaml_settings.py', 'yaml.load'): 'with a SafeLoader that is stricter yet',
+    ('pipeline/settings/safe_yaml.py', 'yaml.load'): 'with a SafeLoader that is stricter yet',
     ('requirements/lock.py', 'runpy'): "the project's own setup.py",
 }
 

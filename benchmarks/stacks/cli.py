@@ -7,7 +7,7 @@ import pathlib
 import click
 
 from benchmarks import report
-from components.errors import ConfigError, NotBlessedError
+from components.common.errors import ConfigError, NotBlessedError
 
 _FOLDER = click.argument('folder', type=click.Path(file_okay=False, path_type=pathlib.Path))
 
@@ -29,7 +29,7 @@ def stacks() -> None:
 def measure(folder: pathlib.Path, *, data: str, presets: str, seed: int) -> None:
     """Run the pipeline with each preset and compile it; leave all in FOLDER."""
     from benchmarks.stacks.making import make
-    from pipeline.presets import PRESETS
+    from pipeline.settings.presets import PRESETS
 
     wanted = [name for name in presets.split(',') if name] or list(PRESETS)
     for name in wanted:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from unittest import mock
 
 from benchmarks.stacks.probes import COMPILED
-from components import fingerprint
+from components.common import fingerprint
 from pipeline.cloud.targets import TARGETS, Target
 
 
@@ -22,7 +22,7 @@ def compiled_as(versions: Mapping[str, str], target: Target, preset: str) -> str
     """Compile as if the stack had other versions.
 
     Args:
-        versions: As `components.fingerprint.stack_versions` returns them.
+        versions: As `components.common.fingerprint.stack_versions` returns them.
         target: What to compile for.
         preset: Of the pipeline.
 
@@ -30,7 +30,7 @@ def compiled_as(versions: Mapping[str, str], target: Target, preset: str) -> str
         The text that `compile` would write.
     """
     from pipeline.cloud.compile import compile_pipeline
-    from pipeline.config import load_config
+    from pipeline.settings.config import load_config
 
     flags = {
         'data.path': COMPILED['--data'],

@@ -18,9 +18,9 @@ import pathlib
 from typing import Any, NamedTuple
 
 from benchmarks.report import load
-from components.errors import DataError
+from components.common.errors import DataError
 from pipeline.cloud.targets import Target
-from pipeline.serving_store import live_version
+from pipeline.models.versions import live_version
 
 _FACTS = 'stack.json'
 _HINT = 'on each stack: python -m benchmarks stacks measure FOLDER'

@@ -11,8 +11,8 @@ from typing import Any
 from benchmarks.report import load
 from benchmarks.stacks.exchange import Left, stacks_in
 from benchmarks.stacks.specs import unexplained
-from components import features
-from components.errors import DataError
+from components.common import features
+from components.common.errors import DataError
 from pipeline.cloud.targets import TARGETS
 
 MAX_ACCURACY_DIFFERENCE = 0.003

@@ -18,9 +18,9 @@ from benchmarks.harness import Measured, measure
 from benchmarks.report import save
 from benchmarks.stacks.exchange import Left, own_place, stacks_in
 from benchmarks.stacks.probes import COMPILED, probe_texts, sums
-from components import features
-from components.errors import ComponentError, DataError
-from components.fingerprint import stack_versions
+from components.common import features
+from components.common.errors import ComponentError, DataError
+from components.common.fingerprint import stack_versions
 from pipeline.cloud.targets import TARGETS
 
 _RUNNER = str(ROOT / 'pipeline_runner.py')

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.stacks.probes import probe_texts, sums
-from components import features
+from components.common import features
 
 
 def answers(model_dir: pathlib.Path, texts: Sequence[str]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from tfx.components import Evaluator
 from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel
 
-from components import features
+from components.common import features
+from components.common.settings import GateSettings
 from components.evaluator.config import build_eval_config
 from components.evaluator.executor import Executor
-from components.settings import GateSettings
 
 
 class BatchEvaluator(Evaluator):

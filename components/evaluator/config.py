@@ -14,11 +14,11 @@ import pydantic
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from components import features
-from components.errors import ConfigError
+from components.common import features
+from components.common.errors import ConfigError
+from components.common.overrides import refusal
+from components.common.settings import GateSettings
 from components.evaluator import metrics
-from components.overrides import refusal
-from components.settings import GateSettings
 
 ACCURACY = 'binary_accuracy'
 AUC = 'auc'

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from components.common.explanations import Parts
 from components.evaluator.examined import (
     BINS,
     SHOWN_CHARACTERS,
@@ -18,7 +19,6 @@ from components.evaluator.examined import (
     Example,
     Histogram,
 )
-from components.explanations import Parts
 
 Numbers = npt.NDArray[Any]
 Explain = Callable[[list[bytes]], list[Parts]]

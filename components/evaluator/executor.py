@@ -12,18 +12,18 @@ from tfx.components.evaluator import constants, executor
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
-from components.baseline_resolver.served import is_absent
-from components.beam_jobs import finished
+from components.common.atomic_write import UNFINISHED, clear_unfinished
+from components.common.beam_jobs import finished
+from components.common.overrides import GATE_OVERRIDES, overridden
 from components.evaluator.config import (
     EXAMPLE_COUNT,
     read_gate,
     resolve_eval_config,
 )
 from components.evaluator.workers import Evaluate
-from components.example_gen.files import split_files
 from components.example_gen.summary import ExamplesSummary
-from components.overrides import GATE_OVERRIDES, overridden
-from components.whole_files import UNFINISHED, clear_unfinished
+from components.readers.files import split_files
+from components.served_baseline.executor import is_absent
 
 
 class Executor(executor.Executor):

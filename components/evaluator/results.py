@@ -16,9 +16,9 @@ from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
+from components.common.atomic_write import UNFINISHED, whole_file, write_whole
 from components.evaluator.config import BASELINE_HINT, Bound, bounds_of
 from components.evaluator.metrics import Totals, totals_key
-from components.whole_files import UNFINISHED, whole_file, write_whole
 
 _CONFIG_FILE = 'eval_config.json'
 

@@ -21,13 +21,13 @@ import tensorflow as tf
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
-from components import features
+from components.common import features
+from components.common.atomic_write import UNFINISHED, write_whole
+from components.common.explanations import Parts, parts_by_text
 from components.evaluator.examination import Examination
 from components.evaluator.examined import FILE, to_json
 from components.evaluator.metrics import Totals
 from components.evaluator.results import Slice, write_results
-from components.explanations import Parts, parts_by_text
-from components.whole_files import UNFINISHED, write_whole
 
 _TEXTS_PER_BATCH = 1_000
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import collections
 
-from components import features
-from components.errors import DataError
+from components.common import features
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.example_gen.summary import ExamplesSummary
-from components.settings import ColumnSettings
 
 REJECTS = 'rejects'
 

@@ -7,11 +7,11 @@ from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2, range_config_pb2
 
-from components import features
+from components.common import features
+from components.common.settings import DEFAULT_SHARD_MIB, ColumnSettings
 from components.example_gen.executor import Executor
 from components.example_gen.sources import DataSource
 from components.example_gen.span_driver import Driver
-from components.settings import DEFAULT_SHARD_MIB, ColumnSettings
 
 
 class SpansExampleGen(FileBasedExampleGen):

@@ -17,18 +17,18 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from components import features
-from components.beam_jobs import finished
-from components.errors import DataError
+from components.common import features
+from components.common.atomic_write import UNFINISHED, nothing_written
+from components.common.beam_jobs import finished
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.example_gen import workers
-from components.example_gen.accounts import Published, require_all
 from components.example_gen.checks import summarize
-from components.example_gen.files import reject_files, sizes_of
 from components.example_gen.parts import Batch, batches_of
+from components.example_gen.row_counts import Published, require_all
 from components.example_gen.source_kind import SourceKind
 from components.example_gen.sources import split_of_input
-from components.settings import ColumnSettings
-from components.whole_files import UNFINISHED, nothing_written
+from components.readers.files import reject_files, sizes_of
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from components.example_gen.source_kind import SourceKind
-from components.example_gen.tables import table_format
+from components.readers.tables import table_format
 
 # An IMDB folder has 50,000 files; a Beam element each would cost more than reading them.
 _REVIEWS_PER_BATCH = 500

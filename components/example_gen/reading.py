@@ -12,14 +12,14 @@ from typing import BinaryIO, cast
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from components.errors import DataError
-from components.example_gen import archive, imdb, tables
-from components.example_gen.files import file_bytes
-from components.example_gen.lines import readable
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.example_gen.parts import ByteRange, lines_of
-from components.example_gen.records import LEADS_OUT, NO_FILE, Record, Reject
 from components.example_gen.source_kind import SourceKind
-from components.settings import ColumnSettings
+from components.readers import archive, imdb, tables
+from components.readers.files import file_bytes
+from components.readers.lines import readable
+from components.readers.records import LEADS_OUT, NO_FILE, Record, Reject
 
 
 def read_records(

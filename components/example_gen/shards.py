@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 import tensorflow as tf
 
-from components import features
+from components.common import features
 
 # Level 6, the usual one, takes 5 CPU s for IMDB where 1 takes 1.4, for a sixth of the size.
 _GZIP = tf.io.TFRecordOptions(compression_type='GZIP', compression_level=1)

@@ -10,12 +10,12 @@ import re
 import zlib
 from collections.abc import Iterator
 
-from components import features
-from components.errors import ConfigError, DataError
+from components.common import features
+from components.common.errors import ConfigError, DataError
+from components.common.settings import ColumnSettings
 from components.example_gen import spans as span_patterns
-from components.example_gen import tables
 from components.example_gen.source_kind import SourceKind
-from components.settings import ColumnSettings
+from components.readers import tables
 
 ANY_SPLIT = 'all'
 

@@ -2,7 +2,7 @@
 
 `python -m components.example_gen.span_hook …` takes the arguments of TFX's driver.
 On Vertex AI it is the command of the pre-cache check; on Kubeflow,
-`components.entry_point` starts it.
+`components.common.entry_point` starts it.
 """
 
 from __future__ import annotations

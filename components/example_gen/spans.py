@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from components.errors import DataError
+from components.common.errors import DataError
 
 _PLACEHOLDER = re.compile(r'\{([A-Za-z_]+)(?::([^{}/]*))?\}')
 _DATE = ('YYYY', 'MM', 'DD')

@@ -7,8 +7,8 @@ import json
 import posixpath
 from collections.abc import Sequence
 
-from components import features
-from components.errors import ComponentError
+from components.common import features
+from components.common.errors import ComponentError
 
 # An execution parameter, and a property of the examples: the window of spans in words.
 SPANS_PROPERTY = 'spans'

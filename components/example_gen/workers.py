@@ -18,18 +18,18 @@ import tensorflow as tf
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
-from components import features
-from components.errors import DataError
-from components.example_gen.accounts import Published
+from components.common import features
+from components.common.atomic_write import write_whole
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.example_gen.checks import REJECTS
-from components.example_gen.files import published_files
 from components.example_gen.parts import Batch
 from components.example_gen.reading import read_records
-from components.example_gen.records import Record, Reject, assign_split, label_value
+from components.example_gen.row_counts import Published
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
 from components.example_gen.source_kind import SourceKind
-from components.settings import ColumnSettings
-from components.whole_files import write_whole
+from components.readers.files import published_files
+from components.readers.records import Record, Reject, assign_split, label_value
 
 # Two are expected. More come of a wrong column, and each one is counted by its spelling.
 _MAX_LABELS = 1_000

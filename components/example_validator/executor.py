@@ -8,8 +8,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.components.example_validator import executor
 from tfx.types import artifact_utils, standard_component_specs
 
-from components import features
-from components.errors import DataError
+from components.common import features
+from components.common.errors import DataError
 
 _MOST_SHOWN = 5
 

@@ -13,15 +13,15 @@ from tfx.proto import pusher_pb2
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import json_utils, proto_utils
 
-from components import features
+from components.common import features
+from components.common.model_versions import complete_versions, digest_of_model
+from components.common.rollback_state import Withdrawal, withdrawn_models
+from components.common.serving_lock import serving_lock
 from components.example_gen.summary import SPANS_PROPERTY, ExamplesSummary
 from components.pusher.properties import WITHDRAWN_AT_PROPERTY, WITHDRAWN_VERSION_PROPERTY
 from components.pusher.publish import publish
 from components.pusher.reviews import first_reviews, known_scores
-from components.served_models import complete_versions, digest_of_model
-from components.serving_lock import serving_lock
 from components.smoke_test.run import smoke_test
-from components.withdrawn import Withdrawal, withdrawn_models
 
 # In the node's custom config.
 NAME_KEY = 'name'

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple
 
-from components import features
+from components.common import features
+from components.common.settings import ARCHITECTURES, TrainerSettings
 from components.example_gen.summary import ExamplesSummary
 from components.pusher.judgement import OVERALL, Judgement
-from components.settings import ARCHITECTURES, TrainerSettings
 
 _ACCURACY = 'binary_accuracy'
 _COUNT = 'example_count'

@@ -10,15 +10,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from components.errors import ComponentError
-from components.served_models import (
+from components.common.errors import ComponentError
+from components.common.model_versions import (
     CARD_PATH,
     SAVED_MODEL_FILE,
     digest_of_model,
     version_numbers,
 )
-from components.serving_lock import PART_SUFFIX
-from components.storage import is_remote
+from components.common.serving_lock import PART_SUFFIX
+from components.common.storage import is_remote
 
 CopyFile = Callable[[str, str], Any]
 

@@ -9,9 +9,9 @@ import tensorflow as tf
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
-from components import features
+from components.common import features
 from components.evaluator.examined import FILE, parse_examined
-from components.example_gen.files import split_files
+from components.readers.files import split_files
 from components.smoke_test.run import KnownScore
 
 _MOST = 50

@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base import executor_spec
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from components.schema.executor import SCHEMA_TEXT_KEY, Executor
 
 CURATED_SCHEMA = pathlib.Path(__file__).with_name('reviews.pbtxt')

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from components import features
-from components.errors import ComponentError
+from components.common import features
+from components.common.errors import ComponentError
 from components.smoke_test import process
 from components.smoke_test.texts import ODD_TEXTS
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from components import features
+from components.common import features
 from components.statistics_gen.described import (
     FINGERPRINT_WORDS,
     FREQUENT_WORDS,

@@ -13,13 +13,13 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils
 
-from components.beam_jobs import finished
-from components.errors import DataError
-from components.example_gen.files import split_files
+from components.common.atomic_write import clear_unfinished, unfinished_beside
+from components.common.beam_jobs import finished
+from components.common.errors import DataError
 from components.example_gen.summary import ExamplesSummary
+from components.readers.files import split_files
 from components.statistics_gen.described import FILE
 from components.statistics_gen.workers import WriteStatistics
-from components.whole_files import clear_unfinished, unfinished_beside
 
 # Their digests take 128 MiB; the words that a billion reviews have take as much, in 60 parts.
 _EXAMPLES_PER_PART = 1 << 24

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import features
+from components.common import features
 
 # Line-break tags, the spaces beyond ASCII's that Python's `split` knows, and letters of scripts
 # that have no spaces between words, so that each letter counts as a word.

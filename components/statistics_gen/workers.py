@@ -23,11 +23,11 @@ from tensorflow_data_validation.statistics.stats_options import StatsOptions
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.public.tfxio import RecordBatchesOptions, TFExampleRecord
 
-from components import features
+from components.common import features
+from components.common.atomic_write import unfinished_beside, write_whole
 from components.statistics_gen.described import to_json
 from components.statistics_gen.describing import Sums, describe, sum_up
 from components.statistics_gen.texts import Texts
-from components.whole_files import unfinished_beside, write_whole
 
 _BATCH_EXAMPLES = 1_000
 # Sketches are exact up to their size. Beyond it, the number of distinct values is off by about

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components import features
-from components.errors import ComponentError
+from components.common import features
+from components.common.errors import ComponentError
 from components.trainer.serving import TransformGraph
 
 # Enough for each length and kind of word; one batch, scored in a fraction of a second.

@@ -7,8 +7,8 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
-from components import features
-from components.settings import TextSettings, TrainerSettings
+from components.common import features
+from components.common.settings import TextSettings, TrainerSettings
 from components.trainer.executor import Executor
 from components.trainer.run import TEXT_KEY, TRAINER_KEY, run_fn
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components import features
+from components.common import features
 from components.trainer.serving import TransformGraph
 
 _TEXTS_PER_BATCH = 1_000

@@ -8,8 +8,8 @@ from tfx.components.trainer import executor
 from tfx.types import standard_component_specs
 from tfx.utils import json_utils
 
-from components.overrides import TRAINER_OVERRIDES, overridden
-from components.settings import TrainerSettings
+from components.common.overrides import TRAINER_OVERRIDES, overridden
+from components.common.settings import TrainerSettings
 from components.trainer.run import TRAINER_KEY
 
 

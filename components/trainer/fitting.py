@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components.progress import report_progress
-from components.settings import TextSettings, TrainerSettings
+from components.common.progress import report_progress
+from components.common.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens
 
 History = dict[str, list[float]]

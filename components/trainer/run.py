@@ -11,9 +11,9 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
+from components.common import features
+from components.common.settings import TextSettings, TrainerSettings
 from components.example_gen.summary import ExamplesSummary
-from components.settings import TextSettings, TrainerSettings
 from components.trainer.agreement import require_same_scores
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.distribution.cluster import require_chief

@@ -11,8 +11,8 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
-from components.settings import TextSettings
+from components.common import features
+from components.common.settings import TextSettings
 from components.trainer.layers.contributions import Contributions
 from components.transform.text import tokenize
 

@@ -15,8 +15,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from components.errors import INTERRUPTED_EXIT_CODE, ConfigError, ReviewsError
-from components.progress import PROGRESS_LOGGER
+from components.common.errors import INTERRUPTED_EXIT_CODE, ConfigError, ReviewsError
+from components.common.progress import PROGRESS_LOGGER
 from components.trainer.distribution.cluster import VARIABLE, await_chief, read_cluster
 from components.trainer.distribution.supervision import train_as_worker
 

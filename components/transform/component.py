@@ -7,8 +7,8 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import transform_pb2
 from tfx.types import BaseChannel
 
-from components import features
-from components.settings import TextSettings
+from components.common import features
+from components.common.settings import TextSettings
 from components.transform.executor import Executor
 from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
 

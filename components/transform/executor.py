@@ -17,14 +17,14 @@ from tfx.proto import transform_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, proto_utils
 
-from components import features
-from components.beam_jobs import finished
-from components.example_gen.files import split_files
+from components.common import features
+from components.common.atomic_write import clear_unfinished, unfinished_beside
+from components.common.beam_jobs import finished
+from components.common.settings import TextSettings
 from components.example_gen.summary import ExamplesSummary
-from components.settings import TextSettings
+from components.readers.files import split_files
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.vocabulary import WriteVocabulary
-from components.whole_files import clear_unfinished, unfinished_beside
 
 # They have some 2 million different words, which a worker holds in 300 MB.
 _EXAMPLES_PER_PART = 1 << 24

@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
-from components.settings import TextSettings
+from components.common import features
+from components.common.settings import TextSettings
 from components.transform import text
 
 SETTINGS_KEY = 'text'

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import apache_beam as beam
 import tensorflow as tf
 
-from components import features
+from components.common import features
+from components.common.atomic_write import unfinished_beside, write_whole
 from components.transform.text import Punctuation, tokenize
-from components.whole_files import unfinished_beside, write_whole
 
 _TEXTS_PER_BATCH = 1_000
 

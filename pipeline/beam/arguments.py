@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from components.errors import ConfigError
-from pipeline.beam.settings import BeamSettings, DataflowSettings, FlinkSettings, SparkSettings
+from components.common.errors import ConfigError
+from pipeline.settings.beam import BeamSettings, DataflowSettings, FlinkSettings, SparkSettings
 
 # By its whole name: what Beam calls DirectRunner tries, in newer versions, another runner first,
 # for which it downloads a program.

@@ -8,10 +8,10 @@ import socket
 import urllib.parse
 from typing import Literal
 
-from components.errors import ConfigError, ServiceError
-from components.storage import is_remote
+from components.common.errors import ConfigError, ServiceError
+from components.common.storage import is_remote
 from pipeline.beam.arguments import require_known
-from pipeline.beam.settings import BeamSettings, FlinkSettings, PortableSettings, SparkSettings
+from pipeline.settings.beam import BeamSettings, FlinkSettings, PortableSettings, SparkSettings
 
 _CONNECT_SECONDS = 5.0
 

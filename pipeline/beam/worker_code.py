@@ -7,7 +7,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from pipeline.beam.settings import BeamSettings
+from pipeline.settings.beam import BeamSettings
 
 _CODE = pathlib.Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.errors import ConfigError, MissingDependencyError
+from components.common.errors import ConfigError, MissingDependencyError
 from components.example_gen import span_hook
 from components.example_gen.sources import DataSource, discover
 from pipeline.cloud import kubeflow_spec
@@ -19,7 +19,7 @@ from pipeline.cloud.parameters import run_time_parameters
 from pipeline.cloud.rules import require_valid
 from pipeline.cloud.targets import Target
 from pipeline.cloud.training_job import require_trainable, write_training_job
-from pipeline.config import PipelineConfig
+from pipeline.settings.config import PipelineConfig
 
 _PARAMETER_TYPES = {'string': str, 'integer': int, 'number': float}
 

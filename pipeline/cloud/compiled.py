@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 import yaml
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.cloud.targets import Target
 
 Value = str | int | float

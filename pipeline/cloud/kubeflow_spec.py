@@ -1,6 +1,6 @@
 """Makes of TFX's specification one that open-source Kubeflow Pipelines can run.
 
-What the backend cannot do is done by `components.entry_point` in the step, or
+What the backend cannot do is done by `components.common.entry_point` in the step, or
 by a step before it:
 
 - It hands artifacts over without their types, so each step is told those of
@@ -19,9 +19,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components.entry_point import OUTPUTS_SPEC_FLAG, RESOLVE_INPUT_FLAG, RESOLVED_INPUT
+from components.common.entry_point import OUTPUTS_SPEC_FLAG, RESOLVE_INPUT_FLAG, RESOLVED_INPUT
 
-ENTRY_POINT = ('python', '-m', 'components.entry_point')
+ENTRY_POINT = ('python', '-m', 'components.common.entry_point')
 
 EXAMPLE_GEN = 'ExampleGen'
 DRIVER = 'ExampleGen-driver'

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from components.common.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES
+from components.common.settings import GateSettings, Settings, TrainerSettings
 from components.example_gen.sources import DataSource
-from components.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES
-from components.settings import GateSettings, Settings, TrainerSettings
 from pipeline.cloud.compiled import Parameter, ParameterKind
-from pipeline.config import PipelineConfig
+from pipeline.settings.config import PipelineConfig
 
 DATA_FOLDER = 'data_folder'
 

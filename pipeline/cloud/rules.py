@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from components.entry_point import OUTPUTS_SPEC_FLAG, RESOLVED_INPUT
-from components.errors import ConfigError
+from components.common.entry_point import OUTPUTS_SPEC_FLAG, RESOLVED_INPUT
+from components.common.errors import ConfigError
 from pipeline.beam.arguments import DIRECT_RUNNER
 from pipeline.cloud.kubeflow_spec import DRIVER, ENTRY_POINT, EXAMPLE_GEN, NEVER_CACHED
 from pipeline.cloud.targets import Target

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.cloud import kubeflow_spec
-from pipeline.cloud.settings import TrainingJobSettings
 from pipeline.cloud.targets import Target
-from pipeline.config import PipelineConfig
+from pipeline.settings.cloud import TrainingJobSettings
+from pipeline.settings.config import PipelineConfig
 
 TRAINER = 'Trainer'
 # All but the chief are told by it what to train.

@@ -8,15 +8,15 @@ import itertools
 import os
 from collections.abc import Iterator
 
-from components.errors import DataError, ReviewsError
-from components.example_gen import imdb, tables
+from components.common.errors import DataError, ReviewsError
+from components.common.settings import ColumnSettings
 from components.example_gen import spans as span_patterns
-from components.example_gen.records import Record, Reject, label_value
 from components.example_gen.source_kind import SourceKind
 from components.example_gen.sources import DataSource, discover, split_of_input
-from components.settings import ColumnSettings
-from pipeline.config import DataConfig
+from components.readers import imdb, tables
+from components.readers.records import Record, Reject, label_value
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning
+from pipeline.settings.config import DataConfig
 
 _ROWS = 1_000  # of each file
 _FILES = 100

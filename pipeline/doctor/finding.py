@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Literal
 
-from components.errors import ReviewsError, StoreError
+from components.common.errors import ReviewsError, StoreError
 
 Area = Literal['installation', 'store', 'served', 'data']
 State = Literal['ok', 'warning', 'problem']

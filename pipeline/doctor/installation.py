@@ -14,8 +14,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-from components import stacks
-from components.errors import MissingDependencyError
+from components.common import stacks
+from components.common.errors import MissingDependencyError
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning
 
 _PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -155,7 +155,7 @@ def _loads() -> Finding:
     try:
         # In another process: a library that does not fit the machine ends it by a signal.
         done = subprocess.run(
-            [sys.executable, '-c', 'import pipeline.local_runner'],
+            [sys.executable, '-c', 'import pipeline.local.runner'],
             cwd=_PROJECT,
             capture_output=True,
             text=True,

@@ -6,9 +6,9 @@ import json
 import pathlib
 import sys
 
-from components.errors import ReviewsError
-from pipeline.logs import no_framework_noise
+from components.common.errors import ReviewsError
 from pipeline.predict.model import PushedModel
+from pipeline.process.logs import no_framework_noise
 
 
 def main(folder: str, *texts: str) -> int:

@@ -11,9 +11,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-from components import features
-from pipeline import serving_store
+from components.common import features
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning
+from pipeline.models import versions
 
 _PROJECT = pathlib.Path(__file__).resolve().parents[2]
 _SECONDS = 120
@@ -35,7 +35,7 @@ def check(serving_dir: pathlib.Path, say: Say) -> Iterator[Finding]:
     if not serving_dir.is_dir():
         yield ok('versions', f'none yet at {serving_dir}')
         return
-    found = serving_store.versions(serving_dir)
+    found = versions.versions(serving_dir)
     whole = set(found)
     for path in sorted(serving_dir.iterdir()):
         if path.name.isdecimal() and path not in whole:
@@ -59,7 +59,7 @@ def check(serving_dir: pathlib.Path, say: Say) -> Iterator[Finding]:
 
 def _as_pushed(live: pathlib.Path) -> Finding:
     """Compare a version with the digest on its card."""
-    from components.served_models import digest_of_model
+    from components.common.model_versions import digest_of_model
 
     try:
         card = (live / 'assets.extra' / features.MODEL_CARD).read_text(encoding='utf-8')

@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from components.errors import ConfigError, ReviewsError
+from components.common.errors import ConfigError, ReviewsError
 from components.example_gen.summary import SUMMARY_FILE, ExamplesSummary
-from pipeline import outcome as outcomes
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning
+from pipeline.results import outcome as outcomes
 from pipeline.store import copies, manifest, metadata_file, places
 from pipeline.store.backend import Backend
 from pipeline.store.execution_ids import highest_execution

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.doctor.finding import Area, Finding, State
-from pipeline.live import LiveNode, can_show
+from pipeline.terminal.live import LiveNode, can_show
 
 _MARKS: dict[State, tuple[str, str, str]] = {
     'ok': ('✓', '+', 'green'),

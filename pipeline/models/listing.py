@@ -8,14 +8,14 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.errors import ConfigError, DataError
-from components.served_models import digest_of_model, restored_by
-from components.storage import is_remote
-from components.withdrawn import Withdrawal, read_withdrawals
-from pipeline import outcome as outcomes
-from pipeline import serving_store
-from pipeline.commands import DEFAULT_ROOT, serving_location
-from pipeline.models.words import models_command
+from components.common.errors import ConfigError, DataError
+from components.common.model_versions import digest_of_model, restored_by
+from components.common.rollback_state import Withdrawal, read_withdrawals
+from components.common.storage import is_remote
+from pipeline.models import versions
+from pipeline.models.messages import models_command
+from pipeline.results import outcome as outcomes
+from pipeline.settings.config import DEFAULT_ROOT, serving_location
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def list_versions(place: Place) -> list[Version]:
         DataError: If a record, or what a rollback left, cannot be read.
     """
     serving_dir = place.path
-    paths = serving_store.versions(serving_dir)
+    paths = versions.versions(serving_dir)
     withdrawals = read_withdrawals(str(serving_dir))
     pushes = {r['pushed']['path']: r for r in load_records(place) if r['pushed']}
     described = (_describe(path, path == paths[-1], withdrawals, pushes) for path in paths)

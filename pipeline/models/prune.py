@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.serving_lock import PART_SUFFIX, serving_lock
+from components.common.serving_lock import PART_SUFFIX, serving_lock
 from pipeline.models.listing import Place, Version, load_records, require_versions
 from pipeline.models.rollback import readable_errors
 

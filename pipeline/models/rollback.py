@@ -11,9 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from components.errors import DataError
-from components.pusher.publish import publish_locally
-from components.served_models import (
+from components.common.errors import DataError
+from components.common.model_versions import (
     CARD_PATH,
     RESTORED_PATH,
     SAVED_MODEL_FILE,
@@ -21,9 +20,10 @@ from components.served_models import (
     digest_of_model,
     recorded_digest,
 )
-from components.serving_lock import serving_lock
+from components.common.rollback_state import Withdrawal, read_withdrawals, write_withdrawals
+from components.common.serving_lock import serving_lock
+from components.pusher.publish import publish_locally
 from components.smoke_test.run import SmokeTestError, smoke_test
-from components.withdrawn import Withdrawal, read_withdrawals, write_withdrawals
 from pipeline.models.listing import Place, Version, require_versions
 
 

@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from components.features import CONTRIBUTIONS_KEY
+from components.common.features import CONTRIBUTIONS_KEY
 from pipeline.predict.model import Explanation, Score
 
 _SHOWN = 8

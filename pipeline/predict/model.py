@@ -7,10 +7,10 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from components import features
-from components.errors import DataError
-from components.explanations import parts_by_text
-from pipeline import serving_store
+from components.common import features
+from components.common.errors import DataError
+from components.common.explanations import parts_by_text
+from pipeline.models import versions
 
 # A text is explained by many parts, and each pattern is sought in it anew.
 _EXPLAINED_AT_ONCE = 100
@@ -48,7 +48,7 @@ def live_model(serving_dir: pathlib.Path) -> pathlib.Path:
     Raises:
         DataError: If nothing was pushed.
     """
-    live = serving_store.live_version(serving_dir)
+    live = versions.live_version(serving_dir)
     if live is None:
         raise DataError(
             f'no model was pushed to {serving_dir}',

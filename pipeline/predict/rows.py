@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from components.errors import DataError
-from components.example_gen import tables
-from components.example_gen.lines import TOO_LONG, open_text, pieces, readable, whole_lines
+from components.common.errors import DataError
+from components.readers import tables
+from components.readers.lines import TOO_LONG, open_text, pieces, readable, whole_lines
 
 # A part of a character, or a byte that is not UTF-8: no model reads it.
 _SURROGATE = re.compile('[\ud800-\udfff]')

@@ -7,14 +7,14 @@ import pathlib
 from collections.abc import Callable
 from typing import TypeVar
 
-from components.errors import ReviewsError
+from components.common.errors import ReviewsError
 from components.evaluator.examined import read_examined
 from components.example_gen.summary import SUMMARY_FILE, ExamplesSummary
 from components.statistics_gen.described import Described, divergence, read_described
 from components.trainer.history import read_history
-from pipeline.outcome import RunOutcome
 from pipeline.report.lineage import Lineage, RecordedNode
 from pipeline.report.view import BaselineData, Data, Nothing, Report, Step
+from pipeline.results.outcome import RunOutcome
 from pipeline.store.choice import backend_of_run
 
 _log = logging.getLogger(__name__)

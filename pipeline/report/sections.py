@@ -11,13 +11,13 @@ from markupsafe import Markup
 
 from components.evaluator.examined import Examined
 from components.statistics_gen.described import KNOWN_FROM, Described
-from pipeline.outcome import BASELINE_AUC, RunOutcome
 from pipeline.report import charts, curves, data_charts, measures, sentences
 from pipeline.report.charts import Slice
 from pipeline.report.curves import Curve
 from pipeline.report.graph import draw_graph
 from pipeline.report.measures import Point
 from pipeline.report.view import Data, Nothing, Report
+from pipeline.results.outcome import BASELINE_AUC, RunOutcome
 
 Context = dict[str, Any]
 

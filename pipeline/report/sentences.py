@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from components.evaluator.examined import Examined
 from components.statistics_gen.described import Split
-from pipeline.models.words import withdrawn_lines
-from pipeline.outcome import BASELINE_AUC, Check, RunOutcome
+from pipeline.models.messages import withdrawn_lines
 from pipeline.report import measures
 from pipeline.report.measures import Interval
+from pipeline.results.outcome import BASELINE_AUC, Check, RunOutcome
 
 ACCURACY = 'binary_accuracy'
 EXAMPLE_COUNT = 'example_count'

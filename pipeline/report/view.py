@@ -9,7 +9,7 @@ import dataclasses
 
 from components.evaluator.examined import Examined
 from components.statistics_gen.described import Described
-from pipeline.outcome import RunOutcome, State
+from pipeline.results.outcome import RunOutcome, State
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -24,19 +24,19 @@ from tfx.orchestration.portable.mlmd import context_lib
 from tfx.types.standard_artifacts import Model, ModelBlessing
 from tfx.utils import path_utils
 
-from components.baseline_resolver.strategy import (
+from components.common.errors import StoreError
+from components.common.model_versions import digest_of_model, model_files, recorded_digest
+from components.common.serving_lock import serving_lock
+from components.served_baseline.strategy import (
     ADOPTED_VERSION_PROPERTY,
     BLESSING_KEY,
     MODEL_KEY,
     blessed_models,
     digest_of_artifact,
 )
-from components.errors import StoreError
-from components.served_models import digest_of_model, model_files, recorded_digest
-from components.serving_lock import serving_lock
 from components.smoke_test.run import SmokeTestError, smoke_test
-from pipeline import serving_store
-from pipeline.config import PipelineConfig
+from pipeline.models import versions
+from pipeline.settings.config import PipelineConfig
 from pipeline.store.artifacts import ArtifactKeeper
 from pipeline.store.backend import OwnContext
 from pipeline.store.baseline import known_models
@@ -70,11 +70,11 @@ def adopt_served(
         ComponentError: If another process holds the folder of versions.
     """
     serving_dir = config.serving_path
-    live = serving_store.live_version(serving_dir)
+    live = versions.live_version(serving_dir)
     if live is None or _is_known(handle.store, config, candidates, live):
         return
     with serving_lock(str(serving_dir)):  # nobody removes it meanwhile, or adopts it, too
-        live = serving_store.live_version(serving_dir)
+        live = versions.live_version(serving_dir)
         if live is None or _is_known(handle.store, config, candidates, live):
             return
         _require_whole(live)

@@ -10,7 +10,7 @@ from typing import Any
 from tfx.orchestration.portable import cache_utils
 from tfx.types import Artifact
 
-from components.errors import StoreError
+from components.common.errors import StoreError
 from pipeline.store import manifest
 from pipeline.store.root_id import is_within_reach
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from typing import Any, NamedTuple
 
-from components.errors import ReviewsError
+from components.common.errors import ReviewsError
 
 # Of ML Metadata's tables, the same on all stacks.
 SCHEMA_VERSION = 10

@@ -11,19 +11,19 @@ from typing import Any
 
 from tfx.types import artifact_utils
 
-from components.baseline_resolver.strategy import (
+from components.common.errors import StoreError
+from components.common.model_versions import same_model
+from components.common.rollback_state import withdrawn_models
+from components.served_baseline.strategy import (
     BLESSING_KEY,
     CANDIDATE_KEY,
     MODEL_KEY,
     blessed_models,
     digest_of_artifact,
 )
-from components.errors import StoreError
-from components.served_models import same_model
-from components.withdrawn import withdrawn_models
-from pipeline import serving_store
-from pipeline.config import PipelineConfig
-from pipeline.run_lock import BusyError
+from pipeline.local.lock import BusyError
+from pipeline.models import versions
+from pipeline.settings.config import PipelineConfig
 from pipeline.store import manifest
 from pipeline.store.artifacts import ArtifactKeeper
 from pipeline.store.root_id import GONE, is_within_reach
@@ -188,7 +188,7 @@ def _require_whole(
                 ' says so, and the one blessed before counts',
             )
         written = None
-    for version in reversed(serving_store.versions(config.serving_path)):
+    for version in reversed(versions.versions(config.serving_path)):
         if written and _put_back(version, folder, written):
             return f'put back from version {version.name}: {found}'
     if not folder.exists():

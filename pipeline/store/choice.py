@@ -8,12 +8,12 @@ from typing import Any
 
 import pydantic
 
-from components.overrides import refusal
-from pipeline import outcome as outcomes
-from pipeline.config import PipelineConfig
+from components.common.overrides import refusal
+from pipeline.results import outcome as outcomes
+from pipeline.settings.config import PipelineConfig
+from pipeline.settings.metadata import MetadataSettings
 from pipeline.store.backend import Backend
 from pipeline.store.mysql import MysqlBackend
-from pipeline.store.settings import MetadataSettings
 from pipeline.store.sqlite import SqliteBackend
 
 

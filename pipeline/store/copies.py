@@ -9,8 +9,8 @@ import pathlib
 import sqlite3
 import time
 
-from components.errors import ReviewsError
-from pipeline.run_lock import root_lock
+from components.common.errors import ReviewsError
+from pipeline.local.lock import root_lock
 from pipeline.store.execution_ids import highest_execution
 from pipeline.store.metadata_file import METADATA, examine, exists, opened
 from pipeline.store.opening import opened_store, sqlite_config

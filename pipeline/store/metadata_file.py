@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from components.errors import StoreError
+from components.common.errors import StoreError
 from pipeline.store.backend import SCHEMA_VERSION
 
 METADATA = 'metadata.sqlite'

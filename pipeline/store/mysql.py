@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from components import secrets
-from components.errors import ConfigError, ReviewsError, ServiceError, StoreError
-from pipeline.logs import no_framework_noise
+from components.common import secrets
+from components.common.errors import ConfigError, ReviewsError, ServiceError, StoreError
+from pipeline.process.logs import no_framework_noise
+from pipeline.settings.metadata import PASSWORD_VARIABLE, MetadataSettings
 from pipeline.store import metadata_file, mysql_client
 from pipeline.store.backend import SCHEMA_VERSION, Backend, OwnContext
 from pipeline.store.execution_ids import highest_execution
 from pipeline.store.opening import bring_up_to_date, opened_store, rights_hint
 from pipeline.store.root_id import known_root_id, root_id
-from pipeline.store.settings import PASSWORD_VARIABLE, MetadataSettings
 
 # Contexts of our own: of what is executed below a root, and of names of runs that are taken.
 _ROOT_CONTEXT = 'root'

@@ -16,8 +16,8 @@ import ssl
 import struct
 from collections.abc import Iterator
 
-from components.errors import ConfigError, ServiceError
-from pipeline.store.settings import PASSWORD_VARIABLE, MetadataSettings
+from components.common.errors import ConfigError, ServiceError
+from pipeline.settings.metadata import PASSWORD_VARIABLE, MetadataSettings
 
 # The only one that ML Metadata's client knows, in 1.16 and in 1.21.
 _PLUGIN = 'mysql_native_password'

@@ -7,8 +7,8 @@ import random
 import time
 from typing import Any
 
-from components.errors import ReviewsError, ServiceError, StoreError
-from pipeline.logs import no_framework_noise
+from components.common.errors import ReviewsError, ServiceError, StoreError
+from pipeline.process.logs import no_framework_noise
 from pipeline.store.metadata_file import repair_command
 
 # Who opens a new database on a server finds some of the tables where another one is making them,

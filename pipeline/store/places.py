@@ -8,8 +8,8 @@ import pathlib
 import shutil
 from typing import NamedTuple
 
-from components.errors import ConfigError
-from components.patterns import require_no_pattern
+from components.common.errors import ConfigError
+from components.common.patterns import require_no_pattern
 
 # The log, the metadata and a record take more; how much a run takes is not known before.
 _LEAST_FREE_BYTES = 1 << 20

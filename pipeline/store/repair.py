@@ -6,10 +6,10 @@ import contextlib
 import json
 import pathlib
 
-from components.errors import DataError
-from pipeline.run_lock import run_lock
+from components.common.errors import DataError
+from pipeline.local.lock import run_lock
+from pipeline.settings.metadata import MetadataSettings
 from pipeline.store.choice import backend_of_root
-from pipeline.store.settings import MetadataSettings
 
 
 def repair(root: pathlib.Path, settings: MetadataSettings | None, *, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from components.errors import ReviewsError
+from components.common.errors import ReviewsError
 from pipeline.store import copies, metadata_file
 from pipeline.store.backend import Backend, OwnContext
 from pipeline.store.opening import sqlite_config

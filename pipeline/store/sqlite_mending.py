@@ -6,8 +6,8 @@ import os
 import pathlib
 import time
 
-from components.errors import StoreError
-from pipeline.run_lock import root_lock
+from components.common.errors import StoreError
+from pipeline.local.lock import root_lock
 from pipeline.store import copies, metadata_file
 from pipeline.store.opening import bring_up_to_date, sqlite_config
 

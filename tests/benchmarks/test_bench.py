@@ -19,8 +19,8 @@ from benchmarks import bench, contenders, report, scale
 from benchmarks.archive import find_archive
 from benchmarks.contenders import Contender
 from benchmarks.plot import draw
-from components.errors import ConfigError, DataError
-from pipeline.presets import PRESETS
+from components.common.errors import ConfigError, DataError
+from pipeline.settings.presets import PRESETS
 from tests.conftest import REPO
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import cost, cost_report, report
 from benchmarks.cost import Growth, Line, fit
-from components.errors import DataError
+from components.common.errors import DataError
 
 GIB = 1 << 30
 PRICES: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import derive
 from benchmarks.derive import cyrillic, draw, last_sentence, uneven, without_spaces
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 
 TEXT = 'It isn\'t "GOOD", é?<br />Well-made, in 1999; 10/10!'
 

@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks import __main__ as cli
 from benchmarks import derive, elsewhere, metrics, tune
-from components.errors import ComponentError
-from pipeline.presets import PRESETS
+from components.common.errors import ComponentError
+from pipeline.settings.presets import PRESETS
 
 FILMS = 40
 REVIEWS = 160

@@ -19,7 +19,7 @@ from tests.conftest import REPO
 METERED = """
 import pathlib, sys, time
 from benchmarks import metered
-from pipeline.outcome import NodeResult
+from pipeline.results.outcome import NodeResult
 
 metered._FILE = pathlib.Path(sys.argv[1])
 meter = metered._Meter(sys.stderr, quiet=True)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.contenders import RATE_REFERENCE, WALL_REFERENCE
-from components.errors import DataError
+from components.common.errors import DataError
 
 
 def make_row(name: str, title: str, **figures: Any) -> dict[str, Any]:

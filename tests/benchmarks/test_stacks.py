@@ -15,7 +15,7 @@ from benchmarks import __main__ as cli
 from benchmarks import report
 from benchmarks.stacks import exchange, judging, making, probes, specs, table
 from benchmarks.stacks.exchange import Answers, Left, stacks_in
-from components.errors import DataError, NotBlessedError
+from components.common.errors import DataError, NotBlessedError
 from pipeline.cloud.targets import TARGETS
 
 _VERSIONS = {

@@ -13,10 +13,10 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.common.settings import DEFAULT_SHARD_MIB, ColumnSettings
 from components.example_gen.component import make_example_gen
 from components.example_gen.sources import discover
 from components.example_gen.summary import ExamplesSummary
-from components.settings import DEFAULT_SHARD_MIB, ColumnSettings
 from components.statistics_gen import workers
 from components.transform.vocabulary import WriteVocabulary
 from tests.components.example_gen.test_executor import execute

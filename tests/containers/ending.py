@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-from pipeline.interrupts import Terminated
+from pipeline.process.signals import Terminated
 
 # What a terminal, a service or `timeout` asks with. Ctrl-C unwinds by itself.
 _ASKED = (signal.SIGTERM, signal.SIGHUP)

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from components.errors import ComponentError, MissingDependencyError
+from components.common.errors import ComponentError, MissingDependencyError
 from tests.containers import ending
 
 BASE_IMAGE = 'python:3.11-slim-trixie'

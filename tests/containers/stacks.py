@@ -16,8 +16,8 @@ import sys
 from benchmarks.archive import ROOT, find_archive
 from benchmarks.stacks.exchange import own_name
 from benchmarks.stacks.table import STACKS_FILE
-from components.errors import INTERRUPTED_EXIT_CODE, MissingDependencyError, ReviewsError
-from pipeline.interrupts import Terminated
+from components.common.errors import INTERRUPTED_EXIT_CODE, MissingDependencyError, ReviewsError
+from pipeline.process.signals import Terminated
 from requirements.stacks import NEW, OLD
 from tests.containers import ending
 from tests.containers.base_image import provide_base_image

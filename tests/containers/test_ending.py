@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from pipeline.interrupts import Terminated
+from pipeline.process.signals import Terminated
 from tests.containers import ending
 
 # A child of a child, as the build of `make image` is; it says who it is.

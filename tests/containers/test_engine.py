@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.interrupts import Terminated
+from pipeline.process.signals import Terminated
 from tests.containers import base_image, engine
 from tests.containers.base_image import provide_base_image
 from tests.containers.engine import BASE_IMAGE, Engine, EngineError, prepared_engine

@@ -27,7 +27,7 @@ def test_steps_set_their_own_command_and_are_not_root(engine: Engine, image: str
 def test_code_and_packages_are_importable_from_any_folder(engine: Engine, image: str) -> None:
     # An environment that is not the image's own must not matter either.
     code = (
-        'import components.entry_point, pipeline_runner, importlib.metadata as metadata;'
+        'import components.common.entry_point, pipeline_runner, importlib.metadata as metadata;'
         'print(metadata.version("tfx"), metadata.version("kfp"))'
     )
     python = ('env', '--ignore-environment', '/opt/venv/bin/python', '-c', code)
@@ -36,7 +36,7 @@ def test_code_and_packages_are_importable_from_any_folder(engine: Engine, image:
 
 def test_byte_code_is_there_because_a_step_could_not_write_it(engine: Engine, image: str) -> None:
     code = (
-        'import components.entry_point as ours, tfx as theirs, os;'
+        'import components.common.entry_point as ours, tfx as theirs, os;'
         'print(*(os.path.exists(module.__cached__) for module in (ours, theirs)),'
         ' *(os.access(os.path.dirname(module.__file__), os.W_OK) for module in (ours, theirs)))'
     )

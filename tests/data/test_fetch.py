@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError, DataError
+from components.common.errors import ConfigError, DataError
 from data.fetch import CHUNK_BYTES, RetryPolicy, fetch, fetch_imdb
 
 BODY = random.Random(7).randbytes(3 * CHUNK_BYTES + 12_345)

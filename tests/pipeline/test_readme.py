@@ -9,9 +9,9 @@ import shlex
 import pytest
 from click.testing import CliRunner
 
-from components import features
-from pipeline.config import PipelineConfig
-from pipeline_runner import main
+from components.common import features
+from pipeline.cli.main import main
+from pipeline.settings.config import PipelineConfig
 from tests.conftest import REPO
 
 README = (REPO / 'README.md').read_text(encoding='utf-8')
@@ -26,7 +26,9 @@ def test_command_and_file_mean_the_same_when_settings_are_changed(
     (tmp_path / 'settings.yaml').write_text(file)
     monkeypatch.chdir(tmp_path)
     asked: list[PipelineConfig] = []
-    monkeypatch.setattr('pipeline.commands.run_locally', lambda config, **_: asked.append(config))
+    monkeypatch.setattr(
+        'pipeline.cli.local_run.run_locally', lambda config, **_: asked.append(config)
+    )
     for command in commands.replace('\\\n', '').splitlines():
         python, runner, *args = shlex.split(command)
         assert (python, runner) == ('python', 'pipeline_runner.py')

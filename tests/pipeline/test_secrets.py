@@ -4,10 +4,10 @@ import pathlib
 
 import pytest
 
-from components.errors import ConfigError
-from components.secrets import has_credentials, mask
-from pipeline.cloud.clients.connect import Connection, token_reader
-from pipeline.config import load_config
+from components.common.errors import ConfigError
+from components.common.secrets import has_credentials, mask
+from pipeline.cloud.clients.connection import Connection, token_reader
+from pipeline.settings.config import load_config
 from tests.conftest import run_command
 
 _CANARY = 'canary-5f1d9c'

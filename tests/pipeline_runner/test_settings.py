@@ -9,8 +9,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from pipeline.config import DataConfig
-from pipeline_runner import main
+from pipeline.cli.main import main
+from pipeline.settings.config import DataConfig
 from tests.conftest import run_command
 
 _SERVICE = ('--target', 'kubeflow', '--host', 'http://127.0.0.1:9')
@@ -86,7 +86,7 @@ def test_doctor_looks_at_data_when_settings_name_some(
 ) -> None:
     looked_at: list[DataConfig | None] = []
     monkeypatch.setattr(
-        'pipeline.doctor.command.examine',
+        'pipeline.doctor.examination.examine',
         lambda root, serving, data, metadata, *, as_json: looked_at.append(data),
     )
     monkeypatch.chdir(tmp_path)

@@ -174,7 +174,7 @@ TARGETS = {
             *(b'!!python/name:os.system ', b'!!set ', b'!!omap ', b'[' * 100, b': ', b'- ', b'? '),
             *(b'2026-99-99', b'1:60', b'0x', b'.inf', b'~', b'{', b'|\n', b'"\\x', b'---\n'),
         ],
-        ('pipeline/config.py', 'pipeline/yaml_settings.py', 'yaml/constructor.py'),
+        ('pipeline/settings/config.py', 'pipeline/settings/safe_yaml.py', 'yaml/constructor.py'),
     ),
     'part': Target(
         hostile.check_part,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from components import features
+from components.common import features
 from pipeline.predict.model import PushedModel
 from tests.conftest import SAMPLE
 

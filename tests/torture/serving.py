@@ -33,9 +33,9 @@ def folder_of(root: pathlib.Path) -> pathlib.Path:
 
 
 def _pushing(root: pathlib.Path, models: pathlib.Path, choose: random.Random) -> Callable[[], str]:
+    from components.common.model_versions import digest_of_model
+    from components.common.serving_lock import serving_lock
     from components.pusher.publish import publish
-    from components.served_models import digest_of_model
-    from components.serving_lock import serving_lock
 
     serving = str(folder_of(root))
     known = [(str(path), digest_of_model(str(path))) for path in sorted(models.iterdir())]
@@ -54,7 +54,7 @@ def _pushing(root: pathlib.Path, models: pathlib.Path, choose: random.Random) ->
 def _rolling_back(
     root: pathlib.Path, models: pathlib.Path, choose: random.Random
 ) -> Callable[[], str]:
-    from components.errors import DataError
+    from components.common.errors import DataError
     from pipeline.models.listing import Place
     from pipeline.models.rollback import rollback
 

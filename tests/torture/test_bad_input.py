@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from components.example_gen.records import assign_split
-from components.settings import ColumnSettings
+from components.common.settings import ColumnSettings
+from components.readers.records import assign_split
 from tests.conftest import REPO, SAMPLE, run_command
 from tests.torture.conftest import Tally
 
@@ -30,9 +30,10 @@ PIPELINE_BOUND_GIB = 8
 _MEGABYTES = bytes(1 << 24)
 _READ = """
 import json, resource, sys
-from components.errors import DataError
-from components.example_gen import imdb, tables
-from components.settings import ColumnSettings
+from components.common.errors import DataError
+from components.readers import imdb
+from components.readers import tables
+from components.common.settings import ColumnSettings
 
 path, name, bound_mib = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_AS, (int(bound_mib) << 20,) * 2)

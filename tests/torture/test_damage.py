@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import pytest
 
-from components import features
-from components.served_models import digest_of_model
+from components.common import features
+from components.common.model_versions import digest_of_model
+from pipeline.models.versions import live_version
 from pipeline.predict.model import PushedModel
-from pipeline.serving_store import live_version
 from tests.conftest import Finished, run_command
 from tests.pipeline.store.conftest import small_table
 from tests.torture.conftest import Tally

@@ -127,7 +127,7 @@ _STUCK = """
 import hashlib, sys, threading, time
 
 def wait():
-    while 'pipeline.local_runner' not in sys.modules:
+    while 'pipeline.local.runner' not in sys.modules:
         time.sleep(0.1)
     from components.trainer.executor import Executor
     Executor.Do = lambda *args: hashlib.pbkdf2_hmac('sha256', b'', b'', 2_000_000_000)

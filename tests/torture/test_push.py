@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.served_models import digest_of_model, recorded_digest
-from components.serving_lock import serving_lock
+from components.common.model_versions import digest_of_model, recorded_digest
+from components.common.rollback_state import read_withdrawals
+from components.common.serving_lock import serving_lock
 from components.smoke_test.run import SmokeTestError, smoke_test
-from components.withdrawn import read_withdrawals
 from tests.components.smoke_test import models
 from tests.conftest import REPO
 from tests.torture.conftest import Tally

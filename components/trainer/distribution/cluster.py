@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from components.errors import ComponentError, ConfigError
+from components.common.errors import ComponentError, ConfigError
 
 VARIABLE = 'TF_CONFIG'
 EXAMPLE = (

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from components.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings, TrainerSettings
 
 # In which the chief's process leaves the weights.
 WEIGHTS_FILE = 'weights.npz'

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components import features
-from components.errors import ConfigError
-from components.settings import TrainerSettings
+from components.common import features
+from components.common.errors import ConfigError
+from components.common.settings import TrainerSettings
 from components.trainer.distribution.rows import Rows, endless_batches
 from components.trainer.fitting import Curves, History, report_epoch
 

@@ -22,8 +22,8 @@ from typing import Any, TextIO
 import numpy as np
 import tensorflow as tf
 
-from components.errors import ReviewsError
-from components.progress import PROGRESS_LOGGER
+from components.common.errors import ReviewsError
+from components.common.progress import PROGRESS_LOGGER
 from components.trainer.distribution.cluster import Cluster, answers, read_cluster
 from components.trainer.distribution.job import WEIGHTS_FILE, Fitted, Job
 from components.trainer.distribution.loop import Team

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components import features
-from components.errors import ComponentError
+from components.common import features
+from components.common.errors import ComponentError
 from components.trainer.dataset import read_records, token_batches
 from components.trainer.distribution.shards import Shard
 from components.trainer.serving import TransformGraph

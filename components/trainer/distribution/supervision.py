@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from components.errors import ComponentError, ReviewsError, class_of
-from components.module_command import module_command
-from components.progress import report_progress
+from components.common.errors import ComponentError, ReviewsError, class_of
+from components.common.module_command import module_command
+from components.common.progress import report_progress
 from components.trainer.distribution.cluster import Cluster, answers
 from components.trainer.distribution.job import WEIGHTS_FILE, Fitted, Job
 

@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
+from components.common import features
+from components.common.progress import report_progress
 from components.example_gen.summary import ExamplesSummary
-from components.progress import report_progress
 from components.trainer.distribution.job import Fitted, Job
 from components.trainer.distribution.loop import Team, fit
 from components.trainer.distribution.pulse import Pulse

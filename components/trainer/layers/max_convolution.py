@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components import features
+from components.common import features
 
 _WORDS = 3
 _ROWS_PER_PART = 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components import features
+from components.common import features
 
 # Three ids fit into the 63 bits of a positive int64, so that a key is the n-gram itself.
 ID_BITS = 20

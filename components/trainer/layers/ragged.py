@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components import features
+from components.common import features
 
 
 def as_ragged(tokens: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from components import features
+from components.common import features
 from components.trainer.dataset import LabelledTokens
 
 _CONTEXTS = 2_000  # most frequent words: what a word is described by, on either side

@@ -1,4 +1,4 @@
-"""The architectures. A further one is one new file and one line in `components.settings`.
+"""The architectures. A further one is one new file and one line in `components.common.settings`.
 
 Its file has a function `train`: a `TrainingJob` in, a `TrainedModel` out. What can be
 trained on several devices has two more: `build` makes the compiled network, of padded

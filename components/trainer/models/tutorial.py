@@ -9,8 +9,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from components import features
-from components.settings import TextSettings, TrainerSettings
+from components.common import features
+from components.common.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
 from components.trainer.layers.contributions import Contributions, places

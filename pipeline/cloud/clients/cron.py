@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 
 _HINT = 'for example --cron "0 3 * * *": each day at 3:00'
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from components.errors import ComponentError, OutcomeUnknownError, ServiceError
+from components.common.errors import ComponentError, OutcomeUnknownError, ServiceError
 from pipeline.cloud.clients.protocol import ENDED, Run, RunState, RunStatus, Service, Verdict
 from pipeline.cloud.compiled import CompiledPipeline
 

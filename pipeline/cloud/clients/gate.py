@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from components.errors import OutcomeUnknownError
+from components.common.errors import OutcomeUnknownError
 from pipeline.cloud.clients import refusals
 from pipeline.cloud.clients.protocol import Verdict
-from pipeline.logs import no_framework_noise
+from pipeline.process.logs import no_framework_noise
 
 # TFX's Evaluator leaves one of these empty files in its blessing.
 _BLESSED = 'BLESSED'

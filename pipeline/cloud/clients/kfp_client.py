@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from components.errors import MissingDependencyError
+from components.common.errors import MissingDependencyError
 from pipeline.cloud.clients import refusals
 
 _CONNECT_SECONDS = 10

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from components.errors import OutcomeUnknownError, ServiceError
+from components.common.errors import OutcomeUnknownError, ServiceError
 from pipeline.cloud.clients import gate, mlmd, refusals
 from pipeline.cloud.clients.kfp_client import make_client, watch_requests
 from pipeline.cloud.clients.protocol import (

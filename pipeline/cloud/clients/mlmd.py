@@ -11,7 +11,7 @@ import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from components.errors import OutcomeUnknownError
+from components.common.errors import OutcomeUnknownError
 from pipeline.cloud.clients import refusals
 from pipeline.cloud.clients.protocol import Verdict, verdict_of
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.errors import ServiceError
+from components.common.errors import ServiceError
 
 _MAX_MESSAGE = 300
 

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from components.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
-from components.stacks import quiet_google_imports
+from components.common.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
+from components.common.stacks import quiet_google_imports
 from pipeline.cloud.clients import refusals
 from pipeline.cloud.clients.protocol import (
     Run,

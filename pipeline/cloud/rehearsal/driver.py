@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
 from pipeline.cloud.rehearsal.service import Service
 from pipeline.cloud.rehearsal.spec import Step, check_kind, title_of
 from pipeline.cloud.rehearsal.store import MetadataStore, Produced, StoredArtifact

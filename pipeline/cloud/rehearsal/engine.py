@@ -14,8 +14,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from components.errors import ConfigError, MissingDependencyError
-from components.module_command import module_command
+from components.common.errors import ConfigError, MissingDependencyError
+from components.common.module_command import module_command
 
 EngineName = Literal['process', 'podman', 'docker']
 

@@ -13,8 +13,8 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from components.entry_point import MOUNTS_VARIABLE
-from components.errors import ComponentError
+from components.common.entry_point import MOUNTS_VARIABLE
+from components.common.errors import ComponentError
 from pipeline.cloud.rehearsal.engine import Engine, Mount
 from pipeline.cloud.rehearsal.objects import SCHEMES, ObjectStore, local_path
 from pipeline.cloud.rehearsal.placeholders import fill_in

@@ -11,7 +11,7 @@ import pathlib
 import re
 import shutil
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
 
 SCHEMES = ('minio', 's3')
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
 from pipeline.cloud.rehearsal.objects import local_path
 
 _PLACEHOLDER = re.compile(r'\{\{\$.*?\}\}')

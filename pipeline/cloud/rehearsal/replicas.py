@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.errors import ReviewsError, StepFailedError
+from components.common.errors import ReviewsError, StepFailedError
 from pipeline.cloud.rehearsal.engine import CLUSTER_VARIABLE, Engine, Mount
 from pipeline.cloud.rehearsal.step_failure import step_failed
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from components.errors import ReviewsError
+from components.common.errors import ReviewsError
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal import driver
 from pipeline.cloud.rehearsal.engine import Engine, Mount
@@ -18,7 +18,7 @@ from pipeline.cloud.rehearsal.service import service_of
 from pipeline.cloud.rehearsal.spec import Step, check_parameters, read_steps
 from pipeline.cloud.rehearsal.store import MetadataStore, Produced, StoredArtifact
 from pipeline.cloud.rehearsal.workspace import Workspace
-from pipeline.outcome import NodeResult, State
+from pipeline.results.outcome import NodeResult, State
 
 
 class RehearsalObserver(Protocol):

@@ -7,7 +7,7 @@ import io
 import os
 import pathlib
 
-from components.errors import DataError
+from components.common.errors import DataError
 
 SAMPLE = pathlib.Path(__file__).resolve().parents[3] / 'data' / 'sample' / 'reviews.csv'
 SAMPLE_ROWS = 1_200

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal.replicas import container_of
 from pipeline.cloud.targets import Target

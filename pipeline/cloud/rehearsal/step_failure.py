@@ -6,7 +6,7 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from components.errors import StepFailedError
+from components.common.errors import StepFailedError
 
 _TAIL_LINES = 15
 _RAISED = re.compile(r'[\w.]*(Error|Exception)\b(: .*)?')

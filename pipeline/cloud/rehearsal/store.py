@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS artifacts (

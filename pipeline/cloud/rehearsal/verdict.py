@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
 from pipeline.cloud.rehearsal.spec import title_of
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
 
@@ -54,7 +54,7 @@ class Verdict:
 
     def __init__(self, path: Callable[[str], pathlib.Path]) -> None:
         # It imports TFX.
-        from pipeline.gathered import Gathered
+        from pipeline.results.run_findings import Gathered
 
         self.found = Gathered()
         self._path = path
@@ -84,7 +84,7 @@ class Verdict:
 
     def _looked_up(self, produced: Produced) -> str:
         """Say what a step found that looks for a baseline."""
-        from components.baseline_resolver.served import is_absent
+        from components.served_baseline.executor import is_absent
 
         if produced.parameters:
             return ''

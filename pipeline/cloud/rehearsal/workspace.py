@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 
 from pipeline.cloud.targets import Target
-from pipeline.run_ids import new_run_id
+from pipeline.local.run_ids import new_run_id
 
 # Where Kubeflow Pipelines puts artifacts unless told otherwise.
 KUBEFLOW_ROOT = 'minio://mlpipeline/v2/artifacts'

@@ -13,9 +13,9 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-from components import features
+from components.common import features
+from components.common.settings import GateSettings
 from components.evaluator.component import make_evaluator
-from components.settings import GateSettings
 from tests.components.trainer.tiny import Tiny
 from tests.conftest import LOCAL_BEAM_ARGS
 

@@ -15,16 +15,16 @@ from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.types import channel_utils, standard_artifacts
 
-from components import features
-from components.errors import ConfigError
+from components.common import features
+from components.common.errors import ConfigError
+from components.common.settings import GateSettings, TrainerSettings
 from components.evaluator import component
 from components.pusher.component import make_pusher
-from components.settings import GateSettings, TrainerSettings
 from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
 from components.trainer.serving import ServingModel, TransformGraph, export
-from pipeline.evaluation import Evaluation
+from pipeline.results.evaluation import Evaluation
 from tests.components.evaluator.evaluated import Evaluated, Model, evaluate
 from tests.components.trainer.tiny import (
     LABELS,

@@ -20,13 +20,13 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import constants, executor
 from tfx.types import standard_artifacts
 
-from components import features
-from components.baseline_resolver.served import NO_BASELINE_FILE
-from components.errors import ComponentError
+from components.common import features
+from components.common.errors import ComponentError
+from components.common.settings import GateSettings
 from components.evaluator.config import resolve_eval_config
 from components.evaluator.examined import SHOWN_PARTS, read_examined
 from components.evaluator.executor import Executor
-from components.settings import GateSettings
+from components.served_baseline.executor import NO_BASELINE_FILE
 from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.evaluator.evaluated import Evaluated, evaluate
 from tests.components.trainer.tiny import (

@@ -10,8 +10,9 @@ from google.protobuf import json_format
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components import features
-from components.errors import ConfigError
+from components.common import features
+from components.common.errors import ConfigError
+from components.common.settings import GateSettings
 from components.evaluator.config import (
     ACCURACY,
     AUC,
@@ -22,7 +23,6 @@ from components.evaluator.config import (
     resolve_eval_config,
 )
 from components.evaluator.results import judge
-from components.settings import GateSettings
 
 OVERALL = ''
 Values = Mapping[str, float | None]

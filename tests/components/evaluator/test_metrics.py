@@ -10,10 +10,10 @@ import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.common.settings import GateSettings
 from components.evaluator import metrics
 from components.evaluator.config import resolve_eval_config
 from components.evaluator.metrics import Totals
-from components.settings import GateSettings
 
 NAMES = {
     'binary_accuracy': 'BinaryAccuracy',

@@ -14,12 +14,12 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 from tfx.types import standard_artifacts
 
-from components import features
+from components.common import features
+from components.common.settings import GateSettings
 from components.evaluator.config import ACCURACY, AUC, resolve_eval_config
 from components.evaluator.executor import bless
 from components.evaluator.results import judge
-from components.settings import GateSettings
-from pipeline.evaluation import Evaluation
+from pipeline.results.evaluation import Evaluation
 from tests.components.evaluator.test_config import metrics_of
 
 _NAN = math.nan

@@ -13,13 +13,13 @@ import tensorflow as tf
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import features
-from components.errors import DataError
+from components.common import features
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.example_gen.checks import summarize
 from components.example_gen.component import make_example_gen
 from components.example_gen.sources import discover
 from components.example_gen.summary import ExamplesSummary
-from components.settings import ColumnSettings
 from tests.components.example_gen.samples import encode_archive, encode_table
 from tests.conftest import LOCAL_BEAM_ARGS
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.errors import DataError
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.example_gen.parts import Batch, ByteRange, batches_of, lines_of
 from components.example_gen.reading import read_records
-from components.example_gen.records import Record, Reject
 from components.example_gen.source_kind import SourceKind
-from components.settings import ColumnSettings
+from components.readers.records import Record, Reject
 
 
 def shared_out(

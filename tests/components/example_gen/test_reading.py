@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from components.errors import DataError
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.example_gen.reading import read_records
-from components.example_gen.records import Record, Reject
 from components.example_gen.source_kind import SourceKind
-from components.settings import ColumnSettings
+from components.readers.records import Record, Reject
 
 TABLE = b'text,label\nGood.,pos\nBad.,neg\n'
 
@@ -63,7 +63,7 @@ def test_reviews_are_rejected_when_their_folder_is_a_link_out(
 def test_review_is_rejected_when_it_is_too_long(
     imdb: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr('components.example_gen.archive.MAX_FILE_BYTES', 4)
+    monkeypatch.setattr('components.readers.archive.MAX_FILE_BYTES', 4)
     path = imdb / '0_9.txt'
     assert read(SourceKind.IMDB_FOLDER, path) == [Reject('too long', str(path))]
 

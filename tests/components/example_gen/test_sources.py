@@ -7,10 +7,10 @@ import pathlib
 
 import pytest
 
-from components.errors import ConfigError, DataError
+from components.common.errors import ConfigError, DataError
+from components.common.settings import ColumnSettings
 from components.example_gen.source_kind import SourceKind
 from components.example_gen.sources import DataSource, discover, split_of_input
-from components.settings import ColumnSettings
 
 TABLE = b'text,label\nFine.,pos\n'
 LINES = b'{"text": "Fine.", "label": "pos"}\n'

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from components.errors import DataError
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.example_gen import span_hook
 from components.example_gen.component import make_example_gen
 from components.example_gen.sources import discover
-from components.settings import ColumnSettings
 
 ROW = b'text,label\nFine.,pos\n'
 

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from components.errors import DataError
+from components.common.errors import DataError
 from components.example_gen import spans
 
 

@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components import features
+from components.common import features
+from components.common.settings import ColumnSettings
 from components.example_gen import shards, workers
 from components.example_gen.parts import Batch
 from components.example_gen.source_kind import SourceKind
-from components.settings import ColumnSettings
 from pipeline.beam.arguments import DIRECT_RUNNER
 from tests.components.example_gen.samples import encode_table
 

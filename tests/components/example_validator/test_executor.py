@@ -10,7 +10,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-from components.errors import DataError
+from components.common.errors import DataError
 from components.example_validator.component import make_example_validator
 from components.schema.component import CURATED_SCHEMA
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from components.common.settings import GateSettings
 from components.evaluator.config import resolve_eval_config
 from components.evaluator.metrics import Totals
 from components.evaluator.results import write_results
 from components.example_gen.summary import ExamplesSummary
-from components.settings import GateSettings
 
 GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01, slices={'11-50': 0.7})
 SUMMARY = ExamplesSummary(

@@ -11,13 +11,13 @@ import pytest
 from tfx.components.evaluator import constants
 from tfx.types import channel_utils, standard_artifacts
 
+from components.common.model_versions import digest_of_model
+from components.common.rollback_state import Withdrawal, write_withdrawals
+from components.common.settings import TextSettings, TrainerSettings
 from components.evaluator.examined import FILE as EXAMINED_FILE
 from components.evaluator.examined import Examined, Example, Histogram, to_json
 from components.pusher.component import make_pusher
-from components.served_models import digest_of_model
-from components.settings import TextSettings, TrainerSettings
 from components.smoke_test.run import SmokeTestError
-from components.withdrawn import Withdrawal, write_withdrawals
 from tests.components.pusher.evaluations import SUMMARY, write_evaluation
 from tests.components.trainer.tiny import Exported, Tiny
 from tests.conftest import snapshot

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from components.common.settings import TextSettings, TrainerSettings
 from components.pusher.judgement import read_judgement
 from components.pusher.model_card import CardFacts, interval, write_card
-from components.settings import TextSettings, TrainerSettings
 from tests.components.pusher.evaluations import SUMMARY, write_evaluation
 from tests.components.trainer.tiny import Exported
 

@@ -17,10 +17,10 @@ import tensorflow as tf
 from tfx.dsl.io.filesystem import NotFoundError
 from tfx.utils import io_utils
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
+from components.common.model_versions import digest_of_model
+from components.common.serving_lock import LOCK_FILE, serving_lock
 from components.pusher import publish
-from components.served_models import digest_of_model
-from components.serving_lock import LOCK_FILE, serving_lock
 from tests.conftest import REPO
 
 FILES = {
@@ -190,8 +190,8 @@ def test_model_is_not_pushed_when_it_changes_meanwhile(
 PUSH = """
 import os, sys, time
 from components.pusher.publish import publish
-from components.served_models import digest_of_model
-from components.serving_lock import serving_lock
+from components.common.model_versions import digest_of_model
+from components.common.serving_lock import serving_lock
 model, serving, start = sys.argv[1:4]
 while time.time() < float(start):
     pass

@@ -9,13 +9,13 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx.types import standard_artifacts
 
-from components import features
-from components.errors import ConfigError
-from components.example_gen.records import Record
+from components.common import features
+from components.common.errors import ConfigError
+from components.common.settings import ColumnSettings
 from components.example_gen.source_kind import SourceKind
 from components.example_gen.workers import Serializer, read_records
+from components.readers.records import Record
 from components.schema.component import CURATED_SCHEMA, make_schema_gen, read_schema
-from components.settings import ColumnSettings
 
 
 @pytest.fixture(scope='module')

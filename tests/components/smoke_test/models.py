@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from components import features
+from components.common import features
 
 Score = Callable[[tf.Tensor], tf.Tensor]
 SPEC = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}

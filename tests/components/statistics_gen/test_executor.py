@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.components.statistics_gen import executor as tfx_executor
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-from components.errors import ComponentError, DataError
+from components.common.errors import ComponentError, DataError
 from components.statistics_gen.component import make_statistics_gen
 from components.statistics_gen.described import read_described
 from components.statistics_gen.workers import WriteStatistics, merging_workers

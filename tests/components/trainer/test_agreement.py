@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
-from components.errors import ComponentError
+from components.common import features
+from components.common.errors import ComponentError
 from components.trainer.agreement import require_same_scores
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models import tutorial

@@ -5,7 +5,7 @@ import pydoc
 
 from tfx.types import channel_utils, standard_artifacts
 
-from components.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings, TrainerSettings
 from components.trainer import run
 from components.trainer.component import make_trainer
 from components.trainer.run import TEXT_KEY, TRAINER_KEY

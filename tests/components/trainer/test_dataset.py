@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
+from components.common import features
 from components.trainer import dataset
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.serving import TransformGraph

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tfx.components.trainer import executor as tfx_executor
 
-from components.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings, TrainerSettings
 from components.trainer.executor import Executor
 from components.trainer.run import TEXT_KEY, TRAINER_KEY
 

@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
-from components.settings import ARCHITECTURES, TextSettings, TrainerSettings
+from components.common import features
+from components.common.settings import ARCHITECTURES, TextSettings, TrainerSettings
 from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture

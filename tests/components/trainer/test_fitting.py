@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.progress import PROGRESS_LOGGER
+from components.common.progress import PROGRESS_LOGGER
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import compile_model, fit, measure
 from components.trainer.models.tutorial import batches

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 import tensorflow_transform as tft
 
-from components import features
-from components.settings import ARCHITECTURES, TrainerSettings
+from components.common import features
+from components.common.settings import ARCHITECTURES, TrainerSettings
 from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture

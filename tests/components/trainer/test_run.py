@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components import features
-from components.errors import ComponentError
-from components.settings import TrainerSettings
+from components.common import features
+from components.common.errors import ComponentError
+from components.common.settings import TrainerSettings
 from components.trainer.history import HISTORY_FILE
 from components.trainer.run import run_fn
 from tests.components.trainer.tiny import (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import features
+from components.common import features
 from tests.components.trainer.tiny import LABELS, Exported, make_example, make_reviews
 
 TEXTS = [

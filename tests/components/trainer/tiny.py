@@ -14,10 +14,10 @@ import tensorflow_transform as tft
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components import features
+from components.common import features
+from components.common.settings import TextSettings, TrainerSettings
 from components.example_gen.summary import ExamplesSummary
 from components.schema.component import CURATED_SCHEMA
-from components.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture

@@ -5,7 +5,7 @@ import pydoc
 
 from tfx.types import channel_utils, standard_artifacts
 
-from components.settings import TextSettings
+from components.common.settings import TextSettings
 from components.transform.component import make_transform
 from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
 

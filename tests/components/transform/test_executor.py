@@ -7,8 +7,8 @@ import pytest
 import tensorflow_transform as tft
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-from components import features
-from components.errors import ComponentError
+from components.common import features
+from components.common.errors import ComponentError
 from components.schema.component import CURATED_SCHEMA
 from components.transform.component import make_transform
 from tests.components.trainer.tiny import COUNTS, TEXT, Tiny, damage_shard

@@ -15,8 +15,8 @@ import tensorflow_transform.beam as tft_beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_transform.beam import tft_unit
 
-from components import features
-from components.settings import TextSettings
+from components.common import features
+from components.common.settings import TextSettings
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.text import tokenize
 from components.transform.vocabulary import WriteVocabulary, count_words, most_frequent

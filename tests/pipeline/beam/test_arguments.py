@@ -12,10 +12,10 @@ from apache_beam.runners import runner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tfx.utils import dependency_utils
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.beam.arguments import beam_args, require_known
 from pipeline.beam.runners import RUNNERS
-from tests.pipeline.beam.test_settings import COMPLETE, DATAFLOW, FLINK, PORTABLE, SPARK, config
+from tests.pipeline.settings.test_beam import COMPLETE, DATAFLOW, FLINK, PORTABLE, SPARK, config
 
 MORE = {'dataflow': ('dataflow.machine_type=n2-highmem-4', 'dataflow.public_ips=false')}
 PROCESS = ('portable.environment=PROCESS', 'portable.environment_config=/opt/apache/beam/boot')

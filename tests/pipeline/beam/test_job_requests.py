@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from apache_beam.portability.api import beam_runner_api_pb2
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
 from pipeline.beam.arguments import beam_args
 from tests.components.statistics_gen.test_executor import (
     SPLITS,
@@ -21,7 +21,7 @@ from tests.components.statistics_gen.test_executor import (
 from tests.packaged import copy_code
 from tests.pipeline.beam.fakes import FakeCluster, google_cloud, job_in, write_jar
 from tests.pipeline.beam.services import recording_service
-from tests.pipeline.beam.test_settings import DATAFLOW, FLINK, SPARK, config
+from tests.pipeline.settings.test_beam import DATAFLOW, FLINK, SPARK, config
 from tests.played import serving
 
 LOOPBACK = 'environment=LOOPBACK'

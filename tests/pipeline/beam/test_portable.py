@@ -16,7 +16,7 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.whole_files import UNFINISHED
+from components.common.atomic_write import UNFINISHED
 from pipeline.beam.arguments import beam_args
 from tests.components.statistics_gen.test_executor import (
     SPLITS,
@@ -28,7 +28,7 @@ from tests.components.statistics_gen.test_executor import (
 from tests.conftest import SAMPLE, run_command
 from tests.packaged import install_package
 from tests.pipeline.beam.services import job_service, worker_pool
-from tests.pipeline.beam.test_settings import config
+from tests.pipeline.settings.test_beam import config
 
 FILES = 4
 # Of one row's score, the last bits depend on the batch that it is in.

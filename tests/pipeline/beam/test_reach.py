@@ -8,10 +8,10 @@ from typing import Literal
 
 import pytest
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.beam.reach import require_listening, require_usable
 from tests.conftest import SAMPLE, run_command
-from tests.pipeline.beam.test_settings import COMPLETE, DATAFLOW, FLINK, PORTABLE, SPARK, config
+from tests.pipeline.settings.test_beam import COMPLETE, DATAFLOW, FLINK, PORTABLE, SPARK, config
 
 TARGETS: tuple[Literal['vertex', 'kubeflow'], ...] = ('vertex', 'kubeflow')
 GS = 'gs://bucket/data/*.csv'

@@ -15,7 +15,7 @@ import re
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.compiled import CompiledPipeline, readable_yaml
 from pipeline.cloud.targets import TARGETS, Target
-from pipeline.config import PipelineConfig, load_config
+from pipeline.settings.config import PipelineConfig, load_config
 
 FILES: dict[Target, pathlib.Path] = {
     'vertex': pathlib.Path(__file__).with_name('golden') / 'vertex.yaml',

@@ -18,9 +18,9 @@ pytest.importorskip('kfp', reason='needs the clients of the clouds: run `make cl
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
+from components.common.overrides import GATE_OVERRIDES
 from components.example_gen.sources import discover
-from components.overrides import GATE_OVERRIDES
 from pipeline.beam.arguments import beam_args
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.compiled import CompiledPipeline
@@ -28,8 +28,8 @@ from pipeline.cloud.kubeflow_spec import DRIVER
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.create import create_pipeline
 from tests.conftest import REPO
-from tests.pipeline.beam.test_settings import COMPLETE, DATAFLOW
 from tests.pipeline.cloud import golden
+from tests.pipeline.settings.test_beam import COMPLETE, DATAFLOW
 
 Compiled = dict[Target, CompiledPipeline]
 

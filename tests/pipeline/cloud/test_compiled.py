@@ -3,7 +3,7 @@ from __future__ import annotations
 import annotated_types
 import pytest
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.cloud.compiled import CompiledPipeline, Parameter
 
 PARAMETERS = (

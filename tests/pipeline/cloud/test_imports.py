@@ -11,7 +11,7 @@ IMPORT_ALL = """
 import importlib, pkgutil, sys
 before = set(sys.modules)
 import pipeline.cloud
-import components.entry_point
+import components.common.entry_point
 found = pkgutil.walk_packages(pipeline.cloud.__path__, 'pipeline.cloud.')
 names = [module.name for module in found]
 for name in names:

@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip('kfp', reason='needs the clients of the clouds: run `make cloud`')
 
 from pipeline.cloud.compile import compile_pipeline
-from pipeline.cloud.places import require_reachable
+from pipeline.cloud.reachable import require_reachable
 from pipeline.cloud.targets import Target
-from pipeline.config import load_config
-from pipeline.presets import DEFAULT_PRESET
+from pipeline.settings.config import load_config
+from pipeline.settings.presets import DEFAULT_PRESET
 from tests.conftest import REPO
 
 README = (REPO / 'README.md').read_text(encoding='utf-8')

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.cloud.kubeflow_spec import DRIVER
 from pipeline.cloud.rules import broken_rules, require_valid
 from pipeline.cloud.targets import TARGETS, Target
@@ -132,7 +132,7 @@ BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
     ),
     'stock_entry_point': (
         lambda s: container(s, 'Transform').update(command=['python', '-m', 'tfx']),
-        'Transform_executor does not start with python -m components.entry_point',
+        'Transform_executor does not start with python -m components.common.entry_point',
     ),
     'output_types_untold': (
         lambda s: container(s, 'Transform')['args'].remove('--json_serialized_outputs_spec_args'),

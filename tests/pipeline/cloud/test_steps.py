@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip('kfp', reason='needs the clients of the clouds: run `make cloud`')
 
-from components.entry_point import MOUNTS_VARIABLE, RESOLVED_INPUT
+from components.common.entry_point import MOUNTS_VARIABLE, RESOLVED_INPUT
 from components.example_gen.summary import ExamplesSummary
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.compiled import CompiledPipeline

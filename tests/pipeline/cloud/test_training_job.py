@@ -16,12 +16,12 @@ pytest.importorskip('kfp', reason='needs the clients of the clouds: run `make cl
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rules import broken_rules
 from pipeline.cloud.targets import Target
-from pipeline.config import setting_names
+from pipeline.settings.config import setting_names
 from tests.pipeline.cloud import golden
 
 Spec = dict[str, Any]

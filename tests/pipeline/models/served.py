@@ -6,11 +6,11 @@ import json
 import pathlib
 import shutil
 
+from components.common.model_versions import digest_of_model
+from components.common.serving_lock import serving_lock
 from components.pusher.publish import publish
-from components.served_models import digest_of_model
-from components.serving_lock import serving_lock
 from pipeline.models.listing import Place
-from pipeline.outcome import Pushed, RunOutcome, save_record
+from pipeline.results.outcome import Pushed, RunOutcome, save_record
 from tests.components.smoke_test import models
 
 NAME = 'sentiment'

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from components.errors import DataError
+from components.common.errors import DataError
 from pipeline.models.prune import prune
 from pipeline.models.rollback import rollback
 from tests.conftest import snapshot

@@ -10,10 +10,10 @@ import tempfile
 
 import pytest
 
-from components.baseline_resolver.served import find_baseline
-from components.errors import ConfigError, DataError
-from components.served_models import digest_of_model, restored_by
-from components.withdrawn import read_withdrawals
+from components.common.errors import ConfigError, DataError
+from components.common.model_versions import digest_of_model, restored_by
+from components.common.rollback_state import read_withdrawals
+from components.served_baseline.executor import find_baseline
 from pipeline.models.listing import Place, list_versions
 from pipeline.models.rollback import rollback
 from pipeline.predict.model import live_model
@@ -138,7 +138,7 @@ def test_it_says_so_when_it_may_not_write(served: Served, tmp_path: pathlib.Path
     before = snapshot(served.folder)
     code = (
         'import os, pathlib, sys\n'
-        'from components.errors import DataError\n'
+        'from components.common.errors import DataError\n'
         'from pipeline.models.listing import Place\n'
         'from pipeline.models.rollback import rollback\n'
         'os.setuid(65534)\n'

@@ -12,9 +12,9 @@ import keras
 import pytest
 import tensorflow as tf
 
-from components import features
-from pipeline.config import DataConfig
+from components.common import features
 from pipeline.doctor.data import check
+from pipeline.settings.config import DataConfig
 from tests.conftest import run_command
 
 

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from components.errors import DataError
+from components.common.errors import DataError
 from pipeline.predict.rows import Table, open_table
 from tests.components.example_gen.samples import encode_table
 

@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 
-from components.errors import ConfigError, DataError
+from components.common.errors import ConfigError, DataError
 from pipeline.predict.model import Score
 from pipeline.predict.rows import open_table
 from pipeline.predict.writing import Columns, RowWriter, atomic_file, output_format

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from components.evaluator.examined import BINS, Examined, Example, Histogram
 from components.statistics_gen.described import Described, Split
-from pipeline.outcome import Check, NodeResult, Pushed, RunOutcome, State, Verdict
 from pipeline.report.view import (
     Artifact,
     BaselineData,
@@ -17,6 +16,7 @@ from pipeline.report.view import (
     Report,
     Step,
 )
+from pipeline.results.outcome import Check, NodeResult, Pushed, RunOutcome, State, Verdict
 
 HOSTILE = '<script>window.stolen = 1</script><img src=x onerror="window.stolen = 1">'
 _LABELS = ('negative', 'positive')

@@ -11,9 +11,9 @@ import pytest
 from components.evaluator.examined import FILE as EXAMINED_FILE
 from components.example_gen.summary import SUMMARY_FILE
 from components.statistics_gen.described import FILE as DESCRIBED_FILE
-from pipeline.outcome import load_outcome
 from pipeline.report.collect import collect
 from pipeline.report.view import BaselineData, Data, Nothing, Report
+from pipeline.results.outcome import load_outcome
 from tests.conftest import run_command
 from tests.pipeline.report.conftest import Runs
 

@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 import pytest
 
 from components.statistics_gen.described import Split
-from pipeline.outcome import Check, Withdrawn
 from pipeline.report import sentences
 from pipeline.report.compare import compare
 from pipeline.report.graph import draw_graph
 from pipeline.report.render import render, render_comparison
 from pipeline.report.vega import draw
 from pipeline.report.view import Artifact, Nothing, Report, Step
+from pipeline.results.outcome import Check, Withdrawn
 from tests.pipeline.report.made import HOSTILE, made_outcome, made_report
 
 

@@ -11,9 +11,9 @@ from collections.abc import Collection
 import pytest
 
 from components.example_gen.sources import discover
-from pipeline.config import PipelineConfig, load_config
-from pipeline.local_runner import RunObserver, run_pipeline
-from pipeline.outcome import NodeResult, RunOutcome
+from pipeline.local.runner import RunObserver, run_pipeline
+from pipeline.results.outcome import NodeResult, RunOutcome
+from pipeline.settings.config import PipelineConfig, load_config
 from tests.conftest import SAMPLE
 from tests.listening import watched
 from tests.pipeline.store.recorded import Root

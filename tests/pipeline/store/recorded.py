@@ -13,9 +13,9 @@ from tfx.orchestration.portable.mlmd import context_lib
 from tfx.types import Artifact
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from components.baseline_resolver.strategy import LatestBlessedBaselineStrategy
-from components.served_models import digest_of_model
-from pipeline.config import PipelineConfig, load_config
+from components.common.model_versions import digest_of_model
+from components.served_baseline.strategy import LatestBlessedBaselineStrategy
+from pipeline.settings.config import PipelineConfig, load_config
 from pipeline.store import adoption
 from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper

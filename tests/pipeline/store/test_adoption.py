@@ -10,11 +10,11 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration.portable import execution_publish_utils
 from tfx.orchestration.portable.mlmd import context_lib
 
-from components.baseline_resolver.strategy import adopted_version
-from components.errors import StoreError
-from pipeline import leftovers
+from components.common.errors import StoreError
+from components.served_baseline.strategy import adopted_version
+from pipeline.local import leftovers
+from pipeline.local.lock import BusyError
 from pipeline.report.lineage import Lineage
-from pipeline.run_lock import BusyError
 from pipeline.store import adoption, copies, metadata_file
 from tests.conftest import snapshot
 from tests.pipeline.store.conftest import Silent, Workshop, executed, note_of

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tfx.types import Artifact
 
-from components.errors import StoreError
-from components.served_models import digest_of_model
-from components.withdrawn import Withdrawal, write_withdrawals
-from pipeline.run_lock import BusyError
+from components.common.errors import StoreError
+from components.common.model_versions import digest_of_model
+from components.common.rollback_state import Withdrawal, write_withdrawals
+from pipeline.local.lock import BusyError
 from pipeline.store.baseline import require_latest, require_same_live
 from tests.pipeline.store.recorded import Root
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components.errors import StoreError
+from components.common.errors import StoreError
 from pipeline.store import artifacts, manifest
 from tests.conftest import snapshot
 from tests.pipeline.store.conftest import Workshop, executed, note_of

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.errors import ConfigError, DataError, ServiceError, StoreError
-from pipeline.config import DataConfig
+from components.common.errors import ConfigError, DataError, ServiceError, StoreError
 from pipeline.doctor import data, installation, served, store
-from pipeline.doctor.command import examine
+from pipeline.doctor.examination import examine
 from pipeline.doctor.finding import Finding, ok, problem, warning
 from pipeline.doctor.view import Findings
 from pipeline.report.lineage import Lineage
+from pipeline.settings.config import DataConfig
+from pipeline.settings.metadata import MetadataSettings
 from pipeline.store import copies, metadata_file, opening
 from pipeline.store.mysql import MysqlBackend, Server
-from pipeline.store.settings import MetadataSettings
 from pipeline.store.sqlite import SqliteBackend
 from tests.conftest import SAMPLE, run_command, snapshot
 from tests.pipeline.store.conftest import Workshop

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from components.errors import StoreError
-from components.served_models import same_model
-from pipeline import serving_store
-from pipeline.run_lock import root_lock
+from components.common.errors import StoreError
+from components.common.model_versions import same_model
+from pipeline.local.lock import root_lock
+from pipeline.models import versions
 from pipeline.store import copies, metadata_file
 from pipeline.store.execution_ids import highest_execution
 from pipeline.store.opening import opened_store, sqlite_config
@@ -280,7 +280,7 @@ class TestRun:
     ) -> None:
         before = snapshot(workshop.config.pipeline_root)
         last = highest_execution(workshop.root / 'artifacts')
-        live = serving_store.live_version(workshop.config.serving_path)
+        live = versions.live_version(workshop.config.serving_path)
         (workshop.root / metadata_file.METADATA).unlink()
         (workshop.root / copies.COPY).write_bytes(b'')
         outcome, error = workshop.run()

@@ -17,21 +17,21 @@ from tfx.orchestration import metadata
 from tfx.orchestration.portable import execution_publish_utils
 from tfx.orchestration.portable.mlmd import context_lib
 
-from components.errors import ConfigError, StoreError
-from pipeline import leftovers
-from pipeline import outcome as outcomes
+from components.common.errors import ConfigError, StoreError
 from pipeline.cloud.compile import compile_pipeline
-from pipeline.config import PipelineConfig, load_config
 from pipeline.doctor import store as doctor
+from pipeline.local import leftovers
+from pipeline.local.lock import BusyError
+from pipeline.local.run_ids import new_run_id
 from pipeline.report.collect import collect
-from pipeline.run_ids import new_run_id
-from pipeline.run_lock import BusyError
+from pipeline.report.tensorboard import find_curves
+from pipeline.results import outcome as outcomes
+from pipeline.settings.config import PipelineConfig, load_config
+from pipeline.settings.metadata import MetadataSettings
 from pipeline.store.choice import backend_of, backend_of_root, backend_of_run
 from pipeline.store.mysql import MysqlBackend
 from pipeline.store.opening import opened_store, sqlite_config
 from pipeline.store.root_id import known_root_id, root_id
-from pipeline.store.settings import MetadataSettings
-from pipeline.tensorboard import find_curves
 from tests.conftest import run_command, snapshot
 from tests.mariadb import DATABASE, PASSWORD, Server, server
 from tests.pipeline.store.conftest import Silent, Workshop, executed, note_of, small_table

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.errors import ConfigError, ServiceError
+from components.common.errors import ConfigError, ServiceError
+from pipeline.settings.metadata import MetadataSettings
 from pipeline.store.mysql_client import logged_in
-from pipeline.store.settings import MetadataSettings
 from tests.mariadb import DATABASE, PASSWORD, USER, Server, server
 
 

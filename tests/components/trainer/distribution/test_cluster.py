@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import ComponentError, ConfigError
+from components.common.errors import ComponentError, ConfigError
 from components.trainer.distribution.cluster import (
     Cluster,
     answers,

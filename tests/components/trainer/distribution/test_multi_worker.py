@@ -16,10 +16,10 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components import features
-from components.errors import ComponentError, ConfigError
-from components.progress import PROGRESS_LOGGER
-from components.settings import TrainerSettings
+from components.common import features
+from components.common.errors import ComponentError, ConfigError
+from components.common.progress import PROGRESS_LOGGER
+from components.common.settings import TrainerSettings
 from components.trainer.history import HISTORY_FILE
 from components.trainer.run import run_fn
 from tests.components.trainer.distribution.workers import (

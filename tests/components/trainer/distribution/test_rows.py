@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
 from components.trainer.distribution.rows import (
     MemoryRows,
     Rows,

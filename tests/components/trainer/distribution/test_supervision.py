@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import (
+from components.common.errors import (
     ComponentError,
     ConfigError,
     DataError,

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import pytest
 
-from components.errors import ComponentError, ConfigError
-from components.settings import TrainerSettings
+from components.common.errors import ComponentError, ConfigError
+from components.common.settings import TrainerSettings
 from components.trainer.distribution import loop
 from components.trainer.distribution.job import Job
 from components.trainer.distribution.loop import Team

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies
 
-from components import features
+from components.common import features
 from components.trainer.layers import ngram_keys as module
 from components.trainer.layers.ngram_keys import ID_BITS, MAX_NGRAM, ngram_keys
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
-from components import features
+from components.common import features
 from components.trainer.dataset import LabelledTokens
 from components.trainer.learning import ngram_counts
 from components.trainer.learning.ngram_counts import NGramCounts, count_ngrams

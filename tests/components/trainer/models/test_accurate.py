@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings, TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models.accurate import Network, balance, batches, ends, mean_of, train

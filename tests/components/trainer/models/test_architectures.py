@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from components.settings import ARCHITECTURES, TrainerSettings
+from components.common.settings import ARCHITECTURES, TrainerSettings
 from components.trainer import models
 from components.trainer.models import load_architecture
 

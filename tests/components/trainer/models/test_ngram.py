@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
-from components.settings import TrainerSettings
+from components.common import features
+from components.common.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models.ngram import train

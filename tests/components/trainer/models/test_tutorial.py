@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.settings import TrainerSettings
+from components.common.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.layers.word_vectors import WordVectors
 from components.trainer.models.tutorial import Padded, batches, build_model

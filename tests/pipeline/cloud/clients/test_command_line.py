@@ -201,7 +201,7 @@ class TestMissingClients:
     ) -> None:
         code = (
             f'import sys; sys.path.insert(0, {str(REPO)!r}); '
-            'import pipeline.cloud.clients.commands, pipeline.cloud.clients.kubeflow, '
+            'import pipeline.cloud.clients.submission, pipeline.cloud.clients.kubeflow, '
             'pipeline.cloud.clients.vertex; '
             "heavy = ('kfp', 'google.api_core', 'google.auth', 'google.cloud.aiplatform_v1', "
             "'tfx', 'tensorflow', 'ml_metadata'); "

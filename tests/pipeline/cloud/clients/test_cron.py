@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.cloud.clients.cron import check_cron, check_time_zone
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from components.errors import (
+from components.common.errors import (
     ComponentError,
     ConfigError,
     MissingDependencyError,
@@ -16,11 +16,11 @@ from components.errors import (
     OutcomeUnknownError,
     ServiceError,
 )
-from pipeline.cloud.clients import commands, kfp_client
-from pipeline.cloud.clients.commands import Waiting
-from pipeline.cloud.clients.connect import Connection
+from pipeline.cloud.clients import kfp_client, submission
+from pipeline.cloud.clients.connection import Connection
 from pipeline.cloud.clients.kubeflow import KubeflowService
 from pipeline.cloud.clients.protocol import Schedule
+from pipeline.cloud.clients.submission import Waiting
 from pipeline.cloud.compiled import CompiledPipeline
 from tests.pipeline.cloud.clients.conftest import make_pipeline
 from tests.pipeline.cloud.clients.fake_kubeflow import API, STORE, FakeKubeflow
@@ -35,7 +35,7 @@ def submit(
     server: Server, compiled: CompiledPipeline, *params: str, waiting: Waiting | None = None
 ) -> None:
     connection = Connection(target='kubeflow', host=server.url)
-    commands.submit_pipeline(compiled, connection, params, waiting)
+    submission.submit_pipeline(compiled, connection, params, waiting)
 
 
 class TestSubmit:
@@ -64,7 +64,7 @@ class TestSubmit:
         mounting = dataclasses.replace(kubeflow_pipeline, platform=platform)
         submit(kubeflow_server, mounting)
         connection = Connection(target='kubeflow', host=kubeflow_server.url)
-        commands.schedule_pipeline(mounting, connection, (), NIGHTLY)
+        submission.schedule_pipeline(mounting, connection, (), NIGHTLY)
         for what in ('runs', 'recurringruns'):
             [body] = [b for b in kubeflow_server.sent(f'POST {API}/{what}') if b]
             assert body['pipeline_spec'] == {
@@ -92,7 +92,7 @@ class TestSubmit:
             namespace='team',
             service_account='runner',
         )
-        commands.submit_pipeline(kubeflow_pipeline, connection, (), None)
+        submission.submit_pipeline(kubeflow_pipeline, connection, (), None)
         [experiment] = kubeflow_server.sent(f'POST {API}/experiments')
         [run] = kubeflow_server.sent(f'POST {API}/runs')
         assert (experiment['namespace'], run['service_account']) == ('team', 'runner')
@@ -284,7 +284,7 @@ class TestWait:
         run = service.submit(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()))
         kubeflow_server.broken = [503, 502]
         told: list[str] = []
-        verdict = commands.follow(
+        verdict = submission.follow(
             service,
             kubeflow_pipeline,
             run,
@@ -356,7 +356,7 @@ class TestRefusals:
             token_file=str(file) if by == 'file' else None,
         )
         with pytest.raises(ServiceError, match='refused: 401 bad credentials: Bearer …') as error:
-            commands.submit_pipeline(kubeflow_pipeline, connection, (), None)
+            submission.submit_pipeline(kubeflow_pipeline, connection, (), None)
         assert '--token-file' in error.value.hint
         assert kubeflow_server.requests[0].authorization == f'Bearer {TOKEN}'
         assert TOKEN not in ''.join(capfd.readouterr())
@@ -378,7 +378,7 @@ class TestRefusals:
     def test_says_so_when_nothing_listens(self, kubeflow_pipeline: CompiledPipeline) -> None:
         url = closed_url()
         with pytest.raises(ServiceError, match=f'at {url} cannot be reached: .*refused') as error:
-            commands.submit_pipeline(
+            submission.submit_pipeline(
                 kubeflow_pipeline, Connection(target='kubeflow', host=url), (), None
             )
         assert 'port-forward' in error.value.hint
@@ -407,7 +407,7 @@ class TestRefusals:
         kubeflow_server.page = '<html>Please log in</html>'
         connection = Connection(target='kubeflow', host=kubeflow_server.url)
         with pytest.raises(ServiceError, match='expected JSON, got text/html'):
-            commands.list_schedules(connection, as_json=False)
+            submission.list_schedules(connection, as_json=False)
 
     def test_stops_waiting_when_the_run_is_gone(
         self,
@@ -419,7 +419,7 @@ class TestRefusals:
         run = service.submit(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()))
         fake_kubeflow.runs.clear()
         with pytest.raises(ServiceError, match='refused: 404 run-1 not found'):
-            commands.follow(
+            submission.follow(
                 service,
                 kubeflow_pipeline,
                 run,
@@ -446,7 +446,7 @@ class TestSchedule:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         connection = Connection(target='kubeflow', host=kubeflow_server.url)
-        commands.schedule_pipeline(kubeflow_pipeline, connection, ('train-epochs=5',), NIGHTLY)
+        submission.schedule_pipeline(kubeflow_pipeline, connection, ('train-epochs=5',), NIGHTLY)
         [body] = kubeflow_server.sent(f'POST {API}/recurringruns')
         assert body['trigger'] == {'cron_schedule': {'cron': '0 0 3 * * *'}}
         assert (body['max_concurrency'], body['no_catchup']) == (2, True)
@@ -527,7 +527,7 @@ class TestSchedule:
             wanted = Schedule(name=name, cron='0 3 * * *', time_zone=None, max_concurrency=1)
             service.put_schedule(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()), wanted)
         connection = Connection(target='kubeflow', host=kubeflow_server.url)
-        commands.list_schedules(connection, as_json=False)
+        submission.list_schedules(connection, as_json=False)
         lines = [line.split('\t') for line in capsys.readouterr().out.splitlines()]
         assert [line[:3] for line in lines] == [
             [name, '0 0 3 * * *', 'active'] for name in ('a', 'b', 'c', 'd', 'e')
@@ -540,16 +540,16 @@ class TestSchedule:
         kubeflow_pipeline: CompiledPipeline,
     ) -> None:
         connection = Connection(target='kubeflow', host=kubeflow_server.url)
-        commands.schedule_pipeline(kubeflow_pipeline, connection, (), NIGHTLY)
+        submission.schedule_pipeline(kubeflow_pipeline, connection, (), NIGHTLY)
         with pytest.raises(ConfigError, match="no schedule is called 'nightly'") as error:
-            commands.delete_schedule(connection, 'nightly')
+            submission.delete_schedule(connection, 'nightly')
         assert error.value.hint == 'there are sentiment'
-        commands.delete_schedule(connection, 'sentiment')
+        submission.delete_schedule(connection, 'sentiment')
         assert fake_kubeflow.recurring == {}
 
     def test_takes_no_time_zone_of_its_own(self) -> None:
         berlin = Schedule(name='n', cron='0 3 * * *', time_zone='Europe/Berlin', max_concurrency=1)
         with pytest.raises(ConfigError, match='one time zone for all schedules') as error:
-            commands.check_schedule(berlin, 'kubeflow')
+            submission.check_schedule(berlin, 'kubeflow')
         assert 'CRON_SCHEDULE_TIMEZONE' in error.value.hint
-        assert commands.check_schedule(berlin, 'vertex') == berlin
+        assert submission.check_schedule(berlin, 'vertex') == berlin

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import (
+from components.common.errors import (
     ComponentError,
     ConfigError,
     MissingDependencyError,
@@ -17,10 +17,10 @@ from components.errors import (
     OutcomeUnknownError,
     ServiceError,
 )
-from pipeline.cloud.clients import commands, vertex
-from pipeline.cloud.clients.commands import Waiting
-from pipeline.cloud.clients.connect import Connection
+from pipeline.cloud.clients import submission, vertex
+from pipeline.cloud.clients.connection import Connection
 from pipeline.cloud.clients.protocol import Schedule
+from pipeline.cloud.clients.submission import Waiting
 from pipeline.cloud.clients.vertex import VertexService
 from pipeline.cloud.compiled import CompiledPipeline
 from tests.pipeline.cloud.clients.conftest import GOOGLE_TOKEN, make_pipeline
@@ -48,7 +48,7 @@ def service_at(server: Server) -> VertexService:
 def submit(
     server: Server, compiled: CompiledPipeline, *params: str, waiting: Waiting | None = None
 ) -> None:
-    commands.submit_pipeline(compiled, connection_to(server), params, waiting)
+    submission.submit_pipeline(compiled, connection_to(server), params, waiting)
 
 
 class TestSubmit:
@@ -84,7 +84,7 @@ class TestSubmit:
         connection = connection_to(
             vertex_server, service_account='a@films.invalid', network='projects/1/global/networks/n'
         )
-        commands.submit_pipeline(vertex_pipeline, connection, (), None)
+        submission.submit_pipeline(vertex_pipeline, connection, (), None)
         [body] = vertex_server.sent(JOBS)
         assert body['serviceAccount'] == 'a@films.invalid'
         assert body['network'] == 'projects/1/global/networks/n'
@@ -234,7 +234,7 @@ class TestWait:
             if line == 'succeeded':
                 vertex_server.broken = [503]
 
-        verdict = commands.follow(
+        verdict = submission.follow(
             service, vertex_pipeline, run, say=say, poll_seconds=0.01, timeout_seconds=20
         )
         assert verdict == 'pushed'
@@ -248,7 +248,7 @@ class TestWait:
         vertex_server.broken = [500] * 50
         told: list[str] = []
         with pytest.raises(ServiceError, match='failed: 500 fake failure 500'):
-            commands.follow(
+            submission.follow(
                 service,
                 vertex_pipeline,
                 run,
@@ -291,13 +291,13 @@ class TestRefusals:
             target='vertex', host=vertex_server.url, project='movies', region='europe-west4'
         )
         with pytest.raises(ServiceError, match='refused: 404 The project was not found'):
-            commands.submit_pipeline(vertex_pipeline, connection, (), None)
+            submission.submit_pipeline(vertex_pipeline, connection, (), None)
 
     def test_says_so_when_nothing_listens(self, vertex_pipeline: CompiledPipeline) -> None:
         url = closed_url()
         connection = Connection(target='vertex', host=url, project='films', region='europe-west4')
         with pytest.raises(ServiceError, match=f'at {url} cannot be reached: .*refused') as error:
-            commands.submit_pipeline(vertex_pipeline, connection, (), None)
+            submission.submit_pipeline(vertex_pipeline, connection, (), None)
         assert '\n' not in str(error.value)
 
     def test_says_so_when_there_is_no_answer(
@@ -362,7 +362,7 @@ class TestSchedule:
         vertex_pipeline: CompiledPipeline,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        commands.schedule_pipeline(
+        submission.schedule_pipeline(
             vertex_pipeline, connection_to(vertex_server), ('train-epochs=5',), NIGHTLY
         )
         [body] = vertex_server.sent(SCHEDULES)
@@ -477,7 +477,7 @@ class TestSchedule:
         for name in ('c', 'b', 'a'):
             wanted = Schedule(name=name, cron='0 3 * * *', time_zone=None, max_concurrency=1)
             service.put_schedule(vertex_pipeline, vertex_pipeline.parameter_values(()), wanted)
-        commands.list_schedules(connection_to(vertex_server), as_json=True)
+        submission.list_schedules(connection_to(vertex_server), as_json=True)
         listed = json.loads(capsys.readouterr().out)
         assert [(i['name'], i['id'], i['active']) for i in listed] == [
             ('a', '3', True),
@@ -493,8 +493,8 @@ class TestSchedule:
     ) -> None:
         connection = connection_to(vertex_server)
         with pytest.raises(ConfigError, match="no schedule is called 'sentiment'") as error:
-            commands.delete_schedule(connection, 'sentiment')
+            submission.delete_schedule(connection, 'sentiment')
         assert error.value.hint == 'there is none at all'
-        commands.schedule_pipeline(vertex_pipeline, connection, (), NIGHTLY)
-        commands.delete_schedule(connection, 'sentiment')
+        submission.schedule_pipeline(vertex_pipeline, connection, (), NIGHTLY)
+        submission.delete_schedule(connection, 'sentiment')
         assert fake_vertex.schedules == {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import ComponentError, ConfigError
+from components.common.errors import ComponentError, ConfigError
 from pipeline.cloud.rehearsal import driver
 from pipeline.cloud.rehearsal.service import service_of
 from pipeline.cloud.rehearsal.spec import Step, read_steps

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from components.errors import ConfigError, MissingDependencyError
+from components.common.errors import ConfigError, MissingDependencyError
 from pipeline.cloud.rehearsal.engine import ContainerEngine, Mount, ProcessEngine, make_engine
 
 
@@ -39,7 +39,7 @@ def test_a_process_is_run_by_this_python(tmp_path: pathlib.Path) -> None:
 
 def test_a_process_finds_the_project_and_its_environment(tmp_path: pathlib.Path) -> None:
     script = (
-        'import os, pathlib, components.errors\n'
+        'import os, pathlib, components.common.errors\n'
         'print(os.environ["COLOUR"], repr(os.environ["EMPTY"]), os.environ["SIZE"], os.getcwd())'
     )
     code, log = _process(tmp_path, ['python3', '-c', script], SIZE='big')
@@ -82,7 +82,7 @@ def test_a_container_is_run_as_kubernetes_does(tmp_path: pathlib.Path, program: 
     line = engine.command_line(
         {
             'image': 'reviews:1',
-            'command': ['python', '-m', 'components.entry_point'],
+            'command': ['python', '-m', 'components.common.entry_point'],
             'args': ['--x', '{"a": 1}'],
             'env': [{'name': 'COLOUR', 'value': 'red'}],
         },
@@ -103,7 +103,7 @@ def test_a_container_is_run_as_kubernetes_does(tmp_path: pathlib.Path, program: 
         '--entrypoint=python',
         'reviews:1',
         '-m',
-        'components.entry_point',
+        'components.common.entry_point',
         '--x',
         '{"a": 1}',
     ]

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
 from pipeline.cloud.rehearsal.objects import ObjectStore, local_path
 
 URI = 'minio://bucket/root/data'

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
 from pipeline.cloud.rehearsal.placeholders import as_text, fill_in
 
 INPUT: dict[str, Any] = {

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError, StepFailedError
+from components.common.errors import ConfigError, StepFailedError
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.rehearsal.engine import ProcessEngine
 from pipeline.cloud.rehearsal.run import Rehearsal
 from pipeline.cloud.rehearsal.workspace import Workspace
 from pipeline.cloud.targets import TARGETS, Target
-from pipeline.config import load_config
-from pipeline.serving_store import versions
+from pipeline.models.versions import versions
+from pipeline.settings.config import load_config
 from tests.conftest import SAMPLE, Finished, run_command, snapshot
 from tests.listening import is_loopback, watched
 from tests.pipeline.cloud.rehearsal.test_run import Heard

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from components.errors import ComponentError, ConfigError, StepFailedError
+from components.common.errors import ComponentError, ConfigError, StepFailedError
 from components.trainer.distribution.cluster import read_cluster
 from pipeline.cloud.rehearsal import replicas as module
 from pipeline.cloud.rehearsal.engine import ContainerEngine, ProcessEngine
 from pipeline.cloud.rehearsal.run import Rehearsal
 from pipeline.cloud.rehearsal.workspace import Workspace
-from pipeline.outcome import NodeResult
+from pipeline.results.outcome import NodeResult
 from tests.conftest import run_command
 from tests.pipeline.cloud.rehearsal import toys
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from components.errors import ComponentError, ConfigError, StepFailedError
+from components.common.errors import ComponentError, ConfigError, StepFailedError
 from pipeline.cloud.rehearsal.engine import ProcessEngine
 from pipeline.cloud.rehearsal.run import Rehearsal
 from pipeline.cloud.rehearsal.store import Produced
 from pipeline.cloud.rehearsal.workspace import Workspace
 from pipeline.cloud.targets import TARGETS, Target
-from pipeline.outcome import NodeResult
+from pipeline.results.outcome import NodeResult
 from tests.pipeline.cloud.rehearsal import toys
 
 

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from components.errors import DataError
+from components.common.errors import DataError
 from pipeline.cloud.rehearsal.sample import SAMPLE, SAMPLE_ROWS, cut_sample
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.cloud.rehearsal.spec import check_kind, check_parameters, read_steps, title_of
 from pipeline.cloud.targets import TARGETS, Target
 from tests.pipeline.cloud.rehearsal import toys

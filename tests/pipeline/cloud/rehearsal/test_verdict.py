@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from components.errors import ComponentError
+from components.common.errors import ComponentError
 from components.example_gen.summary import ExamplesSummary
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
 from pipeline.cloud.rehearsal.verdict import Verdict
-from pipeline.outcome import Pushed, Withdrawn
+from pipeline.results.outcome import Pushed, Withdrawn
 from tests.pipeline.cloud.rehearsal import toys
 
 

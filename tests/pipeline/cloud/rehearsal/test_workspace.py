@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from components.errors import ConfigError
+from components.common.errors import ConfigError
 from pipeline.cloud.rehearsal.workspace import Workspace
 
 

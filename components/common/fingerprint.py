@@ -1,0 +1,94 @@
+"""A digest of the code that a node runs, for its cache key.
+
+TFX's cache key knows a node's inputs and parameters, but of its code only the
+content of a `module_file`. Nodes that are given dotted paths instead would
+silently reuse the outputs of code that was edited since. So each node carries
+this digest as one more parameter.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import pathlib
+
+_PACKAGE = 'components'
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_STACK = ('tfx', 'tensorflow', 'tensorflow-transform', 'tensorflow-model-analysis')
+
+
+def code_fingerprint(*modules: str) -> str:
+    """Digest `modules`, all of `components` that they import, and the stack.
+
+    Imports are read from the source, not executed, so the digest is the same
+    whether or not a module was loaded before.
+
+    Args:
+        modules: Dotted names of modules below `components`.
+
+    Returns:
+        64 hexadecimal digits: equal exactly when the source text of every
+        module reached and the versions of TFX, TensorFlow, TFT and TFMA are.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(_reachable(frozenset(modules))):
+        digest.update(name.encode() + b'\0' + _source(name).read_bytes() + b'\0')
+    for package, version in stack_versions().items():
+        digest.update(f'{package}=={version}\n'.encode())
+    return digest.hexdigest()
+
+
+def stack_versions() -> dict[str, str]:
+    """Return the versions of TFX, TensorFlow, TFT and TFMA, by package."""
+    return {package: importlib.metadata.version(package) for package in _STACK}
+
+
+def _reachable(modules: frozenset[str]) -> set[str]:
+    seen: set[str] = set()
+    queue = list(modules)
+    while queue:
+        name = queue.pop()
+        if name not in seen:
+            seen.add(name)
+            queue.extend(_imports(name))
+    return seen
+
+
+@functools.cache
+def _imports(module: str) -> frozenset[str]:
+    """Names of the modules of `components` that `module` imports."""
+    path = _source(module)
+    package = module if path.name == '__init__.py' else module.rpartition('.')[0]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = importlib.util.resolve_name('.' * node.level + (node.module or ''), package)
+            names = [origin, *(f'{origin}.{alias.name}' for alias in node.names)]
+        else:
+            continue
+        found.update(name for name in names if _file(name) is not None)
+    return frozenset(found)
+
+
+def _source(module: str) -> pathlib.Path:
+    path = _file(module)
+    if path is None:
+        raise ValueError(f'expected a module of {_PACKAGE}, got {module!r}')
+    return path
+
+
+def _file(name: str) -> pathlib.Path | None:
+    """Find a module's file by its name alone: looking it up would import its package."""
+    first, *rest = name.split('.')
+    if first != _PACKAGE:
+        return None
+    path = _ROOT.joinpath(*rest)
+    for candidate in (path / '__init__.py', path.with_suffix('.py')):
+        if candidate.is_file():
+            return candidate
+    return None

@@ -1,0 +1,94 @@
+"""A text as it was read, and one that could not be used."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from components.common import features
+
+# Reasons of Rejects; people count them, so they do not change from row to row.
+EMPTY_TEXT = 'empty text'
+NOT_UTF8 = 'not UTF-8'
+NO_LABEL = 'no label'
+NOT_JSON = 'not JSON'
+NOT_AN_OBJECT = 'not a JSON object'
+TOO_LONG = 'too long'
+NO_FILE = 'not a file'
+LEADS_OUT = 'link out of the folder'
+
+_POSITIVE = frozenset({'1', '1.0', 'pos', 'positive', 'true', 'yes'})
+_NEGATIVE = frozenset({'0', '0.0', '-1', '-1.0', 'neg', 'negative', 'false', 'no'})
+
+
+class Record(NamedTuple):
+    """A text.
+
+    Attributes:
+        text: The text, valid UTF-8, not blank.
+        label: The label as the data spells it; None exactly if the split is `unsup`.
+        split: `train`, `val`, `test` or `unsup` where the data says so, else None.
+        where: File and line, for messages.
+    """
+
+    text: str
+    label: str | None
+    split: str | None
+    where: str
+
+
+class Reject(NamedTuple):
+    """A row that cannot be used: why, and in which file and line it is."""
+
+    reason: str
+    where: str
+
+
+def label_value(label: str, positive_label: str | None) -> int | None:
+    """Map a label as the data spells it to 0 or 1.
+
+    Args:
+        label: The label's spelling.
+        positive_label: The spelling that means positive; every other label is
+            then negative. None: the usual pairs (pos/neg, 1/0, …) are known.
+
+    Returns:
+        1 for positive, 0 for negative, None if the label is not known.
+
+    >>> label_value('Neg', None), label_value('spam', 'spam'), label_value('5', None)
+    (0, 1, None)
+    """
+    if positive_label is not None:
+        return int(label == positive_label)
+    folded = label.casefold()
+    return 1 if folded in _POSITIVE else 0 if folded in _NEGATIVE else None
+
+
+def assign_split(
+    text: str, split: str | None, *, test_percent: int, val_percent: int, split_train: bool
+) -> str:
+    """Decide the split of a text, the same each time and on each machine.
+
+    Equal texts go to the same split, so that none is trained and tested on.
+
+    Args:
+        text: The text.
+        split: What the data says, None if nothing.
+        test_percent: Share of all texts for `test` if the data says nothing.
+        val_percent: Share of the training texts for `val`.
+        split_train: Whether texts that the data puts into `train` are to be
+            split into `train` and `val`, because it names no `val`.
+
+    Returns:
+        `train`, `val`, `test` or `unsup`.
+    """
+    if split is not None and not (split == features.TRAIN_SPLIT and split_train):
+        return split
+    digest = hashlib.blake2b(text.encode('utf-8'), digest_size=16).digest()
+    # Two independent halves, so that val is a fair sample of what test leaves.
+    for_test, for_val = digest[:8], digest[8:]
+    if split is None and int.from_bytes(for_test, 'big') % 100 < test_percent:
+        return features.TEST_SPLIT
+    if int.from_bytes(for_val, 'big') % 100 < val_percent:
+        return features.VAL_SPLIT
+    return features.TRAIN_SPLIT

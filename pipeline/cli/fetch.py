@@ -1,0 +1,56 @@
+"""The command group `fetch`: download a public data set."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+from pipeline.process import signals
+
+
+@click.group()
+def fetch() -> None:
+    """Download a data set."""
+
+
+@fetch.command()
+@click.option(
+    '--output',
+    default='aclImdb_v1.tar.gz',
+    metavar='FILE',
+    help='File to write [default: aclImdb_v1.tar.gz].',
+)
+def imdb(output: str) -> None:
+    """Download the IMDB reviews (Maas et al., 2011; 80 MiB) from their official address."""
+    _download(output)
+
+
+def _download(output: str) -> None:
+    """Get the IMDB archive, with a progress bar.
+
+    Raises:
+        ReviewsError: If it cannot be had, or cannot be written.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from data.fetch import IMDB_URL, fetch_imdb
+
+    console = Console(stderr=True, highlight=False)
+    console.print(f'from {IMDB_URL}', markup=False)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    next_step = 'the same command goes on with what has arrived'
+    with signals.resuming(next_step), Progress(*columns, console=console) as progress:
+        task = progress.add_task('', total=None)
+        path = fetch_imdb(
+            pathlib.Path(output),
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    print(path)

@@ -1,0 +1,86 @@
+"""The command group `models`: list, roll back and prune pushed versions."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.cli.options import JSON, VERSIONS, given, takes
+
+
+@click.group(invoke_without_command=True)
+@takes(*VERSIONS)
+@JSON
+@click.pass_context
+def models(context: click.Context, /, as_json: bool, **where: str | None) -> None:
+    """List, roll back and prune pushed versions."""
+    context.obj = where
+    if context.invoked_subcommand is None:
+        _list_models(as_json, where)
+
+
+def _list_models(as_json: bool, where: dict[str, str | None]) -> None:
+    from pipeline.models.display import list_models
+    from pipeline.models.listing import Place
+
+    list_models(Place(**where), as_json=as_json)
+
+
+@models.command(name='list')
+@takes(*VERSIONS)
+@JSON
+@click.pass_obj
+def list_versions(before: dict[str, str | None], /, as_json: bool, **where: str | None) -> None:
+    """List the pushed versions, and show which one is live and which are withdrawn."""
+    _list_models(as_json, given(before, where))
+
+
+@models.command()
+@click.argument('version', required=False)
+@takes(*VERSIONS)
+@JSON
+@click.pass_obj
+def rollback(
+    before: dict[str, str | None], /, version: str | None, as_json: bool, **where: str | None
+) -> None:
+    """Make an earlier version live again (default: the previous live version).
+
+    A copy of the version becomes the highest version, in one atomic step. The
+    versions pushed after it are withdrawn: a run that trains the same model again
+    does not push it. To undo a rollback, roll back to the version that was live.
+    """
+    from pipeline.models.display import roll_back
+    from pipeline.models.listing import Place
+
+    roll_back(Place(**given(before, where)), version, as_json=as_json)
+
+
+@models.command()
+@click.option(
+    '--keep',
+    type=click.IntRange(min=1),
+    required=True,
+    metavar='N',
+    help='Number of versions to keep.',
+)
+@click.option('--dry-run', is_flag=True, help='Show what would be removed, and remove nothing.')
+@takes(*VERSIONS)
+@JSON
+@click.pass_obj
+def prune(
+    before: dict[str, str | None],
+    /,
+    keep: int,
+    dry_run: bool,
+    as_json: bool,
+    **where: str | None,
+) -> None:
+    """Remove all versions except the newest N.
+
+    The live version, the version that it restores, and the baseline of the next
+    run are never removed.
+    """
+    from pipeline.models.display import prune_models
+    from pipeline.models.listing import Place
+
+    place = Place(**given(before, where))
+    prune_models(place, keep=keep, dry_run=dry_run, as_json=as_json)

@@ -1,0 +1,130 @@
+"""Options that several commands share, and the configuration built from them."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.beam.runners import RUNNERS
+from pipeline.settings.presets import DEFAULT_PRESET
+
+if TYPE_CHECKING:
+    from pipeline.settings.config import PipelineConfig
+    from pipeline.settings.metadata import MetadataSettings
+
+ROOT = click.option('--root', metavar='DIR', help='Folder for all results [default: runs].')
+NAME = click.option('--name', metavar='NAME', help='Name of the pipeline [default: sentiment].')
+SERVING_DIR = click.option(
+    '--serving-dir', metavar='DIR', help='Folder for pushed versions [default: ROOT/serving/NAME].'
+)
+JSON = click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+QUIET = click.option('-q', '--quiet', is_flag=True, help='Show errors only.')
+VERBOSE = click.option('-v', '--verbose', is_flag=True, help='Show the traceback of an error.')
+
+AGAIN = click.option(
+    '--again',
+    multiple=True,
+    metavar='NODE',
+    help='Execute this node and all nodes after it, even if they are cached.',
+)
+
+CONFIG_FILE = click.option(
+    '--config', 'config_file', type=click.Path(dir_okay=False), help='YAML file with settings.'
+)
+SET = click.option(
+    '--set', 'settings', multiple=True, metavar='NAME=VALUE', help='Set any setting.'
+)
+# All settings of a pipeline, except the output folders.
+SETTINGS = (
+    click.option(
+        '--data', metavar='PATH', help='Training data: file, folder, glob or IMDB archive.'
+    ),
+    click.option(
+        '--spans', type=int, metavar='N', help='Number of newest spans to read [default: 1].'
+    ),
+    click.option(
+        '--preset', metavar='NAME', help=f'Preset to start from [default: {DEFAULT_PRESET}].'
+    ),
+    CONFIG_FILE,
+    SET,
+    click.option('--text-column', metavar='NAME', help='Text column [default: text].'),
+    click.option('--label-column', metavar='NAME', help='Label column [default: label].'),
+    click.option(
+        '--split-column', metavar='NAME', help='Column with the split: train, val or test.'
+    ),
+    click.option('--positive-label', metavar='VALUE', help='Label value of the positive class.'),
+    click.option(
+        '--beam-runner', type=click.Choice(RUNNERS), help='Beam runner [default: direct].'
+    ),
+    NAME,
+)
+PLACES = (SERVING_DIR, ROOT)
+# The folder of pushed versions.
+VERSIONS = (SERVING_DIR, ROOT, NAME)
+# Placeholder for the data path, for commands that work without data.
+NO_DATA = 'PATH'
+
+_SETTING_OF_OPTION = {
+    'data': 'data.path',
+    'spans': 'data.spans',
+    'text_column': 'data.columns.text_column',
+    'label_column': 'data.columns.label_column',
+    'split_column': 'data.columns.split_column',
+    'positive_label': 'data.columns.positive_label',
+    'beam_runner': 'beam.runner',
+    'serving_dir': 'serving_dir',
+    'root': 'root',
+    'name': 'name',
+    'image': 'cloud.image',
+    'pipeline_root': 'cloud.pipeline_root',
+}
+
+
+def takes(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Add options to a command, in this order."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def given(before: dict[str, str | None], after: dict[str, str | None]) -> dict[str, str | None]:
+    """Return the options of a subcommand, with those of its group as defaults."""
+    return {name: before[name] if value is None else value for name, value in after.items()}
+
+
+def config_of(options: dict[str, Any], *, data: str | None = None) -> PipelineConfig:
+    """Build the configuration from the values of the options.
+
+    Args:
+        options: Values by option name.
+        data: Default of the data path; None if the path is required.
+
+    Raises:
+        ConfigError: If a setting is unknown or has an invalid value.
+    """
+    from pipeline.settings.config import load_config
+
+    file = options['config_file']
+    return load_config(
+        preset=options.get('preset'),
+        file=pathlib.Path(file) if file else None,
+        flags={
+            setting: options[option]
+            for option, setting in _SETTING_OF_OPTION.items()
+            if options.get(option) is not None
+        },
+        settings=options['settings'],
+        data=data,
+    )
+
+
+def metadata_named(config: PipelineConfig) -> MetadataSettings | None:
+    """Return the metadata settings if they were given; otherwise None."""
+    return config.metadata if 'metadata' in config.model_fields_set else None

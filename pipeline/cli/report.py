@@ -1,0 +1,28 @@
+"""The command `report`: write, open or compare the report pages of runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pipeline.cli.options import ROOT, takes
+
+_OPTIONS = (
+    click.option('--compare', is_flag=True, help='Compare two or more runs on one page.'),
+    click.option('--open', 'open_it', is_flag=True, help='Open the page in the browser.'),
+    click.option(
+        '--output', metavar='FILE', help='Write a new page to FILE instead of using the stored one.'
+    ),
+)
+
+
+@click.command()
+@click.argument('runs', nargs=-1, metavar='[RUN]...')
+@takes(*_OPTIONS)
+@ROOT
+def report(runs: tuple[str, ...], **options: Any) -> None:
+    """Print the path of a run's report page (default: the latest run)."""
+    from pipeline.report.pages import print_report
+
+    print_report(runs, **options)

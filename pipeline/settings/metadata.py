@@ -1,0 +1,131 @@
+"""Where ML Metadata keeps what it knows of runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from typing import Annotated, Literal
+
+import pydantic
+
+from components.common.errors import ConfigError
+from components.common.settings import Settings
+
+_HOST = re.compile(r'[\w.:-]+')
+
+PASSWORD_VARIABLE = 'METADATA_PASSWORD'
+
+
+# Absolute: a command that finds the store by the record of a run may be given elsewhere.
+_Path = Annotated[str, pydantic.Field(min_length=1), pydantic.AfterValidator(os.path.abspath)]
+
+
+class TlsSettings(Settings):
+    """How the connection to a MySQL server is encrypted; without `ca` it is not."""
+
+    ca: _Path | None = pydantic.Field(
+        None, description='file of the authorities that sign the certificate (PEM)'
+    )
+    cert: _Path | None = pydantic.Field(
+        None, description='file with the own certificate, if the server wants one'
+    )
+    key: _Path | None = pydantic.Field(
+        None, description='file with the key of the own certificate'
+    )
+
+    @pydantic.model_validator(mode='after')
+    def _go_together(self) -> TlsSettings:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError('cert and key go together')
+        if self.cert is not None and self.ca is None:
+            raise ValueError('a connection is encrypted where ca is given, too')
+        return self
+
+
+class MetadataSettings(Settings):
+    """The ML Metadata store of local runs: a file below the root, or a database of a team."""
+
+    backend: Literal['sqlite', 'mysql'] = pydantic.Field(
+        'sqlite', description='sqlite: a file below root; mysql: a server that several roots share'
+    )
+    host: str | None = pydantic.Field(None, description='machine of the MySQL server')
+    port: int = pydantic.Field(3306, ge=1, le=65_535, description='port of the MySQL server')
+    socket: _Path | None = pydantic.Field(
+        None, description='Unix socket of a MySQL server here, in place of host'
+    )
+    # ML Metadata writes it into its SQL as it is.
+    database: str | None = pydantic.Field(
+        None, pattern=r'^[A-Za-z0-9_]{1,64}$', description='database on the MySQL server'
+    )
+    user: str | None = pydantic.Field(
+        None, pattern=r'^[^\x00-\x1f]{1,80}$', description='account on the MySQL server'
+    )
+    password_file: _Path | None = pydantic.Field(
+        None,
+        description=f'file with its password and nothing else; none: {PASSWORD_VARIABLE}',
+    )
+    tls: TlsSettings = TlsSettings()
+
+    @pydantic.field_validator('host')
+    @classmethod
+    def _is_a_host(cls, host: str | None) -> str | None:
+        if host is not None and '@' in host:
+            # What is refused is shown otherwise, and this may be a password.
+            raise ConfigError(
+                'metadata.host: expected the name of a machine, without a user or password',
+                hint=f'the user is metadata.user; the password comes by {PASSWORD_VARIABLE}',
+            )
+        if host is not None and not _HOST.fullmatch(host):
+            raise ValueError('expected the name or address of a machine')
+        try:
+            (host or 'localhost').encode('idna')  # as Python does to find it
+        except UnicodeError:
+            raise ValueError('expected 1 to 63 characters before and after each dot') from None
+        return host
+
+    @pydantic.model_validator(mode='after')
+    def _complete(self) -> MetadataSettings:
+        given = self.model_dump(exclude_defaults=True)
+        if self.backend == 'sqlite':
+            given.pop('backend', None)
+            if given:
+                raise ValueError(f'{min(given)} is for the backend mysql')
+            return self
+        if (self.host is None) == (self.socket is None):
+            raise ValueError('the backend mysql needs host or socket, and not both')
+        for name in ('database', 'user'):
+            if getattr(self, name) is None:
+                raise ValueError(f'the backend mysql needs {name}')
+        if self.socket is not None and self.tls.ca is not None:
+            raise ValueError('tls is for a host; what goes through a socket stays on this machine')
+        return self
+
+    @property
+    def where(self) -> str:
+        """The store, as a person is told of it."""
+        if self.backend == 'sqlite':
+            return 'the file below the root'
+        place = self.socket or f'{self.host}:{self.port}'
+        return f'the MySQL database {self.database} at {place}'
+
+    def flags(self) -> str:
+        """Return the options of a command line that say the same."""
+        given = self.model_dump(exclude_defaults=True)
+        tls = given.pop('tls', {})
+        pairs = {**given, **{f'tls.{name}': value for name, value in tls.items()}}
+        # Values are read as YAML, to which `no` is no text, and JSON's texts are.
+        return ' '.join(
+            f'--set {shlex.quote(f"metadata.{name}={json.dumps(value, ensure_ascii=False)}")}'
+            for name, value in pairs.items()
+        )
+
+    def texts(self) -> dict[str, str | None]:
+        """Return, by dotted name, what a person may have put an address with a password into."""
+        return {
+            'metadata.socket': self.socket,
+            'metadata.user': self.user,
+            'metadata.password_file': self.password_file,
+            **{f'metadata.tls.{name}': value for name, value in self.tls},
+        }

@@ -1,0 +1,73 @@
+"""Writes settings as YAML for people: each with its description as a comment."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from components.common.settings import Settings
+
+_COMMENTS_START = 34
+_WIDTH = 100
+_HEADER = (
+    'All settings; null means none. To change some, keep those in a file for --config, or say',
+    '--set NAME=VALUE, where the name begins with its sections: --set trainer.epochs=5',
+)
+
+
+def text_of(settings: Settings) -> str:
+    """Return all settings as YAML, which reads back as `model_dump` of them.
+
+    Descriptions stand beside the values, a section's beside its name, from one column on:
+
+        trainer:                          # The model and how it is fitted.
+          epochs: 10                      # passes over the training split
+    """
+    lines = [*(f'# {line}' for line in _HEADER), *_section(settings, '')]
+    return '\n'.join(lines) + '\n'
+
+
+def _section(settings: Settings, indent: str) -> Iterator[str]:
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        # A section is described by its class.
+        described = type(value).__doc__ if isinstance(value, Settings) else ''
+        yield from _setting(name, value, indent, field.description or described or '')
+
+
+def _setting(name: str, value: Any, indent: str, description: str) -> Iterator[str]:
+    if isinstance(value, Settings):
+        yield from _commented(f'{indent}{_inline(name)}:', description)
+        yield from _section(value, f'{indent}  ')
+    elif isinstance(value, Mapping) and value:
+        yield from _commented(f'{indent}{_inline(name)}:', description)
+        for key, part in value.items():
+            yield from _setting(key, part, f'{indent}  ', '')
+    else:
+        yield from _commented(f'{indent}{_inline(name)}: {_inline(value)}', description)
+
+
+def _inline(value: Any) -> str:
+    """Return a plain value as YAML on one line."""
+    for style in (None, '"'):
+        text = yaml.safe_dump(
+            value, default_flow_style=True, default_style=style, width=float('inf')
+        )
+        text = text.removesuffix('\n').removesuffix('\n...')
+        if '\n' not in text:
+            break
+    return text
+
+
+def _commented(line: str, description: str) -> Iterator[str]:
+    width = _WIDTH - _COMMENTS_START - len('# ')
+    comments = textwrap.wrap(' '.join(description.split()), width, break_on_hyphens=False)
+    if not comments or len(line) > _COMMENTS_START - 2:
+        yield line
+    else:
+        yield f'{line:<{_COMMENTS_START}}# {comments.pop(0)}'
+    for comment in comments:
+        yield f'{"":<{_COMMENTS_START}}# {comment}'

@@ -1,0 +1,219 @@
+"""The layer before TFX's entry point, which is played here."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pathlib
+import runpy
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.common import entry_point
+
+Step = dict[str, Any]
+MODEL = {'instanceSchema': 'title: tfx.Model\n'}
+EXAMPLES = {'instanceSchema': 'title: tfx.Examples\n'}
+
+
+class PlayedTfx:
+    """Stands for TFX's modules: keeps what it is given, and writes what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Step, list[str]]] = []
+        self.output: Callable[[Step], Step] = lambda step: {}
+        self.found_file: Step | None = None
+        self.code: int | None = None
+
+    def run_module(self, module: str, **_: Any) -> None:
+        args = sys.argv[1:]
+        step = json.loads(args[args.index('--json_serialized_invocation_args') + 1])
+        self.calls.append((module.rpartition('.')[2], step, args))
+        path = pathlib.Path(step['outputs']['outputFile'])
+        self.found_file = json.loads(path.read_text()) if path.exists() else None
+        path.write_text(json.dumps(self.output(step)))
+        raise SystemExit(self.code)
+
+
+@pytest.fixture
+def tfx(monkeypatch: pytest.MonkeyPatch) -> PlayedTfx:
+    played = PlayedTfx()
+    monkeypatch.setattr(runpy, 'run_module', played.run_module)
+    monkeypatch.setattr(importlib, 'import_module', lambda module: None)
+    return played
+
+
+def run_step(step: Step, inputs: Step, outputs: Step, *more: str) -> None:
+    entry_point.main(
+        [
+            '--executor_class_path',
+            'some.Executor',
+            '--json_serialized_invocation_args',
+            json.dumps(step),
+            '--json_serialized_inputs_spec_args',
+            json.dumps(inputs),
+            '--json_serialized_outputs_spec_args',
+            json.dumps(outputs),
+            *more,
+        ]
+    )
+
+
+def evaluator(tmp_path: pathlib.Path, root: str, **artifact: Any) -> Step:
+    """An ExecutorInput with a model in and another out."""
+    return {
+        'inputs': {
+            'artifacts': {'model': {'artifacts': [{'uri': f'{root}/1/model', **artifact}]}},
+            'parameterValues': {'folder': f'{root}/not/an/artifact'},
+        },
+        'outputs': {
+            'artifacts': {'baseline': {'artifacts': [{'uri': f'{root}/2/baseline'}]}},
+            'outputFile': str(tmp_path / 'out.json'),
+        },
+    }
+
+
+INPUTS = {'artifacts': {'model': {'artifactType': MODEL}}}
+OUTPUTS = {'artifacts': {'baseline': {'artifactType': MODEL}}}
+
+
+def test_tfx_is_called_with_all_other_arguments_when_a_step_runs(
+    tfx: PlayedTfx, tmp_path: pathlib.Path
+) -> None:
+    run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS, '--runner=DirectRunner')
+    ((module, _, args),) = tfx.calls
+    assert module == 'kubeflow_v2_run_executor'
+    assert args[-3:] == ['--executor_class_path', 'some.Executor', '--runner=DirectRunner']
+    assert not any('outputs_spec' in arg for arg in args)
+    assert json.loads(args[args.index('--json_serialized_inputs_spec_args') + 1]) == INPUTS
+
+
+@pytest.mark.parametrize('given', [{}, {'type': {}}, {'type': {'schemaTitle': 'system.Artifact'}}])
+def test_types_are_those_of_the_interface_when_artifacts_come_with(
+    given: Step, tfx: PlayedTfx, tmp_path: pathlib.Path
+) -> None:
+    run_step(evaluator(tmp_path, 'gs://b', **given), INPUTS, OUTPUTS)
+    ((_, step, _),) = tfx.calls
+    assert step['inputs']['artifacts']['model']['artifacts'][0]['type'] == MODEL
+    assert step['outputs']['artifacts']['baseline']['artifacts'][0]['type'] == MODEL
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'), [('42', '42'), ('', 'minio://b/1/model')], ids=['kept', 'the_address']
+)
+def test_artifact_has_a_name_when_it_comes_with_or_without(
+    name: str, expected: str, tfx: PlayedTfx, tmp_path: pathlib.Path
+) -> None:
+    run_step(evaluator(tmp_path, 'minio://b', name=name), INPUTS, OUTPUTS)
+    ((_, step, _),) = tfx.calls
+    assert step['inputs']['artifacts']['model']['artifacts'][0]['name'] == expected
+
+
+@pytest.mark.parametrize('scheme', ['minio', 's3'])
+def test_addresses_are_paths_for_tfx_and_addresses_again_when_they_are_in_an_object_store(
+    scheme: str, tfx: PlayedTfx, tmp_path: pathlib.Path
+) -> None:
+    def output(step: Step) -> Step:
+        model = step['inputs']['artifacts']['model']['artifacts'][0]
+        (baseline,) = step['outputs']['artifacts']['baseline']['artifacts']
+        properties = {'model_uri': model['uri'], 'model_name': model['name'], 'blessed': 1.0}
+        return {'artifacts': {'baseline': {'artifacts': [{**baseline, 'metadata': properties}]}}}
+
+    tfx.output = output
+    root = f'{scheme}://bucket/root'
+    run_step(evaluator(tmp_path, root), INPUTS, OUTPUTS)
+    ((_, step, _),) = tfx.calls
+    (given,) = step['inputs']['artifacts']['model']['artifacts']
+    assert given['uri'] == f'/{scheme}/bucket/root/1/model'
+    assert step['inputs']['parameterValues'] == {'folder': f'{root}/not/an/artifact'}
+    written = json.loads((tmp_path / 'out.json').read_text())
+    (baseline,) = written['artifacts']['baseline']['artifacts']
+    assert baseline['uri'] == f'{root}/2/baseline'
+    assert baseline['metadata'] == {
+        'model_uri': f'{root}/1/model',
+        'model_name': f'{root}/1/model',
+        'blessed': 1.0,
+    }
+
+
+def test_addresses_stay_when_tensorflow_can_open_them(
+    tfx: PlayedTfx, tmp_path: pathlib.Path
+) -> None:
+    tfx.output = lambda step: {'artifacts': step['outputs']['artifacts']}
+    run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS)
+    ((_, step, _),) = tfx.calls
+    assert step['inputs']['artifacts']['model']['artifacts'][0]['uri'] == 'gs://b/1/model'
+    written = json.loads((tmp_path / 'out.json').read_text())
+    assert written['artifacts']['baseline']['artifacts'][0]['uri'] == 'gs://b/2/baseline'
+
+
+def test_step_fails_when_tfx_does(tfx: PlayedTfx, tmp_path: pathlib.Path) -> None:
+    tfx.code = 3
+    with pytest.raises(SystemExit, match='3'):
+        run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS)
+
+
+FOUND = {
+    'parameterValues': {'input_fingerprint': 'split:all,num_files:1', 'span': 0},
+    'artifacts': {'examples': {'artifacts': [{'metadata': {'span': 0.0}}]}},
+}
+
+
+def example_gen(tmp_path: pathlib.Path, **sides: Step) -> Step:
+    return {
+        'inputs': {'parameterValues': {'input_base': 'gs://b/d'}, **sides.get('inputs', {})},
+        'outputs': {'outputFile': str(tmp_path / 'out.json'), **sides.get('outputs', {})},
+    }
+
+
+def test_what_the_driver_finds_is_a_parameter_when_the_input_is_resolved(
+    tfx: PlayedTfx, tmp_path: pathlib.Path
+) -> None:
+    def output(step: Step) -> Step:
+        (examples,) = step['outputs']['artifacts']['examples']['artifacts']
+        assert examples['type'] == {'schemaTitle': 'tfx.Examples'}
+        made = {'uri': 'differs/in/each/run', 'name': '17', 'metadata': {'span': 0.0}}
+        return {**FOUND, 'artifacts': {'examples': {'artifacts': [made]}}}
+
+    tfx.output = output
+    parameter_file = tmp_path / 'parameters' / 'resolved_input'
+    step = example_gen(
+        tmp_path,
+        outputs={'parameters': {'resolved_input': {'outputFile': str(parameter_file)}}},
+    )
+    run_step(step, {}, {}, '--resolve_input')
+    assert tfx.calls[0][0] == 'driver'
+    assert json.loads(parameter_file.read_text()) == FOUND
+    reported = json.loads((tmp_path / 'out.json').read_text())
+    assert reported == {'parameterValues': {'resolved_input': parameter_file.read_text()}}
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'started'), [({}, 'driver'), ({'range_config': '{}'}, 'span_hook')]
+)
+def test_driver_of_ours_is_started_when_the_data_names_spans(
+    parameters: Step, started: str, tfx: PlayedTfx, tmp_path: pathlib.Path
+) -> None:
+    step = example_gen(tmp_path, inputs={'parameterValues': parameters})
+    run_step(step, {}, {}, '--resolve_input')
+    assert [module for module, _, _ in tfx.calls] == [started]
+
+
+def test_example_gen_is_given_what_its_driver_found_when_it_runs(
+    tfx: PlayedTfx, tmp_path: pathlib.Path
+) -> None:
+    step = example_gen(
+        tmp_path,
+        inputs={'parameterValues': {'input_base': 'gs://b/d', 'resolved_input': json.dumps(FOUND)}},
+        outputs={'artifacts': {'examples': {'artifacts': [{'uri': 'gs://b/1/examples'}]}}},
+    )
+    run_step(step, {}, {'artifacts': {'examples': {'artifactType': EXAMPLES}}})
+    ((_, given, _),) = tfx.calls
+    # Where TFX's entry point looks for what a driver found.
+    assert tfx.found_file == {'parameterValues': FOUND['parameterValues']}
+    assert given['inputs']['parameterValues'] == {'input_base': 'gs://b/d'}
+    (examples,) = given['outputs']['artifacts']['examples']['artifacts']
+    assert examples['metadata'] == {'span': 0.0}

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pathlib
+import subprocess
+
+import pytest
+
+from components.common.module_command import module_command
+
+
+def test_module_is_ours_when_the_current_folder_has_one_of_that_name(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'components').mkdir()
+    (tmp_path / 'components' / '__init__.py').write_text('raise SystemExit("not ours")')
+    monkeypatch.delenv('TF_CONFIG', raising=False)
+    monkeypatch.delenv('PYTHONPATH', raising=False)
+    done = subprocess.run(
+        module_command('components.trainer.worker', '--timeout-seconds', '5'),
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert 'environment variable TF_CONFIG: it is not set' in done.stderr
+    assert done.returncode == 2
+    # It is given its own arguments, and named as `python -m` names it.
+    done = subprocess.run(
+        module_command('components.trainer.worker', '--help'),
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert '--timeout-seconds' in done.stdout
+    assert done.returncode == 0

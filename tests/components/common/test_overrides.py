@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from components.common.errors import ConfigError
+from components.common.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES, overridden
+from components.common.settings import GateSettings, TrainerSettings
+
+
+def test_settings_stay_as_they_are_when_a_run_overrides_nothing() -> None:
+    settings = TrainerSettings(epochs=7)
+    given = {'fingerprint': 'abc', 'batch_size': 5}
+    assert overridden(settings, given, TRAINER_OVERRIDES) == settings
+
+
+def test_only_what_is_given_changes_when_a_run_overrides_it() -> None:
+    changed = overridden(
+        TrainerSettings(epochs=7, dropout=0.4), {'seed': 9, 'learning_rate': 0.5}, TRAINER_OVERRIDES
+    )
+    assert changed == TrainerSettings(epochs=7, dropout=0.4, seed=9, learning_rate=0.5)
+
+
+def test_override_is_refused_when_it_is_out_of_range() -> None:
+    with pytest.raises(ConfigError, match=r'^epochs: input should be .*, got 0$'):
+        overridden(TrainerSettings(), {'epochs': 0}, TRAINER_OVERRIDES)
+
+
+@pytest.mark.parametrize('name', GATE_OVERRIDES)
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, -0.1, 1.1, None, '', 'high'])
+def test_bound_is_refused_when_a_run_names_none(name: str, value: Any) -> None:
+    gate = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
+    with pytest.raises(ConfigError, match=rf'^{name}: '):
+        overridden(gate, {name: value}, GATE_OVERRIDES)
+
+
+def test_every_override_is_a_setting_when_listed() -> None:
+    assert set(TRAINER_OVERRIDES) <= set(TrainerSettings.model_fields)
+    assert set(GATE_OVERRIDES) <= set(GateSettings.model_fields)

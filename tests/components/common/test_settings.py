@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pydantic
+import pytest
+
+from components.common import features
+from components.common.settings import (
+    ColumnSettings,
+    GateSettings,
+    Settings,
+    TextSettings,
+    TrainerSettings,
+)
+
+GATE = {'min_accuracy': 0.8, 'max_accuracy_drop': 0.01}
+
+# Class, field, the least and greatest values allowed, and the nearest beyond them.
+BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
+    (ColumnSettings, 'text_column', ['x'], ['']),
+    (ColumnSettings, 'label_column', ['x'], ['']),
+    (ColumnSettings, 'split_column', [None, 'x'], ['']),
+    (ColumnSettings, 'positive_label', [None, 'x'], ['']),
+    (ColumnSettings, 'test_percent', [1, 80], [0, 81, 20.5, None]),
+    (ColumnSettings, 'val_percent', [1, 80], [0, 81, 20.5, None]),
+    (ColumnSettings, 'use_unlabelled', [True, False], ['maybe']),
+    (ColumnSettings, 'max_rejected_percent', [0, 0.5, 100], [-0.1, 100.1]),
+    (TextSettings, 'vocab_size', [3, 1_000_000], [2, 1_000_001]),
+    (TextSettings, 'min_word_count', [1, 10_000], [0, 1.5]),
+    (TextSettings, 'punctuation', ['drop', 'split'], ['keep', '', None]),
+    (TextSettings, 'max_tokens', [1, 100_000], [0, 100_001]),
+    (TrainerSettings, 'architecture', ['tutorial', 'ngram', 'accurate'], ['Tutorial', 'bert', '']),
+    (TrainerSettings, 'epochs', [1, 10_000], [0, 10_001]),
+    (TrainerSettings, 'batch_size', [1, 65_536], [0, 65_537, 32.5, 'many']),
+    (TrainerSettings, 'learning_rate', [1e-9, 10], [0, 10.1]),
+    (TrainerSettings, 'embedding_dim', [1, 4_096], [0, 4_097]),
+    (TrainerSettings, 'dropout', [0, 0.99], [-0.1, 1]),
+    (TrainerSettings, 'restore_best_epoch', [True, False], ['maybe']),
+    (TrainerSettings, 'max_ngram', [1, 3], [0, 4]),
+    (TrainerSettings, 'min_ngram_documents', [1, 10_000], [0, 1.5]),
+    (TrainerSettings, 'svm_cost', [1e-9, 1e6], [0, 1e6 + 1]),
+    (TrainerSettings, 'fit_to_val', [True, False], ['maybe']),
+    (TrainerSettings, 'unlabelled_weight', [0, 10], [-0.1, 10.1]),
+    (TrainerSettings, 'filters', [1, 10_000], [0, 10_001]),
+    (TrainerSettings, 'networks', [1, 20], [0, 21]),
+    (TrainerSettings, 'network_words', [3, 1_000_000], [2, 1_000_001]),
+    (TrainerSettings, 'seed', [0, 2**31 - 1], [-1, 2**31]),
+    (
+        TrainerSettings,
+        'distribution',
+        ['one_device', 'mirrored', 'multi_worker'],
+        ['none', 'tpu', '', None],
+    ),
+    (TrainerSettings, 'input', ['memory', 'stream'], ['disk', '', None]),
+    (TrainerSettings, 'worker_timeout_seconds', [60, 86_400], [59, 86_401, 60.5]),
+    (GateSettings, 'min_accuracy', [1e-9, 1], [0, 1.1]),
+    (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
+    (GateSettings, 'min_auc', [math.nextafter(0.5, 1), 1], [0.5, 0, 1.1, None]),
+    (GateSettings, 'min_baseline_auc', [0, 1], [-0.1, 1.1, None]),
+]
+FLOATS = [
+    'max_rejected_percent',
+    'learning_rate',
+    'dropout',
+    'svm_cost',
+    'unlabelled_weight',
+    'min_accuracy',
+    'max_accuracy_drop',
+    'min_auc',
+    'min_baseline_auc',
+]
+
+
+def build(settings: type[Settings], **fields: Any) -> Settings:
+    return settings(**(GATE | fields if settings is GateSettings else fields))
+
+
+@pytest.mark.parametrize(
+    ('settings', 'field', 'value'),
+    [(s, field, value) for s, field, allowed, _ in BOUNDS for value in allowed],
+)
+def test_value_is_kept_when_it_is_at_its_bound(
+    settings: type[Settings], field: str, value: Any
+) -> None:
+    assert getattr(build(settings, **{field: value}), field) == value
+
+
+@pytest.mark.parametrize(
+    ('settings', 'field', 'value'),
+    [(s, field, value) for s, field, _, refused in BOUNDS for value in refused]
+    + [(s, field, v) for s, field, *_ in BOUNDS if field in FLOATS for v in (math.nan, math.inf)],
+)
+def test_error_names_the_field_when_a_value_is_beyond_its_bound(
+    settings: type[Settings], field: str, value: Any
+) -> None:
+    with pytest.raises(pydantic.ValidationError, match=rf'(?m)^{field}$') as caught:
+        build(settings, **{field: value})
+    assert [error['loc'] for error in caught.value.errors()] == [(field,)]
+
+
+def test_every_field_has_bounds_in_this_test_when_one_is_added() -> None:
+    classes = (ColumnSettings, TextSettings, TrainerSettings, GateSettings)
+    fields = {(c, name) for c in classes for name in c.model_fields}
+    assert fields - {(GateSettings, 'slices')} == {(c, name) for c, name, *_ in BOUNDS}
+
+
+@pytest.mark.parametrize('settings', [ColumnSettings, TextSettings, TrainerSettings, GateSettings])
+def test_settings_are_refused_when_a_field_is_unknown(settings: type[Settings]) -> None:
+    with pytest.raises(pydantic.ValidationError, match=r'(?s)epohcs.*not permitted'):
+        build(settings, epohcs=3)
+
+
+def test_settings_stay_as_built_when_someone_assigns() -> None:
+    settings = TextSettings()
+    with pytest.raises(pydantic.ValidationError, match='frozen'):
+        settings.vocab_size = 3  # type: ignore[misc]
+    assert settings.vocab_size == 10_000
+
+
+@pytest.mark.parametrize('missing', ['min_accuracy', 'max_accuracy_drop'])
+def test_gate_is_refused_when_it_lacks_a_bound(missing: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=rf'(?s){missing}.*Field required'):
+        GateSettings.model_validate({k: v for k, v in GATE.items() if k != missing})
+
+
+def test_gate_takes_slices_when_all_are_length_buckets() -> None:
+    slices = dict.fromkeys(features.LENGTH_BUCKETS, 0.7) | {'401+': 1.0}
+    assert GateSettings.model_validate(GATE | {'slices': slices}).slices == slices
+    assert GateSettings.model_validate(GATE).slices == {}
+
+
+@pytest.mark.parametrize(
+    ('slices', 'message'),
+    [
+        ({'1-11': 0.7}, r"no slice is called '1-11'; they are 1-10, 11-50, .*401\+"),
+        ({'1-10': 0.7, 'long': 0.7}, "no slice is called 'long'"),
+        ({'1-10': 0.0}, r"the bound of slice '1-10' must be in \(0, 1\], got 0.0"),
+        ({'1-10': 0.7, '401+': 1.01}, r"the bound of slice '401\+' must be in \(0, 1\], got 1.01"),
+        ({'1-10': -0.7}, 'must be in'),
+        ({'1-10': math.nan}, r'1-10'),
+        ({'1-10': 'high'}, r'1-10'),
+    ],
+)
+def test_gate_names_the_slice_when_it_cannot_be(slices: dict[str, Any], message: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=message):
+        GateSettings.model_validate(GATE | {'slices': slices})
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        ColumnSettings(),
+        ColumnSettings(split_column='Split', positive_label='スパム', max_rejected_percent=0.1),
+        TextSettings(vocab_size=3, min_word_count=2, punctuation='split'),
+        TrainerSettings(
+            architecture='ngram', learning_rate=3e-4, restore_best_epoch=True, seed=2**31 - 1
+        ),
+        GateSettings.model_validate(GATE | {'slices': {'1-10': 0.7}}),
+    ],
+    ids=repr,
+)
+def test_settings_are_equal_when_they_travelled_as_json(settings: Settings) -> None:
+    assert type(settings).model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize('architecture', ['ngram', 'accurate'])
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [('distribution', 'mirrored'), ('distribution', 'multi_worker'), ('input', 'stream')],
+)
+def test_model_of_counts_is_refused_when_it_is_to_be_trained_in_parts(
+    architecture: str, name: str, value: str
+) -> None:
+    message = f'{name} {value} works with the architecture tutorial; {architecture} is learned'
+    with pytest.raises(pydantic.ValidationError, match=message):
+        TrainerSettings(architecture=architecture, **{name: value})

@@ -1,0 +1,52 @@
+"""What is in an artifact is what is in its folder, whatever a person has called that."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import tensorflow as tf
+
+from components.readers.files import (
+    published_files,
+    reject_files,
+    sizes_of,
+    split_files,
+)
+
+SHARDS = ('Split-test/data-0', 'Split-test/data-1', 'Split-train/data-0')
+REJECTS = ('report/rejects-0.jsonl', 'report/rejects-1.jsonl')
+# A pattern that matches the folder beside it, and one that does not even match itself.
+NAMES = ('a?', 'a[1]', 'a\\b')
+
+
+def write(uri: str) -> None:
+    for name in (*SHARDS, *REJECTS, 'summary.json', 'report/page.html', '.unfinished/data-0'):
+        path = f'{uri}/{name}'
+        tf.io.gfile.makedirs(path.rpartition('/')[0])
+        with tf.io.gfile.GFile(path, 'wb') as file:
+            file.write(b'xy')
+
+
+@pytest.mark.parametrize('name', ['plain', *NAMES])
+@pytest.mark.parametrize('store', ['', 'ram:/'])
+def test_files_are_those_of_the_folder_when_its_name_is(
+    name: str, store: str, tmp_path: pathlib.Path
+) -> None:
+    for folder in (name, 'a1', 'ab'):
+        write(f'{store}{tmp_path}/{folder}')
+    uri = f'{store}{tmp_path}/{name}'
+    assert published_files(uri) == [f'{uri}/{path}' for path in (*SHARDS, *REJECTS)]
+    assert split_files(uri, 'test') == [f'{uri}/{path}' for path in SHARDS[:2]]
+    assert reject_files(uri) == [f'{uri}/{path}' for path in REJECTS]
+
+
+def test_there_are_no_files_when_there_is_no_folder(tmp_path: pathlib.Path) -> None:
+    assert published_files(f'{tmp_path}/none') == []
+    assert split_files(str(tmp_path), 'test') == []
+
+
+def test_sizes_are_in_the_order_of_the_files_when_one_is_gone(tmp_path: pathlib.Path) -> None:
+    for size in (3, 1):
+        (tmp_path / str(size)).write_bytes(b'x' * size)
+    assert sizes_of(f'{tmp_path}/{name}' for name in ('3', 'gone', '1')) == [3, 0, 1]

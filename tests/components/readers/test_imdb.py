@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import gzip
+import io
+import pathlib
+import random
+import tarfile
+
+import pytest
+
+from components.common.errors import DataError
+from components.readers.imdb import read_archive, read_file
+from components.readers.records import Record, Reject
+from tests.components.example_gen.samples import encode_archive, link
+
+# As published: text, folders, and files that are no labelled reviews.
+MEMBERS: list[tuple[str, bytes]] = [
+    ('aclImdb/README', b'Large Movie Review Dataset v1.0'),
+    ('aclImdb/imdb.vocab', b'the\nand\n'),
+    ('aclImdb/test/urls_pos.txt', b'http://www.imdb.com/title/tt0210075/usercomments\n'),
+    ('aclImdb/test/labeledBow.feat', b'9 0:7\n'),
+    ('aclImdb/test/pos/0_10.txt', b'I went and saw this movie last night.<br /><br />Good.'),
+    ('aclImdb/test/neg/0_2.txt', b'Once again Mr. Costner has dragged out a movie.'),
+    ('aclImdb/train/pos/0_9.txt', 'Bromwell High is a cartoon comedy. Très bien!'.encode()),
+    ('aclImdb/train/pos/1_7.txt', b'  Homelessness has been an issue.\n'),
+    ('aclImdb/train/neg/0_3.txt', b'Story of a man who has unnatural feelings for a pig.'),
+    ('aclImdb/train/unsup/0_0.txt', b'I admit, the great majority of films are bad.'),
+    ('aclImdb/train/urls_unsup.txt', b'http://www.imdb.com/title/tt0018515/usercomments\n'),
+    ('aclImdb/train/unsupBow.feat', b'0 0:8\n'),
+]
+REVIEWS = [
+    (content.decode(), path.split('/')[2], path.split('/')[1], f'imdb.tar.gz:{path}')
+    for path, content in MEMBERS
+    if path.split('/')[2:3] in (['pos'], ['neg'])
+]
+UNLABELLED = [
+    (content.decode(), None, 'unsup', f'imdb.tar.gz:{path}')
+    for path, content in MEMBERS
+    if path.split('/')[2:3] == ['unsup']
+]
+LONG = [
+    (f'aclImdb/train/pos/{number}_8.txt', random.Random(number).randbytes(400).hex().encode())
+    for number in range(5)
+]
+
+
+def read(
+    content: bytes, name: str = 'imdb.tar.gz', *, unlabelled: bool = False
+) -> list[Record | Reject]:
+    return list(read_archive(io.BytesIO(content), name, unlabelled=unlabelled))
+
+
+@pytest.mark.parametrize('mode', ['w:gz', 'w', 'w:bz2'])
+def test_labelled_reviews_are_read_when_the_archive_is_as_published(mode: str) -> None:
+    assert len(REVIEWS) == 5
+    assert read(encode_archive(MEMBERS, mode=mode)) == [Record(*review) for review in REVIEWS]
+
+
+def test_reviews_without_a_label_are_read_when_they_are_wanted() -> None:
+    assert len(UNLABELLED) == 1
+    assert read(encode_archive(MEMBERS), unlabelled=True) == [
+        Record(*review) for review in REVIEWS + UNLABELLED
+    ]
+
+
+@pytest.mark.parametrize('prefix', ['', './', 'aclImdb/', './aclImdb/', 'data/v1/aclImdb/'])
+def test_reviews_are_found_when_the_archive_has_another_top_folder(prefix: str) -> None:
+    content = encode_archive([(f'{prefix}test/neg/7_1.txt', b'Bad.')])
+    assert [record[:3] for record in read(content)] == [('Bad.', 'neg', 'test')]
+
+
+@pytest.mark.parametrize(
+    'path',
+    [
+        'aclImdb/train/unsup/1_0.txt',
+        'aclImdb/train/pos/notes.md',
+        'aclImdb/train/pos/more/1_9.txt',
+        'aclImdb/mytrain/pos/1_9.txt',
+        'aclImdb/train/positive/1_9.txt',
+        'aclImdb/val/pos/1_9.txt',
+    ],
+)
+def test_file_is_passed_over_when_it_is_no_labelled_review(path: str) -> None:
+    found = read(encode_archive([(path, b'Not this.'), ('aclImdb/train/pos/0_9.txt', b'This.')]))
+    assert [record[0] for record in found] == ['This.']
+
+
+def test_review_is_rejected_alone_when_it_cannot_be_used() -> None:
+    members = [
+        ('aclImdb/train/pos/0_9.txt', b'Good.'),
+        ('aclImdb/train/pos/1_9.txt', b'Caf\xe9.'),
+        ('aclImdb/train/pos/2_9.txt', b''),
+        ('aclImdb/train/pos/3_9.txt', b' \n'),
+        ('aclImdb/train/neg/4_1.txt', b'Bad.'),
+    ]
+    where = 'imdb.tar.gz:aclImdb/train'
+    assert read(encode_archive(members)) == [
+        Record('Good.', 'pos', 'train', f'{where}/pos/0_9.txt'),
+        Reject('not UTF-8', f'{where}/pos/1_9.txt'),
+        Reject('empty text', f'{where}/pos/2_9.txt'),
+        Reject('empty text', f'{where}/pos/3_9.txt'),
+        Record('Bad.', 'neg', 'train', f'{where}/neg/4_1.txt'),
+    ]
+
+
+@pytest.mark.parametrize('kind', [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_member_is_not_followed_when_it_is_no_file(kind: bytes, tmp_path: pathlib.Path) -> None:
+    secret = tmp_path / 'secret.txt'
+    secret.write_text('a secret')
+    members: list[tuple[str, bytes | tarfile.TarInfo]] = [
+        ('aclImdb/train/unsup/0_0.txt', b'unlabelled'),
+        ('aclImdb/train/pos/1_9.txt', link(kind, str(secret))),
+        ('aclImdb/train/pos/2_9.txt', link(kind, 'aclImdb/train/unsup/0_0.txt')),
+        ('aclImdb/train/pos/3_9.txt', b'Good.'),
+    ]
+    assert [record[0] for record in read(encode_archive(members))] == ['Good.']
+
+
+@pytest.mark.parametrize(
+    'path',
+    [
+        '../train/pos/1_9.txt',
+        'aclImdb/../../train/pos/1_9.txt',
+        'aclImdb/..',
+        '/etc/passwd',
+        '/aclImdb/train/pos/1_9.txt',
+        'aclImdb\\..\\train\\pos\\1_9.txt',
+        '\\aclImdb\\1.txt',
+    ],
+)
+def test_archive_is_refused_when_a_name_climbs_out_of_it(path: str) -> None:
+    with pytest.raises(
+        DataError, match=r"imdb.tar.gz holds '.*', a path that climbs out"
+    ) as caught:
+        read(encode_archive([('aclImdb/train/pos/0_9.txt', b'Good.'), (path, b'Bad.')]))
+    assert 'tampered' in caught.value.hint
+
+
+def test_archive_is_read_when_a_name_only_has_dots() -> None:
+    found = read(encode_archive([('a..b/train/pos/..9.txt', b'Good.'), ('...', b'')]))
+    assert [record[0] for record in found] == ['Good.']
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'',
+        b'text,label\nFine.,pos\n',
+        b'x' * 2_000,
+        gzip.compress(b'text,label\nFine.,pos\n', mtime=0),
+        gzip.compress(b'', mtime=0),
+        b'PK\x03\x04' + bytes(600),
+    ],
+    ids=['empty', 'short', 'long', 'gzipped table', 'gzipped nothing', 'zip'],
+)
+def test_file_is_refused_when_it_is_no_archive(content: bytes) -> None:
+    with pytest.raises(DataError, match=r'imdb.tar.gz is no complete tar archive: ') as caught:
+        read(content)
+    assert 'fetch' in caught.value.hint
+
+
+def is_read(content: bytes) -> bool:
+    try:
+        read(content)
+    except DataError:
+        return False
+    return True
+
+
+def test_archive_is_refused_wherever_it_is_cut_off_when_it_is_gzipped() -> None:
+    content = encode_archive(LONG)
+    assert [cut for cut in range(len(content)) if is_read(content[:cut])] == []
+    assert len(read(content)) == len(LONG)
+
+
+def test_archive_is_refused_wherever_it_is_cut_off_when_it_is_plain() -> None:
+    content = encode_archive(LONG, mode='w')
+    end_bytes = len(LONG) * (512 + 1_024)  # then blocks of zeros, of which one says the end
+    assert not any(content[end_bytes:])
+    assert [cut for cut in range(0, end_bytes + 1, 64) if is_read(content[:cut])] == []
+    assert len(read(content)) == len(LONG)
+
+
+@pytest.mark.parametrize('position', [0.1, 0.5, 0.9])
+def test_archive_is_refused_when_a_bit_is_flipped(position: float) -> None:
+    content = bytearray(encode_archive(LONG))
+    content[int(len(content) * position)] ^= 1
+    with pytest.raises(DataError, match='no complete tar archive'):
+        read(bytes(content))
+
+
+def test_archive_is_refused_when_its_checksum_is_wrong() -> None:
+    content = bytearray(encode_archive(LONG))
+    content[-6] ^= 1
+    with pytest.raises(DataError, match='no complete tar archive'):
+        read(bytes(content))
+
+
+@pytest.mark.parametrize('position', [0, 2, 4])
+def test_archive_is_refused_when_the_header_of_a_member_is_damaged(position: int) -> None:
+    content = bytearray(encode_archive(LONG, mode='w'))
+    content[position * (512 + 1_024)] ^= 1
+    with pytest.raises(DataError, match='no complete tar archive'):
+        read(bytes(content))
+
+
+def test_file_is_a_review_when_its_folder_says_split_and_label() -> None:
+    path = '/data/aclImdb/test/neg/3_1.txt'
+    assert read_file(path, 'Déjà vu.'.encode()) == Record('Déjà vu.', 'neg', 'test', path)
+    assert read_file(path, b'\xff') == Reject('not UTF-8', path)
+    assert read_file(path, b'\n') == Reject('empty text', path)
+
+
+def test_file_has_no_label_when_its_folder_says_so() -> None:
+    path = '/data/aclImdb/train/unsup/3_0.txt'
+    assert read_file(path, b'Fine.') == Record('Fine.', None, 'unsup', path)
+
+
+@pytest.mark.parametrize('path', ['/data/aclImdb/test/unsup/3_0.txt', '/data/3_1.txt', ''])
+def test_file_is_refused_when_its_folder_says_no_label(path: str) -> None:
+    with pytest.raises(
+        DataError, match=r'expected …/train/pos/NAME.txt or the like, got '
+    ) as caught:
+        read_file(path, b'Fine.')
+    assert 'train and test' in caught.value.hint
+
+
+def test_review_is_rejected_when_it_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('components.readers.archive.MAX_FILE_BYTES', 5)
+    members = [('train/pos/0_9.txt', b'Good.'), ('train/pos/1_9.txt', b'Too good.')]
+    assert read(encode_archive(members)) == [
+        Record('Good.', 'pos', 'train', 'imdb.tar.gz:train/pos/0_9.txt'),
+        Reject('too long', 'imdb.tar.gz:train/pos/1_9.txt'),
+    ]
+    assert read_file('/a/train/pos/1_9.txt', None) == Reject('too long', '/a/train/pos/1_9.txt')
+
+
+def test_no_file_is_made_when_an_archive_names_devices_and_links(tmp_path: pathlib.Path) -> None:
+    members: list[tuple[str, bytes | tarfile.TarInfo]] = [
+        (f'aclImdb/train/pos/{number}_9.txt', link(kind, str(tmp_path / 'made')))
+        for number, kind in enumerate([tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.SYMTYPE])
+    ]
+    assert read(encode_archive(members)) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import collections
+
+import pytest
+
+from components.readers.records import assign_split, label_value
+
+TEXTS = [f'Text number {number}.' for number in range(10_000)]
+
+
+def split_of(
+    text: str,
+    split: str | None = None,
+    *,
+    test_percent: int = 20,
+    val_percent: int = 20,
+    split_train: bool = False,
+) -> str:
+    return assign_split(
+        text, split, test_percent=test_percent, val_percent=val_percent, split_train=split_train
+    )
+
+
+@pytest.mark.parametrize('label', ['1', 'pos', 'Pos', 'POSITIVE', 'positive', 'True', 'yes'])
+def test_label_is_1_when_it_is_usual_for_positive(label: str) -> None:
+    assert label_value(label, None) == 1
+
+
+@pytest.mark.parametrize('label', ['0', '-1', 'neg', 'Neg', 'NEGATIVE', 'False', 'no'])
+def test_label_is_0_when_it_is_usual_for_negative(label: str) -> None:
+    assert label_value(label, None) == 0
+
+
+@pytest.mark.parametrize('label', ['', '2', '5', '01', 'unsup', 'neutral', 'spam', 'pos neg'])
+def test_label_is_unknown_when_it_is_of_no_usual_pair(label: str) -> None:
+    assert label_value(label, None) is None
+
+
+@pytest.mark.parametrize(
+    ('label', 'positive_label', 'value'),
+    [
+        ('spam', 'spam', 1),
+        ('ham', 'spam', 0),
+        ('Spam', 'spam', 0),
+        ('neg', 'neg', 1),
+        ('pos', 'neg', 0),
+        ('1', '0', 0),
+        ('нет', 'да', 0),
+        ('да', 'да', 1),
+    ],
+)
+def test_label_is_1_only_when_it_is_the_positive_label(
+    label: str, positive_label: str, value: int
+) -> None:
+    assert label_value(label, positive_label) == value
+
+
+# A change of these moves texts between the splits of data that people have trained on.
+@pytest.mark.parametrize(
+    ('text', 'split'),
+    [
+        ('A fine film.', 'train'),
+        ('Boring!', 'train'),
+        ('Never again', 'test'),
+        ('Great', 'train'),
+        ('great', 'test'),
+        ('!!!', 'test'),
+        ('Ein Meisterwerk', 'val'),
+        ('傑作', 'train'),
+        ('Naïve, but 😀', 'train'),
+        ('line one\nline two', 'train'),
+    ],
+)
+def test_split_is_the_same_forever_when_the_text_is(text: str, split: str) -> None:
+    assert split_of(text) == split
+
+
+@pytest.mark.parametrize(
+    ('test_percent', 'val_percent'), [(20, 20), (1, 80), (80, 1), (50, 50), (1, 1)]
+)
+def test_shares_are_about_right_when_texts_are_many(test_percent: int, val_percent: int) -> None:
+    counts = collections.Counter(
+        split_of(text, test_percent=test_percent, val_percent=val_percent) for text in TEXTS
+    )
+    learning = len(TEXTS) - counts['test']
+    # Within four standard deviations of a fair draw, which is 2 % of all at most.
+    assert counts['test'] / len(TEXTS) == pytest.approx(test_percent / 100, abs=0.02)
+    assert counts['val'] / learning == pytest.approx(val_percent / 100, abs=0.045)
+
+
+@pytest.mark.parametrize(
+    ('test_percent', 'val_percent', 'train', 'val', 'test'),
+    [(20, 20, 6480, 1567, 1953), (1, 80, 1905, 7977, 118), (80, 1, 2023, 18, 7959)],
+)
+def test_counts_are_the_same_forever_when_the_texts_are(
+    test_percent: int, val_percent: int, train: int, val: int, test: int
+) -> None:
+    counts = collections.Counter(
+        split_of(text, test_percent=test_percent, val_percent=val_percent) for text in TEXTS
+    )
+    assert counts == {'train': train, 'val': val, 'test': test}
+
+
+def test_test_split_only_grows_when_its_share_grows() -> None:
+    small, large = (
+        {text for text in TEXTS if split_of(text, test_percent=percent) == 'test'}
+        for percent in (10, 20)
+    )
+    assert small < large
+
+
+@pytest.mark.parametrize('split', ['train', 'val', 'test'])
+def test_split_is_kept_when_the_data_names_it(split: str) -> None:
+    assert {split_of(text, split, test_percent=80) for text in TEXTS[:100]} == {split}
+
+
+@pytest.mark.parametrize('split', ['val', 'test'])
+def test_only_train_is_split_again_when_asked_to(split: str) -> None:
+    assert {split_of(text, split, split_train=True) for text in TEXTS[:100]} == {split}
+
+
+def test_train_gives_to_val_and_never_to_test_when_it_is_split_again() -> None:
+    counts = collections.Counter(
+        split_of(text, 'train', test_percent=80, val_percent=30, split_train=True) for text in TEXTS
+    )
+    assert set(counts) == {'train', 'val'}
+    assert counts['val'] / len(TEXTS) == pytest.approx(0.3, abs=0.02)

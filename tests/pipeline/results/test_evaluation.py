@@ -1,0 +1,77 @@
+"""The table of bounds: what is shown must be what the gate did."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from components.common.settings import GateSettings
+from components.evaluator.config import bounds_of, resolve_eval_config
+from pipeline.results.evaluation import Evaluation
+
+
+def evaluation(
+    accuracy: float | None,
+    baseline: float | None = None,
+    *,
+    slices: dict[str, float] | None = None,
+    measured: dict[str, float] | None = None,
+    auc: float | None = 0.9,
+    baseline_auc: float | None = 0.9,
+) -> Evaluation:
+    found = Evaluation.__new__(Evaluation)
+    gate = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01, slices=slices or {})
+    config = resolve_eval_config(gate, has_baseline=baseline is not None)
+    found._bounds = list(bounds_of(config))
+    found.blessed = True
+    found.metrics = {'binary_accuracy': accuracy, 'auc': auc}
+    found.baseline = (
+        None if baseline is None else {'binary_accuracy': baseline, 'auc': baseline_auc}
+    )
+    found.slices = {f'length={k}': {'binary_accuracy': v} for k, v in (measured or {}).items()}
+    return found
+
+
+@pytest.mark.parametrize(
+    ('accuracy', 'baseline', 'passed'),
+    [
+        (0.85, None, [True, True]),
+        (0.80, None, [True, True]),
+        (0.79, None, [False, True]),
+        (None, None, [False, True]),
+        (math.nan, None, [False, True]),
+        (0.85, 0.855, [True, True, True, True]),
+        (0.85, 0.87, [True, False, True, True]),
+        (0.85, math.nan, [True, False, True, True]),
+        (None, 0.85, [False, False, True, True]),
+    ],
+)
+def test_bounds_hold_or_not_when_compared(
+    accuracy: float | None, baseline: float | None, passed: list[bool]
+) -> None:
+    checks = evaluation(accuracy, baseline).checks()
+    assert [check.passed for check in checks] == passed
+
+
+def test_slice_fails_when_it_has_no_examples() -> None:
+    checks = evaluation(0.9, slices={'1-10': 0.5, '11-50': 0.5}, measured={'11-50': 0.6}).checks()
+    assert [(c.slice, c.passed) for c in checks] == [
+        ('', True),
+        ('length=1-10', False),
+        ('length=11-50', True),
+        ('', True),
+    ]
+
+
+def test_model_is_not_good_enough_when_it_ranks_no_better_than_chance() -> None:
+    (_, auc) = evaluation(0.9, auc=0.5).checks()
+    assert (auc.metric, auc.bound, auc.passed) == ('auc', '>= 0.7000', False)
+
+
+def test_labels_are_to_be_looked_at_when_the_baseline_ranks_worse_than_chance() -> None:
+    checks = evaluation(0.9, 0.1, baseline_auc=0.04).checks()
+    (failed,) = [check for check in checks if not check.passed]
+    assert (failed.metric, failed.value, failed.bound) == ('baseline_auc', 0.04, '>= 0.5000')
+    assert 'labels may have been turned around' in failed.hint
+    assert all(not check.hint for check in checks if check is not failed)

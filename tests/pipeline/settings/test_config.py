@@ -1,0 +1,192 @@
+"""The configuration: where values come from, and how bad ones are refused."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+
+from components.common.errors import ConfigError
+from pipeline.settings.config import PipelineConfig, load_config, setting_names
+from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
+
+
+def load(**sources: object) -> PipelineConfig:
+    return load_config(**{'preset': 'tutorial', 'flags': {'data.path': 'x.csv'}, **sources})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_preset_is_complete_when_only_data_is_given(preset: str) -> None:
+    config = load(preset=preset)
+    assert config.preset == preset
+    assert config.gate.min_accuracy > 0.5
+
+
+def test_flag_beats_file_and_file_beats_preset_when_all_are_given(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text('trainer: {epochs: 3, batch_size: 64}\ngate: {min_accuracy: 0.7}\n')
+    config = load(
+        file=file, flags={'data.path': 'x.csv', 'trainer.epochs': 4}, settings=['trainer.epochs=5']
+    )
+    assert config.trainer.epochs == 5
+    assert config.trainer.batch_size == 64
+    assert config.gate.min_accuracy == 0.7
+    assert config.gate.max_accuracy_drop == 0.01
+
+
+def test_file_names_the_preset_when_the_command_line_does_not(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text('preset: accurate\ntrainer: {epochs: 3}\n')
+    config = load(preset=None, file=file)
+    assert config == load(preset='accurate', settings=['trainer.epochs=3'])
+    assert (config.preset, config.trainer.architecture) == ('accurate', 'accurate')
+
+
+def test_preset_of_the_command_line_counts_when_the_file_names_another(
+    tmp_path: pathlib.Path,
+) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text('preset: accurate\ntrainer: {epochs: 3}\n')
+    assert load(preset='tutorial', file=file) == load(settings=['trainer.epochs=3'])
+
+
+def test_preset_is_the_default_when_none_is_named(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text('name: a\n')
+    assert load(preset=None, file=file) == load(preset=DEFAULT_PRESET, settings=['name=a'])
+
+
+@pytest.mark.parametrize('preset', ['best', '[ngram]', 'null', '{}', '1'])
+def test_preset_is_refused_when_the_file_names_none_that_is_known(
+    preset: str, tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text(f'preset: {preset}\n')
+    told = r'no preset is called .* \(named in .*c\.yaml\)'
+    with pytest.raises(ConfigError, match=told) as caught:
+        load(preset=None, file=file)
+    assert 'accurate, ngram, tutorial' in caught.value.hint
+
+
+@pytest.mark.parametrize('assignment', ['preset=accurate', 'preset =accurate'])
+def test_preset_is_refused_when_it_comes_by_set(assignment: str) -> None:
+    with pytest.raises(ConfigError, match='preset cannot be set by --set') as caught:
+        load(settings=[assignment])
+    assert caught.value.hint == 'say --preset accurate'
+
+
+@pytest.mark.parametrize(
+    ('sources', 'path'),
+    [
+        ({}, 'PATH'),
+        ({'file': 'of-file.csv'}, 'of-file.csv'),
+        ({'settings': ['data.path=set.csv']}, 'set.csv'),
+        ({'file': 'of-file.csv', 'flags': {'data.path': 'flag.csv'}}, 'flag.csv'),
+    ],
+)
+def test_data_may_be_left_open_when_nothing_names_it(
+    sources: dict[str, object], path: str, tmp_path: pathlib.Path
+) -> None:
+    if 'file' in sources:
+        file = tmp_path / 'c.yaml'
+        file.write_text(f'data: {{path: {sources["file"]}}}\n')
+        sources = {**sources, 'file': file}
+    assert load(**{'flags': {}, **sources, 'data': 'PATH'}).data.path == path
+
+
+def test_printed_config_gives_the_same_when_read_back(tmp_path: pathlib.Path) -> None:
+    config = load(settings=['gate.slices={"1-10": 0.6}'])
+    file = tmp_path / 'c.yaml'
+    file.write_text(yaml.safe_dump(config.model_dump()))
+    assert load_config(preset='tutorial', file=file) == config
+
+
+@pytest.mark.parametrize(
+    ('setting', 'message', 'hint'),
+    [
+        ('gate.min_acuracy=0.9', "no setting 'gate.min_acuracy'", 'gate.min_accuracy'),
+        ('nonsense=1', "no setting 'nonsense'", 'config show'),
+        ('trainer=1', 'trainer: .*, got 1', 'config show'),
+        ('trainer.epochs.x=1', "no setting 'trainer.epochs.x'", 'trainer.epochs'),
+        ('trainer.epochs=0', 'trainer.epochs: .*greater than or equal to 1, got 0', 'config show'),
+        ('trainer.epochs=many', "trainer.epochs: .*integer.*, got 'many'", 'config show'),
+        ('trainer.learning_rate=.nan', 'trainer.learning_rate: .*finite', 'config show'),
+        (
+            'trainer.architecture=rnn',
+            "^trainer.architecture: no architecture is called 'rnn'; they are tutorial, .*'rnn'$",
+            'show',
+        ),
+        ('gate.min_accuracy=1.5', 'gate.min_accuracy: .*less than or equal to 1, got 1.5', ''),
+        ('gate.min_accuracy=0', 'gate.min_accuracy: .*greater than 0, got 0', ''),
+        ('gate.min_accuracy=', 'gate.min_accuracy: .*number, got None', ''),
+        ('gate.slices={"1-9": 0.5}', "no slice is called '1-9'; they are 1-10", ''),
+        ('gate.slices={"1-10": 2}', "slice '1-10' must be in", ''),
+        ('name=Über', "name: .*got 'Über'", ''),
+        ('data.columns.test_percent=99', 'test_percent: .*less than or equal to 80', ''),
+        ('no-equals-sign', 'expected --set NAME=VALUE', 'trainer.epochs=5'),
+        ('trainer.epochs=[1', 'is not YAML', ''),
+    ],
+)
+def test_error_names_the_setting_when_it_is_bad(setting: str, message: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(settings=[setting])
+    assert hint in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize('bound', ['min_accuracy', 'max_accuracy_drop'])
+def test_gate_is_refused_when_a_bound_is_missing(
+    bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = {k: v for k, v in PRESETS['tutorial']['gate'].items() if k != bound}
+    monkeypatch.setattr(
+        'pipeline.settings.config.PRESETS', {'bare': {**PRESETS['tutorial'], 'gate': gate}}
+    )
+    with pytest.raises(ConfigError, match=f'gate.{bound} is required'):
+        load(preset='bare')
+
+
+def test_unknown_preset_is_refused_when_named() -> None:
+    with pytest.raises(ConfigError, match="no preset is called 'best'") as caught:
+        load(preset='best')
+    assert 'tutorial' in caught.value.hint
+
+
+def test_missing_data_names_the_flag_when_nothing_is_given() -> None:
+    with pytest.raises(ConfigError, match='data.path is required') as caught:
+        load_config(preset='tutorial')
+    assert '--data' in caught.value.hint
+
+
+@pytest.mark.parametrize('content', ['- a list', '{not closed', '\xff\xfe'])
+def test_file_is_refused_when_it_is_no_tree(tmp_path: pathlib.Path, content: str) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_bytes(content.encode('latin-1'))
+    with pytest.raises(ConfigError, match='c.yaml'):
+        load(file=file)
+
+
+@pytest.mark.parametrize('name', ['root', 'serving_dir', 'cloud.pipeline_root'])
+@pytest.mark.parametrize('folder', ['runs*', 'gs://bucket/a?', '/x/a[1]', 'a\\b'])
+def test_folder_is_refused_when_tensorflow_takes_it_for_a_pattern(name: str, folder: str) -> None:
+    with pytest.raises(ConfigError, match=f'^{name}: there is a .* in ') as caught:
+        load(flags={'data.path': 'x*.csv', name: folder})
+    assert 'whole path' in caught.value.hint
+
+
+def test_config_cannot_be_changed_when_built() -> None:
+    with pytest.raises(ValueError, match='frozen'):
+        load().trainer.epochs = 3  # type: ignore[misc]
+
+
+def test_every_setting_is_explained_when_listed() -> None:
+    schema = PipelineConfig.model_json_schema()
+    fields = {
+        (title, name): field
+        for title, section in {'': schema, **schema['$defs']}.items()
+        for name, field in section['properties'].items()
+        if '$ref' not in str(field)
+    }
+    assert len(fields) == len(setting_names())
+    assert [key for key, field in fields.items() if not field.get('description')] == []

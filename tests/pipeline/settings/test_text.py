@@ -1,0 +1,82 @@
+"""Settings as people read them: all of them, explained, and taken back as they are."""
+
+from __future__ import annotations
+
+import pydantic
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.common.settings import Settings
+from pipeline.settings.config import load_config
+from pipeline.settings.presets import PRESETS
+from pipeline.settings.text import text_of
+
+FULL = (
+    'gate.slices={"1-10": 0.7, "401+": 0.9}',
+    'cloud.resources={"Trainer": {"cpu": 8, "memory_gb": 32}}',
+    'cloud.training_job={"replicas": 4}',
+    'cloud.volumes={"/mnt/reviews": "reviews"}',
+    'beam.args=["--a=1", "--b=[c], # d"]',
+    'trainer.learning_rate=0.00001',
+)
+
+
+class Inner(Settings):
+    """A section with a long description.
+
+    It goes on in another paragraph.
+    """
+
+    of_it: bool = pydantic.Field(True, description='short')
+
+
+class Outer(Settings):
+    """The whole."""
+
+    text: str = pydantic.Field('a', description='what is longer than its line ' * 3 + 'is wrapped')
+    inner: Inner = Inner()
+    more: dict[str, Inner] = pydantic.Field({}, description='by name')
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_text_reads_back_as_the_settings_when_all_kinds_of_values_are_given(preset: str) -> None:
+    config = load_config(preset=preset, flags={'data.path': 'x.csv'}, settings=FULL)
+    assert yaml.safe_load(text_of(config)) == config.model_dump(mode='json')
+
+
+@given(st.text(min_size=1), st.dictionaries(st.text(max_size=50), st.builds(Inner)))
+def test_text_reads_back_when_a_value_is_any_text(text: str, more: dict[str, Inner]) -> None:
+    settings = Outer(text=text, more=more)
+    assert yaml.safe_load(text_of(settings)) == settings.model_dump()
+
+
+def test_descriptions_stand_beside_the_values_when_they_fit() -> None:
+    beside = [
+        ('text: a', 'what is longer than its line what is longer than its line what'),
+        ('', 'is longer than its line is wrapped'),
+        ('inner:', 'A section with a long description. It goes on in another'),
+        ('', 'paragraph.'),
+        ('  of_it: true', 'short'),
+        ('more:', 'by name'),
+    ]
+    assert text_of(Outer(more={'x': Inner()})).splitlines()[2:] == [
+        *(f'{setting:<34}# {comment}' for setting, comment in beside),
+        '  x:',
+        '    of_it: true                   # short',
+    ]
+
+
+def test_description_begins_below_when_a_value_is_long() -> None:
+    first, second = text_of(Outer(text='b' * 200)).splitlines()[2:4]
+    assert first == f'text: {"b" * 200}'
+    assert second.strip().startswith('# what is longer')
+
+
+def test_every_setting_is_explained_when_all_are_shown() -> None:
+    shown = text_of(load_config(flags={'data.path': 'x.csv'}, settings=FULL)).splitlines()
+    keys = [line for line in shown if not line.strip().startswith('#')]
+    unexplained = [line.strip() for line in keys if ' # ' not in line]
+    assert unexplained == ['1-10: 0.7', '401+: 0.9', 'Trainer:', '/mnt/reviews: reviews']
+    assert max(map(len, shown)) <= 100
