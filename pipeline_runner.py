@@ -20,21 +20,22 @@ except ImportError:
     )
     sys.exit(MissingDependencyError.exit_code)
 
-from components.common.secrets import mask
+from components.common.secrets import mask, secret_scope
 from pipeline.cli.main import main
 from pipeline.process import signals
 
 
 def _exit_code(args: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    try:
-        main.main(args=args, prog_name='pipeline_runner.py', standalone_mode=False)
-    except (Exception, KeyboardInterrupt) as err:
-        # click and other libraries raise errors of their own in place of the interrupt.
-        if isinstance(err, click.Abort) or signals.behind(err) is not None:
-            click.echo(signals.last_line(), err=True)
-            return signals.exit_code()
-        return _print_error(err)
+    with secret_scope():
+        try:
+            main.main(args=args, prog_name='pipeline_runner.py', standalone_mode=False)
+        except (Exception, KeyboardInterrupt) as err:
+            # click and other libraries raise errors of their own in place of the interrupt.
+            if isinstance(err, click.Abort) or signals.behind(err) is not None:
+                click.echo(signals.last_line(), err=True)
+                return signals.exit_code()
+            return _print_error(err)
     return 0
 
 

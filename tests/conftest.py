@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from components.common.secrets import secret_scope
 from pipeline.beam.arguments import beam_args
 from pipeline.settings.beam import BeamSettings
 
@@ -48,6 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption('--imdb') and find_imdb_archive() is None:
         raise pytest.UsageError(_NO_ARCHIVE)
+
+
+@pytest.fixture(autouse=True)
+def _secret_scope() -> Iterator[None]:
+    with secret_scope():
+        yield
 
 
 class Finished(NamedTuple):

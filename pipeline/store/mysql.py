@@ -227,7 +227,7 @@ class MysqlBackend(Backend):
                 f'the password in {PASSWORD_VARIABLE} is not UTF-8',
                 hint='set it in a terminal that is, or name a metadata.password_file',
             ) from None  # it quotes from the password
-        secrets.remember(password)
+        secrets.register(password)
         return password
 
     @contextlib.contextmanager

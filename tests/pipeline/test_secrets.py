@@ -4,8 +4,9 @@ import pathlib
 
 import pytest
 
+import pipeline_runner
 from components.common.errors import ConfigError
-from components.common.secrets import has_credentials, mask
+from components.common.secrets import has_credentials, mask, register, secret_scope
 from pipeline.cloud.clients.connection import Connection, token_reader
 from pipeline.settings.config import load_config
 from tests.conftest import run_command
@@ -102,3 +103,28 @@ def test_token_is_masked_when_a_service_quotes_it(tmp_path: pathlib.Path) -> Non
     read = token_reader(str(tmp_path / 'token'), None)
     assert read is not None
     assert mask(f'no right for Bearer {read()}') == 'no right for Bearer ***'
+
+
+@pytest.mark.parametrize('order', [('key', 'key-and-more'), ('key-and-more', 'key')])
+def test_whole_secret_is_masked_when_it_begins_like_another(order: tuple[str, ...]) -> None:
+    for secret in order:
+        register(secret)
+    assert mask('refused: key-and-more, key') == 'refused: ***, ***'
+
+
+def test_secret_is_forgotten_when_its_scope_ends() -> None:
+    register('outer')
+    with secret_scope():
+        register('inner')
+        assert mask('outer inner') == '*** ***'
+    assert mask('outer inner') == '*** inner'
+
+
+def test_secret_of_one_command_is_unknown_when_the_next_one_runs_in_the_same_process(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'token').write_text('of-file\n')
+    host = ('--host', 'http://127.0.0.1:9', '--token-file', 'token')
+    assert pipeline_runner._exit_code(['schedule', '--target', 'kubeflow', '--list', *host]) == 7
+    assert mask('of-file.csv') == 'of-file.csv'

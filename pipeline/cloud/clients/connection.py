@@ -152,7 +152,7 @@ def _checked(text: str, source: str) -> str:
         raise ConfigError(
             f'expected a token in {source}, and nothing else; it has {len(text)} characters'
         )
-    secrets.remember(token)
+    secrets.register(token)
     return token
 
 
