@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup cloud run test test-containers test-current proof torture lint types image \
-  image-contents stacks bench bench-scale lock audit chromium mariadb clean dev peers
+  stacks bench bench-scale lock audit chromium mariadb clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -47,7 +47,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables: DATA (make run; make bench, bench-scale and stacks: the IMDB archive),'
-	@echo 'TEXT (make run), IMAGE (make image and image-contents: name and tag), WORKERS (make test: how'
+	@echo 'TEXT (make run), IMAGE (make image: name and tag), WORKERS (make test: how'
 	@echo 'many files of tests at a time, otherwise 2), COMMAND (make test-current: what to run there'
 	@echo 'instead, for instance make run), ARGS (make test: for pytest, make lock: --upgrade,'
 	@echo 'make bench and bench-scale: see benchmarks/README.md, make audit: --service pypi),'
@@ -101,19 +101,15 @@ stacks: dev ## Compare TFX 1.16 here with TFX 1.21 in the image on IMDB, and upd
 image: ## Build the image that the steps of a compiled pipeline run in
 	@$(call WITH_ENGINE,build --platform linux/amd64 --tag '$(IMAGE)' .)
 
-image-contents: ## Say what is in the image, by family of packages
-	@$(call WITH_ENGINE,run --rm --interactive '$(IMAGE)' python - < requirements/contents.py)
-
 bench: peers ## Measure this pipeline and its peers on IMDB, and update README's table
 	.venv/bin/python -m benchmarks run $(BENCH_DATA) $(ARGS)
 	@if [ -f benchmarks/results/bench.json ]; then .venv/bin/python -m benchmarks table >/dev/null; fi
 
-bench-scale: peers ## Measure growth from a quarter of IMDB to 8 times IMDB, draw it, and cost it
+bench-scale: peers ## Measure growth from a quarter of IMDB to 8 times IMDB, draw it, and measure node by node
 	.venv/bin/python -m benchmarks scale $(BENCH_DATA) $(ARGS); code=$$?; \
 	  if [ -f benchmarks/results/scale.json ]; then .venv/bin/python -m benchmarks plot; fi; \
 	  exit $$code
 	.venv/bin/python -m benchmarks nodes $(BENCH_DATA)
-	.venv/bin/python -m benchmarks cost
 
 lock: ## Recompile requirements/*.txt (newest versions: ARGS=--upgrade)
 	@$(call SET_UP,lock $(ARGS))

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from benchmarks import archive, cost_report, derive, elsewhere_report, report
+from benchmarks import archive, derive, elsewhere_report, report
 from benchmarks.stacks import table as stacks_table
 from benchmarks.stacks.cli import stacks
 from components.common.errors import (
@@ -147,7 +147,7 @@ def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
 @click.option(
     '--variants',
     metavar='NAME,NAME',
-    help=f'Presets; PRESET+NAME=VALUE has another setting [{",".join(cost_report.VARIANTS)}].',
+    help=f'Presets; PRESET+NAME=VALUE has another setting [{",".join(report.VARIANTS)}].',
 )
 @_OUTPUT
 def nodes(
@@ -161,9 +161,9 @@ def nodes(
     from benchmarks import nodes as by_node
 
     if output is None and factors is None and variants is None:
-        output = cost_report.NODES_FILE
+        output = report.NODES_FILE
     sizes = _factors(_NODES_FACTORS if factors is None else factors)
-    names = cost_report.VARIANTS if variants is None else variants.split(',')
+    names = report.VARIANTS if variants is None else variants.split(',')
     for name in names:
         _known_preset(name.partition('+')[0])
     results = by_node.run(sizes, archive.find_archive(data), names, output)
@@ -171,13 +171,6 @@ def nodes(
     failed = [row for row in results['runs'] if row['error']]
     if failed:
         raise ComponentError(f'a run failed: {failed[0]["error"]}', hint='the table says which')
-
-
-@main.command(name='cost')
-def estimate() -> None:
-    """Bring the tables of pipeline/cloud/SCALE.md up to date with nodes.json and prices.json."""
-    changed = cost_report.update()
-    click.echo('pipeline/cloud/SCALE.md: ' + ('updated' if changed else 'up to date'), err=True)
 
 
 def _known_preset(name: str) -> str:

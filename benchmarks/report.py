@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 RESULTS = ROOT / 'benchmarks' / 'results'
 BENCH_FILE = RESULTS / 'bench.json'
 SCALE_FILE = RESULTS / 'scale.json'
+NODES_FILE = RESULTS / 'nodes.json'
+VARIANTS = (
+    'ngram',
+    'ngram+trainer.max_ngram=2',
+    'ngram+trainer.min_ngram_documents=8',
+    'tutorial',
+    'tutorial+trainer.input=stream',
+)
 README = ROOT / 'README.md'
 
 _GIB = 1 << 30

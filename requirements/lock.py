@@ -72,29 +72,6 @@ def _compile(uv: str, stack: Stack, output: str, source: str, options: list[str]
     _run_uv(uv, stack, stack.platforms[0], arguments, source)
 
 
-def missing_wheel(uv: str, stack: Stack, platform: str) -> str:
-    """Say what keeps a stack's locks from being installed on a platform; nothing is installed.
-
-    Args:
-        uv: The uv to ask.
-        stack: Whose locks.
-        platform: As uv names it.
-
-    Returns:
-        uv's reason; empty if all that is locked has a wheel for it, or comes as
-        source on all platforms.
-    """
-    for name in stack.locks:
-        check = [name, '--no-deps', '--output-file', os.devnull]
-        command = _command(uv, stack, platform, check)
-        done = subprocess.run(
-            command, cwd=str(ROOT), stderr=subprocess.PIPE, encoding='utf-8', check=False
-        )
-        if done.returncode != 0:
-            return ' '.join(done.stderr.split())
-    return ''
-
-
 def _command(uv: str, stack: Stack, platform: str, arguments: list[str]) -> list[str]:
     command = [uv, 'pip', 'compile', '--quiet', '--only-binary', ':all:']
     for package in SOURCE_ONLY:

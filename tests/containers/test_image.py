@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import pathlib
-import re
 
 import pytest
 
-from tests.conftest import REPO
-from tests.containers.engine import Engine, say
+from tests.containers.engine import Engine
 
 pytestmark = pytest.mark.containers
 
@@ -60,27 +58,6 @@ def test_what_beam_needs_is_there_when_a_service_runs_it(engine: Engine, image: 
     )
     code = f'import {", ".join(modules)}; print("imported")'
     assert run(engine, image, 'python', '-c', code).split() == ['imported']
-
-
-def rows(text: str) -> dict[str, float]:
-    """Megabytes by what takes them, of a Markdown table."""
-    found = re.findall(r'^\| ([^|]+) \| ([\d,]+) \| [\d,]+ \| [\d,]+ \|$', text, re.MULTILINE)
-    return {name: float(size.replace(',', '')) for name, size in found}
-
-
-def test_readme_says_what_is_in_it(engine: Engine, image: str) -> None:
-    # As `make image-contents` does, by a mount instead of standard input.
-    mount = f'--volume={REPO}/requirements/contents.py:/contents.py:ro'
-    shown = engine.run('run', '--rm', mount, image, 'python', '/contents.py').stdout
-    say(f'what is in the image:\n{shown}')
-    # Depends on where the base comes from.
-    of_base = {'Debian', 'Python', '**all**'}
-    readme = rows((REPO / 'pipeline/cloud/README.md').read_text(encoding='utf-8'))
-    expected = {name: size for name, size in readme.items() if name not in of_base}
-    found = {name: size for name, size in rows(shown).items() if name not in of_base}
-    assert len(expected) > 5
-    # New versions need not have the same size to the megabyte.
-    assert found == pytest.approx(expected, rel=0.05, abs=2), 'bring README up to date with this'
 
 
 def test_no_compiler_is_left(engine: Engine, image: str) -> None:
