@@ -9,7 +9,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -23,10 +22,7 @@ _PROJECT = pathlib.Path(__file__).resolve().parents[3]
 _PYTHONS = ('python', 'python3')
 _NOT_FOUND = 127
 _ENDING_SECONDS = 2  # a command that is interrupted ends within 5
-_LOOK_SECONDS = 0.2
 
-# By which the replicas of a training job are told of each other.
-CLUSTER_VARIABLE = 'TF_CONFIG'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,7 +58,6 @@ class Engine(Protocol):
         environment: Mapping[str, str],
         mounts: Sequence[Mount],
         log: pathlib.Path,
-        stop: threading.Event | None = None,
     ) -> int:
         """Run a command to its end, its output appended to `log`; return its exit code.
 
@@ -71,7 +66,6 @@ class Engine(Protocol):
             environment: Variables beside those that the container names.
             mounts: What the step sees of this machine.
             log: Gets what the command prints.
-            stop: If it is set, the command is ended.
         """
 
 
@@ -95,7 +89,6 @@ class ProcessEngine:
         environment: Mapping[str, str],
         mounts: Sequence[Mount],
         log: pathlib.Path,
-        stop: threading.Event | None = None,
     ) -> int:
         """Run the command as a child of this process."""
         command = [*container.get('command', ()), *container.get('args', ())]
@@ -114,7 +107,6 @@ class ProcessEngine:
                 **_environment(container),
                 **environment,
             },
-            stop=stop,
         )
 
 
@@ -170,9 +162,6 @@ class ContainerEngine:
         and `args` of its command; `USER` of the image stays in force.
         """
         line = [self.program, 'run', '--rm', '--pull=never', f'--name={name}']
-        if CLUSTER_VARIABLE in environment:
-            # The replicas of a training job find each other on loopback.
-            line.append('--network=host')
         for mount in mounts:
             mode = ':ro' if mount.read_only else ''
             line.append(f'--volume={mount.source}:{mount.target}{mode}')
@@ -190,19 +179,15 @@ class ContainerEngine:
         environment: Mapping[str, str],
         mounts: Sequence[Mount],
         log: pathlib.Path,
-        stop: threading.Event | None = None,
     ) -> int:
         """Run the command in a container, which is gone afterwards."""
         name = f'rehearsal-{uuid.uuid4().hex[:12]}'
         line = self.command_line(container, name=name, environment=environment, mounts=mounts)
         try:
-            return _run(line, log, cwd=log.parent, environment=os.environ, stop=stop)
+            return _run(line, log, cwd=log.parent, environment=os.environ)
         except BaseException:
             self._remove(name)
             raise
-        finally:
-            if stop is not None and stop.is_set():
-                self._remove(name)
 
     def _remove(self, name: str) -> None:
         # The container is no child of this process, and would live on. `rm --force` alone gives
@@ -234,7 +219,6 @@ def _run(
     *,
     cwd: pathlib.Path,
     environment: Mapping[str, str],
-    stop: threading.Event | None = None,
 ) -> int:
     with open(log, 'ab') as output:
         output.write(f'$ {json.dumps(list(command), ensure_ascii=False)}\n'.encode())
@@ -252,21 +236,10 @@ def _run(
             output.write(f'{command[0]}: {err.strerror or err}\n'.encode())
             return _NOT_FOUND
         try:
-            if stop is None:
-                return process.wait()
-            return _wait(process, stop)
+            return process.wait()
         except BaseException:
             _end(process)
             raise
-
-
-def _wait(process: subprocess.Popen[bytes], stop: threading.Event) -> int:
-    while not stop.is_set():
-        try:
-            return process.wait(timeout=_LOOK_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-    return _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

@@ -18,7 +18,6 @@ from components.common.errors import ComponentError
 from pipeline.cloud.rehearsal.engine import Engine, Mount
 from pipeline.cloud.rehearsal.objects import SCHEMES, ObjectStore, local_path
 from pipeline.cloud.rehearsal.placeholders import fill_in
-from pipeline.cloud.rehearsal.replicas import ALONE, Chief, beside
 from pipeline.cloud.rehearsal.service import Service
 from pipeline.cloud.rehearsal.spec import Step
 from pipeline.cloud.rehearsal.step_failure import step_failed
@@ -122,10 +121,7 @@ class Launcher:
             self._add_output_parameters(step, complete, place)
         if self.service.keeps_objects:
             self._bring(complete, place)
-        with beside(
-            self.engine, step.workers, what=step.name, mounts=self.mounts, log=place.log
-        ) as chief:
-            self._execute(step.name, step.container, complete, place, chief)
+        self._execute(step.name, step.container, complete, place)
         reported = _read_report(step.name, place)
         produced = Produced(
             artifacts={
@@ -165,14 +161,13 @@ class Launcher:
         container: Mapping[str, Any],
         executor_input: dict[str, Any],
         place: Place,
-        chief: Chief = ALONE,
     ) -> None:
         """Run a command that is given this input; `what` names it if it fails."""
         reports = Mount(source=place.reports, target=_REPORTS)
         seen = self.engine.path_of(reports)
         executor_input['outputs']['outputFile'] = posixpath.join(seen, _REPORT_FILE)
         place.reports.mkdir(parents=True, exist_ok=True)
-        environment = dict(chief.environment)
+        environment = {}
         mounts = [*self.mounts, reports]
         if self.service.keeps_objects:
             for scheme in sorted(SCHEMES):
@@ -190,9 +185,7 @@ class Launcher:
                 for part in ('command', 'args')
             },
         }
-        code = self.engine.run(
-            filled, environment=environment, mounts=mounts, log=place.log, stop=chief.stop
-        )
+        code = self.engine.run(filled, environment=environment, mounts=mounts, log=place.log)
         if code:
             raise step_failed(what, code, place.log)
 

@@ -11,7 +11,6 @@ import yaml
 
 from components.common.errors import ConfigError
 from pipeline.cloud.compiled import CompiledPipeline
-from pipeline.cloud.rehearsal.replicas import container_of
 from pipeline.cloud.targets import Target
 
 SCHEMA_VERSION = '2.1.0'
@@ -30,7 +29,7 @@ class Step:
         after: Names of the tasks that must be complete before.
         inputs: Its `TaskInputsSpec`: where each input comes from.
         component: Its `ComponentSpec`: what goes in and comes out.
-        executor: Its `ExecutorSpec`: a `container`, a `resolver` or a `customJob`.
+        executor: Its `ExecutorSpec`: a `container` or a `resolver`.
         cached: Whether its outputs may be reused.
     """
 
@@ -43,21 +42,8 @@ class Step:
 
     @property
     def container(self) -> Mapping[str, Any] | None:
-        """Its `PipelineContainerSpec`, that of a job's chief; None if it is no container."""
-        if self._pools:
-            return container_of(self._pools[0])
+        """Its `PipelineContainerSpec`; None if it is no container."""
         found: Mapping[str, Any] | None = self.executor.get('container')
-        return found
-
-    @property
-    def workers(self) -> Mapping[str, Any] | None:
-        """The `WorkerPoolSpec` of a job's other replicas, None if there are none."""
-        return self._pools[1] if len(self._pools) > 1 else None
-
-    @property
-    def _pools(self) -> list[Mapping[str, Any]]:
-        job = self.executor.get('customJob', {}).get('customJob', {}).get('jobSpec', {})
-        found: list[Mapping[str, Any]] = job.get('workerPoolSpecs', [])
         return found
 
     @property
@@ -141,15 +127,13 @@ def _producers(target: Target, task: Mapping[str, Any]) -> frozenset[str]:
 
 def _check_executor(target: Target, step: Step) -> None:
     kind = next(iter(step.executor), 'nothing')
-    known = ('container',) if target == 'kubeflow' else ('container', 'resolver', 'customJob')
+    known = ('container',) if target == 'kubeflow' else ('container', 'resolver')
     if kind not in known:
         raise _refused(
             target, f'{step.name} is run by a {kind}; it runs {" and ".join(known)}s only'
         )
     container = step.container
     if container is None:
-        if kind == 'customJob':
-            raise _refused(target, f'{step.name} is a training job without replicas')
         return
     if not container.get('image'):
         raise _refused(target, f'{step.name} names no image')
