@@ -31,7 +31,9 @@ INSTALL_REQUIRES = [
     'pydantic>=2.7',
     # Config files.
     'pyyaml>=6',
-    # Fetches data sets.
+    # Downloads the IMDB reviews, and checks their checksum.
+    'pooch>=1.8',
+    # Its errors are those of pooch and of Google's client.
     'requests>=2.31',
     # The page of a report; what comes from the data is escaped.
     'jinja2>=3.1',
@@ -53,7 +55,6 @@ DEV_REQUIRES = [
     'mypy',
     # Holds the direction of imports to the contract.
     'import-linter',
-    'types-requests',
     'types-PyYAML',
     # Drives Debian's Chromium, in which reports are tested; and axe, which looks
     # for what keeps people from reading them.

@@ -22,15 +22,12 @@ import zlib
 from collections.abc import Callable
 from typing import TypeVar
 
-import requests.utils
-
 from components.common.errors import ConfigError, DataError, ReviewsError
 from components.common.settings import ColumnSettings
 from components.example_gen import spans
 from components.readers import archive, imdb, records
 from components.readers.records import Record, Reject, label_value
 from components.readers.tables import read_columns, read_table, table_format
-from data.part_file import parse_version
 from pipeline.predict.model import Score
 from pipeline.predict.rows import Row, Table, open_table
 from pipeline.predict.writing import Columns, RowWriter
@@ -267,16 +264,6 @@ def check_config(content: bytes) -> None:
     text = content.decode('utf-8', 'replace')
     outcome(lambda: load_config(preset='ngram', flags=flags, settings=[text]))
     outcome(lambda: load_config(preset='ngram', flags=flags, settings=[f'trainer.epochs={text}']))
-
-
-def check_part(content: bytes) -> None:
-    """What a download says of itself is fit for a request, or not believed."""
-    version = parse_version(content)
-    if version is not None:
-        requests.utils.check_header_validity(('If-Range', version.validator))
-        version.validator.encode('latin-1')
-        assert isinstance(version.url, str)
-        assert version.total_bytes is None or version.total_bytes >= 0
 
 
 def check_review(content: bytes) -> None:

@@ -27,10 +27,10 @@ def imdb(output: str) -> None:
 
 
 def _download(output: str) -> None:
-    """Get the IMDB archive, with a progress bar.
+    """Download the IMDB archive, with a progress bar on standard error.
 
     Raises:
-        ReviewsError: If it cannot be had, or cannot be written.
+        ReviewsError: It cannot be downloaded, or cannot be written.
     """
     from rich.console import Console
     from rich.progress import (
@@ -41,15 +41,16 @@ def _download(output: str) -> None:
         TransferSpeedColumn,
     )
 
-    from data.fetch import IMDB_URL, fetch_imdb
+    from data.fetch import IMDB_URL
+    from data.fetch import fetch as fetch_file
 
     console = Console(stderr=True, highlight=False)
     console.print(f'from {IMDB_URL}', markup=False)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    next_step = 'the same command goes on with what has arrived'
+    next_step = 'run the same command again'
     with signals.resuming(next_step), Progress(*columns, console=console) as progress:
         task = progress.add_task('', total=None)
-        path = fetch_imdb(
+        path = fetch_file(
             pathlib.Path(output),
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )

@@ -176,12 +176,6 @@ TARGETS = {
         ],
         ('pipeline/settings/config.py', 'pipeline/settings/safe_yaml.py', 'yaml/constructor.py'),
     ),
-    'part': Target(
-        hostile.check_part,
-        [b'{"url": "http://x", "validator": "\\"abc\\"", "total_bytes": 5}'],
-        [*_JSON_WORDS, b'"total_bytes":', b'"validator":', b'\\n', b'\\u00e9'],
-        ('data/part_file.py',),
-    ),
     'review': Target(hostile.check_review, [b'Good.', 'é'.encode()], [], _ARCHIVE_FILES),
 }
 
