@@ -31,6 +31,11 @@ INSTALL_REQUIRES = [
     'pydantic>=2.7',
     # Config files.
     'pyyaml>=6',
+    # The locks of runs and of the folder of pushed versions.
+    'filelock>=3.20',
+    # Asks a MySQL server for its version, schema and errors, which ML Metadata's own
+    # client does not report.
+    'PyMySQL>=1.1',
     # Downloads the IMDB reviews, and checks their checksum.
     'pooch>=1.8',
     # Its errors are those of pooch and of Google's client.

@@ -113,7 +113,7 @@ class TestStopped:
             refused = run_command(*COMMAND, cwd=home)
             process.kill()
         assert refused.code == 2
-        assert f'another run of {_NAME} is under way: run ' in refused.err
+        assert f'another run of {_NAME} is in progress: run ' in refused.err
         assert f'process {process.pid}, since ' in refused.err
         assert len(refused.err.splitlines()) == 1
         assert refused.json['outcome'] == 'failed'

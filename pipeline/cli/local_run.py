@@ -76,7 +76,7 @@ def _run_begun(
                 outcome = _with_report(outcome, config.root_path)
             except KeyboardInterrupt as err:
                 error = err
-        start.lock.give_back()
+        start.lock.clear_holder()
         interrupted = isinstance(error, KeyboardInterrupt)
         if error is not None and verbose and not interrupted:
             traceback.print_exception(error, file=terminal.err)

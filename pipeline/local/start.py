@@ -77,10 +77,10 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
             source = _find(config)  # it may have changed meanwhile
         backend = backend_of(config)
         backend.require_usable()
-        if lock.dead is not None:
-            _bury(lock.dead, root)
+        if lock.killed_run is not None:
+            _bury(lock.killed_run, root)
         run_id, log = _new_run(root, backend)
-        lock.tell(Holder.this_process(run_id, config.model_dump()))
+        lock.set_holder(Holder.this_process(run_id, config.model_dump()))
         with _temporary_files(root, config.name):
             yield Start(source, run_id, log, lock)
 

@@ -13,14 +13,14 @@ from components.common.errors import ConfigError, StoreError
 from pipeline.local.lock import BusyError, Holder, run_lock
 from tests.conftest import REPO
 
-_HOLD = """
+_RUN_ID = '2026-11-25T08-00-00'
+_HOLD = f"""
 import pathlib, subprocess, sys
 from pipeline.local.lock import Holder, run_lock
 
 with run_lock(pathlib.Path(sys.argv[1]), 'spam') as lock:
-    lock.tell(Holder.this_process('2026-11-25T08-00-00', {'name': 'spam'}))
-    if len(sys.argv) > 2:
-        subprocess.Popen(['sleep', '30'])
+    lock.set_holder(Holder.this_process('{_RUN_ID}', {{'name': 'spam'}}))
+    subprocess.Popen(['sleep', '30'])
     print('held', flush=True)
     sys.stdin.readline()
 """
@@ -28,9 +28,9 @@ with run_lock(pathlib.Path(sys.argv[1]), 'spam') as lock:
 
 @pytest.fixture
 def other(tmp_path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the lock of `spam`, and has started another."""
+    """A process that holds the lock of `spam` and has started a child process."""
     with subprocess.Popen(
-        [sys.executable, '-c', _HOLD, str(tmp_path), 'with child'],
+        [sys.executable, '-c', _HOLD, str(tmp_path)],
         cwd=REPO,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -44,19 +44,14 @@ def other(tmp_path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_it_says_who_holds_the_lock_when_it_is_refused(
+def test_error_names_the_holder_when_the_lock_is_held(
     other: subprocess.Popen[str], tmp_path: pathlib.Path
 ) -> None:
-    told = rf'another run of spam is under way: run 2026-11-25T08-00-00, process {other.pid}, since'
-    with pytest.raises(BusyError, match=told), run_lock(tmp_path, 'spam'):
-        pass
-    assert BusyError.exit_code == 2
-
-
-def test_another_pipeline_is_free_when_one_is_locked(
-    other: subprocess.Popen[str], tmp_path: pathlib.Path
-) -> None:
-    with run_lock(tmp_path, 'ham') as lock:
+    expected = rf'another run of spam is in progress: run {_RUN_ID}, process {other.pid}, since'
+    with pytest.raises(BusyError, match=expected) as found, run_lock(tmp_path, 'spam'):
+        pytest.fail('two processes hold the lock')
+    assert found.value.exit_code == 2
+    with run_lock(tmp_path, 'ham') as lock:  # of another pipeline
         assert not lock.waited
 
 
@@ -66,18 +61,18 @@ def test_lock_is_free_when_its_holder_was_killed_and_a_child_of_it_lives(
     other.kill()
     other.wait()
     with run_lock(tmp_path, 'spam') as lock:
-        assert lock.dead is not None
-        assert lock.dead.run_id == '2026-11-25T08-00-00'
-        assert lock.dead.pid == other.pid
+        assert lock.killed_run is not None
+        assert lock.killed_run.run_id == _RUN_ID
+        assert lock.killed_run.pid == other.pid
 
 
-def test_it_waits_when_it_is_told_to(
+def test_lock_is_acquired_after_the_other_run_when_waiting_is_allowed(
     other: subprocess.Popen[str], tmp_path: pathlib.Path
 ) -> None:
-    said = []
+    messages = []
 
-    def end_the_other(told: str) -> None:
-        said.append(told)
+    def end_the_other(message: str) -> None:
+        messages.append(message)
         assert other.stdin is not None
         other.stdin.write('\n')
         other.stdin.flush()
@@ -85,34 +80,39 @@ def test_it_waits_when_it_is_told_to(
     with run_lock(tmp_path, 'spam', end_the_other) as lock:
         assert lock.waited
         assert other.wait(timeout=10) == 0
-    assert len(said) == 1
-    assert '2026-11-25T08-00-00' in said[0]
+    assert len(messages) == 1
+    assert _RUN_ID in messages[0]
 
 
-def test_nobody_is_dead_when_the_lock_was_given_back(tmp_path: pathlib.Path) -> None:
+def test_no_run_was_killed_when_the_holder_was_cleared(tmp_path: pathlib.Path) -> None:
     with run_lock(tmp_path, 'spam') as lock:
-        assert lock.dead is None
-        lock.tell(Holder.this_process('2026-11-25T08-00-00', {'name': 'spam'}))
-        lock.give_back()
+        assert lock.killed_run is None
+        lock.set_holder(Holder.this_process(_RUN_ID, {'name': 'spam'}))
+        lock.clear_holder()
     with run_lock(tmp_path, 'spam') as lock:
-        assert lock.dead is None
+        assert lock.killed_run is None
 
 
-def test_it_says_so_when_the_file_system_has_no_locks(
+def test_error_is_one_line_when_the_file_system_has_no_locks(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_locks(descriptor: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, 'No locks available')
 
     monkeypatch.setattr(fcntl, 'flock', no_locks)
-    expected = r'cannot lock .*spam\.lock: its file system has no locks \(No locks available\)'
-    with pytest.raises(ConfigError, match=expected), run_lock(tmp_path, 'spam'):
-        pass
+    with (
+        pytest.raises(ConfigError, match='cannot write to the root .*: No locks available'),
+        run_lock(tmp_path, 'spam'),
+    ):
+        pytest.fail('the lock was acquired')
 
 
-def test_it_says_what_to_remove_when_a_folder_is_in_place_of_the_lock(
+def test_error_names_the_folder_to_remove_when_it_is_in_the_place_of_the_lock(
     tmp_path: pathlib.Path,
 ) -> None:
     (tmp_path / 'locks' / 'spam.lock').mkdir(parents=True)
-    with pytest.raises(StoreError, match='is a folder'), run_lock(tmp_path, 'spam'):
-        pytest.fail('nobody can hold it')
+    with (
+        pytest.raises(StoreError, match=r'got a folder: .*spam\.lock'),
+        run_lock(tmp_path, 'spam'),
+    ):
+        pytest.fail('the lock was acquired')
