@@ -1,4 +1,4 @@
-"""Recompile the lock files from setup.py and the `.in` files."""
+"""Recompiles the lock files from setup.py and the `.in` files (`make lock`)."""
 
 from __future__ import annotations
 
