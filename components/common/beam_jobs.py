@@ -1,4 +1,4 @@
-"""Runs a node's Beam pipeline, wherever its runner is."""
+"""Runs the Beam pipeline of a node on any runner."""
 
 from __future__ import annotations
 
@@ -17,41 +17,44 @@ _NOT_THERE = re.compile(r'FileNotFoundError|\bNotFoundError\b|No such file')
 
 
 @contextlib.contextmanager
-def finished(pipeline: beam.Pipeline, node: str) -> Iterator[beam.Pipeline]:
+def run_beam_pipeline(pipeline: beam.Pipeline, node: str) -> Iterator[beam.Pipeline]:
     """Run a pipeline at the end of the block, and wait until it is done.
 
-    If the waiting is broken off, by Ctrl-C for instance, a job that still runs is called off.
+    If the wait is interrupted, for instance by Ctrl-C, a job on a service is cancelled.
 
     Args:
-        pipeline: Without transforms as yet.
-        node: Whose it is, for messages.
+        pipeline: A pipeline without transforms.
+        node: Id of the node, for messages.
 
     Yields:
-        The same.
+        The same pipeline.
 
     Raises:
-        ComponentError: If a service says that the job failed; with the last line
-            of what went wrong there.
-        ServiceError: If the connection to the service was lost.
+        ComponentError: If a service reports that the job failed. The message has the
+            last line of the service's error.
+        ServiceError: If the service cannot be reached, or the connection was lost.
+
+    Example:
+        >>> with run_beam_pipeline(beam.Pipeline(), 'ExampleGen') as pipeline:  # doctest: +SKIP
+        ...     _ = pipeline | beam.Create(['a text']) | beam.Map(print)
     """
     try:
         with pipeline:
             yield pipeline
     except BaseException as err:
-        # Where the runner is in this process, there is none before all is done.
+        # A runner in this process has no result before the job is done.
         result = getattr(pipeline, 'result', None)
-        if result is None:
-            raise
-        _call_off(result)
-        if isinstance(err, grpc.RpcError):
-            raise _lost(err, node) from err
-        if isinstance(err, Exception):
-            raise _explained(err, node) from err
+        if result is not None:
+            _cancel(result)
+        if isinstance(err, (grpc.RpcError, grpc.FutureTimeoutError)):
+            raise _connection_error(err, node, started=result is not None) from err
+        if result is not None and isinstance(err, Exception):
+            raise _job_error(err, node) from err
         raise
 
 
-def _call_off(result: PipelineResult) -> None:
-    # The service may be gone, or know no such thing.
+def _cancel(result: PipelineResult) -> None:
+    # The service may be gone, or not know the job.
     state = PipelineState.UNKNOWN
     with contextlib.suppress(Exception):
         state = result.state
@@ -60,27 +63,33 @@ def _call_off(result: PipelineResult) -> None:
             result.cancel()
 
 
-def _lost(err: grpc.RpcError, node: str) -> ReviewsError:
-    # What is raised while an answer is read has details, though the class does not say so.
-    details = err.details() if isinstance(err, grpc.Call) else err
+def _connection_error(err: Exception, node: str, *, started: bool) -> ReviewsError:
+    # grpc's class for errors in a response has details, but does not declare them.
+    details = err.details() if isinstance(err, grpc.Call) else str(err) or 'it did not answer'
+    if not started:
+        return ServiceError(
+            f'{node}: the Beam job service cannot be reached: {details}',
+            hint='start the service, or correct its address in beam.args',
+            may_pass=True,
+        )
     return ServiceError(
-        f'{node}: the connection to the service that runs the Beam job was lost: {details}',
-        hint='the job may still run there: call it off where it does; the same command resumes '
-        'from what is cached',
+        f'{node}: the connection to the Beam job service was lost: {details}',
+        hint='the job may still run: cancel it on the service; run the same command again to '
+        'resume from the cached nodes',
         may_pass=True,
     )
 
 
-def _explained(err: Exception, node: str) -> ReviewsError:
-    """Say in one line what a service says in a page: the last line of the last traceback."""
+def _job_error(err: Exception, node: str) -> ReviewsError:
+    """Return an error with the last line of the last traceback, of the many that Beam joins."""
     lines = [line.strip() for line in str(err).splitlines()]
     last = next((line for line in reversed(lines) if line not in ('', '>', 'None')), '')
-    last = last.removeprefix('RuntimeError: ')  # how a worker's error arrives
-    hint = 'the log has the details; the same command resumes from what is cached'
+    last = last.removeprefix('RuntimeError: ')  # Beam's prefix for an error on a worker
+    hint = 'the log has the details; run the same command again to resume from the cached nodes'
     if _NO_CODE.search(last):
         hint = (
-            "the workers need this project's code and its packages: have them in their image, or "
-            "where they were started; or send the code along, by the runner's setup_file"
+            "the workers need this project's code and its packages: install them in the workers' "
+            'image or environment, or pass --set \'beam.args=["--setup_file=setup.py"]\''
         )
     elif _NOT_THERE.search(last):
         hint = 'the workers must see the data and the artifacts under the same paths as this run'

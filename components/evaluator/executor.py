@@ -13,7 +13,7 @@ from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
 from components.common.atomic_write import UNFINISHED, clear_unfinished
-from components.common.beam_jobs import finished
+from components.common.beam_jobs import run_beam_pipeline
 from components.common.overrides import GATE_OVERRIDES, overridden
 from components.evaluator.config import (
     EXAMPLE_COUNT,
@@ -77,7 +77,7 @@ class Executor(executor.Executor):
         evaluation = artifact_utils.get_single_uri(
             output_dict[standard_component_specs.EVALUATION_KEY]
         )
-        with finished(self._make_beam_pipeline(), 'Evaluator') as pipeline:
+        with run_beam_pipeline(self._make_beam_pipeline(), 'Evaluator') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(sorted(files), reshuffle=True)

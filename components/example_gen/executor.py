@@ -19,7 +19,7 @@ from tfx.utils import proto_utils
 
 from components.common import features
 from components.common.atomic_write import UNFINISHED, nothing_written
-from components.common.beam_jobs import finished
+from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.example_gen import workers
@@ -67,7 +67,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             folder=unfinished,
             shard_bytes=shard_bytes,
         )
-        with finished(self._make_beam_pipeline(), 'ExampleGen') as pipeline:
+        with run_beam_pipeline(self._make_beam_pipeline(), 'ExampleGen') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(batches, reshuffle=True)

@@ -14,7 +14,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils
 
 from components.common.atomic_write import clear_unfinished, unfinished_beside
-from components.common.beam_jobs import finished
+from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import DataError
 from components.example_gen.summary import ExamplesSummary
 from components.readers.files import split_files
@@ -61,7 +61,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         paths = {split: _statistics_path(statistics.uri, split) for split in splits}
         described = posixpath.join(statistics.uri, FILE)
         files = [(split, path) for split in splits for path in by_split[split]]
-        with finished(self._make_beam_pipeline(), 'StatisticsGen') as pipeline:
+        with run_beam_pipeline(self._make_beam_pipeline(), 'StatisticsGen') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(files, reshuffle=True)

@@ -19,7 +19,7 @@ from tfx.utils import io_utils, json_utils, proto_utils
 
 from components.common import features
 from components.common.atomic_write import clear_unfinished, unfinished_beside
-from components.common.beam_jobs import finished
+from components.common.beam_jobs import run_beam_pipeline
 from components.common.settings import TextSettings
 from components.example_gen.summary import ExamplesSummary
 from components.readers.files import split_files
@@ -69,7 +69,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         path = os.path.join(graph, '.temp_path', features.VOCABULARY_NAME)
         count_path = os.path.join(graph, '.temp_path', 'texts')
         summary = ExamplesSummary.read(examples)
-        with finished(self._make_beam_pipeline(), 'Transform') as pipeline:
+        with run_beam_pipeline(self._make_beam_pipeline(), 'Transform') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(sorted(files), reshuffle=True)

@@ -1,179 +1,87 @@
-"""Beam's command-line options for a runner, from its settings."""
+"""The command-line options that TFX passes to Beam."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
-import json
-import os
-from collections.abc import Iterable, Iterator
-from typing import Any
 
 from components.common.errors import ConfigError
-from pipeline.settings.beam import BeamSettings, DataflowSettings, FlinkSettings, SparkSettings
+from pipeline.settings.beam import BeamSettings
 
-# By its whole name: what Beam calls DirectRunner tries, in newer versions, another runner first,
-# for which it downloads a program.
+# The full class name: in newer versions of Beam, the name DirectRunner first tries Prism, and
+# downloads a program for it.
 DIRECT_RUNNER = 'apache_beam.runners.portability.fn_api_runner.FnApiRunner'
-_RUNNERS = {
-    'direct': DIRECT_RUNNER,
-    'portable': 'PortableRunner',
-    'flink': 'FlinkRunner',
-    'spark': 'SparkRunner',
-    'dataflow': 'DataflowRunner',
-}
-# What no setting says.
-_OWN = (
-    'no_pipeline_type_check',
-    'requirements_file',
-    'sdk_location',
-    'flink_submit_uber_jar',
-    'spark_submit_uber_jar',
-)
-_NO_IMAGE = 'none'
-# Those that know all of their options; a job server has more, which it tells when it is asked.
-_KNOW_ALL = ('direct', 'dataflow')
-_HINT = "see Beam's pipeline options"
+_DIRECT_NAMES = ('direct', 'directrunner')
+_HINT = "see the pipeline options in Beam's documentation"
+
+
+def is_direct(beam: BeamSettings) -> bool:
+    """Return whether Beam runs on this machine, without a service."""
+    return beam.runner.lower() in _DIRECT_NAMES
 
 
 def beam_args(beam: BeamSettings) -> tuple[str, ...]:
-    """Return the options that the settings mean, as `--NAME=VALUE` or `--NAME`.
+    """Return the options for the settings; `beam.args` come last and win.
 
-    >>> beam_args(BeamSettings())[1:3]
-    ('--direct_running_mode=in_memory', '--direct_num_workers=1')
+    Example:
+        >>> beam_args(BeamSettings())[1:3]
+        ('--direct_running_mode=in_memory', '--direct_num_workers=1')
     """
-    return (*_derived(beam), *beam.args)
+    if is_direct(beam):
+        return (
+            f'--runner={DIRECT_RUNNER}',
+            '--direct_running_mode=in_memory',
+            '--direct_num_workers=1',
+            '--no_pipeline_type_check',
+            # Without a file, TFX builds a package of itself for workers that do not exist.
+            '--requirements_file=/dev/null',
+            *beam.args,
+        )
+    own = [f'--runner={beam.runner}', '--no_pipeline_type_check']
+    if any(arg.startswith('--environment_type=') for arg in beam.args):
+        # The workers are started elsewhere, with their code. Without an image, TFX builds a
+        # package of itself for them. Beam reads the image for DOCKER workers only, and there
+        # --environment_config comes first.
+        own.append('--sdk_container_image=none')
+    return (*own, *beam.args)
 
 
-def _derived(beam: BeamSettings) -> tuple[str, ...]:
-    return tuple(
-        f'--{name}' if value is None else f'--{name}={value}' for name, value in _options(beam)
-    )
+def require_valid_options(beam: BeamSettings) -> None:
+    """Have Beam validate the runner and the options before a run starts.
 
-
-def _options(beam: BeamSettings) -> Iterator[tuple[str, Any]]:
-    """Yield names and values; None: there is none."""
-    yield 'runner', _RUNNERS[beam.runner]
-    if beam.runner == 'direct':
-        yield 'direct_running_mode', beam.direct.running_mode
-        yield 'direct_num_workers', beam.direct.workers
-    elif beam.runner == 'dataflow':
-        yield from _dataflow(beam.dataflow)
-    else:
-        yield from _service(beam)
-    yield 'no_pipeline_type_check', None
-    if beam.runner == 'direct':
-        # Otherwise TFX builds a package of itself for workers that do not exist.
-        yield 'requirements_file', '/dev/null'
-
-
-def _service(beam: BeamSettings) -> Iterator[tuple[str, Any]]:
-    service = beam.service
-    assert service is not None
-    if service.job_endpoint is not None:
-        yield 'job_endpoint', service.job_endpoint
-    if isinstance(service, FlinkSettings):
-        if service.master is not None:
-            yield 'flink_master', service.master
-        if service.job_endpoint is None:
-            yield 'flink_submit_uber_jar', None
-            yield 'flink_job_server_jar', service.job_server_jar
-        if service.parallelism is not None:
-            yield 'parallelism', service.parallelism
-    elif isinstance(service, SparkSettings) and service.job_endpoint is None:
-        yield 'spark_submit_uber_jar', None
-        yield 'spark_rest_url', service.rest_url
-        yield 'spark_job_server_jar', service.job_server_jar
-    yield 'environment_type', service.environment
-    if service.environment == 'PROCESS':
-        yield 'environment_config', json.dumps({'command': service.environment_config})
-    elif service.environment_config is not None:
-        yield 'environment_config', service.environment_config
-    if service.setup_file is not None:
-        # Beam goes to its folder to build the package.
-        yield 'setup_file', os.path.abspath(service.setup_file)
-    else:
-        # Otherwise TFX builds a package of itself. Only containers are made from this.
-        is_image = service.environment == 'DOCKER'
-        yield 'sdk_container_image', service.environment_config if is_image else _NO_IMAGE
-
-
-def _dataflow(dataflow: DataflowSettings) -> Iterator[tuple[str, Any]]:
-    named = {
-        'project': dataflow.project,
-        'region': dataflow.region,
-        'temp_location': dataflow.temp_location,
-        'staging_location': dataflow.staging_location or dataflow.temp_location,
-        'sdk_container_image': dataflow.sdk_container_image,
-        'service_account_email': dataflow.service_account,
-        'machine_type': dataflow.machine_type,
-        'disk_size_gb': dataflow.disk_gb,
-        'num_workers': dataflow.workers,
-        'max_num_workers': dataflow.max_workers,
-        'subnetwork': dataflow.subnetwork,
-    }
-    yield from ((name, value) for name, value in named.items() if value is not None)
-    if not dataflow.public_ips:
-        yield 'no_use_public_ips', None
-    # The image has Beam.
-    yield 'sdk_location', 'container'
-
-
-def require_known(beam: BeamSettings) -> None:
-    """Have Beam read the further options: it passes over what it does not know.
+    Options that Beam does not know are accepted for runners with a job service, which
+    can have options of its own.
 
     Raises:
-        ConfigError: If it does not know one, or not by its whole name, or not that
-            value, or if a setting or this program says the same.
+        ConfigError: If Beam does not know the runner or an option, or refuses a value.
     """
-    if not beam.args:
+    if beam == BeamSettings():
         return
-    known = _known_to_beam(beam.args)
-    derived = {known[f'--{name}']: (name, value) for name, value in _options(beam)}
-    for arg in beam.args:
-        name = arg.partition('=')[0]
-        if name not in known:
-            _require_no_short_name(name, known)
-            if beam.runner in _KNOW_ALL:
-                raise ConfigError(f'beam.args: Beam has no option {name}', hint=_HINT)
-        elif known[name] in derived:
-            raise _said_already(beam, name, *derived[known[name]])
+    printed = io.StringIO()
+    # Google's clients warn when they are imported, and Beam logs unknown options.
+    with contextlib.redirect_stderr(printed):
+        from apache_beam.options.pipeline_options import PipelineOptions
+        from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
+        from apache_beam.runners.portability.portable_runner import PortableRunner
+        from apache_beam.runners.runner import create_runner
 
-
-def _known_to_beam(args: Iterable[str]) -> dict[str, str]:
-    """Have Beam read options, and return the key of each one that it knows, by its name.
-
-    What an option does not say has a default there: of what Beam read, it cannot
-    be told what was said.
-    """
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    parsers: list[argparse.ArgumentParser] = []
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            PipelineOptions(list(args)).get_all_options(add_extra_args_fn=parsers.append)
-    except SystemExit as err:
-        problem = said.getvalue().strip().rpartition('error: ')[2]
-        raise ConfigError(f'beam.args: Beam does not take this: {problem}', hint=_HINT) from err
-    return {name: action.dest for name, action in parsers[0]._option_string_actions.items()}
-
-
-def _require_no_short_name(name: str, known: Iterable[str]) -> None:
-    # Beam takes the beginning of one option for it, and that of several for another one.
-    whole = [option for option in known if option.startswith(name)]
-    if len(whole) == 1:
-        raise ConfigError(
-            f'beam.args: Beam takes {name} for {whole[0]}', hint='say its whole name'
-        )
-
-
-def _said_already(beam: BeamSettings, given: str, name: str, value: Any) -> ConfigError:
-    if name in _OWN or value == _NO_IMAGE:
-        return ConfigError(f'beam.args: {given} is set by this program', hint='leave it out')
-    hint = f'look below beam.{beam.runner} in what `pipeline_runner.py config show` says'
-    return ConfigError(
-        f'beam.args: {given} is said by a setting of its own',
-        hint='say --beam-runner RUNNER' if name == 'runner' else hint,
-    )
+        try:
+            options = PipelineOptions(list(beam_args(beam)))
+            known = options.get_all_options()
+            given = options.get_all_options(retain_unknown_options=True)
+        except SystemExit as err:
+            problem = printed.getvalue().strip().rpartition('error: ')[2]
+            raise ConfigError(f'beam.args: Beam refused an option: {problem}', hint=_HINT) from err
+        try:
+            runner = create_runner(known['runner'])
+        except (ValueError, ImportError, AttributeError, TypeError) as err:
+            message = str(err).rstrip('.')
+            raise ConfigError(f'beam.runner: {message}', hint='pass --beam-runner NAME') from err
+        if isinstance(runner, PortableRunner):
+            # For Dataflow, Beam's validator sends requests, and may create a bucket.
+            errors = PipelineOptionsValidator(options, runner).validate()
+        else:
+            unknown = sorted(given.keys() - known.keys())
+            errors = [f'Beam has no option --{name}' for name in unknown]
+    if errors:
+        raise ConfigError(f'beam.args: {errors[0].rstrip(".")}', hint=_HINT)

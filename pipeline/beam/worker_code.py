@@ -1,4 +1,4 @@
-"""How processes that Beam starts as workers on this machine find this project's code."""
+"""Where Beam workers on this machine find the code of this project."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from pipeline.settings.beam import BeamSettings
-
 _CODE = pathlib.Path(__file__).resolve().parents[2]
 
 
 @contextlib.contextmanager
-def workers_find_code(beam: BeamSettings) -> Iterator[None]:
-    """Have processes that Beam starts as workers on this machine find this project's code.
+def code_on_worker_path() -> Iterator[None]:
+    """Add this project to the PYTHONPATH of processes that Beam starts as workers.
 
-    They know the folder that the run was started in, which may be any.
+    Without it they would only find the code if the run was started in its folder.
     """
-    if beam.runner != 'direct' or beam.direct.running_mode != 'multi_processing':
-        yield
-        return
     before = os.environ.get('PYTHONPATH')
     os.environ['PYTHONPATH'] = os.pathsep.join([str(_CODE), *([before] if before else [])])
     try:

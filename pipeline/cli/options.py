@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.beam.runners import RUNNERS
 from pipeline.settings.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
@@ -56,9 +55,7 @@ SETTINGS = (
         '--split-column', metavar='NAME', help='Column with the split: train, val or test.'
     ),
     click.option('--positive-label', metavar='VALUE', help='Label value of the positive class.'),
-    click.option(
-        '--beam-runner', type=click.Choice(RUNNERS), help='Beam runner [default: direct].'
-    ),
+    click.option('--beam-runner', metavar='NAME', help='Beam runner [default: direct].'),
     NAME,
 )
 PLACES = (SERVING_DIR, ROOT)

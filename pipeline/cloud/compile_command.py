@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 from components.common.errors import ConfigError
-from pipeline.beam.reach import require_usable
+from pipeline.beam.arguments import require_valid_options
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.reachable import require_reachable
 from pipeline.cloud.targets import Target
@@ -40,7 +40,7 @@ def compile_quietly(config: PipelineConfig, target: Target) -> CompiledPipeline:
         ReviewsError: If it can't be compiled, or the service can't reach what it names.
     """
     require_reachable(config, target)
-    require_usable(config.beam, target, data=config.data.path)
+    require_valid_options(config.beam)
     # A defect still ends with its traceback, which is printed after the block.
     with no_framework_noise(), no_collection():
         from pipeline.cloud.compile import compile_pipeline

@@ -20,7 +20,7 @@ from components.common.model_versions import same_model
 from components.common.progress import report_progress
 from components.common.rollback_state import has_been_rolled_back
 from components.example_gen.sources import DataSource
-from pipeline.beam.worker_code import workers_find_code
+from pipeline.beam.worker_code import code_on_worker_path
 from pipeline.create import create_pipeline
 from pipeline.local import leftovers
 from pipeline.local.failures import explain
@@ -130,7 +130,7 @@ class _LocalRun:
 
     def run(self) -> None:
         # TFX's Beam nodes have absl parse the process's arguments, and it takes ours for its own.
-        with _no_arguments(), workers_find_code(self._config.beam):
+        with _no_arguments(), code_on_worker_path():
             self._run()
 
     def outcome(self, error: BaseException | None) -> RunOutcome:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from components.common.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
 from components.trainer.distribution.cluster import require_chief
-from pipeline.beam.reach import require_listening, require_usable
+from pipeline.beam.arguments import require_valid_options
 from pipeline.local.lock import Holder, RunLock, run_lock
 from pipeline.local.run_ids import cannot_write, new_run_id
 from pipeline.process import signals
@@ -69,8 +69,7 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
         require_chief(os.environ)
     # Before anything is written: where the data is wrong, nothing is.
     source = _find(config)
-    require_usable(config.beam, 'local')
-    require_listening(config.beam)
+    require_valid_options(config.beam)
     places.require_writable(root, config.serving_path)
     with run_lock(root, config.name, on_wait=on_wait if wait else None) as lock:
         if lock.waited:

@@ -91,7 +91,7 @@ class PipelineConfig(Settings):
             'serving_dir': self.serving_dir,
             'cloud.pipeline_root': self.cloud.pipeline_root,
             'cloud.image': self.cloud.image,
-            **self.beam.texts(),
+            **{f'beam.args.{index}': arg for index, arg in enumerate(self.beam.args)},
             **self.metadata.texts(),
         }
         for name, place in places.items():

@@ -19,7 +19,7 @@ from components.common.errors import (
 )
 from components.common.patterns import require_no_pattern
 from components.example_gen.sources import discover
-from pipeline.beam.reach import require_usable
+from pipeline.beam.arguments import require_valid_options
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.rehearsal.engine import EngineName, Mount, make_engine
 from pipeline.cloud.rehearsal.launcher import open_folders
@@ -145,7 +145,7 @@ class _Rehearsing:
         # Compiling takes any path for one on the cluster; here is where it is read.
         data = self._config.data
         discover(data.path, data.columns, spans=data.spans)
-        require_usable(self._config.beam, workspace.target)
+        require_valid_options(self._config.beam)
         self._config = _with(
             self._config,
             {

@@ -1,9 +1,8 @@
-"""A job that fails is explained, and one that nobody waits for is called off."""
-
 from __future__ import annotations
 
 import importlib
 import signal
+import socket
 import threading
 import time
 from typing import Any
@@ -13,12 +12,12 @@ import grpc
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.common.beam_jobs import finished
+from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import ComponentError, ServiceError
 from pipeline.beam.arguments import beam_args
+from pipeline.settings.beam import BeamSettings
 from tests.conftest import LOCAL_BEAM_ARGS
 from tests.pipeline.beam.services import RecordingService, recording_service
-from tests.pipeline.settings.test_beam import config
 
 _end = threading.Event()
 
@@ -44,16 +43,16 @@ def work(_: Any) -> None:
 
 
 def run(args: list[str], function: Any, argument: Any) -> None:
-    with finished(beam.Pipeline(options=PipelineOptions(args)), 'Node') as pipeline:
+    with run_beam_pipeline(beam.Pipeline(options=PipelineOptions(args)), 'Node') as pipeline:
         _ = pipeline | beam.Create([argument]) | beam.Map(function)
 
 
 def portable_args(endpoint: str) -> list[str]:
-    settings = (f'portable.job_endpoint={endpoint}', 'portable.environment=LOOPBACK')
-    return list(beam_args(config('runner=portable', *settings).beam))
+    args = (f'--job_endpoint={endpoint}', '--environment_type=LOOPBACK')
+    return list(beam_args(BeamSettings(runner='PortableRunner', args=args)))
 
 
-# Beam's own job service raises in a thread what it has told already.
+# Beam's job service also raises in a thread the error that it has reported.
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
 @pytest.mark.parametrize(
     ('function', 'message', 'hint'),
@@ -64,7 +63,7 @@ def portable_args(endpoint: str) -> list[str]:
         (fail, 'Node: the Beam job failed: .*of two', 'the log'),
     ],
 )
-def test_a_job_is_explained_by_the_last_line_when_it_failed_elsewhere(
+def test_error_has_the_last_line_when_a_job_failed_on_a_service(
     function: Any, message: str, hint: str
 ) -> None:
     with (
@@ -73,31 +72,31 @@ def test_a_job_is_explained_by_the_last_line_when_it_failed_elsewhere(
     ):
         run(portable_args(endpoint), function, '/data/a.csv')
     assert hint in caught.value.hint
-    assert service.cancelled == []  # there is nothing to call off
+    assert service.cancelled == []  # the job has ended
 
 
-def test_an_error_is_itself_when_the_job_is_in_this_process() -> None:
+def test_error_is_not_wrapped_when_the_job_is_in_this_process() -> None:
     with pytest.raises(Exception, match='of two') as caught:
         run(LOCAL_BEAM_ARGS, fail, 1)
     assert not isinstance(caught.value, ComponentError)
 
 
-class BreaksOff(RecordingService):
-    """Loses whoever waits for the state of a job."""
+class LosesConnection(RecordingService):
+    """Fails each request for the state of a job."""
 
     def GetStateStream(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
         context.abort(grpc.StatusCode.UNAVAILABLE, 'socket closed')
 
 
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
-def test_a_job_is_called_off_and_not_said_to_have_failed_when_the_connection_is_lost() -> None:
+def test_job_is_cancelled_when_the_connection_is_lost() -> None:
     _end.clear()
     try:
-        with recording_service(BreaksOff()) as (endpoint, service):
-            message = '^Node: the connection to the service .* was lost: socket closed$'
+        with recording_service(LosesConnection()) as (endpoint, service):
+            message = '^Node: the connection to the Beam job service was lost: socket closed$'
             with pytest.raises(ServiceError, match=message) as caught:
                 run(portable_args(endpoint), work, 1)
-            assert 'may still run there' in caught.value.hint
+            assert 'may still run' in caught.value.hint
             assert len(service.cancelled) == 1
             _end.set()
     finally:
@@ -105,10 +104,10 @@ def test_a_job_is_called_off_and_not_said_to_have_failed_when_the_connection_is_
 
 
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
-def test_the_connection_is_said_to_be_lost_when_the_service_is_gone() -> None:
+def test_error_says_that_the_connection_was_lost_when_the_service_is_gone() -> None:
     _end.clear()
 
-    def go() -> None:
+    def stop() -> None:
         while not service.run:
             time.sleep(0.05)
         time.sleep(0.5)
@@ -116,15 +115,15 @@ def test_the_connection_is_said_to_be_lost_when_the_service_is_gone() -> None:
 
     try:
         with recording_service() as (endpoint, service):
-            threading.Thread(target=go, daemon=True).start()
-            with pytest.raises(ServiceError, match='the connection to the service .* was lost'):
+            threading.Thread(target=stop, daemon=True).start()
+            with pytest.raises(ServiceError, match='connection to the Beam job service was lost'):
                 run(portable_args(endpoint), work, 1)
             _end.set()
     finally:
         _end.set()
 
 
-def test_a_job_is_called_off_when_the_waiting_is_interrupted() -> None:
+def test_job_is_cancelled_when_the_wait_is_interrupted() -> None:
     _end.clear()
 
     def interrupt() -> None:
@@ -144,3 +143,11 @@ def test_a_job_is_called_off_when_the_waiting_is_interrupted() -> None:
     finally:
         _end.set()
         signal.signal(signal.SIGINT, before)
+
+
+def test_error_says_that_the_service_cannot_be_reached_when_nothing_listens() -> None:
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        endpoint = f'127.0.0.1:{server.getsockname()[1]}'
+    args = [*portable_args(endpoint), '--job_server_timeout=1']
+    with pytest.raises(ServiceError, match='Node: the Beam job service cannot be reached: '):
+        run(args, fail, 1)

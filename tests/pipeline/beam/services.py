@@ -1,6 +1,6 @@
-"""Beam's own job service and worker pool, in processes of their own; and a job service that tells.
+"""Beam's job service and worker pool in their own processes, and a job service that records.
 
-None of them downloads anything. All of it ends with the block that starts it.
+None of them downloads anything. Each ends with the block that starts it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 
 from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.portability import local_job_service
-from google.protobuf import json_format
 
 from tests.conftest import REPO
 
@@ -41,15 +40,15 @@ def worker_pool(folder: pathlib.Path, *, code: pathlib.Path = REPO) -> Iterator[
     """Run `apache_beam.runners.worker.worker_pool_main`; yield its HOST:PORT.
 
     Args:
-        folder: For its log, and the folder that it is started in.
-        code: Where its workers have this project's code.
+        folder: Working folder, and place of the log.
+        code: Folder from which the workers import this project's code.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as free:
         free.bind(('localhost', 0))
         port = free.getsockname()[1]
     command = ['-m', 'apache_beam.runners.worker.worker_pool_main', f'--service_port={port}']
-    # It starts its workers as `python`.
+    # The pool starts its workers with the command `python`.
     path = f'{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     env = {**os.environ, 'PATH': path, 'PYTHONPATH': str(code)}
     with _process(command, folder / 'worker_pool.log', cwd=folder, env=env) as process:
@@ -96,23 +95,17 @@ def _listens(port: int) -> bool:
 
 
 class RecordingService(local_job_service.LocalJobServicer):
-    """Beam's own job service, which keeps the requests, and answers in place of another's.
+    """Beam's job service; it keeps the requests.
 
     Attributes:
-        prepared: The requests to prepare a job.
-        run: The requests to run one.
-        cancelled: The requests to cancel one.
+        run: The requests to run a job.
+        cancelled: The requests to cancel a job.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.prepared: list[beam_job_api_pb2.PrepareJobRequest] = []
         self.run: list[beam_job_api_pb2.RunJobRequest] = []
         self.cancelled: list[beam_job_api_pb2.CancelJobRequest] = []
-
-    def Prepare(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
-        self.prepared.append(request)
-        return super().Prepare(request, context)
 
     def Run(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
         self.run.append(request)
@@ -121,12 +114,6 @@ class RecordingService(local_job_service.LocalJobServicer):
     def Cancel(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
         self.cancelled.append(request)
         return super().Cancel(request, context)
-
-    def options(self) -> dict[str, Any]:
-        """Return the options of the one job that was prepared, without Beam's prefixes."""
-        (request,) = self.prepared
-        found = json_format.MessageToDict(request.pipeline_options)
-        return {name.split(':')[2]: value for name, value in found.items()}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Results are those of a local run, whoever runs the nodes that have all the data."""
+"""Results do not depend on the Beam runner."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.common.atomic_write import UNFINISHED
 from pipeline.beam.arguments import beam_args
+from pipeline.settings.beam import BeamSettings
 from tests.components.statistics_gen.test_executor import (
     SPLITS,
     execute,
@@ -28,22 +29,23 @@ from tests.components.statistics_gen.test_executor import (
 from tests.conftest import SAMPLE, run_command
 from tests.packaged import install_package
 from tests.pipeline.beam.services import job_service, worker_pool
-from tests.pipeline.settings.test_beam import config
 
 FILES = 4
 # Of one row's score, the last bits depend on the batch that it is in.
 TOLERANCE = 1e-6
 
 
-def test_statistics_are_those_of_a_local_run_when_a_job_service_runs_the_node(
+def test_statistics_equal_those_of_a_local_run_when_a_job_service_runs_the_node(
     tmp_path: pathlib.Path,
 ) -> None:
     examples = write_examples(tmp_path / 'examples')
     local = execute(our_executor(examples), examples, tmp_path / 'local')
     with job_service(tmp_path / 'service') as endpoint:
-        settings = (f'portable.job_endpoint={endpoint}', 'portable.environment=LOOPBACK')
-        args = list(beam_args(config('runner=portable', *settings).beam))
-        portable = execute(our_executor(examples), examples, tmp_path / 'portable', beam_args=args)
+        options = (f'--job_endpoint={endpoint}', '--environment_type=LOOPBACK')
+        args = beam_args(BeamSettings(runner='PortableRunner', args=options))
+        portable = execute(
+            our_executor(examples), examples, tmp_path / 'portable', beam_args=list(args)
+        )
     for split in SPLITS:
         assert read(portable, split) == read(local, split)
     written, expected = (
@@ -54,16 +56,16 @@ def test_statistics_are_those_of_a_local_run_when_a_job_service_runs_the_node(
 
 
 class Results(NamedTuple):
-    """What a run made, by content.
+    """Contents of the artifacts of a run.
 
     Attributes:
-        examples: By split, the records, sorted.
-        statistics: By split, what TFDV reads, as JSON values.
-        described: What the report says of the texts.
-        vocabulary: The file.
-        metrics: By name.
-        outcome: What came of it.
-        unfinished: Paths that only have a meaning while a node is at work.
+        examples: Sorted records by split.
+        statistics: TFDV's statistics as JSON values, by split.
+        described: Text statistics of the report.
+        vocabulary: Content of the vocabulary file.
+        metrics: Metrics by name.
+        outcome: Outcome of the run.
+        unfinished: Paths that exist only while a node runs.
     """
 
     examples: dict[str, list[bytes]]
@@ -75,10 +77,13 @@ class Results(NamedTuple):
     unfinished: list[pathlib.Path]
 
 
-def run(data: pathlib.Path, root: pathlib.Path, preset: str, *settings: str) -> Results:
-    """Run the pipeline with these settings of Beam's."""
+def run(data: pathlib.Path, root: pathlib.Path, preset: str, *beam: str) -> Results:
+    """Run the pipeline; `beam` has the runner, if any, and the options for it."""
     root.mkdir(parents=True)
-    flags = [part for setting in settings for part in ('--set', f'beam.{setting}')]
+    runner = [arg for arg in beam if not arg.startswith('--')]
+    options = [arg for arg in beam if arg.startswith('--')]
+    flags = [part for name in runner for part in ('--beam-runner', name)]
+    flags += ['--set', f'beam.args={json.dumps(options)}']
     args = ('run', '--data', str(data), '--preset', preset, '--root', str(root), '--json', *flags)
     done = run_command(*args, cwd=root)
     assert done.code == 0, done.err
@@ -143,34 +148,34 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def local(
     data: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Results]:
-    """What a local run makes with a preset."""
+    """Results of a local run by preset."""
     root = tmp_path_factory.mktemp('local')
     return functools.cache(lambda preset: run(data, root / preset, preset))
 
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Where workers elsewhere have the code: what setup.py packs, without the checkout."""
+    """The installed package of setup.py, for workers that do not see the checkout."""
     return install_package(tmp_path_factory.mktemp('package'))
 
 
 @contextlib.contextmanager
-def _settings(mode: str, folder: pathlib.Path, site: pathlib.Path) -> Iterator[tuple[str, ...]]:
-    """Start what a runner needs, and yield the settings that name it."""
+def _runner(mode: str, folder: pathlib.Path, site: pathlib.Path) -> Iterator[tuple[str, ...]]:
+    """Start the services of a runner, and yield the arguments of `run` for it."""
     if mode.startswith('multi_'):
-        yield (f'direct.running_mode={mode}', 'direct.workers=2')
+        yield (f'--direct_running_mode={mode}', '--direct_num_workers=2')
         return
     if mode == 'twice':
-        # Each bundle is done again, as where a worker was thought dead: one of them counts.
-        yield ('args=["--direct_runner_bundle_repeat=1"]',)
+        # Beam processes each bundle again, as it does if a worker seems dead.
+        yield ('--direct_runner_bundle_repeat=1',)
         return
     with contextlib.ExitStack() as stack:
         endpoint = stack.enter_context(job_service(folder))
-        named = ('runner=portable', f'portable.job_endpoint={endpoint}')
+        args = ('PortableRunner', f'--job_endpoint={endpoint}', f'--environment_type={mode}')
         if mode == 'EXTERNAL':
             workers = stack.enter_context(worker_pool(folder, code=site))
-            named += (f'portable.environment_config={workers}',)
-        yield (*named, f'portable.environment={mode}')
+            args += (f'--environment_config={workers}',)
+        yield args
 
 
 @pytest.mark.slow
@@ -185,7 +190,7 @@ def _settings(mode: str, folder: pathlib.Path, site: pathlib.Path) -> Iterator[t
         ('tutorial', 'multi_processing'),
     ],
 )
-def test_all_results_are_those_of_a_local_run_when_another_runner_has_the_data(
+def test_results_equal_those_of_a_local_run_when_another_runner_reads_the_data(
     preset: str,
     mode: str,
     local: Callable[[str], Results],
@@ -194,8 +199,8 @@ def test_all_results_are_those_of_a_local_run_when_another_runner_has_the_data(
     tmp_path: pathlib.Path,
 ) -> None:
     expected = local(preset)
-    with _settings(mode, tmp_path / 'services', site) as settings:
-        found = run(data, tmp_path / 'runs', preset, *settings)
+    with _runner(mode, tmp_path / 'services', site) as beam:
+        found = run(data, tmp_path / 'runs', preset, *beam)
     assert found.examples == expected.examples
     assert different(found.statistics, expected.statistics) == []
     assert found.described == expected.described

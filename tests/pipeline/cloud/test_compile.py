@@ -29,7 +29,6 @@ from pipeline.cloud.targets import TARGETS, Target
 from pipeline.create import create_pipeline
 from tests.conftest import REPO
 from tests.pipeline.cloud import golden
-from tests.pipeline.settings.test_beam import COMPLETE, DATAFLOW
 
 Compiled = dict[Target, CompiledPipeline]
 
@@ -227,9 +226,8 @@ def test_resources_are_on_every_node_that_they_are_for_when_set(one: CompiledPip
     )
 
 
-def test_beam_nodes_are_told_of_the_runner_when_one_is_chosen(one: CompiledPipeline) -> None:
-    settings = [f'beam.{setting}' for setting in DATAFLOW]
-    config = golden.config(*settings, 'beam.dataflow.max_workers=9')
+def test_beam_nodes_get_the_options_when_a_runner_is_chosen(one: CompiledPipeline) -> None:
+    config = golden.config('beam.runner=DataflowRunner', 'beam.args=["--max_num_workers=9"]')
     pipeline = compile_pipeline(config, one.target)
     expected = list(beam_args(config.beam))
     assert '--runner=DataflowRunner' in expected
@@ -239,7 +237,7 @@ def test_beam_nodes_are_told_of_the_runner_when_one_is_chosen(one: CompiledPipel
 
 
 def test_a_root_is_refused_when_workers_elsewhere_would_not_see_it() -> None:
-    settings = [f'beam.{setting}' for setting in COMPLETE['flink']]
+    settings = ('beam.runner=FlinkRunner', 'beam.args=["--job_endpoint=jobs:8099"]')
     assert compile_pipeline(golden.config(*settings), 'kubeflow')
     for root in ('minio://mlpipeline/v2', 's3://bucket/root'):
         config = golden.config(*settings, f'cloud.pipeline_root={root}')

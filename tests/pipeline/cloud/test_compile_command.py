@@ -49,18 +49,7 @@ def test_one_line_says_what_to_install_when_kfp_is_missing(tmp_path: pathlib.Pat
             'did you mean cloud.resources.NODE.cpu?',
         ),
         (('--target', 'vertex', '--set', 'cloud.resources.Tuner.cpu=2'), 'no node is called'),
-        (
-            ('--target', 'vertex', '--beam-runner', 'dataflow'),
-            'needs beam.dataflow.project',
-        ),
-        (
-            (
-                *('--target', 'kubeflow', '--beam-runner', 'portable'),
-                *('--set', 'beam.portable.job_endpoint=jobs:8099'),
-                *('--set', 'beam.portable.environment=LOOPBACK'),
-            ),
-            'LOOPBACK is for workers on the same machine',
-        ),
+        (('--target', 'vertex', '--beam-runner', 'nosuch'), 'Unexpected pipeline runner: nosuch'),
         (
             ('--target', 'kubeflow', '--set', 'cloud.volumes={"models": "CLAIM_1"}'),
             'the name of a PersistentVolumeClaim',
