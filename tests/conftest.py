@@ -1,19 +1,23 @@
-"""What all tests share: where the data is, and how a command is run."""
+"""Fixtures and helpers that all tests share."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import json
+import logging
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
+from components.common.progress import PROGRESS_LOGGER
 from components.common.secrets import secret_scope
 from pipeline.beam.arguments import beam_args
 from pipeline.settings.beam import BeamSettings
@@ -36,13 +40,13 @@ NODES = (
 _NO_ARCHIVE = (
     'needs the IMDB archive: set IMDB_ARCHIVE, or get it with `pipeline_runner.py fetch imdb`'
 )
-# What a run passes to the nodes on Beam unless it is told otherwise.
+# The Beam arguments of a run with default settings.
 LOCAL_BEAM_ARGS = list(beam_args(BeamSettings()))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        '--imdb', action='store_true', help='Fail where the IMDB archive is absent, at once.'
+        '--imdb', action='store_true', help='Fail immediately if the IMDB archive is absent.'
     )
 
 
@@ -77,7 +81,7 @@ class Finished(NamedTuple):
 def run_command(
     *args: str, cwd: pathlib.Path, repo: pathlib.Path = REPO, stdin: str = ''
 ) -> Finished:
-    """Run pipeline_runner.py of a checkout in `cwd`, as a person would."""
+    """Run pipeline_runner.py of a checkout in `cwd`, as a user does."""
     done = subprocess.run(
         [sys.executable, str(repo / 'pipeline_runner.py'), *args],
         cwd=cwd,
@@ -85,14 +89,14 @@ def run_command(
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=1500,
         env={**os.environ, 'COLUMNS': '120'},
     )
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
 def snapshot(folder: pathlib.Path) -> dict[str, str]:
-    """Hash of every file below a folder, by path."""
+    """Return the hash of each file in a folder, by path."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob('*')
@@ -101,17 +105,17 @@ def snapshot(folder: pathlib.Path) -> dict[str, str]:
 
 
 def find_imdb_archive() -> pathlib.Path | None:
-    """Return the official archive, if this machine has it."""
+    """Return the official IMDB archive, if this machine has it."""
     named = os.environ.get('IMDB_ARCHIVE')
     candidates = [REPO / _ARCHIVE, REPO.parent / 'shared' / 'data' / _ARCHIVE]
-    # An engine takes a path that is not absolute for the name of a volume.
+    # A container engine would read a relative path as the name of a volume.
     paths = [pathlib.Path(os.path.abspath(named))] if named else candidates
     return next((path for path in paths if path.is_file()), None)
 
 
 @pytest.fixture(scope='session')
 def imdb_archive() -> pathlib.Path:
-    """Return the official archive; skip where it is absent."""
+    """Return the official IMDB archive; skip the test if it is absent."""
     path = find_imdb_archive()
     if path is None:
         pytest.skip(_NO_ARCHIVE)
@@ -119,10 +123,32 @@ def imdb_archive() -> pathlib.Path:
 
 
 @pytest.fixture
-def short_rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have the readers take a row of more than 40 characters for too long."""
-    limit = csv.field_size_limit()
+def short_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the readers reject rows of more than 40 characters."""
     monkeypatch.setattr('components.readers.lines.MAX_ROW_CHARACTERS', 40)
+
+
+@pytest.fixture(autouse=True)
+def _restored_process_state() -> Iterator[None]:
+    """Restore the state of the process after each test, so that tests pass in any order."""
+    environment, folder, path = dict(os.environ), os.getcwd(), list(sys.path)
+    field_size, temporary_folder = csv.field_size_limit(), tempfile.tempdir
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    loggers = [logging.getLogger(name) for name in (None, PROGRESS_LOGGER)]
+    logging_states = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
     yield
-    # The reader has set it for the whole process.
-    csv.field_size_limit(limit)
+    for name in os.environ.keys() - environment.keys() - {'PYTEST_CURRENT_TEST'}:
+        del os.environ[name]
+    os.environ.update(
+        {name: value for name, value in environment.items() if name != 'PYTEST_CURRENT_TEST'}
+    )
+    os.chdir(folder)
+    sys.path[:] = path
+    csv.field_size_limit(field_size)
+    tempfile.tempdir = temporary_folder
+    for number, handler in signals.items():
+        signal.signal(number, handler)
+    for logger, level, handlers in logging_states:
+        logger.setLevel(level)
+        for added in set(logger.handlers) - set(handlers):
+            logger.removeHandler(added)
