@@ -13,9 +13,10 @@ from components.common import secrets
 from components.common.errors import ConfigError, ReviewsError, ServiceError, StoreError
 from pipeline.process.logs import no_framework_noise
 from pipeline.settings.metadata import PASSWORD_VARIABLE, MetadataSettings
-from pipeline.store import metadata_file, mysql_client
+from pipeline.store import metadata_file
 from pipeline.store.backend import SCHEMA_VERSION, Backend, OwnContext
 from pipeline.store.execution_ids import highest_execution
+from pipeline.store.mysql_connection import connect, read_number
 from pipeline.store.opening import bring_up_to_date, opened_store, rights_hint
 from pipeline.store.root_id import known_root_id, root_id
 
@@ -73,7 +74,7 @@ class MysqlBackend(Backend):
         mysql.password = self._password() or ''
         mysql.skip_db_creation = True
         # verify_server_cert is not of use: the client refuses each certificate then, in 1.16 and
-        # in 1.21. `mysql_client` looks at it once.
+        # in 1.21. `connect` checks the certificate, once.
         for name, value in settings.tls.model_dump(exclude_none=True).items():
             setattr(mysql.ssl_options, name, os.path.abspath(value))
         return config
@@ -89,8 +90,8 @@ class MysqlBackend(Backend):
     def open_for_run(self) -> str:
         self._require_not_of_a_file()
         left = highest_execution(self._root / 'artifacts')
-        with self._logged_in() as client:
-            known = client.number('SELECT MAX(id) FROM Execution') or 0
+        with self._connect() as connection:
+            known = read_number(connection, 'SELECT MAX(id) FROM Execution') or 0
         if known < left:
             raise StoreError(
                 f'below {self._root} are artifacts of execution {left}, and {self.where} has only '
@@ -175,8 +176,10 @@ class MysqlBackend(Backend):
         Raises:
             ReviewsError: If it cannot be reached, or refuses.
         """
-        with self._logged_in() as client:
-            return Server(client.version, client.number('SELECT schema_version FROM MLMDEnv'))
+        with self._connect() as connection:
+            # MariaDB puts 5.5.5 before its version, for the sake of old replicas.
+            version = connection.get_server_info().removeprefix('5.5.5-')
+            return Server(version, read_number(connection, 'SELECT schema_version FROM MLMDEnv'))
 
     def usable_server(self) -> Server:
         """Return how the server is, if its schema is ours or it has none.
@@ -202,8 +205,8 @@ class MysqlBackend(Backend):
                 hint='use the stack that wrote it, or another metadata.database',
             )
 
-    def _logged_in(self) -> contextlib.AbstractContextManager[mysql_client.Client]:
-        return mysql_client.logged_in(self._settings, self._password())
+    def _connect(self) -> contextlib.AbstractContextManager[Any]:
+        return connect(self._settings, self._password())
 
     def _password(self) -> str | None:
         file = self._settings.password_file

@@ -1,0 +1,175 @@
+"""Connects to a MySQL server with PyMySQL, and explains why that fails.
+
+ML Metadata's own client reports every failure as `mysql_real_connect failed: errno: ,
+error: `, and accepts any certificate. A command therefore connects this way first, under
+the conditions of that client: the same account, the same encryption, the one
+authentication plugin that it supports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import struct
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import pymysql
+from pymysql.constants import CR, ER
+
+from components.common.errors import ConfigError, ServiceError
+from pipeline.settings.metadata import PASSWORD_VARIABLE, MetadataSettings
+
+# The only one that ML Metadata's client supports, in 1.16 and in 1.21.
+_PLUGIN = 'mysql_native_password'
+_OTHER_PLUGINS = (
+    'caching_sha2_password',
+    'client_ed25519',
+    'mysql_clear_password',
+    'mysql_old_password',
+    'sha256_password',
+)
+_PLUGIN_HINT = (
+    f'on MySQL: ALTER USER … IDENTIFIED WITH {_PLUGIN} BY …; on MariaDB: IDENTIFIED VIA {_PLUGIN} '
+    'USING PASSWORD(…)'
+)
+_ADDRESS_HINT = 'set metadata.host and metadata.port, or metadata.socket'
+# The second one is MariaDB's ER_ACCESS_DENIED_NO_PASSWORD_ERROR, which PyMySQL does not name.
+_ACCESS_DENIED = (ER.ACCESS_DENIED_ERROR, 1698)
+_TIMEOUT_SECONDS = 10
+
+
+class _RefusedPlugin:
+    """An authentication plugin that PyMySQL supports and ML Metadata does not."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, connection: Any) -> _RefusedPlugin:
+        return self
+
+    def authenticate(self, packet: Any) -> NoReturn:
+        raise pymysql.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, self._name)
+
+
+@contextlib.contextmanager
+def connect(settings: MetadataSettings, password: str | None) -> Iterator[Any]:
+    """Connect to the server of a metadata store for the duration of the block.
+
+    Args:
+        settings: Settings of the backend `mysql`.
+        password: Password of the account; None if it has none.
+
+    Yields:
+        The `pymysql.Connection`.
+
+    Raises:
+        ConfigError: If a file of `metadata.tls` cannot be used.
+        ServiceError: If the server cannot be reached, refuses the connection or a query,
+            or requires what ML Metadata's client does not support.
+
+    Example:
+        with connect(config.metadata, password) as connection:
+            read_number(connection, 'SELECT MAX(id) FROM Execution')
+    """
+    tls = _tls_context(settings)
+    try:
+        connection = pymysql.connect(
+            host=settings.host or 'localhost',
+            port=settings.port,
+            unix_socket=settings.socket,
+            user=settings.user,
+            # PyMySQL encodes text as Latin-1.
+            password=(password or '').encode(),
+            database=settings.database,
+            ssl=tls,
+            ssl_disabled=tls is None,
+            connect_timeout=_TIMEOUT_SECONDS,
+            read_timeout=_TIMEOUT_SECONDS,
+            auth_plugin_map={name: _RefusedPlugin(name) for name in _OTHER_PLUGINS},
+        )
+    except pymysql.OperationalError as err:
+        raise _explain(settings, err, with_password=password is not None) from err
+    except (pymysql.Error, ValueError, LookupError, struct.error) as err:
+        # PyMySQL could not read the greeting.
+        raise ServiceError(
+            f'expected a MySQL server at {settings.where}, got another kind of server',
+            hint=_ADDRESS_HINT,
+        ) from err
+    try:
+        yield connection
+    except pymysql.Error as err:
+        raise _explain(settings, err, with_password=password is not None) from err
+    finally:
+        with contextlib.suppress(pymysql.Error):
+            connection.close()
+
+
+def read_number(connection: Any, query: str) -> int | None:
+    """Return the number that a query selects; None for NULL, no row or a missing table."""
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(query)
+        except pymysql.ProgrammingError as err:
+            if err.args[0] == ER.NO_SUCH_TABLE:
+                return None
+            raise
+        row = cursor.fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def _tls_context(settings: MetadataSettings) -> ssl.SSLContext | None:
+    tls = settings.tls
+    if tls.ca is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+        if tls.cert and tls.key:
+            context.load_cert_chain(tls.cert, tls.key)
+    except OSError as err:
+        files = ', '.join(filter(None, (tls.ca, tls.cert, tls.key)))
+        raise ConfigError(
+            f'cannot use the files of metadata.tls ({files}): {err.strerror or err}',
+            hint='expected PEM files: certificates, and the private key of metadata.tls.cert',
+        ) from err
+    return context
+
+
+def _explain(
+    settings: MetadataSettings, error: pymysql.Error, *, with_password: bool
+) -> ServiceError:
+    number, text = error.args if len(error.args) == 2 else (None, str(error))
+    cause = getattr(error, 'original_exception', None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return ServiceError(
+            f'the certificate of {settings.where} is not trusted: {cause.verify_message}',
+            hint='metadata.tls.ca must be the authority that signed it, and metadata.host a name '
+            'in it',
+        )
+    if isinstance(cause, ssl.SSLError) or number == CR.CR_SSL_CONNECTION_ERROR:
+        return ServiceError(
+            f'cannot use TLS with {settings.where}: {getattr(cause, "reason", None) or text}',
+            hint='check whether the server has TLS, and whether it requires metadata.tls.cert',
+        )
+    if isinstance(cause, OSError) or number == CR.CR_SERVER_LOST:
+        return ServiceError(
+            f'cannot reach {settings.where}: {getattr(cause, "strerror", None) or cause or text}',
+            hint=f'start the server, or {_ADDRESS_HINT}',
+        )
+    if number == CR.CR_AUTH_PLUGIN_CANNOT_LOAD:
+        return ServiceError(
+            f'{settings.where} authenticates {settings.user} by {text}; ML Metadata supports '
+            f'{_PLUGIN} only',
+            hint=_PLUGIN_HINT,
+        )
+    if number in (ER.DBACCESS_DENIED_ERROR, ER.BAD_DB_ERROR):
+        hint = (
+            f'on the server: CREATE DATABASE {settings.database}; GRANT ALL ON '
+            f'{settings.database}.* TO {settings.user}; ML Metadata creates the tables'
+        )
+    elif number in _ACCESS_DENIED:
+        hint = f'set the password in {PASSWORD_VARIABLE}, or name metadata.password_file'
+        hint += '' if with_password else '; none was given'
+    else:
+        hint = 'check the metadata settings, or ask the administrator of the server'
+    return ServiceError(f'{settings.where} reports: {text} ({number or "no number"})', hint=hint)
