@@ -8,12 +8,12 @@ from tfx.types import BaseChannel
 
 from components.common import features
 from components.common.settings import GateSettings
-from components.evaluator.config import build_eval_config
+from components.evaluator.eval_config import build_eval_config
 from components.evaluator.executor import Executor
 
 
 class BatchEvaluator(Evaluator):
-    """TFX's Evaluator with the executor that takes whole batches."""
+    """TFX's Evaluator with an executor that scores batches."""
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
@@ -21,12 +21,12 @@ class BatchEvaluator(Evaluator):
 def make_evaluator(
     examples: BaseChannel, model: BaseChannel, baseline_model: BaseChannel, gate: GateSettings
 ) -> Evaluator:
-    """Make the node that blesses `model`, or does not.
+    """Make the node that judges `model`.
 
     Args:
         examples: Raw examples; only the split `test` is read.
         model: The candidate.
-        baseline_model: The latest blessed model, possibly none.
+        baseline_model: The model to compare with; may be missing.
         gate: The bounds.
     """
     return BatchEvaluator(

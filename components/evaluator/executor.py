@@ -1,4 +1,4 @@
-"""Scores the test split and judges the model."""
+"""The Evaluator's executor: scores the test split and judges the model."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 from components.common.atomic_write import UNFINISHED, clear_unfinished
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.overrides import GATE_OVERRIDES, overridden
-from components.evaluator.config import (
-    EXAMPLE_COUNT,
-    read_gate,
-    resolve_eval_config,
-)
+from components.evaluator.eval_config import read_gate, resolve_eval_config
+from components.evaluator.gate import read_metrics
+from components.evaluator.metric_table import EXAMPLE_COUNT
 from components.evaluator.workers import Evaluate
 from components.example_gen.summary import ExamplesSummary
 from components.readers.files import split_files
@@ -27,10 +25,10 @@ from components.served_baseline.executor import is_absent
 
 
 class Executor(executor.Executor):
-    """Evaluates a candidate, and a baseline if there is one, and blesses or not.
+    """Evaluates a candidate, and a baseline if there is one, and blesses the candidate or not.
 
-    It shares no code with TFX's, but must be one of them: for these alone,
-    TFX's entry point writes into the blessing what a cloud's resolver reads.
+    It must be a subclass of TFX's executor, although it uses none of its code:
+    TFX's entry point completes the blessing for such a class only.
     """
 
     def Do(
@@ -43,14 +41,15 @@ class Executor(executor.Executor):
 
         Args:
             input_dict: `examples`: raw, gzipped TFRecords; `model`: the
-                candidate; `baseline_model`: possibly none.
-            output_dict: `evaluation`: readable by TFMA, with a file for
-                `examined.read_examined`; `blessing`: as TFX's Evaluator leaves it.
-            exec_properties: `eval_config` and `example_splits`; possibly bounds of
-                this run, by the names of the gate's settings.
+                candidate; `baseline_model`: may be missing.
+            output_dict: `evaluation`: in TFMA's format, with a file for
+                `read_score_details`; `blessing`: as TFX's Evaluator writes it.
+            exec_properties: `eval_config` and `example_splits`; bounds of this run,
+                by the names of the gate's settings, are optional.
 
         Raises:
-            ComponentError: If not as many examples were scored as ExampleGen wrote.
+            ComponentError: If the number of scored examples is not the number that
+                ExampleGen wrote.
             ConfigError: If a bound is missing or out of range.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -64,9 +63,9 @@ class Executor(executor.Executor):
         config = config_pb2.EvalConfig()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
         gate = overridden(read_gate(config), exec_properties, GATE_OVERRIDES)
-        # Built anew, so that it is the whole rule that judges, whatever was handed over.
+        # Build it again, so that the whole rule applies whatever configuration was passed.
         config = resolve_eval_config(gate, has_baseline=baseline is not None)
-        # TFMA calls the model by no name when it is the only one.
+        # In TFMA, the name of the only model is empty.
         names = {spec.is_baseline: spec.name if baseline else '' for spec in config.model_specs}
         models = {names[False]: path_utils.serving_model_path(candidate.uri)}
         if baseline:
@@ -92,13 +91,11 @@ class Executor(executor.Executor):
 
 
 def _require_all(evaluation: str, examples: str, splits: list[str]) -> None:
-    """Check that the evaluation is of all examples."""
+    """Check that all examples were scored."""
     scored = {
-        int(item.value.double_value.value)
-        for record in tfma.load_metrics(evaluation)
-        if not record.slice_key.single_slice_keys
-        for item in record.metric_keys_and_values
-        if item.key.name == EXAMPLE_COUNT and not item.key.is_diff
+        int(found.value or 0)
+        for found in read_metrics(evaluation)
+        if not found.where and found.name == EXAMPLE_COUNT
     }
     summary = ExamplesSummary.read(examples)
     summary.require('Evaluator', splits, max(scored, default=0))
@@ -107,7 +104,7 @@ def _require_all(evaluation: str, examples: str, splits: list[str]) -> None:
 def bless(
     blessing: Artifact, evaluation: str, candidate: Artifact, baseline: Artifact | None
 ) -> None:
-    """Leave the verdict where TFX's Pusher and resolvers look for it."""
+    """Write the verdict into the blessing, where TFX's Pusher reads it."""
     blessing.set_string_custom_property(
         constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, candidate.uri
     )

@@ -1,18 +1,19 @@
-"""The Evaluator's metrics, all from one pass over the predictions.
+"""Computes the Evaluator's metrics in one pass over the predictions.
 
-TFMA's own classes give the same values (the tests hold them together), but
-each unpacks every example again, once per metric and slice. And they count a
-prediction of NaN as a negative, so that a broken model could pass on data with
-few positives; here one such prediction makes every metric of its slice NaN,
-which the gate refuses.
+TFMA's own classes give the same values, which the tests check, but each class
+unpacks every example again for each metric and slice. They also count a
+prediction of NaN as a negative one, so a broken model could pass on data with
+few positives. Here one such prediction makes every metric of its slice NaN,
+and the gate refuses NaN.
 
-The executor adds whole batches to `Totals`. TFMA itself can compute the same
-metrics, example by example, from the configuration that is kept with a run.
+The executor adds whole batches to `Totals`. TFMA can compute the same metrics,
+example by example, from the stored configuration of a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -22,9 +23,11 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.evaluator import metric_table
+
 _BUCKETS = 10_000  # of the histogram behind AUC; as many as TFMA's own has thresholds
-_BINS = 15  # of the calibration error, as in Guo et al., 2017, arXiv:1706.04599
-_UNIT = 1 << 44  # of what is added up
+_BINS = 15  # for the calibration error, as in Guo et al., 2017, arXiv:1706.04599
+_UNIT = 1 << 44  # of the sums, per 1.0
 _EPSILON = 1e-7  # Keras's, which keeps the logarithm of a saturated prediction finite
 _TOTALS_NAME = '_binary_totals'
 
@@ -32,21 +35,26 @@ Numbers = npt.NDArray[Any]
 
 
 class Totals:
-    """What the metrics of a slice are computed from.
+    """Sums over the examples of a slice, from which the metrics are computed.
 
-    All of it are whole numbers, probabilities and losses in units of 2 ** -44:
-    so the sums are the same to the last bit in whatever order the examples
-    come, and from however many files.
+    All sums are integers; probabilities and losses are in units of 2 ** -44. So
+    the sums are equal to the last bit for any order of examples and files.
 
     Attributes:
-        examples: Number of examples, whatever was predicted for them.
-        histogram: int64 `[2, buckets]`: by label, the predictions by size.
-        confusion: int64 `[2, 2]`: by label and by predicted label.
-        excess: Python's integers `[bins]`, which have no limit: by size of the
-            prediction, the sum of the predictions less the number of positives.
+        examples: Number of examples, including those with invalid predictions.
+        histogram: int64 `[2, buckets]`: number of predictions by label and size.
+        confusion: int64 `[2, 2]`: number of examples by label and predicted label.
+        excess: Unlimited Python integers `[bins]`: by size of the prediction, the
+            sum of the predictions minus the number of positives.
         loss: Sum of the cross-entropies.
         predictions: Sum of the predictions.
-        broken: Whether anything was no probability, or no label.
+        broken: Whether a prediction was no probability, or a label not 0 or 1.
+
+    Example:
+        >>> totals = Totals()
+        >>> totals.add(np.array([0, 1, 1]), np.array([0.2, 0.4, 0.9]))
+        >>> round(accuracy(totals), 4)
+        0.6667
     """
 
     def __init__(self) -> None:
@@ -70,7 +78,7 @@ class Totals:
         predictions = predictions.astype(np.float64)
         is_probability = np.all((predictions >= 0) & (predictions <= 1))
         if not is_probability or not np.all(np.isin(labels, (0, 1))):
-            # No probability (NaN included) or no label: nothing said of this slice is true.
+            # The metrics of a slice with an invalid prediction would be wrong.
             self.broken = True
             return
         label = labels.astype(np.int64)
@@ -102,7 +110,7 @@ def _in_units(values: Numbers) -> npt.NDArray[np.int64]:
 
 
 def _part(predictions: Numbers, parts: int) -> npt.NDArray[np.int64]:
-    """Say in which of so many equal parts of [0, 1] each prediction lies."""
+    """Return which of `parts` equal parts of [0, 1] each prediction is in."""
     return np.minimum((predictions * parts).astype(np.int64), parts - 1)
 
 
@@ -111,7 +119,7 @@ def _count(label: Numbers, column: Numbers, columns: int) -> npt.NDArray[np.int6
 
 
 class _TotalsCombineFn(beam.CombineFn):
-    """How TFMA, which knows one example at a time, makes the totals."""
+    """Computes the totals example by example, for TFMA."""
 
     def __init__(self, key: metric_types.MetricKey, eval_config: config_pb2.EvalConfig) -> None:
         self._key = key
@@ -138,51 +146,64 @@ class _TotalsCombineFn(beam.CombineFn):
 
 
 def example_count(totals: Totals) -> float:
-    """Count the examples."""
+    """Return the number of examples."""
     return float(totals.examples)
 
 
 def accuracy(totals: Totals) -> float:
-    """Share of the examples on the right side of one half."""
+    """Return the share of examples that are classified correctly at 0.5."""
     return _ratio(totals, np.trace(totals.confusion), totals.confusion.sum())
 
 
 def loss(totals: Totals) -> float:
-    """Mean binary cross-entropy, in nats."""
+    """Return the mean binary cross-entropy, in nats."""
     return _ratio(totals, totals.loss / _UNIT, totals.confusion.sum())
 
 
 def precision(totals: Totals) -> float:
-    """Share of the predicted positives that are positive."""
+    """Return the share of predicted positives that are positive."""
     return _ratio(totals, totals.confusion[1, 1], totals.confusion[:, 1].sum())
 
 
 def recall(totals: Totals) -> float:
-    """Share of the positives that are predicted."""
+    """Return the share of positives that are predicted positive."""
     return _ratio(totals, totals.confusion[1, 1], totals.confusion[1].sum())
 
 
 def calibration(totals: Totals) -> float:
-    """Sum of the predictions over the number of positives."""
+    """Return the sum of the predictions divided by the number of positives."""
     return _ratio(totals, totals.predictions / _UNIT, totals.confusion[1].sum())
 
 
 def expected_calibration_error(totals: Totals) -> float:
-    """Mean distance of the predictions from the share of positives among their like.
+    """Return the mean difference between predictions and observed shares of positives.
 
-    The predictions of the positive label fall into 15 bins of equal width; a
-    bin's distance is that of its mean prediction from its share of positives,
-    and counts by its number of examples. 0 is best.
+    Predictions are put into 15 bins of equal width. The difference of a bin is
+    that of its mean prediction and its share of positives. Bins are weighted by
+    their number of examples.
     """
     return _ratio(totals, np.abs(totals.excess).sum() / _UNIT, totals.confusion.sum())
 
 
 def auc(totals: Totals) -> float:
-    """Area under the ROC curve, by the trapezoidal rule over the histogram."""
+    """Return the area under the ROC curve, by the trapezoidal rule over the histogram."""
     negatives, positives = totals.histogram
     below = np.cumsum(negatives) - negatives
     won = (positives * (below + negatives / 2)).sum()
     return _ratio(totals, won, float(negatives.sum()) * float(positives.sum()))
+
+
+# By name in the table of metrics.
+COMPUTATIONS: dict[str, Callable[[Totals], float]] = {
+    metric_table.ACCURACY: accuracy,
+    metric_table.LOSS: loss,
+    metric_table.AUC: auc,
+    'precision': precision,
+    'recall': recall,
+    'calibration': calibration,
+    'expected_calibration_error': expected_calibration_error,
+    metric_table.EXAMPLE_COUNT: example_count,
+}
 
 
 def _ratio(totals: Totals, numerator: float, denominator: float) -> float:
@@ -198,105 +219,43 @@ def totals_key(model_name: str, example_weighted: bool = False) -> metric_types.
     )
 
 
-class _BinaryMetric(tfma.metrics.Metric):
-    """A metric that is a function of the totals.
+class TotalsMetric(tfma.metrics.Metric):
+    """A metric that TFMA computes from `Totals`, by its name in `COMPUTATIONS`.
 
-    The names of its subclasses are none of TFMA's: it would take its own.
+    The class name must not be one of TFMA's, because TFMA would use its own class.
     """
 
-    def __init__(self, name: str, value: Callable[[Totals], float]) -> None:
-        # TFMA passes what the signature names.
-        def computations(
-            name: str,
-            eval_config: config_pb2.EvalConfig,
-            model_names: list[str],
-            example_weighted: bool,
-        ) -> metric_types.MetricComputations:
-            return [
-                computation
-                for model_name in model_names
-                for computation in _computations(
-                    name, value, eval_config, model_name, example_weighted
-                )
-            ]
-
-        super().__init__(computations, name=name)
+    def __init__(self, name: str) -> None:
+        super().__init__(_create_computations, name=name)
 
 
-def _computations(
-    name: str,
-    value: Callable[[Totals], float],
+def _create_computations(
+    name: str,  # TFMA passes arguments by their names.
     eval_config: config_pb2.EvalConfig,
-    model_name: str,
+    model_names: list[str],
     example_weighted: bool,
 ) -> metric_types.MetricComputations:
-    of_totals = totals_key(model_name, example_weighted)
-    key = metric_types.MetricKey(
-        name=name, model_name=model_name, example_weighted=example_weighted
-    )
-    # TFMA runs equal computations once, so all metrics share this one.
-    totals = metric_types.MetricComputation(
-        keys=[of_totals],
-        preprocessors=None,
-        combiner=_TotalsCombineFn(of_totals, eval_config),
-    )
-    derived = metric_types.DerivedMetricComputation(
-        keys=[key], result=lambda metrics: {key: value(metrics[of_totals])}
-    )
-    return [totals, derived]
+    computations: metric_types.MetricComputations = []
+    for model_name in model_names:
+        input_key = totals_key(model_name, example_weighted)
+        key = metric_types.MetricKey(
+            name=name, model_name=model_name, example_weighted=example_weighted
+        )
+        computations += [
+            # TFMA runs equal computations once, so all metrics share the totals.
+            metric_types.MetricComputation(
+                keys=[input_key],
+                preprocessors=None,
+                combiner=_TotalsCombineFn(input_key, eval_config),
+            ),
+            metric_types.DerivedMetricComputation(
+                keys=[key], result=functools.partial(_compute, key, input_key)
+            ),
+        ]
+    return computations
 
 
-class OnePassExampleCount(_BinaryMetric):
-    """See `example_count`."""
-
-    def __init__(self, name: str = 'example_count') -> None:
-        super().__init__(name, example_count)
-
-
-class OnePassAccuracy(_BinaryMetric):
-    """See `accuracy`."""
-
-    def __init__(self, name: str = 'binary_accuracy') -> None:
-        super().__init__(name, accuracy)
-
-
-class OnePassCrossEntropy(_BinaryMetric):
-    """See `loss`."""
-
-    def __init__(self, name: str = 'loss') -> None:
-        super().__init__(name, loss)
-
-
-class OnePassAUC(_BinaryMetric):
-    """See `auc`."""
-
-    def __init__(self, name: str = 'auc') -> None:
-        super().__init__(name, auc)
-
-
-class OnePassPrecision(_BinaryMetric):
-    """See `precision`."""
-
-    def __init__(self, name: str = 'precision') -> None:
-        super().__init__(name, precision)
-
-
-class OnePassRecall(_BinaryMetric):
-    """See `recall`."""
-
-    def __init__(self, name: str = 'recall') -> None:
-        super().__init__(name, recall)
-
-
-class OnePassCalibration(_BinaryMetric):
-    """See `calibration`."""
-
-    def __init__(self, name: str = 'calibration') -> None:
-        super().__init__(name, calibration)
-
-
-class OnePassCalibrationError(_BinaryMetric):
-    """See `expected_calibration_error`."""
-
-    def __init__(self, name: str = 'expected_calibration_error') -> None:
-        super().__init__(name, expected_calibration_error)
+def _compute(
+    key: metric_types.MetricKey, input_key: metric_types.MetricKey, found: Mapping[Any, Any]
+) -> dict[metric_types.MetricKey, float]:
+    return {key: COMPUTATIONS[key.name](found[input_key])}

@@ -1,11 +1,11 @@
-"""What the Evaluator's workers do: score files of examples, and merge what came of them.
+"""The Beam transform of the Evaluator: scores files of examples and merges the results.
 
-TFX's own executor has TFMA take the examples one by one through some fifteen
-Beam stages, each example once per slice: on IMDB's 25,000 test reviews that
-took three times the CPU time of the model itself. Here a batch is scored by
-the served signature and added to the totals of its slices at once. The
-metrics' definitions, the thresholds, the judgement and the files stay TFMA's.
-What the report shows beyond them is gathered in the same pass.
+In TFX's own executor, TFMA takes the examples one by one through some fifteen
+Beam stages, each example once for each slice. On IMDB's 25,000 test reviews
+that took three times the CPU time of the model itself. Here the served
+signature scores a batch, and the batch is added to the totals of its slices.
+The definitions of the metrics, the thresholds, the judgement and the files are
+TFMA's. The details for the report are collected in the same pass.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from components.common import features
 from components.common.atomic_write import UNFINISHED, write_whole
 from components.common.explanations import Parts, parts_by_text
-from components.evaluator.examination import Examination
-from components.evaluator.examined import FILE, to_json
+from components.evaluator.gate import Slice, write_results
 from components.evaluator.metrics import Totals
-from components.evaluator.results import Slice, write_results
+from components.evaluator.score_collector import ScoreCollector
+from components.evaluator.score_details import SCORE_DETAILS_FILE, to_json
 
 _TEXTS_PER_BATCH = 1_000
 
@@ -35,19 +35,19 @@ TotalsBySlice = dict[Slice, dict[str, Totals]]
 
 
 class Scored(NamedTuple):
-    """What came of some examples: totals of each slice and model, and what the report shows."""
+    """Scored examples: the totals of each slice and model, and the details for the report."""
 
     totals: TotalsBySlice
-    examination: Examination
+    collector: ScoreCollector
 
 
 class Evaluate(beam.PTransform):
-    """From files of examples to an evaluation, for TFMA to read.
+    """Scores files of examples and writes an evaluation in TFMA's format.
 
     Args:
-        models: By name, candidate first, the paths of their SavedModels.
-        eval_config: TFMA's, with defaults.
-        evaluation: The folder to write.
+        models: Paths of the SavedModels by name of the model, candidate first.
+        eval_config: TFMA's configuration, with defaults.
+        evaluation: Folder of the Evaluation artifact.
     """
 
     def __init__(
@@ -73,19 +73,14 @@ def _write(
 ) -> None:
     write_results(scored.totals, eval_config, models, evaluation)
     write_whole(
-        posixpath.join(evaluation, FILE),
-        to_json(scored.examination.result()),
+        posixpath.join(evaluation, SCORE_DETAILS_FILE),
+        to_json(scored.collector.details()),
         posixpath.join(evaluation, UNFINISHED),
     )
 
 
 class _Score(beam.DoFn):
-    """From a file of examples to what came of them.
-
-    Args:
-        models: By name, candidate first, the paths of their SavedModels.
-        eval_config: TFMA's, with defaults.
-    """
+    """Scores a file of examples; for the arguments, see `Evaluate`."""
 
     def __init__(self, models: dict[str, str], eval_config: config_pb2.EvalConfig) -> None:
         self._models = models
@@ -103,7 +98,7 @@ class _Score(beam.DoFn):
         self._explain = self._loaded[0].signatures.get(features.EXPLAIN_SIGNATURE)
 
     def process(self, file: str) -> Iterator[Scored]:
-        examination = Examination(has_baseline=self._baseline is not None)
+        collector = ScoreCollector(has_baseline=self._baseline is not None)
         by_length: dict[bytes, dict[str, Totals]] = defaultdict(self._no_totals)
         records = tf.data.TFRecordDataset(file, 'GZIP').batch(_TEXTS_PER_BATCH)
         scored = records.map(
@@ -114,13 +109,13 @@ class _Score(beam.DoFn):
         )
         for texts, labels, lengths, scores in scored.as_numpy_iterator():
             baseline = None if self._baseline is None else scores[self._baseline]
-            examination.add(texts, labels, scores[self._candidate], baseline)
+            collector.add(texts, labels, scores[self._candidate], baseline)
             for length in np.unique(lengths):
                 rows = lengths == length
                 for name, predictions in scores.items():
                     by_length[length][name].add(labels[rows], predictions[rows])
         if self._explain is not None:
-            examination.explain(self._parts)
+            collector.add_contributions(self._explain_texts)
         found: TotalsBySlice = defaultdict(self._no_totals)
         for length, of_models in by_length.items():
             for where in slicer_lib.get_slices_for_features_dicts(
@@ -128,11 +123,11 @@ class _Score(beam.DoFn):
             ):
                 for name, totals in of_models.items():
                     found[where][name].merge(totals)
-        yield Scored(dict(found), examination)
+        yield Scored(dict(found), collector)
 
-    def _parts(self, texts: list[bytes]) -> list[Parts]:
-        said = self._explain(**{features.TEXT_INPUT: tf.constant(texts, tf.string)})
-        return parts_by_text(said, len(texts))
+    def _explain_texts(self, texts: list[bytes]) -> list[Parts]:
+        outputs = self._explain(**{features.TEXT_INPUT: tf.constant(texts, tf.string)})
+        return parts_by_text(outputs, len(texts))
 
     def _no_totals(self) -> dict[str, Totals]:
         return {name: Totals() for name in self._models}
@@ -153,16 +148,16 @@ class _Score(beam.DoFn):
 
 
 class _MergeFn(beam.CombineFn):
-    """Puts together what came of all files."""
+    """Merges the results of all files."""
 
     def __init__(self, *, has_baseline: bool) -> None:
         self._has_baseline = has_baseline
 
     def create_accumulator(self) -> Scored:
-        return Scored({}, Examination(has_baseline=self._has_baseline))
+        return Scored({}, ScoreCollector(has_baseline=self._has_baseline))
 
     def add_input(self, accumulator: Scored, element: Scored) -> Scored:
-        accumulator.examination.merge(element.examination)
+        accumulator.collector.merge(element.collector)
         for where, of_models in element.totals.items():
             for name, totals in of_models.items():
                 accumulator.totals.setdefault(where, {}).setdefault(name, Totals()).merge(totals)

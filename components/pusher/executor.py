@@ -20,7 +20,7 @@ from components.common.serving_lock import serving_lock
 from components.example_gen.summary import SPANS_PROPERTY, ExamplesSummary
 from components.pusher.properties import WITHDRAWN_AT_PROPERTY, WITHDRAWN_VERSION_PROPERTY
 from components.pusher.publish import publish
-from components.pusher.reviews import first_reviews, known_scores
+from components.pusher.smoke_test_texts import first_texts, known_scores
 from components.smoke_test.run import smoke_test
 
 # In the node's custom config.
@@ -90,7 +90,7 @@ def _find(digest: str, serving_dir: str) -> str | Withdrawal | None:
 def _try(model: str, input_dict: dict[str, list[Any]]) -> None:
     evaluation = artifact_utils.get_single_uri(input_dict[standard_component_specs.EVALUATION_KEY])
     smoke_test(
-        model, texts=first_reviews(_examples(input_dict)), known=known_scores(evaluation)
+        model, texts=first_texts(_examples(input_dict)), known=known_scores(evaluation)
     )
 
 
@@ -102,7 +102,7 @@ def _card(
     input_dict: dict[str, list[Any]], exec_properties: dict[str, Any], model_dir: str, digest: str
 ) -> str:
     # It needs TFMA, which takes seconds to import: not where nothing is pushed.
-    from components.pusher.judgement import read_judgement
+    from components.evaluator.evaluation import read_evaluation
     from components.pusher.model_card import CardFacts, write_card
 
     config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
@@ -117,7 +117,7 @@ def _card(
             name=config[NAME_KEY],
             data=ExamplesSummary.read(examples.uri),
             spans=examples.get_string_custom_property(SPANS_PROPERTY),
-            judgement=read_judgement(evaluation),
+            evaluation=read_evaluation(evaluation),
             settings=settings,
             pushed=time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()),
             fingerprint=config[FINGERPRINT_KEY],

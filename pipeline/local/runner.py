@@ -30,7 +30,7 @@ from pipeline.process import signals
 from pipeline.results import artifacts
 from pipeline.results.artifacts import Artifacts
 from pipeline.results.outcome import NodeResult, RunOutcome, State, verdict_of
-from pipeline.results.run_findings import Gathered
+from pipeline.results.run_findings import RunFindings
 from pipeline.settings.config import PipelineConfig
 from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper
@@ -113,7 +113,7 @@ class _LocalRun:
         again: Collection[str],
     ) -> None:
         self.results: list[NodeResult] = []
-        self.found = Gathered()
+        self.found = RunFindings()
         self.current = ''
         self.backend = backend_of(config)
         self._config = config
@@ -223,7 +223,7 @@ class _LocalRun:
             outputs, cached = nodes.launch(node_id, cache=cache)
         self._outputs[node_id] = outputs
         self._keeper.keep(outputs)
-        note = self.found.take(node_id, outputs)
+        note = self.found.add(node_id, outputs)
         if node_id == _RESOLVER or (node_id == _PUSHER and self._nothing_was_pushed(live)):
             # It only looks up, and anew each time. It is news only if the candidate is new.
             cached = self.results[-1].state == 'cached'
@@ -275,7 +275,7 @@ class _LocalRun:
         )
 
     def _is_blessed(self) -> bool:
-        return self.found.evaluation is not None and self.found.evaluation.blessed
+        return self.found.blessed
 
     def _nothing_was_pushed(self, live: pathlib.Path | None) -> bool:
         """Tell whether the model is withdrawn, or was `live` before the Pusher ran."""

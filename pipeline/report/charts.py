@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from components.evaluator.examined import Examined
+from components.evaluator.metric_table import Interval
+from components.evaluator.score_details import ScoreDetails
 from pipeline.report import measures
 from pipeline.report.curves import shares
-from pipeline.report.measures import Interval
 from pipeline.report.vega import ACCENT, MUTED, OTHER, Spec, draw
 
 _SCORE_BINS = 20
@@ -24,10 +24,10 @@ class Slice(NamedTuple):
     examples: int
 
 
-def draw_scores(examined: Examined, labels: tuple[str, str], name: str) -> Markup:
+def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Markup:
     """Draw how the candidate's scores spread, positives upwards, negatives downwards."""
-    up = measures.coarser(examined.candidate.positive, _SCORE_BINS)
-    down = measures.coarser(examined.candidate.negative, _SCORE_BINS)
+    up = measures.coarser(details.candidate.positive, _SCORE_BINS)
+    down = measures.coarser(details.candidate.negative, _SCORE_BINS)
     half = _SCORE_BINS // 2
     values = []
     for index in range(_SCORE_BINS):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from components.common.errors import ReviewsError
-from components.evaluator.examined import read_examined
+from components.evaluator.score_details import read_score_details
 from components.example_gen.summary import SUMMARY_FILE, ExamplesSummary
 from components.statistics_gen.described import Described, divergence, read_described
 from components.trainer.history import read_history
@@ -42,7 +42,7 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
         outcome=outcome,
         labels=('negative', 'positive') if isinstance(summary, Nothing) else summary.labels,
         history=_read(outcome, nodes, 'Trainer', 'model_run', read_history),
-        scores=_read(outcome, nodes, 'Evaluator', 'evaluation', read_examined),
+        scores=_read(outcome, nodes, 'Evaluator', 'evaluation', read_score_details),
         data=_data(outcome, nodes, lineage, summary),
         steps=tuple(_steps(outcome, nodes)),
         lineage=None if nodes else Nothing(why=silent or _not_recorded(outcome)),

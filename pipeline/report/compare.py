@@ -9,7 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from components.evaluator.examined import Histogram
+from components.evaluator.metric_table import COMPARED_METRICS, accuracy_interval
+from components.evaluator.score_details import Histogram
 from components.statistics_gen.described import Split, divergence
 from pipeline.report import curves, measures, sentences
 from pipeline.report.curves import Curve
@@ -83,7 +84,7 @@ def _told(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
     judged = [
         (interval, letter)
         for report, letter in zip(reports, letters)
-        if (interval := sentences.overall_interval(report.outcome)) is not None
+        if (interval := accuracy_interval(report.outcome.metrics)) is not None
     ]
     if len(judged) < 2:
         return ['Fewer than two of these runs got as far as being judged.']
@@ -113,22 +114,16 @@ def _texts(split: Split) -> tuple[Any, ...]:
 
 def _metrics(reports: Sequence[Report]) -> list[Row]:
     rows = []
-    for metric in sentences.METRICS:
-        values = [report.outcome.metrics.get(metric.key) for report in reports]
+    for metric in COMPARED_METRICS:
+        values = [report.outcome.metrics.get(metric.name) for report in reports]
         known = [value for value in values if value is not None]
         if known:
-            loss = {value: _badness(metric, value) for value in known}
+            loss = {value: metric.distance_from_best(value) for value in known}
             least = min(loss.values())
             differ = len(set(known)) > 1
             best = [differ and value is not None and loss[value] == least for value in values]
-            rows.append(Row(metric.name, values, best))
+            rows.append(Row(metric.label, values, best))
     return rows
-
-
-def _badness(metric: sentences.Metric, value: float) -> float:
-    if metric.best == '1 is best':
-        return abs(value - 1)
-    return value if metric.best == 'lower is better' else -value
 
 
 def _slices(reports: Sequence[Report]) -> list[Row]:
@@ -153,7 +148,7 @@ def _charts(reports: Sequence[Report], letters: Sequence[str]) -> dict[str, Mark
         return {}
 
     def of_each(points: Callable[[Histogram], list[Point]]) -> list[Curve]:
-        return [Curve(letter, points(examined.candidate)) for letter, examined in scored]
+        return [Curve(letter, points(details.candidate)) for letter, details in scored]
 
     first = scored[0][1]
     positives = first.true_positives + first.false_negatives
@@ -167,7 +162,7 @@ def _charts(reports: Sequence[Report], letters: Sequence[str]) -> dict[str, Mark
             'Precision over recall, of each run',
         ),
         'Calibration': curves.draw_reliability(
-            {letter: measures.reliability(examined.candidate) for letter, examined in scored},
+            {letter: measures.reliability(details.candidate) for letter, details in scored},
             'Share of positives observed over predicted probability, of each run',
         ),
     }

@@ -6,19 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from components.evaluator.examined import Histogram
+from components.evaluator.metric_table import Interval, wilson_interval
+from components.evaluator.score_details import Histogram
 
-_Z = 1.959964  # two-sided 95% of the normal distribution
 # Curves are drawn some 300 pixels wide; what is nearer than this is one point.
 _VISIBLE = 0.004
-
-
-class Interval(NamedTuple):
-    """A share with its 95% interval, all in [0, 1]."""
-
-    share: float
-    low: float
-    high: float
 
 
 class Point(NamedTuple):
@@ -40,26 +32,6 @@ class Bin(NamedTuple):
     predicted: float
     observed: Interval
     examples: int
-
-
-def wilson(hits: int, total: int) -> Interval:
-    """Compute a share and its 95% interval (Wilson, 1927).
-
-    Args:
-        hits: How often it happened, at most `total`.
-        total: How often it could have, at least 1.
-
-    Returns:
-        The share; the interval is not empty even where all or none were hits.
-
-    >>> [round(number, 3) for number in wilson(9, 10)]
-    [0.9, 0.596, 0.982]
-    """
-    share = hits / total
-    scale = 1 + _Z**2 / total
-    centre = (share + _Z**2 / (2 * total)) / scale
-    half = _Z * math.sqrt(share * (1 - share) / total + (_Z / (2 * total)) ** 2) / scale
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
 
 
 def roc(scores: Histogram) -> list[Point]:
@@ -106,7 +78,7 @@ def reliability(scores: Histogram, bins: int = 10) -> list[Bin]:
             (index + 0.5) * (scores.positive[index] + scores.negative[index]) for index in part
         )
         predicted = sum(middles) / len(scores.positive) / total
-        found.append(Bin(predicted, wilson(positive, total), total))
+        found.append(Bin(predicted, wilson_interval(positive / total, total), total))
     return found
 
 

@@ -9,7 +9,12 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from components.evaluator.examined import Examined
+from components.evaluator.metric_table import (
+    BASELINE_PREFIX,
+    COMPARED_METRICS,
+    accuracy_interval,
+)
+from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.described import KNOWN_FROM, Described
 from pipeline.report import charts, curves, data_charts, measures, sentences
 from pipeline.report.charts import Slice
@@ -17,7 +22,7 @@ from pipeline.report.curves import Curve
 from pipeline.report.graph import draw_graph
 from pipeline.report.measures import Point
 from pipeline.report.view import Data, Nothing, Report
-from pipeline.results.outcome import BASELINE_AUC, RunOutcome
+from pipeline.results.outcome import RunOutcome
 
 Context = dict[str, Any]
 
@@ -25,10 +30,10 @@ Context = dict[str, Any]
 def verdict(outcome: RunOutcome) -> Context:
     """Return the verdict, its reasons, and each metric beside its bounds."""
     rows = []
-    for metric in sentences.METRICS:
-        value = outcome.metrics.get(metric.key)
-        checks = [c for c in outcome.thresholds if c.metric == metric.key and not c.slice]
-        base = (outcome.baseline or {}).get(metric.key)
+    for metric in COMPARED_METRICS:
+        value = outcome.metrics.get(metric.name)
+        checks = [c for c in outcome.thresholds if c.metric == metric.name and not c.slice]
+        base = (outcome.baseline or {}).get(metric.name)
         rows.append(
             {
                 'metric': metric,
@@ -43,11 +48,11 @@ def verdict(outcome: RunOutcome) -> Context:
         'reasons': sentences.reasons(outcome),
         'metrics': rows if outcome.metrics else [],
         'other_checks': [
-            (sentences.check_name(check), check)
+            check
             for check in outcome.thresholds
-            if check.slice or check.metric == BASELINE_AUC
+            if check.slice or check.metric.startswith(BASELINE_PREFIX)
         ],
-        'accuracy': sentences.overall_interval(outcome),
+        'accuracy': accuracy_interval(outcome.metrics),
     }
 
 
@@ -74,53 +79,53 @@ def scores(report: Report) -> Context | Nothing:
     """Return what the scores on test look like."""
     if isinstance(report.scores, Nothing):
         return report.scores
-    examined = report.scores
-    roc = [Curve('candidate', measures.roc(examined.candidate))]
-    recall = [Curve('candidate', measures.precision_recall(examined.candidate))]
-    bins = {'candidate': measures.reliability(examined.candidate)}
-    if examined.baseline is not None:
-        roc.append(Curve('baseline', measures.roc(examined.baseline)))
-        recall.append(Curve('baseline', measures.precision_recall(examined.baseline)))
-        bins['baseline'] = measures.reliability(examined.baseline)
-    told = sentences.mistakes(examined, report.labels)
+    details = report.scores
+    roc = [Curve('candidate', measures.roc(details.candidate))]
+    recall = [Curve('candidate', measures.precision_recall(details.candidate))]
+    bins = {'candidate': measures.reliability(details.candidate)}
+    if details.baseline is not None:
+        roc.append(Curve('baseline', measures.roc(details.baseline)))
+        recall.append(Curve('baseline', measures.precision_recall(details.baseline)))
+        bins['baseline'] = measures.reliability(details.baseline)
+    told = sentences.mistakes(details, report.labels)
     context: Context = {
-        'examined': examined,
+        'details': details,
         'mistakes': told,
-        'surest': sentences.surest(examined),
+        'surest': sentences.surest(details),
         'histogram': charts.draw_scores(
-            examined, report.labels, f'Scores of the reviews of each label. {told}'
+            details, report.labels, f'Scores of the reviews of each label. {told}'
         ),
         'roc': None,
         'recall': None,
         'reliability': None,
-        'confusion': _confusion(examined, report.labels),
+        'confusion': _confusion(details, report.labels),
     }
     if bins['candidate']:
         context['reliability'] = curves.draw_reliability(
             bins, 'Share of positives observed over predicted probability, with 95% intervals'
         )
-    positives = examined.true_positives + examined.false_negatives
-    negatives = examined.true_negatives + examined.false_positives
+    positives = details.true_positives + details.false_negatives
+    negatives = details.true_negatives + details.false_positives
     auc = report.outcome.metrics.get('auc')
     if positives and negatives:
-        hits = examined.true_positives / positives
-        alarms = examined.false_positives / negatives
+        hits = details.true_positives / positives
+        alarms = details.false_positives / negatives
         context['roc'] = curves.draw_roc(
             roc, Point(alarms, hits), 'ROC curve' + (f'; AUC {auc:.4f}' if auc else '')
         )
-        predicted = examined.true_positives + examined.false_positives
-        at_half = Point(hits, examined.true_positives / predicted) if predicted else None
+        predicted = details.true_positives + details.false_positives
+        at_half = Point(hits, details.true_positives / predicted) if predicted else None
         context['recall'] = curves.draw_precision_recall(
             recall, positives / (positives + negatives), at_half, 'Precision over recall'
         )
     return context
 
 
-def _confusion(examined: Examined, labels: tuple[str, str]) -> list[Context]:
+def _confusion(details: ScoreDetails, labels: tuple[str, str]) -> list[Context]:
     """Return the rows of the confusion matrix, with the share of each cell in its row."""
     cells = (
-        (labels[1], examined.true_positives, examined.false_negatives),
-        (labels[0], examined.false_positives, examined.true_negatives),
+        (labels[1], details.true_positives, details.false_negatives),
+        (labels[0], details.false_positives, details.true_negatives),
     )
     rows = []
     for row, (label, positive, negative) in enumerate(cells):
@@ -141,7 +146,7 @@ def _confusion(examined: Examined, labels: tuple[str, str]) -> list[Context]:
 def slices(outcome: RunOutcome) -> Context | Nothing:
     """Return the accuracy by length of the review."""
     parts = [Slice(*part) for part in sentences.slices(outcome)]
-    overall = sentences.overall_interval(outcome)
+    overall = accuracy_interval(outcome.metrics)
     if not parts or overall is None:
         return Nothing(why='The run ended before the candidate was judged.')
     worse = [part for part in parts if part.accuracy.high < overall.share]

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from components.evaluator.examined import Examined
+from components.evaluator.metric_table import (
+    EXAMPLE_COUNT,
+    Check,
+    Interval,
+    accuracy_interval,
+    find_metric,
+    format_metric,
+    format_slice,
+)
+from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.described import Split
 from pipeline.models.messages import withdrawn_lines
-from pipeline.report import measures
-from pipeline.report.measures import Interval
-from pipeline.results.outcome import BASELINE_AUC, Check, RunOutcome
+from pipeline.results.outcome import RunOutcome
 
-ACCURACY = 'binary_accuracy'
-EXAMPLE_COUNT = 'example_count'
 NONE = '\N{EN DASH}'  # stands where there is no number
-
-
-class Metric(NamedTuple):
-    """How a metric is called, and what is good."""
-
-    key: str
-    name: str
-    best: str
-
-
-METRICS = (
-    Metric(ACCURACY, 'accuracy', 'higher is better'),
-    Metric('loss', 'loss (cross-entropy)', 'lower is better'),
-    Metric('auc', 'AUC', 'higher is better'),
-    Metric('precision', 'precision', 'higher is better'),
-    Metric('recall', 'recall', 'higher is better'),
-    Metric('calibration', 'predicted over actual positives', '1 is best'),
-    Metric('expected_calibration_error', 'expected calibration error', 'lower is better'),
-)
 
 
 def headline(outcome: RunOutcome) -> str:
@@ -73,10 +58,10 @@ def reasons(outcome: RunOutcome) -> list[str]:
 
 
 def _missed(check: Check) -> str:
-    where = f' on {slice_name(check.slice)}' if check.slice else ''
-    value = 'missing' if check.value is None else f'{check.value:.4f}'
+    where = f' on {format_slice(check.slice)}' if check.slice else ''
+    value = format_metric(check.metric, check.value, 'missing')
     bound = check.bound.replace('>=', 'at least')
-    told = f'{metric_name(check.metric)}{where} is {value}, expected {bound}'
+    told = f'{find_metric(check.metric).label}{where} is {value}, expected {bound}'
     return _sentence(told) + (f' {_sentence(check.hint)}' if check.hint else '')
 
 
@@ -84,46 +69,15 @@ def _sentence(text: str) -> str:
     return f'{text[:1].upper()}{text[1:]}.'
 
 
-def check_name(check: Check) -> str:
-    """Return how what a bound is on is called in a table."""
-    name = metric_name(check.metric)
-    return f'{name}, {slice_name(check.slice)}' if check.slice else name
-
-
-def metric_name(key: str) -> str:
-    """Return how a metric is called in a text."""
-    if key == BASELINE_AUC:
-        return 'AUC of the baseline'
-    return next((metric.name for metric in METRICS if metric.key == key), key)
-
-
-def slice_name(where: str) -> str:
-    """Return how a slice is called in a text: `length=1-10` is `1-10 words`."""
-    key, _, value = where.partition('=')
-    return f'{value} words' if key == 'length' else where
-
-
-def overall_interval(outcome: RunOutcome) -> Interval | None:
-    """Return the accuracy with its 95% interval, None if it is not known."""
-    return _interval(outcome.metrics)
-
-
 def slices(outcome: RunOutcome) -> list[tuple[str, Interval, int]]:
     """Return name, accuracy and number of examples of each slice, shortest texts first."""
     found = []
     for where, metrics in outcome.slices.items():
-        interval = _interval(metrics)
+        interval = accuracy_interval(metrics)
         if interval is not None:
             name = where.partition('=')[2]
             found.append((name, interval, round(metrics[EXAMPLE_COUNT] or 0)))
     return sorted(found, key=lambda part: leading_number(part[0]))
-
-
-def _interval(metrics: Mapping[str, float | None]) -> Interval | None:
-    accuracy, examples = metrics.get(ACCURACY), metrics.get(EXAMPLE_COUNT)
-    if accuracy is None or not examples:
-        return None
-    return measures.wilson(round(accuracy * examples), round(examples))
 
 
 def leading_number(name: str) -> int:
@@ -132,29 +86,29 @@ def leading_number(name: str) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
-def mistakes(examined: Examined, labels: tuple[str, str]) -> str:
+def mistakes(details: ScoreDetails, labels: tuple[str, str]) -> str:
     """Say how many examples were classified wrongly, and how."""
-    missed, alarms = examined.false_negatives, examined.false_positives
-    right = examined.true_positives + examined.true_negatives
+    missed, alarms = details.false_negatives, details.false_positives
+    right = details.true_positives + details.true_negatives
     total = right + missed + alarms
     told = (
         f'Of {total:,} reviews, {missed + alarms:,} were classified wrongly: '
         f'{alarms:,} {labels[0]} ones taken for {labels[1]}, '
         f'{missed:,} {labels[1]} ones taken for {labels[0]}.'
     )
-    if examined.unscored:
-        told += f' {examined.unscored:,} more got no probability.'
+    if details.unscored:
+        told += f' {details.unscored:,} more got no probability.'
     return told
 
 
-def surest(examined: Examined) -> str:
+def surest(details: ScoreDetails) -> str:
     """Say how many mistakes the model was sure of."""
-    tenth = len(examined.candidate.positive) // 10
-    wrong = sum(examined.candidate.positive[:tenth]) + sum(examined.candidate.negative[-tenth:])
+    tenth = len(details.candidate.positive) // 10
+    wrong = sum(details.candidate.positive[:tenth]) + sum(details.candidate.negative[-tenth:])
     sure = (
         wrong
-        + sum(examined.candidate.negative[:tenth])
-        + sum(examined.candidate.positive[-tenth:])
+        + sum(details.candidate.negative[:tenth])
+        + sum(details.candidate.positive[-tenth:])
     )
     if not sure:
         return 'No review got a probability below 0.1 or above 0.9.'

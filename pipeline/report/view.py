@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from components.evaluator.examined import Examined
+from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.described import Described
 from pipeline.results.outcome import RunOutcome, State
 
@@ -114,7 +114,7 @@ class Report:
     outcome: RunOutcome
     labels: tuple[str, str]
     history: dict[str, list[float]] | Nothing
-    scores: Examined | Nothing
+    scores: ScoreDetails | Nothing
     data: Data | Nothing
     steps: tuple[Step, ...]
     lineage: Nothing | None

@@ -11,7 +11,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from components.common import features
-from components.evaluator.config import ACCURACY
+from components.evaluator.metric_table import ACCURACY
 from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
 from components.pusher.properties import WITHDRAWN_AT_PROPERTY, WITHDRAWN_VERSION_PROPERTY
 from components.served_baseline.strategy import adopted_version
@@ -96,9 +96,7 @@ def withdrawal(outputs: Artifacts) -> Withdrawn | None:
     version = artifact.get_string_custom_property(WITHDRAWN_VERSION_PROPERTY)
     if not version:
         return None
-    return Withdrawn(
-        version=version, at=artifact.get_string_custom_property(WITHDRAWN_AT_PROPERTY)
-    )
+    return Withdrawn(version=version, at=artifact.get_string_custom_property(WITHDRAWN_AT_PROPERTY))
 
 
 def _example_gen(outputs: Artifacts) -> str:

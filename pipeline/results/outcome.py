@@ -1,4 +1,4 @@
-"""What came of a run: the facts that the terminal, `--json` and `runs` show."""
+"""The outcome of a run, which the terminal, `--json`, `runs` and the report show."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any, Literal
 import pydantic
 
 from components.common.errors import DataError
+from components.evaluator.metric_table import Check
 
-# The name of a check of the model that is compared with, not of the one that is judged.
-BASELINE_AUC = 'baseline_auc'
+NO_BASELINE = 'No baseline: no model is served yet.'
 
 State = Literal['executed', 'cached', 'skipped', 'failed', 'interrupted']
 Verdict = Literal['pushed', 'not_blessed', 'failed', 'interrupted', 'withdrawn']
@@ -24,14 +24,14 @@ Verdict = Literal['pushed', 'not_blessed', 'failed', 'interrupted', 'withdrawn']
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NodeResult:
-    """How one node went.
+    """The result of one node.
 
     Attributes:
-        id: The node's id in the pipeline.
-        state: `executed`, `cached`, `failed`, `interrupted` if the run was
-            stopped meanwhile, or `skipped` if never reached.
+        id: Id of the node.
+        state: `interrupted` if the run was stopped during the node, `skipped` if
+            the run ended before it.
         seconds: Wall time.
-        note: The thing worth knowing about it, one line.
+        note: One line about what the node found or made.
     """
 
     id: str
@@ -41,29 +41,8 @@ class NodeResult:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Check:
-    """A bound that the gate holds a metric against.
-
-    Attributes:
-        metric: Name of the metric.
-        slice: Empty for all of test, else as `length=11-50`.
-        value: What was measured, None if it is missing.
-        bound: The bound as text, as `>= 0.8000`.
-        passed: Whether it holds.
-        hint: What to do where it does not, one sentence, or an empty string.
-    """
-
-    metric: str
-    slice: str
-    value: float | None
-    bound: str
-    passed: bool
-    hint: str = ''
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Pushed:
-    """A pushed version: its folder and its name."""
+    """A pushed version: its folder and its number."""
 
     path: str
     version: str
@@ -71,11 +50,11 @@ class Pushed:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Withdrawn:
-    """That a rollback withdrew the model of a run, so that it was not pushed again.
+    """The rollback that withdrew the model of a run.
 
     Attributes:
-        version: The version that had served it.
-        at: When it was withdrawn, in UTC, as text.
+        version: The withdrawn version of the model.
+        at: Time of the rollback in UTC, as text.
     """
 
     version: str
@@ -84,33 +63,31 @@ class Withdrawn:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOutcome:
-    """Everything that is told of a run, as plain values.
+    """The outcome of a run, as plain values.
 
     Attributes:
-        run_id: Its name, the local time at which it began.
-        outcome: `pushed`, `not_blessed`, `failed`, `interrupted` if it was stopped
-            from outside, or `withdrawn`: blessed, but not pushed, as a rollback
-            has withdrawn this very model.
-        name: Of the pipeline.
+        run_id: Id of the run, the local time at which it started.
+        outcome: `interrupted` if the run was stopped from outside; `withdrawn` if
+            the model was blessed but not pushed, because a rollback withdrew it.
+        name: Name of the pipeline.
         data: Path of the data.
-        spans: The spans that were read, in words; None if the data has none.
-        nothing_new: Whether every node took what an earlier run had made, as
-            data, settings and code are those of that run.
-        metrics: Of the candidate on test, by name.
-        slices: By slice, the same.
-        thresholds: What the gate demanded.
-        baseline: Metrics of the blessed model compared with, None if none.
-        nodes: In the order of the pipeline.
+        spans: The spans that were read, as text; None if the data has none.
+        nothing_new: Whether all nodes were cached, because data, settings and code
+            are those of an earlier run.
+        metrics: Metrics of the candidate on the test split, by name.
+        slices: The same by slice.
+        thresholds: Result of each bound of the gate.
+        baseline: Metrics of the baseline, None without a baseline.
+        nodes: Results of the nodes, in the order of the pipeline.
         pushed: The version that serves this model, None if there is none.
-        withdrawn: Which rollback keeps the model back, None if none does.
-        seconds: Wall time of the whole run.
+        withdrawn: The rollback that withdrew this model, None if there is none.
+        seconds: Wall time of the run.
         log: Path of the log file.
-        error: What failed, or what is known of the interruption; None if nothing.
+        error: Why the run failed or was interrupted, None otherwise.
         config: The effective configuration.
-        versions: Of the packages that determine what comes of a run, by name.
-        report: Path of the page that shows all this, None if there is none.
-        rejects: Pattern of the files with the rows that could not be used, with
-            reason and line; None if all could.
+        versions: Versions of the packages that the run depends on.
+        report: Path of the report page, None if there is none.
+        rejects: Pattern of the files with rejected rows, None if there are none.
     """
 
     run_id: str
@@ -135,7 +112,7 @@ class RunOutcome:
     rejects: str | None = None
 
     def state_of(self, node_id: str) -> State | None:
-        """Return how a node went, None if there is no such node."""
+        """Return the state of a node, None if there is no such node."""
         return next((node.state for node in self.nodes if node.id == node_id), None)
 
     def to_json(self) -> dict[str, Any]:
@@ -143,6 +120,7 @@ class RunOutcome:
         return dataclasses.asdict(self)
 
 
+_REMOVE = 'delete the file; no model or artifact depends on it'
 _FORMAT = pydantic.TypeAdapter(RunOutcome)
 
 
@@ -154,14 +132,14 @@ def _reason(err: OSError | ValueError) -> str:
     if isinstance(err, pydantic.ValidationError):
         first = err.errors(include_url=False)[0]
         where = '.'.join(map(str, first['loc']))
-        return f'is no record of a run: {where and f"{where}: "}{first["msg"]}'
+        return f'is not a record of a run: {where and f"{where}: "}{first["msg"]}'
     return f'cannot be read: {getattr(err, "strerror", None) or err}'
 
 
 def verdict_of(
     error: BaseException | None, *, pushed: Pushed | None, withdrawn: Withdrawn | None
 ) -> Verdict:
-    """Return the outcome of a run that these came of; `error` is what stopped it, if anything."""
+    """Return the verdict on a run; `error` is the exception that stopped it, if any."""
     if error is not None:
         return 'interrupted' if isinstance(error, KeyboardInterrupt) else 'failed'
     if withdrawn is not None:
@@ -170,15 +148,15 @@ def verdict_of(
 
 
 def records_dir(root: pathlib.Path) -> pathlib.Path:
-    """Return where the records of runs below `root` are kept."""
+    """Return the folder of the records of runs below `root`."""
     return root / 'records'
 
 
 def save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
-    """Keep the outcome of a run below `root`; it appears as a whole.
+    """Save the outcome of a run below `root`, atomically.
 
     Raises:
-        OSError: If it cannot be written, on a full disk for instance.
+        OSError: If it cannot be written, for example because the disk is full.
     """
     folder = records_dir(root)
     folder.mkdir(parents=True, exist_ok=True)
@@ -197,8 +175,8 @@ def load_records(
     """Load the outcomes of all runs below `root`, oldest first, as JSON values.
 
     Args:
-        root: The folder for all that runs write.
-        on_damaged: Is given a line for each record that cannot be read; such a
+        root: The folder of all runs.
+        on_damaged: Called with a message for each record that cannot be read; the
             record is left out.
     """
     records = []
@@ -208,7 +186,7 @@ def load_records(
             _FORMAT.validate_json(content)
             records.append(json.loads(content))
         except (OSError, ValueError) as err:
-            on_damaged(f'{path} {_reason(err)}; remove it: it only tells of a run')
+            on_damaged(f'{path} {_reason(err)}; {_REMOVE}')
     return records
 
 
@@ -216,19 +194,23 @@ def load_outcome(root: pathlib.Path, run_id: str | None = None) -> RunOutcome:
     """Load the outcome of a run below `root`.
 
     Args:
-        root: The folder for all that runs write.
-        run_id: The run; the latest one if None.
+        root: The folder of all runs.
+        run_id: Id of the run; None for the latest run.
 
     Returns:
-        The outcome. What an older run did not record has its default.
+        The outcome. Fields that an older run did not record have their defaults.
 
     Raises:
         DataError: If there is no such run, or its record cannot be read.
+
+    Example:
+        outcome = load_outcome(pathlib.Path('runs'))
+        print(outcome.outcome, outcome.metrics['auc'])
     """
     folder = records_dir(root)
     known = sorted((path.stem for path in folder.glob('*.json')), reverse=True)
     if not known:
-        raise DataError(f'no run below {root}', hint='run one, or name its --root')
+        raise DataError(f'no run below {root}', hint='start a run, or pass its --root')
     if run_id is not None and run_id not in known:
         close = difflib.get_close_matches(run_id, known, n=1) or known[:1]
         raise DataError(f'no run {run_id!r} below {root}', hint=f'did you mean {close[0]}?')
@@ -236,6 +218,4 @@ def load_outcome(root: pathlib.Path, run_id: str | None = None) -> RunOutcome:
     try:
         return _FORMAT.validate_json(path.read_bytes())
     except (OSError, ValueError) as err:
-        raise DataError(
-            f'{path} {_reason(err)}', hint='remove it: it only tells of a run'
-        ) from err
+        raise DataError(f'{path} {_reason(err)}', hint=_REMOVE) from err

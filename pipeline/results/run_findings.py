@@ -1,45 +1,64 @@
-"""What a run has come to so far, gathered from node to node."""
+"""Collects what a run's nodes found, from their artifacts."""
 
 from __future__ import annotations
 
 import dataclasses
 
+from tfx.components.evaluator import constants
+
+from components.evaluator.evaluation import Evaluation, read_evaluation
+from components.evaluator.metric_table import ACCURACY, Check, format_metric
 from pipeline.results import artifacts
 from pipeline.results.artifacts import Artifacts
-from pipeline.results.evaluation import Evaluation
-from pipeline.results.outcome import Check, Pushed, Withdrawn
+from pipeline.results.outcome import Pushed, Withdrawn
 
 
 @dataclasses.dataclass
-class Gathered:
-    """What the outcome of a run tells of its artifacts.
+class RunFindings:
+    """What the nodes of a run found so far.
 
     Attributes:
-        evaluation: What the gate measured and said, None before it.
+        evaluation: Metrics and bounds, None before the Evaluator.
+        blessed: Whether the Evaluator blessed the candidate.
         pushed: The version that the Pusher pushed, None if none.
-        withdrawn: Why it did not push a blessed model, None if it did or there is none.
+        withdrawn: The rollback because of which a blessed model was not pushed.
         spans: The spans that were read, None if the data has none.
-        rejects: Pattern of the files with the rows that could not be used, None without any.
+        rejects: Pattern of the files with rejected rows, None if there are none.
+
+    Example:
+        findings = RunFindings()
+        note = findings.add('Evaluator', outputs)
+        print(note, findings.metrics)
     """
 
     evaluation: Evaluation | None = None
+    blessed: bool = False
     pushed: Pushed | None = None
     withdrawn: Withdrawn | None = None
     spans: str | None = None
     rejects: str | None = None
 
-    def take(self, node_id: str, outputs: Artifacts) -> str:
-        """Say in one line what a node found or made, and remember what counts.
+    def add(self, node_id: str, outputs: Artifacts) -> str:
+        """Add the outputs of a node.
+
+        Returns:
+            One line that describes what the node found or made.
 
         Raises:
-            LookupError, OSError, ValueError: If its outputs are not what it says.
+            LookupError, OSError, ValueError: If the outputs are damaged.
         """
         if 'examples' in outputs:
             self.spans = artifacts.spans_read(outputs)
             self.rejects = artifacts.rejects_files(outputs)
         if {'evaluation', 'blessing'} <= outputs.keys():
-            self.evaluation = Evaluation(outputs)
-            return self.evaluation.told()
+            self.evaluation = read_evaluation(artifacts.only(outputs, 'evaluation').uri)
+            blessing = artifacts.only(outputs, 'blessing')
+            self.blessed = (
+                blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+                == constants.BLESSED_VALUE
+            )
+            accuracy = format_metric(ACCURACY, self.metrics.get(ACCURACY), 'missing')
+            return f'accuracy {accuracy}: {"blessed" if self.blessed else "not blessed"}'
         if 'pushed_model' in outputs:
             self.pushed = artifacts.pushed_version(outputs)
             self.withdrawn = artifacts.withdrawal(outputs)
@@ -47,20 +66,20 @@ class Gathered:
 
     @property
     def metrics(self) -> dict[str, float | None]:
-        """Of all examples, by name."""
+        """Metrics of the candidate on the whole test split, by name."""
         return self.evaluation.metrics if self.evaluation else {}
 
     @property
     def slices(self) -> dict[str, dict[str, float | None]]:
-        """Metrics by slice and name."""
+        """Metrics of the candidate, by slice and name."""
         return self.evaluation.slices if self.evaluation else {}
 
     @property
     def baseline(self) -> dict[str, float | None] | None:
-        """The baseline's metrics, None without one."""
+        """Metrics of the baseline, None without a baseline."""
         return self.evaluation.baseline if self.evaluation else None
 
     @property
     def thresholds(self) -> tuple[Check, ...]:
-        """Each bound with what was measured."""
+        """Result of each bound."""
         return self.evaluation.checks() if self.evaluation else ()

@@ -1,10 +1,10 @@
-"""What a person sees of a run: a line per node, then a summary of one screen."""
+"""Shows a run in the terminal: a line for each node, then a summary."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -15,22 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from components.common.progress import PROGRESS_LOGGER
+from components.evaluator.metric_table import ACCURACY, COMPARED_METRICS, format_metric
 from pipeline.models.messages import withdrawn_lines
-from pipeline.results.outcome import NodeResult, RunOutcome, State
+from pipeline.results.outcome import NO_BASELINE, NodeResult, RunOutcome, State
 from pipeline.terminal.live import LiveNode, can_show
 
-_SHOWN_METRICS = (
-    'binary_accuracy',
-    'loss',
-    'auc',
-    'precision',
-    'recall',
-    'calibration',
-    'expected_calibration_error',
-)
 Row = Sequence[str | float | None]
 
-_NARROWEST_NOTE = 30  # cells; where fewer are left, it stands below its node
+_NARROWEST_NOTE = 30  # cells; if fewer are left, the note is below its node
 _STYLES: dict[State, str] = {
     'executed': 'green',
     'cached': 'cyan',
@@ -38,7 +30,7 @@ _STYLES: dict[State, str] = {
     'interrupted': 'yellow',
     'skipped': 'dim',
 }
-# By state, what tells it at a glance, and what does where only ASCII can be shown.
+# Mark of each state, and the mark for terminals that show only ASCII.
 _MARKS: dict[State, tuple[str, str]] = {
     'executed': ('✓', '+'),
     'cached': ('=', '='),
@@ -49,14 +41,19 @@ _MARKS: dict[State, tuple[str, str]] = {
 
 
 class ProgressLines(logging.Handler):
-    """Shows how a run goes, on stderr: a line per node, and what the node says meanwhile.
+    """Shows the progress of a run: a line for each node, and the messages of the node.
 
-    On a terminal, what happens now is redrawn below these lines, see
-    `live.LiveNode`; elsewhere, all that a node says is a line.
+    On a terminal, the current node is redrawn below these lines, see
+    `live.LiveNode`. Elsewhere, each message is a line.
 
     Args:
-        stream: Where to.
-        quiet: Show nothing at all.
+        stream: Stream to write to.
+        quiet: Whether to show nothing.
+
+    Example:
+        with ProgressLines(sys.stderr) as progress:
+            progress.starting('sentiment, preset ngram')
+            progress.node_started(1, 9, 'ExampleGen')
     """
 
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
@@ -81,14 +78,14 @@ class ProgressLines(logging.Handler):
         self._stop()
         if self._failed:
             self._console.print()
-            _print_bad_end(self._console, f'FAILED: {self._failed}')
+            _print_in_box(self._console, f'Failed: {self._failed}')
 
     def starting(self, line: str) -> None:
-        """Show what is about to run."""
-        self._say(line)
+        """Show the run that is about to start."""
+        self._print(line)
         self._start('loading TensorFlow and TFX')
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._console.print(line, markup=False)
 
     def _start(self, where: str, *, done: int = 0, total: int = 0) -> None:
@@ -98,25 +95,25 @@ class ProgressLines(logging.Handler):
             self._live.start()
 
     def nodes_known(self, node_ids: Sequence[str]) -> None:
-        """Leave room for the longest of these ids."""
+        """Make the column of node ids wide enough for these ids."""
         self._id_width = max(self._id_width, *map(len, node_ids))
 
     def node_started(self, index: int, total: int, node_id: str) -> None:
-        """Show that a node works."""
+        """Show that a node is running."""
         self._start(self._place(index, total, node_id), done=index - 1, total=total)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show what a node says of its progress."""
+        """Show a progress message of a node."""
         if self._live is not None:
-            self._live.say(record.getMessage())
+            self._live.add_line(record.getMessage())
         else:
-            self._say(f'       {record.getMessage()}')
+            self._print(f'       {record.getMessage()}')
 
     def node_finished(self, index: int, total: int, result: NodeResult) -> None:
-        """Show the line that stays."""
+        """Show the result of a node."""
         self._stop()
         style, mark = _STYLES[result.state], _mark(self._console, result.state)
-        # Without a terminal, lines are as they were before there were marks.
+        # Without a terminal, only a failure has a mark.
         line = Text(f'{mark} ' if self._is_live else '', style=style)
         line.append(self._place(index, total, result.id), style='none')
         if result.state == 'executed':
@@ -135,7 +132,7 @@ class ProgressLines(logging.Handler):
             self._console.print(line)
 
     def _print_folded(self, line: Text, note: str) -> None:
-        """Fold a note at words, beside its line or, on a narrow terminal, below it."""
+        """Print a note beside its line or, on a narrow terminal, below it."""
         if self._console.width - len(line) < _NARROWEST_NOTE:
             self._console.print(line)
             line = Text(' ' * 7)
@@ -159,75 +156,73 @@ def _mark(console: Console, state: State) -> str:
     return symbol if can_show(console, symbol) else ascii_symbol
 
 
-def _print_bad_end(console: Console, verdict: str) -> None:
-    """Show in a box, which a good end has not, that something came to nothing."""
-    text = Text(f'{_mark(console, "failed")} {verdict}')
+def _print_in_box(console: Console, message: str) -> None:
+    text = Text(f'{_mark(console, "failed")} {message}')
     console.print(Panel.fit(text, box=HEAVY, style='bold red'), soft_wrap=False)
 
 
 def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
-    """Show what came of a run that reached the gate, on one screen."""
+    """Show the result of a run that reached the gate."""
     console = Console(file=stream, highlight=False, soft_wrap=True)
     console.print()
     if outcome.pushed is not None:
-        console.print(Text('BLESSED, and pushed', style='bold green'))
+        console.print(Text(f'Blessed, pushed as version {outcome.pushed.version}', 'bold green'))
     elif outcome.withdrawn is not None:
-        console.print(Text('BLESSED, but withdrawn: not pushed again', style='bold yellow'))
+        console.print(Text('Blessed, not pushed: this model is withdrawn', 'bold yellow'))
     else:
-        _print_bad_end(console, 'NOT BLESSED: nothing was pushed')
+        _print_in_box(console, 'Not blessed: nothing was pushed')
     console.print(_metrics_table(outcome))
-    if outcome.nothing_new:
-        told = f' ({outcome.spans})' if outcome.spans else ''
-        console.print(
-            f'Nothing is new: data{told}, settings and code are those of an earlier run.',
-            markup=False,
-        )
-    elif outcome.spans and outcome.state_of('ExampleGen') == 'cached':
-        console.print(f'No new data: an earlier run has read {outcome.spans}.', markup=False)
-    if outcome.withdrawn is not None:
-        for line in withdrawn_lines(outcome):
-            console.print(line, markup=False)
-    if outcome.baseline is None:
-        console.print('There was no baseline: no model had been blessed before.')
-    failed = [check for check in outcome.thresholds if not check.passed]
-    for check in failed:
-        where = f' for {check.slice}' if check.slice else ''
-        told = f'{check.metric}{where}: expected {check.bound}, got {_number(check.value)}'
-        console.print(f'{_mark(console, "failed")} {told}', markup=False)
-        if check.hint:
-            console.print(f'  {check.hint}', markup=False)
+    for line in _remarks(outcome, _mark(console, 'failed')):
+        console.print(line, markup=False)
     facts = {
-        'model': _short(outcome.pushed.path) if outcome.pushed is not None else None,
+        'model': outcome.pushed and _relative(outcome.pushed.path),
         'run': f'{outcome.run_id}, {outcome.seconds:.1f} s',
-        'rejects': outcome.rejects and _short(outcome.rejects),
-        'report': outcome.report and _short(outcome.report),
+        'rejects': outcome.rejects and _relative(outcome.rejects),
+        'report': outcome.report and _relative(outcome.report),
         'log': outcome.log,
     }
     known = {name: value for name, value in facts.items() if value}
     width = max(map(len, known)) + 2
     for name, value in known.items():
-        # Not a table, which would cut a long path short.
+        # A table would cut a long path.
         console.print(f'{name:<{width}}{value}', markup=False)
+
+
+def _remarks(outcome: RunOutcome, failed: str) -> Iterator[str]:
+    if outcome.nothing_new:
+        spans = f' ({outcome.spans})' if outcome.spans else ''
+        yield f'Nothing is new: data{spans}, settings and code are those of an earlier run.'
+    elif outcome.spans and outcome.state_of('ExampleGen') == 'cached':
+        yield f'No new data: an earlier run read {outcome.spans}.'
+    yield from withdrawn_lines(outcome)
+    if outcome.baseline is None:
+        yield NO_BASELINE
+    for check in outcome.thresholds:
+        if not check.passed:
+            value = format_metric(check.metric, check.value, 'no value')
+            yield f'{failed} {check.label}: expected {check.bound}, got {value}'
+            if check.hint:
+                yield f'  {check.hint}'
 
 
 def _metrics_table(outcome: RunOutcome) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style='dim')
     for name in ('metric', 'value', 'bound', 'baseline'):
         table.add_column(name, justify='left' if name in ('metric', 'bound') else 'right')
-    overall = {c.metric: c for c in reversed(outcome.thresholds) if not c.slice}
-    for name in _SHOWN_METRICS:
-        check = overall.get(name)
-        bounds = ', '.join(c.bound for c in outcome.thresholds if c.metric == name and not c.slice)
+    for metric in COMPARED_METRICS:
+        checks = [c for c in outcome.thresholds if c.metric == metric.name and not c.slice]
+        base = (outcome.baseline or {}).get(metric.name)
         table.add_row(
-            name,
-            _number(outcome.metrics.get(name)),
-            bounds if check else '',
-            _number((outcome.baseline or {}).get(name)) if outcome.baseline else 'none',
+            metric.label,
+            format_metric(metric.name, outcome.metrics.get(metric.name)),
+            ', '.join(check.bound for check in checks),
+            format_metric(metric.name, base) if outcome.baseline else 'none',
         )
+    names = {metric.name for metric in COMPARED_METRICS}
     for check in outcome.thresholds:
-        if check.slice or check.metric not in _SHOWN_METRICS:
-            where = f', {check.slice}' if check.slice else ''
-            table.add_row(f'{check.metric}{where}', _number(check.value), check.bound, '')
+        if check.slice or check.metric not in names:
+            value = format_metric(check.metric, check.value)
+            table.add_row(check.label, value, check.bound, '')
     return table
 
 
@@ -238,8 +233,8 @@ def print_runs(records: list[dict[str, Any]], stream: TextIO) -> None:
             record['run_id'],
             record['name'],
             record['data'],
-            record['metrics'].get('binary_accuracy'),
-            (record['baseline'] or {}).get('binary_accuracy'),
+            record['metrics'].get(ACCURACY),
+            (record['baseline'] or {}).get(ACCURACY),
             record['outcome'].replace('_', ' '),
             record['pushed']['version'] if record['pushed'] else '-',
             f'{record["seconds"]:.1f} s',
@@ -256,7 +251,7 @@ def print_models(models: list[dict[str, Any]], stream: TextIO) -> None:
         (
             model['version'],
             _state(model),
-            model['binary_accuracy'],
+            model[ACCURACY],
             model['run_id'] or '-',
             model['path'],
         )
@@ -266,39 +261,34 @@ def print_models(models: list[dict[str, Any]], stream: TextIO) -> None:
 
 
 def _state(model: dict[str, Any]) -> str:
-    told = ['live'] if model['live'] else ['withdrawn'] if model['withdrawn'] else []
+    states = ['live'] if model['live'] else ['withdrawn'] if model['withdrawn'] else []
     if model['restores']:
-        told.append(f'restores {model["restores"]}')
-    return ', '.join(told)
+        states.append(f'restores {model["restores"]}')
+    return ', '.join(states)
 
 
 def print_table(names: Sequence[str], rows: Sequence[Row], stream: TextIO) -> None:
-    """Show a table.
+    """Show a table; numbers have four decimals.
 
     Args:
-        names: Of the columns.
-        rows: A number, or None for one that is not known, has four decimals.
-        stream: Where to.
+        names: Names of the columns.
+        rows: Texts and numbers; None is an unknown number.
+        stream: Stream to write to.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style='dim')
     for name in names:
         right = name in ('accuracy', 'baseline', 'duration')
         table.add_column(name, justify='right' if right else 'left', overflow='fold')
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, str) else _number(cell) for cell in row))
+        cells = [cell if isinstance(cell, str) else format_metric(ACCURACY, cell) for cell in row]
+        table.add_row(*cells)
     Console(file=stream, highlight=False, width=_width(stream)).print(table)
 
 
-def _short(path: str) -> str:
-    """Leave out the current folder, as the log's path does."""
-    here = os.path.join(os.getcwd(), '')
-    return path.removeprefix(here)
+def _relative(path: str) -> str:
+    return path.removeprefix(os.path.join(os.getcwd(), ''))
 
 
 def _width(stream: TextIO) -> int | None:
-    # A pipe has no width: its lines must not be folded at a guessed one.
+    # A pipe has no width, so its lines must not be folded at the default width.
     return None if stream.isatty() else 200
-
-
-def _number(value: float | None) -> str:
-    return '-' if value is None else f'{value:.4f}'

@@ -1,4 +1,4 @@
-"""Prints JSON for commands that are given `--json`."""
+"""Prints the JSON output of commands with `--json`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from typing import Any, TextIO
 
 
 def print_json(value: Any, stream: TextIO | None = None) -> None:
-    """Print what a command is asked for with --json, on standard output or elsewhere."""
+    """Print a value as JSON, on standard output by default."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     print(text, file=stream, flush=stream is not None)

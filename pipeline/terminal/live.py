@@ -1,4 +1,4 @@
-"""The part of the terminal that changes while a node works."""
+"""The part of the terminal that is redrawn while a node runs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ from rich.table import Table
 from rich.text import Text
 
 _REDRAWN_PER_SECOND = 5
-_LINES_SHOWN = 5  # of what a node says
+_LINES_SHOWN = 5  # messages of a node
 _BAR_CELLS = 40
 
 
 class LiveNode:
-    """Shows the node that works, for how long, what it says, and how many are done.
+    """Shows the current node, its time and messages, and the number of finished nodes.
 
-    It is redrawn in place, below all that is printed to the console meanwhile,
-    and leaves nothing behind.
+    The display is redrawn in place, below other output, and removed at the end.
 
     Args:
         console: A terminal that can move its cursor.
-        where: The node, as the line that stays will have it.
-        done: How many nodes are done.
-        total: How many there are; 0 if that is not known yet.
+        where: Text for the node.
+        done: Number of finished nodes.
+        total: Number of nodes, 0 if it is not known yet.
+
+    Example:
+        live = LiveNode(Console(), '6/9  Trainer', done=5, total=9)
+        live.start()
+        live.add_line('epoch 1/10')
+        live.stop()
     """
 
     def __init__(self, console: Console, where: str, *, done: int = 0, total: int = 0) -> None:
@@ -35,37 +40,37 @@ class LiveNode:
         self._done = done
         self._total = total
         self._started = time.monotonic()
-        self._said: deque[str] = deque(maxlen=_LINES_SHOWN)
+        self._lines: deque[str] = deque(maxlen=_LINES_SHOWN)
         self._spinner = Spinner('dots' if can_show(console, '⠋') else 'line')
         self._live = Live(
             self,
             console=console,
             refresh_per_second=_REDRAWN_PER_SECOND,
             transient=True,
-            # They are the log's at this time; what frameworks print belongs there.
+            # Both streams go to the log during a run, with the output of frameworks.
             redirect_stdout=False,
             redirect_stderr=False,
         )
 
     def start(self) -> None:
-        """Begin to show it."""
+        """Start the display."""
         self._live.start()
 
     def stop(self) -> None:
-        """Take it away."""
+        """Remove the display."""
         self._live.stop()
 
-    def say(self, line: str) -> None:
-        """Show what the node says, below the last few things that it said."""
-        self._said.append(line)
+    def add_line(self, line: str) -> None:
+        """Show a message of the node below its last messages."""
+        self._lines.append(line)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         seconds = time.monotonic() - self._started
         frame = self._spinner.render(console.get_time())
         assert isinstance(frame, Text)  # a spinner without a text of its own
         yield _line(f'{frame.plain} {self._where}{seconds:>6.0f} s')
-        for said in self._said:
-            yield _line(f'       {said}')
+        for line in self._lines:
+            yield _line(f'       {line}')
         if self._total:
             done = f'{self._done} of {self._total} done'
             width = min(_BAR_CELLS, max(1, options.max_width - len(done) - 4))
@@ -75,7 +80,7 @@ class LiveNode:
 
 
 def can_show(console: Console, symbol: str) -> bool:
-    """Say whether the console's encoding has a symbol."""
+    """Return whether the console's encoding has a symbol."""
     try:
         symbol.encode(console.encoding)
     except UnicodeEncodeError:
@@ -84,5 +89,5 @@ def can_show(console: Console, symbol: str) -> bool:
 
 
 def _line(line: str) -> Text:
-    # A narrow terminal cuts it: were it folded, it could not be redrawn in place.
+    # A folded line could not be redrawn in place, so a narrow terminal cuts it.
     return Text(line, no_wrap=True, overflow='ellipsis')

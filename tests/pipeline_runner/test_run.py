@@ -108,7 +108,7 @@ class TestAfterwards:
         done = run_sample('--set', 'gate.min_accuracy=0.99', cwd=home, repo=repo)
         assert done.code == 3
         assert snapshot(serving) == before
-        assert 'NOT BLESSED' in done.out
+        assert 'Not blessed' in done.out
         assert '>= 0.9900' in done.out
         assert 'expected >= 0.9900' in done.err
         assert done.err.count('cached') == 7  # all but the Evaluator and the Pusher

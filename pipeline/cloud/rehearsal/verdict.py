@@ -54,9 +54,9 @@ class Verdict:
 
     def __init__(self, path: Callable[[str], pathlib.Path]) -> None:
         # It imports TFX.
-        from pipeline.results.run_findings import Gathered
+        from pipeline.results.run_findings import RunFindings
 
-        self.found = Gathered()
+        self.found = RunFindings()
         self._path = path
 
     def note(self, step: str, produced: Produced) -> str:
@@ -80,7 +80,7 @@ class Verdict:
         if titles <= {_MODEL, _BLESSING}:
             return self._looked_up(produced)
         outputs = {key: [self._local(a)] for key, a in produced.artifacts.items()}
-        return self.found.take(step, outputs)
+        return self.found.add(step, outputs)
 
     def _looked_up(self, produced: Produced) -> str:
         """Say what a step found that looks for a baseline."""

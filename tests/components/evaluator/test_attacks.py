@@ -19,12 +19,12 @@ from components.common import features
 from components.common.errors import ConfigError
 from components.common.settings import GateSettings, TrainerSettings
 from components.evaluator import component
+from components.evaluator.evaluation import read_evaluation
 from components.pusher.component import make_pusher
 from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
 from components.trainer.serving import ServingModel, TransformGraph, export
-from pipeline.results.evaluation import Evaluation
 from tests.components.evaluator.evaluated import Evaluated, Model, evaluate
 from tests.components.trainer.tiny import (
     LABELS,
@@ -147,9 +147,7 @@ def push(found: Evaluated, model: Model, data: Tiny, serving: pathlib.Path) -> b
 
 def missed(found: Evaluated) -> dict[str, str]:
     """Return what a person is told: by metric, what it should be, and what it is."""
-    evaluation = standard_artifacts.ModelEvaluation()
-    evaluation.uri = found.evaluation
-    checks = Evaluation({'evaluation': [evaluation], 'blessing': [found.blessing]}).checks()
+    checks = read_evaluation(found.evaluation).checks()
     return {
         check.metric: f'{check.bound}, got {check.value if check.value is None else "less"}'
         for check in checks

@@ -23,9 +23,9 @@ from tfx.types import standard_artifacts
 from components.common import features
 from components.common.errors import ComponentError
 from components.common.settings import GateSettings
-from components.evaluator.config import resolve_eval_config
-from components.evaluator.examined import SHOWN_PARTS, read_examined
+from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.executor import Executor
+from components.evaluator.score_details import SHOWN_PARTS, read_score_details
 from components.served_baseline.executor import NO_BASELINE_FILE
 from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.evaluator.evaluated import Evaluated, evaluate
@@ -173,7 +173,7 @@ def test_tfma_reads_configuration_metrics_and_verdict_when_the_node_has_run(
         *((tuple(where.split('=')),) for where in SLICES),
     }
     assert result.model_location == str(pathlib.Path(models('good').uri) / 'Format-Serving')
-    accuracy, auc, *_ = result.config.metrics_specs[0].metrics
+    accuracy, _, auc, *_ = result.config.metrics_specs[0].metrics
     for metric, lowest in ((accuracy, GATE.min_accuracy), (auc, GATE.min_auc)):
         (bound,) = metric.per_slice_thresholds
         assert bound.threshold.value_threshold.lower_bound.value == lowest
@@ -183,7 +183,7 @@ def test_tfma_reads_configuration_metrics_and_verdict_when_the_node_has_run(
 def test_scores_are_examined_when_raw_examples_are_evaluated(
     alone: Evaluated, exported: Exported, tiny: Tiny
 ) -> None:
-    found = read_examined(alone.evaluation)
+    found = read_score_details(alone.evaluation)
     assert found is not None
     assert found.baseline is None
     reviews = tiny.reviews['test']
@@ -210,15 +210,15 @@ def test_scores_are_examined_when_raw_examples_are_evaluated(
 def test_what_moved_a_score_is_what_the_model_says_when_it_is_shown(
     alone: Evaluated, models: Callable[[str], Model]
 ) -> None:
-    found = read_examined(alone.evaluation)
+    found = read_score_details(alone.evaluation)
     assert found is not None
     model = tf.saved_model.load(os.path.join(models('good').uri, 'Format-Serving'))
     explain = model.signatures[features.EXPLAIN_SIGNATURE]
     for example in found.mistakes[:3] + found.uncertain[:3]:
         said = explain(text=tf.constant([example.text]))
         ngrams = [ngram.decode() for ngram in said[features.NGRAMS_KEY].numpy().tolist()]
-        assert [ngram for ngram, _ in example.moved_by] == ngrams[:SHOWN_PARTS]
-        assert [value for _, value in example.moved_by] == pytest.approx(
+        assert [ngram for ngram, _ in example.contributions] == ngrams[:SHOWN_PARTS]
+        assert [value for _, value in example.contributions] == pytest.approx(
             said[features.CONTRIBUTIONS_KEY].numpy().tolist()[:SHOWN_PARTS], abs=1e-5
         )
 
@@ -233,9 +233,9 @@ def test_model_is_not_blessed_when_test_has(
     found = evaluate(tmp_path, empty, models('good'), None, LOW)
     assert not found.blessed
     assert not found.metrics
-    examined = read_examined(found.evaluation)
-    assert examined is not None
-    assert not any(examined.candidate.positive + examined.candidate.negative)
+    details = read_score_details(found.evaluation)
+    assert details is not None
+    assert not any(details.candidate.positive + details.candidate.negative)
 
 
 @pytest.mark.parametrize('damage', ['dropped', 'truncated', 'duplicated'])
@@ -265,7 +265,7 @@ def test_both_models_are_measured_when_there_is_a_baseline(
         metrics['candidate']['binary_accuracy'] - metrics['baseline']['binary_accuracy']
     )
     assert metrics['diff']['binary_accuracy'] > 0.1
-    both, one = read_examined(found.evaluation), read_examined(alone.evaluation)
+    both, one = read_score_details(found.evaluation), read_score_details(alone.evaluation)
     assert both is not None
     assert both.baseline is not None
     # The models are not mixed up: what is said of the candidate is what is said of it alone.
@@ -289,9 +289,9 @@ def test_model_is_not_blessed_when(
     before = models(baseline) if baseline else None
     found = evaluate(tmp_path, tiny, models(candidate), before, LOW)
     assert not found.blessed
-    examined = read_examined(found.evaluation)
-    assert examined is not None
-    assert examined.unscored == (len(tiny.reviews['test']) if candidate == 'nan' else 0)
+    details = read_score_details(found.evaluation)
+    assert details is not None
+    assert details.unscored == (len(tiny.reviews['test']) if candidate == 'nan' else 0)
 
 
 def test_model_is_judged_by_the_bounds_of_the_run_when_it_overrides_them(

@@ -12,7 +12,8 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.common.settings import GateSettings
 from components.evaluator import metrics
-from components.evaluator.config import resolve_eval_config
+from components.evaluator.eval_config import resolve_eval_config
+from components.evaluator.metric_table import EXAMPLE_COUNT, METRICS, find_metric
 from components.evaluator.metrics import Totals
 
 NAMES = {
@@ -23,15 +24,8 @@ NAMES = {
     'recall': 'Recall',
     'calibration': 'Calibration',
 }
-VALUES = {
-    'accuracy': metrics.accuracy,
-    'loss': metrics.loss,
-    'auc': metrics.auc,
-    'precision': metrics.precision,
-    'recall': metrics.recall,
-    'calibration': metrics.calibration,
-    'expected_calibration_error': metrics.expected_calibration_error,
-}
+# The number of examples is defined for any predictions.
+VALUES = {name: value for name, value in metrics.COMPUTATIONS.items() if name != EXAMPLE_COUNT}
 
 
 def frame() -> pd.DataFrame:
@@ -68,6 +62,18 @@ def test_values_are_those_of_tfma_when_both_measure_the_same_slices() -> None:
     assert slices[()]['example_count'] == len(data)
 
 
+def test_each_metric_of_the_table_has_a_computation() -> None:
+    assert set(metrics.COMPUTATIONS) == {metric.name for metric in METRICS}
+
+
+@pytest.mark.parametrize(
+    ('name', 'worse', 'better'), [('auc', 0.8, 0.9), ('loss', 0.3, 0.2), ('calibration', 1.2, 0.9)]
+)
+def test_better_value_is_nearer_to_the_best_one(name: str, worse: float, better: float) -> None:
+    metric = find_metric(name)
+    assert metric.distance_from_best(better) < metric.distance_from_best(worse)
+
+
 def totals(*examples: tuple[float, float]) -> Totals:
     found = Totals()
     if examples:
@@ -81,7 +87,7 @@ GOOD = [(0, 0.2), (0, 0.6), (1, 0.7), (1, 0.9)]
 @pytest.mark.parametrize(
     ('name', 'expected'),
     [
-        ('accuracy', 3 / 4),
+        ('binary_accuracy', 3 / 4),
         ('loss', -(math.log(0.8) + math.log(0.4) + math.log(0.7) + math.log(0.9)) / 4),
         ('auc', 1.0),
         ('precision', 2 / 3),

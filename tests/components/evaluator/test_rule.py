@@ -16,11 +16,12 @@ from tfx.types import standard_artifacts
 
 from components.common import features
 from components.common.settings import GateSettings
-from components.evaluator.config import ACCURACY, AUC, resolve_eval_config
+from components.evaluator.eval_config import resolve_eval_config
+from components.evaluator.evaluation import Evaluation, read_evaluation
 from components.evaluator.executor import bless
-from components.evaluator.results import judge
-from pipeline.results.evaluation import Evaluation
-from tests.components.evaluator.test_config import metrics_of
+from components.evaluator.gate import judge
+from components.evaluator.metric_table import ACCURACY, AUC
+from tests.components.evaluator.test_gate import metrics_of
 
 _NAN = math.nan
 _SPECIAL = [None, _NAN, math.inf, -math.inf, -0.0, 0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.5, -1.0]
@@ -100,8 +101,8 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(gate, candidate, of_baseline)
 
 
-def write(case: Case, folder: pathlib.Path) -> Evaluation:
-    """Judge, bless and write as the executor does, and return what is read of it."""
+def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
+    """Judge, bless and write as the executor does; return the verdict and what is read."""
     config = resolve_eval_config(case.gate, has_baseline=case.baseline is not None)
     metrics: dict[Any, Any] = {}
     for name, of_model in case.candidate.items():
@@ -123,14 +124,14 @@ def write(case: Case, folder: pathlib.Path) -> Evaluation:
             )
     with tf.io.TFRecordWriter(str(folder / 'validations.tfrecord')) as records:
         records.write(judge(metrics, config).SerializeToString())
-    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
-    evaluation.uri, blessing.uri = str(folder), str(folder / 'blessing')
+    blessing = standard_artifacts.ModelBlessing()
+    blessing.uri = str(folder / 'blessing')
     candidate = standard_artifacts.Model()
-    bless(blessing, evaluation.uri, candidate, candidate if case.baseline is not None else None)
+    bless(blessing, str(folder), candidate, candidate if case.baseline is not None else None)
     (file,) = (folder / 'blessing').iterdir()
-    found = Evaluation({'evaluation': [evaluation], 'blessing': [blessing]})
-    assert found.blessed == (file.name == 'BLESSED')
-    return found
+    blessed = file.name == 'BLESSED'
+    assert blessing.get_int_custom_property('blessed') == blessed
+    return blessed, read_evaluation(str(folder))
 
 
 def _named(measured: Measured) -> dict[str, float | None]:
@@ -161,11 +162,11 @@ def test_verdict_is_that_of_the_plain_rule_when_metrics_and_bounds_are_random(
     def agrees(case: Case) -> None:
         folder = tmp_path / str(len(seen))
         folder.mkdir()
-        found = write(case, folder)
+        blessed, found = write(case, folder)
         expected = plain_rule(case)
         seen.append(expected)
-        assert found.blessed is expected, case
-        # What a person is told agrees with it.
+        assert blessed is expected, case
+        # The displayed checks agree with the verdict.
         assert all(check.passed for check in found.checks()) is expected, (case, found.checks())
 
     agrees()

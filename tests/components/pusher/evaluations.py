@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from components.common.settings import GateSettings
-from components.evaluator.config import resolve_eval_config
+from components.evaluator.eval_config import resolve_eval_config
+from components.evaluator.gate import write_results
 from components.evaluator.metrics import Totals
-from components.evaluator.results import write_results
 from components.example_gen.summary import ExamplesSummary
 
 GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01, slices={'11-50': 0.7})

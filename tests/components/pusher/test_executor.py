@@ -14,8 +14,13 @@ from tfx.types import channel_utils, standard_artifacts
 from components.common.model_versions import digest_of_model
 from components.common.rollback_state import Withdrawal, write_withdrawals
 from components.common.settings import TextSettings, TrainerSettings
-from components.evaluator.examined import FILE as EXAMINED_FILE
-from components.evaluator.examined import Examined, Example, Histogram, to_json
+from components.evaluator.score_details import (
+    SCORE_DETAILS_FILE,
+    Example,
+    Histogram,
+    ScoreDetails,
+    to_json,
+)
 from components.pusher.component import make_pusher
 from components.smoke_test.run import SmokeTestError
 from tests.components.pusher.evaluations import SUMMARY, write_evaluation
@@ -29,12 +34,12 @@ SETTINGS = {
 }
 
 
-def write_examined(folder: pathlib.Path, scores: dict[str, float]) -> None:
+def write_details(folder: pathlib.Path, scores: dict[str, float]) -> None:
     """Write what the Evaluator keeps of these texts, and of one that it cuts off."""
     kept = [Example(text=t, cut=False, label=1, probability=p) for t, p in scores.items()]
     cut = Example(text='The beginning', cut=True, label=1, probability=0.123)
     none = Histogram(positive=[0] * 1_000, negative=[0] * 1_000)
-    examined = Examined(
+    details = ScoreDetails(
         candidate=none,
         baseline=None,
         mistakes=[*kept, cut],
@@ -44,8 +49,8 @@ def write_examined(folder: pathlib.Path, scores: dict[str, float]) -> None:
         true_negatives=0,
         false_negatives=0,
     )
-    (folder / EXAMINED_FILE).parent.mkdir(parents=True, exist_ok=True)
-    (folder / EXAMINED_FILE).write_bytes(to_json(examined))
+    (folder / SCORE_DETAILS_FILE).parent.mkdir(parents=True, exist_ok=True)
+    (folder / SCORE_DETAILS_FILE).write_bytes(to_json(details))
 
 
 class Run:
@@ -93,7 +98,7 @@ class Run:
             str(self.folder / name) for name in ('evaluation', 'examples')
         )
         write_evaluation(self.folder / 'evaluation', accuracy)
-        write_examined(self.folder / 'evaluation', self.scores)
+        write_details(self.folder / 'evaluation', self.scores)
         examples.split_names = '["train", "val", "test"]'
         examples.set_string_custom_property('spans', '2 spans 3 to 4')
         node = make_pusher(

@@ -10,8 +10,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from components.common.settings import TextSettings, TrainerSettings
-from components.pusher.judgement import read_judgement
-from components.pusher.model_card import CardFacts, interval, write_card
+from components.evaluator.evaluation import read_evaluation
+from components.evaluator.metric_table import wilson_interval
+from components.pusher.model_card import CardFacts, write_card
 from tests.components.pusher.evaluations import SUMMARY, write_evaluation
 from tests.components.trainer.tiny import Exported
 
@@ -28,7 +29,7 @@ def make_card(
         'name': 'sentiment',
         'data': SUMMARY,
         'spans': '',
-        'judgement': read_judgement(str(tmp_path / 'evaluation')),
+        'evaluation': read_evaluation(str(tmp_path / 'evaluation')),
         'settings': {
             'trainer': TrainerSettings(architecture=architecture).model_dump(),
             'text': TextSettings(max_tokens=250).model_dump(),
@@ -54,53 +55,53 @@ def rows_of(card: str, first: str) -> list[list[str]]:
 
 def test_splits_are_counted_when_there_are_texts_without_a_label(tmp_path: pathlib.Path) -> None:
     card = make_card(tmp_path, spans='2 spans 3 to 4')
-    assert 'Read from `a/*.csv`; 2 spans 3 to 4.' in card
+    assert 'The data was read from `a/*.csv` (2 spans 3 to 4).' in card
     assert [row[:4] for row in rows_of(card, 'split')] == [
         ['`train`', '1,000', '600 (60.0%)', '400 (40.0%)'],
         ['`val`', '100', '60 (60.0%)', '40 (40.0%)'],
         ['`test`', '200', '120 (60.0%)', '80 (40.0%)'],
         ['`unsup`', '5,000', '', ''],
     ]
-    assert '3 rows could not be used: 3 empty text.' in card
+    assert '3 rows were rejected: 3 empty text.' in card
 
 
 def test_metrics_are_those_of_the_evaluation_when_there_is_no_baseline(
     tmp_path: pathlib.Path,
 ) -> None:
     card = make_card(tmp_path)
-    metrics = read_judgement(str(tmp_path / 'evaluation')).slices['']
+    metrics = read_evaluation(str(tmp_path / 'evaluation')).metrics
     rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
-    assert rows['accuracy'] == ['0.9000', '>= 0.8000', 'none']
-    assert rows['loss'] == [f'{metrics["loss"]:.4f}', '', 'none']
+    assert rows['accuracy'][:3] == ['0.9000', '>= 0.8000', 'none']
+    assert rows['loss'][:3] == [f'{metrics["loss"]:.4f}', '', 'none']
     assert len(rows) == len(metrics) - 1 == 7
-    low, high = interval(0.9, 200)
+    _, low, high = wilson_interval(0.9, 200)
     assert f'The 95% interval of the accuracy is {low:.4f} to {high:.4f}.' in card
-    assert 'There was no baseline' in card
+    assert 'no model was served yet' in card
 
 
 def test_bound_follows_the_baseline_when_there_is_one(tmp_path: pathlib.Path) -> None:
     card = make_card(tmp_path, baseline=0.88)
     rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
-    assert rows['accuracy'] == ['0.9000', '>= 0.8000, and >= 0.8700 (baseline)', '0.8800']
-    assert 'There was no baseline' not in card
+    assert rows['accuracy'][:3] == ['0.9000', '>= 0.8000, and >= 0.8700 (baseline)', '0.8800']
+    assert 'no model was served yet' not in card
     assert rows['AUC'][1] == '>= 0.7000'
-    assert f'The AUC of the baseline, {rows["AUC"][2]}, is at least 0.5000' in card
+    assert f'The AUC of the baseline on the same texts is {rows["AUC"][2]}' in card
 
 
 def test_slices_have_counts_and_intervals_when_they_have_examples(tmp_path: pathlib.Path) -> None:
     card = make_card(tmp_path)
-    low, high = interval(0.9, 150)
+    _, low, high = wilson_interval(0.9, 150)
     first, second = rows_of(card, 'words')
-    assert first[:4] == ['11-50', '150', '0.9000', f'{low:.4f} to {high:.4f}']
-    assert first[-1] == '>= 0.7000'
+    assert first[:3] == ['11-50', '150', '0.9000']
+    assert first[-2:] == [f'{low:.4f} to {high:.4f}', '>= 0.7000']
     assert second[:3] == ['51-100', '50', '0.9000']
     assert second[-1].strip() == ''
 
 
 def test_limits_name_what_is_hardly_tested_when_slices_are_small(tmp_path: pathlib.Path) -> None:
     card = make_card(tmp_path)
-    assert '1-10 (0), 51-100 (50), 101-200 (0), 201-400 (0), 401+ (0) words' in card
-    assert 'it reads the first 250 words at most' in card
+    assert '1-10 (0), 51-100 (50), 101-200 (0), 201-400 (0), 401+ (0).' in card
+    assert 'The model reads at most the first 250 words.' in card
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_settings_are_those_that_the_architecture_reads_when_they_are_listed(
     listed = {row[0].strip('`') for row in rows_of(card, 'setting')}
     assert listed >= {f'trainer.{name}' for name in read} | {'text.max_tokens'}
     assert not listed & {f'trainer.{name}' for name in not_read}
-    assert ('n-grams learned from it' in card) == (architecture != 'tutorial')
+    assert ('training of the n-gram weights' in card) == (architecture != 'tutorial')
 
 
 def test_labels_stay_text_when_they_look_like_markdown(tmp_path: pathlib.Path) -> None:

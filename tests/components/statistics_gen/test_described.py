@@ -56,7 +56,7 @@ def test_error_names_the_field_when_the_file_is_another(tmp_path: pathlib.Path) 
 
 def test_reader_loads_neither_tensorflow_nor_tfx_when_it_is_imported() -> None:
     code = (
-        'import sys, components.statistics_gen.described, components.evaluator.examined;'
+        'import sys, components.statistics_gen.described, components.evaluator.score_details;'
         'sys.exit(bool({"tensorflow", "tfx", "pyarrow", "numpy"} & set(sys.modules)))'
     )
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0

@@ -6,7 +6,8 @@ import dataclasses
 import random
 from typing import Any, Literal
 
-from components.evaluator.examined import BINS, Examined, Example, Histogram
+from components.evaluator.metric_table import Check
+from components.evaluator.score_details import BINS, Example, Histogram, ScoreDetails
 from components.statistics_gen.described import Described, Split
 from pipeline.report.view import (
     Artifact,
@@ -16,7 +17,7 @@ from pipeline.report.view import (
     Report,
     Step,
 )
-from pipeline.results.outcome import Check, NodeResult, Pushed, RunOutcome, State, Verdict
+from pipeline.results.outcome import NodeResult, Pushed, RunOutcome, State, Verdict
 
 HOSTILE = '<script>window.stolen = 1</script><img src=x onerror="window.stolen = 1">'
 _LABELS = ('negative', 'positive')
@@ -126,7 +127,7 @@ def _histogram(generator: random.Random, sharp: float) -> Histogram:
     return Histogram(positive=counts[True], negative=counts[False])
 
 
-def _scores(text: str) -> Examined:
+def _scores(text: str) -> ScoreDetails:
     generator = random.Random(1)
     candidate = _histogram(generator, 2.0)
     half = BINS // 2
@@ -139,14 +140,15 @@ def _scores(text: str) -> Examined:
             cut=rank == 2,
             label=rank % 2,
             probability=abs(rank % 2 - 0.99),
-            moved_by=moved,
+            contributions=moved,
         )
         for rank, each in enumerate(texts)
     ]
     uncertain = [
-        dataclasses.replace(each, probability=0.5001, cut=False, moved_by=[]) for each in mistakes
+        dataclasses.replace(each, probability=0.5001, cut=False, contributions=[])
+        for each in mistakes
     ]
-    return Examined(
+    return ScoreDetails(
         candidate=candidate,
         baseline=_histogram(generator, 1.5),
         mistakes=mistakes,

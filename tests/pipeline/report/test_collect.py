@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 
-from components.evaluator.examined import FILE as EXAMINED_FILE
+from components.evaluator.score_details import FILE as EXAMINED_FILE
 from components.example_gen.summary import SUMMARY_FILE
 from components.statistics_gen.described import FILE as DESCRIBED_FILE
 from pipeline.report.collect import collect
@@ -30,10 +30,10 @@ def folder_of(report: Report, node_id: str, key: str) -> pathlib.Path:
 
 def test_figures_agree_with_the_record_when_a_run_was_pushed(pushed: Report) -> None:
     assert not isinstance(pushed.scores, Nothing)
-    examined = pushed.scores
+    details = pushed.scores
     metrics = pushed.outcome.metrics
-    right = examined.true_positives + examined.true_negatives
-    wrong = examined.false_positives + examined.false_negatives
+    right = details.true_positives + details.true_negatives
+    wrong = details.false_positives + details.false_negatives
     assert right + wrong == metrics['example_count']
     assert right / (right + wrong) == pytest.approx(metrics['binary_accuracy'])
     assert isinstance(pushed.history, dict)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from components.evaluator.examined import BINS, Histogram
+from components.evaluator.metric_table import wilson_interval
+from components.evaluator.score_details import BINS, Histogram
 from pipeline.report import measures
 
 
@@ -32,7 +33,7 @@ def scores() -> list[tuple[int, float]]:
 def test_interval_is_scipys_when_computed(total: int, share: float) -> None:
     hits = round(share * total)
     expected = stats.binomtest(hits, total).proportion_ci(method='wilson')
-    found = measures.wilson(hits, total)
+    found = wilson_interval(hits / total, total)
     assert found.share == hits / total
     assert found.low == pytest.approx(expected.low, abs=1e-6)
     assert found.high == pytest.approx(expected.high, abs=1e-6)

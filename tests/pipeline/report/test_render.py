@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from components.evaluator.metric_table import Check
 from components.statistics_gen.described import Split
 from pipeline.report import sentences
 from pipeline.report.compare import compare
@@ -14,7 +15,7 @@ from pipeline.report.graph import draw_graph
 from pipeline.report.render import render, render_comparison
 from pipeline.report.vega import draw
 from pipeline.report.view import Artifact, Nothing, Report, Step
-from pipeline.results.outcome import Check, Withdrawn
+from pipeline.results.outcome import Withdrawn
 from tests.pipeline.report.made import HOSTILE, made_outcome, made_report
 
 
@@ -115,10 +116,10 @@ def test_page_is_rendered_when_a_run_recorded_next_to_nothing() -> None:
 def test_page_is_rendered_when_test_has_one_label_only() -> None:
     report = made_report()
     assert not isinstance(report.scores, Nothing)
-    examined = report.scores
-    histogram = dataclasses.replace(examined.candidate, negative=[0] * 1_000)
+    details = report.scores
+    histogram = dataclasses.replace(details.candidate, negative=[0] * 1_000)
     single = dataclasses.replace(
-        examined, candidate=histogram, baseline=None, true_negatives=0, false_positives=0
+        details, candidate=histogram, baseline=None, true_negatives=0, false_positives=0
     )
     page = render(dataclasses.replace(report, scores=single))
     assert 'ROC' not in page

@@ -13,12 +13,13 @@ import pytest
 from rich.console import Console
 
 from components.common.progress import PROGRESS_LOGGER, report_progress
-from pipeline.results.outcome import Check, NodeResult, RunOutcome, State, Withdrawn
+from components.evaluator.metric_table import Check
+from pipeline.results.outcome import NodeResult, RunOutcome, State, Withdrawn
 from pipeline.terminal.console import ProgressLines, print_summary
 from pipeline.terminal.live import LiveNode
 
 NOTHING = 'Nothing is new: data{}, settings and code are those of an earlier run.'
-NO_DATA = 'No new data: an earlier run has read spans 1 to 2.'
+NO_DATA = 'No new data: an earlier run read spans 1 to 2.'
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ sentiment, preset [bold], on data
  3/3  Evaluator         ✗ failed
 
 ┏━━━━━━━━━━━━━━━━━━━━━┓
-┃ ✗ FAILED: Evaluator ┃
+┃ ✗ Failed: Evaluator ┃
 ┗━━━━━━━━━━━━━━━━━━━━━┛
 """
 
@@ -149,7 +150,7 @@ def test_states_differ_without_colour_when_there_is_a_terminal(
     assert f'{failed}  3/3  Evaluator           failed' in lines
     assert '       epoch 2/2: val loss 0.4' in lines
     assert any(line.endswith('1 of 3 done') for line in lines)
-    assert any(re.fullmatch(rf'[┃|] {failed} FAILED: Evaluator [┃|]', line) for line in lines)
+    assert any(re.fullmatch(rf'[┃|] {failed} Failed: Evaluator [┃|]', line) for line in lines)
     colours = re.findall(r'\x1b\[[0-9;]*3[0-7][0-9;]*m', stream.text())
     assert bool(colours) != no_color
 
@@ -171,7 +172,7 @@ def test_working_node_is_one_line_with_what_it_said_last_when_it_is_drawn(width:
     console = Console(file=Terminal(), width=width, color_system=None, force_terminal=True)
     node = LiveNode(console, ' 6/9  Trainer           ', done=5, total=9)
     for epoch in range(1, 10):
-        node.say(f'epoch {epoch}/10: val accuracy 0.9123, val loss [0.2975]')
+        node.add_line(f'epoch {epoch}/10: val accuracy 0.9123, val loss [0.2975]')
     lines = [
         ''.join(segment.text for segment in line).rstrip()
         for line in console.render_lines(node, console.options, pad=False)
@@ -218,9 +219,9 @@ def test_verdict_is_in_a_box_when_the_candidate_is_not_blessed() -> None:
     stream = io.StringIO()
     print_summary(outcome(blessed=False), stream)
     lines = stream.getvalue().splitlines()
-    assert lines[2] == '┃ ✗ NOT BLESSED: nothing was pushed ┃'
+    assert lines[2] == '┃ ✗ Not blessed: nothing was pushed ┃'
     assert {len(line) for line in lines[1:4]} == {len(lines[2])}
-    assert '✗ binary_accuracy: expected >= 0.8000, got 0.7000' in lines
+    assert '✗ accuracy: expected >= 0.8000, got 0.7000' in lines
 
 
 def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
@@ -235,8 +236,8 @@ def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
     stream = io.StringIO()
     print_summary(dataclasses.replace(outcome(blessed=False), thresholds=(check,)), stream)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
-    assert any(line.split() == ['baseline_auc', '0.0400', '>=', '0.5000'] for line in lines)
-    place = lines.index('✗ baseline_auc: expected >= 0.5000, got 0.0400')
+    assert any(re.fullmatch(r'AUC of the baseline +0\.0400 +>= 0\.5000', line) for line in lines)
+    place = lines.index('✗ AUC of the baseline: expected >= 0.5000, got 0.0400')
     assert lines[place + 1] == '  look at the labels'
 
 
@@ -250,7 +251,7 @@ def test_summary_says_how_to_have_it_back_when_the_model_is_withdrawn() -> None:
     )
     print_summary(withdrawn, stream)
     lines = stream.getvalue().splitlines()
-    assert lines[1] == 'BLESSED, but withdrawn: not pushed again'
+    assert lines[1] == 'Blessed, not pushed: this model is withdrawn'
     assert (
         'A rollback on 2026-11-25 09:00:00 UTC withdrew this model, which was version 7; what is '
         'served stays as it was.'
@@ -263,7 +264,7 @@ def test_summary_says_how_to_have_it_back_when_the_model_is_withdrawn() -> None:
 def test_summary_is_shown_when_the_stream_is_ascii_and_strict() -> None:
     stream = Terminal('ascii')
     print_summary(outcome(blessed=False), stream)
-    assert '| x NOT BLESSED: nothing was pushed |' in stream.lines()
+    assert '| x Not blessed: nothing was pushed |' in stream.lines()
 
 
 def test_the_path_of_the_rejects_is_shown_when_there_are_any(tmp_path: pathlib.Path) -> None:

@@ -126,8 +126,8 @@ def test_a_second_run_is_judged_against_the_first(runs: ThreeRuns) -> None:
 
 def test_nothing_is_pushed_when_the_bound_is_out_of_reach(runs: ThreeRuns) -> None:
     assert runs.held_back.code == 3, runs.held_back.err
-    assert 'NOT BLESSED: nothing was pushed' in runs.held_back.out
-    assert 'binary_accuracy: expected >= 1.0000, got 0.' in runs.held_back.out
+    assert 'Not blessed: nothing was pushed' in runs.held_back.out
+    assert 'accuracy: expected >= 1.0000, got 0.' in runs.held_back.out
     assert runs.served_after == runs.served_before
     assert len(runs.served_before) > 2
 
@@ -138,7 +138,7 @@ def test_each_step_has_a_line(runs: ThreeRuns) -> None:
     assert len(lines) == 10
     assert {told[name] for name in (*UP_TO_TRANSFORM, 'Trainer')} == {'cached'}
     assert told['Evaluator'] not in ('cached', 'failed')
-    assert any('NOT blessed' in ' '.join(words) for words in lines)
+    assert any('not blessed' in ' '.join(words) for words in lines)
     assert next(w for w in lines if w[0] == 'Pusher')[-2:] == ['nothing', 'pushed']
 
 

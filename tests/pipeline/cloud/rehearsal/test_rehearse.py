@@ -97,7 +97,7 @@ def test_nothing_is_pushed_when_no_step_says_so(
         _rehearse('vertex')
     assert held_back.value.exit_code == 3
     out, err = capfd.readouterr()
-    assert 'NOT BLESSED: nothing was pushed' in out
+    assert 'Not blessed: nothing was pushed' in out
     assert [line.rstrip().endswith('a note') for line in err.splitlines() if '/2 ' in line] == [
         True,
         True,

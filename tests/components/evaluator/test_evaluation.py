@@ -1,4 +1,4 @@
-"""The table of bounds: what is shown must be what the gate did."""
+"""Tests that the displayed checks agree with the gate."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import math
 import pytest
 
 from components.common.settings import GateSettings
-from components.evaluator.config import bounds_of, resolve_eval_config
-from pipeline.results.evaluation import Evaluation
+from components.evaluator.eval_config import bounds_of, resolve_eval_config
+from components.evaluator.evaluation import Evaluation
+from components.evaluator.metric_table import ACCURACY, AUC
 
 
 def evaluation(
@@ -20,17 +21,14 @@ def evaluation(
     auc: float | None = 0.9,
     baseline_auc: float | None = 0.9,
 ) -> Evaluation:
-    found = Evaluation.__new__(Evaluation)
     gate = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01, slices=slices or {})
     config = resolve_eval_config(gate, has_baseline=baseline is not None)
-    found._bounds = list(bounds_of(config))
-    found.blessed = True
-    found.metrics = {'binary_accuracy': accuracy, 'auc': auc}
-    found.baseline = (
-        None if baseline is None else {'binary_accuracy': baseline, 'auc': baseline_auc}
+    return Evaluation(
+        metrics={ACCURACY: accuracy, AUC: auc},
+        slices={f'length={name}': {ACCURACY: value} for name, value in (measured or {}).items()},
+        baseline=None if baseline is None else {ACCURACY: baseline, AUC: baseline_auc},
+        bounds=tuple(bounds_of(config)),
     )
-    found.slices = {f'length={k}': {'binary_accuracy': v} for k, v in (measured or {}).items()}
-    return found
 
 
 @pytest.mark.parametrize(
@@ -73,5 +71,5 @@ def test_labels_are_to_be_looked_at_when_the_baseline_ranks_worse_than_chance() 
     checks = evaluation(0.9, 0.1, baseline_auc=0.04).checks()
     (failed,) = [check for check in checks if not check.passed]
     assert (failed.metric, failed.value, failed.bound) == ('baseline_auc', 0.04, '>= 0.5000')
-    assert 'labels may have been turned around' in failed.hint
+    assert 'labels may be swapped' in failed.hint
     assert all(not check.hint for check in checks if check is not failed)

@@ -1,4 +1,4 @@
-"""Gathers from the scores on `test` what the report shows beyond the metrics."""
+"""Collects the details of the scores on `test` batch by batch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from components.common.explanations import Parts
-from components.evaluator.examined import (
+from components.evaluator.score_details import (
     BINS,
     SHOWN_CHARACTERS,
     SHOWN_EXAMPLES,
     SHOWN_PARTS,
-    Examined,
     Example,
     Histogram,
+    ScoreDetails,
 )
 
 Numbers = npt.NDArray[Any]
@@ -25,7 +25,7 @@ Explain = Callable[[list[bytes]], list[Parts]]
 
 
 class _Ranked(NamedTuple):
-    """An example, and what it is sorted by; equal ones cannot be told apart."""
+    """An example and its sort key."""
 
     rank: float
     text: bytes
@@ -33,14 +33,19 @@ class _Ranked(NamedTuple):
     probability: float
 
 
-class Examination:
-    """What is gathered of the examples, or of a part of them; it can be pickled.
+class ScoreCollector:
+    """Collects `ScoreDetails` from scored examples.
 
-    Parts may be merged in any order. Its size does not depend on the number of
-    examples.
+    A collector can be pickled, and collectors can be merged in any order. Its
+    size does not depend on the number of examples.
 
     Args:
-        has_baseline: Whether the examples are scored by a baseline, too.
+        has_baseline: Whether a baseline scores the examples as well.
+
+    Example:
+        collector = ScoreCollector(has_baseline=False)
+        collector.add(texts, labels, probabilities, None)
+        details = collector.details()
     """
 
     def __init__(self, *, has_baseline: bool) -> None:
@@ -50,7 +55,7 @@ class Examination:
         self._mistakes: list[_Ranked] = []
         self._uncertain: list[_Ranked] = []
         self._unscored = 0
-        self._moved_by: dict[bytes, Parts] = {}
+        self._contributions: dict[bytes, Parts] = {}
 
     def add(
         self, texts: Numbers, labels: Numbers, candidate: Numbers, baseline: Numbers | None
@@ -60,10 +65,10 @@ class Examination:
         Args:
             texts: Bytes `[examples]`, UTF-8.
             labels: Numbers `[examples]`, 0 or 1.
-            candidate: Numbers `[examples]` in [0, 1]: by the model that is
-                judged, the probability of the label 1. Rows with another
-                number, or another label, only count as unscored.
-            baseline: The same by the blessed model, None if there is none.
+            candidate: Numbers `[examples]` in [0, 1], the candidate's
+                probabilities of the label 1. Rows with another number or another
+                label count as unscored.
+            baseline: The baseline's probabilities, None without a baseline.
         """
         scored = _is_scored(labels, candidate)
         self._unscored += int(np.count_nonzero(~scored))
@@ -85,22 +90,22 @@ class Examination:
             found = (_Ranked(*row) for row in zip(*(column.tolist() for column in columns)))
             kept[:] = heapq.nsmallest(SHOWN_EXAMPLES, [*kept, *found])
 
-    def explain(self, explain: Explain) -> None:
-        """Have the candidate say what moved the scores of the examples that are shown.
+    def add_contributions(self, explain: Explain) -> None:
+        """Add the contributions of n-grams to the scores of the selected examples.
 
         Args:
-            explain: Takes texts as they were added.
+            explain: Returns the contributions for a list of texts.
         """
-        texts = sorted(self._shown() - self._moved_by.keys())
+        texts = sorted(self._shown() - self._contributions.keys())
         if texts:
             parts = explain(texts)
-            self._moved_by.update(zip(texts, (of[:SHOWN_PARTS] for of in parts)))
+            self._contributions.update(zip(texts, (part[:SHOWN_PARTS] for part in parts)))
 
     def _shown(self) -> set[bytes]:
         return {example.text for example in (*self._mistakes, *self._uncertain)}
 
-    def merge(self, other: Examination) -> None:
-        """Add the examples of another, which has a baseline exactly if this one has."""
+    def merge(self, other: ScoreCollector) -> None:
+        """Add the examples of another collector with the same `has_baseline`."""
         self._candidate += other._candidate
         if self._baseline is not None and other._baseline is not None:
             self._baseline += other._baseline
@@ -111,17 +116,17 @@ class Examination:
             (self._uncertain, other._uncertain),
         ):
             kept[:] = heapq.nsmallest(SHOWN_EXAMPLES, [*kept, *found])
-        known = {**self._moved_by, **other._moved_by}
-        self._moved_by = {text: known[text] for text in self._shown() & known.keys()}
+        known = {**self._contributions, **other._contributions}
+        self._contributions = {text: known[text] for text in self._shown() & known.keys()}
 
-    def result(self) -> Examined:
-        """Return what was gathered."""
+    def details(self) -> ScoreDetails:
+        """Return the details of the examples that were added."""
         (true_negatives, false_positives), (false_negatives, true_positives) = (
             self._confusion.tolist()
         )
-        return Examined(
-            candidate=_readable(self._candidate),
-            baseline=None if self._baseline is None else _readable(self._baseline),
+        return ScoreDetails(
+            candidate=_to_histogram(self._candidate),
+            baseline=None if self._baseline is None else _to_histogram(self._baseline),
             mistakes=self._examples(self._mistakes),
             uncertain=self._examples(self._uncertain),
             true_positives=true_positives,
@@ -139,7 +144,7 @@ class Examination:
                 cut=len(text) > SHOWN_CHARACTERS,
                 label=each.label,
                 probability=each.probability,
-                moved_by=self._moved_by.get(each.text, []),
+                contributions=self._contributions.get(each.text, []),
             )
             for text, each in zip(texts, ranked)
         ]
@@ -159,7 +164,7 @@ def _histogram(labels: Numbers, predictions: Numbers) -> npt.NDArray[np.int64]:
 
 
 def _largest_kept(ranks: Numbers, kept: list[_Ranked]) -> float:
-    """Return the largest rank with which an example may be among those kept."""
+    """Return the largest rank that an example may have to be selected."""
     bounds = [np.inf]
     if len(ranks) > SHOWN_EXAMPLES:
         bounds.append(np.partition(ranks, SHOWN_EXAMPLES - 1)[SHOWN_EXAMPLES - 1])
@@ -168,6 +173,6 @@ def _largest_kept(ranks: Numbers, kept: list[_Ranked]) -> float:
     return min(bounds)
 
 
-def _readable(histogram: npt.NDArray[np.int64]) -> Histogram:
+def _to_histogram(histogram: npt.NDArray[np.int64]) -> Histogram:
     negative, positive = histogram.tolist()
     return Histogram(positive=positive, negative=negative)

@@ -1,4 +1,4 @@
-"""From the totals of each slice to what TFMA reads: metrics, validation, configuration."""
+"""Computes the metrics, judges the candidate, and writes both in TFMA's format."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
 from components.common.atomic_write import UNFINISHED, whole_file, write_whole
-from components.evaluator.config import BASELINE_HINT, Bound, bounds_of
+from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
 from components.evaluator.metrics import Totals, totals_key
 
 _CONFIG_FILE = 'eval_config.json'
 
-# As TFMA has it: (feature, value) pairs; all of the examples are the slice ().
+# As in TFMA: (feature, value) pairs; () is the whole test split.
 Slice = tuple[tuple[str, str], ...]
 Metrics = dict[metric_types.MetricKey, float]
 
-# TFMA leaves out the name of the only model.
+# TFMA leaves out the name if there is only one model.
 _CANDIDATE_NAMES = ('', tfma.CANDIDATE_KEY)
 
 
@@ -34,10 +34,10 @@ class Measured(NamedTuple):
     """A metric of one model on one slice.
 
     Attributes:
-        of_baseline: Whether it is the baseline's; else it is the candidate's.
-        where: The slice; all of the examples are `()`.
-        name: Of the metric.
-        value: None for NaN, and for what is no number.
+        of_baseline: Whether it is the baseline's; otherwise it is the candidate's.
+        where: The slice.
+        name: Name of the metric.
+        value: None if it is NaN or no number.
     """
 
     of_baseline: bool
@@ -47,17 +47,17 @@ class Measured(NamedTuple):
 
 
 def compute_metrics(totals: Mapping[str, Totals], eval_config: config_pb2.EvalConfig) -> Metrics:
-    """Compute what the configuration lists, for one slice.
+    """Compute the metrics of one slice.
 
     Args:
-        totals: By name of the model, as the configuration names them.
-        eval_config: TFMA's, with defaults.
+        totals: By name of the model in the configuration.
+        eval_config: TFMA's configuration, with defaults.
 
     Returns:
-        The metrics of each model, and where there is a baseline, how much the
-        candidate's are above the baseline's.
+        The metrics of each model. With a baseline, also the differences between
+        candidate and baseline.
     """
-    # Listed first by TFMA are the totals, which are here already.
+    # TFMA lists the totals as well, but they are computed already.
     values = {totals_key(name): found for name, found in totals.items()}
     metrics: Metrics = {}
     for computation in metric_specs.to_computations(
@@ -82,13 +82,13 @@ def write_results(
     model_locations: Mapping[str, str],
     folder: str,
 ) -> None:
-    """Judge, and write all under the names that TFMA's loaders look for.
+    """Judge the candidate and write the files that TFMA's loaders read.
 
     Args:
         totals: By slice and name of the model.
-        eval_config: TFMA's, with defaults.
-        model_locations: By name of the model, the path of its SavedModel.
-        folder: Where to.
+        eval_config: TFMA's configuration, with defaults.
+        model_locations: Path of the SavedModel, by name of the model.
+        folder: Folder of the Evaluation artifact.
     """
     unfinished = os.path.join(folder, UNFINISHED)
     run = config_pb2.EvalRun(
@@ -119,7 +119,7 @@ def read_eval_config(folder: str) -> config_pb2.EvalConfig:
 
 
 def read_metrics(folder: str) -> Iterator[Measured]:
-    """Read the metrics that `write_results` wrote, but for differences of the two models."""
+    """Read the metrics that `write_results` wrote, without the differences of the models."""
     for record in tfma.load_metrics(folder):
         where = tuple(
             (key.column, key.bytes_value.decode()) for key in record.slice_key.single_slice_keys
@@ -139,19 +139,23 @@ def _number(value: Any) -> float | None:
 def judge(
     metrics: Mapping[Slice, Metrics], eval_config: config_pb2.EvalConfig
 ) -> validation_result_pb2.ValidationResult:
-    """Hold the metrics against the bounds.
+    """Check the metrics against the bounds.
 
-    The judgement is TFMA's, which fails closed: without bounds, without
-    examples, or without those of a slice that has a bound, nothing is
-    validated. TFMA holds no bound on a baseline; such a one is held here, and
-    a failure is added to what TFMA found.
+    TFMA judges and fails closed: a candidate is not blessed if there are no
+    bounds, no examples, or no examples of a slice that has a bound. TFMA does not
+    check a bound on the baseline; it is checked here, and a failure is added to
+    TFMA's result.
 
     Args:
-        metrics: By slice, as `compute_metrics` returns them.
+        metrics: By slice, from `compute_metrics`.
         eval_config: From `resolve_eval_config`.
 
     Returns:
-        Its `validation_ok` is the verdict.
+        The result; its `validation_ok` is the verdict.
+
+    Example:
+        config = resolve_eval_config(gate, has_baseline=False)
+        blessed = judge({(): compute_metrics({'': totals}, config)}, config).validation_ok
     """
     combine = writer.CombineValidations(eval_config)
     found = combine.create_accumulator()
@@ -161,11 +165,11 @@ def judge(
     result = combine.extract_output(found)
     for bound in bounds_of(eval_config):
         if bound.of_baseline:
-            _hold_baseline(result, bound, metrics.get((), {}))
+            _check_baseline(result, bound, metrics.get((), {}))
     return result
 
 
-def _hold_baseline(
+def _check_baseline(
     result: validation_result_pb2.ValidationResult, bound: Bound, metrics: Metrics
 ) -> None:
     key = metric_types.MetricKey(

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import pathlib
 import pickle
 import random
 
 import numpy as np
 import pytest
 
-from components.evaluator.examination import Examination
-from components.evaluator.examined import (
+from components.evaluator.score_collector import ScoreCollector
+from components.evaluator.score_details import (
     BINS,
+    SCORE_DETAILS_FILE,
     SHOWN_CHARACTERS,
     SHOWN_EXAMPLES,
     SHOWN_PARTS,
-    Examined,
     Example,
     Histogram,
+    ScoreDetails,
+    read_score_details,
+    to_json,
 )
 
 Row = tuple[str, int, float, float]  # text, label, by candidate, by baseline
@@ -34,8 +38,8 @@ def rows() -> list[Row]:
     return [(t, int(y), float(p), float(q)) for t, y, (p, q) in zip(texts, labels, scores)]
 
 
-def examine(of: list[Row], *, has_baseline: bool = True, per_batch: int = 300) -> Examination:
-    examination = Examination(has_baseline=has_baseline)
+def examine(of: list[Row], *, has_baseline: bool = True, per_batch: int = 300) -> ScoreCollector:
+    examination = ScoreCollector(has_baseline=has_baseline)
     for start in range(0, len(of), per_batch):
         texts, labels, candidate, baseline = zip(*of[start : start + per_batch])
         examination.add(
@@ -66,12 +70,12 @@ def shown(of: list[Row]) -> list[Example]:
     ]
 
 
-def brute_force(of: list[Row]) -> Examined:
+def brute_force(of: list[Row]) -> ScoreDetails:
     confusion = [[0, 0], [0, 0]]
     for _, label, score, _ in of:
         confusion[label][score > 0.5] += 1
     wrong = [row for row in of if row[1] != (row[2] > 0.5)]
-    return Examined(
+    return ScoreDetails(
         candidate=histogram([(label, score) for _, label, score, _ in of]),
         baseline=histogram([(label, score) for _, label, _, score in of]),
         mistakes=shown(sorted(wrong, key=lambda r: (-abs(r[2] - 0.5), r[0], r[1]))),
@@ -84,7 +88,7 @@ def brute_force(of: list[Row]) -> Examined:
 
 
 def test_result_is_that_of_brute_force_when_scores_are_equal_and_on_edges() -> None:
-    found = examine(rows()).result()
+    found = examine(rows()).details()
     assert found == brute_force(rows())
     assert found.candidate.positive[-1] + found.candidate.negative[-1] > 100
 
@@ -98,14 +102,14 @@ def test_result_is_the_same_when_order_batches_and_parts_are_others() -> None:
             examine(shuffled[start : start + 400], per_batch=chance.randint(1, 400))
             for start in range(0, len(shuffled), 400)
         ]
-        total = Examination(has_baseline=True)
+        total = ScoreCollector(has_baseline=True)
         for part in parts:
             total.merge(pickle.loads(pickle.dumps(part)))
-        assert total.result() == expected
+        assert total.details() == expected
 
 
 def test_long_text_is_cut_by_characters_when_it_is_shown() -> None:
-    texts = {e.text[0]: (len(e.text), e.cut) for e in examine(rows()[6:8]).result().mistakes}
+    texts = {e.text[0]: (len(e.text), e.cut) for e in examine(rows()[6:8]).details().mistakes}
     assert texts == {'é': (SHOWN_CHARACTERS, True), '🎬': (SHOWN_CHARACTERS, False)}
 
 
@@ -116,7 +120,7 @@ def test_examples_count_as_unscored_when_there_is_no_probability_or_label() -> N
         ('Too little', 0, -0.25, float('nan')),
         ('Label', 2, 0.5, 0.5),
     ]
-    found = examine([*rows(), *broken]).result()
+    found = examine([*rows(), *broken]).details()
     expected = brute_force(rows())
     assert found.unscored == 4
     assert found.candidate == expected.candidate
@@ -131,7 +135,7 @@ def test_examples_count_as_unscored_when_there_is_no_probability_or_label() -> N
 @pytest.mark.parametrize('score', [float('nan'), 0.5])
 def test_lists_are_bounded_when_all_scores_are_the_same(score: float) -> None:
     examination = examine([(f'{n:04}', 1, score, score) for n in range(3_000)], has_baseline=False)
-    found = examination.result()
+    found = examination.details()
     assert found.baseline is None
     texts = [] if np.isnan(score) else [f'{number:04}' for number in range(SHOWN_EXAMPLES)]
     assert [example.text for example in found.mistakes] == texts
@@ -148,21 +152,52 @@ def explain(texts: list[bytes]) -> list[list[tuple[str, float]]]:
 def test_what_moved_a_score_is_kept_when_parts_are_merged() -> None:
     of = rows()
     whole = examine(of)
-    whole.explain(explain)
-    total = Examination(has_baseline=True)
+    whole.add_contributions(explain)
+    total = ScoreCollector(has_baseline=True)
     for start in range(0, len(of), 700):
         part = examine(of[start : start + 700])
-        part.explain(explain)
+        part.add_contributions(explain)
         total.merge(pickle.loads(pickle.dumps(part)))
-    examined = total.result()
-    assert examined == whole.result()
-    for example in examined.mistakes + examined.uncertain:
+    details = total.details()
+    assert details == whole.details()
+    for example in details.mistakes + details.uncertain:
         # By the whole text, also where less is shown.
-        words, length = example.moved_by[0]
+        words, length = example.contributions[0]
         assert example.text.startswith(words.rstrip('\ufffd'))
         assert (length > len(example.text.encode())) == example.cut
-        assert len(example.moved_by) == SHOWN_PARTS
+        assert len(example.contributions) == SHOWN_PARTS
 
 
 def test_nothing_moved_a_score_when_the_model_cannot_say() -> None:
-    assert all(example.moved_by == [] for example in examine(rows()).result().mistakes)
+    assert all(example.contributions == [] for example in examine(rows()).details().mistakes)
+
+
+DETAILS = ScoreDetails(
+    candidate=Histogram(positive=[0, 2], negative=[1, 0]),
+    baseline=None,
+    mistakes=[Example(text='</script> très bien\n🎬', cut=True, label=0, probability=0.987654321)],
+    uncertain=[],
+    true_positives=2,
+    false_positives=1,
+    true_negatives=0,
+    false_negatives=0,
+    unscored=3,
+)
+
+
+def test_same_is_read_when_it_was_written(tmp_path: pathlib.Path) -> None:
+    (tmp_path / SCORE_DETAILS_FILE).parent.mkdir()
+    (tmp_path / SCORE_DETAILS_FILE).write_bytes(to_json(DETAILS))
+    assert read_score_details(str(tmp_path)) == DETAILS
+
+
+def test_nothing_is_read_when_an_older_run_wrote_nothing(tmp_path: pathlib.Path) -> None:
+    assert read_score_details(str(tmp_path)) is None
+
+
+def test_error_names_the_field_when_the_file_is_another(tmp_path: pathlib.Path) -> None:
+    (tmp_path / SCORE_DETAILS_FILE).parent.mkdir()
+    damaged = to_json(DETAILS).replace(b'"label":0', b'"label":"x"')
+    (tmp_path / SCORE_DETAILS_FILE).write_bytes(damaged)
+    with pytest.raises(ValueError, match=r'mistakes\.0\.label'):
+        read_score_details(str(tmp_path))

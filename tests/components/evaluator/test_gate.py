@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,29 +14,12 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.common import features
 from components.common.errors import ConfigError
 from components.common.settings import GateSettings
-from components.evaluator.config import (
-    ACCURACY,
-    AUC,
-    EXAMPLE_COUNT,
-    LOSS,
-    build_eval_config,
-    read_gate,
-    resolve_eval_config,
-)
-from components.evaluator.results import judge
+from components.evaluator.eval_config import build_eval_config, read_gate, resolve_eval_config
+from components.evaluator.gate import judge
+from components.evaluator.metric_table import ACCURACY, AUC, METRICS
 
 OVERALL = ''
 Values = Mapping[str, float | None]
-METRICS = {
-    ACCURACY,
-    LOSS,
-    EXAMPLE_COUNT,
-    AUC,
-    'precision',
-    'recall',
-    'calibration',
-    'expected_calibration_error',
-}
 
 
 def gate(**fields: Any) -> GateSettings:
@@ -222,7 +206,7 @@ def test_tools_of_tfma_see_the_reason_when_the_baseline_ranks_worse_than_chance(
     assert failure.metric_key.model_name == tfma.BASELINE_KEY
     assert failure.metric_value.double_value.value == 0.04
     assert failure.metric_threshold.value_threshold.lower_bound.value == 0.5
-    assert 'labels may have been turned around' in failure.message
+    assert 'labels may be swapped' in failure.message
 
 
 @pytest.mark.parametrize('has_baseline', [False, True])
@@ -266,10 +250,10 @@ def _of(config: config_pb2.EvalConfig, spec: int, metric: int) -> Any:
         (lambda c: c.metrics_specs.pop(), 'no bound min_baseline_auc'),
         (lambda c: _of(c, 0, 0).ClearField('value_threshold'), 'no bound min_accuracy'),
         (lambda c: _of(c, 0, 0).ClearField('change_threshold'), 'no bound max_accuracy_drop'),
-        (lambda c: _of(c, 0, 1).Clear(), 'no bound min_auc'),
+        (lambda c: _of(c, 0, 2).Clear(), 'no bound min_auc'),
         (lambda c: _set(_of(c, 0, 0), 0.0), 'min_accuracy: .*greater than 0, got 0.0'),
         (lambda c: _set(_of(c, 0, 0), math.nan), 'min_accuracy: .*finite number, got nan'),
-        (lambda c: _set(_of(c, 0, 1), 0.5), 'min_auc: .*greater than 0.5, got 0.5'),
+        (lambda c: _set(_of(c, 0, 2), 0.5), 'min_auc: .*greater than 0.5, got 0.5'),
         (lambda c: _set(_of(c, 1, 0), -1.0), 'min_baseline_auc: .*or equal to 0, got -1.0'),
     ],
     ids=['no_metrics', 'baseline', 'accuracy', 'drop', 'auc', 'zero', 'nan', 'chance', 'negative'],
@@ -297,4 +281,5 @@ def test_served_signature_is_judged_overall_and_by_length_when_the_config_is_bui
     )
     assert [list(spec.feature_keys) for spec in config.slicing_specs] == [[], ['length']]
     spec, _ = config.metrics_specs
-    assert {metric.config for metric in spec.metrics} == {f'{{"name": "{n}"}}' for n in METRICS}
+    names = [json.loads(metric.config)['name'] for metric in spec.metrics]
+    assert names == [metric.name for metric in METRICS]

@@ -1,7 +1,7 @@
-"""What the Evaluator measures, and what it demands.
+"""Converts the settings of the gate to TFMA's configuration and back.
 
-TFMA's configuration is what travels to the Evaluator and stays with the
-evaluation, so the bounds are written into it, and read from it again.
+TFMA's configuration is passed to the Evaluator and stored with the evaluation,
+so the bounds are written into it and read from it.
 """
 
 from __future__ import annotations
@@ -18,34 +18,30 @@ from components.common import features
 from components.common.errors import ConfigError
 from components.common.overrides import refusal
 from components.common.settings import GateSettings
-from components.evaluator import metrics
-
-ACCURACY = 'binary_accuracy'
-AUC = 'auc'
-LOSS = 'loss'
-EXAMPLE_COUNT = 'example_count'
+from components.evaluator.metric_table import ACCURACY, AUC, METRICS
+from components.evaluator.metrics import TotalsMetric
 
 # 0.88 - 0.90 is a little less than -0.02 in floating point; a drop of just 0.02 is allowed.
 _ROUNDING = 1e-9
-# What to do where the blessed model ranks the texts worse than chance.
+# What to do if the baseline ranks the texts worse than chance.
 BASELINE_HINT = (
-    'the model blessed before ranks the texts of this test worse than the bound: the labels may '
-    'have been turned around, or the data is of another kind; look at the labels, and if they are '
-    'right, use another --name, or once --set gate.min_baseline_auc=0'
+    'the baseline ranks the texts of this test split worse than the bound: the labels may be '
+    'swapped, or the data is of another kind; check the labels, and if they are right, pass '
+    'another --name, or pass --set gate.min_baseline_auc=0 for one run'
 )
-_HINT = 'the bounds are the settings gate.*; print them with: pipeline_runner.py config show'
+_HINT = 'set gate.*; pipeline_runner.py config show prints the settings'
 
 
 class Bound(NamedTuple):
     """A bound in a configuration.
 
     Attributes:
-        of_baseline: Whether it is on the baseline, not on the candidate.
+        of_baseline: Whether the bound is on the baseline, not on the candidate.
         metric: Name of the metric.
-        slice: Review length, empty for all of test.
-        lowest: At least this value; None if there is no such bound.
-        least_change: At least so much above the baseline; below 0, what is
-            allowed to be lost. None likewise.
+        slice: Range of words, empty for the whole test split.
+        lowest: Lowest value, or None.
+        least_change: Lowest difference to the baseline, or None. It is negative
+            if a loss is allowed.
     """
 
     of_baseline: bool
@@ -55,25 +51,24 @@ class Bound(NamedTuple):
     least_change: float | None
 
     def holds(self, value: float | None) -> bool:
-        """Tell whether a value meets the lower bound; what is missing, or no share, does not."""
+        """Return whether a value in [0, 1] meets the lower bound; a missing value does not."""
         return value is not None and self.lowest is not None and self.lowest <= value <= 1
 
 
 def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
     """Build TFMA's configuration.
 
-    It judges the signature that is served: that one emits probabilities, so
-    accuracy is cut at 0.5. TFMA fails closed: a metric that is missing or NaN
-    does not meet its bound, nor does a slice without examples.
+    The served signature is judged. It returns probabilities, so the accuracy is
+    that at 0.5. TFMA fails closed: a metric that is missing or NaN does not meet
+    its bound, and neither does a slice without examples.
 
     Args:
         gate: The bounds.
 
     Returns:
-        A configuration with the metrics `binary_accuracy`, `loss`, `auc`,
-        `precision`, `recall`, `calibration`, `expected_calibration_error` and
-        `example_count`, overall and by review length. The change bound, and
-        the second specification, of the baseline, hold when there is one.
+        A configuration with all `METRICS`, overall and by number of words. The
+        change bound and the second specification, for the baseline, apply if
+        there is a baseline.
     """
     overall = config_pb2.MetricThreshold(
         value_threshold=_at_least(gate.min_accuracy),
@@ -82,27 +77,16 @@ def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
             absolute={'value': -gate.max_accuracy_drop - _ROUNDING},
         ),
     )
-    accuracy = _metric(metrics.OnePassAccuracy, ACCURACY)
-    # A plain `threshold` would hold for each slice, however few examples it has.
-    _bind(accuracy, config_pb2.SlicingSpec(), overall)
+    metrics = {metric.name: _metric_config(metric.name) for metric in METRICS}
+    # A plain `threshold` would apply to each slice, however few examples it has.
+    _bind(metrics[ACCURACY], config_pb2.SlicingSpec(), overall)
     for name, bound in sorted(gate.slices.items()):
         of_length = config_pb2.SlicingSpec(feature_values={features.LENGTH_KEY: name})
-        _bind(accuracy, of_length, config_pb2.MetricThreshold(value_threshold=_at_least(bound)))
-    auc = _metric(metrics.OnePassAUC, AUC)
+        lowest = config_pb2.MetricThreshold(value_threshold=_at_least(bound))
+        _bind(metrics[ACCURACY], of_length, lowest)
     lowest = config_pb2.MetricThreshold(value_threshold=_at_least(gate.min_auc))
-    _bind(auc, config_pb2.SlicingSpec(), lowest)
-    others = [
-        _metric(metric, name)
-        for metric, name in (
-            (metrics.OnePassCrossEntropy, LOSS),
-            (metrics.OnePassPrecision, 'precision'),
-            (metrics.OnePassRecall, 'recall'),
-            (metrics.OnePassCalibration, 'calibration'),
-            (metrics.OnePassCalibrationError, 'expected_calibration_error'),
-            (metrics.OnePassExampleCount, EXAMPLE_COUNT),
-        )
-    ]
-    of_baseline = _metric(metrics.OnePassAUC, AUC)
+    _bind(metrics[AUC], config_pb2.SlicingSpec(), lowest)
+    of_baseline = _metric_config(AUC)
     lowest = config_pb2.MetricThreshold(value_threshold=_at_least(gate.min_baseline_auc))
     _bind(of_baseline, config_pb2.SlicingSpec(), lowest)
     return config_pb2.EvalConfig(
@@ -119,8 +103,8 @@ def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
             config_pb2.SlicingSpec(feature_keys=[features.LENGTH_KEY]),
         ],
         metrics_specs=[
-            config_pb2.MetricsSpec(metrics=[accuracy, auc, *others]),
-            # TFMA takes note of a bound on a baseline, and does not hold it: `judge` does.
+            config_pb2.MetricsSpec(metrics=list(metrics.values())),
+            # TFMA ignores a bound on a baseline; `judge` checks it.
             config_pb2.MetricsSpec(metrics=[of_baseline], model_names=[tfma.BASELINE_KEY]),
         ],
     )
@@ -131,18 +115,18 @@ def resolve_eval_config(gate: GateSettings, *, has_baseline: bool) -> config_pb2
 
     Args:
         gate: The bounds.
-        has_baseline: Whether there is one. A first run has none, and then what
-            is compared with it cannot be demanded.
+        has_baseline: Whether there is a baseline. If not, the bounds on it and on
+            the change are left out.
 
     Returns:
-        TFMA's, with defaults and the models' names.
+        TFMA's configuration, with defaults and the names of the models.
     """
     config = build_eval_config(gate)
     if not has_baseline:
-        # TFMA would take a baseline's bound for the only model's.
+        # TFMA would apply the baseline's bound to the only model.
         del config.metrics_specs[1:]
-    # That nothing is blessed without bounds is for `judge` to see to: to TFMA, a rubber stamp is
-    # here no more than leave to drop the change bound where there is no baseline.
+    # Here `rubber_stamp` only lets TFMA drop the change bound if there is no baseline. `judge`
+    # refuses to bless a model if no bounds are set.
     config = tfma.utils.update_eval_config_with_defaults(
         config, has_baseline=has_baseline, rubber_stamp=True
     )
@@ -151,7 +135,7 @@ def resolve_eval_config(gate: GateSettings, *, has_baseline: bool) -> config_pb2
 
 
 def bounds_of(config: config_pb2.EvalConfig) -> Iterator[Bound]:
-    """Yield the bounds of a configuration, resolved or not, as `build_eval_config` places them."""
+    """Yield the bounds of a configuration of `build_eval_config` or `resolve_eval_config`."""
     for spec in config.metrics_specs:
         for metric in spec.metrics:
             for per_slice in metric.per_slice_thresholds:
@@ -168,10 +152,7 @@ def bounds_of(config: config_pb2.EvalConfig) -> Iterator[Bound]:
 
 
 def read_gate(config: config_pb2.EvalConfig) -> GateSettings:
-    """Read the settings that a configuration was built of.
-
-    Args:
-        config: From `build_eval_config`.
+    """Read the settings from a configuration of `build_eval_config`.
 
     Raises:
         ConfigError: If a bound is missing or out of range.
@@ -199,9 +180,11 @@ def read_gate(config: config_pb2.EvalConfig) -> GateSettings:
         raise refusal(err, _HINT) from err
 
 
-def _metric(metric: type[Any], name: str) -> config_pb2.MetricConfig:
+def _metric_config(name: str) -> config_pb2.MetricConfig:
     return config_pb2.MetricConfig(
-        class_name=metric.__name__, module=metrics.__name__, config=json.dumps({'name': name})
+        class_name=TotalsMetric.__name__,
+        module=TotalsMetric.__module__,
+        config=json.dumps({'name': name}),
     )
 
 
@@ -216,6 +199,6 @@ def _bind(
 
 
 def _at_least(bound: float) -> config_pb2.GenericValueThreshold:
-    # What is bounded is a share: a value above 1 would say that something is broken.
+    # All bounded metrics are shares, so a value above 1 is an error.
     lowest, highest = {'value': bound}, {'value': 1.0}
     return config_pb2.GenericValueThreshold(lower_bound=lowest, upper_bound=highest)

@@ -1,0 +1,212 @@
+"""The metrics of the project in one table, which gate, terminal, report and model card read.
+
+To add a metric, add a row to `METRICS` and its function to
+`components.evaluator.metrics.COMPUTATIONS`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+Direction = Literal['higher is better', 'lower is better', '1 is best', '']
+
+ACCURACY = 'binary_accuracy'
+LOSS = 'loss'
+AUC = 'auc'
+EXAMPLE_COUNT = 'example_count'
+
+_Z = 1.959964  # two-sided 95% of the normal distribution
+
+# Comes before the name of a metric in checks of the baseline's metrics.
+BASELINE_PREFIX = 'baseline_'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A metric of the gate.
+
+    Attributes:
+        name: Its name in settings, JSON and TFMA's files.
+        label: Its name in texts and tables.
+        direction: Which values are better.
+        meaning: One sentence that explains the metric.
+        number_format: How a value is shown, as for `format`.
+        is_compared: Whether tables list the metric and its change against the baseline.
+    """
+
+    name: str
+    label: str
+    direction: Direction
+    meaning: str
+    number_format: str = '.4f'
+    is_compared: bool = True
+
+    def distance_from_best(self, value: float) -> float:
+        """Return a number that is smaller for better values.
+
+        Example:
+            >>> find_metric('calibration').distance_from_best(0.75)
+            0.25
+        """
+        if self.direction == '1 is best':
+            return abs(value - 1)
+        return value if self.direction == 'lower is better' else -value
+
+
+METRICS = (
+    Metric(
+        name=ACCURACY,
+        label='accuracy',
+        direction='higher is better',
+        meaning='Share of the texts that are classified correctly.',
+    ),
+    Metric(
+        name=LOSS,
+        label='loss',
+        direction='lower is better',
+        meaning='Mean cross-entropy of the predicted probabilities.',
+    ),
+    Metric(
+        name=AUC,
+        label='AUC',
+        direction='higher is better',
+        meaning='Probability that a positive text has a higher score than a negative one.',
+    ),
+    Metric(
+        name='precision',
+        label='precision',
+        direction='higher is better',
+        meaning='Share of the texts predicted positive that are positive.',
+    ),
+    Metric(
+        name='recall',
+        label='recall',
+        direction='higher is better',
+        meaning='Share of the positive texts that are predicted positive.',
+    ),
+    Metric(
+        name='calibration',
+        label='calibration',
+        direction='1 is best',
+        meaning='Sum of the predicted probabilities divided by the number of positive texts.',
+    ),
+    Metric(
+        name='expected_calibration_error',
+        label='expected calibration error',
+        direction='lower is better',
+        meaning='Mean difference between predicted probabilities and observed shares.',
+    ),
+    Metric(
+        name=EXAMPLE_COUNT,
+        label='examples',
+        direction='',
+        meaning='Number of texts.',
+        number_format=',.0f',
+        is_compared=False,
+    ),
+)
+COMPARED_METRICS = tuple(metric for metric in METRICS if metric.is_compared)
+_BY_NAME = {metric.name: metric for metric in METRICS}
+
+
+def find_metric(name: str) -> Metric:
+    """Return the row of a metric; an unknown metric gets a row with its name as label.
+
+    Example:
+        >>> find_metric('auc').label
+        'AUC'
+        >>> find_metric('baseline_auc').label
+        'AUC of the baseline'
+    """
+    if name.startswith(BASELINE_PREFIX):
+        metric = find_metric(name.removeprefix(BASELINE_PREFIX))
+        return dataclasses.replace(metric, name=name, label=f'{metric.label} of the baseline')
+    return _BY_NAME.get(name) or Metric(name=name, label=name, direction='', meaning='')
+
+
+def format_metric(name: str, value: float | None, missing: str = '-') -> str:
+    """Return the value of a metric as text, or `missing` if there is none.
+
+    Example:
+        >>> format_metric('auc', 0.97512)
+        '0.9751'
+    """
+    return missing if value is None else format(value, find_metric(name).number_format)
+
+
+def format_slice(name: str) -> str:
+    """Return the name of a slice as text.
+
+    Example:
+        >>> format_slice('length=1-10')
+        '1-10 words'
+    """
+    key, _, value = name.partition('=')
+    return f'{value} words' if key == 'length' else name
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Check:
+    """The result of one bound of the gate.
+
+    Attributes:
+        metric: Name of the metric; it begins with `BASELINE_PREFIX` if the
+            bound is on the baseline.
+        slice: Empty for the whole test split, otherwise for example `length=11-50`.
+        value: Measured value, None if it is missing.
+        bound: The bound as text, for example `>= 0.8000`.
+        passed: Whether the value meets the bound.
+        hint: What to do if the value does not meet the bound; may be empty.
+    """
+
+    metric: str
+    slice: str
+    value: float | None
+    bound: str
+    passed: bool
+    hint: str = ''
+
+    @property
+    def label(self) -> str:
+        """Metric and slice as text, for example `accuracy, 11-50 words`."""
+        label = find_metric(self.metric).label
+        return f'{label}, {format_slice(self.slice)}' if self.slice else label
+
+
+class Interval(NamedTuple):
+    """A share with its 95% interval, all in [0, 1]."""
+
+    share: float
+    low: float
+    high: float
+
+
+def wilson_interval(share: float, count: float) -> Interval:
+    """Return the 95% interval of a share (Wilson, 1927).
+
+    Args:
+        share: In [0, 1].
+        count: Number of examples, at least 1.
+
+    Example:
+        >>> [round(number, 3) for number in wilson_interval(0.9, 10)]
+        [0.9, 0.596, 0.982]
+    """
+    scale = 1 + _Z**2 / count
+    centre = (share + _Z**2 / (2 * count)) / scale
+    half = _Z * math.sqrt(share * (1 - share) / count + (_Z / (2 * count)) ** 2) / scale
+    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def accuracy_interval(metrics: Mapping[str, float | None]) -> Interval | None:
+    """Return the accuracy with its interval, None if it was not measured.
+
+    Example:
+        >>> accuracy_interval({'binary_accuracy': 0.9, 'example_count': 10.0}).share
+        0.9
+    """
+    accuracy, count = metrics.get(ACCURACY), metrics.get(EXAMPLE_COUNT)
+    return wilson_interval(accuracy, count) if accuracy is not None and count else None
