@@ -243,7 +243,8 @@ def _making(facts: CardFacts) -> Iterable[str]:
         [
             f'- Versions: Python {platform.python_version()}, {versions}.',
             f'- Fingerprint of the training code: {_code(facts.fingerprint)}.',
-            f'- SHA-256 of the model files: {_code(facts.digest)}.',
+            # `model_versions.recorded_digest` reads this line.
+            f'- SHA-256 of the model, over its files: {_code(facts.digest)}.',
         ]
     )
 
