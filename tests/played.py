@@ -1,4 +1,4 @@
-"""A server on loopback for the fakes: they answer requests, it does HTTP."""
+"""An HTTP server on loopback for fakes of services."""
 
 from __future__ import annotations
 
@@ -14,24 +14,16 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Request(NamedTuple):
-    """A request as it came in; `body` is parsed where it is JSON, `content` never."""
+    """A request; `body` is parsed if it is JSON."""
 
     method: str
     path: str
     query: dict[str, str]
     authorization: str
     body: Any
-    content: bytes
 
     def __str__(self) -> str:
         return f'{self.method} {self.path}'
-
-
-class Reply(NamedTuple):
-    """An answer with headers of its own."""
-
-    value: Any
-    headers: dict[str, str]
 
 
 class Refused(Exception):
@@ -46,7 +38,7 @@ class Fake(Protocol):
     """A service without HTTP."""
 
     def answer(self, request: Request) -> Any:
-        """Return what goes out: bytes as gRPC-Web, all else as JSON, a Reply's value too.
+        """Return the JSON values of the answer.
 
         Raises:
             Refused: If the answer is an error.
@@ -61,11 +53,11 @@ class Server:
 
     Attributes:
         url: Its address.
-        requests: All that came in, in their order.
-        token: What must come as a bearer token; None for any, or none.
-        broken: Statuses with which the next requests are answered.
-        page: A text that all requests are answered with instead, as by a login page.
-        delay_seconds: Before each answer.
+        requests: All requests in their order.
+        token: The expected bearer token; None to accept any.
+        broken: Statuses of the next answers.
+        page: Text of all answers, as of a login page; empty for the answers of the fake.
+        delay_seconds: Delay of each answer.
     """
 
     def __init__(self, fake: Fake, url: str) -> None:
@@ -82,23 +74,21 @@ class Server:
         """Return the bodies of all requests `METHOD /path`."""
         return [request.body for request in self.requests if str(request) == line]
 
-    def respond(self, request: Request) -> tuple[int, str | bytes, dict[str, str]]:
+    def respond(self, request: Request) -> tuple[int, str]:
         time.sleep(self.delay_seconds)
         with self._lock:
             self.requests.append(request)
             if self.page:
-                return 200, self.page, {}
+                return 200, self.page
             try:
                 if self.broken:
                     status = self.broken.pop(0)
                     raise Refused(status, f'fake failure {status}')
                 if self.token is not None and request.authorization != f'Bearer {self.token}':
                     raise Refused(401, f'bad credentials: {request.authorization}')
-                answer = self.fake.answer(request)
-                value, headers = answer if isinstance(answer, Reply) else (answer, {})
-                return 200, value if isinstance(value, bytes) else json.dumps(value), headers
+                return 200, json.dumps(self.fake.answer(request))
             except Refused as refused:
-                return refused.status, json.dumps(self.fake.error(refused)), {}
+                return refused.status, json.dumps(self.fake.error(refused))
 
 
 @contextlib.contextmanager
@@ -138,26 +128,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         url = urllib.parse.urlsplit(self.path)
         content = self.rfile.read(int(self.headers.get('Content-Length') or 0))
-        status, answer, headers = self.server.fake_server.respond(  # type: ignore[attr-defined]
+        status, answer = self.server.fake_server.respond(  # type: ignore[attr-defined]
             Request(
                 self.command,
                 urllib.parse.unquote(url.path),
                 dict(urllib.parse.parse_qsl(url.query)),
                 self.headers.get('Authorization') or '',
                 _parsed(content),
-                content,
             )
         )
-        binary = isinstance(answer, bytes)
-        body = answer if binary else answer.encode()
+        body = answer.encode()
+        page = self.server.fake_server.page  # type: ignore[attr-defined]
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.send_response(status)
-            kind = 'application/grpc-web+proto' if binary else 'application/json'
-            kind = 'text/html' if self.server.fake_server.page else kind  # type: ignore[attr-defined]
-            self.send_header('Content-Type', kind)
+            self.send_header('Content-Type', 'text/html' if page else 'application/json')
             self.send_header('Content-Length', str(len(body)))
-            for name, text in headers.items():
-                self.send_header(name, text)
             self.end_headers()
             self.wfile.write(body)
 

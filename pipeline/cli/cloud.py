@@ -1,4 +1,4 @@
-"""The commands about compiled pipelines: parse, build the configuration, call one function."""
+"""The commands for Kubeflow Pipelines and Vertex AI: compile, rehearse, submit, schedule."""
 
 from __future__ import annotations
 
@@ -16,41 +16,40 @@ if TYPE_CHECKING:
     from pipeline.cloud.targets import Target
 
 _TARGET = click.option(
-    '--target', type=click.Choice(TARGETS), required=True, help='The service that it is for.'
+    '--target', type=click.Choice(TARGETS), required=True, help='Service to compile for.'
 )
 _IMAGE = click.option('--image', metavar='IMAGE', help='Container image with this project.')
 _PIPELINE_ROOT = click.option(
-    '--pipeline-root', metavar='DIR', help='Folder for artifacts: gs://BUCKET/DIR.'
+    '--pipeline-root', metavar='DIR', help='Folder for artifacts, such as gs://BUCKET/DIR.'
 )
 _PARAM = click.option(
-    '--param', 'params', multiple=True, metavar='NAME=VALUE', help='A run-time parameter.'
+    '--param', 'params', multiple=True, metavar='NAME=VALUE', help='Set a run-time parameter.'
 )
-# Where a service is, and as whom to use it.
 _CONNECTION = (
     click.option('--host', metavar='URL', help='Address of Kubeflow Pipelines.'),
     click.option(
-        '--token-file', metavar='FILE', help='File with the token for it; else KFP_TOKEN is used.'
+        '--token-file',
+        metavar='FILE',
+        help='File with the token for Kubeflow Pipelines [default: the variable KFP_TOKEN].',
     ),
-    click.option('--namespace', metavar='NAME', help='Of the user, in a Kubeflow of several.'),
-    click.option('--project', metavar='ID', help='Google Cloud project, for Vertex AI.'),
-    click.option('--region', metavar='REGION', help='Of Google Cloud, as europe-west4.'),
-    click.option('--service-account', metavar='NAME', help='That the runs are executed as.'),
-    click.option('--network', metavar='NAME', help='VPC network to peer with, for Vertex AI.'),
+    click.option('--namespace', metavar='NAME', help='Kubeflow namespace of the user.'),
+    click.option('--project', metavar='ID', help='Google Cloud project.'),
+    click.option('--region', metavar='REGION', help='Google Cloud region, such as europe-west4.'),
+    click.option('--service-account', metavar='NAME', help='Service account that the runs use.'),
+    click.option('--network', metavar='NAME', help='VPC network that Vertex AI peers with.'),
 )
 
 _compiles = takes(_TARGET, _IMAGE, _PIPELINE_ROOT, *SETTINGS, *PLACES)
 _uses_service = takes(_TARGET, _IMAGE, _PIPELINE_ROOT, *_CONNECTION, _PARAM, *SETTINGS, *PLACES)
-# All that a rehearsal writes lies under its root.
-_rehearses = takes(_TARGET, _IMAGE, *SETTINGS, _PARAM)
 
 
 @click.command(name='compile')
 @_compiles
-@click.option('--output', metavar='FILE', help='Where to write it; none: standard output.')
+@click.option('--output', metavar='FILE', help='File to write [default: standard output].')
 def compile_(target: Target, output: str | None, **options: Any) -> None:
-    """Compile the pipeline: a PipelineJob for Vertex AI, a PipelineSpec for Kubeflow.
+    """Compile the pipeline to a file for Kubeflow Pipelines (YAML) or Vertex AI (JSON).
 
-    Needs no network, no bucket and no credentials.
+    The command needs no network, no bucket and no credentials.
     """
     config = config_of(options)
     from pipeline.cloud.compile_command import write_compiled
@@ -59,15 +58,18 @@ def compile_(target: Target, output: str | None, **options: Any) -> None:
 
 
 @click.command()
-@_rehearses
+@takes(_TARGET, _IMAGE, *SETTINGS, _PARAM)
 @click.option(
     '--engine',
     type=click.Choice(('process', 'podman', 'docker')),
     default='process',
-    help='What runs the steps: this Python, or containers of the image [process].',
+    help='Run the steps in processes or in containers of the image [default: process].',
 )
 @click.option(
-    '--root', default='runs/rehearsal', metavar='DIR', help='Folder for all of it [runs/rehearsal].'
+    '--root',
+    default='runs/rehearsal',
+    metavar='DIR',
+    help='Folder for all results [default: runs/rehearsal].',
 )
 @JSON
 @QUIET
@@ -82,10 +84,10 @@ def rehearse(
     verbose: bool,
     **options: Any,
 ) -> None:
-    """Run the compiled pipeline on this machine, playing the service that it is for.
+    """Run the compiled pipeline on this machine, with an emulation of the service.
 
-    Without --data, on a small cut of the sample. What the service keeps is kept
-    in the root: a second rehearsal finds a cache and a baseline.
+    Without --data, the pipeline runs on a small part of the sample. The root keeps the
+    cache and the pushed models for the next rehearsal.
     """
     sample = options['data'] is None
     config = config_of({**options, 'data': options['data'] or 'data/sample'})
@@ -105,20 +107,20 @@ def rehearse(
 
 @click.command()
 @_uses_service
-@click.option('--wait', is_flag=True, help='Follow the run; the exit code is its outcome.')
+@click.option('--wait', is_flag=True, help='Wait for the end; the exit code is the outcome.')
 @click.option(
     '--poll',
-    type=click.FloatRange(1, 600),
+    type=click.FloatRange(min=1),
     default=15,
     metavar='SECONDS',
-    help='How often to ask, with --wait [15].',
+    help='Time between two requests of --wait [default: 15].',
 )
 @click.option(
     '--timeout',
-    type=click.FloatRange(1, 30 * 86_400),
+    type=click.FloatRange(min=1),
     default=86_400,
     metavar='SECONDS',
-    help='How long to wait at most [86400].',
+    help='Longest time to wait [default: 86400].',
 )
 def submit(
     *,
@@ -129,30 +131,36 @@ def submit(
     timeout: float,
     **options: Any,
 ) -> None:
-    """Compile the pipeline, start a run on a service, and print its address."""
+    """Compile the pipeline, start a run on a service, and print the address of the run."""
     connection = _connection(target, options)
     config = config_of(options)
-    from pipeline.cloud.clients.submission import Waiting, submit_pipeline
-    from pipeline.cloud.compile_command import compile_quietly
+    from pipeline.cloud.clients.submission import Polling, submit_pipeline
+    from pipeline.cloud.compile_command import compile_for_service
 
-    waiting = Waiting(poll_seconds=poll, timeout_seconds=timeout) if wait else None
-    submit_pipeline(compile_quietly(config, target), connection, params, waiting)
+    polling = Polling(interval_seconds=poll, timeout_seconds=timeout) if wait else None
+    submit_pipeline(compile_for_service(config, target), connection, params, polling)
 
 
 @click.command()
 @_uses_service
-@click.option('--cron', metavar='CRON', help='When to run: five fields, as "0 3 * * *".')
-@click.option('--time-zone', metavar='ZONE', help='Of --cron, as Europe/Berlin [UTC].')
+@click.option(
+    '--cron', metavar='CRON', help='When to run: minute hour day month weekday, as "0 3 * * *".'
+)
+@click.option(
+    '--time-zone', metavar='ZONE', help='Time zone of --cron on Vertex AI [default: UTC].'
+)
 @click.option(
     '--max-concurrency',
-    type=click.IntRange(1, 10),
+    type=int,
     default=1,
     metavar='N',
-    help='How many of its runs may go on at a time [1].',
+    help='Number of concurrent runs [default: 1].',
 )
-@click.option('--schedule-name', metavar='NAME', help="Of the schedule [the pipeline's].")
-@click.option('--list', 'show', is_flag=True, help='List all schedules instead.')
-@click.option('--delete', metavar='NAME', help='Delete the schedule of this name instead.')
+@click.option(
+    '--schedule-name', metavar='NAME', help='Name of the schedule [default: the pipeline name].'
+)
+@click.option('--list', 'show', is_flag=True, help='List all schedules.')
+@click.option('--delete', metavar='NAME', help='Delete the schedule of this name.')
 @JSON
 def schedule(
     *,
@@ -167,12 +175,14 @@ def schedule(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Run the pipeline on a service again and again, without catching up.
+    """Create, list or delete schedules of the pipeline on a service.
 
-    Creates the schedule, or changes the one of its name; its address is printed.
+    A schedule replaces the one of the same name. Missed runs are not made up for.
     """
     if (cron is not None) + show + (delete is not None) != 1:
-        raise ConfigError('expected one of --cron, --list and --delete')
+        raise ConfigError(
+            'expected exactly one of --cron, --list and --delete', hint='pass --cron "0 3 * * *"'
+        )
     connection = _connection(target, options)
     from pipeline.cloud.clients import submission
 
@@ -183,19 +193,17 @@ def schedule(
             submission.list_schedules(connection, as_json=as_json)
         return
     config = config_of(options)
-    from pipeline.cloud.clients.protocol import Schedule
-    from pipeline.cloud.compile_command import compile_quietly
+    from pipeline.cloud.clients.service import Schedule
+    from pipeline.cloud.compile_command import compile_for_service
 
-    wanted = submission.check_schedule(
-        Schedule(
-            name=schedule_name or config.name,
-            cron=cron,
-            time_zone=time_zone,
-            max_concurrency=max_concurrency,
-        ),
-        target,
+    wanted = Schedule(
+        name=schedule_name or config.name,
+        cron=cron,
+        time_zone=time_zone,
+        max_concurrency=max_concurrency,
     )
-    submission.schedule_pipeline(compile_quietly(config, target), connection, params, wanted)
+    compiled = compile_for_service(config, target)
+    submission.schedule_pipeline(compiled, connection, params, wanted)
 
 
 def _connection(target: Target, options: dict[str, Any]) -> Connection:

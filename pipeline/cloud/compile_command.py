@@ -21,7 +21,7 @@ def write_compiled(config: PipelineConfig, target: Target, output: str | None) -
     Raises:
         ReviewsError: If it can't be compiled, or not be written.
     """
-    text = compile_quietly(config, target).text()
+    text = compile_for_service(config, target).text()
     if output is None:
         sys.stdout.write(text)
         return
@@ -33,7 +33,7 @@ def write_compiled(config: PipelineConfig, target: Target, output: str | None) -
         ) from err
 
 
-def compile_quietly(config: PipelineConfig, target: Target) -> CompiledPipeline:
+def compile_for_service(config: PipelineConfig, target: Target) -> CompiledPipeline:
     """Compile for a service elsewhere, without what the frameworks print when imported.
 
     Raises:

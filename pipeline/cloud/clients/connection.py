@@ -1,4 +1,4 @@
-"""Makes the client of a service from what the command line says."""
+"""Creates the client of a service from the options of the command line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from collections.abc import Callable
 
 from components.common import secrets
 from components.common.errors import ConfigError
-from pipeline.cloud.clients.protocol import Service
+from pipeline.cloud.clients.service import Service
 from pipeline.cloud.targets import Target
 
 TOKEN_VARIABLE = 'KFP_TOKEN'
 
-# Which options are of one service alone, by field.
-_ONLY: dict[str, Target] = {
+_ONLY_FOR: dict[str, Target] = {
     'token_file': 'kubeflow',
     'namespace': 'kubeflow',
     'project': 'vertex',
@@ -26,29 +25,33 @@ _ONLY: dict[str, Target] = {
     'network': 'vertex',
 }
 _REQUIRED: dict[Target, tuple[tuple[str, str], ...]] = {
-    'kubeflow': (('host', 'its address, as http://127.0.0.1:8080 of a port-forward'),),
-    'vertex': (
-        ('project', 'the id of the Google Cloud project'),
-        ('region', 'where to run, as europe-west4'),
-    ),
+    'kubeflow': (('host', 'URL'),),
+    'vertex': (('project', 'ID'), ('region', 'REGION')),
 }
 _NAME = re.compile(r'[a-z0-9][a-z0-9.:-]*')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Connection:
-    """Where a service is, and as whom to use it.
+    """Address of a service, and the account to use.
 
     Attributes:
-        target: Which service.
-        host: Address of Kubeflow Pipelines; of Vertex AI where it is not the
-            region's own.
+        target: The service.
+        host: Address of Kubeflow Pipelines; of Vertex AI if it is not the default of
+            the region.
         token_file: File with the token for Kubeflow Pipelines.
-        namespace: Of the user, in a Kubeflow of several users.
+        namespace: Namespace of the user, for Kubeflow with several users.
         project: Id of the Google Cloud project.
-        region: Of Google Cloud.
-        service_account: That the run is executed as.
+        region: Google Cloud region.
+        service_account: Service account that the runs use.
         network: Full name of a VPC network to peer with.
+
+    Raises:
+        ConfigError: If an option is missing, or is for another service.
+
+    Example:
+        >>> Connection(target='kubeflow', host='http://127.0.0.1:8080').host
+        'http://127.0.0.1:8080'
     """
 
     target: Target
@@ -61,32 +64,41 @@ class Connection:
     network: str | None = None
 
     def __post_init__(self) -> None:
-        for field, target in _ONLY.items():
+        for field, target in _ONLY_FOR.items():
             if getattr(self, field) is not None and self.target != target:
                 raise ConfigError(
-                    f'{_option(field)} is for --target {target}, got it with {self.target}',
-                    hint='leave it out',
+                    f'{_option(field)} is for --target {target}, got --target {self.target}',
+                    hint='remove the option',
                 )
-        for field, what in _REQUIRED[self.target]:
+        for field, value in _REQUIRED[self.target]:
             if not getattr(self, field):
                 raise ConfigError(
-                    f'--target {self.target} needs {_option(field)}: {what}', hint='give it'
+                    f'--target {self.target} needs {_option(field)}',
+                    hint=f'pass {_option(field)} {value}',
                 )
-        if self.host:
-            _check_address(self.host)
+        if self.host and secrets.has_credentials(self.host):
+            # It would be printed with the address of each run.
+            raise ConfigError(
+                '--host: expected an address without user, password or token',
+                hint='pass credentials by --token-file',
+            )
+        if self.host and not _is_address(self.host):
+            raise ConfigError(
+                f'--host: expected an address as https://HOST/PATH, got {self.host!r}'
+            )
         for field in ('project', 'region'):
+            # They become part of the address that gets the credentials.
             value = getattr(self, field)
-            # They become part of an address.
-            if value is not None and not _NAME.fullmatch(value):
-                raise ConfigError(f'expected a name for {_option(field)}, got {value!r}')
+            if value and not _NAME.fullmatch(value):
+                raise ConfigError(f'{_option(field)}: expected a name, got {value!r}')
 
 
-def connect(connection: Connection, say: Callable[[str], None]) -> Service:
-    """Make the client; what is missing for it is found out here.
+def connect(connection: Connection, warn: Callable[[str], None]) -> Service:
+    """Create the client of a service.
 
     Args:
-        connection: What to connect to.
-        say: Is given a line if something looks unsafe.
+        connection: The connection.
+        warn: Called with a warning if the token is sent unencrypted.
 
     Raises:
         ConfigError: If the token cannot be read.
@@ -108,7 +120,7 @@ def connect(connection: Connection, say: Callable[[str], None]) -> Service:
     host = connection.host or ''
     read_token = token_reader(connection.token_file, os.environ.get(TOKEN_VARIABLE))
     if read_token and not _is_private(host):
-        say(f'the token is sent unencrypted: {host} is not https')
+        warn(f'warning: the token is sent unencrypted, as {host} is not https')
     return KubeflowService(
         host,
         read_token=read_token,
@@ -118,15 +130,16 @@ def connect(connection: Connection, say: Callable[[str], None]) -> Service:
 
 
 def token_reader(file: str | None, value: str | None) -> Callable[[], str] | None:
-    """Return what reads the token, or None if there is none.
+    """Return a function that reads the token, or None if there is no token.
 
     Args:
-        file: Path of a file with nothing else in it; it is read each time, as tokens
-            of Kubernetes are renewed there.
-        value: The token itself, if there is no file.
+        file: Path of a file with the token only. It is read for each request, because
+            Kubernetes renews tokens in place.
+        value: The token, if there is no file.
 
     Raises:
-        ConfigError: If it cannot be read, or is not one; it is not part of the message.
+        ConfigError: If the token cannot be read or is malformed. The message does not
+            contain it.
     """
     if file is None:
         if not value:
@@ -150,7 +163,7 @@ def _checked(text: str, source: str) -> str:
     token = text.strip()
     if not token or not token.isascii() or not token.isprintable() or ' ' in token:
         raise ConfigError(
-            f'expected a token in {source}, and nothing else; it has {len(text)} characters'
+            f'{source}: expected one token and nothing else, got {len(text)} characters'
         )
     secrets.register(token)
     return token
@@ -160,28 +173,18 @@ def _option(field: str) -> str:
     return f'--{field.replace("_", "-")}'
 
 
-def _check_address(host: str) -> None:
+def _is_address(host: str) -> bool:
     try:
         parts = urllib.parse.urlsplit(host)
-        valid = parts.scheme in {'http', 'https'} and bool(parts.hostname) and parts.port != 0
+        _ = parts.port
     except ValueError:
-        valid = False
-    else:
-        if parts.username is not None or parts.password is not None:
-            # It would be shown with the address of each run.
-            raise ConfigError(
-                'expected an address without a user and password in --host',
-                hint='credentials go into --token-file',
-            )
-        valid = valid and not parts.query and not parts.fragment
-    if not valid:
-        raise ConfigError(
-            f'expected an address as https://HOST/PATH for --host, got {secrets.mask(host)!r}',
-        )
+        return False
+    web = parts.scheme in ('http', 'https') and bool(parts.hostname)
+    return web and not parts.query and not parts.fragment
 
 
 def _is_private(host: str) -> bool:
-    """Whether what is sent to an address is encrypted, or stays on this machine."""
+    """Return whether requests are encrypted or stay on this machine."""
     parts = urllib.parse.urlsplit(host)
     if parts.scheme == 'https' or parts.hostname == 'localhost':
         return True

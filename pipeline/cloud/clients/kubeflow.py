@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines v2, by kfp's own client."""
+"""Kubeflow Pipelines v2 by the client of the kfp package."""
 
 from __future__ import annotations
 
@@ -8,23 +8,28 @@ import io
 import json
 import pathlib
 import tempfile
+import types
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from components.common.errors import OutcomeUnknownError, ServiceError
-from pipeline.cloud.clients import gate, mlmd, refusals
-from pipeline.cloud.clients.kfp_client import make_client, watch_requests
-from pipeline.cloud.clients.protocol import (
+from components.common.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
+from pipeline.cloud.clients import service_errors
+from pipeline.cloud.clients.service import (
+    Outcome,
     Run,
     RunState,
     RunStatus,
     Schedule,
     ScheduleInfo,
-    Verdict,
 )
 from pipeline.cloud.compiled import CompiledPipeline, Value
+from pipeline.process.logs import no_framework_noise
 
-_CREDENTIALS_HINT = 'give a valid token with --token-file or in KFP_TOKEN'
+_CREDENTIALS_HINT = 'pass a valid token by --token-file or KFP_TOKEN'
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 60
+_CONNECT_RETRIES = 1
 _PAGE = 100
 
 _STATES: Mapping[str, RunState] = {
@@ -37,20 +42,27 @@ _STATES: Mapping[str, RunState] = {
     'FAILED': 'failed',
     'CANCELED': 'cancelled',
 }
+# The backend writes an output to TASK/[SALT/]OUTPUT; older versions have no salt.
+_BLESSINGS = ('Evaluator/blessing/*', 'Evaluator/*/blessing/*')
 
 
 class KubeflowService:
-    """The API of one installation of Kubeflow Pipelines.
+    """The API of an installation of Kubeflow Pipelines.
 
     Args:
-        host: Its address, as http://127.0.0.1:8080 of a port-forward.
-        read_token: Returns the token to send, anew for each request, so that one
-            that is rotated in its file stays valid; None to send none.
-        namespace: Of the user, where there are several; None elsewhere.
-        service_account: That runs are executed as; None for the default one.
+        host: Its address, such as http://127.0.0.1:8080 of a port-forward.
+        read_token: Returns the token. It is called for each request, so that a token
+            that is renewed in its file stays valid. None to send no token.
+        namespace: Namespace of the user; None for an installation with one user.
+        service_account: Service account that the runs use; None for the default.
 
     Raises:
         MissingDependencyError: If kfp is not installed.
+
+    Example:
+        >>> service = KubeflowService('http://127.0.0.1:8080')  # doctest: +SKIP
+        >>> [schedule.name for schedule in service.schedules()]  # doctest: +SKIP
+        ['sentiment']
     """
 
     def __init__(
@@ -62,16 +74,16 @@ class KubeflowService:
         service_account: str | None = None,
     ) -> None:
         self._host = host.rstrip('/')
-        self._read_token = read_token
+        self._name = f'Kubeflow Pipelines at {self._host}'
         self._namespace = namespace
         self._service_account = service_account
-        self._client = make_client(self._host, read_token, namespace)
-        self._http = watch_requests(self._client, self._service)
+        self._client = _make_client(self._host, read_token, namespace)
+        _check_answers(self._client, self._name)
 
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
-        """Start a run, in the experiment of the pipeline's name."""
+        """Start a run, in the experiment with the name of the pipeline."""
         now = datetime.datetime.now(datetime.timezone.utc)
-        with self._asking(), _package(compiled) as package:
+        with self._translated_errors(), _package(compiled) as package:
             run = self._client.run_pipeline(
                 experiment_id=self._experiment(compiled.name),
                 job_name=f'{compiled.name} {now:%Y-%m-%dT%H-%M-%SZ}',
@@ -84,61 +96,67 @@ class KubeflowService:
         return Run(id=run_id, url=f'{self._host}/#/runs/details/{run_id}')
 
     def status(self, run: Run) -> RunStatus:
-        """Ask how a run is."""
-        with self._asking():
+        """Return the current state of a run."""
+        with self._translated_errors():
             found = self._client.get_run(run.id)
             self._required(found.run_id, 'a run without an id')
-            details = found.run_details.task_details if found.run_details else None
-            failed = [
-                task.display_name.removesuffix('-driver')
-                for task in details or ()
-                if task.state == 'FAILED' and task.display_name
-            ]
-            return RunStatus(
-                state=_STATES.get(found.state or '', 'pending'),
-                failed_tasks=tuple(dict.fromkeys(failed)),
-                message=refusals.one_line((found.error.message if found.error else '') or ''),
-            )
+        details = found.run_details.task_details if found.run_details else None
+        failed = [
+            # The backend adds a task NAME-driver for each task.
+            task.display_name.removesuffix('-driver')
+            for task in details or ()
+            if task.state == 'FAILED' and task.display_name
+        ]
+        return RunStatus(
+            state=_STATES.get(found.state or '', 'pending'),
+            failed_tasks=tuple(dict.fromkeys(failed)),
+            message=(found.error.message if found.error else '') or '',
+        )
 
-    def verdict(self, compiled: CompiledPipeline, run: Run) -> Verdict:
-        """Ask the metadata store; else read the blessing below the pipeline root.
+    def outcome(self, compiled: CompiledPipeline, run: Run) -> Outcome:
+        """Read the blessing of the Evaluator from the pipeline root.
 
-        The API itself does not have it. The store can be asked where `host` is the
-        user interface, not the bare API. The service puts an output of a task into
-        `ROOT/PIPELINE/RUN/TASK/[SALT/]OUTPUT`, where older versions have no salt; a
-        blessing taken from the cache lies with an earlier run and is not found.
+        The API has no outputs of tasks. A blessing from the cache belongs to an earlier
+        run, and is not found. If the model is blessed, the Pusher pushed it, or it was
+        live already, or a rollback had withdrawn it; otherwise the run would have failed.
         """
-        token = self._read_token() if self._read_token else ''
-        try:
-            return mlmd.read_verdict(self._http, self._host, run.id, token)
-        except OutcomeUnknownError as err:
-            no_metadata = err
         folder = f'{compiled.pipeline_root.rstrip("/")}/{compiled.name}/{run.id}'
+        reason = f'there is no blessing below {folder}'
+        files: set[str] = set()
         try:
-            return gate.read_verdict(folder)
-        except OutcomeUnknownError as err:
-            raise OutcomeUnknownError(
-                f'the run succeeded, but not whether it pushed: {no_metadata}, and {err}',
-                hint=f'look at {run.url}; the user interface as --host, or a pipeline root that '
-                'can be read from here, tells it',
-            ) from err
+            with no_framework_noise():
+                from tfx.dsl.io import fileio
+
+                for pattern in _BLESSINGS:
+                    paths = fileio.glob(f'{folder}/{pattern}')
+                    files.update(path.rstrip('/').rpartition('/')[2] for path in paths)
+        except Exception as err:  # each file system has its own errors
+            reason = f'{folder} cannot be read: {err}'
+        if 'NOT_BLESSED' in files:
+            return 'not_blessed'
+        if 'BLESSED' in files:
+            return 'pushed'
+        raise OutcomeUnknownError(
+            f'the run succeeded, but its result is unknown: {reason}', hint=f'see {run.url}'
+        )
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
     ) -> tuple[ScheduleInfo, bool]:
-        """Create a recurring run, in place of all others of its name.
+        """Create a recurring run, and delete all others of the same name.
 
-        The API can't change one. So the new one is created without starting runs,
-        the old ones are deleted, and only then it is switched on: at no time do two
-        start runs, and if the service refuses the new one, the old one stays.
+        The API cannot change a recurring run. The new one is created disabled, the old
+        ones are deleted, and then the new one is enabled. So two are never active at the
+        same time, and if the service refuses the new one, the old one stays.
         """
         replaced = [info for info in self.schedules() if info.name == schedule.name]
-        with self._asking(), _package(compiled) as package:
+        # Kubeflow Pipelines takes six fields, of which the first are the seconds.
+        five_fields = len(schedule.cron.split()) == 5
+        with self._translated_errors(), _package(compiled) as package:
             created = self._client.create_recurring_run(
                 experiment_id=self._experiment(compiled.name),
                 job_name=schedule.name,
-                # The first of its six fields are the seconds.
-                cron_expression=f'0 {schedule.cron}',
+                cron_expression=f'0 {schedule.cron}' if five_fields else schedule.cron,
                 max_concurrency=schedule.max_concurrency,
                 no_catchup=True,
                 params=dict(values),
@@ -152,18 +170,18 @@ class KubeflowService:
             for info in replaced:
                 self.delete_schedule(info)
         except ServiceError:
-            with contextlib.suppress(ServiceError), self._asking():
+            with contextlib.suppress(ServiceError), self._translated_errors():
                 self._client.delete_recurring_run(created_id)
             raise
-        with self._asking():
+        with self._translated_errors():
             self._client.enable_recurring_run(created_id)
             return self._info(self._client.get_recurring_run(created_id)), bool(replaced)
 
     def schedules(self) -> list[ScheduleInfo]:
-        """List all recurring runs that the user sees, sorted by name."""
+        """List all recurring runs that the user can see, sorted by name."""
         found: list[ScheduleInfo] = []
         token = ''
-        with self._asking():
+        with self._translated_errors():
             while True:
                 page = self._client.list_recurring_runs(
                     page_token=token, page_size=_PAGE, namespace=self._namespace
@@ -174,8 +192,8 @@ class KubeflowService:
                     return sorted(found, key=lambda info: (info.name, info.id))
 
     def delete_schedule(self, schedule: ScheduleInfo) -> None:
-        """Delete a recurring run; runs that it started go on."""
-        with self._asking():
+        """Delete a recurring run. Runs that it started continue."""
+        with self._translated_errors():
             self._client.delete_recurring_run(schedule.id)
 
     def _info(self, run: Any) -> ScheduleInfo:
@@ -197,16 +215,12 @@ class KubeflowService:
 
     def _required(self, value: str | None, otherwise: str) -> str:
         if not value:
-            raise refusals.unexpected(self._service, otherwise)
+            raise service_errors.unexpected(self._name, otherwise)
         return value
 
-    @property
-    def _service(self) -> str:
-        return f'Kubeflow Pipelines at {self._host}'
-
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Translate the client's errors; keep what it prints off standard output."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Translate the client's errors, and keep its output from standard output."""
         import kfp_server_api
         import urllib3
 
@@ -214,25 +228,71 @@ class KubeflowService:
             with contextlib.redirect_stdout(io.StringIO()):
                 yield
         except kfp_server_api.ApiException as err:
-            message = self._without_token(_message(err))
-            if err.status:
-                raise refusals.refusal(
-                    self._service, err.status, message, credentials=_CREDENTIALS_HINT
-                ) from err
-            raise refusals.unreachable(self._service, RuntimeError(message)) from err
+            if not err.status:
+                raise service_errors.unreachable(self._name, RuntimeError(_message(err))) from err
+            raise service_errors.refused(
+                self._name, err.status, _message(err), credentials=_CREDENTIALS_HINT
+            ) from err
         except urllib3.exceptions.HTTPError as err:
-            raise refusals.unreachable(self._service, err) from err
-        except ValueError as err:  # an answer that the client's models don't take
-            raise refusals.unexpected(self._service, self._without_token(str(err))) from err
+            raise service_errors.unreachable(self._name, err) from err
+        except ValueError as err:  # an answer that does not fit the client's classes
+            raise service_errors.unexpected(self._name, str(err)) from err
 
-    def _without_token(self, text: str) -> str:
-        token = self._read_token() if self._read_token else ''
-        return text.replace(token, '…') if token else text
+
+def _make_client(host: str, read_token: Callable[[], str] | None, namespace: str | None) -> Any:
+    try:
+        import kfp
+        import kfp_server_api
+    except ImportError as err:
+        raise MissingDependencyError(
+            f'the client of Kubeflow Pipelines is not installed ({err})',
+            hint="run `make cloud`, or pip install -e '.[kubeflow]'",
+        ) from err
+
+    class Client(kfp.Client):
+        """kfp's client without the health check of its constructor.
+
+        The check retries for 25 s, logs tracebacks and hides the reason. The first
+        request reports the same error at once.
+        """
+
+        def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
+            return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
+
+    def refresh(config: Any) -> None:
+        config.api_key['authorization'] = read_token() if read_token else ''
+
+    credentials = types.SimpleNamespace(refresh_api_key_hook=refresh) if read_token else None
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        return Client(host=host, credentials=credentials, namespace=namespace or 'kubeflow')
+
+
+def _check_answers(client: Any, service: str) -> None:
+    """Limit the time of a request, and refuse answers that are not JSON.
+
+    kfp's client has no limit, and reads a login page as an answer without values, such
+    as an empty list.
+    """
+    rest = client._run_api.api_client.rest_client
+    rest.pool_manager.connection_pool_kw['retries'] = _CONNECT_RETRIES
+    request = rest.request
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        limits = (_CONNECT_SECONDS, _READ_SECONDS)
+        kwargs['_request_timeout'] = kwargs.get('_request_timeout') or limits
+        response = request(*args, **kwargs)
+        kind = response.urllib3_response.headers.get('Content-Type', 'none')
+        if 'json' not in kind:
+            raise service_errors.unexpected(service, f'expected JSON, got {kind}')
+        return response
+
+    rest.request = checked
 
 
 @contextlib.contextmanager
 def _package(compiled: CompiledPipeline) -> Iterator[str]:
-    """Write a pipeline into a file for as long as the client wants to read it."""
+    """Write a pipeline to a temporary file for the client."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / f'{compiled.name}.yaml'
         path.write_text(compiled.text(), encoding='utf-8')
@@ -241,10 +301,8 @@ def _package(compiled: CompiledPipeline) -> Iterator[str]:
 
 def _message(err: Any) -> str:
     body = err.body.decode('utf-8', 'replace') if isinstance(err.body, bytes) else err.body
-    try:
+    answer = None
+    with contextlib.suppress(ValueError):
         answer = json.loads(body or '')
-    except ValueError:
-        return str(err.reason or '')
-    if not isinstance(answer, dict):
-        return str(err.reason or '')
-    return str(answer.get('message') or answer.get('error') or err.reason or '')
+    fields = answer if isinstance(answer, dict) else {}
+    return str(fields.get('message') or fields.get('error') or err.reason or '')

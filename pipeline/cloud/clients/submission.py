@@ -1,39 +1,48 @@
-"""What `submit` and `schedule` do, once their words are parsed and the pipeline is compiled."""
+"""Starts, follows and schedules runs of a compiled pipeline on a service."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from components.common.errors import ConfigError, NotBlessedError
+from components.common.errors import (
+    ComponentError,
+    ConfigError,
+    NotBlessedError,
+    OutcomeUnknownError,
+    ServiceError,
+)
+from components.common.secrets import mask
 from pipeline.cloud.clients.connection import Connection, connect
-from pipeline.cloud.clients.cron import check_cron, check_time_zone
-from pipeline.cloud.clients.follow import follow
-from pipeline.cloud.clients.protocol import Schedule
+from pipeline.cloud.clients.service import Outcome, Run, RunState, RunStatus, Schedule, Service
 from pipeline.cloud.compiled import CompiledPipeline
-from pipeline.cloud.targets import Target
 from pipeline.process import signals
 from pipeline.terminal.json_output import print_json
 
-_UTC = frozenset({'UTC', 'Etc/UTC'})
-_DEFAULT_ZONES: dict[Target, str] = {
-    'kubeflow': 'in the time zone of the cluster, UTC by default',
-    'vertex': 'UTC',
+T = TypeVar('T')
+
+# After as many requests, a service that is updated, or a port-forward that restarts, is back.
+_MAX_ATTEMPTS = 5
+_MESSAGES: dict[Outcome, str] = {
+    'pushed': 'blessed and pushed',
+    'withdrawn': 'blessed, but not pushed: a rollback withdrew this model',
 }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Waiting:
-    """How a run is followed.
+class Polling:
+    """How to follow a run.
 
     Attributes:
-        poll_seconds: Time between two questions.
-        timeout_seconds: How long to wait at most.
+        interval_seconds: Time between two requests.
+        timeout_seconds: Longest time to wait.
     """
 
-    poll_seconds: float
+    interval_seconds: float
     timeout_seconds: float
 
 
@@ -41,59 +50,96 @@ def submit_pipeline(
     compiled: CompiledPipeline,
     connection: Connection,
     assignments: Sequence[str],
-    waiting: Waiting | None,
+    polling: Polling | None,
 ) -> None:
-    """Start a run, print its address, and follow it if wanted.
+    """Start a run, print its address, and follow it.
 
     Args:
         compiled: The pipeline.
-        connection: Where it is to run.
+        connection: The service.
         assignments: Run-time parameters as `NAME=VALUE`.
-        waiting: How to follow it; None to leave it alone.
+        polling: How to follow the run; None not to follow it.
 
     Raises:
-        NotBlessedError: If it was followed, and pushed nothing.
-        ReviewsError: If anything is wrong, before or after the run has begun.
+        NotBlessedError: If the run was followed, and its model is not blessed.
+        ReviewsError: If a parameter is wrong, the service refuses, or the run fails.
     """
     values = compiled.parameter_values(assignments)
-    service = connect(connection, _say)
+    service = connect(connection, _print_status)
     run = service.submit(compiled, values)
     print(run.url, flush=True)
-    if waiting is None:
+    if polling is None:
         return
     with signals.resuming(f'the run goes on: {run.url}'):
-        verdict = follow(
-            service,
-            compiled,
-            run,
-            say=_say,
-            poll_seconds=waiting.poll_seconds,
-            timeout_seconds=waiting.timeout_seconds,
-        )
-    if verdict == 'not_blessed':
+        outcome = follow_run(service, compiled, run, polling)
+    if outcome == 'not_blessed':
         raise NotBlessedError('not blessed: the run pushed nothing', hint=f'see {run.url}')
-    if verdict == 'withdrawn':
-        _say('blessed, but withdrawn by a rollback: not pushed again')
-        return
-    _say('blessed, and pushed')
+    _print_status(_MESSAGES[outcome])
 
 
-def check_schedule(schedule: Schedule, target: Target) -> Schedule:
-    """Return a schedule that the service will take, with its cron expression tidied.
+def follow_run(
+    service: Service, compiled: CompiledPipeline, run: Run, polling: Polling
+) -> Outcome:
+    """Wait for the end of a run, and print each change of its state.
+
+    Args:
+        service: The service of the run.
+        compiled: The pipeline.
+        run: The run.
+        polling: How to follow it.
+
+    Returns:
+        Whether the model was pushed.
 
     Raises:
-        ConfigError: If its expression or time zone is not one, or not for the service.
+        ComponentError: If a node failed, or the run was cancelled.
+        OutcomeUnknownError: If the run has not ended in time, or its outcome cannot
+            be read.
+        ServiceError: If the service refuses, or fails several times in a row.
     """
-    if schedule.time_zone is not None:
-        check_time_zone(schedule.time_zone)
-        if target == 'kubeflow' and schedule.time_zone not in _UTC:
-            raise ConfigError(
-                'Kubeflow Pipelines has one time zone for all schedules, got --time-zone '
-                f'{schedule.time_zone}',
-                hint='leave it out: it is UTC, unless the administrator of the cluster has set '
-                'CRON_SCHEDULE_TIMEZONE for ml-pipeline-scheduledworkflow',
+    status = _wait(service, run, polling)
+    if status.state == 'cancelled':
+        raise ComponentError('the run was cancelled; nothing was pushed', hint=f'see {run.url}')
+    if status.state == 'failed':
+        tasks = compiled.spec.get('root', {}).get('dag', {}).get('tasks', {})
+        failed = [task for task in status.failed_tasks if task in tasks]
+        reason = f': {status.message.rstrip(".")}' if status.message else ''
+        raise ComponentError(
+            f'{" and ".join(failed) or "the run"} failed{reason}', hint=f'see the logs at {run.url}'
+        )
+    return _retry(lambda: service.outcome(compiled, run), polling)
+
+
+def _wait(service: Service, run: Run, polling: Polling) -> RunStatus:
+    deadline = time.monotonic() + polling.timeout_seconds
+    state: RunState | None = None
+    while True:
+        status = _retry(lambda: service.status(run), polling)
+        if status.state != state:
+            state = status.state
+            _print_status(state)
+        if state not in ('pending', 'running'):
+            return status
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise OutcomeUnknownError(
+                f'the run has not ended within {polling.timeout_seconds:g} s; it is {state}',
+                hint=f'the run goes on: {run.url}',
             )
-    return dataclasses.replace(schedule, cron=check_cron(schedule.cron))
+        time.sleep(min(polling.interval_seconds, left))
+
+
+def _retry(request: Callable[[], T], polling: Polling) -> T:
+    """Repeat a request that fails for a reason that may pass."""
+    for _ in range(_MAX_ATTEMPTS - 1):
+        try:
+            return request()
+        except ServiceError as err:
+            if not err.may_pass:
+                raise
+            _print_status(f'{err}; trying again')
+        time.sleep(polling.interval_seconds)
+    return request()
 
 
 def schedule_pipeline(
@@ -102,27 +148,32 @@ def schedule_pipeline(
     assignments: Sequence[str],
     schedule: Schedule,
 ) -> None:
-    """Create a schedule, or change the one of its name, and print its address.
+    """Create a schedule, or replace the one of the same name, and print its address.
 
     Args:
         compiled: The pipeline.
-        connection: Where it is to run.
+        connection: The service.
         assignments: Run-time parameters as `NAME=VALUE`.
-        schedule: When; it was checked.
+        schedule: The schedule.
 
     Raises:
         ReviewsError: If a parameter is wrong, or the service refuses.
     """
+    if connection.target == 'kubeflow' and schedule.time_zone is not None:
+        raise ConfigError(
+            f'--time-zone is for --target vertex, got {schedule.time_zone!r} with kubeflow',
+            hint='Kubeflow Pipelines has one time zone for all schedules (CRON_SCHEDULE_TIMEZONE '
+            'of its scheduled workflow controller); shift --cron instead',
+        )
     values = compiled.parameter_values(assignments)
-    info, existed = connect(connection, _say).put_schedule(compiled, values, schedule)
+    info, existed = connect(connection, _print_status).put_schedule(compiled, values, schedule)
     print(info.url, flush=True)
-    zone = schedule.time_zone or _DEFAULT_ZONES[connection.target]
-    _say(f'{"changed" if existed else "created"} the schedule {info.name}: {info.cron}, {zone}')
+    _print_status(f'{"replaced" if existed else "created"} the schedule {info.name}: {info.cron}')
 
 
 def list_schedules(connection: Connection, *, as_json: bool) -> None:
-    """Print all schedules of a service, a line for each."""
-    found = connect(connection, _say).schedules()
+    """Print all schedules of a service, one per line or as JSON."""
+    found = connect(connection, _print_status).schedules()
     if as_json:
         print_json([dataclasses.asdict(info) for info in found])
         return
@@ -137,20 +188,19 @@ def delete_schedule(connection: Connection, name: str) -> None:
     Raises:
         ConfigError: If there is none.
     """
-    service = connect(connection, _say)
+    service = connect(connection, _print_status)
     found = service.schedules()
     named = [info for info in found if info.name == name]
     if not named:
         names = ', '.join(dict.fromkeys(info.name for info in found))
         raise ConfigError(
-            f'no schedule is called {name!r}',
-            hint=f'there are {names}' if names else 'there is none at all',
+            f'there is no schedule {name!r}',
+            hint=f'the schedules are {names}' if names else 'the service has no schedules',
         )
     for info in named:
         service.delete_schedule(info)
-    _say(f'deleted the schedule {name}')
+    _print_status(f'deleted the schedule {name}')
 
 
-def _say(line: str) -> None:
-    now = datetime.datetime.now().strftime('%H:%M:%S')
-    print(f'{now} {line}', file=sys.stderr, flush=True)
+def _print_status(line: str) -> None:
+    print(f'{datetime.datetime.now():%H:%M:%S} {mask(line)}', file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What is imported when: clients and frameworks only by the functions that need them."""
+"""Clients and frameworks are imported only by the functions that need them."""
 
 from __future__ import annotations
 

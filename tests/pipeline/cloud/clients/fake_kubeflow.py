@@ -1,33 +1,27 @@
-"""Kubeflow Pipelines' v2beta1 API, as far as it is used, with what its backend refuses."""
+"""A fake of the v2beta1 API of Kubeflow Pipelines, with some refusals of its backend."""
 
 from __future__ import annotations
 
 import json
 import pathlib
-import struct
 from collections.abc import Sequence
 from typing import Any
-
-from ml_metadata.proto import metadata_store_service_pb2 as service
 
 from tests.played import Refused, Request
 
 API = '/apis/v2beta1'
-STORE = '/ml_metadata.MetadataStoreService/'
 _PAGE = 2
 
 
 class FakeKubeflow:
-    """Keeps experiments, runs and recurring runs.
+    """Stores experiments, runs and recurring runs.
 
     Attributes:
-        states: Those that each run goes through, one at each look.
-        blessing: The file that the Evaluator of a run leaves when it has succeeded.
-        salt: A folder between the Evaluator's and that of its output, as newer
-            backends have; empty for none.
+        states: States of each run, one per request.
+        blessing: File that the Evaluator of a successful run writes.
+        salt: Folder between those of the Evaluator and of its output, as newer backends
+            have; empty for none.
         failed_task: The task that fails in a run that ends as FAILED.
-        metadata: By run, custom properties of its artifacts, as the metadata store has
-            them; None where only the bare API is served, without the store.
     """
 
     def __init__(self) -> None:
@@ -38,13 +32,10 @@ class FakeKubeflow:
         self.blessing = 'BLESSED'
         self.salt = 'b1946ac9'
         self.failed_task = 'Trainer'
-        self.metadata: dict[str, list[dict[str, float]]] | None = None
         self._looks: dict[str, int] = {}
 
     def answer(self, request: Request) -> Any:
         """Dispatch a request."""
-        if self.metadata is not None and request.path.startswith(STORE):
-            return self._ask_store(request)
         path = request.path.removeprefix(API)
         if path == request.path:
             raise Refused(404, 'Not Found')
@@ -131,26 +122,6 @@ class FakeKubeflow:
         del self.recurring[item]
         return {}
 
-    def _ask_store(self, request: Request) -> bytes:
-        """Answer as Envoy does for the ML Metadata store: a frame, and one with the status."""
-        assert self.metadata is not None
-        runs = list(self.metadata)
-        content = request.body[5:]
-        assert request.body[:5] == struct.pack('>BI', 0, len(content))
-        if request.path == f'{STORE}GetContextByTypeAndName':
-            asked = service.GetContextByTypeAndNameRequest.FromString(content)
-            context = service.GetContextByTypeAndNameResponse()
-            if asked.type_name == 'system.PipelineRun' and asked.context_name in runs:
-                context.context.id = runs.index(asked.context_name) + 1
-            return _framed(context)
-        wanted = service.GetArtifactsByContextRequest.FromString(content)
-        artifacts = service.GetArtifactsByContextResponse()
-        for properties in self.metadata[runs[wanted.context_id - 1]]:
-            artifact = artifacts.artifacts.add()
-            for name, value in properties.items():
-                artifact.custom_properties[name].double_value = value
-        return _framed(artifacts)
-
     def _one(self, things: dict[str, dict[str, Any]], item: str) -> dict[str, Any]:
         if item not in things:
             raise Refused(404, f'{item} not found')
@@ -160,7 +131,7 @@ class FakeKubeflow:
         if body['experiment_id'] not in self.experiments:
             raise Refused(404, 'the experiment was not found')
         spec = body['pipeline_spec']
-        # The one other form that the backend takes.
+        # The other form that the backend accepts.
         if set(spec) == {'pipeline_spec', 'platform_spec'}:
             spec = spec['pipeline_spec']
         if 'pipelineSpec' in spec or spec.get('schemaVersion') != '2.1.0':
@@ -170,8 +141,3 @@ class FakeKubeflow:
         if set(given) != set(declared):
             raise Refused(400, f'expected parameters {sorted(declared)}, got {sorted(given)}')
 
-
-def _framed(message: Any) -> bytes:
-    content, status = message.SerializeToString(), b'grpc-status:0\r\n'
-    frames = struct.pack('>BI', 0, len(content)) + content
-    return frames + struct.pack('>BI', 0x80, len(status)) + status

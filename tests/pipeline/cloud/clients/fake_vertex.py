@@ -1,4 +1,4 @@
-"""Vertex AI's REST API for pipelines and schedules, as far as it is used."""
+"""A fake of the REST API of Vertex AI for pipelines and schedules."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ _PAGE = 2
 
 
 class FakeVertex:
-    """Keeps jobs and schedules of one project and region.
+    """Stores jobs and schedules of one project and region.
 
     Attributes:
-        states: Those that each job goes through, one at each look.
-        outputs: By task, output and property, what succeeded jobs put out.
-        artifacts: Metadata that is left out of jobs and has to be asked for, by name.
+        states: States of each job, one per request.
+        outputs: Properties of the artifacts of successful jobs, by task and output.
         failed_task: The task that fails in a job that fails.
     """
 
@@ -30,7 +29,6 @@ class FakeVertex:
         self.outputs: dict[tuple[str, str], dict[str, Any]] = {
             ('Pusher', 'pushed_model'): {'pushed': 1, 'pushed_version': '1795486776'}
         }
-        self.artifacts: dict[str, dict[str, Any]] = {}
         self.failed_task = 'Trainer'
         self._looks: dict[str, int] = {}
         self._made = 0
@@ -81,16 +79,11 @@ class FakeVertex:
             task: dict[str, Any] = {'taskName': name, 'state': 'SUCCEEDED', 'taskId': str(number)}
             for (task_name, output), metadata in self.outputs.items():
                 if task_name == name:
-                    artifact = {'name': self._name('metadataStores/default/artifacts', output)}
-                    if metadata:
-                        artifact['metadata'] = metadata
+                    artifact_name = self._name('metadataStores/default/artifacts', output)
+                    artifact = {'name': artifact_name, 'metadata': metadata}
                     task['outputs'] = {output: {'artifacts': [artifact]}}
             tasks.append(task)
         return tasks
-
-    def _get_metadatastores(self, request: Request, item: str, _: str) -> Any:
-        name = item.rpartition('/')[2]
-        return {'name': f'{request.path[4:]}', 'metadata': self._one(self.artifacts, name)}
 
     def _post_schedules(self, request: Request, item: str, action: str) -> Any:
         if action == 'resume':
@@ -124,7 +117,7 @@ class FakeVertex:
             raise Refused(400, 'the schedule is completed')
         self._check_schedule({**schedule, **request.body})
         for path in request.query['updateMask'].split(','):
-            # As protocol buffers do: what is masked and not there is set to its default.
+            # A field in the mask without a value gets its default.
             schedule.pop(path, None)
             if path in request.body:
                 schedule[path] = request.body[path]

@@ -1,5 +1,3 @@
-"""What the command line says of a service, and the token."""
-
 from __future__ import annotations
 
 import pathlib
@@ -21,14 +19,14 @@ HOST = 'http://127.0.0.1:8080'
         ({'target': 'vertex', 'project': 'films'}, 'vertex needs --region'),
         (
             {'target': 'kubeflow', 'host': HOST, 'project': 'films'},
-            '--project is for --target vertex, got it with kubeflow',
+            '--project is for --target vertex, got --target kubeflow',
         ),
         (
             {'target': 'vertex', 'project': 'a', 'region': 'b', 'token_file': 'token'},
-            '--token-file is for --target kubeflow, got it with vertex',
+            '--token-file is for --target kubeflow, got --target vertex',
         ),
-        ({'target': 'vertex', 'project': 'a/b', 'region': 'c'}, "for --project, got 'a/b'"),
-        ({'target': 'vertex', 'project': 'a', 'region': 'c.d/'}, "for --region, got 'c.d/'"),
+        ({'target': 'vertex', 'project': 'a/b', 'region': 'c'}, "--project: .* got 'a/b'"),
+        ({'target': 'vertex', 'project': 'a', 'region': 'c.d/'}, "--region: .* got 'c.d/'"),
         ({'target': 'kubeflow', 'host': 'kubeflow.films.invalid'}, 'expected an address as'),
         ({'target': 'kubeflow', 'host': 'ftp://kubeflow'}, 'expected an address as'),
         ({'target': 'kubeflow', 'host': 'http://'}, 'expected an address as'),
@@ -36,13 +34,13 @@ HOST = 'http://127.0.0.1:8080'
         ({'target': 'kubeflow', 'host': 'http://host/#/runs'}, 'expected an address as'),
     ],
 )
-def test_refuses_what_does_not_fit_together(options: dict[str, Any], message: str) -> None:
+def test_options_are_refused_when_they_do_not_fit(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Connection(**options)
 
 
-def test_refuses_a_password_in_the_address_and_does_not_repeat_it() -> None:
-    with pytest.raises(ConfigError, match='without a user and password') as error:
+def test_password_in_the_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigError, match='without user, password or token') as error:
         Connection(target='kubeflow', host='https://me:secret@kubeflow.invalid')
     assert 'secret' not in f'{error.value} {error.value.hint}'
 
@@ -58,7 +56,7 @@ def test_refuses_a_password_in_the_address_and_does_not_repeat_it() -> None:
         ('http://10.0.0.1', True),
     ],
 )
-def test_warns_when_the_token_would_go_unencrypted(
+def test_warning_is_printed_when_the_token_is_sent_unencrypted(
     host: str, warned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('KFP_TOKEN', 'token-of-nobody')
@@ -95,7 +93,7 @@ class TestToken:
     ) -> None:
         file = tmp_path / 'token'
         file.write_text(content, encoding='utf-8')
-        with pytest.raises(ConfigError, match='expected a token in .*; it has') as error:
+        with pytest.raises(ConfigError, match='expected one token and nothing else') as error:
             token_reader(str(file), None)
         assert not content.strip() or content.strip() not in str(error.value)
 

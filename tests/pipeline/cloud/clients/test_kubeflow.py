@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines: kfp's own client against a fake of the API, over HTTP."""
+"""kfp's client against a fake of the API of Kubeflow Pipelines, over HTTP."""
 
 from __future__ import annotations
 
@@ -8,467 +8,306 @@ import sys
 
 import pytest
 
-from components.common.errors import (
-    ComponentError,
-    ConfigError,
-    MissingDependencyError,
-    NotBlessedError,
-    OutcomeUnknownError,
-    ServiceError,
-)
-from pipeline.cloud.clients import kfp_client, submission
+from components.common.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
+from pipeline.cloud.clients import kubeflow, submission
 from pipeline.cloud.clients.connection import Connection
 from pipeline.cloud.clients.kubeflow import KubeflowService
-from pipeline.cloud.clients.protocol import Schedule
-from pipeline.cloud.clients.submission import Waiting
+from pipeline.cloud.clients.service import Schedule
+from pipeline.cloud.clients.submission import Polling
 from pipeline.cloud.compiled import CompiledPipeline
 from tests.pipeline.cloud.clients.conftest import make_pipeline
-from tests.pipeline.cloud.clients.fake_kubeflow import API, STORE, FakeKubeflow
+from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
 from tests.played import Server, closed_url
 
-WAITING = Waiting(poll_seconds=0.01, timeout_seconds=20)
-NIGHTLY = Schedule(name='sentiment', cron='0 3 * * *', time_zone=None, max_concurrency=2)
+NIGHTLY = Schedule(name='sentiment', cron='0 3 * * *', max_concurrency=2)
 TOKEN = 'kfp-token-of-nobody'
 
 
-def submit(
-    server: Server, compiled: CompiledPipeline, *params: str, waiting: Waiting | None = None
-) -> None:
-    connection = Connection(target='kubeflow', host=server.url)
-    submission.submit_pipeline(compiled, connection, params, waiting)
+@pytest.fixture
+def service(kubeflow_server: Server) -> KubeflowService:
+    return KubeflowService(f'{kubeflow_server.url}/')
 
 
-class TestSubmit:
-    def test_sends_the_bare_spec_with_root_and_parameters(
+def writes(server: Server) -> list[str]:
+    return [
+        str(r).replace(API, '')
+        for r in server.requests
+        if r.method != 'GET' and 'experiments' not in r.path
+    ]
+
+
+class TestRun:
+    def test_request_has_spec_root_and_parameters_when_submitted(
         self,
+        service: KubeflowService,
         kubeflow_server: Server,
+        fake_kubeflow: FakeKubeflow,
         kubeflow_pipeline: CompiledPipeline,
-        capsys: pytest.CaptureFixture[str],
     ) -> None:
-        submit(kubeflow_server, kubeflow_pipeline, 'train-epochs=5')
-        [body] = kubeflow_server.sent(f'POST {API}/runs')
+        values = {'train-epochs': 5, 'data': 'gs://films/reviews'}
+        run = service.submit(kubeflow_pipeline, values)
+        assert run.url == f'{kubeflow_server.url}/#/runs/details/run-1'
+        service.submit(kubeflow_pipeline, values)
+        body, _ = kubeflow_server.sent(f'POST {API}/runs')
         assert body['pipeline_spec'] == kubeflow_pipeline.spec
         assert body['runtime_config'] == {
-            'parameters': {'train-epochs': 5, 'data': 'gs://films/reviews'},
+            'parameters': values,
             'pipeline_root': kubeflow_pipeline.pipeline_root,
         }
         assert body['display_name'].startswith('sentiment 2')
-        assert capsys.readouterr() == (f'{kubeflow_server.url}/#/runs/details/run-1\n', '')
+        # All runs of a pipeline share an experiment.
+        assert [e['display_name'] for e in fake_kubeflow.experiments.values()] == ['sentiment']
 
-    def test_sends_the_platform_beside_the_spec_when_steps_mount_volumes(
-        self, kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline
+    def test_platform_is_sent_beside_the_spec_when_steps_mount_volumes(
+        self,
+        service: KubeflowService,
+        kubeflow_server: Server,
+        kubeflow_pipeline: CompiledPipeline,
     ) -> None:
         mount = {'constant': 'reviews', 'mountPath': '/volume'}
         executors = {'ExampleGen_executor': {'pvcMount': [mount]}}
         platform = {'platforms': {'kubernetes': {'deploymentSpec': {'executors': executors}}}}
         mounting = dataclasses.replace(kubeflow_pipeline, platform=platform)
-        submit(kubeflow_server, mounting)
-        connection = Connection(target='kubeflow', host=kubeflow_server.url)
-        submission.schedule_pipeline(mounting, connection, (), NIGHTLY)
-        for what in ('runs', 'recurringruns'):
-            [body] = [b for b in kubeflow_server.sent(f'POST {API}/{what}') if b]
+        values = mounting.parameter_values(())
+        service.submit(mounting, values)
+        service.put_schedule(mounting, values, NIGHTLY)
+        for resource in ('runs', 'recurringruns'):
+            [body] = [b for b in kubeflow_server.sent(f'POST {API}/{resource}') if b]
             assert body['pipeline_spec'] == {
                 'pipeline_spec': kubeflow_pipeline.spec,
                 'platform_spec': platform,
             }
 
-    def test_runs_of_a_pipeline_share_an_experiment(
-        self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        kubeflow_pipeline: CompiledPipeline,
-    ) -> None:
-        for _ in range(2):
-            submit(kubeflow_server, kubeflow_pipeline)
-        assert [e['display_name'] for e in fake_kubeflow.experiments.values()] == ['sentiment']
-        assert {run['experiment_id'] for run in fake_kubeflow.runs.values()} == {'experiment-1'}
-
-    def test_sends_namespace_and_service_account_when_given(
+    def test_namespace_and_service_account_are_sent_when_given(
         self, kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline
     ) -> None:
-        connection = Connection(
-            target='kubeflow',
-            host=f'{kubeflow_server.url}/',
-            namespace='team',
-            service_account='runner',
-        )
-        submission.submit_pipeline(kubeflow_pipeline, connection, (), None)
+        service = KubeflowService(kubeflow_server.url, namespace='team', service_account='runner')
+        service.submit(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()))
         [experiment] = kubeflow_server.sent(f'POST {API}/experiments')
         [run] = kubeflow_server.sent(f'POST {API}/runs')
         assert (experiment['namespace'], run['service_account']) == ('team', 'runner')
 
-    @pytest.mark.parametrize(
-        ('assignment', 'message'),
-        [
-            ('train-epochs=many', "train-epochs takes a whole number, got 'many'"),
-            ('epochs=3', "no run-time parameter 'epochs'"),
-            ('train-epochs', "expected --param NAME=VALUE, got 'train-epochs'"),
-        ],
-    )
-    def test_sends_nothing_when_a_parameter_is_wrong(
-        self,
-        assignment: str,
-        message: str,
-        kubeflow_server: Server,
-        kubeflow_pipeline: CompiledPipeline,
-    ) -> None:
-        with pytest.raises(ConfigError, match=message):
-            submit(kubeflow_server, kubeflow_pipeline, assignment)
-        assert kubeflow_server.requests == []
-
-
-class TestWait:
     @pytest.mark.parametrize('salt', ['', 'b1946ac9'])
-    def test_is_pushed_when_the_run_blessed_its_model(
+    @pytest.mark.parametrize(
+        ('blessing', 'outcome'), [('BLESSED', 'pushed'), ('NOT_BLESSED', 'not_blessed')]
+    )
+    def test_outcome_is_that_of_the_blessing_when_the_root_can_be_read(
         self,
+        blessing: str,
+        outcome: str,
         salt: str,
-        kubeflow_server: Server,
+        service: KubeflowService,
         fake_kubeflow: FakeKubeflow,
         kubeflow_pipeline: CompiledPipeline,
-        capsys: pytest.CaptureFixture[str],
     ) -> None:
+        fake_kubeflow.states, fake_kubeflow.blessing = ('SUCCEEDED',), blessing
         fake_kubeflow.salt = salt
-        submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
-        out, err = capsys.readouterr()
-        assert out == f'{kubeflow_server.url}/#/runs/details/run-1\n'
-        told = [line.partition(' ')[2] for line in err.splitlines()]
-        assert told == ['pending', 'running', 'succeeded', 'blessed, and pushed']
-
-    def test_is_not_blessed_when_the_gate_held_the_model_back(
-        self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        kubeflow_pipeline: CompiledPipeline,
-    ) -> None:
-        fake_kubeflow.blessing = 'NOT_BLESSED'
-        with pytest.raises(NotBlessedError, match='not blessed: the run pushed nothing'):
-            submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
-
-    def test_is_unknown_when_the_blessing_cannot_be_found(
-        self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        kubeflow_pipeline: CompiledPipeline,
-    ) -> None:
-        fake_kubeflow.blessing = ''
-        with pytest.raises(
-            OutcomeUnknownError, match=r'not whether it pushed: .*404, and there is no blessing'
-        ):
-            submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
-
-    def test_does_not_take_the_blessing_of_another_run(
-        self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        kubeflow_pipeline: CompiledPipeline,
-    ) -> None:
-        submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
-        fake_kubeflow.blessing = ''
-        with pytest.raises(OutcomeUnknownError, match='run-2'):
-            submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
-
-    @pytest.mark.parametrize(
-        ('artifacts', 'verdict'),
-        [
-            ([{'span': 3}, {'blessed': 1}, {'pushed': 1}], 'pushed'),
-            ([{'blessed': 0}, {'pushed': 0}], 'not_blessed'),
-            ([{'blessed': 0}], 'not_blessed'),
-            ([{'custom:pushed': 0}], 'not_blessed'),
-            ([{'blessed': 1}, {'pushed': 0}], 'withdrawn'),
-        ],
-    )
-    def test_believes_the_metadata_store_when_it_can_be_asked(
-        self,
-        artifacts: list[dict[str, float]],
-        verdict: str,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        tmp_path: pathlib.Path,
-    ) -> None:
-        fake_kubeflow.states, fake_kubeflow.blessing = ('SUCCEEDED',), ''
-        fake_kubeflow.metadata = {'run-0': [{'pushed': 1}], 'run-1': artifacts}
-        kubeflow_server.token = TOKEN
-        compiled = make_pipeline('kubeflow', 'minio://films/root')
-        service = KubeflowService(f'{kubeflow_server.url}/', read_token=lambda: TOKEN)
-        run = service.submit(compiled, compiled.parameter_values(()))
-        assert service.verdict(compiled, run) == verdict
-        assert [r.path for r in kubeflow_server.requests[-2:]] == [
-            f'{STORE}GetContextByTypeAndName',
-            f'{STORE}GetArtifactsByContext',
-        ]
-
-    @pytest.mark.parametrize(
-        ('metadata', 'reason'),
-        [
-            ({'run-9': [{'pushed': 1}]}, 'the metadata store does not know the run run-1'),
-            ({'run-1': [{'span': 3}]}, 'no output of the run run-1 says whether it pushed'),
-            ({'run-1': [{'pushed': 1}, {'pushed': 0}]}, 'no output of the run run-1 says'),
-            (None, 'the metadata store answered 404'),
-        ],
-    )
-    def test_is_unknown_when_neither_store_nor_files_tell(
-        self,
-        metadata: dict[str, list[dict[str, float]]] | None,
-        reason: str,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-    ) -> None:
-        fake_kubeflow.states, fake_kubeflow.blessing = ('SUCCEEDED',), ''
-        fake_kubeflow.metadata = metadata
-        compiled = make_pipeline('kubeflow', 'minio://films/root')
-        service = KubeflowService(kubeflow_server.url)
-        run = service.submit(compiled, compiled.parameter_values(()))
-        with pytest.raises(OutcomeUnknownError, match=f'{reason}.*, and nothing can be read below'):
-            service.verdict(compiled, run)
-
-    def test_is_unknown_when_a_login_page_answers_for_the_store(
-        self, kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline
-    ) -> None:
-        service = KubeflowService(kubeflow_server.url)
         run = service.submit(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()))
-        kubeflow_server.page = '<html>Please log in</html>'
-        with pytest.raises(OutcomeUnknownError, match='no metadata store answers at this address'):
-            service.verdict(kubeflow_pipeline, run)
+        assert service.status(run).state == 'succeeded'
+        assert service.outcome(kubeflow_pipeline, run) == outcome
 
-    def test_names_the_node_when_one_failed(
+    def test_outcome_is_unknown_when_only_another_run_has_a_blessing(
         self,
-        kubeflow_server: Server,
+        service: KubeflowService,
         fake_kubeflow: FakeKubeflow,
         kubeflow_pipeline: CompiledPipeline,
     ) -> None:
-        fake_kubeflow.states = ('RUNNING', 'FAILED')
-        with pytest.raises(ComponentError, match=r'^Trainer failed: pod exited with 1$') as error:
-            submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
-        assert error.value.hint == f'see the logs at {kubeflow_server.url}/#/runs/details/run-1'
+        fake_kubeflow.states = ('SUCCEEDED',)
+        values = kubeflow_pipeline.parameter_values(())
+        service.status(service.submit(kubeflow_pipeline, values))
+        fake_kubeflow.blessing = ''
+        run = service.submit(kubeflow_pipeline, values)
+        service.status(run)
+        message = 'its result is unknown: there is no blessing below .*run-2'
+        with pytest.raises(OutcomeUnknownError, match=message) as error:
+            service.outcome(kubeflow_pipeline, run)
+        assert error.value.hint == f'see {run.url}'
 
-    def test_names_the_node_when_its_driver_failed(
+    def test_outcome_is_unknown_when_the_root_cannot_be_read(
+        self, service: KubeflowService
+    ) -> None:
+        compiled = make_pipeline('kubeflow', 'minio://films/root')
+        run = service.submit(compiled, compiled.parameter_values(()))
+        with pytest.raises(OutcomeUnknownError, match='minio://films/root/.* cannot be read'):
+            service.outcome(compiled, run)
+
+    @pytest.mark.parametrize('task', ['Trainer', 'Trainer-driver'])
+    def test_status_names_the_node_when_its_task_failed(
         self,
-        kubeflow_server: Server,
+        task: str,
+        service: KubeflowService,
         fake_kubeflow: FakeKubeflow,
         kubeflow_pipeline: CompiledPipeline,
     ) -> None:
-        fake_kubeflow.states, fake_kubeflow.failed_task = ('FAILED',), 'Evaluator-driver'
-        with pytest.raises(ComponentError, match=r'^Evaluator failed'):
-            submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
-
-    def test_is_a_failure_when_the_run_was_cancelled(
-        self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        kubeflow_pipeline: CompiledPipeline,
-    ) -> None:
-        fake_kubeflow.states = ('RUNNING', 'CANCELING', 'CANCELED')
-        with pytest.raises(ComponentError, match='was cancelled'):
-            submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
-
-    def test_is_unknown_when_the_run_takes_too_long(
-        self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        kubeflow_pipeline: CompiledPipeline,
-    ) -> None:
-        fake_kubeflow.states = ('RUNNING',)
-        waiting = Waiting(poll_seconds=0.05, timeout_seconds=0.2)
-        with pytest.raises(OutcomeUnknownError, match='not ended within 0.2 s; it is running') as e:
-            submit(kubeflow_server, kubeflow_pipeline, waiting=waiting)
-        assert e.value.hint.endswith('/#/runs/details/run-1')
-
-    def test_goes_on_when_the_service_fails_for_a_while(
-        self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        kubeflow_pipeline: CompiledPipeline,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        service = KubeflowService(kubeflow_server.url)
+        fake_kubeflow.states, fake_kubeflow.failed_task = ('RUNNING', 'FAILED'), task
         run = service.submit(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()))
-        kubeflow_server.broken = [503, 502]
-        told: list[str] = []
-        verdict = submission.follow(
-            service,
-            kubeflow_pipeline,
-            run,
-            say=told.append,
-            poll_seconds=0.01,
-            timeout_seconds=20,
-        )
-        assert verdict == 'pushed'
-        assert [line.endswith('asking again') for line in told] == [True, True, False, False, False]
+        assert service.status(run).state == 'running'
+        status = service.status(run)
+        assert (status.state, status.message) == ('failed', 'pod exited with 1')
+        assert status.failed_tasks == ('root', 'Trainer')
 
-    def test_renews_the_token_when_its_file_changes(
-        self,
-        kubeflow_server: Server,
-        kubeflow_pipeline: CompiledPipeline,
-        tmp_path: pathlib.Path,
+    def test_token_is_read_again_when_its_file_changes(
+        self, kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline, tmp_path: pathlib.Path
     ) -> None:
         file = tmp_path / 'token'
-        file.write_text('first\n')
+        file.write_text('first')
         kubeflow_server.token = 'first'
-        service = KubeflowService(kubeflow_server.url, read_token=lambda: file.read_text().strip())
+        service = KubeflowService(kubeflow_server.url, read_token=file.read_text)
         run = service.submit(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()))
-        file.write_text('second\n')
+        file.write_text('second')
         kubeflow_server.token = 'second'
         assert service.status(run).state == 'pending'
 
 
-class TestRefusals:
+class TestErrors:
     @pytest.mark.parametrize(
         ('status', 'message', 'hint'),
         [
-            (400, 'refused: 400 fake failure 400', 'its message says why'),
-            (403, 'refused: 403 fake failure 403', 'lacks a permission'),
-            (404, 'refused: 404 fake failure 404', 'check the address'),
-            (500, 'failed: 500 fake failure 500', 'not your doing'),
+            (400, 'refused the request: 400 fake failure 400', 'the message of the service'),
+            (403, 'refused the request: 403 fake failure 403', 'lacks a permission'),
+            (404, 'refused the request: 404 fake failure 404', 'check the address'),
+            (500, 'failed: 500 fake failure 500', 'try again later'),
         ],
     )
-    def test_says_what_the_service_said_and_what_to_do(
+    def test_message_of_the_service_is_shown_when_it_refuses(
         self,
         status: int,
         message: str,
         hint: str,
+        service: KubeflowService,
         kubeflow_server: Server,
-        kubeflow_pipeline: CompiledPipeline,
     ) -> None:
         kubeflow_server.broken = [status] * 5
         with pytest.raises(ServiceError, match=message) as error:
-            submit(kubeflow_server, kubeflow_pipeline)
+            service.schedules()
         assert hint in error.value.hint
         assert error.value.exit_code == 7
 
-    @pytest.mark.parametrize('by', ['file', 'environment'])
-    def test_tells_no_token_when_it_is_refused(
+    @pytest.mark.parametrize('source', ['file', 'environment'])
+    @pytest.mark.parametrize('accepted', [True, False])
+    def test_token_is_sent_in_the_header_only_and_never_printed(
         self,
-        by: str,
+        accepted: bool,
+        source: str,
         kubeflow_server: Server,
         kubeflow_pipeline: CompiledPipeline,
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: pathlib.Path,
         capfd: pytest.CaptureFixture[str],
     ) -> None:
-        kubeflow_server.token = 'another'
+        kubeflow_server.token = TOKEN if accepted else 'another'
         file = tmp_path / 'token'
         file.write_text(f'{TOKEN}\n')
-        if by == 'environment':
-            monkeypatch.setenv('KFP_TOKEN', TOKEN)
+        monkeypatch.setenv('KFP_TOKEN', 'another' if source == 'file' else TOKEN)
         connection = Connection(
             target='kubeflow',
             host=kubeflow_server.url,
-            token_file=str(file) if by == 'file' else None,
+            token_file=str(file) if source == 'file' else None,
         )
-        with pytest.raises(ServiceError, match='refused: 401 bad credentials: Bearer …') as error:
-            submission.submit_pipeline(kubeflow_pipeline, connection, (), None)
-        assert '--token-file' in error.value.hint
+        polling = Polling(interval_seconds=0.01, timeout_seconds=20)
+        if accepted:
+            submission.submit_pipeline(kubeflow_pipeline, connection, (), polling)
+        else:
+            message = r'refused the request: 401 bad credentials: Bearer \*\*\*$'
+            with pytest.raises(ServiceError, match=message) as error:
+                submission.submit_pipeline(kubeflow_pipeline, connection, (), polling)
+            assert '--token-file' in error.value.hint
         assert kubeflow_server.requests[0].authorization == f'Bearer {TOKEN}'
-        assert TOKEN not in ''.join(capfd.readouterr())
-
-    def test_puts_no_token_into_what_it_sends(
-        self,
-        kubeflow_server: Server,
-        kubeflow_pipeline: CompiledPipeline,
-        monkeypatch: pytest.MonkeyPatch,
-        capfd: pytest.CaptureFixture[str],
-    ) -> None:
-        kubeflow_server.token = TOKEN
-        monkeypatch.setenv('KFP_TOKEN', TOKEN)
-        submit(kubeflow_server, kubeflow_pipeline, waiting=WAITING)
         bodies = [str((r.path, r.query, r.body)) for r in kubeflow_server.requests]
-        assert TOKEN not in ''.join(bodies)
-        assert TOKEN not in ''.join(capfd.readouterr())
+        assert TOKEN not in ''.join([*bodies, *capfd.readouterr()])
 
-    def test_says_so_when_nothing_listens(self, kubeflow_pipeline: CompiledPipeline) -> None:
+    def test_service_is_unreachable_when_nothing_listens(self) -> None:
         url = closed_url()
         with pytest.raises(ServiceError, match=f'at {url} cannot be reached: .*refused') as error:
-            submission.submit_pipeline(
-                kubeflow_pipeline, Connection(target='kubeflow', host=url), (), None
-            )
+            KubeflowService(url).schedules()
         assert 'port-forward' in error.value.hint
-        assert '\n' not in str(error.value)
 
-    def test_says_so_when_there_is_no_answer(
+    def test_service_is_unreachable_when_it_does_not_answer(
         self,
+        service: KubeflowService,
         kubeflow_server: Server,
-        kubeflow_pipeline: CompiledPipeline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(kfp_client, '_READ_SECONDS', 0.2)
+        monkeypatch.setattr(kubeflow, '_READ_SECONDS', 0.2)
         kubeflow_server.delay_seconds = 1
         with pytest.raises(ServiceError, match='cannot be reached: .*timed out'):
-            submit(kubeflow_server, kubeflow_pipeline)
+            service.schedules()
 
-    def test_says_so_when_a_login_page_answers(
-        self, kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline
+    def test_answer_is_refused_when_it_is_a_login_page(
+        self,
+        service: KubeflowService,
+        kubeflow_server: Server,
+        kubeflow_pipeline: CompiledPipeline,
     ) -> None:
         kubeflow_server.page = '<html>Please log in</html>'
         with pytest.raises(ServiceError, match='expected JSON, got text/html') as error:
-            submit(kubeflow_server, kubeflow_pipeline)
+            service.submit(kubeflow_pipeline, {})
         assert 'login page' in error.value.hint
-
-    def test_lists_no_empty_list_when_a_login_page_answers(self, kubeflow_server: Server) -> None:
-        kubeflow_server.page = '<html>Please log in</html>'
-        connection = Connection(target='kubeflow', host=kubeflow_server.url)
         with pytest.raises(ServiceError, match='expected JSON, got text/html'):
-            submission.list_schedules(connection, as_json=False)
+            service.schedules()
 
-    def test_stops_waiting_when_the_run_is_gone(
-        self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        kubeflow_pipeline: CompiledPipeline,
-    ) -> None:
-        service = KubeflowService(kubeflow_server.url)
-        run = service.submit(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()))
-        fake_kubeflow.runs.clear()
-        with pytest.raises(ServiceError, match='refused: 404 run-1 not found'):
-            submission.follow(
-                service,
-                kubeflow_pipeline,
-                run,
-                say=print,
-                poll_seconds=0.01,
-                timeout_seconds=20,
-            )
-
-    def test_says_what_to_install_when_kfp_is_missing(
-        self, kubeflow_pipeline: CompiledPipeline, monkeypatch: pytest.MonkeyPatch
+    def test_hint_is_to_install_kfp_when_it_is_missing(
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, 'kfp', None)
-        with pytest.raises(MissingDependencyError, match='needs its client') as error:
+        with pytest.raises(MissingDependencyError, match='is not installed') as error:
             KubeflowService('http://127.0.0.1:9')
         assert (error.value.exit_code, 'make cloud' in error.value.hint) == (6, True)
 
 
 class TestSchedule:
-    def test_creates_one_without_catching_up(
+    @pytest.mark.parametrize(
+        ('cron', 'sent'),
+        [
+            ('0 3 * * *', '0 0 3 * * *'),
+            ('30 0 3 * * mon-fri', '30 0 3 * * mon-fri'),
+        ],
+    )
+    def test_recurring_run_is_created_without_catching_up(
         self,
+        cron: str,
+        sent: str,
+        service: KubeflowService,
         kubeflow_server: Server,
         fake_kubeflow: FakeKubeflow,
         kubeflow_pipeline: CompiledPipeline,
-        capsys: pytest.CaptureFixture[str],
     ) -> None:
-        connection = Connection(target='kubeflow', host=kubeflow_server.url)
-        submission.schedule_pipeline(kubeflow_pipeline, connection, ('train-epochs=5',), NIGHTLY)
-        [body] = kubeflow_server.sent(f'POST {API}/recurringruns')
-        assert body['trigger'] == {'cron_schedule': {'cron': '0 0 3 * * *'}}
+        values = {'train-epochs': 5, 'data': 'gs://films/reviews'}
+        schedule = dataclasses.replace(NIGHTLY, cron=cron)
+        info, existed = service.put_schedule(kubeflow_pipeline, values, schedule)
+        assert (info.cron, info.active, existed) == (sent, True, False)
+        assert info.url == f'{kubeflow_server.url}/#/recurringrun/details/recurring-1'
+        [body] = [b for b in kubeflow_server.sent(f'POST {API}/recurringruns') if b]
+        assert body['trigger'] == {'cron_schedule': {'cron': sent}}
         assert (body['max_concurrency'], body['no_catchup']) == (2, True)
         assert body['pipeline_spec'] == kubeflow_pipeline.spec
         assert body['runtime_config'] == {
-            'parameters': {'train-epochs': 5, 'data': 'gs://films/reviews'},
+            'parameters': values,
             'pipeline_root': kubeflow_pipeline.pipeline_root,
         }
-        assert [r['status'] for r in fake_kubeflow.recurring.values()] == ['ENABLED']
-        out, err = capsys.readouterr()
-        assert out == f'{kubeflow_server.url}/#/recurringrun/details/recurring-1\n'
-        assert 'created the schedule sentiment: 0 0 3 * * *, in the time zone of the cluster' in err
 
-    def test_replaces_all_of_its_name_and_no_other(
+    def test_refusal_of_the_service_is_shown_when_the_cron_expression_is_wrong(
         self,
-        kubeflow_server: Server,
+        service: KubeflowService,
         fake_kubeflow: FakeKubeflow,
         kubeflow_pipeline: CompiledPipeline,
     ) -> None:
-        service = KubeflowService(kubeflow_server.url)
         values = kubeflow_pipeline.parameter_values(())
-        weekly = Schedule(name='weekly', cron='0 4 * * 0', time_zone=None, max_concurrency=1)
+        service.put_schedule(kubeflow_pipeline, values, NIGHTLY)
+        wrong = dataclasses.replace(NIGHTLY, cron='0 3 *')
+        with pytest.raises(ServiceError, match='refused the request: 400 .*six fields'):
+            service.put_schedule(kubeflow_pipeline, values, wrong)
+        # The old one stays.
+        assert [r['status'] for r in fake_kubeflow.recurring.values()] == ['ENABLED']
+
+    def test_all_of_the_same_name_are_replaced_and_no_other(
+        self,
+        service: KubeflowService,
+        fake_kubeflow: FakeKubeflow,
+        kubeflow_pipeline: CompiledPipeline,
+    ) -> None:
+        values = kubeflow_pipeline.parameter_values(())
+        weekly = Schedule(name='weekly', cron='0 4 * * 0')
         service.put_schedule(kubeflow_pipeline, values, weekly)
         for copy in ('a', 'b', 'c'):
             fake_kubeflow.recurring[copy] = {
@@ -476,80 +315,37 @@ class TestSchedule:
                 'recurring_run_id': copy,
                 'display_name': 'sentiment',
             }
-        changed = Schedule(name='sentiment', cron='0 5 * * *', time_zone=None, max_concurrency=1)
+        changed = Schedule(name='sentiment', cron='0 5 * * *')
         info, existed = service.put_schedule(kubeflow_pipeline, values, changed)
         assert (existed, info.cron, info.active) == (True, '0 0 5 * * *', True)
         assert [i.name for i in service.schedules()] == ['sentiment', 'weekly']
         assert all(i.active for i in service.schedules())
 
-    def test_never_has_two_that_start_runs(
+    def test_two_are_never_active_when_one_is_replaced(
         self,
+        service: KubeflowService,
         kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
         kubeflow_pipeline: CompiledPipeline,
     ) -> None:
-        service = KubeflowService(kubeflow_server.url)
-        values = kubeflow_pipeline.parameter_values(())
         for _ in range(2):
-            service.put_schedule(kubeflow_pipeline, values, NIGHTLY)
-        writes = [str(r) for r in kubeflow_server.requests if r.method != 'GET']
-        assert [line.removeprefix(f'POST {API}/recurringruns') for line in writes[-3:]] == [
-            '',
-            f'DELETE {API}/recurringruns/recurring-1',
-            '/recurring-2:enable',
+            service.put_schedule(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()), NIGHTLY)
+        assert writes(kubeflow_server)[-3:] == [
+            'POST /recurringruns',
+            'DELETE /recurringruns/recurring-1',
+            'POST /recurringruns/recurring-2:enable',
         ]
-        assert [b['mode'] for b in kubeflow_server.sent(f'POST {API}/recurringruns')] == [
-            'DISABLE',
-            'DISABLE',
-        ]
+        bodies = [b for b in kubeflow_server.sent(f'POST {API}/recurringruns') if b]
+        assert [body['mode'] for body in bodies] == ['DISABLE', 'DISABLE']
 
-    def test_keeps_the_old_one_when_the_new_one_is_refused(
+    def test_all_pages_are_listed_and_one_is_deleted(
         self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
+        service: KubeflowService,
         kubeflow_pipeline: CompiledPipeline,
     ) -> None:
-        service = KubeflowService(kubeflow_server.url)
-        values = kubeflow_pipeline.parameter_values(())
-        service.put_schedule(kubeflow_pipeline, values, NIGHTLY)
-        with pytest.raises(ServiceError, match='expected parameters'):
-            service.put_schedule(kubeflow_pipeline, {}, NIGHTLY)
-        assert [r['status'] for r in fake_kubeflow.recurring.values()] == ['ENABLED']
-
-    def test_lists_all_pages(
-        self,
-        kubeflow_server: Server,
-        kubeflow_pipeline: CompiledPipeline,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        service = KubeflowService(kubeflow_server.url)
         for name in ('e', 'd', 'c', 'b', 'a'):
-            wanted = Schedule(name=name, cron='0 3 * * *', time_zone=None, max_concurrency=1)
+            wanted = Schedule(name=name, cron='0 3 * * *')
             service.put_schedule(kubeflow_pipeline, kubeflow_pipeline.parameter_values(()), wanted)
-        connection = Connection(target='kubeflow', host=kubeflow_server.url)
-        submission.list_schedules(connection, as_json=False)
-        lines = [line.split('\t') for line in capsys.readouterr().out.splitlines()]
-        assert [line[:3] for line in lines] == [
-            [name, '0 0 3 * * *', 'active'] for name in ('a', 'b', 'c', 'd', 'e')
-        ]
-
-    def test_deletes_by_name(
-        self,
-        kubeflow_server: Server,
-        fake_kubeflow: FakeKubeflow,
-        kubeflow_pipeline: CompiledPipeline,
-    ) -> None:
-        connection = Connection(target='kubeflow', host=kubeflow_server.url)
-        submission.schedule_pipeline(kubeflow_pipeline, connection, (), NIGHTLY)
-        with pytest.raises(ConfigError, match="no schedule is called 'nightly'") as error:
-            submission.delete_schedule(connection, 'nightly')
-        assert error.value.hint == 'there are sentiment'
-        submission.delete_schedule(connection, 'sentiment')
-        assert fake_kubeflow.recurring == {}
-
-    def test_takes_no_time_zone_of_its_own(self) -> None:
-        berlin = Schedule(name='n', cron='0 3 * * *', time_zone='Europe/Berlin', max_concurrency=1)
-        with pytest.raises(ConfigError, match='one time zone for all schedules') as error:
-            submission.check_schedule(berlin, 'kubeflow')
-        assert 'CRON_SCHEDULE_TIMEZONE' in error.value.hint
-        assert submission.check_schedule(berlin, 'vertex') == berlin
+        found = service.schedules()
+        assert [info.name for info in found] == ['a', 'b', 'c', 'd', 'e']
+        service.delete_schedule(found[1])
+        assert [info.name for info in service.schedules()] == ['a', 'c', 'd', 'e']
