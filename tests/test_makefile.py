@@ -1,9 +1,10 @@
-"""What the targets of make say where something is missing."""
+"""The targets of make: messages if something is missing, and their use in CI."""
 
 from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.skipif(not MAKE, reason='make is not installed')
 
 
 def make(*arguments: str, path: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    """Run make where there are no programs but those of a folder."""
+    """Run make with the programs of one folder only."""
     return subprocess.run(
         [MAKE, '--no-print-directory', *arguments],
         cwd=REPO,
@@ -28,8 +29,8 @@ def make(*arguments: str, path: pathlib.Path) -> subprocess.CompletedProcess[str
     )
 
 
-def write_program(path: pathlib.Path, does: str) -> None:
-    path.write_text(f'#!/bin/sh\n{does}\n')
+def write_program(path: pathlib.Path, script: str) -> None:
+    path.write_text(f'#!/bin/sh\n{script}\n')
     path.chmod(0o755)
 
 
@@ -38,7 +39,7 @@ def write_program(path: pathlib.Path, does: str) -> None:
     [('chromium', 'chromium'), ('mariadb', 'mariadb-server-core mariadb-client-core')],
 )
 @pytest.mark.parametrize('has_apt', [True, False])
-def test_one_line_says_what_to_install_when_make_cannot(
+def test_error_names_the_packages_when_make_cannot_install_them(
     target: str, packages: str, tmp_path: pathlib.Path, *, has_apt: bool
 ) -> None:
     if has_apt:
@@ -67,7 +68,7 @@ def test_packages_are_installed_when_a_command_is_missing(tmp_path: pathlib.Path
 
 
 def proof(archive: str) -> subprocess.CompletedProcess[str]:
-    """Run the command of `make proof`, but for the tests themselves."""
+    """Run the command of `make proof` without running the tests."""
     shown = make('--dry-run', 'proof', path=pathlib.Path('/usr/bin'))
     (command,) = (line for line in shown.stdout.splitlines() if '-m pytest' in line)
     return subprocess.run(
@@ -91,10 +92,31 @@ def test_proof_fails_in_one_line_when_the_archive_is_absent(tmp_path: pathlib.Pa
     assert proof(str(tmp_path / 'there.tar.gz')).returncode == 0
 
 
-def test_archive_is_named_from_the_root_when_the_environment_names_it_from_here(
+def test_archive_path_is_absolute_when_the_variable_has_a_relative_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'reviews.tar.gz').touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('IMDB_ARCHIVE', 'reviews.tar.gz')
     assert find_imdb_archive() == tmp_path / 'reviews.tar.gz'
+
+
+def targets(file: str, command: str) -> list[str]:
+    return re.findall(command, (REPO / file).read_text(encoding='utf-8'), re.MULTILINE)
+
+
+def test_both_ci_scripts_run_the_same_targets() -> None:
+    local = targets('.ci/run', r'^make ([a-z-]+)$')
+    hosted = targets('.github/workflows/ci.yml', r'run: (?:sudo )?make ([a-z-]+)$')
+    assert local == [target for target in hosted if target != 'setup']
+    assert 'test' in local
+
+
+def test_help_describes_each_target() -> None:
+    makefile = (REPO / 'Makefile').read_text(encoding='utf-8')
+    declared = set(re.findall(r'^([a-z-]+):', makefile, re.MULTILINE))
+    help_text = make('help', path=pathlib.Path('/usr/bin')).stdout
+    described = set(re.findall(r'^  ([a-z-]+) +\S', help_text, re.MULTILINE))
+    # Other targets use these two.
+    assert described == declared - {'dev', 'peers'}
+    assert max(map(len, help_text.splitlines())) <= 100
