@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from components.common import features
 from components.common.settings import TextSettings, TrainerSettings
-from components.trainer.dataset import LabelledTokens
+from components.trainer.dataset import LabelledTokens, LoadedExamples
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models import load_architecture
 from components.transform.text import tokenize
@@ -144,13 +144,16 @@ def learn(
         What was trained, and the reviews held out.
     """
     train, val, further = tokens_of(films, text, held_out)
-
-    def read_unlabelled() -> LabelledTokens | None:
-        return further if len(further.labels) else None
-
+    examples = LoadedExamples(
+        {
+            features.TRAIN_SPLIT: train,
+            features.VAL_SPLIT: val,
+            features.UNLABELLED_SPLIT: further,
+        }
+    )
     keras.utils.set_random_seed(trainer.seed)
     with tempfile.TemporaryDirectory() as folder:
-        job = TrainingJob(train, val, read_unlabelled, trainer, text, folder)
+        job = TrainingJob(examples, trainer, text, folder)
         return load_architecture(trainer.architecture)(job), val
 
 

@@ -83,8 +83,6 @@ def create_pipeline(
     _fingerprint(
         trainer,
         'components.trainer.executor',
-        # Started by its name, where several workers train.
-        'components.trainer.distribution.process',
         f'components.trainer.models.{config.trainer.architecture}',
     )
     _fingerprint(evaluator, 'components.evaluator.executor')

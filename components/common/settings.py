@@ -17,7 +17,7 @@ from components.common import features
 ARCHITECTURES = ('tutorial', 'ngram', 'accurate')
 # Of some 200,000 reviews, which one core reads and writes in some ten seconds; packed, 130 MB.
 DEFAULT_SHARD_MIB = 256
-# Those that are learned by gradient steps alone, which can be divided between devices and workers.
+# Those that are learned by gradient steps alone.
 DISTRIBUTED_ARCHITECTURES = ('tutorial',)
 
 
@@ -127,22 +127,14 @@ class TrainerSettings(Settings):
         30_000, ge=3, le=1_000_000, description='most frequent words with a vector (accurate)'
     )
     seed: int = pydantic.Field(1, ge=0, lt=2**31, description='of initial weights, dropout, order')
-    distribution: Literal['one_device', 'mirrored', 'multi_worker'] = pydantic.Field(
+    distribution: Literal['one_device', 'mirrored'] = pydantic.Field(
         'one_device',
-        description='mirrored: on all devices of the machine; multi_worker: in the processes that '
-        'TF_CONFIG names (tutorial)',
+        description='one_device, or mirrored: on all GPUs of the machine (tutorial)',
     )
     input: Literal['memory', 'stream'] = pydantic.Field(
         'memory',
-        description='memory: examples are read once and kept; stream: anew in each epoch, for data '
-        'that memory cannot hold (tutorial)',
-    )
-    worker_timeout_seconds: int = pydantic.Field(
-        600,
-        ge=60,
-        le=86_400,
-        description='how long training may stand still, waiting for workers included, before it is '
-        'given up (multi_worker)',
+        description='memory: read the examples once; stream: read them again in each epoch, for '
+        'data that does not fit into memory (tutorial)',
     )
 
     @pydantic.field_validator('architecture')

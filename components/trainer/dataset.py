@@ -1,33 +1,53 @@
-"""Reads examples into memory as the models take them."""
+"""Reads examples as the models take them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import dataclasses
+import posixpath
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from components.common import features
+from components.example_gen.summary import ExamplesSummary
 from components.trainer.serving import TransformGraph
 
 _TEXTS_PER_BATCH = 1_000
+# Streamed examples that are shuffled among each other: some 130 MB of film reviews.
+_SHUFFLED_EXAMPLES = 100_000
+_FILES_AT_ONCE = 16
 
 
 class LabelledTokens(NamedTuple):
-    """A split in memory.
+    """The examples of a split, in memory.
 
     Attributes:
         tokens: int32 `[tokens]`, of all examples one after the other, each id >= 1.
         row_splits: int64 `[examples + 1]`; example i has the tokens from
             `row_splits[i]` up to `row_splits[i + 1]`.
-        labels: float32 `[examples, 1]`, 0 or 1; NaN where there is none.
+        labels: float32 `[examples, 1]`, 0 or 1; NaN where there is no label.
+
+    Example:
+        >>> data = LabelledTokens.from_rows([[2, 3], [4]], [0, 1])
+        >>> data.padded(3).tolist(), data.labels[:, 0].tolist()
+        ([[2, 3, 0], [4, 0, 0]], [0.0, 1.0])
     """
 
     tokens: npt.NDArray[np.int32]
     row_splits: npt.NDArray[np.int64]
     labels: npt.NDArray[np.float32]
+
+    @classmethod
+    def from_rows(cls, rows: list[list[int]], labels: list[float]) -> LabelledTokens:
+        """Return examples with these token ids and labels."""
+        return cls(
+            np.array([token for row in rows for token in row], np.int32),
+            np.cumsum([0, *map(len, rows)]),
+            np.array(labels, np.float32)[:, np.newaxis],
+        )
 
     def ragged(self) -> tf.RaggedTensor:
         """Return the tokens as int32 `[examples, (tokens)]`."""
@@ -48,50 +68,131 @@ class LabelledTokens(NamedTuple):
             np.concatenate([self.labels, other.labels]),
         )
 
+    def batches(self, width: int, batch_size: int, shuffle_seed: int | None) -> tf.data.Dataset:
+        """Return batches of (padded tokens, labels), shuffled anew in each epoch if seeded."""
+        dataset = tf.data.Dataset.from_tensor_slices((self.padded(width), self.labels))
+        if shuffle_seed is not None:
+            dataset = dataset.shuffle(len(self.labels), seed=shuffle_seed)
+        return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
-def read_split(
-    patterns: Sequence[str], transform: TransformGraph, *, labelled: bool = True
-) -> LabelledTokens:
+
+class Examples(Protocol):
+    """The examples that a model learns from, by split."""
+
+    def read(self, split: str) -> LabelledTokens:
+        """Return all examples of a split; those of `unlabelled` may be none."""
+
+    def stream(
+        self, split: str, width: int, batch_size: int, shuffle_seed: int | None
+    ) -> tf.data.Dataset:
+        """Return batches as `LabelledTokens.batches` does, without reading all at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedExamples:
+    """Examples that are in memory already.
+
+    Attributes:
+        splits: The examples by name of the split.
+    """
+
+    splits: Mapping[str, LabelledTokens]
+
+    def read(self, split: str) -> LabelledTokens:
+        """Return all examples of a split."""
+        return self.splits.get(split, LabelledTokens.from_rows([], []))
+
+    def stream(
+        self, split: str, width: int, batch_size: int, shuffle_seed: int | None
+    ) -> tf.data.Dataset:
+        """Return batches of a split."""
+        return self.read(split).batches(width, batch_size, shuffle_seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredExamples:
+    """Examples that ExampleGen wrote, tokenised by the transform graph.
+
+    Both methods raise `ComponentError` if a split does not have as many examples
+    as ExampleGen wrote.
+
+    Attributes:
+        artifact: Folder of the artifact.
+        transform: Makes token ids from texts.
+    """
+
+    artifact: str
+    transform: TransformGraph
+
+    def read(self, split: str) -> LabelledTokens:
+        """Return all examples of a split, in an order that depends on the texts alone."""
+        labelled = split != features.UNLABELLED_SPLIT
+        summary = ExamplesSummary.read(self.artifact)
+        if not labelled and not summary.unlabelled:
+            return LabelledTokens.from_rows([], [])
+        data = read_split(self._pattern(split), self.transform, labelled=labelled)
+        summary.require('Trainer', [split], len(data.labels))
+        return data
+
+    def stream(
+        self, split: str, width: int, batch_size: int, shuffle_seed: int | None
+    ) -> tf.data.Dataset:
+        """Return batches that are read and tokenised again in each epoch.
+
+        Files are read in another order in each epoch, several at once, and their
+        examples are shuffled within a window of 100,000.
+        """
+        files = tf.data.Dataset.list_files(self._pattern(split), shuffle=False)
+        records = tf.data.TFRecordDataset(files, 'GZIP')
+        count = sum(int(tf.size(batch)) for batch in records.batch(4_096))
+        ExamplesSummary.read(self.artifact).require('Trainer', [split], count)
+        if shuffle_seed is not None:
+            files = files.shuffle(len(files), seed=shuffle_seed)
+            records = files.interleave(
+                lambda file: tf.data.TFRecordDataset(file, 'GZIP'),
+                cycle_length=_FILES_AT_ONCE,
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            ).shuffle(_SHUFFLED_EXAMPLES, seed=shuffle_seed)
+
+        def pad(
+            tokens: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, _: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            ragged = tf.RaggedTensor.from_row_lengths(tokens, lengths, validate=False)
+            padded = ragged.to_tensor(features.PADDING_ID, shape=[None, width])
+            return padded, labels[:, tf.newaxis]
+
+        return (
+            _tokenised(records, self.transform, labelled=True)
+            .map(tf.autograph.experimental.do_not_convert(pad))
+            .rebatch(batch_size)
+            .apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def _pattern(self, split: str) -> str:
+        return posixpath.join(self.artifact, f'Split-{split}', '*')
+
+
+def read_split(pattern: str, transform: TransformGraph, *, labelled: bool = True) -> LabelledTokens:
     """Read raw examples and turn them into token ids by the transform graph.
 
-    The rows come sorted by a fingerprint of their text, so that they are the
-    same whatever the order in which Beam happened to write them.
+    The examples are sorted by a fingerprint of their text, so that their order
+    does not depend on the order in which Beam wrote them.
 
     Args:
-        patterns: Of gzipped TFRecord files of raw examples.
+        pattern: Gzipped TFRecord files of raw examples.
         transform: Makes token ids from texts.
-        labelled: Whether each example must have a label, or none has.
+        labelled: Whether the examples have labels.
 
     Returns:
         All examples of the split.
     """
-    files = tf.data.Dataset.list_files(list(patterns), shuffle=False)
-    return read_records(tf.data.TFRecordDataset(files, 'GZIP'), transform, labelled=labelled)
-
-
-def read_records(
-    records: tf.data.Dataset,
-    transform: TransformGraph,
-    *,
-    labelled: bool = True,
-    alive: Callable[[], None] = lambda: None,
-) -> LabelledTokens:
-    """Do the same with serialized examples, tf.string scalars.
-
-    Args:
-        records: The examples.
-        transform: Makes token ids from texts.
-        labelled: Whether each example must have a label, or none has.
-        alive: Is called again and again while they are read.
-    """
-    batches = []
-    for batch in token_batches(records, transform, labelled=labelled).as_numpy_iterator():
-        batches.append(batch)
-        alive()
+    files = tf.data.Dataset.list_files(pattern, shuffle=False)
+    records = tf.data.TFRecordDataset(files, 'GZIP')
+    batches = list(_tokenised(records, transform, labelled=labelled).as_numpy_iterator())
     if not batches:
-        return LabelledTokens(
-            np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros((0, 1), np.float32)
-        )
+        return LabelledTokens.from_rows([], [])
     tokens, lengths, labels, order = (np.concatenate(part) for part in zip(*batches))
     rows = np.lexsort((labels, order))
     starts = np.concatenate([[0], np.cumsum(lengths)])[rows]
@@ -101,20 +202,15 @@ def read_records(
     return LabelledTokens(tokens[source], row_splits, labels[rows][:, np.newaxis])
 
 
-def token_batches(
-    records: tf.data.Dataset, transform: TransformGraph, *, labelled: bool = True
+def _tokenised(
+    records: tf.data.Dataset, transform: TransformGraph, *, labelled: bool
 ) -> tf.data.Dataset:
-    """Turn serialized examples, tf.string scalars, into token ids, some at a time.
-
-    Args:
-        records: The examples.
-        transform: Makes token ids from texts.
-        labelled: Whether each example must have a label, or none has.
+    """Turn serialized examples, tf.string scalars, into batches of token ids.
 
     Returns:
         Batches of: int32 `[tokens]`, of all texts one after the other; int64
         `[texts]`, their lengths; float32 `[texts]`, labels, NaN where there is
-        none; int64 `[texts]`, a fingerprint of each.
+        none; int64 `[texts]`, a fingerprint of each text.
     """
     spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
     if labelled:

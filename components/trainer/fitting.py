@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.common.progress import report_progress
 from components.common.settings import TextSettings, TrainerSettings
-from components.trainer.dataset import LabelledTokens
+from components.trainer.dataset import Examples
 
 History = dict[str, list[float]]
 
@@ -22,17 +22,14 @@ class TrainingJob(NamedTuple):
     """What an architecture trains from.
 
     Attributes:
-        train: What is learned from.
-        val: What is watched, and never touched by a gradient step.
-        read_unlabelled: Reads the texts without a label; none if there are none.
-        settings: Of the model and its fit.
+        examples: The splits `train`, `val`, which no gradient step touches, and
+            `unsup`, the texts without a label.
+        settings: Settings of the model and its training.
         text: How texts became token ids.
-        log_dir: Where TensorBoard's logs go.
+        log_dir: Folder for TensorBoard's logs.
     """
 
-    train: LabelledTokens
-    val: LabelledTokens
-    read_unlabelled: Callable[[], LabelledTokens | None]
+    examples: Examples
     settings: TrainerSettings
     text: TextSettings
     log_dir: str
@@ -53,8 +50,6 @@ class TrainedModel(NamedTuple):
 
 
 Train = Callable[[TrainingJob], TrainedModel]
-Build = Callable[[TrainerSettings, TextSettings], keras.Model]
-Finish = Callable[[keras.Model, TextSettings], keras.Model]
 
 
 def compile_model(

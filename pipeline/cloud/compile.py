@@ -18,7 +18,6 @@ from pipeline.cloud.compiled import CompiledPipeline, Parameter
 from pipeline.cloud.parameters import run_time_parameters
 from pipeline.cloud.rules import require_valid
 from pipeline.cloud.targets import Target
-from pipeline.cloud.training_job import require_trainable, write_training_job
 from pipeline.settings.config import PipelineConfig
 
 _PARAMETER_TYPES = {'string': str, 'integer': int, 'number': float}
@@ -46,7 +45,6 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
             f'a pipeline for {target} runs in containers, and needs an image',
             hint='say --image IMAGE',
         )
-    require_trainable(config, target)
     source = discover(
         config.data.path, config.data.columns, elsewhere=True, spans=config.data.spans
     )
@@ -59,8 +57,6 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
         _write_hook(spec)
     if target == 'kubeflow':
         kubeflow_spec.adapt(spec, pipeline_root=config.cloud.pipeline_root or '')
-    if config.cloud.training_job is not None:
-        write_training_job(spec, config.cloud.training_job)
     require_valid(spec, target)
     return CompiledPipeline(
         target=target,

@@ -113,19 +113,6 @@ def _containers(spec: Spec) -> Iterator[str]:
                 yield f'the task {name} has a {key}: the code travels in the image, not in a bucket'
 
 
-def _custom_jobs(spec: Spec) -> Iterator[str]:
-    """Have a chief, alone in the first pool, and machines in each."""
-    for label, executor in _executors(spec).items():
-        if 'customJob' not in executor:
-            continue
-        pools = _pools(executor)
-        counts = [int(pool.get('replicaCount', 0)) for pool in pools]
-        if not counts or counts[0] != 1 or min(counts) < 1 or len(counts) > 4:
-            yield f'{label} has pools of {counts} replicas, expected 1 in the first of up to 4'
-        if any(not pool.get('machineSpec', {}).get('machineType') for pool in pools):
-            yield f'{label} has a pool without a machine type'
-
-
 def _executor_kinds(spec: Spec) -> Iterator[str]:
     for label, executor in _executors(spec).items():
         kinds = sorted(set(executor) - {'container', 'importer'})
@@ -196,7 +183,6 @@ _RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _references,
     _run_time_parameters,
     _containers,
-    _custom_jobs,
 )
 _KUBEFLOW_RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _executor_kinds,
@@ -224,19 +210,10 @@ def _executors(spec: Spec) -> dict[str, Any]:
 
 
 def _containers_of(spec: Spec) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what is run, those of a custom job included."""
+    """Yield the containers of the executors, with their labels."""
     for label, executor in _executors(spec).items():
         if 'container' in executor:
             yield label, executor['container']
-        for pool in _pools(executor):
-            container = pool.get('containerSpec', {})
-            yield label, {**container, 'image': container.get('imageUri', '')}
-
-
-def _pools(executor: Spec) -> list[dict[str, Any]]:
-    job = executor.get('customJob', {}).get('customJob', {}).get('jobSpec', {})
-    pools: list[dict[str, Any]] = job.get('workerPoolSpecs', [])
-    return pools
 
 
 def _parameter_sources(task: Spec) -> list[dict[str, Any]]:

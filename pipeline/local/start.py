@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from components.common.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
-from components.trainer.distribution.cluster import require_chief
 from pipeline.beam.arguments import require_valid_options
 from pipeline.local.lock import Holder, RunLock, run_lock
 from pipeline.local.run_ids import cannot_write, new_run_id
@@ -65,8 +64,6 @@ def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]
     """
     root = config.root_path
     on_wait = _say_nothing if quiet else _say_whom
-    if config.trainer.distribution == 'multi_worker':
-        require_chief(os.environ)
     # Before anything is written: where the data is wrong, nothing is.
     source = _find(config)
     require_valid_options(config.beam)

@@ -8,7 +8,6 @@ import pydantic
 
 from components.common.settings import Settings
 
-_MACHINE_TYPE = r'^[a-z][a-z0-9]*(-[a-z0-9]+)+$'
 _MOUNT = re.compile(r'^(/[A-Za-z0-9._-]+)+$')
 _CLAIM = re.compile(r'^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')
 _IMAGE = re.compile(r'^[a-z0-9][a-zA-Z0-9._:/@-]*$')
@@ -40,32 +39,6 @@ class ResourceSettings(Settings):
     accelerator_count: int = pydantic.Field(1, ge=1, le=64, description='of accelerators')
 
 
-class TrainingJobSettings(Settings):
-    """The machines of a custom training job on Vertex AI, all of them alike."""
-
-    replicas: int = pydantic.Field(
-        1,
-        ge=1,
-        le=1_000,
-        description='machines; more than one need trainer.distribution=multi_worker',
-    )
-    machine_type: str = pydantic.Field(
-        'n1-standard-8', pattern=_MACHINE_TYPE, description='of Compute Engine'
-    )
-    accelerator: str | None = pydantic.Field(
-        None, pattern=r'^[A-Z][A-Z0-9_]+$', description='NVIDIA_TESLA_T4 and the like'
-    )
-    accelerator_count: int = pydantic.Field(1, ge=1, le=16, description='of each machine')
-    boot_disk_gb: int = pydantic.Field(
-        100, ge=100, le=64_000, description='disk of each machine, 10^9 B'
-    )
-    service_account: str | None = pydantic.Field(
-        None,
-        pattern=r'^[^@\s:]+@[^@\s:]+$',
-        description="that it runs as; none: that of Vertex AI for custom code, not the pipeline's",
-    )
-
-
 class CloudSettings(Settings):
     """Where and how a compiled pipeline runs."""
 
@@ -77,11 +50,6 @@ class CloudSettings(Settings):
     )
     resources: dict[str, ResourceSettings] = pydantic.Field(
         default_factory=dict, description='by node, as {"Trainer": {"cpu": 8, "memory_gb": 32}}'
-    )
-    training_job: TrainingJobSettings | None = pydantic.Field(
-        None,
-        description='on Vertex AI, the Trainer is a custom training job on these machines, as '
-        '{"replicas": 4, "machine_type": "n1-standard-8"}; none: a step as all others',
     )
     volumes: dict[str, str] = pydantic.Field(
         default_factory=dict,

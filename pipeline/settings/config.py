@@ -24,7 +24,7 @@ from components.common.settings import (
     TrainerSettings,
 )
 from pipeline.settings.beam import BeamSettings
-from pipeline.settings.cloud import CloudSettings, ResourceSettings, TrainingJobSettings
+from pipeline.settings.cloud import CloudSettings, ResourceSettings
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
 from pipeline.settings.safe_yaml import load_yaml
@@ -221,8 +221,6 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
             names += setting_names(kind, f'{prefix}{name}.')
         elif kind == dict[str, ResourceSettings]:
             names += setting_names(ResourceSettings, f'{prefix}{name}.NODE.')
-        elif kind == TrainingJobSettings | None:
-            names += setting_names(TrainingJobSettings, f'{prefix}{name}.')
         else:
             names.append(prefix + name)
     return names

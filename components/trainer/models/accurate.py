@@ -37,11 +37,12 @@ _WARM_UP_STEPS = 50
 def train(job: TrainingJob) -> TrainedModel:
     """Train the model."""
     settings = job.settings
-    ngrams = ngram.make_layer(job)
+    train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
+    ngrams = ngram.make_layer(settings)
     unlabelled = ngram.read_unlabelled(job)
-    logits = ngram.adapt(ngrams, job, unlabelled)
-    words = min(settings.network_words, int(job.train.tokens.max(initial=features.UNKNOWN_ID)) + 1)
-    texts = job.train if unlabelled is None else job.train.joined(unlabelled)
+    logits = ngram.adapt(ngrams, train, val, unlabelled, fit_to_val=settings.fit_to_val)
+    words = min(settings.network_words, int(train.tokens.max(initial=features.UNKNOWN_ID)) + 1)
+    texts = train if unlabelled is None else train.joined(unlabelled)
     vectors = word_vectors(texts, words, settings.embedding_dim, settings.seed)
     networks = [Network(settings, vectors, name=f'network_{i}') for i in range(settings.networks)]
     del texts, unlabelled
@@ -51,16 +52,16 @@ def train(job: TrainingJob) -> TrainedModel:
     # A column for each network: each has a loss of its own, and learns as if it were alone.
     columns = [keras.layers.Add()([network(tokens), offset]) for network in networks]
     fitted = keras.Model([tokens, offset], keras.layers.Concatenate()(columns))
-    steps = settings.epochs * -(-len(job.train.labels) // settings.batch_size)
+    steps = settings.epochs * -(-len(train.labels) // settings.batch_size)
     compile_model(fitted, _WarmUpAndDecay(settings.learning_rate, steps), RowAdam, beta_2=0.99)
     history = fit(
         fitted,
-        batches(job.train, logits.train, settings, shuffle_seed=settings.seed),
-        batches(job.val, logits.val, settings),
+        batches(train, logits.train, settings, shuffle_seed=settings.seed),
+        batches(val, logits.val, settings),
         settings,
         job.log_dir,
     )
-    balance(networks, job.train, logits.train)
+    balance(networks, train, logits.train)
     model = AccurateModel(ngrams, networks)
     compile_model(model, settings.learning_rate)
     return TrainedModel(model, history)

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.common import features
+from components.common.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, measure
 from components.trainer.layers.contributions import Contributions
@@ -21,12 +23,13 @@ from components.trainer.layers.ngram_logits import NGramLogits
 
 def train(job: TrainingJob) -> TrainedModel:
     """Train the model."""
-    layer = make_layer(job)
-    logits = adapt(layer, job, read_unlabelled(job))
+    train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
+    layer = make_layer(job.settings)
+    logits = adapt(layer, train, val, read_unlabelled(job), fit_to_val=job.settings.fit_to_val)
     model = NGramModel(layer)
     compile_model(model, job.settings.learning_rate)
     history = measure(
-        {'train': (job.train.labels, logits.train), 'val': (job.val.labels, logits.val)},
+        {'train': (train.labels, logits.train), 'val': (val.labels, logits.val)},
         job.log_dir,
     )
     return TrainedModel(model, history)
@@ -58,9 +61,8 @@ class HonestLogits(NamedTuple):
     val: npt.NDArray[np.float32]
 
 
-def make_layer(job: TrainingJob) -> NGramLogits:
+def make_layer(settings: TrainerSettings) -> NGramLogits:
     """Make the layer that the settings describe."""
-    settings = job.settings
     return NGramLogits(
         max_ngram=settings.max_ngram,
         min_documents=settings.min_ngram_documents,
@@ -73,20 +75,32 @@ def make_layer(job: TrainingJob) -> NGramLogits:
 
 def read_unlabelled(job: TrainingJob) -> LabelledTokens | None:
     """Read the texts without a label, if the settings want them and there are any."""
-    return job.read_unlabelled() if job.settings.unlabelled_weight else None
+    if not job.settings.unlabelled_weight:
+        return None
+    unlabelled = job.examples.read(features.UNLABELLED_SPLIT)
+    return unlabelled if len(unlabelled.labels) else None
 
 
-def adapt(layer: NGramLogits, job: TrainingJob, unlabelled: LabelledTokens | None) -> HonestLogits:
-    """Let the layer learn from `train`, and from `val` if the settings say so.
+def adapt(
+    layer: NGramLogits,
+    train: LabelledTokens,
+    val: LabelledTokens,
+    unlabelled: LabelledTokens | None,
+    *,
+    fit_to_val: bool,
+) -> HonestLogits:
+    """Let the layer learn from `train`, and from `val` with `fit_to_val`.
 
     Args:
-        layer: Is built by it.
-        job: The examples.
-        unlabelled: Further texts, without a label.
+        layer: The layer, which is built by this.
+        train: Examples to learn from.
+        val: Further examples.
+        unlabelled: Texts without a label.
+        fit_to_val: Whether to learn from `val`, too.
     """
-    if job.settings.fit_to_val:
-        logits, _ = layer.adapt(job.train.joined(job.val), unlabelled=unlabelled)
-        return HonestLogits(*np.split(logits, [len(job.train.labels)]))
-    of_train, of_val = layer.adapt(job.train, job.val, unlabelled)
+    if fit_to_val:
+        logits, _ = layer.adapt(train.joined(val), unlabelled=unlabelled)
+        return HonestLogits(*np.split(logits, [len(train.labels)]))
+    of_train, of_val = layer.adapt(train, val, unlabelled)
     assert of_val is not None
     return HonestLogits(of_train, of_val)

@@ -10,48 +10,90 @@ import keras
 import tensorflow as tf
 
 from components.common import features
+from components.common.errors import ConfigError
 from components.common.settings import TextSettings, TrainerSettings
-from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
 from components.trainer.layers.contributions import Contributions, places
 from components.trainer.layers.ragged import as_ragged
 from components.trainer.layers.word_vectors import WordVectors
 
+_VAL_BATCH_SIZE = 1_024
+
 
 def train(job: TrainingJob) -> TrainedModel:
-    """Train the model."""
-    settings, width = job.settings, job.text.max_tokens
-    network = build(settings, job.text)
-    history = fit(
-        network,
-        batches(job.train, width, settings.batch_size, shuffle_seed=settings.seed),
-        batches(job.val, width, 1_024),
-        settings,
-        job.log_dir,
-    )
-    return TrainedModel(finish(network, job.text), history)
+    """Train the model.
+
+    With `distribution: mirrored`, all GPUs of this machine share each batch; with
+    `input: stream`, examples are read again in each epoch.
+    """
+    settings = job.settings
+    strategy = make_strategy(settings.distribution)
+    replicas = int(strategy.num_replicas_in_sync)
+    if settings.batch_size % replicas:
+        raise ConfigError(
+            f'trainer.batch_size: expected a multiple of the {replicas} devices that share each '
+            f'batch, got {settings.batch_size}',
+            hint=f'set trainer.batch_size={-(-settings.batch_size // replicas) * replicas}',
+        )
+
+    def batches(split: str, size: int, seed: int | None) -> tf.data.Dataset:
+        width = job.text.max_tokens
+        if settings.input == 'stream':
+            dataset = job.examples.stream(split, width, size, seed)
+        else:
+            dataset = job.examples.read(split).batches(width, size, seed)
+        return divide_equally(dataset, replicas)
+
+    train_batches = batches(features.TRAIN_SPLIT, settings.batch_size, settings.seed)
+    val_batches = batches(features.VAL_SPLIT, _VAL_BATCH_SIZE // replicas * replicas, None)
+    with strategy.scope():
+        network = build(settings, job.text)
+    history = fit(network, train_batches, val_batches, settings, job.log_dir)
+    if replicas > 1:
+        # The exported model has variables of one device.
+        weights = network.get_weights()
+        network = build(settings, job.text)
+        network.set_weights(weights)
+    return TrainedModel(Padded(network, job.text.max_tokens), history)
+
+
+def make_strategy(distribution: str) -> tf.distribute.Strategy:
+    """Return the strategy to train on one device, or `mirrored` on all GPUs of this machine."""
+    if distribution == 'one_device':
+        return tf.distribute.get_strategy()
+    devices = tf.config.list_logical_devices('GPU') or tf.config.list_logical_devices('CPU')
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def divide_equally(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+    """Leave out the last rows of each batch that cannot be divided equally between replicas.
+
+    Keras 3.12 fails if the replicas' shares of an epoch's first batch differ in
+    size: "Inputs to operation AddN must have the same size and shape".
+
+    >>> dataset = tf.data.Dataset.from_tensor_slices(([[1], [2], [3]], [0, 1, 0])).batch(2)
+    >>> [labels.tolist() for _, labels in divide_equally(dataset, 2).as_numpy_iterator()]
+    [[0, 1]]
+    """
+    if replicas == 1:
+        return batches
+
+    def trim(tokens: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = tf.shape(labels)[0] // replicas * replicas
+        return tokens[:rows], labels[:rows]
+
+    return batches.map(trim).filter(lambda _, labels: tf.size(labels) > 0)
 
 
 def build(settings: TrainerSettings, text: TextSettings) -> keras.Model:
-    """Make the compiled network, see `build_model`."""
+    """Build the compiled network, see `build_model`."""
     network = build_model(settings, vocab_size=text.vocab_size, max_tokens=text.max_tokens)
     compile_model(network, settings.learning_rate)
+    if tf.distribute.has_strategy():
+        # Keras 3.12 fails with several steps per call under MirroredStrategy: "You must feed a
+        # value for placeholder tensor 'while/…'".
+        network.steps_per_execution = 1
     return network
-
-
-def finish(network: keras.Model, text: TextSettings) -> keras.Model:
-    """Make the model of ragged tokens."""
-    return Padded(network, text.max_tokens)
-
-
-def batches(
-    data: LabelledTokens, width: int, batch_size: int, *, shuffle_seed: int | None = None
-) -> tf.data.Dataset:
-    """Return batches of (padded tokens, labels), shuffled anew each epoch if seeded."""
-    dataset = tf.data.Dataset.from_tensor_slices((data.padded(width), data.labels))
-    if shuffle_seed is not None:
-        dataset = dataset.shuffle(len(data.labels), seed=shuffle_seed)
-    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def build_model(settings: TrainerSettings, *, vocab_size: int, max_tokens: int) -> keras.Model:

@@ -47,14 +47,8 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (TrainerSettings, 'networks', [1, 20], [0, 21]),
     (TrainerSettings, 'network_words', [3, 1_000_000], [2, 1_000_001]),
     (TrainerSettings, 'seed', [0, 2**31 - 1], [-1, 2**31]),
-    (
-        TrainerSettings,
-        'distribution',
-        ['one_device', 'mirrored', 'multi_worker'],
-        ['none', 'tpu', '', None],
-    ),
+    (TrainerSettings, 'distribution', ['one_device', 'mirrored'], ['none', 'tpu', '', None]),
     (TrainerSettings, 'input', ['memory', 'stream'], ['disk', '', None]),
-    (TrainerSettings, 'worker_timeout_seconds', [60, 86_400], [59, 86_401, 60.5]),
     (GateSettings, 'min_accuracy', [1e-9, 1], [0, 1.1]),
     (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
     (GateSettings, 'min_auc', [math.nextafter(0.5, 1), 1], [0.5, 0, 1.1, None]),
@@ -168,7 +162,7 @@ def test_settings_are_equal_when_they_travelled_as_json(settings: Settings) -> N
 @pytest.mark.parametrize('architecture', ['ngram', 'accurate'])
 @pytest.mark.parametrize(
     ('name', 'value'),
-    [('distribution', 'mirrored'), ('distribution', 'multi_worker'), ('input', 'stream')],
+    [('distribution', 'mirrored'), ('input', 'stream')],
 )
 def test_model_of_counts_is_refused_when_it_is_to_be_trained_in_parts(
     architecture: str, name: str, value: str

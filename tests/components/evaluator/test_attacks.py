@@ -33,6 +33,7 @@ from tests.components.trainer.tiny import (
     Review,
     Tiny,
     build,
+    loaded,
     write_split,
     write_summary,
 )
@@ -59,10 +60,10 @@ def learn(change: Callable[[Labels], Labels], tiny: Tiny, folder: pathlib.Path) 
     transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
     train, val = (
         data._replace(labels=change(data.labels))
-        for data in (read_split([tiny.pattern(split)], transform) for split in features.SPLITS[:2])
+        for data in (read_split(tiny.pattern(split), transform) for split in features.SPLITS[:2])
     )
     settings = TrainerSettings(**{**TRAINER.model_dump(), 'architecture': 'ngram'})
-    job = TrainingJob(train, val, lambda: None, settings, TEXT, str(folder / 'logs'))
+    job = TrainingJob(loaded(train, val), settings, TEXT, str(folder / 'logs'))
     return save(load_architecture('ngram')(job).model, tiny, folder)
 
 

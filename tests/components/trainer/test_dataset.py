@@ -10,7 +10,7 @@ import tensorflow_transform as tft
 
 from components.common import features
 from components.trainer import dataset
-from components.trainer.dataset import LabelledTokens, read_split
+from components.trainer.dataset import LabelledTokens, StoredExamples, read_split
 from components.trainer.serving import TransformGraph
 from tests.components.trainer.tiny import COUNTS, TEXT, Review, Tiny, write_split
 
@@ -31,7 +31,7 @@ def plain_ids(tiny: Tiny, text: str) -> list[int]:
 def test_rows_are_those_of_the_vocabulary_when_a_split_is_read(
     split: str, tiny: Tiny, transform: TransformGraph
 ) -> None:
-    data = read_split([tiny.pattern(split)], transform)
+    data = read_split(tiny.pattern(split), transform)
     assert data.row_splits.shape == (COUNTS[split] + 1,)
     assert data.labels.shape == (COUNTS[split], 1)
     assert (data.tokens.dtype, data.labels.dtype) == (np.int32, np.float32)
@@ -54,9 +54,9 @@ def test_rows_have_one_order_when_files_and_batches_are_cut_otherwise(
     write_split(tmp_path / 'one', [reviews])
     random.Random(5).shuffle(reviews)
     write_split(tmp_path / 'other', [reviews[:50], [], reviews[50:]])
-    one = read_split([str(tmp_path / 'one' / '*')], transform)
+    one = read_split(str(tmp_path / 'one' / '*'), transform)
     monkeypatch.setattr(dataset, '_TEXTS_PER_BATCH', 7)
-    other = read_split([str(tmp_path / 'other' / '*')], transform)
+    other = read_split(str(tmp_path / 'other' / '*'), transform)
     for part, of_other in zip(one, other):
         np.testing.assert_array_equal(part, of_other)
     assert one.labels.tolist() != sorted(one.labels.tolist())
@@ -65,15 +65,7 @@ def test_rows_have_one_order_when_files_and_batches_are_cut_otherwise(
 def test_reading_fails_when_no_file_matches(tmp_path: pathlib.Path, tiny: Tiny) -> None:
     transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
     with pytest.raises(tf.errors.InvalidArgumentError, match='No files matched pattern'):
-        read_split([str(tmp_path / '*')], transform)
-
-
-def labelled(rows: list[list[int]], labels: list[int]) -> LabelledTokens:
-    return LabelledTokens(
-        np.array([token for row in rows for token in row], np.int32),
-        np.cumsum([0, *map(len, rows)]),
-        np.array(labels, np.float32)[:, np.newaxis],
-    )
+        read_split(str(tmp_path / '*'), transform)
 
 
 def test_rows_keep_their_ends_when_they_are_empty_or_longer_than_a_batch(
@@ -82,7 +74,7 @@ def test_rows_keep_their_ends_when_they_are_empty_or_longer_than_a_batch(
     reviews: list[Review] = [('', 0), ('good ' * 9, 1), ('?!', 1), ('', 1), ('bad neverseen', 0)]
     write_split(tmp_path / 'texts', [reviews])
     monkeypatch.setattr(dataset, '_TEXTS_PER_BATCH', 2)
-    data = read_split([str(tmp_path / 'texts' / '*')], transform)
+    data = read_split(str(tmp_path / 'texts' / '*'), transform)
     good, bad = plain_ids(tiny, 'good bad')
     assert sorted(zip(data.ragged().to_list(), data.labels[:, 0].tolist())) == [
         ([], 0),
@@ -93,10 +85,10 @@ def test_rows_keep_their_ends_when_they_are_empty_or_longer_than_a_batch(
 
 
 def test_rows_are_cut_or_filled_when_they_are_padded() -> None:
-    padded = labelled([[2, 3, 4], [], [5]], [0, 1, 1]).padded(2)
+    padded = LabelledTokens.from_rows([[2, 3, 4], [], [5]], [0, 1, 1]).padded(2)
     assert padded.dtype == np.int32
     assert padded.tolist() == [[2, 3], [0, 0], [5, 0]]
-    assert labelled([[2, 3, 4], [], [5]], [0, 1, 1]).padded(4).tolist() == [
+    assert LabelledTokens.from_rows([[2, 3, 4], [], [5]], [0, 1, 1]).padded(4).tolist() == [
         [2, 3, 4, 0],
         [0, 0, 0, 0],
         [5, 0, 0, 0],
@@ -104,7 +96,38 @@ def test_rows_are_cut_or_filled_when_they_are_padded() -> None:
 
 
 def test_rows_of_both_follow_when_two_splits_are_joined() -> None:
-    joined = labelled([[2, 3], []], [0, 1]).joined(labelled([[], [4], [5, 6]], [1, 0, 1]))
+    other = LabelledTokens.from_rows([[], [4], [5, 6]], [1, 0, 1])
+    joined = LabelledTokens.from_rows([[2, 3], []], [0, 1]).joined(other)
     assert joined.ragged().to_list() == [[2, 3], [], [], [4], [5, 6]]
     assert joined.labels.tolist() == [[0], [1], [1], [0], [1]]
     assert [part.dtype for part in joined] == [np.int32, np.int64, np.float32]
+
+
+@pytest.mark.parametrize('streamed', [False, True])
+def test_order_is_new_each_epoch_and_the_same_each_time_when_a_seed_is_given(
+    streamed: bool, tiny: Tiny, transform: TransformGraph
+) -> None:
+    examples = StoredExamples(str(tiny.examples), transform)
+    data = examples.read('train')
+
+    def batches(size: int, seed: int | None) -> tf.data.Dataset:
+        if streamed:
+            return examples.stream('train', 20, size, seed)
+        return data.batches(20, size, seed)
+
+    def epochs(seed: int | None) -> list[list[list[float]]]:
+        dataset = batches(50, seed)
+        assert len(dataset) == 3
+        return [
+            [[*row, label] for part in dataset for row, (label,) in zip(*map(np.array, part))]
+            for _ in range(2)
+        ]
+
+    first, second = epochs(seed=1)
+    expected = [[*row, label] for row, (label,) in zip(data.padded(20), data.labels)]
+    in_order, again = epochs(seed=None)
+    assert in_order == again
+    assert sorted(first) == sorted(second) == sorted(in_order) == sorted(expected)
+    assert first != second
+    assert epochs(seed=1) == [first, second] != epochs(seed=2)
+    assert [len(labels) for _, labels in batches(50, 1)] == [50, 50, 20]

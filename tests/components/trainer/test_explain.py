@@ -19,7 +19,7 @@ from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
 from components.trainer.serving import ServingModel, TransformGraph, export
-from tests.components.trainer.tiny import LABELS, Tiny, make_reviews, write_transform_graph
+from tests.components.trainer.tiny import LABELS, Tiny, loaded, make_reviews, write_transform_graph
 
 TEXTS = [
     '',
@@ -95,14 +95,14 @@ def train_and_export(name: str, tiny: Tiny, folder: pathlib.Path) -> Served:
     write_transform_graph(tiny.examples, text, folder / 'transform_graph')
     transform = TransformGraph(tft.TFTransformOutput(str(folder / 'transform_graph')))
     train, val = (
-        read_split([tiny.pattern(split)], transform)
+        read_split(tiny.pattern(split), transform)
         for split in (features.TRAIN_SPLIT, features.VAL_SPLIT)
     )
     settings = TrainerSettings(
         architecture=name, epochs=6, batch_size=8, learning_rate=0.02, embedding_dim=8, filters=12
     )
     keras.utils.set_random_seed(1)
-    job = TrainingJob(train, val, lambda: None, settings, text, str(folder / 'logs'))
+    job = TrainingJob(loaded(train, val), settings, text, str(folder / 'logs'))
     model = load_architecture(name)(job).model
     export(ServingModel(model, transform, text), LABELS, str(folder / 'exported'))
     return Served(folder / 'exported', model, transform)

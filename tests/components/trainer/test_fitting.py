@@ -13,7 +13,6 @@ import tensorflow as tf
 from components.common.progress import PROGRESS_LOGGER
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import compile_model, fit, measure
-from components.trainer.models.tutorial import batches
 from tests.components.trainer.tiny import COUNTS, KEYS, TEXT, TRAINER, Exported, build_network
 
 
@@ -30,8 +29,8 @@ def fit_noise(log_dir: pathlib.Path, **settings: Any) -> tuple[keras.Model, dict
     keras.utils.set_random_seed(chosen.seed)
     model = build_network()
     compile_model(model, chosen.learning_rate)
-    train = batches(noise(83, 1), TEXT.max_tokens, chosen.batch_size, shuffle_seed=chosen.seed)
-    val = batches(noise(40, 2), TEXT.max_tokens, 1_024)
+    train = noise(83, 1).batches(TEXT.max_tokens, chosen.batch_size, chosen.seed)
+    val = noise(40, 2).batches(TEXT.max_tokens, 1_024, None)
     return model, fit(model, train, val, chosen, str(log_dir))
 
 

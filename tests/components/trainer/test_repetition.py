@@ -17,7 +17,7 @@ from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
 from components.trainer.serving import TransformGraph
-from tests.components.trainer.tiny import TEXT, TRAINER, Tiny, write_split
+from tests.components.trainer.tiny import TEXT, TRAINER, Tiny, loaded, write_split
 
 SMALL = {'filters': 20, 'network_words': 100, 'networks': 1, 'epochs': 1}
 LEARNED = (features.TRAIN_SPLIT, features.VAL_SPLIT)
@@ -27,9 +27,9 @@ def train(
     patterns: list[str], transform: TransformGraph, settings: TrainerSettings, logs: pathlib.Path
 ) -> list[npt.NDArray[np.float32]]:
     """Train as `run_fn` does, and return the weights."""
-    parts = [read_split([pattern], transform) for pattern in patterns]
+    parts = [read_split(pattern, transform) for pattern in patterns]
     keras.utils.set_random_seed(settings.seed)
-    job = TrainingJob(*parts, lambda: None, settings, TEXT, str(logs))
+    job = TrainingJob(loaded(*parts), settings, TEXT, str(logs))
     weights: list[npt.NDArray[np.float32]] = (
         load_architecture(settings.architecture)(job).model.get_weights()
     )

@@ -52,9 +52,9 @@ def test_model_history_and_labels_are_written_when_the_trainer_runs(
 
 
 @pytest.mark.parametrize('damage', ['dropped', 'truncated', 'duplicated'])
-@pytest.mark.parametrize('split', ['train', 'val'])
+@pytest.mark.parametrize(('split', 'kind'), [('train', 'memory'), ('val', 'stream')])
 def test_training_stops_when_a_shard_is(
-    split: str, damage: str, tiny: Tiny, tmp_path: pathlib.Path
+    split: str, kind: str, damage: str, tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
     copy = Tiny(
         reviews=tiny.reviews,
@@ -67,5 +67,5 @@ def test_training_stops_when_a_shard_is(
     came = {'dropped': count // 2, 'truncated': count - 1, 'duplicated': count + count // 2}[damage]
     message = f'^Trainer: expected the {count} examples of {split} that .* wrote, got {came}$'
     with pytest.raises(ComponentError, match=message):
-        run(copy, tmp_path)
+        run(copy, tmp_path, input=kind)
     assert not (tmp_path / 'serving').exists()

@@ -18,7 +18,7 @@ from components.common import features
 from components.common.settings import TextSettings, TrainerSettings
 from components.example_gen.summary import ExamplesSummary
 from components.schema.component import CURATED_SCHEMA
-from components.trainer.dataset import LabelledTokens, read_split
+from components.trainer.dataset import LabelledTokens, LoadedExamples, read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
 from components.trainer.models.tutorial import Padded, build_model
@@ -142,6 +142,16 @@ def write_transform_graph(
     shutil.rmtree(vocabulary.parent)
 
 
+def loaded(
+    train: LabelledTokens, val: LabelledTokens, unlabelled: LabelledTokens | None = None
+) -> LoadedExamples:
+    """Return examples that are in memory."""
+    splits = {features.TRAIN_SPLIT: train, features.VAL_SPLIT: val}
+    return LoadedExamples(
+        splits if unlabelled is None else {**splits, features.UNLABELLED_SPLIT: unlabelled}
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Exported:
     """A model, in memory and exported; nothing else of its making is left.
@@ -177,11 +187,11 @@ def make_exported(base: pathlib.Path) -> Exported:
     folder = base / 'work'
     shutil.copytree(tiny.transform_graph, folder / 'transform_graph')
     transform = TransformGraph(tft.TFTransformOutput(str(folder / 'transform_graph')))
-    train, val, test = (read_split([tiny.pattern(split)], transform) for split in features.SPLITS)
+    train, val, test = (read_split(tiny.pattern(split), transform) for split in features.SPLITS)
     keras.utils.set_random_seed(1)
     logs = base / 'logs'
     model, history = load_architecture('tutorial')(
-        TrainingJob(train, val, lambda: None, TRAINER, TEXT, str(logs))
+        TrainingJob(loaded(train, val), TRAINER, TEXT, str(logs))
     )
     export(ServingModel(model, transform, TEXT), LABELS, str(folder / 'exported'))
     serving = (folder / 'exported').rename(base / 'moved')

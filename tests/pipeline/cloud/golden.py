@@ -1,7 +1,7 @@
 """The golden files: the specifications, without what any edit of the code changes.
 
-One for each target, and one of Vertex AI with a training job. Those of Vertex are JSON in
-fact, and YAML here, where texts of several lines can be read.
+One for each target. Those of Vertex AI are JSON in fact, and YAML here, where texts of several
+lines can be read.
 Look at the difference before you keep it:
 
     python -m tests.pipeline.cloud.golden && git diff tests/pipeline/cloud/golden
@@ -21,12 +21,6 @@ FILES: dict[Target, pathlib.Path] = {
     'vertex': pathlib.Path(__file__).with_name('golden') / 'vertex.yaml',
     'kubeflow': pathlib.Path(__file__).with_name('golden') / 'kubeflow.yaml',
 }
-TRAINING_JOB_FILE = pathlib.Path(__file__).with_name('golden') / 'vertex-training-job.yaml'
-TRAINING_JOB = (
-    'trainer.distribution=multi_worker',
-    'cloud.training_job={replicas: 4, machine_type: n1-standard-16, '
-    'accelerator: NVIDIA_TESLA_T4, accelerator_count: 2}',
-)
 # The options of the command that makes the same.
 OPTIONS = {
     '--data': 'gs://bucket/data/reviews-*.csv',
@@ -68,8 +62,6 @@ def main() -> None:
         FILES[target].parent.mkdir(exist_ok=True)
         text = golden_text(compile_pipeline(config(), target))
         FILES[target].write_text(text, encoding='utf-8')
-    text = golden_text(compile_pipeline(config(*TRAINING_JOB), 'vertex'))
-    TRAINING_JOB_FILE.write_text(text, encoding='utf-8')
 
 
 if __name__ == '__main__':

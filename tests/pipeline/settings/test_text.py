@@ -16,7 +16,6 @@ from pipeline.settings.text import text_of
 FULL = (
     'gate.slices={"1-10": 0.7, "401+": 0.9}',
     'cloud.resources={"Trainer": {"cpu": 8, "memory_gb": 32}}',
-    'cloud.training_job={"replicas": 4}',
     'cloud.volumes={"/mnt/reviews": "reviews"}',
     'beam.args=["--a=1", "--b=[c], # d"]',
     'trainer.learning_rate=0.00001',

@@ -13,6 +13,7 @@ from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models.accurate import Network, balance, batches, ends, mean_of, train
 from tests.components.trainer.models.test_ngram import data_of, logits_of, loss_and_accuracy
+from tests.components.trainer.tiny import loaded
 
 TEXT = TextSettings(vocab_size=40, max_tokens=1_000)
 SMALL = {
@@ -45,7 +46,7 @@ def train_small(log_dir: pathlib.Path, **settings: Any) -> tuple[TrainedModel, L
     chosen = TrainerSettings.model_validate({**SMALL, 'max_ngram': 1, **settings})
     unseen = make_data(200, seed=9)
     job = TrainingJob(
-        make_data(400, seed=1), make_data(80, seed=2), lambda: unseen, chosen, TEXT, str(log_dir)
+        loaded(make_data(400, seed=1), make_data(80, seed=2), unseen), chosen, TEXT, str(log_dir)
     )
     return train(job), make_data(300, seed=4)
 

@@ -16,7 +16,7 @@ from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models.ngram import train
 from components.trainer.serving import ServingModel, TransformGraph, export
-from tests.components.trainer.tiny import LABELS, NEUTRAL, TEXT, Tiny, make_example
+from tests.components.trainer.tiny import LABELS, NEUTRAL, TEXT, Tiny, loaded, make_example
 
 TEXTS = [
     '',
@@ -56,9 +56,7 @@ def train_on(
 ) -> TrainedModel:
     return train(
         TrainingJob(
-            data,
-            val,
-            lambda: unlabelled,
+            loaded(data, val, unlabelled),
             TrainerSettings(architecture='ngram', **settings),
             TEXT,
             str(log_dir),
@@ -97,7 +95,7 @@ def export_and_load(
 @pytest.fixture(scope='module')
 def splits(tiny: Tiny) -> tuple[LabelledTokens, LabelledTokens, LabelledTokens]:
     transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
-    train, val, test = (read_split([tiny.pattern(split)], transform) for split in features.SPLITS)
+    train, val, test = (read_split(tiny.pattern(split), transform) for split in features.SPLITS)
     return train, val, test
 
 

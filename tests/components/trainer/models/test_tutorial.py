@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 import pathlib
+import shutil
+import subprocess
+import sys
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,9 +14,11 @@ import pytest
 import tensorflow as tf
 
 from components.common.settings import TrainerSettings
-from components.trainer.dataset import LabelledTokens
 from components.trainer.layers.word_vectors import WordVectors
-from components.trainer.models.tutorial import Padded, batches, build_model
+from components.trainer.models.tutorial import Padded, build_model
+from tests.components.trainer.models.training import train_tutorial
+from tests.components.trainer.tiny import KEYS, Tiny, write_split, write_summary
+from tests.conftest import REPO
 
 TOKENS = np.array([[2, 3, 2, 0], [1, 2, 4, 4], [0, 0, 0, 0]], np.int32)
 
@@ -50,27 +58,66 @@ def test_logits_are_those_of_the_first_tokens_when_rows_are_ragged_or_longer(
     np.testing.assert_allclose(call(tf.constant(TOKENS)), expected, rtol=1e-6)
 
 
-def batched(data: LabelledTokens, seed: int | None = None) -> tf.data.Dataset:
-    return batches(data, 1, 4, shuffle_seed=seed)
+def train_on_two_devices(
+    tiny: Tiny, folder: pathlib.Path, **settings: Any
+) -> subprocess.CompletedProcess[str]:
+    """Train with `mirrored` in a process that has two devices, see `training.main`."""
+    paths = [tiny.examples, tiny.transform_graph, folder / 'mirrored', folder / 'weights.npz']
+    return subprocess.run(
+        [
+            *(sys.executable, '-m', 'tests.components.trainer.models.training'),
+            *(*map(str, paths), json.dumps({**settings, 'distribution': 'mirrored'})),
+        ],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
 
 
-def in_rows(dataset: tf.data.Dataset) -> list[list[int]]:
-    return [[int(row[0]) for row in tokens] for tokens, _ in dataset]
+def test_model_is_as_good_when_examples_are_streamed(tiny: Tiny, tmp_path: pathlib.Path) -> None:
+    kept, streamed = (
+        train_tutorial(tiny.examples, tiny.transform_graph, tmp_path / kind, input=kind)
+        for kind in ('memory', 'stream')
+    )
+    assert set(streamed.history) == KEYS
+    assert streamed.history['val_binary_accuracy'][-1] >= 0.9
+    assert streamed.history['val_loss'][-1] == pytest.approx(kept.history['val_loss'][-1], abs=0.1)
 
 
-def test_order_is_new_each_epoch_and_the_same_each_time_when_a_seed_is_given() -> None:
-    labels = np.arange(10, dtype=np.float32)[:, None] % 2
-    data = LabelledTokens(np.arange(10, dtype=np.int32), np.arange(11), labels)
-    assert in_rows(batched(data)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    for tokens, of_tokens in batched(data, seed=1):
-        assert (tokens % 2).numpy().tolist() == of_tokens.numpy().tolist()
+def test_weights_are_the_same_when_two_devices_share_each_streamed_batch(
+    tiny: Tiny, tmp_path: pathlib.Path
+) -> None:
+    # One batch in an epoch and no dropout, so that order does not matter. The devices have equal
+    # shares of the 120 examples of train and 40 of val.
+    settings = {'dropout': 0, 'batch_size': 1_000, 'input': 'stream'}
+    done = train_on_two_devices(tiny, tmp_path, **settings)
+    assert done.returncode == 0, done.stderr
+    alone = train_tutorial(tiny.examples, tiny.transform_graph, tmp_path / 'logs', **settings)
+    with np.load(tmp_path / 'weights.npz') as file:
+        for name, expected in zip(file.files, alone.model.get_weights()):
+            np.testing.assert_allclose(file[name], expected, atol=1e-5)
+    for name, values in json.loads(done.stdout).items():
+        assert alone.history[name] == pytest.approx(values, abs=1e-5), name
 
-    def epochs(seed: int) -> list[list[int]]:
-        dataset = batched(data, seed)
-        return [[token for row in in_rows(dataset) for token in row] for _ in range(3)]
 
-    first, second, third = epochs(seed=1)
-    assert sorted(first) == sorted(second) == sorted(third) == list(range(10))
-    assert first != second != third
-    assert epochs(seed=1) == [first, second, third]
-    assert epochs(seed=2) != [first, second, third]
+def test_model_is_as_good_when_two_devices_share_batches_of_odd_sizes(
+    tiny: Tiny, tmp_path: pathlib.Path
+) -> None:
+    examples = tmp_path / 'examples'
+    shutil.copytree(tiny.examples, examples)
+    shutil.rmtree(examples / 'Split-val')
+    write_split(examples / 'Split-val', [tiny.reviews['val'][:-1]])
+    write_summary(examples, {'train': (60, 60), 'val': (20, 19)})
+    odd = dataclasses.replace(tiny, examples=examples)
+    done = train_on_two_devices(odd, tmp_path, batch_size=34)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)['val_binary_accuracy'][-1] >= 0.9
+
+
+def test_batch_is_refused_when_the_devices_cannot_share_it_equally(
+    tiny: Tiny, tmp_path: pathlib.Path
+) -> None:
+    done = train_on_two_devices(tiny, tmp_path, batch_size=7)
+    assert 'expected a multiple of the 2 devices that share each batch, got 7' in done.stderr

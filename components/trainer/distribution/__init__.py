@@ -1,1 +1,0 @@
-"""Training on several devices, or in several processes on as many machines."""
