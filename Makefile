@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup cloud run test test-containers test-current proof torture lint image stacks \
+.PHONY: help setup cloud run test test-containers test-current proof torture lint image \
   bench bench-scale lock audit chromium mariadb clean dev peers
 
 DATA ?= data/sample
@@ -94,9 +94,6 @@ lint: dev ## Check style, import contracts and types
 	.venv/bin/ruff check .
 	.venv/bin/lint-imports
 	.venv/bin/mypy
-
-stacks: dev ## Compare TFX 1.16 here with TFX 1.21 in the image on IMDB, and update README's table
-	.venv/bin/python -m tests.containers.stacks $(BENCH_DATA)
 
 image: ## Build the container image for the steps of a compiled pipeline
 	@$(call WITH_ENGINE,build --platform linux/amd64 --tag '$(IMAGE)' .)

@@ -8,8 +8,6 @@ import sys
 import click
 
 from benchmarks import archive, derive, elsewhere_report, report
-from benchmarks.stacks import table as stacks_table
-from benchmarks.stacks.cli import stacks
 from components.common.errors import (
     INTERRUPTED_EXIT_CODE,
     ComponentError,
@@ -200,8 +198,6 @@ def table() -> None:
     if elsewhere_report.ELSEWHERE_FILE.is_file():
         others = report.load(elsewhere_report.ELSEWHERE_FILE)
         tables['elsewhere'] = elsewhere_report.markdown(others)
-    if stacks_table.STACKS_FILE.is_file():
-        tables['stacks'] = stacks_table.markdown(report.load(stacks_table.STACKS_FILE))
     changed = [name for name, content in tables.items() if report.update_readme(name, content)]
     click.echo('\n\n'.join(tables.values()))
     click.echo('README.md: ' + ('updated' if changed else 'up to date'), err=True)
@@ -221,9 +217,6 @@ def plot(output: pathlib.Path) -> None:
 
     draw(report.load(report.SCALE_FILE), output)
     click.echo(output)
-
-
-main.add_command(stacks)
 
 
 def exit_code(args: list[str] | None = None) -> int:

@@ -35,10 +35,10 @@ _TFX = re.compile(r'\btfx-\d+\.\d+\.\d+\b')
 _LABEL = re.compile(r'\b(tfx(?:_py)?_version:) .*')
 
 
-def config(*settings: str) -> PipelineConfig:
+def config(*settings: str, preset: str = OPTIONS['--preset']) -> PipelineConfig:
     """Return the settings of the golden files, and further ones."""
     return load_config(
-        preset=OPTIONS['--preset'],
+        preset=preset,
         flags={
             'data.path': OPTIONS['--data'],
             'cloud.image': OPTIONS['--image'],

@@ -1,1 +1,0 @@
-"""Holds the two stacks against each other: metrics, models and compiled pipelines."""
