@@ -25,11 +25,10 @@ from typing import TypeVar
 from components.common.errors import ConfigError, DataError, ReviewsError
 from components.common.settings import ColumnSettings
 from components.example_gen import spans
-from components.readers import archive, imdb, records
+from components.readers import archive, formats, imdb, records
 from components.readers.records import Record, Reject, label_value
-from components.readers.tables import read_columns, read_table, table_format
 from pipeline.predict.model import Score
-from pipeline.predict.rows import Row, Table, open_table
+from pipeline.predict.rows import Source, TextRow, open_source
 from pipeline.predict.writing import Columns, RowWriter
 from pipeline.settings.config import PipelineConfig, load_config
 from tests.components.readers.test_archive import by_tarfile
@@ -75,8 +74,9 @@ def outcome(read: Callable[[], _T]) -> tuple[_T | None, str]:
 def check_table(name: str, content: bytes) -> None:
     """ExampleGen's reader of tables gives each row once, as csv and json do."""
     columns = ColumnSettings()
-    found, refused = outcome(lambda: list(read_table(io.BytesIO(content), name, columns, None)))
-    outcome(lambda: _columns(content, name))
+    read = formats.read_records
+    found, refused = outcome(lambda: list(read(io.BytesIO(content), name, columns, None)))
+    outcome(lambda: formats.read_columns(io.BytesIO(content), name))
     if name.endswith('.gz'):
         unpacked = _unpacked(gzip.decompress, content)
         if unpacked is None:
@@ -85,7 +85,8 @@ def check_table(name: str, content: bytes) -> None:
         if _STRICTER_GZIP.search(refused):
             return
         name, content = name.removesuffix('.gz'), unpacked
-    expected = _json_rows(content) if table_format(name) == 'jsonl' else _csv_rows(name, content)
+    is_json = formats.has_parts(name)
+    expected = _json_rows(content) if is_json else _csv_rows(name, content)
     if expected is None or any(sign in refused for sign in _OTHER_ENCODING):
         assert found is None, 'read what cannot be'
         return
@@ -102,13 +103,6 @@ def check_table(name: str, content: bytes) -> None:
             got.text.encode('utf-8')
             assert label_value(got.label or '', None) in (0, 1, None)
     assert [got.where for got in found] == sorted((got.where for got in found), key=_line)
-
-
-def _columns(content: bytes, name: str) -> list[str]:
-    try:
-        return read_columns(io.BytesIO(content), name)
-    except (OSError, EOFError, zlib.error) as err:  # of which `sources` makes DataErrors
-        raise DataError(str(err)) from err
 
 
 def _line(where: str) -> int:
@@ -193,35 +187,35 @@ def _files(content: bytes) -> list[tuple[str, bytes | None]]:
 
 def check_rows(name: str, content: bytes) -> None:
     """Predict's reader gives each row as it stands in the file, and it can be written."""
-    table, _ = outcome(lambda: _read_all(name, content))
-    if table is None:
+    source, _ = outcome(lambda: _read_all(name, content))
+    if source is None:
         return
-    rows = list(table.rows)
-    for row in rows:
-        assert row.text is None or row.text.strip()
-        if row.text is not None:
-            row.text.encode('utf-8')
-        if table.format in ('csv', 'tsv'):
-            delimiter = '\t' if table.format == 'tsv' else ','
+    rows = list(source.rows)
+    for row, text in rows:
+        assert text is None or text.strip()
+        if text is not None:
+            text.encode('utf-8')
+        if source.format in ('csv', 'tsv'):
+            delimiter = '\t' if source.format == 'tsv' else ','
             lines = io.StringIO(row.raw.replace('\0', '\udc80'), newline='')
             assert [cells for cells in csv.reader(lines, delimiter=delimiter) if cells] == [
                 row.cells
             ]
-        elif table.format == 'jsonl':
+        elif source.format == 'jsonl':
             assert json.dumps(json.loads(row.raw)) == json.dumps(row.cells)
     for kind in ('csv', 'tsv', 'jsonl'):
-        if table.format != 'txt':
-            outcome(lambda kind=kind: _write(table, rows, kind))  # type: ignore[misc]
+        if source.format != 'txt':
+            outcome(lambda kind=kind: _write(source, rows, kind))  # type: ignore[misc]
 
 
-def _read_all(name: str, content: bytes) -> Table:
-    table = open_table(io.BytesIO(content), name, 'text')
-    return table._replace(rows=iter(list(table.rows)))
+def _read_all(name: str, content: bytes) -> Source:
+    source = open_source(io.BytesIO(content), name, 'text')
+    return source._replace(rows=iter(list(source.rows)))
 
 
-def _write(table: Table, rows: list[Row], kind: str) -> None:
-    writer = RowWriter(table, kind, Columns('score label', 'score'), ('neg', 'pos'))
-    lines = [writer.header(), *(writer.row(row, _SCORE if row.text else None) for row in rows)]
+def _write(source: Source, rows: list[TextRow], kind: str) -> None:
+    writer = RowWriter(source, kind, Columns('score label', 'score'), ('neg', 'pos'))
+    lines = [writer.header(), *(writer.row(row, _SCORE if text else None) for row, text in rows)]
     written = ''.join(lines).encode('utf-8', 'surrogateescape')
     if kind == 'jsonl':
         text = written.decode('utf-8-sig', 'replace')

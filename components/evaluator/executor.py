@@ -19,8 +19,8 @@ from components.evaluator.eval_config import read_gate, resolve_eval_config
 from components.evaluator.gate import read_metrics
 from components.evaluator.metric_table import EXAMPLE_COUNT
 from components.evaluator.workers import Evaluate
+from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
-from components.readers.files import split_files
 from components.served_baseline.executor import is_absent
 
 

@@ -23,12 +23,10 @@ from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.example_gen import workers
-from components.example_gen.checks import summarize
-from components.example_gen.parts import Batch, batches_of
-from components.example_gen.row_counts import Published, require_all
-from components.example_gen.source_kind import SourceKind
+from components.example_gen.artifact_files import reject_files, sizes_of
+from components.example_gen.batches import Batch, SourceKind, make_batches
+from components.example_gen.row_counts import Published, require_complete, summarize
 from components.example_gen.sources import split_of_input
-from components.readers.files import reject_files, sizes_of
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -82,7 +80,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
 
         for message, hint in found.fatal:
             raise DataError(message, hint=hint)
-        require_all(found, files=sum(len(batch.paths) for batch in batches), uri=examples.uri)
+        require_complete(found, files=sum(len(batch.paths) for batch in batches), uri=examples.uri)
         counts = {(kind_or_split, name): n for kind_or_split, name, n in found.counts}
         try:
             found_counts = summarize(counts, columns)
@@ -129,7 +127,7 @@ def _batches(
         sizes = [0] * len(paths)
         if kind is SourceKind.TABLES:
             sizes = sizes_of(paths)
-        yield from batches_of(kind, split_of_input(name), zip(paths, sizes), part_bytes)
+        yield from make_batches(kind, split_of_input(name), zip(paths, sizes), part_bytes)
 
 
 def _patterns(exec_properties: dict[str, Any]) -> dict[str, str]:

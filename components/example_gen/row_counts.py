@@ -1,26 +1,31 @@
-"""Nothing that was read is lost on the way into the artifact, and nothing comes twice."""
+"""Checks of the row counts: the data is fit for training, and no row was lost or doubled."""
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from components.common.errors import ComponentError
-from components.readers.files import published_files, sizes_of
+from components.common import features
+from components.common.errors import ComponentError, DataError
+from components.common.settings import ColumnSettings
+from components.example_gen.artifact_files import published_files, sizes_of
+from components.example_gen.summary import ExamplesSummary
 
-_HINT = 'a worker died, or files were changed meanwhile: run the same command again'
+REJECTS = 'rejects'
 
 
 class Published(NamedTuple):
-    """What came of all bundles, as JSON holds it.
+    """Results of all bundles, as JSON holds them.
 
     Attributes:
-        counts: First and second part of what is counted, and how often it was
-            met: see `workers.Found`.
+        counts: First and second part of the key of `workers.Found.counts`, and
+            the number of rows.
         fatal: Messages and hints about files that cannot be read at all.
-        files: How many files were read.
-        rows: How many texts and rejected rows the readers gave.
-        left_out: How many of them are texts without a label that nobody wants.
+        files: Number of files, or parts of one, that were read.
+        rows: Number of texts and rejected rows that the readers returned.
+        left_out: How many of them are texts without a label that the settings
+            exclude.
         sizes: By path in the artifact, the bytes that were written.
     """
 
@@ -32,19 +37,19 @@ class Published(NamedTuple):
     sizes: Mapping[str, int]
 
 
-def require_all(published: Published, *, files: int, uri: str) -> None:
-    """Check that what was read is what is in the artifact.
+def require_complete(published: Published, *, files: int, uri: str) -> None:
+    """Check that the artifact holds what was read.
 
-    The files' sizes are compared, not their records counted: that would be to
-    read all data once more.
+    The files' sizes are compared, not their records counted: that would mean
+    reading all data once more.
 
     Args:
-        published: What the workers say.
-        files: How many files there are to read.
-        uri: Of the Examples artifact.
+        published: What the workers report.
+        files: Number of files to read.
+        uri: The Examples artifact.
 
     Raises:
-        ComponentError: If not.
+        ComponentError: If it does not.
     """
     if published.files != files:
         raise _differ('files', files, published.files)
@@ -55,9 +60,95 @@ def require_all(published: Published, *, files: int, uri: str) -> None:
     found = dict(zip(paths, sizes_of(paths)))
     for path in sorted(found.keys() | published.sizes.keys()):
         if found.get(path) != published.sizes.get(path):
-            told, came = published.sizes.get(path, 'no'), found.get(path, 'none')
-            raise _differ(f'bytes in {path}', told, came)
+            expected, got = published.sizes.get(path, 'no'), found.get(path, 'none')
+            raise _differ(f'bytes in {path}', expected, got)
 
 
-def _differ(what: str, expected: object, came: object) -> ComponentError:
-    return ComponentError(f'ExampleGen: expected {expected} {what}, got {came}', hint=_HINT)
+def _differ(what: str, expected: object, got: object) -> ComponentError:
+    return ComponentError(
+        f'ExampleGen: expected {expected} {what}, got {got}',
+        hint='a worker died, or files changed meanwhile: run the same command again',
+    )
+
+
+def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> ExamplesSummary:
+    """Turn counts into a summary, if the data can be used.
+
+    >>> counts = {(split, label): 5 for split in ('train', 'val', 'test')
+    ...           for label in ('0neg', '1pos')}
+    >>> summarize(counts, ColumnSettings()).labels
+    ('neg', 'pos')
+
+    Args:
+        counts: See `workers.Found.counts`.
+        columns: Whose `max_rejected_percent` bounds the rejects.
+
+    Raises:
+        DataError: If there are too many rejects, or not two labels in each split.
+    """
+    rejected = {name: n for (kind, name), n in counts.items() if kind == REJECTS}
+    spellings: tuple[collections.Counter[str], collections.Counter[str]] = (
+        collections.Counter(),
+        collections.Counter(),
+    )
+    splits = {split: [0, 0] for split in features.SPLITS}
+    for (split, label), count in counts.items():
+        if split in splits:
+            value, spelling = int(label[0]), label[1:]
+            spellings[value][spelling] += count
+            splits[split][value] += count
+
+    unlabelled = counts.get((features.UNLABELLED_SPLIT, ''), 0)
+    labelled = sum(map(sum, splits.values()))
+    _require_few_rejects(rejected, labelled + unlabelled, columns)
+    if not labelled:
+        raise DataError('the data holds no labelled text', hint='check the path given by --data')
+    _require_two_labels(spellings, columns)
+    for split, (negative, positive) in splits.items():
+        if not negative or not positive:
+            total = negative + positive
+            which = f', all {"positive" if positive else "negative"}' if total else ''
+            raise DataError(
+                f'the split {split!r} has {f"{total:,}" if total else "no"} examples{which}',
+                hint='each split needs examples of both labels: add rows, or change the split',
+            )
+    negative_label, positive_label = (max(each, key=lambda name: each[name]) for each in spellings)
+    return ExamplesSummary(
+        splits={split: (negative, positive) for split, (negative, positive) in splits.items()},
+        labels=(negative_label, positive_label),
+        rejected=rejected,
+        unlabelled=unlabelled,
+    )
+
+
+def _require_few_rejects(rejected: dict[str, int], read: int, columns: ColumnSettings) -> None:
+    bad = sum(rejected.values())
+    percent = 100 * bad / (read + bad) if bad else 0
+    if percent > columns.max_rejected_percent:
+        reasons = ', '.join(f'{count:,} {reason}' for reason, count in sorted(rejected.items()))
+        raise DataError(
+            f'{bad:,} of {read + bad:,} rows ({percent:.1f}%) cannot be used ({reasons}); '
+            f'at most {columns.max_rejected_percent:g}% may be',
+            hint='correct the data, or raise data.columns.max_rejected_percent',
+        )
+
+
+def _require_two_labels(
+    spellings: tuple[collections.Counter[str], collections.Counter[str]], columns: ColumnSettings
+) -> None:
+    negative, positive = spellings
+    seen = ', '.join(f'{name!r} ({n:,})' for name, n in (negative + positive).most_common(5))
+    if not positive and columns.positive_label is not None:
+        raise DataError(
+            f'no row has the positive label {columns.positive_label!r}; the labels are {seen}',
+            hint='pass --positive-label VALUE',
+        )
+    if not negative or not positive:
+        raise DataError(
+            f'all labels are the same: {seen}', hint='a classifier needs examples of both labels'
+        )
+    if columns.positive_label is not None and len(negative) > 1:
+        raise DataError(
+            f'expected two label values, got {len(negative) + 1}: {seen}',
+            hint='remove the rows with other labels, or merge them',
+        )

@@ -1,27 +1,25 @@
-"""What `--data PATH` names: which files, in which format, for which split."""
+"""Finds the files that `--data PATH` names, their format, and their splits."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import glob
 import os
 import re
-import zlib
-from collections.abc import Iterator
 
 from components.common import features
 from components.common.errors import ConfigError, DataError
 from components.common.settings import ColumnSettings
 from components.example_gen import spans as span_patterns
-from components.example_gen.source_kind import SourceKind
-from components.readers import tables
+from components.example_gen.batches import SourceKind
+from components.readers import formats
+from components.readers.lines import readable
+from components.readers.tables import SPLIT_NAMES, require_columns
 
 ANY_SPLIT = 'all'
 
-_ARCHIVE = re.compile(r'\.(tar\.gz|tgz|tar)$', re.IGNORECASE)
 _REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
-_FORMATS = '.csv, .tsv, .jsonl (each also .gz), the IMDB folder or its .tar.gz'
+_FORMATS = f'{formats.TABLE_SUFFIXES}, the IMDB folder or its .tar.gz'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,12 +113,9 @@ def discover(
 
 def _single(path: str, *, remote: bool = False) -> DataSource:
     base, name = path.rsplit('/', 1) if remote else os.path.split(path)
-    if _ARCHIVE.search(name):
-        kind = SourceKind.IMDB_ARCHIVE
-    elif tables.table_format(name) is not None:
-        kind = SourceKind.TABLES
-    else:
+    if formats.format_of(name) is None:
         raise DataError(f'cannot tell the format of {name!r}', hint=f'the formats are {_FORMATS}')
+    kind = SourceKind.TABLES if formats.is_table(name) else SourceKind.IMDB_ARCHIVE
     pattern = name if remote else glob.escape(name)
     return DataSource(kind=kind, base=base, patterns=((ANY_SPLIT, pattern),))
 
@@ -130,11 +125,11 @@ def _folder(path: str, columns: ColumnSettings) -> DataSource:
     for folder in (path, nested):
         if os.path.isdir(os.path.join(folder, 'train', 'pos')):
             return _imdb_folder(folder, columns)
-    with _existing(path):
+    with readable(path):
         names = [
             entry.name
             for entry in sorted(os.scandir(path), key=lambda entry: entry.name)
-            if tables.table_format(entry.name)
+            if formats.is_table(entry.name)
             and entry.is_file()
             and not entry.name.startswith('.')
         ]
@@ -169,20 +164,20 @@ def _glob(pattern: str, columns: ColumnSettings) -> DataSource:
     base = os.path.commonpath([os.path.dirname(p) for p in paths])
     names = [os.path.relpath(p, base) for p in paths]
     for name in names:
-        if tables.table_format(name) is None:
+        if not formats.is_table(name):
             raise DataError(
-                f'the pattern matches {name!r}, which is no table',
-                hint='a pattern may match .csv, .tsv and .jsonl files (each also .gz)',
+                f'the pattern matches {name!r}, which is not a table',
+                hint=f'a pattern may match files ending in {formats.TABLE_SUFFIXES}',
             )
     return _tables(base, names, columns)
 
 
 def _spans(path: str, columns: ColumnSettings, count: int, *, elsewhere: bool) -> DataSource:
     span_patterns.require_valid(path)
-    if tables.table_format(path) is None:
+    if not formats.is_table(path):
         raise DataError(
             f'cannot tell the format of {os.path.basename(path)!r}',
-            hint='files of spans may be .csv, .tsv and .jsonl (each also .gz)',
+            hint=f'files of spans must end in {formats.TABLE_SUFFIXES}',
         )
     remote = _REMOTE.match(path) is not None
     base, pattern = span_patterns.fixed_part(path if remote else os.path.abspath(path))
@@ -251,7 +246,7 @@ def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
 
 def _split_in_name(name: str) -> str | None:
     stem = re.split(r'[^a-z]', os.path.basename(name).lower())[0]
-    return tables.SPLIT_NAMES.get(stem)
+    return SPLIT_NAMES.get(stem)
 
 
 def _require_unicode(name: str) -> None:
@@ -263,7 +258,7 @@ def _require_unicode(name: str) -> None:
 
 
 def _require_content(path: str) -> None:
-    with _existing(path):
+    with readable(path):
         if os.path.getsize(path) == 0:
             raise DataError(
                 f'the file is empty: {path}', hint='expected at least one labelled text'
@@ -272,25 +267,6 @@ def _require_content(path: str) -> None:
 
 def _require_columns(path: str, columns: ColumnSettings, split: str | None) -> None:
     name = os.path.basename(path)
-    try:
-        with _existing(path), open(path, 'rb') as stream:
-            present = tables.read_columns(stream, name)
-    except (OSError, EOFError, zlib.error) as err:
-        raise DataError(
-            f'{name} is not what its name says: {err}',
-            hint='check that the file is complete and its ending fits its format',
-        ) from err
-    tables.require_columns(present, name, columns, split)
-
-
-@contextlib.contextmanager
-def _existing(path: str) -> Iterator[None]:
-    """Say which file or folder the system refused; an error of its content passes."""
-    try:
-        yield
-    except OSError as err:
-        if err.errno is None:
-            raise
-        raise DataError(
-            f'cannot read {path}: {err.strerror}', hint='check the file and who may read it'
-        ) from err
+    with readable(path), open(path, 'rb') as stream:
+        present = formats.read_columns(stream, name)
+    require_columns(present, name, columns, split)

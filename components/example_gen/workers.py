@@ -22,13 +22,11 @@ from components.common import features
 from components.common.atomic_write import write_whole
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
-from components.example_gen.checks import REJECTS
-from components.example_gen.parts import Batch
-from components.example_gen.reading import read_records
-from components.example_gen.row_counts import Published
+from components.example_gen.artifact_files import published_files
+from components.example_gen.batches import Batch, SourceKind
+from components.example_gen.row_counts import REJECTS, Published
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
-from components.example_gen.source_kind import SourceKind
-from components.readers.files import published_files
+from components.example_gen.source_files import read_files
 from components.readers.records import Record, Reject, assign_split, label_value
 
 # Two are expected. More come of a wrong column, and each one is counted by its spelling.
@@ -103,10 +101,10 @@ class WriteShards(beam.DoFn):
         self._serializer = Serializer()
 
     def process(self, batch: Batch) -> None:
-        self._first = self._first if self._files else batch.place
+        self._first = self._first if self._files else batch.sort_key
         self._files += len(batch.paths)
         try:
-            for record in read_records(
+            for record in read_files(
                 self._kind, batch.paths, self._columns, batch.split, batch.part
             ):
                 self._rows += 1
@@ -145,7 +143,7 @@ class WriteShards(beam.DoFn):
             raise DataError(
                 f'{record.where}: the label {spelling!r} is none of the known pairs '
                 '(pos/neg, positive/negative, 1/0, true/false, yes/no)',
-                hint='say --positive-label VALUE; the other value is then negative',
+                hint='pass --positive-label VALUE; the other value is then negative',
             )
         split = assign_split(
             record.text,

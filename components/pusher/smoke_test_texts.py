@@ -11,7 +11,7 @@ from tfx.types import Artifact
 
 from components.common import features
 from components.evaluator.score_details import SCORE_DETAILS_FILE, parse_score_details
-from components.readers.files import split_files
+from components.example_gen.artifact_files import split_files
 from components.smoke_test.run import KnownScore
 
 _MAX_TEXTS = 50

@@ -22,7 +22,7 @@ from components.readers.records import EMPTY_TEXT, NOT_UTF8, TOO_LONG, Record, R
 _REVIEW = re.compile(r'(?:^|/)(?:(train|test)/(pos|neg)|train/unsup)/[^/]+\.txt\Z')
 
 
-def read_archive(stream: BinaryIO, name: str, *, unlabelled: bool) -> Iterator[Record | Reject]:
+def read_archive(stream: BinaryIO, name: str, unlabelled: bool) -> Iterator[Record | Reject]:
     """Read all reviews of an archive in one pass, without unpacking it.
 
     Memory is bounded by the longest review; nothing is written to disk.

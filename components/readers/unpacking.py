@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 CHUNK_BYTES = 1 << 18
 
 # Texts are packed to a third of their size, IMDB to a quarter, tables of equal rows to 1/200 and
-# less: these only grow too large when there is much of them. 10 GB of one letter fit into 10 MB.
+# less: these only become too large if there are many of them. 10 GB of one letter fit into 10 MB.
 _FREE_BYTES = 1 << 30
 _MAX_RATIO = 200
 # xz may ask for 4 GiB before it has unpacked anything; its highest level needs 65 MiB.
@@ -20,46 +20,28 @@ _XZ_MEMORY_BYTES = 1 << 28
 
 
 class UnpackingError(OSError):
-    """A file unpacks to so much more than it is that it must be meant to do harm."""
+    """A file unpacks to so much more than its size that it must be meant to do harm."""
 
 
 def gunzip(stream: BinaryIO) -> Iterator[bytes]:
-    """Unpack all members of a gzip file, in chunks larger than Python's own.
+    """Unpack all members of a gzip file, in chunks larger than those of Python's gzip.
+
+    >>> import io
+    >>> b''.join(gunzip(io.BytesIO(gzip.compress(b'one') + gzip.compress(b'two'))))
+    b'onetwo'
 
     Args:
-        stream: The packed bytes. Empty, it is a file of nothing.
+        stream: The packed bytes. An empty one is an empty file.
 
     Yields:
         Chunks that are not empty, of at most 1 MiB.
 
     Raises:
-        gzip.BadGzipFile, zlib.error, EOFError: If the file is no gzip, damaged
+        gzip.BadGzipFile, zlib.error, EOFError: If the file is not gzip, damaged
             or cut off, checksums included.
         UnpackingError: If more than 1 GiB comes out, and 200 times what went in.
     """
-    data = stream.read(CHUNK_BYTES)
-    if data and data[:2] != b'\x1f\x8b':
-        raise gzip.BadGzipFile(f'Not a gzipped file ({data[:2]!r})')
-    packed, unpacked = len(data), 0
-    while data:
-        inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        while not inflater.eof:
-            if not data:
-                data = stream.read(CHUNK_BYTES)
-                packed += len(data)
-                if not data:
-                    raise EOFError('the gzip stream has no end')
-            # An empty chunk would be taken for the end.
-            if chunk := inflater.decompress(data, 4 * CHUNK_BYTES):
-                unpacked += len(chunk)
-                _require_plausible(unpacked, packed)
-                yield chunk
-            data = inflater.unconsumed_tail
-        # Zeros may follow a member, or another member.
-        data = inflater.unused_data.lstrip(b'\0')
-        while not data and (chunk := stream.read(CHUNK_BYTES)):
-            packed += len(chunk)
-            data = chunk.lstrip(b'\0')
+    return _unpack(stream, _GzipDecompressor, b'\x1f\x8b')
 
 
 def bunzip2(stream: BinaryIO) -> Iterator[bytes]:
@@ -68,7 +50,7 @@ def bunzip2(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def unxz(stream: BinaryIO) -> Iterator[bytes]:
-    """Unpack xz, as `gunzip` does; a damaged file, and one that needs 256 MiB, an LZMAError."""
+    """Unpack xz, as `gunzip` does; a damaged file, or one that needs 256 MiB, raises LZMAError."""
     return _unpack(stream, lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES))
 
 
@@ -82,8 +64,34 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = ...) -> bytes: ...
 
 
-def _unpack(stream: BinaryIO, make: Callable[[], _Decompressor]) -> Iterator[bytes]:
+class _GzipDecompressor:
+    """Gives zlib the interface of bz2 and lzma."""
+
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    @property
+    def eof(self) -> bool:
+        return self._inflater.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inflater.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflater.unused_data
+
+    def decompress(self, data: bytes, max_length: int = 0) -> bytes:
+        return self._inflater.decompress(self._inflater.unconsumed_tail + data, max_length)
+
+
+def _unpack(
+    stream: BinaryIO, make: Callable[[], _Decompressor], magic: bytes = b''
+) -> Iterator[bytes]:
     data = stream.read(CHUNK_BYTES)
+    if data and not data.startswith(magic):
+        raise gzip.BadGzipFile(f'Not a gzipped file ({data[:2]!r})')
     packed, unpacked = len(data), 0
     while data:
         decompressor = make()
@@ -95,10 +103,12 @@ def _unpack(stream: BinaryIO, make: Callable[[], _Decompressor]) -> Iterator[byt
                     raise EOFError('the packed stream has no end')
             chunk = decompressor.decompress(data, 4 * CHUNK_BYTES)
             data = b''
+            # An empty chunk would be taken for the end.
             if chunk:
                 unpacked += len(chunk)
                 _require_plausible(unpacked, packed)
                 yield chunk
+        # Zeros may follow a member, or another member.
         data = decompressor.unused_data.lstrip(b'\0')
         while not data and (chunk := stream.read(CHUNK_BYTES)):
             packed += len(chunk)

@@ -16,8 +16,8 @@ from tfx.utils import json_utils
 from components.common.atomic_write import clear_unfinished, unfinished_beside
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import DataError
+from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
-from components.readers.files import split_files
 from components.statistics_gen.described import FILE
 from components.statistics_gen.workers import WriteStatistics
 

@@ -21,8 +21,8 @@ from components.common import features
 from components.common.atomic_write import clear_unfinished, unfinished_beside
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.settings import TextSettings
+from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
-from components.readers.files import split_files
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.vocabulary import WriteVocabulary
 

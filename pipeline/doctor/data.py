@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from components.common.errors import DataError, ReviewsError
 from components.common.settings import ColumnSettings
 from components.example_gen import spans as span_patterns
-from components.example_gen.source_kind import SourceKind
+from components.example_gen.batches import SourceKind
 from components.example_gen.sources import DataSource, discover, split_of_input
-from components.readers import imdb, tables
+from components.readers import formats, imdb
 from components.readers.records import Record, Reject, label_value
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning
 from pipeline.settings.config import DataConfig
@@ -117,12 +117,10 @@ def _rows(
 ) -> Iterator[Record | Reject]:
     name = os.path.basename(path)
     with open(path, 'rb') as stream:
-        if source.kind is SourceKind.IMDB_ARCHIVE:
-            yield from imdb.read_archive(stream, name, unlabelled=columns.use_unlabelled)
-        elif source.kind is SourceKind.IMDB_FOLDER:
+        if source.kind is SourceKind.IMDB_FOLDER:
             yield imdb.read_file(path, stream.read())
         else:
-            yield from tables.read_table(stream, name, columns, split)
+            yield from formats.read_records(stream, name, columns, split)
 
 
 def _kind(source: DataSource) -> str:

@@ -1,200 +1,140 @@
-"""Reads what is to be scored, row by row, and keeps each row as it stands in the file."""
+"""The rows to be scored, read by the readers that ExampleGen uses, and put into batches."""
 
 from __future__ import annotations
 
-import itertools
-import json
+import os
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from components.common.errors import DataError
-from components.readers import tables
-from components.readers.lines import TOO_LONG, open_text, pieces, readable, whole_lines
+from components.readers import formats, lines, text_lines
+from components.readers.records import Reject
+from components.readers.tables import Row, Table, require_column
 
-# A part of a character, or a byte that is not UTF-8: no model reads it.
+# Half of a character, or a byte that is not UTF-8: no model reads it.
 _SURROGATE = re.compile('[\ud800-\udfff]')
-_TEXT_FLAG = '--text-column'
+_BATCH_ROWS = 1_000
+_BATCH_CHARACTERS = 4_000_000
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
 
 
-class Row(NamedTuple):
-    """A row of a table.
+class TextRow(NamedTuple):
+    """A row of a table, and the text in it; None if there is none, or a blank one."""
 
-    Attributes:
-        where: File and line, for a message.
-        raw: The row as it stands in the file, without its line break.
-        cells: The values of a CSV row in the order of the columns, or those of
-            a JSON object by name.
-        text: What to score; None if the row has no text, or a blank one.
-    """
-
-    where: str
-    raw: str
-    cells: list[str] | dict[str, Any]
+    row: Row
     text: str | None
 
 
-class Table(NamedTuple):
-    """A file, opened.
+class Source(NamedTuple):
+    """A table or a file of text lines, opened.
 
     Attributes:
-        format: `csv`, `tsv`, `jsonl`, or `txt`: a text in each line.
-        columns: Names of the columns; of JSON Lines, those of its first object.
-        header: The header line as it stands in the file, without its line
-            break; empty where there is none.
-        mark: The byte order mark, if the file begins with one.
-        newline: What ends the rows.
-        rows: All rows.
+        format: Name of its format.
+        table: The file; its rows are read through `rows`.
+        rows: All rows with their texts.
     """
 
     format: str
-    columns: list[str]
-    header: str
-    mark: str
-    newline: str
-    rows: Iterator[Row]
+    table: Table
+    rows: Iterator[TextRow]
 
 
-def open_table(stream: BinaryIO, name: str, text_column: str) -> Table:
-    """Open a table, or a file with a text in each line.
+def open_source(stream: BinaryIO, name: str, text_column: str) -> Source:
+    r"""Open a table, or a file with a text in each line.
 
-    Memory is bounded by the longest row. Blank lines are no rows.
+    >>> import io
+    >>> source = open_source(io.BytesIO(b'id,review\n7,Fine.\n'), 'a.csv', 'review')
+    >>> source.format, source.table.columns, [row.text for row in source.rows]
+    ('csv', ['id', 'review'], ['Fine.'])
 
     Args:
         stream: The file's bytes, still gzipped if its name ends in `.gz`.
-        name: The file's name, which says the format.
+        name: The file's name, which determines the format.
         text_column: Name of the column with the text.
 
     Raises:
-        DataError: If a CSV or TSV file lacks the column, or cannot be read.
-            The rows raise it, too: where one is malformed, and at the end of a
+        DataError: If the file is an archive, lacks the column, or cannot be read.
+            The rows raise it, too: where one cannot be used, and at the end of a
             file that is incomplete.
     """
-    with readable(name):
-        lines, mark = _decoded(stream, name)
-        kind = tables.table_format(name)
-        if kind is None:
-            return Table('txt', ['text'], '', mark, '\n', _guarded(_txt_rows(lines, name), name))
-        if kind == 'jsonl':
-            return _open_jsonl(lines, mark, name, text_column)
-        return _open_csv(lines, mark, name, text_column, kind)
+    table = formats.open_table(stream, name, default=formats.TEXT_LINES)
+    kind = formats.format_of(name) or formats.TEXT_LINES
+    column = text_lines.COLUMN if kind is formats.TEXT_LINES else text_column
+    if table.same_columns:
+        require_column(table.columns, name, column, '--text-column')
+    return Source(kind.name, table, _find_texts(table, column))
 
 
-def clean(text: str) -> str:
-    """Put a mark in place of what is not Unicode."""
+def replace_surrogates(text: str) -> str:
+    r"""Put U+FFFD in place of what is not Unicode.
+
+    >>> replace_surrogates('caf\udce9')
+    'caf\ufffd'
+    """
     return _SURROGATE.sub('\ufffd', text)
 
 
-def _guarded(rows: Iterator[Row], name: str) -> Iterator[Row]:
-    with readable(name):
-        yield from rows
-
-
-def _decoded(stream: BinaryIO, name: str) -> tuple[Iterator[str], str]:
-    """Return the lines of a file, each with its line break, and its byte order mark."""
-    lines = pieces(open_text(stream, name, keep_mark=True))
-    first = next(lines, '')
-    mark = '\ufeff' if first.startswith('\ufeff') else ''
-    return itertools.chain([first.removeprefix(mark)] if first else [], lines), mark
-
-
-def _numbered(lines: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
-    """Yield each line that is not blank, stripped, after where it is."""
-    for number, line in enumerate(whole_lines(lines), start=1):
-        where = f'{name}:{number}'
-        if line is None:
+def _find_texts(table: Table, column: str) -> Iterator[TextRow]:
+    index = table.columns.index(column) if table.same_columns else -1
+    for row in table.rows:
+        if isinstance(row, Reject):
             raise DataError(
-                f'{where}: the row is {TOO_LONG}', hint='shorten it, or leave it out of the file'
+                f'{row.where}: the row cannot be used: {row.reason}',
+                hint='correct the row or remove it; it may have up to '
+                f'{lines.MAX_ROW_CHARACTERS:,} characters',
             )
-        if stripped := line.strip():
-            yield where, stripped
-
-
-def _txt_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
-    for where, line in _numbered(lines, name):
-        text = clean(line)
-        yield Row(where, text, [text], text)
-
-
-class _Kept:
-    """Hands lines on to csv, and keeps those of the row that it is reading."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self.lines: list[str] = []
-
-    def __iter__(self) -> _Kept:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.lines.append(line)
-        return line
-
-    def take(self) -> tuple[str, str]:
-        """Return the row without its line break, and the line break."""
-        raw = ''.join(self.lines)
-        self.lines.clear()
-        bare = raw.rstrip('\r\n') if raw.endswith(('\r', '\n')) else raw
-        return bare, raw[len(bare) :]
-
-
-def _open_csv(lines: Iterable[str], mark: str, name: str, text_column: str, kind: str) -> Table:
-    kept = _Kept(lines)
-    found = tables.csv_rows(kept, name)
-    columns = found.header
-    header, newline = kept.take()
-    tables.require_column(columns, name, text_column, _TEXT_FLAG)
-    place = columns.index(text_column)
-
-    def rows() -> Iterator[Row]:
-        for where, cells in found:
-            raw, _ = kept.take()
-            if not cells:
-                continue
-            if len(cells) != len(columns):
-                raise DataError(
-                    f'{where}: expected {len(columns)} fields as in the header, got {len(cells)}',
-                    hint='check the quotes of the row, or repair it',
-                )
-            text = cells[place]
-            yield Row(where, raw, cells, clean(text) if text.strip() else None)
-
-    return Table(kind, columns, header, mark, newline or '\n', _guarded(rows(), name))
-
-
-def _open_jsonl(lines: Iterable[str], mark: str, name: str, text_column: str) -> Table:
-    rows = _guarded(_jsonl_rows(lines, name, text_column), name)
-    first = next(rows, None)
-    columns = list(first.cells) if first else []
-
-    def all_rows() -> Iterator[Row]:
-        if first is not None:
-            yield first
-            yield from rows
-
-    return Table('jsonl', columns, '', mark, '\n', all_rows())
-
-
-def _jsonl_rows(lines: Iterable[str], name: str, text_column: str) -> Iterator[Row]:
-    for where, raw in _numbered(lines, name):
-        try:
-            cells = json.loads(raw)
-        except (ValueError, RecursionError) as err:
-            raise DataError(
-                f'{where}: expected a JSON object, got what is not JSON: {err}',
-                hint='repair the line',
-            ) from err
-        if not isinstance(cells, dict):
-            raise DataError(
-                f'{where}: expected a JSON object, got {type(cells).__name__}',
-                hint='each line must hold an object',
-            )
-        text = cells.get(text_column)
+        text = row.cells.get(column) if isinstance(row.cells, dict) else row.cells[index]
         if not isinstance(text, str | None):
             raise DataError(
-                f'{where}: expected a text in {text_column!r}, got {type(text).__name__}',
-                hint=f'say {_TEXT_FLAG} NAME',
+                f'{row.where}: expected a text in {column!r}, got {type(text).__name__}',
+                hint='pass --text-column NAME',
             )
-        yield Row(where, raw, cells, clean(text) if text and text.strip() else None)
+        yield TextRow(row, replace_surrogates(text) if text and text.strip() else None)
 
+
+def make_batches(rows: Iterable[TextRow]) -> Iterator[list[TextRow]]:
+    """Group rows into batches of 1,000, or fewer where they are long."""
+    batch: list[TextRow] = []
+    characters = 0
+    for each in rows:
+        batch.append(each)
+        characters += len(each.row.raw)
+        if len(batch) == _BATCH_ROWS or characters > _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def map_in_order(
+    function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[tuple[Item, Result]]:
+    """Apply a function in a thread per core, a few items ahead of the consumer.
+
+    >>> list(map_in_order(len, ['a', 'bcd']))
+    [('a', 1), ('bcd', 3)]
+
+    Yields:
+        Each item and its result, in the order of the items.
+    """
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    workers = workers or 1
+    pool = ThreadPoolExecutor(workers)
+    pending: deque[tuple[Item, Future[Result]]] = deque()
+    try:
+        for item in items:
+            pending.append((item, pool.submit(function, item)))
+            # One more than there are workers, so that none waits for the reader.
+            if len(pending) > workers + 1:
+                done, result = pending.popleft()
+                yield done, result.result()
+        while pending:
+            done, result = pending.popleft()
+            yield done, result.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

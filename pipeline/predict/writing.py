@@ -1,4 +1,4 @@
-"""Writes rows with their scores; a file appears as a whole or not at all."""
+"""Writes rows with their scores; a file is written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import io
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, cast
 
 from components.common.errors import ConfigError, DataError
-from components.readers.tables import table_format
+from components.readers.formats import TABLE_SUFFIXES, format_of
+from components.readers.tables import Row
 from pipeline.predict.model import Score
-from pipeline.predict.rows import Row, Table, clean
+from pipeline.predict.rows import Source, replace_surrogates
 from pipeline.process import signals
 
-_NOTHING = ('', '')
+_WRITTEN_FORMATS = ('csv', 'tsv', 'jsonl')
 
 
 class Columns(NamedTuple):
@@ -70,132 +71,125 @@ def atomic_file(path: str) -> Iterator[IO[str]]:
 
 
 def output_format(path: str) -> str:
-    """Return `csv`, `tsv` or `jsonl`, as the name of the file says.
+    """Return the format that a file's name ends with: `csv`, `tsv` or `jsonl`.
+
+    >>> output_format('scores.csv.gz')
+    'csv'
 
     Raises:
-        ConfigError: If it says none of them.
+        ConfigError: If it is another one, or not known.
     """
-    found = table_format(path)
-    if found is None:
+    found = format_of(path)
+    if found is None or found.name not in _WRITTEN_FORMATS:
         raise ConfigError(
             f'cannot tell the format of --output {path}',
-            hint='its name must end in .csv, .tsv or .jsonl, or in one of these and .gz',
+            hint=f'its name must end in {TABLE_SUFFIXES}',
         )
-    return found
+    return found.name
 
 
 class RowWriter:
     """Turns rows and scores into lines of a table.
 
-    Where input and output have the same format, a row is left as it is, to the
-    byte, and the scores are added at its end. Otherwise its values are written
-    anew: of JSON, numbers and what is nested become their JSON text in a cell.
+    If input and output have the same format, each row keeps its bytes, and the
+    scores are added at its end. Otherwise its values are written anew: numbers
+    and nested values of JSON become their JSON text in a cell.
 
     Args:
-        table: The input.
+        source: The input.
         kind: Format of the output.
-        columns: What the scores are called.
+        columns: Names of the added columns.
         labels: Of the model.
 
     Raises:
-        ConfigError: If the input has a column of such a name, or two of the
-            same name that JSON would take for one.
+        ConfigError: If the input has a column of one of these names, or two
+            columns of the same name, which a JSON object cannot have.
     """
 
-    def __init__(self, table: Table, kind: str, columns: Columns, labels: tuple[str, str]) -> None:
-        self._table = table
+    def __init__(
+        self, source: Source, kind: str, columns: Columns, labels: tuple[str, str]
+    ) -> None:
+        self._table = source.table
         self._kind = kind
         self._columns = columns
-        taken = [name for name in columns if name in table.columns]
+        taken = [name for name in columns if name in self._table.columns]
         if taken or columns.label == columns.probability:
             raise _name_taken(taken[0] if taken else columns.label)
-        self._names = [*map(clean, table.columns)]
+        self._names = [*map(replace_surrogates, self._table.columns)]
         if kind == 'jsonl' and len(set(self._names)) < len(self._names):
             raise ConfigError(
-                'two columns of the input have the same name, which a JSON object cannot',
+                'two columns of the input have the same name, which a JSON object cannot have',
                 hint='write CSV, or rename one',
             )
         self._delimiter = '\t' if kind == 'tsv' else ','
-        self._cells = {label: self._line([label]) for label in (*labels, '')}
-        self._as_is = table.format == kind
-        make: dict[str, Callable[[Row, Score | None], str]] = {
-            'jsonl': self._extend_object if self._as_is else self._object,
-        }
-        self._write = make.get(kind, self._extend_line if self._as_is else self._new_line)
-        self._newline = table.newline if self._as_is else '\n'
+        self._label_cells = {label: self._join([label]) for label in (*labels, '')}
+        self._same_format = source.format == kind
+        self._newline = self._table.newline if self._same_format else '\n'
 
     def header(self) -> str:
-        """Return what comes before the rows: the header line; nothing for JSON Lines."""
-        mark = self._table.mark if self._as_is else ''
+        """Return what precedes the rows: the header line; nothing for JSON Lines."""
+        mark = self._table.byte_order_mark if self._same_format else ''
         if self._kind == 'jsonl':
             return mark
-        added = self._line(list(self._columns))
-        old = self._table.header if self._as_is else self._line(self._names)
-        return f'{mark}{old}{self._delimiter}{added}{self._newline}'
+        header = self._table.header if self._same_format else self._join(self._names)
+        return f'{mark}{header}{self._delimiter}{self._join(list(self._columns))}{self._newline}'
 
     def row(self, row: Row, score: Score | None) -> str:
-        """Return a row with its scores, with its line break; without a score, they are empty.
+        """Return a row with its scores and its line break; without a score, they are empty.
 
         Raises:
             ConfigError: If a JSON object has a column of the name of a score.
-            DataError: If it has a column that the first one had not, and a
-                table has no place for, or is nested too deep to be written.
+            DataError: If it has a column that the first one did not have, for
+                which a table has no place, or is nested too deep to be written.
         """
         try:
-            return self._write(row, score) + self._newline
+            write = self._object if self._kind == 'jsonl' else self._line
+            return write(row, score) + self._newline
         except RecursionError as err:
             raise DataError(
                 f'{row.where}: the object is nested too deep for a cell',
                 hint='write --output NAME.jsonl',
             ) from err
 
-    def _extend_line(self, row: Row, score: Score | None) -> str:
-        label, probability = score or _NOTHING
-        d = self._delimiter
-        return f'{row.raw}{d}{self._cells[label]}{d}{probability}'
-
-    def _new_line(self, row: Row, score: Score | None) -> str:
-        cells = row.cells
-        if isinstance(cells, dict):
-            strange = cells.keys() - set(self._table.columns)
-            if strange:
+    def _line(self, row: Row, score: Score | None) -> str:
+        label, probability = score or ('', '')
+        if self._same_format:
+            cells = [row.raw, self._label_cells[label], probability]
+            return self._delimiter.join(cells)
+        values = row.cells
+        if isinstance(values, dict):
+            unknown = values.keys() - set(self._table.columns)
+            if unknown:
                 raise DataError(
-                    f'{row.where}: {min(strange)!r} is no column of the first row, '
+                    f'{row.where}: {min(unknown)!r} is not a column of the first row, '
                     'so that it has no place in a table',
                     hint='write --output NAME.jsonl',
                 )
-            cells = [_cell(cells.get(name)) for name in self._table.columns]
-        return self._line([*map(clean, cells), *(score or _NOTHING)])
-
-    def _extend_object(self, row: Row, score: Score | None) -> str:
-        self._require_free(row)
-        added = json.dumps(self._columns.label, ensure_ascii=False), json.dumps(
-            self._columns.probability, ensure_ascii=False
-        )
-        label = json.dumps(score.label, ensure_ascii=False) if score else 'null'
-        probability = score.probability if score else 'null'
-        body = row.raw[:-1].rstrip()
-        comma = ', ' if row.cells else ''
-        return f'{body}{comma}{added[0]}: {label}, {added[1]}: {probability}}}'
+            values = [_cell(values.get(name)) for name in self._table.columns]
+        return self._join([*map(replace_surrogates, values), label, probability])
 
     def _object(self, row: Row, score: Score | None) -> str:
-        values: dict[str, Any] = dict(zip(self._names, map(clean, row.cells)))
-        values[self._columns.label] = score.label if score else None
-        values[self._columns.probability] = float(score.probability) if score else None
-        return json.dumps(values, ensure_ascii=False)
-
-    def _require_free(self, row: Row) -> None:
+        added = {
+            self._columns.label: score.label if score else None,
+            self._columns.probability: float(score.probability) if score else None,
+        }
+        if not self._same_format:
+            values = dict(zip(self._names, map(replace_surrogates, row.cells)))
+            return json.dumps({**values, **added}, ensure_ascii=False)
         for name in self._columns:
             if name in row.cells:
                 raise _name_taken(name, f'{row.where}: ')
+        comma = ', ' if row.cells else ''
+        body = row.raw[:-1].rstrip()
+        return f'{body}{comma}{json.dumps(added, ensure_ascii=False).removeprefix("{")}'
 
-    def _line(self, cells: list[str]) -> str:
+    def _join(self, cells: list[str]) -> str:
         line = io.StringIO()
-        # Some Pythons' csv puts quotes around a line break only if it ends lines, or takes a NUL
-        # for what is to be escaped: so all write the same.
+        # csv of some Python versions quotes a line break only if it ends lines, or takes a NUL for
+        # an escape: with these settings all versions write the same.
         writer = csv.writer(line, delimiter=self._delimiter, lineterminator='\r\n')
         writer.writerow([cell.replace('\0', '\ufffd') for cell in cells])
-        # A row of one empty cell would be a blank line, which csv tells apart by quotes.
+        # csv writes a row of one empty cell as quotes, since it would be a blank line.
         return '' if cells == [''] else line.getvalue().removesuffix('\r\n')
 
 
@@ -207,6 +201,6 @@ def _cell(value: Any) -> str:
 
 def _name_taken(name: str, where: str = '') -> ConfigError:
     return ConfigError(
-        f'{where}a column {name!r} is there already',
-        hint='say --label-column NAME or --probability-column NAME for what is added',
+        f'{where}the input already has a column {name!r}',
+        hint='pass --label-column NAME or --probability-column NAME for the added columns',
     )

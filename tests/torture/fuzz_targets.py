@@ -25,12 +25,15 @@ from tests.torture.fuzzer import Fuzzer
 # Of all that a target and its imports take. An input has at most 16 KiB.
 MEMORY_BYTES = 1 << 30
 
-_TABLE_FILES = ('example_gen/tables.py', 'example_gen/lines.py', 'example_gen/unpacking.py')
+_TABLE_FILES = tuple(
+    f'readers/{name}.py'
+    for name in ('formats', 'tables', 'delimited', 'json_lines', 'text_lines', 'lines', 'unpacking')
+)
 _ARCHIVE_FILES = (
-    'example_gen/archive.py',
-    'example_gen/tar_headers.py',
-    'example_gen/unpacking.py',
-    'example_gen/imdb.py',
+    'readers/archive.py',
+    'readers/tar_headers.py',
+    'readers/unpacking.py',
+    'readers/imdb.py',
 )
 
 

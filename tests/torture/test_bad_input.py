@@ -31,8 +31,7 @@ _MEGABYTES = bytes(1 << 24)
 _READ = """
 import json, resource, sys
 from components.common.errors import DataError
-from components.readers import imdb
-from components.readers import tables
+from components.readers.formats import read_records
 from components.common.settings import ColumnSettings
 
 path, name, bound_mib = sys.argv[1:]
@@ -40,11 +39,7 @@ resource.setrlimit(resource.RLIMIT_AS, (int(bound_mib) << 20,) * 2)
 counts, error = {}, None
 try:
     with open(path, 'rb') as file:
-        if '.tar' in name:
-            found = imdb.read_archive(file, name, unlabelled=True)
-        else:
-            found = tables.read_table(file, name, ColumnSettings(), None)
-        for row in found:
+        for row in read_records(file, name, ColumnSettings(), None):
             reason = getattr(row, 'reason', 'read')
             counts[reason] = counts.get(reason, 0) + 1
 except DataError as err:

@@ -5,9 +5,9 @@ import pathlib
 import pytest
 
 from components.common.settings import ColumnSettings
+from components.example_gen.batches import SourceKind
 from components.example_gen.component import make_example_gen
 from components.example_gen.executor import Executor, parse_custom_config
-from components.example_gen.source_kind import SourceKind
 from components.example_gen.sources import DataSource, discover
 
 

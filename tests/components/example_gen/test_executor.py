@@ -16,8 +16,8 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.common import features
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
-from components.example_gen.checks import summarize
 from components.example_gen.component import make_example_gen
+from components.example_gen.row_counts import summarize
 from components.example_gen.sources import discover
 from components.example_gen.summary import ExamplesSummary
 from tests.components.example_gen.samples import encode_archive, encode_table
@@ -427,7 +427,7 @@ def table(name: str, rows: Sequence[dict[str, object]]) -> dict[str, bytes]:
         pytest.param(
             table('a.csv', table_rows([r._replace(split='holdout') for r in GOOD])),
             {'split_column': 'fold'},
-            "the split column 'fold' says 'holdout'",
+            "the split column 'fold' holds 'holdout'",
             'train, val or test',
             id='unknown split',
         ),

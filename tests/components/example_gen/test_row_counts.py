@@ -10,7 +10,7 @@ import pytest
 
 from components.common.errors import ComponentError
 from components.example_gen import workers
-from components.example_gen.row_counts import Published, require_all
+from components.example_gen.row_counts import Published, require_complete
 from tests.components.example_gen import test_workers
 from tests.components.example_gen.test_workers import make_writer, write_bundle, write_tables
 
@@ -58,13 +58,13 @@ def count_a_row_twice(found: Found) -> Found:
 def test_nothing_is_missed_when_all_that_was_read_is_published(tmp_path: pathlib.Path) -> None:
     published = publish(tmp_path, lambda found: found)
     assert (published.files, published.rows, published.left_out) == (4, 80, 0)
-    require_all(published, files=4, uri=str(tmp_path / 'out'))
+    require_complete(published, files=4, uri=str(tmp_path / 'out'))
 
 
 def test_nothing_is_missed_when_the_folder_is_called_as_a_pattern(tmp_path: pathlib.Path) -> None:
     folder = tmp_path / 'a[1]'
     folder.mkdir()
-    require_all(publish(folder, lambda found: found), files=4, uri=str(folder / 'out'))
+    require_complete(publish(folder, lambda found: found), files=4, uri=str(folder / 'out'))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_run_stops_when_something_is_lost_between_worker_and_artifact(
 ) -> None:
     published = publish(tmp_path, spoil)
     with pytest.raises(ComponentError, match=f'^ExampleGen: {message}'):
-        require_all(published, files=4, uri=str(tmp_path / 'out'))
+        require_complete(published, files=4, uri=str(tmp_path / 'out'))
 
 
 def test_run_stops_when_a_shard_is_there_twice(tmp_path: pathlib.Path) -> None:
@@ -91,4 +91,4 @@ def test_run_stops_when_a_shard_is_there_twice(tmp_path: pathlib.Path) -> None:
     shard = min((tmp_path / 'out' / 'Split-test').iterdir())
     shutil.copyfile(shard, shard.with_name('copy-of-it.gz'))
     with pytest.raises(ComponentError, match=r'expected no bytes in .*copy-of-it.gz, got \d+$'):
-        require_all(published, files=4, uri=str(tmp_path / 'out'))
+        require_complete(published, files=4, uri=str(tmp_path / 'out'))

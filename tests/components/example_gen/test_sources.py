@@ -9,7 +9,7 @@ import pytest
 
 from components.common.errors import ConfigError, DataError
 from components.common.settings import ColumnSettings
-from components.example_gen.source_kind import SourceKind
+from components.example_gen.batches import SourceKind
 from components.example_gen.sources import DataSource, discover, split_of_input
 
 TABLE = b'text,label\nFine.,pos\n'
@@ -222,13 +222,13 @@ def test_error_says_so_when_the_names_lack_train_or_test(tmp_path: pathlib.Path)
         ('reviews', "cannot tell the format of 'reviews'"),
         ('reviews.json', "cannot tell the format of 'reviews.json'"),
         ('reviews.parquet', "cannot tell the format of 'reviews.parquet'"),
-        ('*.txt', r"the pattern matches 'notes\.txt', which is no table"),
-        ('not.csv.gz', 'not.csv.gz is not what its name says: '),
-        ('cut.csv.gz', 'cut.csv.gz is not what its name says: '),
-        ('flipped.csv.gz', 'flipped.csv.gz is not what its name says: '),
-        ('not.jsonl', 'not.jsonl is not what its name says: '),
-        ('deep.jsonl', 'deep.jsonl is not what its name says: '),
-        ('list.jsonl', r"no column 'text' in list\.jsonl; its columns are none"),
+        ('*.txt', r"the pattern matches 'notes\.txt', which is not a table"),
+        ('not.csv.gz', 'not.csv.gz cannot be read to its end: '),
+        ('cut.csv.gz', 'cut.csv.gz cannot be read to its end: '),
+        ('flipped.csv.gz', 'flipped.csv.gz cannot be read to its end: '),
+        ('not.jsonl', 'not.jsonl:1: the first row is not JSON'),
+        ('deep.jsonl', 'deep.jsonl:1: the first row is not JSON'),
+        ('list.jsonl', 'list.jsonl:1: the first row is not a JSON object'),
         ('other.csv', r"no column 'text' in other\.csv; its columns are 'review', 'stars'"),
         ('nothing.csv.gz', r"no column 'text' in nothing\.csv\.gz; its columns are none"),
     ],

@@ -14,8 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from components.common import features
 from components.common.settings import ColumnSettings
 from components.example_gen import shards, workers
-from components.example_gen.parts import Batch
-from components.example_gen.source_kind import SourceKind
+from components.example_gen.batches import Batch, SourceKind
 from pipeline.beam.arguments import DIRECT_RUNNER
 from tests.components.example_gen.samples import encode_table
 

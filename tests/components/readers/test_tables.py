@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
+from components.readers.formats import format_of, read_columns, read_records
 from components.readers.records import Record, Reject
-from components.readers.tables import read_columns, read_table, table_format
 from tests.components.example_gen.samples import encode_table
 
 FORMATS = ['csv', 'tsv', 'jsonl', 'ndjson']
@@ -38,7 +38,7 @@ _GZIPPED = gzip.compress(b'text,label\n', mtime=0)
 def read(
     name: str, content: bytes, *, split: str | None = None, **columns: Any
 ) -> list[Record | Reject]:
-    return list(read_table(io.BytesIO(content), name, ColumnSettings(**columns), split))
+    return list(read_records(io.BytesIO(content), name, ColumnSettings(**columns), split))
 
 
 def pairs(records: list[Record | Reject]) -> list[tuple[str, str]]:
@@ -69,10 +69,12 @@ def labelled(rows: list[tuple[str, str]]) -> list[dict[str, object]]:
         ('csv', None),
         ('a.csv.zip', None),
         ('', None),
+        ('a.TAR.gz', 'imdb_archive'),
     ],
 )
 def test_format_is_told_when_only_the_name_is_known(name: str, expected: str | None) -> None:
-    assert table_format(name) == expected
+    found = format_of(name)
+    assert (found and found.name) == expected
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -332,13 +334,13 @@ def test_split_is_known_when_its_column_spells_it_as_people_do(
 @pytest.mark.parametrize('value', ['', 'holdout', '0', 'train,test'])
 def test_error_names_the_row_when_its_split_is_unknown(value: str) -> None:
     rows = [{'text': 'Fine.', 'label': 'pos', 'fold': fold} for fold in ('train', value)]
-    with pytest.raises(DataError, match=rf"a.csv:3: the split column 'fold' says '{value}'"):
+    with pytest.raises(DataError, match=rf"a.csv:3: the split column 'fold' holds '{value}'"):
         read('a.csv', encode_table('a.csv', rows), split_column='fold')
 
 
 def test_error_names_the_row_when_json_has_no_split_there() -> None:
     content = b'{"text": "a", "label": 1, "fold": "val"}\n{"text": "b", "label": 0}\n'
-    with pytest.raises(DataError, match=r"a.jsonl:2: the split column 'fold' says ''"):
+    with pytest.raises(DataError, match=r"a.jsonl:2: the split column 'fold' holds ''"):
         read('a.jsonl', content, split_column='fold')
 
 
@@ -469,5 +471,5 @@ def test_error_names_the_line_when_a_row_of_csv_is_too_long(row: str) -> None:
 
 @pytest.mark.parametrize('content', [b'\xef', b'\xef\xbb'])
 def test_row_is_rejected_when_it_is_half_a_byte_order_mark(content: bytes) -> None:
-    (row,) = read_table(io.BytesIO(content), 'a.jsonl', ColumnSettings(), None)
+    (row,) = read_records(io.BytesIO(content), 'a.jsonl', ColumnSettings(), None)
     assert row == Reject('not JSON', 'a.jsonl:1')

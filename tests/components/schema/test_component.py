@@ -12,8 +12,9 @@ from tfx.types import standard_artifacts
 from components.common import features
 from components.common.errors import ConfigError
 from components.common.settings import ColumnSettings
-from components.example_gen.source_kind import SourceKind
-from components.example_gen.workers import Serializer, read_records
+from components.example_gen.batches import SourceKind
+from components.example_gen.shards import Serializer
+from components.example_gen.source_files import read_files
 from components.readers.records import Record
 from components.schema.component import CURATED_SCHEMA, make_schema_gen, read_schema
 
@@ -48,7 +49,7 @@ def test_schema_has_the_features_that_are_written_when_a_table_is_read(
 ) -> None:
     (tmp_path / 'reviews.csv').write_text('text,label\nGood,pos\nBad film,neg\n')
     paths = [str(tmp_path / 'reviews.csv')]
-    records = read_records(SourceKind.TABLES, paths, ColumnSettings(), None)
+    records = read_files(SourceKind.TABLES, paths, ColumnSettings(), None)
     written = [
         tf.train.Example.FromString(Serializer().serialize(record.text, 1))
         for record in records

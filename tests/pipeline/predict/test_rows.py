@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
+import threading
+import time
+from collections.abc import Iterator
 
 import pytest
 
 from components.common.errors import DataError
-from pipeline.predict.rows import Table, open_table
+from components.readers.tables import Row
+from pipeline.predict.rows import Source, TextRow, make_batches, map_in_order, open_source
 from tests.components.example_gen.samples import encode_table
 
-NAMES = [f'a.{ending}{gz}' for ending in ('csv', 'tsv', 'jsonl') for gz in ('', '.gz')]
 TEXTS = [
     'Plain words.',
     'One, two "three"',
@@ -21,70 +25,46 @@ TEXTS = [
 ]
 
 
-def read(name: str, content: bytes, column: str = 'text') -> Table:
-    table = open_table(io.BytesIO(content), name, column)
-    return table._replace(rows=list(table.rows))  # type: ignore[arg-type]
+def read(name: str, content: bytes) -> Source:
+    source = open_source(io.BytesIO(content), name, 'text')
+    return source._replace(rows=list(source.rows))  # type: ignore[arg-type]
 
 
 def texts(name: str, content: bytes) -> list[str | None]:
     return [row.text for row in read(name, content).rows]
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_texts_come_in_their_order_when_a_table_is_read(name: str) -> None:
-    content = encode_table(name, [{'id': str(n), 'text': text} for n, text in enumerate(TEXTS)])
-    assert texts(name, content) == TEXTS
-    assert read(name, content).columns == ['id', 'text']
-
-
+@pytest.mark.parametrize('gz', ['', '.gz'])
 @pytest.mark.parametrize('name', ['a.csv', 'a.tsv', 'a.jsonl'])
-def test_rows_stand_as_in_the_file_when_they_are_read(name: str) -> None:
+def test_rows_keep_order_and_bytes_when_a_table_is_read(name: str, gz: str) -> None:
     rows = [{'id': str(n), 'text': text} for n, text in enumerate(TEXTS)]
-    content = encode_table(name, rows).decode()
-    table = read(name, content.encode())
+    source = read(name + gz, encode_table(name + gz, rows))
+    table = source.table
+    assert [row.text for row in source.rows] == TEXTS
+    assert table.columns == ['id', 'text']
     header = table.header + table.newline if table.header else ''
-    assert header + ''.join(row.raw + table.newline for row in table.rows) == content
+    lines = [each.row.raw + table.newline for each in source.rows]
+    assert header + ''.join(lines) == encode_table(name, rows).decode()
 
 
-@pytest.mark.parametrize('name', ['a.csv', 'a.csv.gz', 'a.jsonl'])
-@pytest.mark.parametrize('text', ['', ' ', '\n'])
-def test_a_row_has_no_text_when_it_is_blank(name: str, text: str) -> None:
-    content = encode_table(name, [{'id': '1', 'text': text}, {'id': '2', 'text': 'Fine.'}])
-    assert texts(name, content) == [None, 'Fine.']
-
-
-def test_a_row_has_no_text_when_json_lacks_it() -> None:
-    assert texts('a.jsonl', b'{"id": 1}\n{"text": null}\n\n{"text": "a"}') == [None, None, 'a']
-
-
-@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.txt'])
-def test_a_mark_stands_in_the_text_alone_when_it_is_not_utf8(name: str) -> None:
-    content = encode_table(name, [{'text': 'Caf@.'}]) if name != 'a.txt' else b'Caf@.\n'
-    (row,) = read(name, content.replace(b'@', b'\xe9')).rows
-    assert row.text == 'Caf\ufffd.'
-    assert name == 'a.txt' or 'Caf\udce9.' in row.raw
-
-
-def test_half_a_character_becomes_a_mark_when_json_escapes_it() -> None:
-    assert texts('a.jsonl', rb'{"text": "a \ud83d"}') == ['a \ufffd']
-
-
-@pytest.mark.parametrize('name', ['a.csv', 'a.tsv'])
-def test_a_nul_costs_nothing_when_a_cell_holds_it(name: str) -> None:
-    content = encode_table(name, [{'text': 'T@wo.', 'n': '1'}]).replace(b'@', b'\0')
-    (row,) = read(name, content).rows
-    assert row.text == 'T\ufffdwo.'
-    assert '\0' in row.raw
-
-
-def test_lines_are_texts_when_the_file_is_no_table() -> None:
-    assert texts('a.txt', b'\xef\xbb\xbfone, two\r\n\n  "three" \n') == ['one, two', '"three"']
-
-
-def test_blank_lines_are_passed_over_when_they_separate_rows() -> None:
-    table = read('a.csv', b'text,n\r\n\r\nFine.,1\r\n\r\n')
-    assert [row.raw for row in table.rows] == ['Fine.,1']
-    assert table.newline == '\r\n'
+@pytest.mark.parametrize(
+    ('name', 'content', 'expected'),
+    [
+        ('a.csv', b'id,text\n1,\n2," "\n3,"\n"\n4,Fine.\n', [None, None, None, 'Fine.']),
+        ('a.csv', b'text,n\r\n\r\nFine.,1\r\n\r\n', ['Fine.']),
+        ('a.csv', b'text\nCaf\xe9.\n', ['Caf\ufffd.']),
+        ('a.csv', b'text,n\nT\0wo.,1\n', ['T\ufffdwo.']),
+        ('a.jsonl', b'{"id": 1}\n{"text": null}\n\n{"text": "a"}', [None, None, 'a']),
+        ('a.jsonl', b'{"text": "Caf\xe9."}', ['Caf\ufffd.']),
+        ('a.jsonl', rb'{"text": "a \ud83d"}', ['a \ufffd']),
+        ('a.txt', b'\xef\xbb\xbfone, two\r\n\n  "Caf\xe9" \n', ['one, two', '"Caf\ufffd"']),
+        ('standard input', b'one\n', ['one']),
+    ],
+)
+def test_texts_are_valid_unicode_or_none_when_cells_are_odd(
+    name: str, content: bytes, expected: list[str | None]
+) -> None:
+    assert texts(name, content) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,17 +72,22 @@ def test_blank_lines_are_passed_over_when_they_separate_rows() -> None:
     [
         ('a.csv', b'review,label\nFine.,pos\n', "no column 'text' in a.csv; .* 'review', 'label'"),
         ('a.csv', b'', "no column 'text' in a.csv; its columns are none"),
-        ('a.csv', b'label,text\npos,"Fi\nne."\npos\n', 'a.csv:4: expected 2 fields .*, got 1'),
+        ('a.csv', b'text,text\na,b\n', "more than one column 'text' in a.csv"),
+        ('a.csv', b'label,text\npos,"Fi\nne."\npos\n', 'a.csv:4: the row cannot be .*: not 2'),
         ('a.csv', b'text\nOne.\n"Fine.\n', 'a.csv:3: unexpected end of data'),
         ('a.csv.gz', gzip.compress(b'text\nA\n', mtime=0)[:-4], 'a.csv.gz cannot be read to its'),
         ('a.csv.gz', b'text\nFine.\n', 'a.csv.gz cannot be read to its end: Not a gzipped file'),
         ('a.jsonl', b'{"text": "a"}\n{"text": 5}\n', "a.jsonl:2: .* a text in 'text', got int"),
-        ('a.jsonl', b'["Fine."]\n', 'a.jsonl:1: expected a JSON object, got list'),
-        ('a.jsonl', b'{"text": "a"}\n\n{"text": \n', 'a.jsonl:3: .* what is not JSON'),
-        pytest.param('a.jsonl', b'[' * 100_000, 'a.jsonl:1: .* what is not JSON', id='too deep'),
+        ('a.jsonl', b'["Fine."]\n', 'a.jsonl:1: the row cannot be used: not a JSON object'),
+        ('a.jsonl', b'{"text": "a"}\n\n{"text": \n', 'a.jsonl:3: .* not JSON'),
+        pytest.param('a.jsonl', b'[' * 100_000, 'a.jsonl:1: .* not JSON', id='too deep'),
+        ('a.csv', 'text\nFine.\n'.encode('utf-16'), 'a.csv is UTF-16, expected UTF-8 text'),
+        ('a.txt', 'Fine.\n'.encode('utf-16'), 'a.txt is UTF-16, expected UTF-8 text'),
+        ('a.parquet', b'PAR1' + bytes(20), 'a.parquet is a Parquet file, expected UTF-8 text'),
+        ('imdb.tar.gz', b'', 'imdb.tar.gz is not a table'),
     ],
 )
-def test_error_names_the_line_when_a_row_cannot_be_read(
+def test_error_names_the_row_when_it_cannot_be_used(
     name: str, content: bytes, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
@@ -114,16 +99,47 @@ def test_error_names_the_line_when_a_row_cannot_be_read(
 def test_error_names_the_line_when_a_row_is_too_long(name: str) -> None:
     content = encode_table(name, [{'text': 'a'}, {'text': 'b' * 100}])
     line = 2 if name == 'a.jsonl' else 3
-    with pytest.raises(DataError, match=f'{name}:{line}: .*longer than'):
+    with pytest.raises(DataError, match=f'{name}:{line}: .*(longer than|too long)'):
         read(name, content)
 
 
-@pytest.mark.parametrize('name', ['a.csv', 'a.txt'])
-def test_error_names_the_encoding_when_it_is_not_utf8(name: str) -> None:
-    with pytest.raises(DataError, match=f'{name} is UTF-16, expected UTF-8 text'):
-        read(name, 'text\nFine.\n'.encode('utf-16'))
+def test_results_keep_the_order_when_the_first_takes_longest() -> None:
+    def double(item: int) -> int:
+        time.sleep(0.05 if item == 0 else 0)
+        return item * 2
+
+    assert list(map_in_order(double, range(50))) == [(n, n * 2) for n in range(50)]
 
 
-def test_error_says_so_when_two_columns_have_the_name() -> None:
-    with pytest.raises(DataError, match=r"more than one column 'text' in a.csv"):
-        read('a.csv', b'text,text\na,b\n')
+def test_little_is_read_ahead_when_the_results_are_not_consumed() -> None:
+    read = itertools.count()
+
+    def endless() -> Iterator[int]:
+        while True:
+            yield next(read)
+
+    results = map_in_order(lambda item: item, endless())
+    assert [next(results)[0] for _ in range(3)] == [0, 1, 2]
+    assert next(read) < 3 + 2 * len(threading.enumerate()) + 64
+    results.close()
+
+
+def test_error_of_an_item_is_raised_when_the_items_before_it_are_done() -> None:
+    def fail(item: int) -> int:
+        if item == 3:
+            raise ValueError('of item 3')
+        return item
+
+    results = map_in_order(fail, range(10))
+    assert [next(results)[0] for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match='of item 3'):
+        next(results)
+
+
+@pytest.mark.parametrize(
+    ('length', 'sizes'), [(10, [1_000, 1_000, 500]), (1_500_000, [3] * 833 + [1])]
+)
+def test_batches_are_smaller_when_rows_are_long(length: int, sizes: list[int]) -> None:
+    text = 'x' * length
+    rows = (TextRow(Row('', text, []), text) for _ in range(2_500))
+    assert [len(batch) for batch in make_batches(rows)] == sizes

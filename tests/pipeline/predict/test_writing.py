@@ -10,7 +10,7 @@ import pytest
 
 from components.common.errors import ConfigError, DataError
 from pipeline.predict.model import Score
-from pipeline.predict.rows import open_table
+from pipeline.predict.rows import open_source
 from pipeline.predict.writing import Columns, RowWriter, atomic_file, output_format
 
 COLUMNS = Columns('label', 'probability')
@@ -20,9 +20,9 @@ SCORES = [Score('good', '0.987654'), Score('bad, very', '1e-07'), None]
 
 def rewrite(name: str, content: bytes, kind: str, columns: Columns = COLUMNS) -> str:
     """Give the rows of a table these scores, in turn."""
-    table = open_table(io.BytesIO(content), name, 'text')
-    writer = RowWriter(table, kind, columns, LABELS)
-    rows = [writer.row(row, SCORES[n % len(SCORES)]) for n, row in enumerate(table.rows)]
+    source = open_source(io.BytesIO(content), name, 'text')
+    writer = RowWriter(source, kind, columns, LABELS)
+    rows = [writer.row(each.row, SCORES[n % 3]) for n, each in enumerate(source.rows)]
     return writer.header() + ''.join(rows)
 
 
@@ -81,14 +81,14 @@ def test_lines_become_a_table_when_there_was_none() -> None:
 @pytest.mark.parametrize(
     ('name', 'content', 'columns', 'message'),
     [
-        ('a.csv', b'text,label\na,1\n', COLUMNS, "^a column 'label' is there already"),
-        ('a.csv', b'text,probability\na,1\n', COLUMNS, "^a column 'probability' is there"),
-        ('a.csv', b'text\na\n', Columns('x', 'x'), "^a column 'x' is there already"),
-        ('a.jsonl', b'{"text": "a", "label": 1}\n', COLUMNS, "^a column 'label' is there"),
-        ('a.jsonl', b'{"text": "a"}\n{"label": 1}\n', COLUMNS, "^a.jsonl:2: a column 'label'"),
+        ('a.csv', b'text,label\na,1\n', COLUMNS, "^the input already has a column 'label'"),
+        ('a.csv', b'text,probability\na,1\n', COLUMNS, "already has a column 'probability'"),
+        ('a.csv', b'text\na\n', Columns('x', 'x'), "already has a column 'x'"),
+        ('a.jsonl', b'{"text": "a", "label": 1}\n', COLUMNS, "already has a column 'label'"),
+        ('a.jsonl', b'{"text": "a"}\n{"label": 1}\n', COLUMNS, '^a.jsonl:2: the input already'),
     ],
 )
-def test_error_says_what_to_do_when_a_column_is_there_already(
+def test_error_names_the_options_when_a_column_is_there_already(
     name: str, content: bytes, columns: Columns, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
@@ -98,7 +98,7 @@ def test_error_says_what_to_do_when_a_column_is_there_already(
 
 
 def test_error_names_the_row_when_an_object_has_a_column_of_its_own() -> None:
-    with pytest.raises(DataError, match="^a.jsonl:2: 'b' is no column of the first row"):
+    with pytest.raises(DataError, match="^a.jsonl:2: 'b' is not a column of the first row"):
         rewrite('a.jsonl', b'{"text": "a"}\n{"text": "a", "b": 1}\n', 'csv')
 
 
@@ -107,7 +107,7 @@ def test_error_says_so_when_columns_would_become_one_in_json() -> None:
         rewrite('a.csv', b'text,x,x\na,1,2\n', 'jsonl')
 
 
-@pytest.mark.parametrize('name', ['a.txt', 'a', 'a.csv.zip', '/dev/stdout'])
+@pytest.mark.parametrize('name', ['a.txt', 'a', 'a.csv.zip', '/dev/stdout', 'a.tar.gz'])
 def test_error_lists_the_formats_when_the_output_has_another(name: str) -> None:
     with pytest.raises(ConfigError, match='cannot tell the format of --output'):
         output_format(name)
@@ -180,9 +180,9 @@ def test_a_mark_stands_in_a_column_name_when_it_is_not_unicode() -> None:
 
 
 def test_error_names_the_row_when_an_object_is_nested_too_deep_for_a_cell() -> None:
-    table = open_table(io.BytesIO(b'{"text": "a", "x": 1}'), 'a.jsonl', 'text')
-    writer = RowWriter(table, 'csv', COLUMNS, LABELS)
-    (row,) = table.rows
+    source = open_source(io.BytesIO(b'{"text": "a", "x": 1}'), 'a.jsonl', 'text')
+    writer = RowWriter(source, 'csv', COLUMNS, LABELS)
+    ((row, _),) = source.rows
     assert isinstance(row.cells, dict)
     for _ in range(100_000):
         row.cells['x'] = [row.cells['x']]

@@ -8,15 +8,15 @@ import pytest
 
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
-from components.example_gen.reading import read_records
-from components.example_gen.source_kind import SourceKind
+from components.example_gen.batches import SourceKind
+from components.example_gen.source_files import read_files
 from components.readers.records import Record, Reject
 
 TABLE = b'text,label\nGood.,pos\nBad.,neg\n'
 
 
 def read(kind: SourceKind, *paths: pathlib.Path) -> list[Record | Reject]:
-    return list(read_records(kind, map(str, paths), ColumnSettings(), None))
+    return list(read_files(kind, map(str, paths), ColumnSettings(), None))
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_error_says_so_when_a_table_changes_while_it_is_read(
     path = tmp_path / 'a.csv'
     path.write_bytes(TABLE)
     os.utime(path, ns=(0, 0))
-    rows = read_records(SourceKind.TABLES, [str(path)], ColumnSettings(), None)
+    rows = read_files(SourceKind.TABLES, [str(path)], ColumnSettings(), None)
     next(iter(rows))
     if change == 'grows':
         with path.open('ab') as file:
@@ -100,7 +100,7 @@ def test_error_says_so_when_a_table_changes_while_it_is_read(
         os.truncate(path, len(TABLE) - 5)
     else:
         path.write_bytes(TABLE)
-    with pytest.raises(DataError, match=r'a\.csv was changed while it was read'):
+    with pytest.raises(DataError, match=r'a\.csv changed while it was read'):
         list(rows)
 
 

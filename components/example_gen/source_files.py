@@ -1,4 +1,4 @@
-"""Opens the files of a source, wherever they are, and reads their records."""
+"""Opens the files of a source, on a disk or in an object store, and reads their records."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
-from components.example_gen.parts import ByteRange, lines_of
-from components.example_gen.source_kind import SourceKind
-from components.readers import archive, imdb, tables
-from components.readers.files import file_bytes
+from components.example_gen.artifact_files import file_bytes
+from components.example_gen.batches import ByteRange, SourceKind, open_part
+from components.readers import archive, formats, imdb
 from components.readers.lines import readable
 from components.readers.records import LEADS_OUT, NO_FILE, Record, Reject
 
 
-def read_records(
+def read_files(
     kind: SourceKind,
     paths: Iterable[str],
     columns: ColumnSettings,
@@ -34,10 +33,10 @@ def read_records(
     Args:
         kind: How they are read.
         paths: Where they are.
-        columns: What is what in a table.
-        split: The split of all rows, None to leave it to the rows.
-        part: Of the file, a JSON Lines file then, which lines; None for all. A
-            line beyond the first part is called by its place behind the byte at
+        columns: Which columns of a table hold the text, the label and the split.
+        split: The split of all rows, None if the rows or a hash decide it.
+        part: Which lines of the file, which must be JSON Lines; None for all. A
+            line beyond the first part is named by its number after the byte at
             which its part begins: `big.jsonl, byte 268435461:3`.
 
     Raises:
@@ -48,58 +47,45 @@ def read_records(
             yield _read_review(path)
             continue
         name = posixpath.basename(path)
-        with _opened(path) as stream:
-            if kind is SourceKind.IMDB_ARCHIVE:
-                yield from imdb.read_archive(stream, name, unlabelled=columns.use_unlabelled)
-            elif part is not None:
+        with _open_unchanged(path) as stream:
+            lines, start = stream, 0
+            if part is not None:
                 if file_bytes(path) != part.file_bytes:
                     raise _changed(path)
                 with readable(name):
-                    lines, start = lines_of(stream, part)
-                yield from tables.read_table(lines, name, columns, split, start=start)
-            else:
-                yield from tables.read_table(stream, name, columns, split)
+                    lines, start = open_part(stream, part)
+            yield from formats.read_records(lines, name, columns, split, start=start)
 
 
 def _changed(path: str) -> DataError:
     return DataError(
-        f'{path} was changed while it was read', hint='wait until what writes it is done'
+        f'{path} changed while it was read', hint='wait until no other program writes to it'
     )
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    with _explained(path):
+def _open_unchanged(path: str) -> Iterator[BinaryIO]:
+    """Open a file, and check at the end that it is the one that was opened."""
+    with readable(path):
         before = _state(path)
         # Beam would gunzip by file name; the readers do it, and can then name the file.
         file = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     with file:
         yield cast(BinaryIO, file)
-    with _explained(path):
+    with readable(path):
         after = _state(path)
     if after != before:
         raise _changed(path)
 
 
-@contextlib.contextmanager
-def _explained(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as err:
-        raise DataError(
-            f'cannot read {path}: {err.strerror or err}',
-            hint='check that the file is still there, and who may read it',
-        ) from err
-
-
 def _state(path: str) -> tuple[int, int] | None:
-    """Return size and time of a local file; None elsewhere, where files are whole or not there."""
+    """Return size and time of a local file; None elsewhere, where files are never half written."""
     if '://' in path:
         return None
     found = os.stat(path)
-    # To open a FIFO would wait for who writes to it.
+    # To open a FIFO would wait for a program that writes to it.
     if not stat.S_ISREG(found.st_mode):
-        raise DataError(f'{path} is {NO_FILE}', hint='leave it out, or make the pattern narrower')
+        raise DataError(f'{path} is {NO_FILE}', hint='remove it, or make the pattern narrower')
     return found.st_size, found.st_mtime_ns
 
 
@@ -107,12 +93,15 @@ def _read_review(path: str) -> Record | Reject:
     if '://' not in path:
         if not os.path.isfile(path):
             if not os.path.lexists(path):
-                raise DataError(f'cannot read {path}: it is gone', hint='run it again')
+                raise DataError(
+                    f'cannot read {path}: No such file or directory',
+                    hint='run the same command again',
+                )
             return Reject(NO_FILE, path)
         if _leads_out(path):
             return Reject(LEADS_OUT, path)
     with (
-        _explained(path),
+        readable(path),
         FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file,
     ):
         content = file.read(archive.MAX_FILE_BYTES + 1)
@@ -120,7 +109,7 @@ def _read_review(path: str) -> Record | Reject:
 
 
 def _leads_out(path: str) -> bool:
-    """Whether a review is none of the data set's: a link, as in an archive from elsewhere."""
+    """Return whether a review is a link to a file outside the data set."""
     folder = os.path.dirname(path)  # .../train/pos
     if not any(map(os.path.islink, (path, folder, os.path.dirname(folder)))):
         return False

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
-from components.example_gen.parts import Batch, ByteRange, batches_of, lines_of
-from components.example_gen.reading import read_records
-from components.example_gen.source_kind import SourceKind
+from components.example_gen.batches import Batch, ByteRange, SourceKind, make_batches, open_part
+from components.example_gen.source_files import read_files
 from components.readers.records import Record, Reject
 
 
 def shared_out(
-    *files: tuple[str, int], part_bytes: int = 100, kind: SourceKind = SourceKind.TABLES
+    *files: tuple[str, int], batch_bytes: int = 100, kind: SourceKind = SourceKind.TABLES
 ) -> list[Batch]:
-    batches = list(batches_of(kind, 'test', files, part_bytes))
+    batches = list(make_batches(kind, 'test', files, batch_bytes))
     assert all(batch.split == 'test' for batch in batches)
     return batches
 
@@ -48,7 +47,7 @@ def test_files_are_read_together_when_they_are_small() -> None:
 def test_files_keep_their_order_when_one_of_them_is_parted() -> None:
     batches = shared_out(('a.csv', 10), ('b.jsonl', 110), ('c.csv', 10))
     places = [('a.csv', 0), ('b.jsonl', 0), ('b.jsonl', 100), ('c.csv', 0)]
-    assert [batch.place for batch in batches] == sorted(places)
+    assert [batch.sort_key for batch in batches] == sorted(places)
 
 
 def test_reviews_are_read_by_hundreds_when_they_are_files() -> None:
@@ -63,13 +62,13 @@ def test_reviews_are_read_by_hundreds_when_they_are_files() -> None:
     st.integers(1, 60),
 )
 def test_each_line_is_in_one_part_when_a_file_is_parted(
-    lines: list[bytes], ends: bool, part_bytes: int
+    lines: list[bytes], ends: bool, batch_bytes: int
 ) -> None:
     content = b'\n'.join(lines) + (b'\n' if ends else b'')
     read = []
-    for batch in shared_out(('a.jsonl', len(content)), part_bytes=part_bytes):
+    for batch in shared_out(('a.jsonl', len(content)), batch_bytes=batch_bytes):
         part = batch.part or ByteRange(0, len(content), len(content))
-        stream, start = lines_of(io.BytesIO(content), part)
+        stream, start = open_part(io.BytesIO(content), part)
         read.append(stream.read())
         # Whole lines, and those that begin in the range.
         if read[-1]:
@@ -86,16 +85,16 @@ def write(path: pathlib.Path, rows: int) -> list[str]:
     return texts[:40] + texts[41:]
 
 
-@pytest.mark.parametrize('part_bytes', [1, 50, 333, 100_000])
+@pytest.mark.parametrize('batch_bytes', [1, 50, 333, 100_000])
 def test_rows_are_those_of_the_whole_file_when_it_is_read_in_parts(
-    part_bytes: int, tmp_path: pathlib.Path
+    batch_bytes: int, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / 'big.jsonl'
     texts = write(path, 100)
     records = [
         record
-        for batch in shared_out((str(path), path.stat().st_size), part_bytes=part_bytes)
-        for record in read_records(
+        for batch in shared_out((str(path), path.stat().st_size), batch_bytes=batch_bytes)
+        for record in read_files(
             SourceKind.TABLES, batch.paths, ColumnSettings(), None, batch.part
         )
     ]
@@ -114,7 +113,7 @@ def test_reading_stops_when_the_file_is_another_than_was_shared_out(tmp_path: pa
     write(path, 50)
     size = path.stat().st_size
     for part in (ByteRange(0, 100, size), ByteRange(100, size, size)):
-        assert list(read_records(SourceKind.TABLES, [str(path)], ColumnSettings(), None, part))
+        assert list(read_files(SourceKind.TABLES, [str(path)], ColumnSettings(), None, part))
     path.write_bytes(path.read_bytes() + b'\n')
-    with pytest.raises(DataError, match='big.jsonl was changed while it was read'):
-        list(read_records(SourceKind.TABLES, [str(path)], ColumnSettings(), None, part))
+    with pytest.raises(DataError, match='big.jsonl changed while it was read'):
+        list(read_files(SourceKind.TABLES, [str(path)], ColumnSettings(), None, part))

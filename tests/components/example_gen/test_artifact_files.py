@@ -7,7 +7,7 @@ import pathlib
 import pytest
 import tensorflow as tf
 
-from components.readers.files import (
+from components.example_gen.artifact_files import (
     published_files,
     reject_files,
     sizes_of,

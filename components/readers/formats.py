@@ -1,0 +1,196 @@
+"""The registry of file formats, which ExampleGen, `predict` and `doctor` read.
+
+A new format is one new module here and one entry in `FORMATS`. A table format
+has a function that opens a file as a `Table`; an archive of texts has one that
+reads its records.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
+from components.readers import delimited, imdb, json_lines, tables, text_lines
+from components.readers.lines import readable
+from components.readers.records import Record, Reject
+from components.readers.tables import Row, Table
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format of files.
+
+    Attributes:
+        name: What it is called.
+        suffixes: Endings of file names, in lower case.
+        open_table: Opens a table, from its bytes and its name.
+        open_part: Reads the rows of a part of a table that begins where a line
+            does; None if a row may have line breaks. A packed file has no parts.
+        read_archive: Reads an archive, from its bytes, its name, and whether texts
+            without a label are wanted.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    open_table: Callable[[BinaryIO, str], Table] | None = None
+    open_part: Callable[[BinaryIO, str], Iterator[Row | Reject]] | None = None
+    read_archive: Callable[[BinaryIO, str, bool], Iterator[Record | Reject]] | None = None
+
+
+FORMATS = (
+    Format(
+        name='csv',
+        suffixes=('.csv', '.csv.gz'),
+        open_table=functools.partial(delimited.open_table, delimiter=','),
+    ),
+    Format(
+        name='tsv',
+        suffixes=('.tsv', '.tsv.gz'),
+        open_table=functools.partial(delimited.open_table, delimiter='\t'),
+    ),
+    Format(
+        name='jsonl',
+        suffixes=('.jsonl', '.jsonl.gz', '.ndjson', '.ndjson.gz'),
+        open_table=json_lines.open_table,
+        open_part=json_lines.open_part,
+    ),
+    Format(
+        name='imdb_archive',
+        suffixes=('.tar.gz', '.tgz', '.tar'),
+        read_archive=imdb.read_archive,
+    ),
+)
+# A file of any other name, where a table is not required.
+TEXT_LINES = Format(name='txt', suffixes=('',), open_table=text_lines.open_table)
+
+TABLE_SUFFIXES = '.csv, .tsv or .jsonl, optionally with .gz'
+
+
+def format_of(name: str) -> Format | None:
+    """Return the format that a file's name ends with, None if it is not known.
+
+    >>> format_of('a.TSV.gz').name, format_of('a.ndjson').name, format_of('a.txt')
+    ('tsv', 'jsonl', None)
+    """
+    lower = name.lower()
+    return next((each for each in FORMATS if lower.endswith(each.suffixes)), None)
+
+
+def is_table(name: str) -> bool:
+    """Return whether a file's name ends as that of a table.
+
+    >>> is_table('a.csv.gz'), is_table('aclImdb_v1.tar.gz')
+    (True, False)
+    """
+    found = format_of(name)
+    return found is not None and found.open_table is not None
+
+
+def has_parts(name: str) -> bool:
+    """Return whether a file can be read in parts, as far as its name tells.
+
+    >>> has_parts('a.jsonl'), has_parts('a.jsonl.gz'), has_parts('a.csv')
+    (True, False, False)
+    """
+    found = format_of(name)
+    return found is not None and found.open_part is not None and not name.lower().endswith('.gz')
+
+
+def open_table(stream: BinaryIO, name: str, *, default: Format | None = None) -> Table:
+    r"""Open a table.
+
+    >>> import io
+    >>> open_table(io.BytesIO(b'text\tlabel\nFine.\tpos\n'), 'a.tsv').columns
+    ['text', 'label']
+
+    Args:
+        stream: The file's bytes, still gzipped if its name ends in `.gz`.
+        name: The file's name, which determines the format.
+        default: The format of files with other names, None if there is none.
+
+    Raises:
+        DataError: If the file is not a table of the format, or its first row
+            cannot be read. The rows raise it, too: where a CSV row has no end,
+            and at the end of a file that is incomplete.
+    """
+    found = format_of(name) or default
+    if found is None or found.open_table is None:
+        raise DataError(f'{name} is not a table', hint=f'its name must end in {TABLE_SUFFIXES}')
+    with readable(name):
+        table = found.open_table(stream, name)
+    return table._replace(rows=_guard(table.rows, name))
+
+
+def _guard(rows: Iterator[Row | Reject], name: str) -> Iterator[Row | Reject]:
+    with readable(name):
+        yield from rows
+
+
+def read_columns(stream: BinaryIO, name: str) -> list[str]:
+    r"""Return the names of a table's columns.
+
+    >>> import io
+    >>> read_columns(io.BytesIO(b'{"text": "Fine.", "label": 1}\n'), 'a.jsonl')
+    ['text', 'label']
+
+    Raises:
+        DataError: As `open_table`, and if a table without a header begins with a
+            row that cannot be read.
+    """
+    table = open_table(stream, name)
+    if not table.columns and isinstance(first := next(table.rows, None), Reject):
+        raise DataError(
+            f'{first.where}: the first row is {first.reason}',
+            hint='expected a JSON object with a text in each line',
+        )
+    return table.columns
+
+
+def read_records(
+    stream: BinaryIO,
+    name: str,
+    columns: ColumnSettings,
+    split: str | None,
+    *,
+    start: int | None = None,
+) -> Iterator[Record | Reject]:
+    r"""Read the labelled texts of a table or an archive.
+
+    Memory is bounded by the longest row, which may have 64 million characters:
+    in JSON Lines, a longer one becomes a Reject; in CSV, its end is not known.
+
+    >>> import io
+    >>> table = io.BytesIO(b'text,label\nFine.,pos\n')
+    >>> list(read_records(table, 'a.csv', ColumnSettings(), None))
+    [Record(text='Fine.', label='pos', split=None, where='a.csv:2')]
+
+    Args:
+        stream: The file's bytes, still packed if it is.
+        name: The file's name, which determines the format.
+        columns: Which columns of a table hold the text, the label and the split.
+        split: The split of all rows, None if the rows or a hash decide it.
+        start: The byte at which the stream begins, of a file that `has_parts`; a
+            line begins there. None if the stream is the whole file.
+
+    Yields:
+        Records in the order of the file, with Rejects in between.
+
+    Raises:
+        DataError: If the file as a whole cannot be read.
+    """
+    found = format_of(name)
+    if found is not None and found.read_archive is not None:
+        yield from found.read_archive(stream, name, columns.use_unlabelled)
+        return
+    if start and found is not None and found.open_part is not None:
+        rows, present = _guard(found.open_part(stream, f'{name}, byte {start}'), name), []
+    else:
+        table = open_table(stream, name)
+        rows, present = table.rows, table.columns
+        if table.same_columns:
+            tables.require_columns(present, name, columns, split)
+    yield from tables.read_records(rows, present, columns, split)

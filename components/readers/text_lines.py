@@ -1,0 +1,31 @@
+"""Reads a text from each line of a file, which is a table of one column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from components.readers.lines import number_lines, open_lines
+from components.readers.records import TOO_LONG, Reject
+from components.readers.tables import Row, Table
+
+COLUMN = 'text'
+
+
+def open_table(stream: BinaryIO, name: str) -> Table:
+    r"""Open a file; spaces at the ends of a line are no part of its text.
+
+    >>> import io
+    >>> [row.cells for row in open_table(io.BytesIO(b'One.\n\n Two. \n'), 'a.txt').rows]
+    [['One.'], ['Two.']]
+    """
+    lines, mark = open_lines(stream, name)
+    return Table([COLUMN], _rows(lines, name), byte_order_mark=mark)
+
+
+def _rows(lines: Iterable[str], name: str) -> Iterator[Row | Reject]:
+    for where, line in number_lines(lines, name):
+        if line is None:
+            yield Reject(TOO_LONG, where)
+        else:
+            yield Row(where, line.strip(), [line.strip()])
