@@ -15,7 +15,8 @@ WORKERS = (
     'components.statistics_gen.workers',
     'components.transform.vocabulary',
 )
-ORCHESTRATION = {'tfx', 'ml_metadata', 'pipeline', 'kfp', 'click', 'rich'}
+# Not rich, which Keras imports.
+ORCHESTRATION = {'tfx', 'ml_metadata', 'pipeline', 'kfp', 'click'}
 # Names of Beam whose subclasses, or whose functions, run on workers.
 _RUN_THERE = {'DoFn', 'CombineFn', 'PTransform', 'Map', 'MapTuple', 'FlatMap', 'FlatMapTuple'}
 
