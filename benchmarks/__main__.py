@@ -22,7 +22,7 @@ _OUTPUT = click.option(
     '--output',
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
     metavar='FILE',
-    help='Where to keep the results.',
+    help='File for the results.',
 )
 _SCALE_FACTORS = '0.25,0.5,1,2,4,8'
 _NODES_FACTORS = '0.5,1,2,4'
@@ -33,18 +33,20 @@ _PLOT_FILE = report.SCALE_FILE.with_suffix('.svg')
 def main() -> None:
     """Measure this pipeline and its peers on IMDB.
 
-    Exit codes: 0 done, 2 usage, 3 it grows faster than it may, 4 data,
-    5 a contender failed, 6 something is not installed, 130 interrupted.
+    Exit codes: 0 success, 2 usage, 3 time or memory grows too fast, 4 data,
+    5 a contender failed, 6 a package is not installed, 130 interrupted.
     """
 
 
 @main.command()
 @_DATA
-@click.option('--only', default='', metavar='NAME,NAME', help='Run these, and none else.')
-@click.option('--with', 'added', default='', metavar='NAME', help='Add one: tfx-example.')
-@click.option('--seeds', default=1, type=click.IntRange(1), help='Seeds of each that has one [1].')
+@click.option('--only', default='', metavar='NAME,NAME', help='Run only these contenders.')
 @click.option(
-    '--passes', default=3, type=click.IntRange(1), help='Of scoring; the best counts [3].'
+    '--with', 'added', default='', metavar='NAME', help='Also run this contender: tfx-example.'
+)
+@click.option('--seeds', default=1, type=click.IntRange(1), help='Number of seeds [default: 1].')
+@click.option(
+    '--passes', default=3, type=click.IntRange(1), help='Scoring passes; the best counts [3].'
 )
 @_OUTPUT
 def run(
@@ -56,10 +58,10 @@ def run(
     passes: int,
     output: pathlib.Path | None,
 ) -> None:
-    """Run all contenders, each in a process of its own, and show one table.
+    """Run all contenders, each in a process of its own, and print a table.
 
-    The results are kept in FILE; without --only, in benchmarks/results/bench.json
-    unless told otherwise.
+    Writes the results to FILE. Without --only, FILE is benchmarks/results/bench.json
+    by default.
     """
     from benchmarks import bench
     from benchmarks.contenders import select
@@ -73,21 +75,21 @@ def run(
     report.print_table(results, sys.stdout)
     failed = [row['name'] for row in results['contenders'] if row['error']]
     if failed:
-        raise ComponentError(f'failed: {", ".join(failed)}', hint='the table says why')
+        raise ComponentError(f'failed: {", ".join(failed)}', hint='see the table for the reason')
 
 
 @main.command()
 @_DATA
-@click.option('--factors', metavar='N,N', help=f'Sizes against IMDB [{_SCALE_FACTORS}].')
-@click.option('--preset', metavar='NAME', help='Of the pipeline [its default].')
+@click.option('--factors', metavar='N,N', help=f'Sizes relative to IMDB [{_SCALE_FACTORS}].')
+@click.option('--preset', metavar='NAME', help='Preset of the pipeline.')
 @_OUTPUT
 def scale(
     data: str | None, factors: str | None, preset: str | None, output: pathlib.Path | None
 ) -> None:
-    """Run the pipeline on smaller and larger data, and judge how it grows.
+    """Run the pipeline on smaller and larger data, and check its growth.
 
-    The results are kept in FILE; without --factors and --preset, in
-    benchmarks/results/scale.json unless told otherwise.
+    Writes the results to FILE. Without --factors and --preset, FILE is
+    benchmarks/results/scale.json by default.
     """
     from benchmarks import scale as scaling
     from pipeline.settings.presets import DEFAULT_PRESET
@@ -99,17 +101,19 @@ def scale(
     results = scaling.run(sizes, archive.find_archive(data), preset, output)
     report.print_sizes(results, sys.stdout)
     if any(row['error'] for row in results['sizes']):
-        raise ComponentError('a size failed', hint='the table says which and why')
+        raise ComponentError('a size failed', hint='see the table for the reason')
     if results['violations']:
         raise NotBlessedError('; '.join(results['violations']))
 
 
 @main.command()
 @_DATA
-@click.option('--folds', default='0', metavar='N,N', help='Which fifths of the films [0].')
-@click.option('--only', default='', metavar='TEXT', help='Variants whose name has this in it.')
+@click.option(
+    '--folds', default='0', metavar='N,N', help='Fifths of the films to hold out [default: 0].'
+)
+@click.option('--only', default='', metavar='TEXT', help='Only variants whose name contains TEXT.')
 def tune(data: str | None, folds: str, only: str) -> None:
-    """Compare settings on training reviews, held out film by film; test is not read."""
+    """Compare settings on training reviews of held-out films."""
     from benchmarks import tune as tuning
 
     names = [name for name in tuning.VARIANTS if only in name]
@@ -121,14 +125,14 @@ def tune(data: str | None, folds: str, only: str) -> None:
 
 @main.command()
 @_DATA
-@click.option('--only', default='', metavar='NAME,NAME', help='Do these tasks, and none else.')
+@click.option('--only', default='', metavar='NAME,NAME', help='Run only these tasks.')
 @_OUTPUT
 def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
-    """Compare presets and scikit-learn on tasks that are made of training reviews.
+    """Compare presets and scikit-learn on tasks derived from training reviews.
 
-    Short texts, few, unbalanced, other letters, 20,000 words. The results are kept
-    in FILE; without --only, in benchmarks/results/elsewhere.json unless told
-    otherwise.
+    The tasks: short texts, few texts, unbalanced labels, other scripts, very long
+    texts. Writes the results to FILE. Without --only, FILE is
+    benchmarks/results/elsewhere.json by default.
     """
     from benchmarks import elsewhere as other_tasks
 
@@ -141,20 +145,20 @@ def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
 
 @main.command()
 @_DATA
-@click.option('--factors', metavar='N,N', help=f'Sizes against IMDB [{_NODES_FACTORS}].')
+@click.option('--factors', metavar='N,N', help=f'Sizes relative to IMDB [{_NODES_FACTORS}].')
 @click.option(
     '--variants',
     metavar='NAME,NAME',
-    help=f'Presets; PRESET+NAME=VALUE has another setting [{",".join(report.VARIANTS)}].',
+    help=f'Presets; PRESET+NAME=VALUE changes a setting [{",".join(report.VARIANTS)}].',
 )
 @_OUTPUT
 def nodes(
     data: str | None, factors: str | None, variants: str | None, output: pathlib.Path | None
 ) -> None:
-    """Measure CPU time, memory and output of each node at several sizes. Linux alone.
+    """Measure CPU time, memory and output of each node (Linux only).
 
-    The results are kept in FILE; without --factors and --variants, in
-    benchmarks/results/nodes.json unless told otherwise.
+    Writes the results to FILE. Without --factors and --variants, FILE is
+    benchmarks/results/nodes.json by default.
     """
     from benchmarks import nodes as by_node
 
@@ -168,15 +172,14 @@ def nodes(
     by_node.print_runs(results, sys.stdout)
     failed = [row for row in results['runs'] if row['error']]
     if failed:
-        raise ComponentError(f'a run failed: {failed[0]["error"]}', hint='the table says which')
+        raise ComponentError(f'a run failed: {failed[0]["error"]}', hint='see the table')
 
 
 def _known_preset(name: str) -> str:
     from pipeline.settings.presets import PRESETS
 
     if name not in PRESETS:
-        hint = f'the presets are {", ".join(PRESETS)}'
-        raise ConfigError(f'no preset is called {name!r}', hint=hint)
+        raise ConfigError(f'unknown preset {name!r}', hint=f'choose from {", ".join(PRESETS)}')
     return name
 
 
@@ -184,7 +187,7 @@ def _factors(text: str) -> list[float]:
     try:
         factors = [float(part) for part in text.split(',')]
     except ValueError as err:
-        raise ConfigError(f'expected numbers with commas between them, got {text!r}') from err
+        raise ConfigError(f'expected comma-separated numbers, got {text!r}') from err
     if not all(0 < factor <= 100 for factor in factors):
         raise ConfigError(f'expected factors above 0 and up to 100, got {text!r}')
     return factors
@@ -192,15 +195,14 @@ def _factors(text: str) -> list[float]:
 
 @main.command()
 def table() -> None:
-    """Bring README's tables up to date with benchmarks/results/*.json, and print them."""
+    """Update the tables in the documents from benchmarks/results/*.json, and print them."""
     tables = {'bench': report.markdown(report.load(report.BENCH_FILE))}
-    # Measured by a command of its own, and seldom.
     if elsewhere_report.ELSEWHERE_FILE.is_file():
         others = report.load(elsewhere_report.ELSEWHERE_FILE)
         tables['elsewhere'] = elsewhere_report.markdown(others)
-    changed = [name for name, content in tables.items() if report.update_readme(name, content)]
+    changed = [name for name, content in tables.items() if report.update_document(name, content)]
     click.echo('\n\n'.join(tables.values()))
-    click.echo('README.md: ' + ('updated' if changed else 'up to date'), err=True)
+    click.echo('tables updated' if changed else 'tables are up to date', err=True)
 
 
 @main.command()
@@ -209,7 +211,7 @@ def table() -> None:
     default=_PLOT_FILE,
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
     metavar='FILE',
-    help='Where to [benchmarks/results/scale.svg].',
+    help='SVG file [benchmarks/results/scale.svg].',
 )
 def plot(output: pathlib.Path) -> None:
     """Draw benchmarks/results/scale.json."""
@@ -220,7 +222,7 @@ def plot(output: pathlib.Path) -> None:
 
 
 def exit_code(args: list[str] | None = None) -> int:
-    """Run a command, and return what the shell is told."""
+    """Run a command, and return its exit code."""
     try:
         main.main(args=args, prog_name='python -m benchmarks', standalone_mode=False)
     except click.exceptions.Exit as err:
@@ -232,7 +234,7 @@ def exit_code(args: list[str] | None = None) -> int:
         click.echo(f'error: {err}' + (f'; {err.hint}' if err.hint else ''), err=True)
         return err.exit_code
     except ModuleNotFoundError as err:
-        click.echo(f'error: {err}; run `make bench`, which installs it', err=True)
+        click.echo(f'error: {err}; run make bench, which installs it', err=True)
         return MissingDependencyError.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo('interrupted', err=True)

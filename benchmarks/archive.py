@@ -1,4 +1,4 @@
-"""Finds the IMDB archive on this machine."""
+"""Finds the IMDB archive."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def find_archive(named: str | None = None) -> pathlib.Path:
-    """Return the archive: the one named, that of the environment, or that in the checkout.
+    """Return the path of the archive: `named`, else $IMDB_ARCHIVE, else the one in the checkout.
 
     Raises:
-        DataError: It is not there, or is no tar archive.
+        DataError: The file does not exist, or is not a tar archive.
     """
     named = named or os.environ.get(VARIABLE)
     path = pathlib.Path(os.path.abspath(named)) if named else ROOT / NAME
-    hint = f'get it with `pipeline_runner.py fetch imdb`, or name it: DATA=FILE, or {VARIABLE}'
+    hint = f'run pipeline_runner.py fetch imdb, or set DATA=FILE or {VARIABLE}=FILE'
     if not path.is_file():
-        raise DataError(f'the IMDB archive is not there: {path}', hint=hint)
+        raise DataError(f'the IMDB archive does not exist: {path}', hint=hint)
     if not tarfile.is_tarfile(path):
-        raise DataError(f'no tar archive: {path}', hint=hint)
+        raise DataError(f'expected a tar archive: {path}', hint=hint)
     return path
 
 
 def file_hash(path: pathlib.Path) -> str:
-    """Return the SHA-256 of a file, which leaves it in the page cache for all who follow."""
+    """Return the SHA-256 of a file. This also puts it into the page cache."""
     digest = hashlib.sha256()
     with path.open('rb') as file:
         while block := file.read(1 << 20):

@@ -1,4 +1,4 @@
-"""Runs all contenders, one after the other, and collects what they took."""
+"""Runs the contenders one after the other, and collects their figures."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from benchmarks.archive import file_hash
 from benchmarks.contenders import Contender
 from benchmarks.harness import Measured, measure
 
-# The model that was saved must judge as the one that was trained.
+# Largest difference in accuracy between the trained and the saved model.
 _AGREEMENT = 0.002
 
-# Of a contender that is run with several seeds, the table shows the median of each.
+# The table shows the median of each over the seeds.
 _FIGURES = (
     'wall_seconds',
     'cpu_seconds',
@@ -41,16 +41,16 @@ def say(line: str) -> None:
 def run(
     contenders: Sequence[Contender], archive: pathlib.Path, *, seeds: int = 1, passes: int = 3
 ) -> dict[str, Any]:
-    """Run contenders; one that fails leaves a row that says so, and the others go on.
+    """Run contenders. If one fails, its row has the reason, and the others run.
 
     Args:
-        contenders: Whom.
+        contenders: Contenders to run.
         archive: The IMDB archive.
-        seeds: How many seeds for each contender that has one.
-        passes: Over the test reviews, to find the scoring rate.
+        seeds: Number of seeds for each contender that has one.
+        passes: Number of passes over the test reviews to measure the scoring rate.
 
     Returns:
-        What `results/bench.json` holds, as JSON values.
+        The content of `results/bench.json` as JSON values.
     """
     facts = machine.describe()
     facts['data'] = {'archive': archive.name, 'sha256': file_hash(archive)}
@@ -64,7 +64,7 @@ def run(
 
 
 def summarise(contender: Contender, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Make one row of all runs of a contender."""
+    """Summarise all runs of a contender in one row."""
     row: dict[str, Any] = {'name': contender.name, 'title': contender.title, 'runs': runs}
     failures = [run['error'] for run in runs if run['error']]
     row['error'] = failures[0] if failures else None
@@ -107,18 +107,18 @@ def _run_once(
 
 
 class RunError(Exception):
-    """A contender failed; the message says how, in one line."""
+    """A contender failed. The message is one line."""
 
 
 def json_of(measured: Measured) -> dict[str, Any]:
-    """Return the object that a program printed.
+    """Return the JSON object that a program printed.
 
     Raises:
-        RunError: It failed, or printed none.
+        RunError: The program failed, or printed no JSON object.
     """
     if measured.failure:
         raise RunError(measured.failure)
-    # Ours is one object over many lines; a peer's is the last line, after what its libraries say.
+    # The pipeline prints one object over many lines. A peer prints it in the last line.
     lines = measured.out.strip().splitlines() or ['']
     for text in (measured.out, lines[-1]):
         try:
@@ -138,9 +138,9 @@ def _model_of(printed: dict[str, Any]) -> pathlib.Path:
 def _require_agreement(reported: dict[str, Any], accuracy: float) -> None:
     own = reported.get('accuracy', reported.get('binary_accuracy'))
     if own is None or abs(own - accuracy) > _AGREEMENT:
-        raise RunError(f'the saved model has an accuracy of {accuracy:.4f}, in training {own}')
+        raise RunError(f'the saved model has accuracy {accuracy:.4f}, but {own} after training')
 
 
 def folder_bytes(folder: pathlib.Path) -> int:
-    """Return the size of all files below a folder."""
+    """Return the size of all files in a folder and its subfolders."""
     return sum(path.stat().st_size for path in folder.rglob('*') if path.is_file())

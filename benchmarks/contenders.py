@@ -1,4 +1,4 @@
-"""Who is measured, and how each is started."""
+"""The programs that the benchmark compares, and their commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.settings.presets import PRESETS
 
 Kind = Literal['saved_model', 'keras', 'sklearn', 'fasttext', 'tfx_example']
 
-# What the ratios of the table refer to.
+# The references of the ratios in the table.
 WALL_REFERENCE = 'keras-tutorial'
 RATE_REFERENCE = 'sklearn-tfidf'
 
@@ -23,14 +23,14 @@ class Contender:
     """One way to get a model from the archive.
 
     Attributes:
-        name: What `--only` and `--with` call it.
-        title: What the table calls it.
-        kind: How its model is loaded.
-        module: The peer's program below `benchmarks.peers`; None for ourselves.
-        options: Further arguments of it.
-        preset: Ours; None for a peer.
-        seeded: Whether another seed gives another model.
-        on_request: Left out unless asked for.
+        name: Name for `--only` and `--with`.
+        title: Name in the table.
+        kind: Format of its model.
+        module: Module of a peer in `benchmarks.peers`; None for this pipeline.
+        options: Further arguments of the module.
+        preset: Preset of this pipeline; None for a peer.
+        seeded: Whether the model depends on the seed.
+        on_request: Whether it runs only with `--with`.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Contender:
     on_request: bool = False
 
     def command(self, archive: pathlib.Path, output: pathlib.Path, seed: int) -> list[str]:
-        """Return the command that trains it and leaves everything below `output`."""
+        """Return the command that trains it and writes only to `output`."""
         if self.preset is None:
             module = f'benchmarks.peers.{self.module}'
             arguments = [*self.options, '--seed', str(seed), str(archive), str(output)]
@@ -54,7 +54,7 @@ class Contender:
 def pipeline_command(
     data: pathlib.Path, root: pathlib.Path, preset: str, seed: int = 1
 ) -> list[str]:
-    """Return the command that runs our pipeline on `data`, with all it writes below `root`."""
+    """Return the command that runs this pipeline on `data` with the pipeline root `root`."""
     runner = [sys.executable, str(ROOT / 'pipeline_runner.py'), 'run', '--json']
     settings = ['--preset', preset, '--set', f'trainer.seed={seed}']
     return [*runner, '--data', str(data), '--root', str(root), *settings]
@@ -96,7 +96,7 @@ _PEERS = (
 
 
 def all_contenders() -> tuple[Contender, ...]:
-    """Return all contenders: our presets, then the peers."""
+    """Return all contenders: the presets, then the peers."""
     ours = (
         Contender(
             name=f'ours-{preset}',
@@ -111,14 +111,14 @@ def all_contenders() -> tuple[Contender, ...]:
 
 
 def select(only: str = '', added: str = '') -> list[Contender]:
-    """Pick contenders.
+    """Select contenders by name.
 
     Args:
-        only: Names with commas between them; empty for all that are run by default.
-        added: Names of those that are run only on request.
+        only: Comma-separated names; empty for the default ones.
+        added: Comma-separated names of further contenders.
 
     Raises:
-        ConfigError: A name is not known.
+        ConfigError: A name is unknown.
     """
     known = {contender.name: contender for contender in all_contenders()}
     wanted, extra = (
@@ -126,9 +126,7 @@ def select(only: str = '', added: str = '') -> list[Contender]:
     )
     for name in (*wanted, *extra):
         if name not in known:
-            raise ConfigError(
-                f'no contender is called {name!r}', hint=f'they are {", ".join(known)}'
-            )
+            raise ConfigError(f'unknown contender {name!r}', hint=f'choose from {", ".join(known)}')
     if not wanted:
         wanted = [name for name, contender in known.items() if not contender.on_request]
     return [contender for name, contender in known.items() if name in (*wanted, *extra)]

@@ -1,7 +1,4 @@
-"""Makes other tasks of film reviews: other lengths, sizes, shares of labels, letters.
-
-Pure functions of texts and labels; the same arguments give the same result.
-"""
+"""Derives other tasks from film reviews: other lengths, sizes, label shares and scripts."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ SHORT_CHARACTERS = 2
 _LINE_BREAK = re.compile(r'<br\s*/?>')
 _SPACES = re.compile(r'\s+')
 
-# As many letters as the Latin alphabet has, in the same order; each has both cases.
+# One Cyrillic letter for each Latin one, in both cases.
 _CYRILLIC = str.maketrans(
     {
         **{letter: chr(0x430 + i) for i, letter in enumerate(string.ascii_lowercase)},
@@ -33,7 +30,7 @@ _IDEOGRAPHS = str.maketrans(
 
 
 def plain(text: str) -> str:
-    r"""Make line breaks of the tags that stand for them: their letters are no text.
+    r"""Replace `<br />` tags by line breaks.
 
     >>> plain('Good.<br /><br />Bad.')
     'Good.\n\nBad.'
@@ -42,7 +39,7 @@ def plain(text: str) -> str:
 
 
 def last_sentence(text: str) -> str:
-    """Return the last sentence that has a word in it; of a text without one, all of it.
+    """Return the last sentence that has a word; the whole text if there is none.
 
     >>> last_sentence('It is long. Too long!<br />10 of 10! :)')
     '10 of 10!'
@@ -52,7 +49,7 @@ def last_sentence(text: str) -> str:
 
 
 def cyrillic(text: str) -> str:
-    r"""Put a Cyrillic letter for each Latin one, of the same case.
+    r"""Replace each Latin letter by a Cyrillic one of the same case.
 
     >>> ascii(cyrillic('Bad.'))
     "'\\u0411\\u0430\\u0433.'"
@@ -61,7 +58,7 @@ def cyrillic(text: str) -> str:
 
 
 def without_spaces(text: str) -> str:
-    """Put a Chinese letter for each Latin one, in lower case, and leave out what parts words.
+    """Replace each Latin letter by a Chinese character, and remove all spaces.
 
     >>> without_spaces('A bad, bad cab.')
     '一丁一七,丁一七丂一丁.'
@@ -70,7 +67,7 @@ def without_spaces(text: str) -> str:
 
 
 def uneven(text: str) -> str:
-    """Cut a text to 2 characters, or repeat it up to 20,000 words, by the parity of its length.
+    """Cut a text of even length to 2 characters, and repeat others up to 20,000 words.
 
     >>> uneven('even'), uneven('odd')[:11], len(uneven('odd').split())
     ('ev', 'odd odd odd', 20000)
@@ -86,12 +83,12 @@ class Task(NamedTuple):
     """A task.
 
     Attributes:
-        title: What it is.
-        change: What is done to each text.
-        training: How many are learned from, at most.
-        held_out: How many are measured on, at most.
-        one_in: One text in so many is positive.
-        without_spaces: No space parts words, so that only letters can be told apart.
+        title: Name in the table.
+        change: Function that is applied to each text.
+        training: Largest number of texts to train on.
+        held_out: Largest number of texts to evaluate on.
+        one_in: One text in this many is positive.
+        without_spaces: Whether the texts have no spaces between words.
     """
 
     title: str
@@ -115,30 +112,29 @@ TASKS: Mapping[str, Task] = {
 
 
 def select(only: str = '') -> dict[str, Task]:
-    """Return the tasks named, with commas between them; all if none is.
+    """Return tasks by their comma-separated names; all tasks for an empty text.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: A name is unknown.
     """
     names = [name.strip() for name in only.split(',')] if only else list(TASKS)
     for name in names:
         if name not in TASKS:
-            hint = f'the tasks are {", ".join(TASKS)}'
-            raise ConfigError(f'no task is called {name!r}', hint=hint)
+            raise ConfigError(f'unknown task {name!r}', hint=f'choose from {", ".join(TASKS)}')
     return {name: task for name, task in TASKS.items() if name in names}
 
 
 def draw(labels: Sequence[int], wanted: int, one_in: int, seed: int) -> list[int]:
-    """Draw so many examples, one in so many of which is positive.
+    """Draw examples with a given share of positives.
 
     Args:
         labels: 0 or 1.
-        wanted: How many; fewer if there are not enough of one label.
-        one_in: 2 for balanced labels.
-        seed: Of the draw and of the order.
+        wanted: Number of examples; fewer if there are not enough of one label.
+        one_in: One example in this many is positive; 2 for balanced labels.
+        seed: Seed of the draw.
 
     Returns:
-        Their places in `labels`, in an order that tells nothing.
+        Positions in `labels`, in random order.
 
     >>> labels = [0, 1] * 38
     >>> drawn = draw(labels, wanted=100, one_in=20, seed=1)

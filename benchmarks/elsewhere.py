@@ -1,9 +1,8 @@
 """Compares the presets with scikit-learn on other tasks than IMDB's.
 
-The tasks are derived from IMDB's training reviews, one fold of the films held
-out; the test split is not read. Texts without a label are left out, since most
-data has none and scikit-learn would not use them. What a preset has beside
-text and model (how data is split, the gate) plays no part.
+The tasks are derived from the training reviews of IMDB, with the films of one fold
+held out. Neither the test split nor texts without a label are used, and only the
+text and model settings of a preset matter.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ REFERENCE_OF_LETTERS = 'scikit-learn, letters'
 
 _DRAWS = 300
 _INTERVAL_PERCENT = (2.5, 97.5)
-# So that 20,000 words a text fit into memory, n-grams and all.
+# Texts of 20,000 words must fit into memory with their n-grams.
 _TEXTS_PER_BATCH = 200
 
 Figure = Callable[[metrics.Floats, metrics.Floats], float]
 
 
 def accuracy(labels: metrics.Floats, probabilities: metrics.Floats) -> float:
-    """Return the share of texts that are on the right side of one half."""
+    """Return the share of texts whose probability is on the right side of 0.5."""
     return float(np.mean((probabilities > 0.5) == (labels == 1)))
 
 
@@ -52,13 +51,13 @@ FIGURES: Mapping[str, Figure] = {
 
 
 def run(films: tune.Films, tasks: Mapping[str, Task] = TASKS) -> Iterator[dict[str, Any]]:
-    """Train and measure all contenders on all tasks, and yield a row for each.
+    """Train and evaluate all contenders on each task, and yield a row per task.
 
     Raises:
-        ComponentError: A contender gave what is no probability.
+        ComponentError: A contender returned a value that is not finite.
         ModuleNotFoundError: scikit-learn is not installed.
     """
-    # Whether it is installed is said before minutes are spent on the presets.
+    # Fail before minutes are spent on the presets.
     importlib.import_module('sklearn')
 
     for number, (name, task) in enumerate(tasks.items(), start=1):
@@ -70,12 +69,12 @@ def run(films: tune.Films, tasks: Mapping[str, Task] = TASKS) -> Iterator[dict[s
 def results(
     archive: pathlib.Path, tasks: Mapping[str, Task], output: pathlib.Path | None = None
 ) -> dict[str, Any]:
-    """Return what `results/elsewhere.json` holds, as JSON values.
+    """Return the content of `results/elsewhere.json` as JSON values.
 
     Args:
         archive: The IMDB archive.
-        tasks: By name.
-        output: Where results are kept, after each task; none: nowhere.
+        tasks: Tasks by name.
+        output: File to write after each task, or None.
     """
     found: dict[str, Any] = {**machine.describe(), 'tasks': []}
     found['data'] = {'archive': archive.name, 'sha256': file_hash(archive)}
@@ -89,7 +88,7 @@ def results(
 
 
 def derive(films: tune.Films, task: Task) -> tune.Films:
-    """Make a task's texts of the reviews; what is held out keeps its fold."""
+    """Derive the texts of a task from the reviews. Held-out reviews keep their fold."""
     texts, labels, folds = [], [], []
     for held_out, wanted in ((False, task.training), (True, task.held_out)):
         places = [i for i, f in enumerate(films.folds) if (f == HELD_OUT_FOLD) == held_out]
@@ -109,7 +108,7 @@ class _Scored(NamedTuple):
 def _compare(films: tune.Films, task: Task) -> dict[str, Any]:
     held_out = np.array(films.folds) == HELD_OUT_FOLD
     labels = np.array(films.labels, np.float64)[held_out]
-    # Accuracy says nothing where "negative" is right 19 times in 20.
+    # Accuracy means little if 19 of 20 labels are negative.
     figure = 'accuracy' if task.one_in == 2 else 'average_precision'
     scored = list(_score_all(films, held_out, letters=task.without_spaces))
     reference = scored[-1].probabilities
@@ -139,7 +138,7 @@ def _compare(films: tune.Films, task: Task) -> dict[str, Any]:
 def _score_all(
     films: tune.Films, held_out: npt.NDArray[np.bool_], *, letters: bool
 ) -> Iterator[_Scored]:
-    """Yield what each contender says; last the one of scikit-learn that fits the task best."""
+    """Yield the scores of each contender; the reference is the last one."""
     contenders: dict[str, Callable[[], metrics.Floats]] = {
         preset: functools.partial(preset_probabilities, films, held_out, preset)
         for preset in PRESETS
@@ -160,7 +159,7 @@ def _score_all(
 def preset_probabilities(
     films: tune.Films, held_out: npt.NDArray[np.bool_], preset: str
 ) -> metrics.Floats:
-    """Train a preset's model, and return its probabilities of the texts held out."""
+    """Train the model of a preset, and return its probabilities for the held-out texts."""
     settings = PRESETS[preset]
     text = TextSettings.model_validate(settings['text'])
     trainer = TrainerSettings.model_validate({**settings['trainer'], 'fit_to_val': False})
@@ -177,7 +176,7 @@ def preset_probabilities(
 def sklearn_probabilities(
     films: tune.Films, held_out: npt.NDArray[np.bool_], *, letters: bool = False
 ) -> metrics.Floats:
-    """Do the same with scikit-learn: of words and bigrams, or of letters."""
+    """Do the same with scikit-learn, on words and bigrams or on letters."""
     from benchmarks.peers import sklearn_tfidf
 
     model = sklearn_tfidf.make_of_letters() if letters else sklearn_tfidf.make_default()
@@ -196,18 +195,16 @@ def difference(
     ours: metrics.Floats,
     theirs: metrics.Floats,
 ) -> dict[str, float]:
-    """Say by how much a figure is higher, and how much of that may be chance.
-
-    The same texts are drawn for both, with replacement and label by label.
+    """Return the difference in a metric with its 95% interval from a paired bootstrap.
 
     Args:
-        figure: Of labels and probabilities.
-        labels: 0 or 1 `[texts]`.
-        ours: Probabilities `[texts]`.
-        theirs: Likewise.
+        figure: Function of labels and probabilities.
+        labels: 0 or 1, `[texts]`.
+        ours: Probabilities, `[texts]`.
+        theirs: Probabilities, `[texts]`.
 
     Returns:
-        `by`, and `low` and `high`, between which 95 in 100 draws lie.
+        The difference `by`, and its interval from `low` to `high`.
     """
     rng = np.random.default_rng(SEED)
     groups = [np.flatnonzero(labels == label) for label in (0, 1)]

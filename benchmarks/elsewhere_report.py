@@ -1,13 +1,13 @@
-"""Shows how the presets do on other tasks."""
+"""Tables of the results on other tasks than IMDB's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from benchmarks.report import RESULTS, console_for, provenance
+from benchmarks import report
 
-ELSEWHERE_FILE = RESULTS / 'elsewhere.json'
+ELSEWHERE_FILE = report.RESULTS / 'elsewhere.json'
 
 _FIGURES = {'accuracy': 'accuracy', 'average_precision': 'average precision'}
 _COLUMNS = (
@@ -25,7 +25,7 @@ _COLUMNS = (
 
 
 def verdict(ahead: Mapping[str, float]) -> str:
-    """Say in a word whether a difference is more than chance.
+    """Describe in a word whether a difference is significant.
 
     >>> verdict({'by': 0.01, 'low': 0.002, 'high': 0.02})
     'better'
@@ -68,42 +68,29 @@ def _against(ahead: Mapping[str, float], figure: str) -> str:
 
 
 def print_tasks(results: Mapping[str, Any], stream: TextIO) -> None:
-    """Show the results in a terminal."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style='dim')
-    for name in _COLUMNS:
-        left = name in {'task', 'contender', 'against scikit-learn'}
-        table.add_column(name, justify='left' if left else 'right', no_wrap=True)
-    for row in cells(results):
-        table.add_row(*map(Text, row))
-    console = console_for(stream)
-    console.print(table)
-    console.print(provenance(results), markup=False)
+    """Print the results to a terminal."""
+    left = ('task', 'contender', 'against scikit-learn')
+    report.print_rows(_COLUMNS, cells(results), stream, left)
+    print(report.provenance(results), file=stream)
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """Return a row per task: of each contender the figure that tells most, and the ECE."""
+    """Return a row per task, with the main metric and the ECE of each contender."""
     names = list(dict.fromkeys(r['name'] for t in results['tasks'] for r in t['contenders']))
-    lines = [
-        '| task | learned from | ' + ' | '.join(names) + ' |',
-        '|---|---:|' + '---:|' * len(names),
-    ]
+    rows = []
     for task in results['tasks']:
         by_name = {row['name']: row for row in task['contenders']}
         title = task['title']
         if task['figure'] != 'accuracy':
             title += f' ({_FIGURES[task["figure"]]})'
-        row = [title, f'{task["training"]:,}']
-        row += [_short(by_name.get(name), task['figure']) for name in names]
-        lines.append('| ' + ' | '.join(row) + ' |')
-    return '\n'.join([*lines, '', f'Measured {provenance(results)}.'])
+        contenders = [_short(by_name.get(name), task['figure']) for name in names]
+        rows.append([title, f'{task["training"]:,}', *contenders])
+    return report.markdown_table(('task', 'learned from', *names), rows, results)
 
 
 def _short(row: Mapping[str, Any] | None, figure: str) -> str:
     if row is None:
         return ''
     text = f'{row[figure]:.3f}, {row["ece"]:.3f}'
-    # That it is better, a reader sees; that it is worse must not be overlooked.
+    # Readers see which one is better, but must not overlook that one is worse.
     return f'{text}, worse' if 'ahead' in row and verdict(row['ahead']) == 'worse' else text

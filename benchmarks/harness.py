@@ -1,4 +1,4 @@
-"""Runs a program as a process of its own, and says what it took."""
+"""Runs a program as a process of its own, and measures its time and memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from benchmarks.archive import ROOT
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a program took.
+    """Time and memory of a program.
 
     Attributes:
         wall_seconds: From start to exit.
-        cpu_seconds: User and system, of it and of all children it waited for.
-        peak_bytes: The largest resident set of any one process among them.
+        cpu_seconds: User and system time, with the children that it waited for.
+        peak_bytes: Largest resident set of one of these processes.
     """
 
     wall_seconds: float
@@ -34,8 +34,8 @@ class Measured:
     """A program that has ended.
 
     Attributes:
-        usage: What it took.
-        code: Its exit code; negative, the signal that ended it.
+        usage: Its time and memory.
+        code: Its exit code, or the negative number of the signal that ended it.
         out: Its standard output.
         err: The end of its standard error.
     """
@@ -47,7 +47,7 @@ class Measured:
 
     @property
     def failure(self) -> str:
-        """One line that says why it failed, empty if it did not."""
+        """The reason why it failed, in one line; empty if it did not."""
         if self.code == 0:
             return ''
         lines = [line.strip() for line in self.err.splitlines() if line.strip()]
@@ -55,11 +55,10 @@ class Measured:
 
 
 def measure(command: Sequence[str], cwd: pathlib.Path) -> Measured:
-    """Run a program to its end.
+    """Run a program and wait until it ends.
 
-    The memory that Linux counts for a new process starts at that of the process
-    that starts it. So whoever calls this must be small: nothing here imports
-    numpy or TensorFlow.
+    Linux counts the memory of the parent for a new process. So the caller must be
+    small: it imports neither NumPy nor TensorFlow.
 
     Args:
         command: Program and arguments.
@@ -67,7 +66,7 @@ def measure(command: Sequence[str], cwd: pathlib.Path) -> Measured:
     """
     paths = [str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])]
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(paths)}
-    # Into files: a pipe that nobody reads while we wait would block the child.
+    # Files, because a pipe that is not read would block the child.
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.perf_counter()
         process = subprocess.Popen(

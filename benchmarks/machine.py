@@ -1,4 +1,4 @@
-"""Says where and with what figures were measured."""
+"""Describes the machine and the versions of a measurement."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def _cpu() -> str:
 
 
 def _commit() -> str:
-    """Return the commit of the checkout, with a + if files differ from it; empty without git."""
+    """Return the commit of the checkout, with a + if files differ; empty without git."""
     head = _git('rev-parse', '--short=12', 'HEAD')
-    # What the benchmarks themselves write is no change of what they measure.
+    # Changes that the benchmarks write themselves do not count.
     changes = _git('status', '--porcelain', '--', '.', ':!benchmarks/results', ':!README.md')
     return head + ('+' if head and changes else '')
 

@@ -1,10 +1,8 @@
-"""Runs a command of `pipeline_runner.py`, and keeps what each node took.
+"""Runs a command of `pipeline_runner.py`, and writes the usage of each node to a file.
 
     python -m benchmarks.metered FILE run --data …
 
-A process of its own: the kernel's mark of its peak memory is set back before
-each node, so that it is not that of the whole run in the end. Linux alone can do
-that.
+Resets the peak memory of this process before each node, which only Linux supports.
 """
 
 from __future__ import annotations
@@ -22,27 +20,27 @@ from pipeline.terminal import console
 
 
 def cpu_seconds() -> float:
-    """Return user and system time of this process, and of all children it waited for."""
-    # Not os.times, which counts in hundredths.
+    """Return user and system time of this process and of the children that it waited for."""
+    # os.times has a resolution of 10 ms only.
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def forget_peak() -> None:
-    """Begin to measure the peak of the memory anew."""
+def reset_peak() -> None:
+    """Reset the peak memory."""
     pathlib.Path('/proc/self/clear_refs').write_text('5', encoding='ascii')
 
 
 def peak_bytes() -> int:
-    """Return the largest resident set since `forget_peak`."""
+    """Return the largest resident set since `reset_peak`."""
     status = pathlib.Path('/proc/self/status').read_text(encoding='utf-8')
     found = re.search(r'^VmHWM:\s+(\d+) kB$', status, re.MULTILINE)
-    assert found, 'Linux says it of each process'
+    assert found, 'expected VmHWM in /proc/self/status'
     return int(found[1]) << 10
 
 
 class _Meter(console.ProgressLines):
-    """Who is told of each node, with a clock in the hand."""
+    """Progress lines that also measure each node."""
 
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
@@ -51,7 +49,7 @@ class _Meter(console.ProgressLines):
 
     def node_started(self, index: int, total: int, node_id: str) -> None:
         super().node_started(index, total, node_id)
-        forget_peak()
+        reset_peak()
         self._before = cpu_seconds()
 
     def node_finished(self, index: int, total: int, result: NodeResult) -> None:
@@ -68,6 +66,6 @@ _FILE = pathlib.Path()
 
 if __name__ == '__main__':
     _FILE = pathlib.Path(sys.argv[1])
-    # The command imports it by this name when it runs.
+    # The command imports this class when it runs.
     console.ProgressLines = _Meter  # type: ignore[misc]
     main.main(args=sys.argv[2:], standalone_mode=False)

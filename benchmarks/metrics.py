@@ -1,4 +1,7 @@
-"""How good probabilities are: one definition for all contenders."""
+"""Metrics of probabilities, the same for all contenders.
+
+Not scikit-learn's: its import would count as time and memory of each peer.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,22 @@ def quality(labels: Sequence[int] | Any, probabilities: Sequence[float] | Any) -
 
     Args:
         labels: 0 or 1, `[examples]`, both present.
-        probabilities: Of label 1, `[examples]`, in [0, 1]; the rounding errors of
-            float32 beyond that are cut off.
+        probabilities: Probabilities of label 1, `[examples]`, in [0, 1] up to rounding
+            errors of float32.
 
     Returns:
         `examples`, `accuracy`, `auc`, `ece` and `log_loss`, as plain numbers.
 
     Raises:
-        ValueError: The lengths differ, or a probability is none.
+        ValueError: The lengths differ, or a value is not a probability.
     """
     truth = np.asarray(labels, dtype=np.float64)
     predicted = np.asarray(probabilities, dtype=np.float64)
     if truth.shape != predicted.shape or truth.ndim != 1:
-        raise ValueError(f'{truth.shape} labels and {predicted.shape} probabilities')
+        raise ValueError(
+            f'expected one probability per label, got {truth.shape} labels and '
+            f'{predicted.shape} probabilities'
+        )
     if not np.all((predicted > -1e-3) & (predicted < 1 + 1e-3)):
         raise ValueError('expected probabilities in [0, 1]')
     predicted = np.clip(predicted, 0, 1)
@@ -46,9 +52,7 @@ def quality(labels: Sequence[int] | Any, probabilities: Sequence[float] | Any) -
 
 
 def auc(labels: Floats, probabilities: Floats) -> float:
-    """Return the area under the ROC curve: how often a positive is ranked above a negative.
-
-    A tie counts half.
+    """Return the area under the ROC curve. A tie counts half.
 
     >>> auc(np.array([0, 1, 0, 1]), np.array([0.1, 0.3, 0.3, 0.9]))
     0.875
@@ -63,9 +67,9 @@ def auc(labels: Floats, probabilities: Floats) -> float:
 
 
 def average_precision(labels: Floats, probabilities: Floats) -> float:
-    """Return the mean, over the positives, of the precision where each is found.
+    """Return the mean precision at the rank of each positive.
 
-    Tells more than the AUC where positives are rare. What ties is found together.
+    More telling than the AUC if positives are rare. Ties share one rank.
 
     >>> average_precision(np.array([0.0, 1, 0, 1]), np.array([0.1, 0.3, 0.3, 0.9]))
     0.8333333333333333
@@ -79,11 +83,11 @@ def average_precision(labels: Floats, probabilities: Floats) -> float:
 def expected_calibration_error(
     labels: Floats, probabilities: Floats, bins: int = ECE_BINS
 ) -> float:
-    """Return by how much probabilities miss the share of positives, on average.
+    """Return the mean difference between probability and share of positives.
 
-    [0, 1] is cut into bins of equal width. In each, the mean probability of the
-    positive label is compared with the share of positives; the differences are
-    weighted by the bin's share of all examples.
+    [0, 1] is divided into bins of equal width. The difference between the mean
+    probability and the share of positives in each bin is weighted by the number of
+    its examples.
 
     >>> expected_calibration_error(np.array([0.0, 1, 1]), np.array([0.2, 0.8, 0.8]))
     0.2
@@ -94,6 +98,6 @@ def expected_calibration_error(
 
 
 def log_loss(labels: Floats, probabilities: Floats) -> float:
-    """Return the mean binary cross-entropy, in nats; probabilities are kept off 0 and 1 by 1e-7."""
+    """Return the mean binary cross-entropy in nats, with probabilities in [1e-7, 1 - 1e-7]."""
     kept = np.clip(probabilities, _EPSILON, 1 - _EPSILON)
     return float(-np.mean(labels * np.log(kept) + (1 - labels) * np.log(1 - kept)))

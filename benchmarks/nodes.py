@@ -1,4 +1,4 @@
-"""Shows what each node takes, and how that grows with the data."""
+"""Measures CPU time, memory and output of each node at several sizes."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def run(
     variants: Sequence[str],
     output: pathlib.Path | None,
 ) -> dict[str, Any]:
-    """Run the pipeline at each size in each variant, and measure node by node.
+    """Run the pipeline at each size in each variant, and measure each node.
 
     Args:
-        factors: Sizes against IMDB's.
+        factors: Sizes relative to IMDB.
         archive: The IMDB archive.
-        variants: Presets; `PRESET+NAME=VALUE` is one with another setting.
-        output: Written after each run, so that an end halfway loses none; none: nowhere.
+        variants: Presets; `PRESET+NAME=VALUE` changes a setting.
+        output: File to write after each run, or None.
 
     Returns:
-        What the file holds, as JSON values.
+        The results as JSON values.
     """
     results = {**machine.describe(), 'runs': []}
     for factor in factors:
@@ -46,7 +46,6 @@ def run(
                 say(f'{factor:g} times IMDB, {variant}')
                 row: dict[str, Any] = {'factor': factor, 'variant': variant, 'error': None}
                 try:
-                    # Without data, each run fails.
                     json_of(made)
                     row.update(_run(data, variant, pathlib.Path(folder, variant)))
                 except RunError as err:
@@ -59,32 +58,25 @@ def run(
 
 
 def print_runs(results: Mapping[str, Any], stream: TextIO) -> None:
-    """Show in a terminal what each node took."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style='dim')
-    for name in _COLUMNS:
-        table.add_column(name, justify='left' if name in ('variant', 'node') else 'right')
+    """Print the figures of each node to a terminal."""
+    rows = []
     for run in results['runs']:
-        start = f'{run["factor"]:g}', Text(run['variant'])
+        start = [f'{run["factor"]:g}', run['variant']]
         if run['error']:
-            table.add_row(*start, Text(f'failed: {run["error"]}'))
-        for node, took in run.get('nodes', {}).items():
-            table.add_row(
-                *start,
-                node,
-                f'{took["cpu_seconds"]:.1f}',
-                f'{took["peak_bytes"] / (1 << 30):.2f}',
-                f'{took["output_bytes"] / 1e6:,.1f}',
+            rows.append([*start, f'failed: {run["error"]}'])
+        for node, usage in run.get('nodes', {}).items():
+            figures = (
+                f'{usage["cpu_seconds"]:.1f}',
+                f'{usage["peak_bytes"] / (1 << 30):.2f}',
+                f'{usage["output_bytes"] / 1e6:,.1f}',
             )
-    report.console_for(stream).print(table)
+            rows.append([*start, node, *figures])
+    report.print_rows(_COLUMNS, rows, stream, left=('variant', 'node'))
 
 
 def _run(data: pathlib.Path, variant: str, folder: pathlib.Path) -> dict[str, Any]:
     root = folder / 'runs'
     folder.mkdir()
-    # The same command as the other benchmarks'.
     preset, *settings = variant.split('+')
     _, _, *words = pipeline_command(data, root, preset)
     words += [*PUSH_ALWAYS, *(word for setting in settings for word in ('--set', setting))]
@@ -92,7 +84,7 @@ def _run(data: pathlib.Path, variant: str, folder: pathlib.Path) -> dict[str, An
     artifacts = root / 'artifacts' / 'sentiment'
     for name, node in nodes.items():
         node['output_bytes'] = folder_bytes(artifacts / name)
-    # On a service it has a process of its own, and not what the Trainer leaves in memory.
+    # Measured again in a process of its own, without the memory that the Trainer leaves.
     nodes[_EVALUATOR].update(_metered([*words, '--again', _EVALUATOR], folder)[_EVALUATOR])
     (summary,) = artifacts.glob('ExampleGen/examples/*/summary.json')
     splits = json.loads(summary.read_text(encoding='utf-8'))['splits']
@@ -104,7 +96,7 @@ def _run(data: pathlib.Path, variant: str, folder: pathlib.Path) -> dict[str, An
 
 
 def _metered(words: Sequence[str], folder: pathlib.Path) -> dict[str, dict[str, float]]:
-    """Run a command of the pipeline, and return what each node took."""
+    """Run a command of the pipeline, and return the figures of each node."""
     meter = folder / 'nodes.json'
     command = [sys.executable, '-m', 'benchmarks.metered', str(meter), *words]
     json_of(measure(command, cwd=folder))

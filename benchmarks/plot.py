@@ -1,4 +1,4 @@
-"""Draws how time and memory grow, from `results/scale.json`."""
+"""Draws time and memory over the size of the data, from `results/scale.json`."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from benchmarks.scale import MAX_PEAK_BYTES
 from components.common.errors import DataError
 
 _GIB = 1 << 30
-# A node that never takes so much would only add a line at the bottom.
+# Quicker nodes are left out.
 _SHOWN_SECONDS = 1.0
 
 
 def draw(results: dict[str, Any], path: pathlib.Path) -> None:
-    """Draw two panels, both axes logarithmic: seconds in all and by node, and peak memory.
+    """Draw two logarithmic panels: seconds in total and by node, and peak memory.
 
     Raises:
-        DataError: No size was measured.
+        DataError: The results have no size.
     """
     rows = sorted(
         (row for row in results['sizes'] if not row['error']), key=lambda row: float(row['factor'])
     )
     if not rows:
-        raise DataError('no size was measured', hint='run make bench-scale')
+        raise DataError('the results have no size', hint='run make bench-scale')
     import matplotlib as mpl
 
     mpl.use('svg')
     from matplotlib import pyplot as plt
 
-    # The same results make the same file.
+    # The same results give the same file.
     mpl.rcParams['svg.hashsalt'] = 'scale'
     reviews = [row['reviews'] for row in rows]
     figure, (time, memory) = plt.subplots(1, 2, figsize=(10, 4.5), layout='constrained')
     wall = [row['wall_seconds'] for row in rows]
-    time.plot(reviews, wall, 'ko-', linewidth=2, label='in all')
+    time.plot(reviews, wall, 'ko-', linewidth=2, label='total')
     linear = [wall[-1] * count / reviews[-1] for count in reviews]
     time.plot(reviews, linear, 'k:', linewidth=1, label='linear')
     for node in rows[-1]['nodes']:

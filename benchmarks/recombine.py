@@ -1,13 +1,13 @@
 """Makes a smaller or larger IMDB: `python -m benchmarks.recombine ARCHIVE FOLDER FACTOR`.
 
-Below 1, a part of each label of each split. Above 1, all of it, and reviews put
-together from sentences of several reviews of the same label and split. Sentences
-alone would bring no new words, while real text always does: Heaps' law says that n
-words hold K * n**beta distinct ones. So as much of what is rare is renamed as the
-law, fitted to the real split, demands.
+A factor below 1 takes a part of each label of each split. A factor above 1 adds
+reviews that consist of sentences from several reviews of the same label and split.
+Real text would also bring new words: by Heaps' law, n words contain K * n**beta
+distinct ones. So rare words are renamed as often as the law, fitted to the real
+split, requires.
 
-Memory holds one split of the archive, whatever the factor; rows are written as
-they are made. The same arguments make the same files.
+Memory holds one split of the archive for any factor. The same arguments give the
+same files.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from benchmarks.reviews import NAMES, Split, read_splits, shuffled
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 SENTENCE_END = re.compile(r'(?<=[.!?])\s+')
-# Of the occurrences that are renamed, so many take up a form that was made before:
-# otherwise every new word would occur once.
+# This share of the renamed occurrences reuses an earlier new word. Otherwise each new word
+# would occur once.
 _REUSED_SHARE = 0.5
-# So many more words count as rare than the law, on average, asks to be renamed: reviews differ.
+# This many times more words count as rare than the law requires on average.
 _RARE_MARGIN = 2
 _FIT_POINTS = 12
 _SYLLABLES = [consonant + vowel for consonant in 'bdfgklmnprstvz' for vowel in 'aeiou']
 
 
 class Heaps(NamedTuple):
-    """Heaps' law: n words hold `k * n**beta` distinct ones."""
+    """Heaps' law: n words contain `k * n**beta` distinct ones."""
 
     k: float
     beta: float
 
     def distinct(self, words: float) -> float:
-        """Return how many distinct words so many hold.
+        """Return the number of distinct words.
 
         >>> Heaps(10, 0.5).distinct(400)
         200.0
@@ -54,13 +54,13 @@ class Heaps(NamedTuple):
 
 @dataclasses.dataclass
 class Made:
-    """What was written for a split.
+    """Counts of a split that was written.
 
     Attributes:
-        law: What the vocabulary was to follow.
-        reviews: How many.
-        words: All occurrences.
-        distinct: How many different words, in lower case.
+        law: The law of its vocabulary.
+        reviews: Number of reviews.
+        words: Number of words.
+        distinct: Number of distinct words in lower case.
     """
 
     law: Heaps
@@ -73,9 +73,9 @@ class Sentence(NamedTuple):
     """A sentence.
 
     Attributes:
-        text: As it is.
-        words: How many.
-        rare: Start and end of each rare word in it.
+        text: Its text.
+        words: Number of words.
+        rare: Start and end of each rare word.
     """
 
     text: str
@@ -93,13 +93,13 @@ def words_of(text: str) -> list[str]:
 
 
 def fit_heaps(texts: Sequence[str]) -> Heaps:
-    """Fit Heaps' law to texts whose order tells nothing.
+    """Fit Heaps' law to texts in random order.
 
     The exponent is the slope of log(distinct words) over log(words), by least
     squares over points that double; the factor makes the law exact at the end.
 
     Raises:
-        ValueError: The texts hold no more than a handful of words.
+        ValueError: The texts have too few words.
     """
     seen: set[str] = set()
     curve = []
@@ -124,7 +124,7 @@ def fit_heaps(texts: Sequence[str]) -> Heaps:
 
 
 def new_form(number: int) -> str:
-    """Return the made-up word with a number: three syllables or more, each word another.
+    """Return the invented word with a number, of three syllables or more.
 
     >>> new_form(0), new_form(1), new_form(70)
     ('bababa', 'bababe', 'babeba')
@@ -137,11 +137,11 @@ def new_form(number: int) -> str:
 
 
 class NewWords:
-    """Hands out words that the split does not hold.
+    """Words that a split does not contain.
 
     Args:
-        vocabulary: The words that it holds.
-        rng: Decides which word is used again.
+        vocabulary: The words of the split.
+        rng: Selects the words that are reused.
     """
 
     def __init__(self, vocabulary: set[str], rng: random.Random) -> None:
@@ -151,7 +151,7 @@ class NewWords:
         self.made = 0
 
     def make(self) -> str:
-        """Return one that was never handed out."""
+        """Return an unused word."""
         while new_form(self._next) in self._vocabulary:
             self._next += 1
         form = new_form(self._next)
@@ -160,14 +160,14 @@ class NewWords:
         return form
 
     def again(self) -> str:
-        """Return one that was handed out, the older the likelier, as it is with words."""
+        """Return a used word; older ones are more likely."""
         number = int(self._next * self._rng.random() ** 2)
         form = new_form(number)
         return form if form not in self._vocabulary else new_form(self._next - 1)
 
 
 def subsample(split: Split, factor: float) -> Iterator[tuple[str, int]]:
-    """Yield that part of a split, with the labels in the same shares."""
+    """Yield a part of a split, with the same shares of labels."""
     for label in range(len(NAMES)):
         texts = [text for text, other in zip(*split) if other == label]
         for text in texts[: max(1, round(len(texts) * factor))]:
@@ -177,20 +177,20 @@ def subsample(split: Split, factor: float) -> Iterator[tuple[str, int]]:
 def recombine(
     split: Split, factor: float, law: Heaps, rng: random.Random
 ) -> Iterator[tuple[str, int, int]]:
-    """Yield the reviews that are to be added to a split.
+    """Yield the reviews to add to a split.
 
     Args:
-        split: The real one, in an order that tells nothing.
-        factor: How many times as many reviews there are to be, 1 or more.
-        law: That of the split.
-        rng: Decides everything.
+        split: The real split, in random order.
+        factor: Size of the result relative to the split, at least 1.
+        law: The law of the split.
+        rng: Source of all random choices.
 
     Yields:
-        Text, label, and how many words of it are new to all that came before.
+        Text, label, and the number of new words in it.
     """
     counts = collections.Counter(word for text in split.texts for word in words_of(text))
     words, distinct = counts.total(), len(counts)
-    # The law's slope: the share of further words that are new.
+    # The slope of the law: the share of new words among further words.
     renamed = law.beta * distinct / words / (1 - _REUSED_SHARE)
     rare = _rare_words(counts, min(1, renamed * _RARE_MARGIN))
     new_words = NewWords(set(counts), rng)
@@ -201,12 +201,12 @@ def recombine(
     flat = [[sentence for review in pool for sentence in review] for pool in pools]
     missing = [round(len(pool) * factor) - len(pool) for pool in pools]
     while any(missing):
-        # Alternating: the order of rows is no property of the data that should grow with it.
+        # Alternate the labels.
         for label in range(len(NAMES)):
             if not missing[label]:
                 continue
             missing[label] -= 1
-            # As many sentences as a real review has, so that lengths are distributed as there.
+            # As many sentences as a real review has.
             count = len(rng.choice(pools[label]))
             drawn = [rng.choice(flat[label]) for _ in range(count)]
             words += sum(sentence.words for sentence in drawn)
@@ -217,7 +217,7 @@ def recombine(
 
 
 def _rare_words(counts: collections.Counter[str], wanted: float) -> set[str]:
-    """Return the rarest words that make up the share wanted, all of the same count together."""
+    """Return the rarest words that make up at least a share of all words."""
     by_count: dict[int, int] = collections.Counter()
     for count in counts.values():
         by_count[count] += count
@@ -241,7 +241,7 @@ def _sentences(text: str, rare: set[str]) -> list[Sentence]:
 def _join(
     sentences: list[Sentence], wanted: int, new_words: NewWords, rng: random.Random
 ) -> tuple[str, int]:
-    """Join sentences, with up to `wanted` new words in them; say how many."""
+    """Join sentences with up to `wanted` new words; return the text and their number."""
     parts, new = [], 0
     for text, _, spans in sentences:
         pieces, end = [], 0
@@ -282,13 +282,13 @@ def write_split(file: TextIO, split: Split, factor: float, rng: random.Random) -
 def write_tables(
     splits: dict[str, Split], folder: pathlib.Path, factor: float, seed: int
 ) -> dict[str, Made]:
-    """Write `train.csv` and `test.csv` below a folder.
+    """Write `train.csv` and `test.csv` to a folder.
 
     Args:
-        splits: The real `train` and `test`, by name.
-        folder: Where to.
-        factor: Size against the real one, above 0.
-        seed: Of all draws.
+        splits: The real `train` and `test`.
+        folder: Folder for the files.
+        factor: Size relative to the real splits, above 0.
+        seed: Seed of all random choices.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = {}
@@ -301,7 +301,7 @@ def write_tables(
 
 
 def main() -> None:
-    """Write the tables, and print what they hold as one line of JSON."""
+    """Write the tables, and print their counts as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('archive')
     parser.add_argument('folder', type=pathlib.Path)

@@ -1,19 +1,16 @@
-"""Shows and keeps results: the terminal's table, the README's, and the JSON files."""
+"""Saves results as JSON files, and shows them as tables in the terminal and the documents."""
 
 from __future__ import annotations
 
 import json
 import os
 import pathlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TextIO
 
 from benchmarks.archive import ROOT
 from benchmarks.contenders import RATE_REFERENCE, WALL_REFERENCE
 from components.common.errors import DataError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 RESULTS = ROOT / 'benchmarks' / 'results'
 BENCH_FILE = RESULTS / 'bench.json'
@@ -26,7 +23,6 @@ VARIANTS = (
     'tutorial',
     'tutorial+trainer.input=stream',
 )
-README = ROOT / 'README.md'
 
 _GIB = 1 << 30
 _MB = 1_000_000
@@ -47,7 +43,7 @@ _COLUMNS = (
 
 
 def save(results: Mapping[str, Any], path: pathlib.Path) -> None:
-    """Keep results; the file appears as a whole."""
+    """Write results to a file, as a whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + '.part')
     part.write_text(json.dumps(results, indent=2) + '\n', encoding='utf-8')
@@ -58,22 +54,22 @@ def load(path: pathlib.Path) -> dict[str, Any]:
     """Read results.
 
     Raises:
-        DataError: There are none, or the file is damaged.
+        DataError: The file does not exist or is damaged.
     """
     try:
         results = json.loads(path.read_text(encoding='utf-8'))
     except FileNotFoundError as err:
-        hint = 'measure first: make bench, or make bench-scale'
-        raise DataError(f'no results: {path}', hint=hint) from err
+        hint = 'run make bench or make bench-scale first'
+        raise DataError(f'there are no results in {path}', hint=hint) from err
     except (OSError, ValueError) as err:
-        raise DataError(f'the results in {path} cannot be read: {err}') from err
+        raise DataError(f'cannot read the results in {path}: {err}') from err
     if not isinstance(results, dict):
-        raise DataError(f'the results in {path} are no JSON object')
+        raise DataError(f'expected a JSON object in {path}, got {type(results).__name__}')
     return results
 
 
 def cells(results: Mapping[str, Any]) -> list[list[str]]:
-    """Return the rows of the table, as text."""
+    """Return the rows of the table of `bench`, as text."""
     rows = results['contenders']
     by_name = {row['name']: row for row in rows if not row['error']}
     wall = by_name.get(WALL_REFERENCE, {}).get('wall_seconds')
@@ -114,65 +110,75 @@ def _with_range(row: Mapping[str, Any], figure: str) -> str:
 
 
 def print_table(results: Mapping[str, Any], stream: TextIO) -> None:
-    """Show the results in a terminal."""
+    """Print the results of `bench` to a terminal."""
+    print_rows(_COLUMNS, cells(results), stream)
+    print(provenance(results), file=stream)
+
+
+def print_rows(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    stream: TextIO,
+    left: Collection[str] = ('contender',),
+) -> None:
+    """Print a table of text.
+
+    Args:
+        columns: The header.
+        rows: One text per column; a row may be shorter.
+        stream: A terminal, file or pipe.
+        left: Columns to align at the left.
+    """
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(file=stream, highlight=False)
+    # A pipe has no width, and a long line is better than a figure that is cut off.
+    console.width = max(console.width, 140) if stream.isatty() else 240
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style='dim')
-    for name in _COLUMNS:
-        if name == 'contender':
+    for name in columns:
+        if name in left:
             table.add_column(name, overflow='fold', min_width=24)
         else:
             table.add_column(name, justify='right', no_wrap=True)
-    for row in cells(results):
+    for row in rows:
         table.add_row(*map(Text, row))
-    console = console_for(stream)
     console.print(table)
-    console.print(provenance(results), markup=False)
-
-
-def console_for(stream: TextIO) -> Console:
-    """Return a console that is wide enough for a table."""
-    from rich.console import Console
-
-    console = Console(file=stream, highlight=False)
-    # A pipe has no width, and a figure that is cut off is worse than a long line.
-    console.width = max(console.width, 140) if stream.isatty() else 240
-    return console
 
 
 def print_sizes(results: Mapping[str, Any], stream: TextIO) -> None:
-    """Show in a terminal how time and memory grow."""
-    from rich.table import Table
-
+    """Print how time and memory grow to a terminal."""
     sizes = [row for row in results['sizes'] if not row['error']]
     nodes = list(sizes[-1]['nodes']) if sizes else []
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style='dim')
-    for name in ('of IMDB', 'reviews', 'wall, s', 'CPU, s', 'peak, GiB', 'accuracy', *nodes):
-        table.add_column(name, justify='right', no_wrap=True)
+    rows = []
     for row in results['sizes']:
+        factor = f'{row["factor"]:g}'
         if row['error']:
-            table.add_row(f'{row["factor"]:g}', 'failed')
+            rows.append([factor, 'failed'])
             continue
-        table.add_row(
-            f'{row["factor"]:g}',
-            f'{row["reviews"]:,}',
-            f'{row["wall_seconds"]:.1f}',
-            f'{row["cpu_seconds"]:.1f}',
-            f'{row["peak_bytes"] / _GIB:.2f}',
-            f'{row["accuracy"]:.4f}' if row['accuracy'] is not None else '-',
-            *(f'{row["nodes"].get(node, 0):.1f}' for node in nodes),
+        accuracy = row['accuracy']
+        rows.append(
+            [
+                factor,
+                f'{row["reviews"]:,}',
+                f'{row["wall_seconds"]:.1f}',
+                f'{row["cpu_seconds"]:.1f}',
+                f'{row["peak_bytes"] / _GIB:.2f}',
+                '-' if accuracy is None else f'{accuracy:.4f}',
+                *(f'{row["nodes"].get(node, 0):.1f}' for node in nodes),
+            ]
         )
-    console = console_for(stream)
-    console.print(table)
+    columns = ('of IMDB', 'reviews', 'wall, s', 'CPU, s', 'peak, GiB', 'accuracy', *nodes)
+    print_rows(columns, rows, stream)
     if results['exponent'] is not None:
-        console.print(f'from 1 to 8 times IMDB, time grows with exponent {results["exponent"]:.2f}')
-    for violation in results['violations']:
-        console.print(violation, markup=False)
+        line = f'from 1 to 8 times IMDB, time grows with exponent {results["exponent"]:.2f}'
+        print(line, file=stream)
+    print(*results['violations'], sep='\n', file=stream)
 
 
 def provenance(results: Mapping[str, Any]) -> str:
-    """Say in one line where and when the results were measured."""
+    """Describe in one line where and when the results were measured."""
     machine, versions = results['machine'], results['versions']
     memory = machine['memory_bytes'] / _GIB
     return (
@@ -183,18 +189,35 @@ def provenance(results: Mapping[str, Any]) -> str:
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """Return the results as a Markdown table, with a line that says where they are from."""
-    lines = ['| ' + ' | '.join(_COLUMNS) + ' |']
-    lines.append('|---|' + '---:|' * (len(_COLUMNS) - 1))
-    lines += ['| ' + ' | '.join(row) + ' |' for row in cells(results)]
+    """Return the results as a Markdown table, followed by their provenance."""
+    return markdown_table(_COLUMNS, cells(results), results)
+
+
+def markdown_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    results: Mapping[str, Any],
+    left: int = 1,
+) -> str:
+    """Return a Markdown table with the provenance of the results below it.
+
+    Args:
+        columns: The header.
+        rows: One text per column.
+        results: The results that `provenance` describes.
+        left: Number of columns to align at the left; numbers follow at the right.
+    """
+    lines = ['| ' + ' | '.join(columns) + ' |']
+    lines.append('|' + '---|' * left + '---:|' * (len(columns) - left))
+    lines += ['| ' + ' | '.join(row) + ' |' for row in rows]
     return '\n'.join([*lines, '', f'Measured {provenance(results)}.'])
 
 
 def updated(text: str, name: str, content: str) -> str:
-    """Put `content` between the markers `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
+    """Insert `content` between the markers `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
 
     Raises:
-        DataError: The text does not hold both markers once, in this order.
+        DataError: The text does not have each marker once, in this order.
 
     >>> updated('<!-- a:begin -->old<!-- a:end -->', 'a', 'new')
     '<!-- a:begin -->\\nnew\\n<!-- a:end -->'
@@ -207,16 +230,31 @@ def updated(text: str, name: str, content: str) -> str:
     return f'{before}{begin}\n{content}\n{end}{after}'
 
 
-def update_readme(name: str, content: str, readme: pathlib.Path = README) -> bool:
-    """Bring a table in README up to date; tell whether that changed it.
+def update_document(name: str, content: str, document: pathlib.Path | None = None) -> bool:
+    """Update a table in a document; return whether the document changed.
 
     Args:
-        name: Of its markers, see `updated`.
+        name: Name of the markers, see `updated`.
         content: The table.
-        readme: The file.
+        document: The file; None for the one that `find_document` returns.
+
+    Raises:
+        DataError: No document has the markers, or more than one has them.
     """
-    old = readme.read_text(encoding='utf-8')
+    document = document or find_document(name)
+    old = document.read_text(encoding='utf-8')
     new = updated(old, name, content)
     if new != old:
-        readme.write_text(new, encoding='utf-8')
+        document.write_text(new, encoding='utf-8')
     return new != old
+
+
+def find_document(name: str) -> pathlib.Path:
+    """Return README.md or the file in docs/ that has the markers of a table."""
+    documents = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+    found = [d for d in documents if f'<!-- {name}:begin -->' in d.read_text(encoding='utf-8')]
+    if len(found) != 1:
+        raise DataError(
+            f'expected one document with the marker <!-- {name}:begin -->, found {len(found)}'
+        )
+    return found[0]

@@ -1,4 +1,4 @@
-"""Reads the labelled reviews of the IMDB archive, as a script would."""
+"""Reads the labelled reviews of the IMDB archive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Review(NamedTuple):
 
 
 def member_labels(name: str) -> tuple[str, int] | None:
-    """Tell split and label by the path in the archive; None for anything else.
+    """Return split and label of a path in the archive, None for other files.
 
     >>> member_labels('aclImdb/test/pos/7_9.txt'), member_labels('aclImdb/train/unsup/1_0.txt')
     (('test', 1), None)
@@ -38,7 +38,7 @@ def member_labels(name: str) -> tuple[str, int] | None:
 
 
 def read_reviews(archive: str) -> Iterator[Review]:
-    """Read all labelled reviews, in the archive's order."""
+    """Yield all labelled reviews, in the order of the archive."""
     with tarfile.open(archive, mode='r|*') as members:
         for member in members:
             found = member_labels(member.name)
@@ -64,7 +64,7 @@ def read_splits(archive: str) -> dict[str, Split]:
 
 
 def shuffled(split: Split, seed: int) -> Split:
-    """Put a split into an order that tells nothing of the labels."""
+    """Return a split in random order."""
     order = list(range(len(split.texts)))
     random.Random(seed).shuffle(order)
     return Split([split.texts[i] for i in order], [split.labels[i] for i in order])

@@ -1,4 +1,4 @@
-"""Shows how time and memory grow with the data."""
+"""Measures how time and memory grow with the data."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmarks.bench import RunError, json_of, say
 from benchmarks.contenders import pipeline_command
 from benchmarks.harness import measure
 
-# Between the sizes below, time may grow as the data do, and a tenth more: measurements scatter.
+# From the first to the second size, time may grow by this much more than the data.
 FROM_FACTOR, TO_FACTOR = 1.0, 8.0
 _SLACK = 1.1
 MAX_PEAK_BYTES = 8 << 30
 
-# A model of a small part of IMDB may be too weak for the gate, but each size is to push.
+# A model trained on a small part of IMDB may not pass the default gate.
 PUSH_ALWAYS = ('--set', 'gate.min_accuracy=0.01')
 
 
@@ -29,13 +29,13 @@ def run(
     """Run the pipeline at each size.
 
     Args:
-        factors: Sizes against IMDB's, in the order to run them.
+        factors: Sizes relative to IMDB, in the order of the runs.
         archive: The IMDB archive.
-        preset: Of the pipeline.
-        output: Written after each size, so that an end halfway loses none; none: nowhere.
+        preset: Preset of the pipeline.
+        output: File to write after each size, or None.
 
     Returns:
-        What the file holds, as JSON values.
+        The results as JSON values.
     """
     results = {**machine.describe(), 'preset': preset, 'sizes': []}
     for factor in factors:
@@ -73,15 +73,15 @@ def _run_size(factor: float, archive: pathlib.Path, preset: str) -> dict[str, An
 
 
 def verdict(sizes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Judge the growth.
+    """Check that time and memory stay within their limits.
 
     Args:
         sizes: Rows with `factor`, `error`, `wall_seconds` and `peak_bytes`.
 
     Returns:
         `exponent`, the slope of log(wall) over log(size) from 1 to 8 times IMDB
-        (None where one of the two is missing), and `violations`, a line for each
-        demand that is not met.
+        (None if one of the two is missing), and `violations`, a line for each limit
+        that is exceeded.
 
     >>> verdict([{'factor': 1, 'error': None, 'wall_seconds': 60, 'peak_bytes': 1},
     ...          {'factor': 8, 'error': None, 'wall_seconds': 240, 'peak_bytes': 1}])['violations']

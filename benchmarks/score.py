@@ -1,7 +1,6 @@
-"""Loads a saved model, scores the test reviews, and prints how fast and how well.
+"""Loads a saved model, scores the test reviews, and prints metrics and rates.
 
-`python -m benchmarks.score KIND MODEL_DIR ARCHIVE`. It sees nothing of what
-training left in memory, only the folder.
+Usage: python -m benchmarks.score KIND MODEL_DIR ARCHIVE
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ LATENCY_CALLS = 200
 Probabilities = npt.NDArray[np.float64]
 Scorer = Callable[[list[str]], Probabilities]
 
-# What a forked process scores with.
+# The scorer of a forked process.
 _scorer: Scorer | None = None
 
 
@@ -63,7 +62,7 @@ def _load_keras(model: pathlib.Path) -> Scorer:
     import keras
     import tensorflow as tf
 
-    # Registers the function that the model's first layer names.
+    # Registers the function that the first layer of the model uses.
     from benchmarks.peers import keras_tutorial
 
     loaded = keras.saving.load_model(model / keras_tutorial.MODEL_FILE)
@@ -104,7 +103,7 @@ def _load_tfx_example(model: pathlib.Path) -> Scorer:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, 'sched_getaffinity'):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -119,14 +118,14 @@ def measure(kind: str, scorer: Scorer, texts: list[str], passes: int) -> dict[st
     """Measure rates and latency.
 
     Args:
-        kind: Of the model.
+        kind: Format of the model.
         scorer: The loaded model.
-        texts: What to score, in memory.
-        passes: Over all texts, for each way of calling; the best counts.
+        texts: Texts to score.
+        passes: Number of passes over all texts; the best one counts.
 
     Returns:
-        `rates`, texts per second by way of calling; `latency_ms`, the median of
-        a single text; and the `probabilities`.
+        `rates` in texts per second, by number of threads or processes; `latency_ms`,
+        the median for a single text; and the `probabilities`.
     """
     batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
     count = cores()
@@ -137,7 +136,7 @@ def measure(kind: str, scorer: Scorer, texts: list[str], passes: int) -> dict[st
             lambda: list(threads.map(scorer, batches)), texts, passes
         )
     if kind in ('sklearn', 'fasttext'):
-        # Their text handling is Python's, which threads do not speed up.
+        # These handle text in Python, which threads do not speed up.
         global _scorer  # noqa: PLW0603
         _scorer = scorer
         with multiprocessing.get_context('fork').Pool(count) as processes:
@@ -172,7 +171,7 @@ def _latency_ms(scorer: Scorer, texts: list[str]) -> float:
 
 
 def main() -> None:
-    """Score, and print one line of JSON."""
+    """Score the test reviews, and print one line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument('kind')
     parser.add_argument('model', type=pathlib.Path)

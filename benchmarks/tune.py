@@ -1,8 +1,8 @@
-"""Compares settings on training reviews alone, held out film by film.
+"""Compares settings on the training reviews of held-out films.
 
-Reviews of one film share names and phrases, so that held-out reviews of films
-that were learned from flatter by half a point; the official test split shares
-no film with the training split. The test split is not read here.
+Reviews of one film share names and phrases: accuracy on held-out reviews of films in
+the training data is half a point too high. The official test split shares no film
+with the training split. The test split is not read here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipeline.settings.presets import PRESETS
 
 FOLDS = 5
 
-# By name: preset, and settings beside it. The first of each preset is the preset itself.
+# Preset and changed settings, by name.
 VARIANTS: Mapping[str, tuple[str, Mapping[str, Mapping[str, Any]]]] = {
     'ngram': ('ngram', {}),
     'ngram, punctuation dropped': ('ngram', {'text': {'punctuation': 'drop'}}),
@@ -56,10 +56,10 @@ class Films(NamedTuple):
     """The training reviews.
 
     Attributes:
-        texts: As published.
-        unlabelled: Those without a label.
+        texts: The labelled texts.
+        unlabelled: Texts without a label.
         labels: 1 for positive, 0 for negative.
-        folds: From 0 to FOLDS - 1, by film.
+        folds: Fold of the film, from 0 to FOLDS - 1.
     """
 
     texts: list[str]
@@ -69,7 +69,7 @@ class Films(NamedTuple):
 
 
 def read_films(archive: pathlib.Path) -> Films:
-    """Read the training reviews, and which film each is of."""
+    """Read the training reviews and the fold of the film of each."""
     texts: dict[tuple[str, int], str] = {}
     films: dict[str, list[str]] = {}
     unlabelled: list[str] = []
@@ -84,7 +84,7 @@ def read_films(archive: pathlib.Path) -> Films:
             elif further and content:
                 unlabelled.append(content.read().decode('utf-8'))
             elif urls and content:
-                # Line n is the film of review n.
+                # Line n names the film of review n.
                 films[urls[1]] = re.findall(r'tt\d+', content.read().decode('utf-8'))
     keys = sorted(texts)
     return Films(
@@ -102,10 +102,10 @@ def _fold(film: str) -> int:
 def compare(
     films: Films, names: Sequence[str], folds: Sequence[int]
 ) -> Iterator[tuple[str, float, float]]:
-    """Train each variant without one fold after the other, and measure it there.
+    """Train each variant without one fold, and evaluate it on that fold, for each fold.
 
     Yields:
-        Name, mean accuracy and mean loss over the folds, of each variant.
+        Name, mean accuracy and mean loss over the folds of each variant.
     """
     for name in names:
         preset, changes = VARIANTS[name]
@@ -136,12 +136,12 @@ def learn(
 
     Args:
         films: The reviews.
-        text: How they become words.
+        text: Text settings.
         trainer: The model; `fit_to_val` must be off, or it learns from all.
         held_out: bool `[reviews]`.
 
     Returns:
-        What was trained, and the reviews held out.
+        The trained model, and the held-out reviews.
     """
     train, val, further = tokens_of(films, text, held_out)
     examples = LoadedExamples(
@@ -160,10 +160,10 @@ def learn(
 def tokens_of(
     films: Films, text: TextSettings, held_out: np.ndarray[Any, np.dtype[np.bool_]]
 ) -> tuple[LabelledTokens, LabelledTokens, LabelledTokens]:
-    """Turn reviews into ids by the vocabulary of those that are not held out.
+    """Turn reviews into ids with the vocabulary of those that are not held out.
 
     Returns:
-        Those to learn from, those held out, and those without a label.
+        The training, held-out and unlabelled reviews.
     """
     words = tokenize(tf.constant(films.texts), text.punctuation)
     learned = tf.ragged.boolean_mask(words, ~held_out).values
@@ -191,7 +191,7 @@ def tokens_of(
         chosen = tf.ragged.boolean_mask(ids, rows)
         return LabelledTokens(chosen.values.numpy(), chosen.row_splits.numpy(), labels[rows])
 
-    # At least one part, which may be empty.
+    # At least one part, even if it is empty.
     starts = range(0, max(1, len(films.unlabelled)), 5_000)
     parts = [tf.constant(films.unlabelled[i : i + 5_000], tf.string) for i in starts]
     further = tf.concat([ids_of(tokenize(part, text.punctuation)) for part in parts], axis=0)

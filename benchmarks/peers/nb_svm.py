@@ -1,7 +1,7 @@
 """scikit-learn: NB-SVM on the presence of 1- to 3-grams.
 
-The probability comes from Platt's logistic fit on out-of-fold scores; ratios and
-machine are fitted anew in each fold, and once more on all texts.
+The probability comes from Platt's logistic fit on out-of-fold scores. Each fold fits
+ratios and classifier again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
         NaiveBayesRatios(), LinearSVC(C=1, dual=True, random_state=arguments.seed)
     )
     model = make_pipeline(
-        # scikit-learn's own pattern would drop words of one letter; with them it is better.
+        # The default pattern drops words of one letter, which costs accuracy.
         CountVectorizer(binary=True, ngram_range=(1, 3), min_df=2, token_pattern=r'(?u)\b\w+\b'),
         CalibratedClassifierCV(classifier, cv=3, ensemble=False),
     )

@@ -1,4 +1,4 @@
-"""What each peer does in the end: judge its probabilities, print one line."""
+"""The command line and the output of each peer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from benchmarks import metrics
 
 
 class Arguments(NamedTuple):
-    """What a peer is started with.
+    """Arguments of a peer.
 
     Attributes:
         archive: The IMDB archive.
-        model_dir: Where the model goes; exists, and is empty.
-        seed: Of whatever is random.
-        options: Those of the peer itself.
+        model_dir: Empty folder for the model.
+        seed: Seed of all random choices.
+        options: Options of this peer.
     """
 
     archive: str
@@ -27,7 +27,7 @@ class Arguments(NamedTuple):
 
 
 def parse(parser: argparse.ArgumentParser) -> Arguments:
-    """Read the command line of a peer, and make the folder for its model."""
+    """Parse the command line of a peer, and create the folder for its model."""
     parser.add_argument('archive')
     parser.add_argument('output_dir', type=pathlib.Path)
     parser.add_argument('--seed', type=int, default=1)
@@ -38,12 +38,12 @@ def parse(parser: argparse.ArgumentParser) -> Arguments:
 
 
 def report(labels: Any, probabilities: Any, model: pathlib.Path) -> None:
-    """Print the test metrics and where the model is.
+    """Print the test metrics and the folder of the model as one line of JSON.
 
     Args:
-        labels: Of the test split, 0 or 1, `[examples]`.
-        probabilities: Of label 1, `[examples]`.
-        model: A folder.
+        labels: Labels of the test split, 0 or 1, `[examples]`.
+        probabilities: Probabilities of label 1, `[examples]`.
+        model: Folder of the model.
     """
     line = {'metrics': metrics.quality(labels, probabilities), 'model': str(model)}
     print(json.dumps(line), flush=True)

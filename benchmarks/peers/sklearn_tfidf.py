@@ -16,18 +16,18 @@ MODEL_FILE = 'model.joblib'
 
 
 def make_default() -> Pipeline:
-    """Make the pipeline with scikit-learn's defaults."""
+    """Return the pipeline with default settings."""
     return make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression())
 
 
 def make_tuned() -> Pipeline:
-    """Make it with what is known to suit film reviews."""
+    """Return the pipeline with settings that suit film reviews."""
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
     return make_pipeline(vectorizer, LogisticRegression(C=10, max_iter=1_000))
 
 
 def make_of_letters() -> Pipeline:
-    """Make one for scripts without spaces: 1- to 3-grams of letters, else defaults."""
+    """Return a pipeline for scripts without spaces, of 1- to 3-grams of letters."""
     vectorizer = TfidfVectorizer(analyzer='char', ngram_range=(1, 3))
     return make_pipeline(vectorizer, LogisticRegression())
 

@@ -1,10 +1,9 @@
-"""TFX's own IMDB example (`tfx.examples.imdb`), run as it ships but for its data.
+"""TFX's own IMDB example (`tfx.examples.imdb`), on the official splits.
 
-Its nodes, its model, its Beam and its runner are untouched: the pipeline comes
-from the example's own function. Three things are set from outside: the numbers of
-steps and the batch sizes that its README recommends for all of IMDB, and the
-splits, which are the official ones instead of its hash of the rows, so that it is
-tested on what all are tested on. It takes some 20 minutes on two cores.
+The pipeline, its model, its Beam and its runner come from the example. This module
+sets the numbers of steps and the batch sizes that its README recommends for the full
+data, and the official splits in place of a hash of the rows. It takes 20 minutes on
+two cores.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from benchmarks.reviews import Split, read_splits, shuffled
 _TRAIN_STEPS = 7_000
 _EVAL_STEPS = 800
 _BATCH = 1_000
-# How the example's ExampleGen calls the splits, by ours.
+# The names of the splits in the example.
 _SPLITS = {'train': 'train', 'test': 'eval'}
 
 
@@ -50,7 +49,7 @@ def _write(split: Split, path: pathlib.Path) -> None:
     with path.open('w', encoding='utf-8', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(['label', 'text'])
-        # Its CSV reader ends a row at each newline, even inside quotes.
+        # The CSV reader of the example ends a row at each newline, even inside quotes.
         writer.writerows((label, ' '.join(text.split())) for text, label in zip(*split))
 
 
@@ -60,7 +59,7 @@ def _run(root: pathlib.Path, train_steps: int, eval_steps: int) -> pathlib.Path:
     from tfx.proto import example_gen_pb2, trainer_pb2
     from tfx.utils import proto_utils
 
-    # Beam's workers must find it; TFX itself makes a wheel of this one file.
+    # TFX builds a wheel of this file for the Beam workers.
     module_file = root / 'user_code.py'
     shutil.copyfile(tfx_example_module.__file__, module_file)
     serving = root / 'serving'
@@ -87,7 +86,7 @@ def _run(root: pathlib.Path, train_steps: int, eval_steps: int) -> pathlib.Path:
     BeamDagRunner().run(pipeline)
     versions = sorted(serving.iterdir()) if serving.is_dir() else []
     if not versions:
-        sys.exit('the example pushed no model')
+        sys.exit('error: the example pushed no model')
     return versions[-1]
 
 

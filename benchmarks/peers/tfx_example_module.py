@@ -1,8 +1,4 @@
-"""User code of TFX's own IMDB example, with the batch sizes it recommends for all of IMDB.
-
-The example ships with sizes for its hundred sample rows, and says in a comment
-and in its README what to set for the full data.
-"""
+"""User code of TFX's own IMDB example, with the batch sizes that it recommends for IMDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs: failures become rows, the others go on, and the exit code tells."""
+"""Runs of contenders and sizes, their failures and their exit codes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.conftest import REPO
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Program(Contender):
-    """A contender that is a line of Python."""
+    """A contender that runs a line of Python."""
 
     program: str = ''
 
@@ -54,7 +54,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return path
 
 
-def test_rows_say_what_failed_and_the_others_go_on_when_some_fail(
+def test_other_contenders_run_when_some_fail(
     archive: pathlib.Path,
 ) -> None:
     broken = [
@@ -80,7 +80,7 @@ def test_peer_trains_saves_and_scores_when_given_an_archive(
     peer: Contender, archive: pathlib.Path
 ) -> None:
     if importlib.util.find_spec(NEEDS[peer.kind]) is None:
-        pytest.skip(f'{NEEDS[peer.kind]} is not installed: make bench installs it')
+        pytest.skip(f'{NEEDS[peer.kind]} is not installed; run make bench')
     (row,) = bench.run([peer], archive, passes=1)['contenders']
     assert row['error'] is None
     assert row['runs'][0]['examples'] == 100
@@ -91,7 +91,7 @@ def test_peer_trains_saves_and_scores_when_given_an_archive(
         assert row['accuracy'] == 1
 
 
-def test_median_is_shown_and_each_value_kept_when_there_are_several_seeds() -> None:
+def test_row_has_the_median_when_there_are_several_seeds() -> None:
     contender = PEERS[0]
     runs = [
         {'seed': seed, 'error': None, 'rates': {'1 thread': float(seed)}}
@@ -103,30 +103,30 @@ def test_median_is_shown_and_each_value_kept_when_there_are_several_seeds() -> N
     assert [run['accuracy'] for run in row['runs']] == [1, 5, 3]
 
 
-def test_selection_takes_each_preset_and_all_peers_but_those_on_request() -> None:
+def test_selection_has_all_contenders_except_those_on_request() -> None:
     names = [contender.name for contender in contenders.select()]
     assert {f'ours-{preset}' for preset in PRESETS} <= set(names)
     assert 'tfx-example' not in names
     assert contenders.select(added='tfx-example')[-1].name == 'tfx-example'
     assert [c.name for c in contenders.select('fasttext, nb-svm')] == ['nb-svm', 'fasttext']
-    with pytest.raises(ConfigError, match="no contender is called 'nobody'"):
+    with pytest.raises(ConfigError, match="unknown contender 'nobody'"):
         contenders.select('nobody')
 
 
-def test_archive_is_a_data_error_in_one_line_when_it_is_not_there(
+def test_archive_is_a_data_error_when_missing(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv('IMDB_ARCHIVE', str(tmp_path / 'none.tar.gz'))
-    with pytest.raises(DataError, match=r'not there: .*none\.tar\.gz'):
+    with pytest.raises(DataError, match=r'does not exist: .*none\.tar\.gz'):
         find_archive()
     assert cli.exit_code(['run']) == 4
     assert capsys.readouterr().err.count('\n') == 1
     (tmp_path / 'text.tar.gz').write_text('no archive')
-    with pytest.raises(DataError, match='no tar archive'):
+    with pytest.raises(DataError, match='expected a tar archive'):
         find_archive(str(tmp_path / 'text.tar.gz'))
 
 
-def test_exit_code_is_5_and_the_table_is_shown_when_one_fails(
+def test_exit_code_is_5_when_a_contender_fails(
     archive: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -163,7 +163,7 @@ def make_size(factor: float, wall: float, gib: float = 1) -> dict[str, Any]:
         ([make_size(8, 60), {'factor': 1, 'error': 'no luck'}], None, ['1 times IMDB failed']),
     ],
 )
-def test_growth_is_judged_from_one_to_eight(
+def test_growth_is_limited_from_one_to_eight(
     sizes: list[dict[str, Any]], exponent: float | None, violations: list[str]
 ) -> None:
     found = scale.verdict(sizes)
@@ -173,7 +173,7 @@ def test_growth_is_judged_from_one_to_eight(
         assert part in line
 
 
-def test_sizes_measured_so_far_are_kept_when_a_later_one_is_cut(
+def test_earlier_sizes_are_saved_when_a_later_one_is_interrupted(
     archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     def run_size(factor: float, *_: object) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def test_sizes_measured_so_far_are_kept_when_a_later_one_is_cut(
     ('selected', 'is_kept'),
     [([], True), (['--factors', '1,8'], False), (['--preset', 'ngram'], False)],
 )
-def test_published_sizes_stay_when_only_some_are_measured(
+def test_published_results_are_unchanged_when_only_some_sizes_run(
     selected: list[str],
     archive: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -213,21 +213,21 @@ def test_published_sizes_stay_when_only_some_are_measured(
 
 
 @pytest.mark.parametrize('factors', ['', '1,x', '0', '-1', 'nan'])
-def test_factors_are_a_usage_error_when_they_are_no_sizes(factors: str) -> None:
+def test_factors_are_a_usage_error_when_invalid(factors: str) -> None:
     assert cli.exit_code(['scale', '--factors', factors]) == 2
 
 
-def test_plot_is_drawn_the_same_each_time(tmp_path: pathlib.Path) -> None:
-    pytest.importorskip('matplotlib', reason='matplotlib is not installed: make bench installs it')
+def test_plot_is_reproducible(tmp_path: pathlib.Path) -> None:
+    pytest.importorskip('matplotlib', reason='matplotlib is not installed; run make bench')
     results = {'sizes': [make_size(1, 60), make_size(8, 400), {'factor': 9, 'error': 'x'}]}
     for name in ('one.svg', 'again.svg'):
         draw(results, tmp_path / name)
     assert (tmp_path / 'one.svg').read_bytes() == (tmp_path / 'again.svg').read_bytes()
-    with pytest.raises(DataError, match='no size was measured'):
+    with pytest.raises(DataError, match='the results have no size'):
         draw({'sizes': []}, tmp_path / 'none.svg')
 
 
-def test_nothing_heavy_is_imported_when_the_command_line_is() -> None:
+def test_command_line_imports_no_large_package() -> None:
     code = (
         'import benchmarks.__main__, benchmarks.bench, benchmarks.scale, sys;'
         ' print(sorted({"numpy", "tensorflow", "sklearn", "tfx", "keras"} & set(sys.modules)))'

@@ -103,5 +103,5 @@ def test_draw_is_another_when_the_seed_is() -> None:
 def test_selection_takes_all_or_those_named() -> None:
     assert list(derive.select()) == list(derive.TASKS)
     assert list(derive.select('uneven, few')) == ['few', 'uneven']
-    with pytest.raises(ConfigError, match="no task is called 'none'"):
+    with pytest.raises(ConfigError, match="unknown task 'none'"):
         derive.select('few,none')

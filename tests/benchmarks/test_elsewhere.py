@@ -79,7 +79,7 @@ def test_one_in_20_is_positive_on_either_side_when_labels_are_unbalanced(
 def test_all_contenders_are_measured_and_kept_when_lengths_are_uneven(
     archive: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip('sklearn', reason='sklearn is not installed: make bench installs it')
+    pytest.importorskip('sklearn', reason='sklearn is not installed; run make bench')
     output = tmp_path / 'elsewhere.json'
     command = ['elsewhere', '--data', str(archive), '--only', 'uneven', '--output', str(output)]
     assert cli.exit_code(command) == 0
@@ -97,7 +97,7 @@ def test_all_contenders_are_measured_and_kept_when_lengths_are_uneven(
 
 
 def test_letters_are_read_by_both_when_a_script_has_no_spaces(archive: pathlib.Path) -> None:
-    pytest.importorskip('sklearn', reason='sklearn is not installed: make bench installs it')
+    pytest.importorskip('sklearn', reason='sklearn is not installed; run make bench')
     films = elsewhere.derive(films_of(archive), derive.TASKS['without-spaces'])
     held_out = np.array(films.folds) == elsewhere.HELD_OUT_FOLD
     labels = np.array(films.labels, float)[held_out]
@@ -121,7 +121,7 @@ def test_original_and_cyrillic_letters_give_the_same_probabilities(archive: path
 def test_run_fails_when_a_probability_is_not_finite(
     archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip('sklearn', reason='sklearn is not installed: make bench installs it')
+    pytest.importorskip('sklearn', reason='sklearn is not installed; run make bench')
 
     def score(films: tune.Films, held_out: Any, preset: str) -> Any:
         return np.full(held_out.sum(), np.nan)

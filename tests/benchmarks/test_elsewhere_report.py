@@ -50,7 +50,7 @@ def test_table_is_the_golden_one() -> None:
     assert elsewhere_report.markdown(make_results()) == GOLDEN
 
 
-def test_terminal_shows_every_cell_and_says_what_is_worse() -> None:
+def test_terminal_shows_each_cell() -> None:
     stream = io.StringIO()
     elsewhere_report.print_tasks(make_results(), stream)
     shown = stream.getvalue()
@@ -60,13 +60,13 @@ def test_terminal_shows_every_cell_and_says_what_is_worse() -> None:
     assert 'worse: average precision -0.0200 (-0.0300 to -0.0100)' in shown
 
 
-def test_examples_in_docstrings_are_true() -> None:
+def test_docstring_examples() -> None:
     assert doctest.testmod(elsewhere_report) == (0, 2)
 
 
-def test_readme_table_is_what_the_kept_results_give() -> None:
+def test_table_in_the_documents_matches_the_results() -> None:
     if not elsewhere_report.ELSEWHERE_FILE.is_file():
-        pytest.skip('nothing was measured yet: python -m benchmarks elsewhere')
-    text = report.README.read_text(encoding='utf-8')
+        pytest.skip('needs results: run python -m benchmarks elsewhere')
+    text = report.find_document('elsewhere').read_text(encoding='utf-8')
     table = elsewhere_report.markdown(report.load(elsewhere_report.ELSEWHERE_FILE))
     assert report.updated(text, 'elsewhere', table) == text

@@ -53,7 +53,7 @@ def test_rounding_beyond_one_is_cut_off_but_logits_are_refused() -> None:
         metrics.quality([0, 1], [-2.0, 3.0])
     with pytest.raises(ValueError, match='probabilities in'):
         metrics.quality([0, 1], [0.5, math.nan])
-    with pytest.raises(ValueError, match='labels and'):
+    with pytest.raises(ValueError, match='expected one probability per label'):
         metrics.quality([0, 1], [0.5])
 
 

@@ -49,7 +49,7 @@ def archive(tmp_path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='the kernel of Linux says it')
+@pytest.mark.skipif(sys.platform != 'linux', reason='needs Linux')
 def test_each_node_has_its_own_figures_when_one_takes_memory_and_the_next_time(
     tmp_path: pathlib.Path,
 ) -> None:

@@ -82,10 +82,10 @@ def test_terminal_shows_every_cell() -> None:
 def test_readme_changes_between_the_markers_only_and_once(tmp_path: pathlib.Path) -> None:
     readme = tmp_path / 'README.md'
     readme.write_text('before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n')
-    assert report.update_readme('bench', GOLDEN, readme)
+    assert report.update_document('bench', GOLDEN, readme)
     once = readme.read_text()
     assert once == f'before\n<!-- bench:begin -->\n{GOLDEN}\n<!-- bench:end -->\nafter\n'
-    assert not report.update_readme('bench', GOLDEN, readme)
+    assert not report.update_document('bench', GOLDEN, readme)
     assert readme.read_text() == once
 
 
@@ -98,34 +98,34 @@ def test_readme_changes_between_the_markers_only_and_once(tmp_path: pathlib.Path
         '<!-- a:begin --><!-- a:end -->' * 2,
     ],
 )
-def test_readme_is_refused_when_its_markers_are_not_a_pair(text: str) -> None:
+def test_document_is_refused_when_its_markers_are_not_a_pair(text: str) -> None:
     with pytest.raises(DataError, match='each once and in this order'):
         report.updated(text, 'a', 'content')
 
 
-def test_results_come_back_as_they_were_kept(tmp_path: pathlib.Path) -> None:
+def test_results_are_unchanged_when_saved_and_loaded(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'results' / 'bench.json'
     report.save(make_results(), path)
     assert report.load(path) == json.loads(json.dumps(make_results()))
     assert [entry.name for entry in path.parent.iterdir()] == ['bench.json']
 
 
-def test_results_that_are_not_there_or_damaged_are_a_data_error(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(DataError, match='no results'):
+def test_results_are_a_data_error_when_missing_or_damaged(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DataError, match='there are no results'):
         report.load(tmp_path / 'none.json')
     (tmp_path / 'bad.json').write_text('{"a": ')
-    with pytest.raises(DataError, match='cannot be read'):
+    with pytest.raises(DataError, match='cannot read the results'):
         report.load(tmp_path / 'bad.json')
 
 
-def test_readme_table_is_what_the_kept_results_give() -> None:
+def test_table_in_the_documents_matches_the_results() -> None:
     if not report.BENCH_FILE.is_file():
-        pytest.skip('nothing was measured yet: make bench')
-    text = report.README.read_text(encoding='utf-8')
+        pytest.skip('needs results: run make bench')
+    text = report.find_document('bench').read_text(encoding='utf-8')
     assert report.updated(text, 'bench', report.markdown(report.load(report.BENCH_FILE))) == text
 
 
-def test_sizes_are_shown_with_the_failed_ones() -> None:
+def test_terminal_shows_all_sizes_when_one_failed() -> None:
     sizes = [
         {
             'factor': 1.0,

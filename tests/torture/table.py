@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from benchmarks.machine import describe
-from benchmarks.report import provenance, update_readme
+from benchmarks.report import provenance, update_document
 
 _HERE = pathlib.Path(__file__).parent
 RESULTS = _HERE / 'results.json'
@@ -68,7 +68,7 @@ def main() -> int:
         return 1
     table = markdown(Row(*row) for row in results['rows'])
     said = f'{results["seconds"] / 60:.0f} minutes; {provenance(results)}.'
-    update_readme('torture', f'{table}\n\n{said}', README)
+    update_document('torture', f'{table}\n\n{said}', README)
     return 0
 
 
