@@ -1,16 +1,15 @@
-"""The command of a step's container on Kubeflow Pipelines: a thin layer before TFX's own.
+"""The command of a step on Kubeflow Pipelines: prepares the step, then runs TFX's command.
 
-Its backend and TFX's entry point disagree in four things:
+The backend of Kubeflow Pipelines and TFX's entry point disagree in four points:
 
-- It hands artifacts over without their types, or with a wrong one. TFX needs
-  them to choose a class, so they are filled in from the component's interface.
-- It keeps artifacts under `minio://` or `s3://`, which TensorFlow cannot open,
-  but has a copy of each below `/minio` or `/s3`, and takes from there what a
-  step wrote. So addresses are translated on the way in, and back on the way out.
-- It may leave out an artifact's name, by which a blessing says what it blessed.
-- It has no hook that looks at the data before ExampleGen's cache is asked. So
-  ExampleGen is two steps. The first (`--resolve_input`) runs TFX's driver, and
-  puts out what it found as a parameter. The second is cached by it.
+- The backend passes artifacts without a type, or with a wrong one. TFX chooses a class
+  by the type, so this module takes it from the interface of the component.
+- The backend keeps artifacts under `minio://` or `s3://`, which TensorFlow cannot open,
+  and copies them from and to `/minio` or `/s3`. This module translates the addresses.
+- The backend may leave out the name of an artifact, which a blessing refers to.
+- The backend does not look at the data before it looks up ExampleGen in the cache. So
+  ExampleGen has two steps. The first one (`--resolve_input`) runs TFX's driver and
+  outputs its result as a parameter, which is part of the cache key of the second one.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ RESOLVED_INPUT = 'resolved_input'
 RESOLVE_INPUT_FLAG = '--resolve_input'
 OUTPUTS_SPEC_FLAG = '--json_serialized_outputs_spec_args'
 
-# Set where steps run without a container of their own: a rehearsal's processes.
+# Folder that contains /minio and /s3, for steps without a container.
 MOUNTS_VARIABLE = 'OBJECT_STORE_MOUNTS'
 
 _EXAMPLES = 'examples'
@@ -51,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
     """Run a step.
 
     Args:
-        argv: As TFX's entry point takes them, Beam's arguments included, and
+        argv: Arguments of TFX's entry point, including those for Beam, and
             `--json_serialized_outputs_spec_args` or `--resolve_input`.
     """
     parser = argparse.ArgumentParser(allow_abbrev=False)
@@ -62,8 +61,8 @@ def main(argv: Sequence[str]) -> None:
     args, others = parser.parse_known_args(argv)
     step = args.json_serialized_invocation_args
     inputs_spec = args.json_serialized_inputs_spec_args
-    _fill_in(step.get('inputs', {}), json.loads(inputs_spec))
-    _fill_in(step.get('outputs', {}), args.json_serialized_outputs_spec_args)
+    _complete_artifacts(step.get('inputs', {}), json.loads(inputs_spec))
+    _complete_artifacts(step.get('outputs', {}), args.json_serialized_outputs_spec_args)
     if args.resolve_input:
         resolve_input(step, inputs_spec, others)
     else:
@@ -71,44 +70,46 @@ def main(argv: Sequence[str]) -> None:
 
 
 def execute(step: dict[str, Any], inputs_spec: str, others: Sequence[str]) -> None:
-    """Run TFX's entry point, with addresses that it can open.
+    """Run TFX's entry point with translated addresses.
 
     Args:
-        step: The ExecutorInput, as JSON values; artifacts have types and names.
-        inputs_spec: The ComponentInputsSpec, as JSON.
+        step: The ExecutorInput as JSON values; artifacts have types and names.
+        inputs_spec: The ComponentInputsSpec as JSON.
         others: All other arguments.
     """
     output_file = pathlib.Path(step['outputs']['outputFile'])
     resolved = step.get('inputs', {}).get('parameterValues', {}).pop(RESOLVED_INPUT, None)
     if resolved is not None:
-        _take_over(json.loads(resolved), step, output_file)
-    _run(_EXECUTOR, _translated(step, _to_mount), inputs_spec, others)
-    _rewrite(output_file, _to_address)
+        _apply_driver_result(json.loads(resolved), step, output_file)
+    _run(_EXECUTOR, _translate(step, _to_mount), inputs_spec, others)
+    output = json.loads(output_file.read_text(encoding='utf-8'))
+    output_file.write_text(json.dumps(_translate(output, _to_address)), encoding='utf-8')
 
 
 def resolve_input(step: dict[str, Any], inputs_spec: str, others: Sequence[str]) -> None:
-    """Run ExampleGen's driver: find the newest spans, and a fingerprint of the files.
+    """Run ExampleGen's driver, which finds the newest spans and a fingerprint of the files.
 
-    Its result is the step's output parameter: an ExecutorOutput as JSON, in
-    which only what was found in the data varies.
+    The output parameter of the step is the driver's ExecutorOutput as JSON, without the
+    parts that do not depend on the data.
 
     Args:
-        step: The ExecutorInput, as JSON values.
-        inputs_spec: The ComponentInputsSpec of ExampleGen, as JSON.
+        step: The ExecutorInput as JSON values.
+        inputs_spec: The ComponentInputsSpec of ExampleGen as JSON.
         others: All other arguments.
     """
     outputs = step['outputs']
     output_file = pathlib.Path(outputs['outputFile'])
     artifact = {'type': _EXAMPLES_TYPE, 'uri': '', 'metadata': {}}
-    asked = {**step, 'outputs': {**outputs, 'artifacts': {_EXAMPLES: {'artifacts': [artifact]}}}}
-    names_spans = bool(step['inputs']['parameterValues'].get(_RANGE_CONFIG))
-    _run(_SPAN_HOOK if names_spans else _DRIVER, asked, inputs_spec, others, imports=_DRIVER)
-    found = json.loads(output_file.read_text(encoding='utf-8'))
-    for of_key in found.get('artifacts', {}).values():
+    artifacts = {_EXAMPLES: {'artifacts': [artifact]}}
+    driver_step = {**step, 'outputs': {**outputs, 'artifacts': artifacts}}
+    has_spans = bool(step['inputs']['parameterValues'].get(_RANGE_CONFIG))
+    _run(_SPAN_HOOK if has_spans else _DRIVER, driver_step, inputs_spec, others, imports=_DRIVER)
+    result = json.loads(output_file.read_text(encoding='utf-8'))
+    for of_key in result.get('artifacts', {}).values():
         for one in of_key['artifacts']:
             one.pop('uri', None)
             one.pop('name', None)
-    text = json.dumps(found, sort_keys=True)
+    text = json.dumps(result, sort_keys=True)
     # Backends read an output parameter from its own file, or from that of all outputs.
     output_file.write_text(json.dumps({'parameterValues': {RESOLVED_INPUT: text}}))
     parameter_file = outputs.get('parameters', {}).get(RESOLVED_INPUT, {}).get('outputFile')
@@ -117,22 +118,24 @@ def resolve_input(step: dict[str, Any], inputs_spec: str, others: Sequence[str])
         pathlib.Path(parameter_file).write_text(text, encoding='utf-8')
 
 
-def _take_over(found: dict[str, Any], step: dict[str, Any], output_file: pathlib.Path) -> None:
-    """Give ExampleGen what its driver found, as a service with a hook does.
+def _apply_driver_result(
+    result: dict[str, Any], step: dict[str, Any], output_file: pathlib.Path
+) -> None:
+    """Pass the driver's result to ExampleGen as a service with a pre-cache hook does.
 
-    Parameters are in the file that TFX's entry point looks into for them;
-    properties are on the artifact already.
+    TFX's entry point reads the parameters from the output file, and the properties from
+    the artifacts.
     """
     output_file.parent.mkdir(parents=True, exist_ok=True)
-    output_file.write_text(json.dumps({'parameterValues': found.get('parameterValues', {})}))
-    for key, of_key in found.get('artifacts', {}).items():
+    output_file.write_text(json.dumps({'parameterValues': result.get('parameterValues', {})}))
+    for key, of_key in result.get('artifacts', {}).items():
         artifacts = step['outputs']['artifacts'][key]['artifacts']
         for artifact, other in zip(artifacts, of_key['artifacts']):
             artifact['metadata'] = {**artifact.get('metadata', {}), **other.get('metadata', {})}
 
 
-def _fill_in(side: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Give artifacts the type that the interface names, and a name if they have none."""
+def _complete_artifacts(side: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Set the type of artifacts to that of the interface, and add missing names."""
     for key, of_key in side.get('artifacts', {}).items():
         definition = spec.get('artifacts', {}).get(key)
         for artifact in of_key.get('artifacts', []):
@@ -150,7 +153,7 @@ def _run(
     *,
     imports: str = _EXECUTOR,
 ) -> None:
-    """Run a module as its command does, which is or calls one of TFX's; return if all went well."""
+    """Run a module as a program, and return if it succeeds."""
     saved = sys.argv
     sys.argv = [
         module,
@@ -160,7 +163,7 @@ def _run(
         inputs_spec,
         *others,
     ]
-    _import_what_it_needs(imports)
+    _import_without_collection(imports)
     try:
         runpy.run_module(module, run_name='__main__', alter_sys=True)
     except SystemExit as end:
@@ -170,48 +173,32 @@ def _run(
         sys.argv = saved
 
 
-def _import_what_it_needs(module: str) -> None:
-    """Import TFX and all that comes with it, and spare the garbage collector these modules.
+def _import_without_collection(module: str) -> None:
+    """Import TFX with the garbage collector off, and exclude it from later collections.
 
-    They are never garbage, but it looks through all of them again and again, and
-    at the exit: 3 of the 7 CPU seconds that importing costs each step.
+    The collector would search these modules again and again, and at the exit: 3 of the 7
+    CPU seconds that the import costs in each step.
     """
     gc.disable()
     importlib.import_module(module)
-    # It is to run once more, as a program; what it imported stays.
+    # The module runs again as a program; what it imported stays imported.
     sys.modules.pop(module, None)
     gc.freeze()
     gc.enable()
 
 
-def _rewrite(output_file: pathlib.Path, translate: Callable[[str], str]) -> None:
-    output = json.loads(output_file.read_text(encoding='utf-8'))
-    output_file.write_text(json.dumps(_translated(output, translate)), encoding='utf-8')
-
-
-def _translated(value: Any, translate: Callable[[str], str]) -> Any:
-    """Translate the addresses of artifacts, and those among their properties."""
-    if isinstance(value, list):
-        return [_translated(item, translate) for item in value]
-    if isinstance(value, dict):
-        return {
-            key: _translated_artifacts(item, translate)
-            if key == 'artifacts'
-            else _translated(item, translate)
-            for key, item in value.items()
-        }
-    return value
-
-
-def _translated_artifacts(value: Any, translate: Callable[[str], str]) -> Any:
+def _translate(value: Any, translate: Callable[[str], str], *, artifact: bool = False) -> Any:
+    """Translate the addresses of artifacts, and those in their properties."""
     if isinstance(value, str):
-        return translate(value)
+        return translate(value) if artifact else value
     if isinstance(value, list):
-        return [_translated_artifacts(item, translate) for item in value]
+        return [_translate(item, translate, artifact=artifact) for item in value]
     if isinstance(value, dict):
         return {
-            # The name is what the backend knows it by.
-            key: item if key in ('name', 'type') else _translated_artifacts(item, translate)
+            # The backend finds an artifact by its name.
+            key: item
+            if artifact and key in ('name', 'type')
+            else _translate(item, translate, artifact=artifact or key == 'artifacts')
             for key, item in value.items()
         }
     return value
@@ -228,7 +215,6 @@ def _to_address(path: str) -> str:
 
 
 def _mounts() -> str:
-    """Return what the stores are mounted below: where no container is, not the root."""
     return os.environ.get(MOUNTS_VARIABLE, '')
 
 

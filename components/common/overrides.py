@@ -1,8 +1,8 @@
-"""Settings that a run of a compiled pipeline may change.
+"""Settings that a run of a compiled pipeline can change.
 
-A node carries each as one more execution parameter, named as the field of its
-settings. So the value is part of the cache key of that node, and of no other.
-A local run has none of them: there the settings themselves change.
+A node has an execution parameter for each of them, with the name of the field in its
+settings. So the value is part of the cache key of this node only. A local run has no
+such parameters, because there the settings themselves change.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ GATE_OVERRIDES = ('min_accuracy', 'max_accuracy_drop', 'min_auc', 'min_baseline_
 AnySettings = TypeVar('AnySettings', bound=Settings)
 
 
-def overridden(
+def apply_overrides(
     settings: AnySettings, exec_properties: Mapping[str, Any], names: Sequence[str]
 ) -> AnySettings:
-    """Return the settings with those fields replaced that the node was given.
+    """Return the settings with the fields replaced that the run overrides.
 
     Args:
-        settings: As compiled.
-        exec_properties: Of the node.
-        names: The fields that may be replaced.
+        settings: The compiled settings.
+        exec_properties: Execution parameters of the node.
+        names: Names of the fields that a run can override.
 
     Raises:
-        ConfigError: If a value is of another type, or out of range.
+        ConfigError: If a value has the wrong type, or is out of range.
 
     Example:
         >>> from components.common.settings import TrainerSettings
-        >>> overridden(TrainerSettings(epochs=10), {'epochs': 3}, ('epochs', 'seed')).epochs
+        >>> apply_overrides(TrainerSettings(epochs=10), {'epochs': 3}, ('epochs', 'seed')).epochs
         3
     """
-    given = {name: exec_properties[name] for name in names if name in exec_properties}
+    overrides = {name: exec_properties[name] for name in names if name in exec_properties}
     try:
-        return type(settings).model_validate({**settings.model_dump(), **given})
+        return type(settings).model_validate({**settings.model_dump(), **overrides})
     except pydantic.ValidationError as err:
-        raise refusal(err, 'change the parameter of the run') from err
+        raise setting_error(err, 'change the parameter of the run') from err
 
 
-def refusal(err: pydantic.ValidationError, hint: str) -> ConfigError:
-    """Return an error that names, in one line, the first setting that was refused."""
+def setting_error(err: pydantic.ValidationError, hint: str) -> ConfigError:
+    """Return an error for the first setting that is invalid."""
     first = err.errors()[0]
     name = '.'.join(str(part) for part in first['loc'])
     message = first['msg'].removeprefix('Value error, ')

@@ -16,7 +16,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.common import features
 from components.common.errors import ConfigError
-from components.common.overrides import refusal
+from components.common.overrides import setting_error
 from components.common.settings import GateSettings
 from components.evaluator.metric_table import ACCURACY, AUC, METRICS
 from components.evaluator.metrics import TotalsMetric
@@ -177,7 +177,7 @@ def read_gate(config: config_pb2.EvalConfig) -> GateSettings:
     try:
         return GateSettings.model_validate(found)
     except pydantic.ValidationError as err:
-        raise refusal(err, _HINT) from err
+        raise setting_error(err, _HINT) from err
 
 
 def _metric_config(name: str) -> config_pb2.MetricConfig:

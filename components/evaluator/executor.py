@@ -14,7 +14,7 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
 from components.common.atomic_write import UNFINISHED, clear_unfinished
 from components.common.beam_jobs import run_beam_pipeline
-from components.common.overrides import GATE_OVERRIDES, overridden
+from components.common.overrides import GATE_OVERRIDES, apply_overrides
 from components.evaluator.eval_config import read_gate, resolve_eval_config
 from components.evaluator.gate import read_metrics
 from components.evaluator.metric_table import EXAMPLE_COUNT
@@ -62,7 +62,7 @@ class Executor(executor.Executor):
             baseline = None
         config = config_pb2.EvalConfig()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
-        gate = overridden(read_gate(config), exec_properties, GATE_OVERRIDES)
+        gate = apply_overrides(read_gate(config), exec_properties, GATE_OVERRIDES)
         # Build it again, so that the whole rule applies whatever configuration was passed.
         config = resolve_eval_config(gate, has_baseline=baseline is not None)
         # In TFMA, the name of the only model is empty.

@@ -8,7 +8,7 @@ from tfx.components.trainer import executor
 from tfx.types import standard_component_specs
 from tfx.utils import json_utils
 
-from components.common.overrides import TRAINER_OVERRIDES, overridden
+from components.common.overrides import TRAINER_OVERRIDES, apply_overrides
 from components.common.settings import TrainerSettings
 from components.trainer.run import TRAINER_KEY
 
@@ -26,6 +26,6 @@ class Executor(executor.GenericExecutor):
         key = standard_component_specs.CUSTOM_CONFIG_KEY
         config = json_utils.loads(exec_properties[key])
         settings = TrainerSettings.model_validate(config[TRAINER_KEY])
-        settings = overridden(settings, exec_properties, TRAINER_OVERRIDES)
+        settings = apply_overrides(settings, exec_properties, TRAINER_OVERRIDES)
         config[TRAINER_KEY] = settings.model_dump()
         super().Do(input_dict, output_dict, {**exec_properties, key: json_utils.dumps(config)})

@@ -12,7 +12,7 @@ from typing import Any
 import pydantic
 
 from components.common.errors import ConfigError
-from components.common.overrides import refusal
+from components.common.overrides import setting_error
 from components.common.patterns import require_no_pattern
 from components.common.secrets import has_credentials, mask
 from components.common.settings import (
@@ -276,4 +276,4 @@ def _config_error(err: pydantic.ValidationError) -> ConfigError:
     if first['type'] == 'missing':
         flag = {'data.path': 'say --data PATH'}.get(name, f'say --set {name}=VALUE')
         return ConfigError(f'the setting {name} is required and was not given', hint=flag)
-    return refusal(err, _SHOW_HINT)
+    return setting_error(err, _SHOW_HINT)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pydantic
 
-from components.common.overrides import refusal
+from components.common.overrides import setting_error
 from pipeline.results import outcome as outcomes
 from pipeline.settings.config import PipelineConfig
 from pipeline.settings.metadata import MetadataSettings
@@ -45,7 +45,7 @@ def backend_of_run(config: Mapping[str, Any], root: pathlib.Path) -> Backend:
     try:
         settings = MetadataSettings.model_validate(config.get('metadata', {}))
     except pydantic.ValidationError as err:
-        raise refusal(err, 'the record of a run says so: `runs` lists them') from err
+        raise setting_error(err, 'the record of a run says so: `runs` lists them') from err
     return backend(settings, root)
 
 

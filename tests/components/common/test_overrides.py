@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from components.common.errors import ConfigError
-from components.common.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES, overridden
+from components.common.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES, apply_overrides
 from components.common.settings import GateSettings, TrainerSettings
 
 
 def test_settings_stay_as_they_are_when_a_run_overrides_nothing() -> None:
     settings = TrainerSettings(epochs=7)
     given = {'fingerprint': 'abc', 'batch_size': 5}
-    assert overridden(settings, given, TRAINER_OVERRIDES) == settings
+    assert apply_overrides(settings, given, TRAINER_OVERRIDES) == settings
 
 
 def test_only_what_is_given_changes_when_a_run_overrides_it() -> None:
-    changed = overridden(
+    changed = apply_overrides(
         TrainerSettings(epochs=7, dropout=0.4), {'seed': 9, 'learning_rate': 0.5}, TRAINER_OVERRIDES
     )
     assert changed == TrainerSettings(epochs=7, dropout=0.4, seed=9, learning_rate=0.5)
@@ -25,7 +25,7 @@ def test_only_what_is_given_changes_when_a_run_overrides_it() -> None:
 
 def test_override_is_refused_when_it_is_out_of_range() -> None:
     with pytest.raises(ConfigError, match=r'^epochs: input should be .*, got 0$'):
-        overridden(TrainerSettings(), {'epochs': 0}, TRAINER_OVERRIDES)
+        apply_overrides(TrainerSettings(), {'epochs': 0}, TRAINER_OVERRIDES)
 
 
 @pytest.mark.parametrize('name', GATE_OVERRIDES)
@@ -33,7 +33,7 @@ def test_override_is_refused_when_it_is_out_of_range() -> None:
 def test_bound_is_refused_when_a_run_names_none(name: str, value: Any) -> None:
     gate = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
     with pytest.raises(ConfigError, match=rf'^{name}: '):
-        overridden(gate, {name: value}, GATE_OVERRIDES)
+        apply_overrides(gate, {name: value}, GATE_OVERRIDES)
 
 
 def test_every_override_is_a_setting_when_listed() -> None:
