@@ -52,7 +52,7 @@ def compile_(target: Target, output: str | None, **options: Any) -> None:
     The command needs no network, no bucket and no credentials.
     """
     config = config_of(options)
-    from pipeline.cloud.compile_command import write_compiled
+    from pipeline.cloud.compile import write_compiled
 
     write_compiled(config, target, output)
 
@@ -135,7 +135,7 @@ def submit(
     connection = _connection(target, options)
     config = config_of(options)
     from pipeline.cloud.clients.submission import Polling, submit_pipeline
-    from pipeline.cloud.compile_command import compile_for_service
+    from pipeline.cloud.compile import compile_for_service
 
     polling = Polling(interval_seconds=poll, timeout_seconds=timeout) if wait else None
     submit_pipeline(compile_for_service(config, target), connection, params, polling)
@@ -194,7 +194,7 @@ def schedule(
         return
     config = config_of(options)
     from pipeline.cloud.clients.service import Schedule
-    from pipeline.cloud.compile_command import compile_for_service
+    from pipeline.cloud.compile import compile_for_service
 
     wanted = Schedule(
         name=schedule_name or config.name,

@@ -1,25 +1,34 @@
 """Compiles the pipeline for Vertex AI Pipelines and for Kubeflow Pipelines.
 
-TFX's compiler does the work. What it leaves undone, and what open-source
-Kubeflow Pipelines needs otherwise, is done to its result: `kubeflow_spec` has
-the latter. Nothing here touches a bucket, a network or credentials.
+TFX's compiler creates the specification. This module adds what TFX leaves out, and
+`kubeflow_spec` what Kubeflow Pipelines needs. No bucket, network or credentials are used.
 """
 
 from __future__ import annotations
 
+import pathlib
+import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from components.common.errors import ConfigError, MissingDependencyError
 from components.example_gen import span_hook
 from components.example_gen.sources import DataSource, discover
+from pipeline.beam.arguments import require_valid_options
 from pipeline.cloud import kubeflow_spec
-from pipeline.cloud.compiled import CompiledPipeline, Parameter
-from pipeline.cloud.parameters import run_time_parameters
+from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.parameters import Parameter, run_time_parameters
 from pipeline.cloud.rules import require_valid
 from pipeline.cloud.targets import Target
+from pipeline.process.imports import no_collection
+from pipeline.process.logs import no_framework_noise
 from pipeline.settings.config import PipelineConfig
 
+_CLOUD_STORAGE = re.compile(r'^gs://[a-z0-9][a-z0-9._-]*(/|$)')
+# Storage for which the launcher of Kubeflow Pipelines has a client.
+_OBJECT_STORE = re.compile(r'^(gs|minio|s3)://[a-z0-9][a-z0-9._-]*(/|$)')
+_CLOUD_STORAGE_OR_VOLUME = re.compile(rf'{_CLOUD_STORAGE.pattern}|^/')
 _PARAMETER_TYPES = {'string': str, 'integer': int, 'number': float}
 
 
@@ -27,23 +36,24 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
     """Compile the pipeline of `config`.
 
     Args:
-        config: The settings; `cloud.image`, `cloud.pipeline_root` and
-            `serving_dir` are needed.
-        target: What it will run on.
+        config: The settings, with `cloud.image`, `cloud.pipeline_root` and `serving_dir`.
+        target: The service.
 
     Returns:
-        A specification that keeps the rules of the target.
+        A pipeline whose specification satisfies the rules of the service.
 
     Raises:
-        ConfigError: If a setting is missing, or the target would refuse what
-            comes of it.
-        DataError: If the data can't be what was named.
+        ConfigError: If a setting is missing, or the service would refuse the pipeline.
+        DataError: If the data path cannot be read as the settings say.
         MissingDependencyError: If kfp is not installed.
+
+    Example:
+        >>> compile_pipeline(config, 'vertex').text()[:1]  # doctest: +SKIP
+        '{'
     """
     if config.cloud.image is None:
         raise ConfigError(
-            f'a pipeline for {target} runs in containers, and needs an image',
-            hint='say --image IMAGE',
+            f'a pipeline for {target} needs a container image', hint='pass --image IMAGE'
         )
     source = discover(
         config.data.path, config.data.columns, elsewhere=True, spans=config.data.spans
@@ -71,21 +81,76 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
     )
 
 
+def compile_for_service(config: PipelineConfig, target: Target) -> CompiledPipeline:
+    """Compile for a service, without the output of the frameworks.
+
+    Raises:
+        ReviewsError: If the pipeline cannot be compiled, or the service cannot reach a
+            path in the settings.
+    """
+    _require_reachable(config, target)
+    require_valid_options(config.beam)
+    with no_framework_noise(), no_collection():
+        return compile_pipeline(config, target)
+
+
+def write_compiled(config: PipelineConfig, target: Target, output: str | None) -> None:
+    """Compile for a service, and write the result to a file or to standard output.
+
+    Raises:
+        ReviewsError: If the pipeline cannot be compiled or written.
+    """
+    text = compile_for_service(config, target).text()
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        pathlib.Path(output).write_text(text, encoding='utf-8', newline='\n')
+    except OSError as err:
+        raise ConfigError(
+            f'cannot write {output}: {err.strerror or err}', hint='pass another --output FILE'
+        ) from err
+
+
+def _require_reachable(config: PipelineConfig, target: Target) -> None:
+    """Refuse paths that are not on a storage of the service.
+
+    This is no rule of the specification, as in a rehearsal all paths are on this machine.
+    """
+    paths = {
+        '--data': config.data.path,
+        '--pipeline-root': config.cloud.pipeline_root,
+        '--serving-dir': config.serving_dir,
+    }
+    for option, path in paths.items():
+        if target == 'vertex':
+            pattern, expected = _CLOUD_STORAGE, 'gs://BUCKET/…'
+        elif option == '--pipeline-root':
+            pattern, expected = _OBJECT_STORE, 'gs://…, minio://… or s3://…'
+        else:
+            pattern = _CLOUD_STORAGE_OR_VOLUME
+            expected = 'gs://BUCKET/…, or a path on a volume that steps mount (cloud.volumes)'
+        if path is not None and not pattern.match(path):
+            raise ConfigError(
+                f'{option}: expected {expected}, got {path!r}',
+                hint=f'{target} cannot reach paths on this machine',
+            )
+
+
 def _compile(
     config: PipelineConfig,
     target: Target,
     source: DataSource,
     parameters: Mapping[str, Mapping[str, Parameter]],
 ) -> dict[str, Any]:
-    """Have TFX compile a PipelineJob."""
+    """Compile a PipelineJob with TFX."""
     try:
         from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as dag_runner
     except ModuleNotFoundError as err:
         if not (err.name or '').startswith('kfp'):
             raise
         raise MissingDependencyError(
-            'compiling needs kfp, which is not installed',
-            hint='run `make cloud`, which installs it',
+            'the package kfp is not installed', hint='run `make cloud`'
         ) from err
     from tfx.orchestration.data_types import RuntimeParameter
 
@@ -125,7 +190,7 @@ def _compile(
 def _write_parameters(
     spec: dict[str, Any], parameters: Mapping[str, Mapping[str, Parameter]]
 ) -> None:
-    """Give the run-time parameters the defaults that TFX's compiler drops."""
+    """Write the defaults of the run-time parameters, which TFX's compiler drops."""
     definitions = spec['root']['inputDefinitions']['parameters']
     for of_node in parameters.values():
         for parameter in of_node.values():
@@ -137,13 +202,13 @@ def _write_parameters(
 
 
 def _write_hook(spec: dict[str, Any]) -> None:
-    """Have our own hook look at the data: TFX's finds one span."""
+    """Replace TFX's pre-cache hook, which finds one span only."""
     container = kubeflow_spec.container_of(spec, kubeflow_spec.EXAMPLE_GEN)
     container['lifecycle']['preCacheCheck']['command'] = list(span_hook.HOOK)
 
 
 def _write_resources(spec: dict[str, Any], config: PipelineConfig) -> None:
-    """Write what each container gets; TFX's own way leaves ExampleGen out."""
+    """Write the resources of each container; TFX's own setting omits ExampleGen."""
     for node, wanted in config.cloud.resources.items():
         resources: dict[str, Any] = {}
         if wanted.cpu is not None:
@@ -153,7 +218,7 @@ def _write_resources(spec: dict[str, Any], config: PipelineConfig) -> None:
         if wanted.accelerator is not None:
             resources['accelerator'] = {
                 'type': wanted.accelerator,
-                # A 64-bit number, which is a string in protocol buffers' JSON.
+                # The JSON of protocol buffers writes 64-bit numbers as strings.
                 'count': str(wanted.accelerator_count),
             }
         kubeflow_spec.container_of(spec, node)['resources'] = resources

@@ -1,34 +1,88 @@
-"""Which settings a run of a compiled pipeline may change, and in which node they take effect."""
+"""Run-time parameters: settings that a run can change without a new compilation."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import pydantic
+
+from components.common.errors import ConfigError
 from components.common.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES
 from components.common.settings import GateSettings, Settings, TrainerSettings
 from components.example_gen.sources import DataSource
-from pipeline.cloud.compiled import Parameter, ParameterKind
 from pipeline.settings.config import PipelineConfig
+
+Value = str | int | float
+ParameterKind = Literal['string', 'integer', 'number']
 
 DATA_FOLDER = 'data_folder'
 
 _KINDS: Mapping[type, ParameterKind] = {int: 'integer', float: 'number', str: 'string'}
-# A parameter that the model does not read would be taken and have no effect.
+_TYPES: Mapping[ParameterKind, type[Value]] = {kind: type_ for type_, kind in _KINDS.items()}
+# Parameters without effect on a model.
 _NOT_READ_BY = {'tutorial': {'svm_cost'}, 'ngram': {'epochs', 'learning_rate'}}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A run-time parameter.
+
+    Attributes:
+        name: Name for `--param`.
+        kind: Type of its values: STRING, NUMBER_INTEGER or NUMBER_DOUBLE in the
+            specification.
+        default: Value if a run does not set it.
+        description: One line.
+        limits: Bounds, as in the metadata of the setting's pydantic field.
+    """
+
+    name: str
+    kind: ParameterKind
+    default: Value
+    description: str
+    limits: tuple[Any, ...] = ()
+
+    def parse(self, text: str) -> Value:
+        """Return the value of a text from the command line.
+
+        Raises:
+            ConfigError: If the text has another type, is empty, or is out of range.
+
+        Example:
+            >>> Parameter(name='seed', kind='integer', default=1, description='').parse('7')
+            7
+        """
+        kind: Any = _TYPES[self.kind]
+        if self.limits:
+            annotated: Any = Annotated
+            parts = (kind, *self.limits)
+            kind = annotated[parts]
+        try:
+            value: Value = pydantic.TypeAdapter(
+                kind, config=pydantic.ConfigDict(allow_inf_nan=False, str_min_length=1)
+            ).validate_python(text)
+        except pydantic.ValidationError as err:
+            reason = err.errors()[0]['msg']
+            raise ConfigError(
+                f'--param {self.name}: {reason[:1].lower()}{reason[1:]}, got {text!r}',
+                hint=self.description,
+            ) from err
+        return value
 
 
 def run_time_parameters(
     config: PipelineConfig, source: DataSource
 ) -> dict[str, dict[str, Parameter]]:
-    """List the run-time parameters by node and by execution parameter there.
+    """Return the run-time parameters by node and by execution parameter.
 
-    They are few: what people tune, what the gate demands, and where the data
-    is. All else is compiled in, so that the specification says what runs.
+    There are few: training parameters, the bounds of the gate, and the folder of the data.
+    All other settings are compiled in.
 
     Args:
-        config: The settings, for the defaults.
-        source: The data, for its folder.
+        config: The settings, which are the defaults.
+        source: The data, which has the default folder.
     """
     ignored = _NOT_READ_BY.get(config.trainer.architecture, set())
     return {

@@ -23,7 +23,8 @@ from pipeline.cloud.clients.service import (
     Schedule,
     ScheduleInfo,
 )
-from pipeline.cloud.compiled import CompiledPipeline, Value
+from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.parameters import Value
 from pipeline.process.logs import no_framework_noise
 
 _CREDENTIALS_HINT = 'pass a valid token by --token-file or KFP_TOKEN'

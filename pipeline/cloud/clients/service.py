@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
-from pipeline.cloud.compiled import CompiledPipeline, Value
+from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.parameters import Value
 
 RunState = Literal['pending', 'running', 'succeeded', 'failed', 'cancelled']
 # `withdrawn`: blessed but not pushed, because a rollback withdrew this model.

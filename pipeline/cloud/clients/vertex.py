@@ -24,7 +24,8 @@ from pipeline.cloud.clients.service import (
     Schedule,
     ScheduleInfo,
 )
-from pipeline.cloud.compiled import CompiledPipeline, Value
+from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.parameters import Value
 
 _CONSOLE = 'https://console.cloud.google.com/vertex-ai/locations'
 _CREDENTIALS_HINT = 'run `gcloud auth application-default login`, or configure a service account'

@@ -22,7 +22,7 @@ from components.common.errors import ConfigError
 from components.common.overrides import GATE_OVERRIDES
 from components.example_gen.sources import discover
 from pipeline.beam.arguments import beam_args
-from pipeline.cloud.compile import compile_pipeline
+from pipeline.cloud.compile import compile_for_service, compile_pipeline
 from pipeline.cloud.compiled import CompiledPipeline
 from pipeline.cloud.kubeflow_spec import DRIVER
 from pipeline.cloud.targets import TARGETS, Target
@@ -64,7 +64,7 @@ def constants(one: CompiledPipeline, node: str) -> dict[str, Any]:
     }
 
 
-def test_specification_is_the_golden_one_when_nothing_was_rewired(one: CompiledPipeline) -> None:
+def test_specification_equals_the_golden_file_when_the_wiring_is_unchanged(one: CompiledPipeline) -> None:
     expected = golden.FILES[one.target].read_text(encoding='utf-8')
     assert golden.golden_text(one) == expected, golden.__doc__
 
@@ -252,13 +252,13 @@ def test_specification_names_nothing_of_this_machine_when_compiled(one: Compiled
 @pytest.mark.parametrize(
     ('change', 'message', 'hint'),
     [
-        ('cloud.image=null', 'needs an image', '--image'),
+        ('cloud.image=null', 'needs a container image', '--image'),
         ('cloud.pipeline_root=null', 'needs a root', '--pipeline-root'),
         ('serving_dir=null', 'needs a folder for pushed', '--serving-dir'),
         ('cloud.image=tensorflow/tfx:1.16.0', 'does not have the code', 'settings'),
     ],
 )
-def test_error_says_what_is_missing_when_it_cannot_be_compiled(
+def test_error_names_the_option_when_a_setting_is_missing(
     change: str, message: str, hint: str
 ) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
@@ -317,3 +317,38 @@ def test_spans_are_left_to_the_run_when_compiled(target: Target, place: str) -> 
         # All else is TFX's own, the container's command included.
         assert hook['args'][:2] == stock['lifecycle']['preCacheCheck']['args'][:2]
         assert container(one, 'ExampleGen')['command'] == stock['command']
+
+
+@pytest.mark.parametrize(
+    ('target', 'change'),
+    [
+        ('vertex', 'data.path=/data/reviews.csv'),
+        ('vertex', 'data.path=reviews.csv'),
+        ('vertex', 'cloud.pipeline_root=minio://bucket/root'),
+        ('vertex', 'cloud.pipeline_root=gs://'),
+        ('vertex', 'serving_dir=/mnt/serving'),
+        ('kubeflow', 'data.path=reviews.csv'),
+        ('kubeflow', 'data.path=minio://bucket/reviews.csv'),
+        ('kubeflow', 'cloud.pipeline_root=/mnt/root'),
+        ('kubeflow', 'serving_dir=runs/serving'),
+    ],
+)
+def test_path_is_refused_when_the_service_cannot_reach_it(target: Target, change: str) -> None:
+    path = change.partition('=')[2]
+    with pytest.raises(ConfigError, match=f"^--.*: expected gs://.*, got '{path}'") as caught:
+        compile_for_service(golden.config(change), target)
+    assert f'{target} cannot reach' in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ('target', 'changes'),
+    [
+        ('vertex', ()),
+        ('kubeflow', ('cloud.pipeline_root=minio://mlpipeline/v2',)),
+        ('kubeflow', ('data.path=/mnt/reviews.csv', 'serving_dir=/mnt/serving')),
+    ],
+)
+def test_path_is_accepted_when_the_service_can_reach_it(
+    target: Target, changes: tuple[str, ...]
+) -> None:
+    assert compile_for_service(golden.config(*changes), target).target == target

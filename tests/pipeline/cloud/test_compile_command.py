@@ -33,7 +33,7 @@ def test_one_line_says_what_to_install_when_kfp_is_missing(tmp_path: pathlib.Pat
     )
     assert (done.returncode, done.stdout) == (6, '')
     (line,) = done.stderr.splitlines()
-    assert 'kfp, which is not installed' in line
+    assert 'the package kfp is not installed' in line
     assert 'make cloud' in line
 
 
@@ -42,7 +42,7 @@ def test_one_line_says_what_to_install_when_kfp_is_missing(tmp_path: pathlib.Pat
     [
         (('--target', 'airflow'), "'airflow' is not one of"),
         ((), '--target'),
-        (('--target', 'vertex', '--data', 'reviews.csv'), 'vertex cannot reach'),
+        (('--target', 'vertex', '--data', 'reviews.csv'), 'cannot reach paths on this machine'),
         (('--target', 'vertex', '--image', ':latest'), 'the name of an image'),
         (
             ('--target', 'vertex', '--set', 'cloud.resources.Trainer.cpus=2'),

@@ -1,4 +1,4 @@
-"""A small compiled pipeline, the fakes behind HTTP, and credentials that are nobody's."""
+"""A small compiled pipeline, fakes of the services, and credentials for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.cloud.compiled import CompiledPipeline, Parameter
+from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.parameters import Parameter
 from pipeline.cloud.targets import Target
 from tests.pipeline.cloud.clients.fake_kubeflow import FakeKubeflow
 from tests.pipeline.cloud.clients.fake_vertex import FakeVertex
