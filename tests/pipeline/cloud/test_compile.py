@@ -64,7 +64,7 @@ def constants(one: CompiledPipeline, node: str) -> dict[str, Any]:
     }
 
 
-def test_specification_equals_the_golden_file_when_the_wiring_is_unchanged(one: CompiledPipeline) -> None:
+def test_specification_equals_the_golden_file_when_compiled(one: CompiledPipeline) -> None:
     expected = golden.FILES[one.target].read_text(encoding='utf-8')
     assert golden.golden_text(one) == expected, golden.__doc__
 
