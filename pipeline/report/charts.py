@@ -1,4 +1,4 @@
-"""The charts of a report about the model, but for its curves."""
+"""Draws the charts of scores, slices, training and data."""
 
 from __future__ import annotations
 
@@ -9,15 +9,33 @@ from markupsafe import Markup
 
 from components.evaluator.metric_table import Interval
 from components.evaluator.score_details import ScoreDetails
+from components.statistics_gen.described import Split
 from pipeline.report import measures
-from pipeline.report.curves import shares
-from pipeline.report.vega import ACCENT, MUTED, OTHER, Spec, draw
+from pipeline.report.curves import share
+from pipeline.report.vega import (
+    ACCENT,
+    GUIDE,
+    INK,
+    MUTED,
+    OTHER,
+    STYLES,
+    Spec,
+    Style,
+    category,
+    dots,
+    draw,
+    layer,
+    line,
+    number,
+    text,
+)
 
 _SCORE_BINS = 20
+_WORD_TICKS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
 
 
 class Slice(NamedTuple):
-    """The accuracy on some of the examples: what they are called, and how many."""
+    """Name, accuracy and number of examples of a slice."""
 
     name: str
     accuracy: Interval
@@ -25,175 +43,167 @@ class Slice(NamedTuple):
 
 
 def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Markup:
-    """Draw how the candidate's scores spread, positives upwards, negatives downwards."""
+    """Draw the histogram of the candidate's scores, positives up and negatives down."""
     up = measures.coarser(details.candidate.positive, _SCORE_BINS)
     down = measures.coarser(details.candidate.negative, _SCORE_BINS)
-    half = _SCORE_BINS // 2
     values = []
     for index in range(_SCORE_BINS):
         low, high = index / _SCORE_BINS, (index + 1) / _SCORE_BINS
         for sign, label, counts in ((1, labels[1], up), (-1, labels[0], down)):
-            wrong = (sign > 0) == (index < half)
+            wrong = (sign > 0) == (index < _SCORE_BINS // 2)
             values.append(
                 {
                     'x': low + 0.004,
                     'x2': high - 0.004,
                     'y': sign * counts[index],
-                    'wrong': wrong,
-                    'told': f'{counts[index]:,} {label} reviews scored {low:.2f} to {high:.2f}'
-                    + (': wrong' if wrong else ''),
+                    'colour': OTHER if wrong else ACCENT,
+                    'label': f'{counts[index]:,} {label} texts with scores from {low:.2f} to '
+                    f'{high:.2f}: {"wrong" if wrong else "right"}',
                 }
             )
     most = max(*up, *down, 1)
-    y: Spec = {
-        'field': 'y',
-        'type': 'quantitative',
-        'title': 'reviews',
-        'scale': {'domain': [-1.25 * most, 1.25 * most], 'nice': False},
-        'axis': {'format': ',d', 'labelExpr': "format(abs(datum.value), ',d')", 'tickCount': 5},
-    }
-    titles = ('probability of ' + labels[1], 'reviews')
-    bars: Spec = {
-        'data': {'values': values},
-        'mark': {'type': 'bar', 'aria': True},
-        'encoding': {
-            'x': shares('x', titles[0]),
-            'x2': {'field': 'x2'},
-            'y': y,
-            'y2': {'datum': 0},
-            'color': {
-                'field': 'wrong',
-                'type': 'nominal',
-                'scale': {'domain': [False, True], 'range': [ACCENT, OTHER]},
-                'legend': None,
-            },
-            'description': {'field': 'told'},
-        },
-    }
-
-    def said(x: float, share: float, text: str, colour: str, align: str) -> Spec:
-        return {
-            'data': {'values': [{'x': x, 'y': share * most}]},
-            'mark': {'type': 'text', 'text': text, 'color': colour, 'align': align},
-            'encoding': {'x': shares('x', titles[0]), 'y': y},
-        }
-
-    middle: Spec = {
-        'data': {'values': [{'x': 0.5}]},
-        'mark': {'type': 'rule', 'color': MUTED, 'strokeDash': [2, 4]},
-        'encoding': {'x': shares('x', titles[0])},
-    }
-    zero: Spec = {
-        'data': {'values': [{'y': 0}]},
-        'mark': {'type': 'rule', 'color': MUTED},
-        'encoding': {'y': y},
-    }
+    x = share('x', f'predicted probability of {labels[1]}')
+    y = number(
+        'y',
+        'texts',
+        (-1.25 * most, 1.25 * most),
+        format=',d',
+        labelExpr="format(abs(datum.value), ',d')",
+        tickCount=5,
+    )
+    bars = layer(
+        values,
+        {'type': 'bar'},
+        x=x,
+        x2={'field': 'x2'},
+        y=y,
+        y2={'datum': 0},
+        color={'field': 'colour', 'type': 'nominal', 'scale': None, 'legend': None},
+    )
+    corners = [
+        (0.02, 1.14, f'{labels[1]}, wrong', OTHER),
+        (0.98, 1.14, f'{labels[1]}, right', ACCENT),
+        (0.02, -1.14, f'{labels[0]}, right', ACCENT),
+        (0.98, -1.14, f'{labels[0]}, wrong', OTHER),
+    ]
     layers = [
         bars,
-        middle,
-        zero,
-        said(0.02, 1.14, f'{labels[1]}, wrong', OTHER, 'left'),
-        said(0.98, 1.14, f'{labels[1]}, right', ACCENT, 'right'),
-        said(0.02, -1.14, f'{labels[0]}, right', ACCENT, 'left'),
-        said(0.98, -1.14, f'{labels[0]}, wrong', OTHER, 'right'),
-    ]
-    return draw({'layer': layers}, name)
+        layer([{'x': 0.5}], {'type': 'rule', 'color': GUIDE[0], 'strokeDash': GUIDE[1]}, x=x),
+        layer([{'y': 0}], {'type': 'rule', 'color': MUTED}, y=y),
+        *(
+            text((at, height * most), label, x, y, color=colour,
+                 align='left' if at < 0.5 else 'right')
+            for at, height, label, colour in corners
+        ),
+    ]  # fmt: skip
+    return draw(layers, name)
 
 
 def draw_slices(slices: Sequence[Slice], overall: float, name: str) -> Markup:
-    """Draw the accuracy of each slice with its 95% interval, and that of all as a line."""
-    low = min([part.accuracy.low for part in slices] + [overall])
-    low = max(0.0, int(low * 10) / 10)
-    ticks = [low + step * (1 - low) / 4 for step in range(5)]
+    """Draw the accuracy of each slice with its interval, and the overall accuracy as a line."""
+    lowest = min([part.accuracy.low for part in slices] + [overall])
+    tenths = range(max(0, int(lowest * 10)), 11)
     values = [
         {
             'slice': part.name,
             'x': part.accuracy.share,
             'low': part.accuracy.low,
             'high': part.accuracy.high,
-            'told': f'{part.name}: {part.accuracy.share:.4f} '
-            f'({part.accuracy.low:.4f} to {part.accuracy.high:.4f}), {part.examples:,} reviews',
+            'label': f'{part.name} words: {part.accuracy.share:.4f} '
+            f'({part.accuracy.low:.4f} to {part.accuracy.high:.4f}), {part.examples:,} texts',
         }
         for part in slices
     ]
-    y: Spec = {
-        'field': 'slice',
-        'type': 'nominal',
-        'title': 'words in the review',
-        'sort': [part.name for part in slices],
-        'axis': {'titleX': -52, 'grid': False},
-    }
-    x = shares('x', 'accuracy', ticks, low=low, format='.3~f')
-    layers: list[Spec] = [
-        {
-            'data': {'values': [{'x': overall}]},
-            'mark': {'type': 'rule', 'color': MUTED, 'strokeDash': [2, 4]},
-            'encoding': {'x': x},
-        },
-        {
-            'data': {'values': values},
-            'mark': {'type': 'rule', 'color': ACCENT, 'strokeWidth': 2},
-            'encoding': {'y': y, 'x': {**x, 'field': 'low'}, 'x2': {'field': 'high'}},
-        },
-        {
-            'data': {'values': values},
-            'mark': {'type': 'circle', 'color': ACCENT, 'size': 64, 'opacity': 1, 'aria': True},
-            'encoding': {'y': y, 'x': x, 'description': {'field': 'told'}},
-        },
+    y = category('slice', 'number of words', [part.name for part in slices], titleX=-52)
+    x = share('x', 'accuracy', [tenth / 10 for tenth in tenths], low=tenths[0] / 10)
+    rule = {'type': 'rule', 'color': ACCENT, 'strokeWidth': 2}
+    dotted = {'type': 'rule', 'color': GUIDE[0], 'strokeDash': GUIDE[1]}
+    layers = [
+        layer([{'x': overall}], dotted, x=x),
+        layer(values, rule, y=y, x={**x, 'field': 'low'}, x2={'field': 'high'}),
+        dots(values, x, y, size=64),
     ]
-    return draw({'layer': layers}, name, height=72 + 32 * len(slices))
+    return draw(layers, name, height=72 + 32 * len(slices))
 
 
 def draw_learning(train: Sequence[float], val: Sequence[float], metric: str, name: str) -> Markup:
-    """Draw how a metric went, epoch by epoch."""
+    """Draw a metric on train and val by epoch."""
     epochs = len(train)
-    x: Spec = {
-        'field': 'x',
-        'type': 'quantitative',
-        'title': 'epoch',
-        'scale': {'domain': [1, epochs * 1.0 + max(1, epochs - 1) * 0.16], 'nice': False},
-        'axis': {'values': list(range(1, epochs + 1, max(1, epochs // 10))), 'grid': False},
-    }
-    y: Spec = {
-        'field': 'y',
-        'type': 'quantitative',
-        'title': metric,
-        'scale': {'zero': False},
-        'axis': {'tickCount': 5, 'format': '.3~f'},
-    }
+    ticks = list(range(1, epochs + 1, max(1, epochs // 10)))
+    x = number('x', 'epoch', (1, epochs + max(1, epochs - 1) * 0.16), values=ticks, grid=False)
+    y = number('y', metric, tickCount=5, format='.3~f')
     layers: list[Spec] = []
-    # Their names, beside the last points, keep apart even where the points do not.
+    # The labels beside the last points must not overlap.
     higher = 'train' if train[-1] > val[-1] else 'val'
-    for label, values, colour, dash in (
-        ('train', train, MUTED, [6, 4]),
-        ('val', val, ACCENT, []),
-    ):
+    lines: tuple[tuple[str, Sequence[float], Style], ...] = (
+        ('train', train, (MUTED, [6, 4])),
+        ('val', val, (ACCENT, [])),
+    )
+    for label, values, style in lines:
         points = [
-            {'x': epoch, 'y': value, 'told': f'epoch {epoch}, {label}: {metric} {value:.4f}'}
+            {'x': epoch, 'y': value, 'label': f'epoch {epoch}, {label}: {metric} {value:.4f}'}
             for epoch, value in enumerate(values, start=1)
         ]
         layers += [
-            {
-                'data': {'values': points},
-                'mark': {'type': 'line', 'color': colour, 'strokeDash': dash},
-                'encoding': {'x': x, 'y': y},
-            },
-            {
-                'data': {'values': points},
-                'mark': {'type': 'circle', 'color': colour, 'size': 36, 'opacity': 1, 'aria': True},
-                'encoding': {'x': x, 'y': y, 'description': {'field': 'told'}},
-            },
-            {
-                'data': {'values': points[-1:]},
-                'mark': {
-                    'type': 'text',
-                    'text': label,
-                    'color': colour,
-                    'align': 'left',
-                    'dx': 8,
-                    'dy': -7 if label == higher else 7,
-                },
-                'encoding': {'x': x, 'y': y},
-            },
+            line([{'x': p['x'], 'y': p['y']} for p in points], x, y, style),
+            dots(points, x, y, style[0], size=36),
+            text((epochs, values[-1]), label, x, y, color=style[0], dx=8,
+                 dy=-7 if label == higher else 7),
+        ]  # fmt: skip
+    return draw(layers, name)
+
+
+def draw_splits(splits: Sequence[Split], labels: tuple[str, str], name: str) -> Markup:
+    """Draw the number of examples of each label in each split."""
+    values: list[Spec] = []
+    for split in splits:
+        parts = (
+            (labels[1], split.positive or 0, ACCENT),
+            (labels[0], split.negative or 0, OTHER),
+            ('no label', split.examples if split.positive is None else 0, MUTED),
+        )
+        start = 0
+        for label, count, colour in parts:
+            if count:
+                bar = {'split': split.name, 'x': start, 'x2': start + count, 'colour': colour}
+                values.append({**bar, 'label': f'{split.name}: {count:,} texts, {label}'})
+            start += count
+    totals = [{'split': s.name, 'x': s.examples, 'total': f'{s.examples:,}'} for s in splits]
+    most = max(split.examples for split in splits) or 1
+    y = category('split', None, [s.name for s in splits], labelColor=INK, labelFontSize=12)
+    x = {**number('x', None, (0, most * 1.2)), 'axis': None}
+    colour_of: Spec = {'field': 'colour', 'type': 'nominal', 'scale': None, 'legend': None}
+    layers = [
+        layer(values, {'type': 'bar', 'height': 18}, y=y, x=x, x2={'field': 'x2'}, color=colour_of),
+        layer(totals, {'type': 'text', 'align': 'left', 'dx': 6}, y=y, x=x,
+              text={'field': 'total'}),
+    ]  # fmt: skip
+    return draw(layers, name, height=20 + 34 * len(splits))
+
+
+def draw_lengths(splits: Sequence[Split], name: str) -> Markup:
+    """Draw the distribution of the number of words in each split."""
+    named = [split for split in splits if split.examples]
+    most = max(count / split.examples for split in named for count in split.lengths)
+    last = max(len(split.lengths) for split in named)
+    widest = 2 ** (last / 2)
+    ticks = [tick for tick in _WORD_TICKS if tick <= widest]
+    x = number('x', 'number of words (logarithmic)', (1, widest), values=ticks, format=',d')
+    x['axis']['grid'] = False
+    x['scale'] |= {'type': 'log', 'base': 2}
+    y = number('y', 'share of the split', (0, most * 1.1), format='~%', tickCount=4)
+    # The legend is in the upper left corner, because few texts are short.
+    start, end = 2 ** (last * 0.01), 2 ** (last * 0.055)
+    layers: list[Spec] = []
+    for row, (split, style) in enumerate(zip(named, STYLES)):
+        height = most * (1.04 - 0.09 * row)
+        lengths = [
+            {'x': 2 ** (index / 2 + 0.25), 'y': count / split.examples}
+            for index, count in enumerate(split.lengths)
         ]
-    return draw({'layer': layers}, name)
+        layers += [
+            line(lengths, x, y, style, interpolate='monotone'),
+            line([{'x': start, 'y': height}, {'x': end, 'y': height}], x, y, style),
+            text((end, height), split.name, x, y, dx=6),
+        ]
+    return draw(layers, name)

@@ -14,7 +14,7 @@ from components.statistics_gen.described import Described, divergence, read_desc
 from components.trainer.history import read_history
 from pipeline.report.lineage import Lineage, RecordedNode
 from pipeline.report.view import BaselineData, Data, Nothing, Report, Step
-from pipeline.results.outcome import RunOutcome
+from pipeline.results.outcome import NO_BASELINE, RunOutcome
 from pipeline.store.choice import backend_of_run
 
 _log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def _baseline_data(
     if lineage is None or not models:
         if outcome.state_of('BaselineResolver') in (None, 'skipped', 'failed', 'interrupted'):
             return Nothing(why='The run ended before it looked for a baseline.')
-        return Nothing(why='There was no baseline: no model had been blessed before.')
+        return Nothing(why=NO_BASELINE)
     run_id = lineage.run_that_made(models[0])
     statistics = lineage.nodes(run_id).get('StatisticsGen') if run_id else None
     uri = statistics.uri('statistics') if statistics else None

@@ -1,20 +1,17 @@
-"""Sets runs side by side: what the page of a comparison shows."""
+"""Compares runs: the content of the page of a comparison."""
 
 from __future__ import annotations
 
 import dataclasses
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from components.evaluator.metric_table import COMPARED_METRICS, accuracy_interval
-from components.evaluator.score_details import Histogram
 from components.statistics_gen.described import Split, divergence
 from pipeline.report import curves, measures, sentences
-from pipeline.report.curves import Curve
-from pipeline.report.measures import Point
 from pipeline.report.sentences import NONE
 from pipeline.report.view import Data, Nothing, Report
 
@@ -24,9 +21,9 @@ class Row:
     """A row of a table with a column for each run.
 
     Attributes:
-        name: What is compared.
-        values: In words or numbers, a run each.
-        best: Whether that of each run is the best of them; none is where all are equal.
+        name: Header of the row.
+        values: Text or number of each run.
+        best: Whether the value of each run is the best; none is if all are equal.
     """
 
     name: str
@@ -36,24 +33,24 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What the page shows.
+    """The content of the page.
 
     Attributes:
         reports: The runs.
-        letters: What each is called on the page: A, B, ….
-        told: What comes of it, in sentences.
-        metrics: On test.
+        letters: Letter of each run on the page: A, B, ….
+        summary: Sentences about the result.
+        metrics: Metrics on test.
         slices: Accuracy by slice.
-        charts: By title, those of all runs that have scores.
-        data: Of each run.
-        settings: Those that differ.
+        charts: Charts of the runs with scores, by title.
+        data: Data of each run.
+        settings: Settings that differ.
         code: Versions and fingerprints that differ.
-        nodes: How each went.
+        nodes: Time or state of each node.
     """
 
     reports: Sequence[Report]
     letters: Sequence[str]
-    told: Sequence[str]
+    summary: Sequence[str]
     metrics: Sequence[Row]
     slices: Sequence[Row]
     charts: Mapping[str, Markup]
@@ -62,14 +59,19 @@ class Comparison:
     code: Sequence[Row]
     nodes: Sequence[Row]
 
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of numbers, in the form that the macro `table` takes."""
+        return [f'{letter}#' for letter in self.letters]
+
 
 def compare(reports: Sequence[Report]) -> Comparison:
-    """Set two runs or more side by side, at most as many as there are `curves.STYLES`."""
+    """Compare two runs or more, at most as many as there are `STYLES` of curves."""
     letters = string.ascii_uppercase[: len(reports)]
     return Comparison(
         reports=reports,
         letters=letters,
-        told=_told(reports, letters),
+        summary=_summary(reports, letters),
         metrics=_metrics(reports),
         slices=_slices(reports),
         charts=_charts(reports, letters),
@@ -80,21 +82,21 @@ def compare(reports: Sequence[Report]) -> Comparison:
     )
 
 
-def _told(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
+def _summary(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
     judged = [
         (interval, letter)
         for report, letter in zip(reports, letters)
         if (interval := accuracy_interval(report.outcome.metrics)) is not None
     ]
     if len(judged) < 2:
-        return ['Fewer than two of these runs got as far as being judged.']
+        return ['Fewer than two of these runs were evaluated.']
     judged.sort(key=lambda pair: pair[0].share, reverse=True)
     (best, first), (next_best, second) = judged[:2]
     if best.share == next_best.share:
-        told = [f'{first} and {second} have the same accuracy, {best.share:.4f}.']
+        summary = [f'{first} and {second} have the same accuracy, {best.share:.4f}.']
     else:
         gap = best.share - next_best.share
-        told = [
+        summary = [
             f'{first} has the highest accuracy, {best.share:.4f}: {gap:.4f} above {second}.',
             'Their 95% intervals overlap.'
             if best.low <= next_best.high
@@ -102,12 +104,12 @@ def _told(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
         ]
     tests = {_texts(split) for report in reports if (split := _split(report, 'test'))}
     if len(tests) > 1:
-        told.append('They were not judged on the same reviews: the test splits differ.')
-    return told
+        summary.append('They were evaluated on different texts: the test splits differ.')
+    return summary
 
 
 def _texts(split: Split) -> tuple[Any, ...]:
-    """Return what the texts of a split alone determine."""
+    """Return facts that depend on the texts of the split only."""
     counts = (split.examples, split.positive, split.negative, split.words, split.duplicates)
     return (*counts, *split.lengths, *split.frequent)
 
@@ -139,31 +141,32 @@ def _slices(reports: Sequence[Report]) -> list[Row]:
 
 
 def _charts(reports: Sequence[Report], letters: Sequence[str]) -> dict[str, Markup]:
-    scored = [
-        (letter, report.scores)
+    scored = {
+        letter: report.scores
         for report, letter in zip(reports, letters)
         if not isinstance(report.scores, Nothing)
-    ]
+    }
     if not scored:
         return {}
-
-    def of_each(points: Callable[[Histogram], list[Point]]) -> list[Curve]:
-        return [Curve(letter, points(details.candidate)) for letter, details in scored]
-
-    first = scored[0][1]
-    positives = first.true_positives + first.false_negatives
-    total = positives + first.true_negatives + first.false_positives
+    histograms = {letter: details.candidate for letter, details in scored.items()}
+    first = next(iter(histograms.values()))
+    positives, negatives = sum(first.positive), sum(first.negative)
+    base = positives / (positives + negatives) if positives else 0.0
     return {
-        'ROC': curves.draw_roc(of_each(measures.roc), None, 'ROC curve of each run'),
-        'Precision and recall': curves.draw_precision_recall(
-            of_each(measures.precision_recall),
-            positives / total if total else 0.0,
+        'ROC': curves.draw_roc(
+            {letter: measures.roc(scores) for letter, scores in histograms.items()},
             None,
-            'Precision over recall, of each run',
+            'ROC curve of each run',
+        ),
+        'Precision and recall': curves.draw_precision_recall(
+            {letter: measures.precision_recall(scores) for letter, scores in histograms.items()},
+            base,
+            None,
+            'Precision by recall of each run',
         ),
         'Calibration': curves.draw_reliability(
-            {letter: measures.reliability(details.candidate) for letter, details in scored},
-            'Share of positives observed over predicted probability, of each run',
+            {letter: measures.reliability(scores) for letter, scores in histograms.items()},
+            'Observed share of positives by predicted probability, of each run',
         ),
     }
 
@@ -179,7 +182,7 @@ def _data(reports: Sequence[Report], letters: Sequence[str]) -> list[Row]:
     for name in names:
         found = [_split(report, name) for report in reports]
         rows.append(
-            Row(f'reviews of {name}', [f'{s.examples:,}' if s else NONE for s in found])
+            Row(f'texts in {name}', [f'{s.examples:,}' if s else NONE for s in found])
         )
     base = reports[0].data
     if isinstance(base, Data):
@@ -190,7 +193,7 @@ def _data(reports: Sequence[Report], letters: Sequence[str]) -> list[Row]:
             else f'{divergence(words, report.data.described.fingerprint_words):.4f}'
             for report in reports
         ]
-        rows.append(Row(f'drift of train from that of {letters[0]}', drifts))
+        rows.append(Row(f'drift of train from {letters[0]}', drifts))
     return rows
 
 
@@ -205,7 +208,7 @@ def _nodes(reports: Sequence[Report]) -> list[Row]:
     rows = []
     for name in names:
         found = [next((s for s in report.steps if s.id == name), None) for report in reports]
-        told = [
+        values = [
             NONE
             if step is None
             else f'{step.seconds:.1f} s'
@@ -213,8 +216,8 @@ def _nodes(reports: Sequence[Report]) -> list[Row]:
             else step.state
             for step in found
         ]
-        rows.append(Row(name, told))
-    return [*rows, Row('all', [f'{report.outcome.seconds:.1f} s' for report in reports])]
+        rows.append(Row(name, values))
+    return [*rows, Row('total', [f'{report.outcome.seconds:.1f} s' for report in reports])]
 
 
 def _code(report: Report) -> dict[str, str]:

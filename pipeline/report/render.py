@@ -1,4 +1,4 @@
-"""Renders a report as one page that needs nothing beside itself."""
+"""Renders a report as one HTML page without other files."""
 
 from __future__ import annotations
 
@@ -17,20 +17,17 @@ from pipeline.report.sentences import NONE
 from pipeline.report.vega import printable
 from pipeline.report.view import Nothing, Report
 
-# Characters: texts up to so many are shown as a whole, of others so many at first.
-_SHORT = 700
-_OPENING = 420
+# A text with more characters than this is folded after its first part.
+_FULL_CHARACTERS = 700
+_FIRST_CHARACTERS = 420
 _LINE_BREAKS = re.compile(r'(?:<br\s*/?>\s*)+', re.IGNORECASE)
 
 
 def render(report: Report) -> str:
-    """Render the page of a run.
+    """Render the page of a run as HTML.
 
-    Args:
-        report: What was collected.
-
-    Returns:
-        HTML.
+    Example:
+        html = render(collect(outcome, root))
     """
     return _environment().get_template('report.html').render(
         report=report,
@@ -40,21 +37,13 @@ def render(report: Report) -> str:
         scores=sections.scores(report),
         slices=sections.slices(report.outcome),
         data=sections.data(report),
-        graph=sections.graph(report),
-        again=sections.again(report.outcome),
+        repeat=sections.repeat(report.outcome),
         **sections.verdict(report.outcome),
     )
 
 
 def render_comparison(reports: Sequence[Report]) -> str:
-    """Render the page of two runs or more, side by side.
-
-    Args:
-        reports: At most as many as there are `curves.STYLES`.
-
-    Returns:
-        HTML.
-    """
+    """Render the comparison of two runs or more as HTML, at most as many as `STYLES`."""
     template = _environment().get_template('compare.html')
     return template.render(comparison=compare(reports), headline_of=sentences.headline)
 
@@ -78,24 +67,24 @@ def _environment() -> jinja2.Environment:
         'four': lambda number: NONE if number is None else f'{number:.4f}',
         'percent': lambda share: NONE if share is None else f'{share:.1%}',
         'change': lambda number: _signed(number, 4),
-        'moved': lambda number: _signed(number, 2),
+        'contribution': lambda number: _signed(number, 2),
         'seconds': lambda number: f'{number:.1f} s',
         'when': _when,
-        'prose': _prose,
+        'parts': _parts,
     }
     environment.filters |= filters
     environment.tests['nothing'] = lambda value: isinstance(value, Nothing)
     return environment
 
 
-def _prose(text: str) -> tuple[str, str]:
-    """Return a review's opening and the rest, which is empty if it is short."""
-    # Tags that say where a line ends: the model does not see them.
+def _parts(text: str) -> tuple[str, str]:
+    """Return the first part of a text and the rest, which is empty if the text is short."""
+    # The model does not see these tags.
     text = _LINE_BREAKS.sub('\n', text)
-    if len(text) <= _SHORT:
+    if len(text) <= _FULL_CHARACTERS:
         return text, ''
-    end = text.rfind(' ', _OPENING // 2, _OPENING)
-    end = end if end > 0 else _OPENING
+    end = text.rfind(' ', _FIRST_CHARACTERS // 2, _FIRST_CHARACTERS)
+    end = end if end > 0 else _FIRST_CHARACTERS
     return text[:end], text[end:].lstrip()
 
 
@@ -104,7 +93,7 @@ def _signed(number: float, digits: int) -> str:
 
 
 def _when(run_id: str) -> str:
-    """Return a run's name as a time, as far as it is one."""
+    """Return a run id as a time, if it is one."""
     try:
         began = datetime.datetime.strptime(run_id[:19], '%Y-%m-%dT%H-%M-%S')
     except ValueError:

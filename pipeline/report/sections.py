@@ -1,25 +1,26 @@
-"""What each section of the page of a run is given to show."""
+"""Prepares the content of each section of the report page."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
-from markupsafe import Markup
 
 from components.evaluator.metric_table import (
+    ACCURACY,
+    AUC,
     BASELINE_PREFIX,
     COMPARED_METRICS,
+    LOSS,
     accuracy_interval,
+    find_metric,
+    format_metric,
 )
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.described import KNOWN_FROM, Described
-from pipeline.report import charts, curves, data_charts, measures, sentences
+from pipeline.report import charts, curves, measures, sentences
 from pipeline.report.charts import Slice
-from pipeline.report.curves import Curve
-from pipeline.report.graph import draw_graph
 from pipeline.report.measures import Point
 from pipeline.report.view import Data, Nothing, Report
 from pipeline.results.outcome import RunOutcome
@@ -28,7 +29,7 @@ Context = dict[str, Any]
 
 
 def verdict(outcome: RunOutcome) -> Context:
-    """Return the verdict, its reasons, and each metric beside its bounds."""
+    """Return the verdict, its reasons, and the table of metrics and bounds."""
     rows = []
     for metric in COMPARED_METRICS:
         value = outcome.metrics.get(metric.name)
@@ -57,43 +58,39 @@ def verdict(outcome: RunOutcome) -> Context:
 
 
 def learning(report: Report) -> Context | Nothing:
-    """Return how training went, by metric."""
+    """Return the metrics of the training, by epoch."""
     if isinstance(report.history, Nothing):
         return report.history
     found: list[Context] = []
-    for key, name in (('loss', 'loss'), ('binary_accuracy', 'accuracy')):
-        train, val = report.history.get(key, []), report.history.get(f'val_{key}', [])
+    for metric in (LOSS, ACCURACY):
+        train, val = report.history.get(metric, []), report.history.get(f'val_{metric}', [])
         if not train or len(train) != len(val):
             continue
-        last = f'{name} {train[-1]:.4f} on train, {val[-1]:.4f} on val'
-        told = f'{name} by epoch; after the last, {last}'
-        chart = charts.draw_learning(train, val, name, told) if len(train) > 1 else None
-        found.append({'name': name, 'train': train, 'val': val, 'chart': chart})
+        label = find_metric(metric).label
+        name = f'{label} by epoch; at the end {train[-1]:.4f} on train, {val[-1]:.4f} on val'
+        chart = charts.draw_learning(train, val, label, name) if len(train) > 1 else None
+        found.append({'label': label, 'train': train, 'val': val, 'chart': chart})
     if not found:
-        return Nothing(why='The Trainer kept no history of train and val.')
+        return Nothing(why='The Trainer stored no metrics of train and val.')
     best = min(range(len(found[0]['val'])), key=found[0]['val'].__getitem__) + 1
     return {'metrics': found, 'epochs': len(found[0]['train']), 'best': best}
 
 
 def scores(report: Report) -> Context | Nothing:
-    """Return what the scores on test look like."""
+    """Return the charts of the scores on test."""
     if isinstance(report.scores, Nothing):
         return report.scores
     details = report.scores
-    roc = [Curve('candidate', measures.roc(details.candidate))]
-    recall = [Curve('candidate', measures.precision_recall(details.candidate))]
-    bins = {'candidate': measures.reliability(details.candidate)}
+    histograms = {'candidate': details.candidate}
     if details.baseline is not None:
-        roc.append(Curve('baseline', measures.roc(details.baseline)))
-        recall.append(Curve('baseline', measures.precision_recall(details.baseline)))
-        bins['baseline'] = measures.reliability(details.baseline)
-    told = sentences.mistakes(details, report.labels)
+        histograms['baseline'] = details.baseline
+    bins = {name: measures.reliability(scores) for name, scores in histograms.items()}
+    mistakes = sentences.mistakes(details, report.labels)
     context: Context = {
-        'details': details,
-        'mistakes': told,
-        'surest': sentences.surest(details),
+        'mistakes': mistakes,
+        'confident_mistakes': sentences.confident_mistakes(details),
         'histogram': charts.draw_scores(
-            details, report.labels, f'Scores of the reviews of each label. {told}'
+            details, report.labels, f'Scores of the texts of each label. {mistakes}'
         ),
         'roc': None,
         'recall': None,
@@ -102,27 +99,30 @@ def scores(report: Report) -> Context | Nothing:
     }
     if bins['candidate']:
         context['reliability'] = curves.draw_reliability(
-            bins, 'Share of positives observed over predicted probability, with 95% intervals'
+            bins, 'Observed share of positives by predicted probability, with 95% intervals'
         )
     positives = details.true_positives + details.false_negatives
     negatives = details.true_negatives + details.false_positives
-    auc = report.outcome.metrics.get('auc')
     if positives and negatives:
-        hits = details.true_positives / positives
-        alarms = details.false_positives / negatives
-        context['roc'] = curves.draw_roc(
-            roc, Point(alarms, hits), 'ROC curve' + (f'; AUC {auc:.4f}' if auc else '')
-        )
+        recall = details.true_positives / positives
         predicted = details.true_positives + details.false_positives
-        at_half = Point(hits, details.true_positives / predicted) if predicted else None
+        auc = format_metric(AUC, report.outcome.metrics.get(AUC), 'unknown')
+        context['roc'] = curves.draw_roc(
+            {name: measures.roc(scores) for name, scores in histograms.items()},
+            Point(details.false_positives / negatives, recall),
+            f'ROC curve; the AUC is {auc}',
+        )
         context['recall'] = curves.draw_precision_recall(
-            recall, positives / (positives + negatives), at_half, 'Precision over recall'
+            {name: measures.precision_recall(scores) for name, scores in histograms.items()},
+            positives / (positives + negatives),
+            Point(recall, details.true_positives / predicted) if predicted else None,
+            'Precision by recall',
         )
     return context
 
 
 def _confusion(details: ScoreDetails, labels: tuple[str, str]) -> list[Context]:
-    """Return the rows of the confusion matrix, with the share of each cell in its row."""
+    """Return the rows of the confusion matrix, with the share of each cell."""
     cells = (
         (labels[1], details.true_positives, details.false_negatives),
         (labels[0], details.false_positives, details.true_negatives),
@@ -144,29 +144,26 @@ def _confusion(details: ScoreDetails, labels: tuple[str, str]) -> list[Context]:
 
 
 def slices(outcome: RunOutcome) -> Context | Nothing:
-    """Return the accuracy by length of the review."""
+    """Return the accuracy by number of words."""
     parts = [Slice(*part) for part in sentences.slices(outcome)]
     overall = accuracy_interval(outcome.metrics)
     if not parts or overall is None:
-        return Nothing(why='The run ended before the candidate was judged.')
+        return Nothing(why='The run ended before the Evaluator.')
     worse = [part for part in parts if part.accuracy.high < overall.share]
     listed = ', '.join(f'{part.name} words ({part.accuracy.share:.4f})' for part in worse)
-    told = (
-        f'Clearly below the {overall.share:.4f} on all of test: reviews of {listed}.'
+    summary = (
+        f'Texts with {listed} are clearly below the overall accuracy of {overall.share:.4f}.'
         if worse
-        else f'No length is clearly below the {overall.share:.4f} on all of test.'
+        else f'No length is clearly below the overall accuracy of {overall.share:.4f}.'
     )
-    return {
-        'parts': parts,
-        'told': told,
-        'chart': charts.draw_slices(
-            parts, overall.share, f'Accuracy by length of the review, with 95% intervals. {told}'
-        ),
-    }
+    chart = charts.draw_slices(
+        parts, overall.share, f'Accuracy by number of words, with 95% intervals. {summary}'
+    )
+    return {'parts': parts, 'summary': summary, 'chart': chart}
 
 
 def data(report: Report) -> Context | Nothing:
-    """Return what the data looks like."""
+    """Return the statistics of the data."""
     if isinstance(report.data, Nothing):
         return report.data
     found = report.data
@@ -183,16 +180,16 @@ def data(report: Report) -> Context | Nothing:
         'drift': found.described.drift,
         'chance': _chance(found.described),
         'known_from': KNOWN_FROM,
-        'told': f'{total:,} reviews: {sizes}.',
+        'sizes': f'{total:,} texts: {sizes}.',
         'duplicates': sentences.duplicates(splits),
-        'sizes': data_charts.draw_splits(splits, report.labels, f'Reviews by split: {sizes}'),
-        'lengths': data_charts.draw_lengths(splits, 'Words by review, of each split'),
+        'splits_chart': charts.draw_splits(splits, report.labels, f'Texts by split: {sizes}'),
+        'lengths_chart': charts.draw_lengths(splits, 'Number of words of the texts in each split'),
         'frequent': _frequent(found),
     }
 
 
 def _chance(described: Described) -> dict[str, float]:
-    """Estimate the drift of each split that is due to chance."""
+    """Return the drift of each split that is expected by chance."""
     train = next((split for split in described.splits if split.name == 'train'), None)
     if train is None or not train.words:
         return {}
@@ -215,22 +212,8 @@ def _frequent(found: Data, shown: int = 30) -> list[Context]:
     ]
 
 
-def graph(report: Report) -> Markup | None:
-    """Return the drawing of the lineage, None if the run had no node."""
-    if not report.steps:
-        return None
-    states = ', '.join(f'{step.id} {step.state}' for step in report.steps)
-    name = f'The nodes of the run and what they hand on: {states}. The table has the same.'
-    return draw_graph(report.steps, name)
-
-
-def again(outcome: RunOutcome) -> Context:
-    """Return what it takes to run it again."""
-    config: Mapping[str, Any] = outcome.config
+def repeat(outcome: RunOutcome) -> Context:
+    """Return the command and the settings that repeat a run."""
     command = ['python', 'pipeline_runner.py', 'run', '--config', f'{outcome.run_id}.yaml']
-    return {
-        'command': shlex.join(command),
-        'config': yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
-        if config
-        else '',
-    }
+    settings = yaml.safe_dump(outcome.config, sort_keys=False, allow_unicode=True)
+    return {'command': shlex.join(command), 'config': settings if outcome.config else ''}

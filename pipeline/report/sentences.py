@@ -1,4 +1,4 @@
-"""What a report says in words: short sentences that say what the figures mean."""
+"""The sentences of a report that explain its figures."""
 
 from __future__ import annotations
 
@@ -16,53 +16,59 @@ from components.evaluator.metric_table import (
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.described import Split
 from pipeline.models.messages import withdrawn_lines
-from pipeline.results.outcome import RunOutcome
+from pipeline.results.outcome import NO_BASELINE, RunOutcome, State
 
-NONE = '\N{EN DASH}'  # stands where there is no number
+NONE = '\N{EN DASH}'  # in place of a missing number
 
 
 def headline(outcome: RunOutcome) -> str:
-    """Say the verdict in a few words."""
-    if outcome.outcome == 'failed':
-        broken = next((node.id for node in outcome.nodes if node.state == 'failed'), None)
-        return f'Failed at {broken}' if broken else 'Failed'
-    if outcome.outcome == 'interrupted':
-        reached = next((node.id for node in outcome.nodes if node.state == 'interrupted'), None)
-        return f'Interrupted at {reached}' if reached else 'Interrupted'
-    if outcome.outcome == 'withdrawn':
-        return 'Blessed, but withdrawn'
-    return 'Blessed, and pushed' if outcome.outcome == 'pushed' else 'Not blessed'
+    """Return the verdict on a run.
+
+    Example:
+        headline(load_outcome(pathlib.Path('runs')))  # 'Blessed and pushed'
+    """
+    headlines = {
+        'pushed': 'Blessed and pushed',
+        'withdrawn': 'Blessed, not pushed',
+        'not_blessed': 'Not blessed',
+        'failed': _end('Failed', outcome, 'failed'),
+        'interrupted': _end('Interrupted', outcome, 'interrupted'),
+    }
+    return headlines[outcome.outcome]
+
+
+def _end(word: str, outcome: RunOutcome, state: State) -> str:
+    last = next((node.id for node in outcome.nodes if node.state == state), None)
+    return f'{word} at {last}' if last else word
 
 
 def sign(outcome: RunOutcome) -> str:
-    """Return the mark that stands before the verdict."""
+    """Return the mark before the verdict."""
     return {'pushed': '✓', 'withdrawn': '!'}.get(outcome.outcome, '✗')
 
 
 def reasons(outcome: RunOutcome) -> list[str]:
-    """Say why the verdict is what it is, and what came of it."""
+    """Return the reasons for the verdict, and its consequences."""
     if outcome.outcome in ('failed', 'interrupted'):
         return [f'{outcome.error or "The reason is not recorded"}.'.replace('..', '.')]
-    failed = [check for check in outcome.thresholds if not check.passed]
-    if outcome.outcome in ('pushed', 'withdrawn'):
-        told = ['All bounds hold.' if len(outcome.thresholds) > 1 else 'The bound holds.']
+    if outcome.outcome == 'not_blessed':
+        missed = [_missed(check) for check in outcome.thresholds if not check.passed]
+        found = missed or ['The Evaluator found no metric that meets its bound.']
+        found.append('Nothing was pushed. The live version is unchanged.')
     else:
-        told = [_missed(check) for check in failed]
-        told = told or ['The Evaluator found no metric that meets its bound.']
-        told.append('Nothing was pushed; what is served stays as it was.')
-    if outcome.withdrawn is not None:
-        told += withdrawn_lines(outcome)
+        found = ['The candidate meets all bounds.', *withdrawn_lines(outcome)]
     if outcome.baseline is None:
-        told.append('There was no baseline: no model had been blessed before.')
-    return told
+        found.append(NO_BASELINE)
+    return found
 
 
 def _missed(check: Check) -> str:
-    where = f' on {format_slice(check.slice)}' if check.slice else ''
+    label = find_metric(check.metric).label
+    where = f' on texts with {format_slice(check.slice)}' if check.slice else ''
     value = format_metric(check.metric, check.value, 'missing')
     bound = check.bound.replace('>=', 'at least')
-    told = f'{find_metric(check.metric).label}{where} is {value}, expected {bound}'
-    return _sentence(told) + (f' {_sentence(check.hint)}' if check.hint else '')
+    hint = f' {_sentence(check.hint)}' if check.hint else ''
+    return _sentence(f'{label}{where} is {value}, expected {bound}') + hint
 
 
 def _sentence(text: str) -> str:
@@ -81,54 +87,53 @@ def slices(outcome: RunOutcome) -> list[tuple[str, Interval, int]]:
 
 
 def leading_number(name: str) -> int:
-    """Return what sorts slices by length: `11-50` is 11."""
+    """Return the sort key of a range of words.
+
+    Example:
+        >>> leading_number('11-50')
+        11
+    """
     digits = name.partition('-')[0].rstrip('+')
     return int(digits) if digits.isdecimal() else 0
 
 
 def mistakes(details: ScoreDetails, labels: tuple[str, str]) -> str:
-    """Say how many examples were classified wrongly, and how."""
+    """Return how many texts were misclassified."""
     missed, alarms = details.false_negatives, details.false_positives
-    right = details.true_positives + details.true_negatives
-    total = right + missed + alarms
-    told = (
-        f'Of {total:,} reviews, {missed + alarms:,} were classified wrongly: '
-        f'{alarms:,} {labels[0]} ones taken for {labels[1]}, '
-        f'{missed:,} {labels[1]} ones taken for {labels[0]}.'
+    total = details.true_positives + details.true_negatives + missed + alarms
+    sentence = (
+        f'Of {total:,} texts, {missed + alarms:,} were misclassified: '
+        f'{alarms:,} {labels[0]} texts as {labels[1]}, {missed:,} {labels[1]} texts as {labels[0]}.'
     )
     if details.unscored:
-        told += f' {details.unscored:,} more got no probability.'
-    return told
+        sentence += f' {details.unscored:,} more texts have no probability.'
+    return sentence
 
 
-def surest(details: ScoreDetails) -> str:
-    """Say how many mistakes the model was sure of."""
+def confident_mistakes(details: ScoreDetails) -> str:
+    """Return how many texts with a confident prediction were misclassified."""
     tenth = len(details.candidate.positive) // 10
     wrong = sum(details.candidate.positive[:tenth]) + sum(details.candidate.negative[-tenth:])
-    sure = (
-        wrong
-        + sum(details.candidate.negative[:tenth])
-        + sum(details.candidate.positive[-tenth:])
-    )
-    if not sure:
-        return 'No review got a probability below 0.1 or above 0.9.'
+    right = sum(details.candidate.negative[:tenth]) + sum(details.candidate.positive[-tenth:])
+    total = wrong + right
+    if not total:
+        return 'No text has a probability below 0.1 or above 0.9.'
     return (
-        f'{sure:,} reviews got a probability below 0.1 or above 0.9; '
-        f'{wrong:,} of these ({wrong / sure:.1%}) are on the wrong side.'
+        f'{total:,} texts have a probability below 0.1 or above 0.9. '
+        f'{wrong:,} of them ({wrong / total:.1%}) are misclassified.'
     )
 
 
 def duplicates(splits: Sequence[Split]) -> str:
-    """Say what occurs more than once, and what is in training and in test."""
-    within = sum(split.duplicates for split in splits)
+    """Return how many texts are duplicates, and how many are in both train and test."""
+    repeated = sum(split.duplicates for split in splits)
     test = next((split for split in splits if split.name == 'test'), None)
-    leaked = test.shared.get('train', 0) if test else 0
-    if not within and not leaked and not any(any(s.shared.values()) for s in splits):
-        return 'No review occurs twice, within a split or across splits.'
-    told = f'{within:,} reviews repeat an earlier one of their split.'
+    shared = test.shared.get('train', 0) if test else 0
+    if not repeated and not any(any(split.shared.values()) for split in splits):
+        return 'There are no duplicates, within or across splits.'
+    sentence = f'{repeated:,} texts are duplicates within their split.'
     if test is None:
-        return told
-    if not leaked:
-        return f'{told} No review of test is in train.'
-    return f'{told} {leaked:,} reviews of test ({leaked / test.examples:.1%}) are in train, too.'
-
+        return sentence
+    if not shared:
+        return f'{sentence} No text of test is also in train.'
+    return f'{sentence} {shared:,} texts of test ({shared / test.examples:.1%}) are also in train.'

@@ -1,12 +1,13 @@
-"""Draws Vega-Lite specifications as SVG, to stand in a page.
+"""Draws charts as SVG with Vega-Lite.
 
-A chart is drawn once, here, so that the page needs no script and prints. Its
-colours are CSS variables, which the page gives values for light, dark and print.
+The page needs no script, because a chart is drawn when the page is written. The
+colours are CSS variables, which the page defines for light, dark and print.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,8 +15,9 @@ import vl_convert
 from markupsafe import Markup
 
 Spec = dict[str, Any]
+Style = tuple[str, list[int]]  # colour and dashes of a line
 
-# Of a chart with its axes, in CSS pixels: as wide as a phone's page is.
+# Size of a chart with its axes, in CSS pixels; a phone shows this width.
 WIDTH = 340
 HEIGHT = 264
 
@@ -24,6 +26,16 @@ MUTED = 'var(--muted)'
 LINE = 'var(--line)'
 ACCENT = 'var(--accent)'
 OTHER = 'var(--other)'
+# Styles of lines that differ in their dashes as well.
+STYLES: tuple[Style, ...] = (
+    (ACCENT, []),
+    (OTHER, [6, 4]),
+    (INK, [2, 4]),
+    (MUTED, [10, 3, 2, 3]),
+    (ACCENT, [10, 5]),
+    (OTHER, [1, 4]),
+)
+GUIDE: Style = (MUTED, [2, 4])
 
 _SVG = '{http://www.w3.org/2000/svg}'
 _CONFIG: Spec = {
@@ -44,7 +56,7 @@ _CONFIG: Spec = {
         'titleFontWeight': 'normal',
         'titlePadding': 8,
     },
-    # The name of a vertical axis is read more easily above it than along it.
+    # The title of a vertical axis is above it, where it is easy to read.
     'axisLeft': {
         'titleAngle': 0,
         'titleAlign': 'left',
@@ -53,66 +65,100 @@ _CONFIG: Spec = {
         'titleX': -28,
         'titleY': -8,
     },
-    # Only marks that have a description say what they are.
+    # Only marks with a description have a label.
     'mark': {'aria': False},
     'text': {'color': INK, 'fontSize': 11},
     'line': {'strokeWidth': 2, 'strokeCap': 'round', 'strokeJoin': 'round'},
 }
-# What an SVG in a page has no use for, as the page says what it is.
+# The page itself describes the chart.
 _SUPERFLUOUS = ('role', 'aria-roledescription', 'aria-hidden', 'aria-label', 'pointer-events')
 
 
-def draw(spec: Spec, name: str, *, height: int = HEIGHT, width: int = WIDTH) -> Markup:
+def draw(layers: Sequence[Spec], name: str, *, height: int = HEIGHT) -> Markup:
     """Draw a chart.
 
     Args:
-        spec: A Vega-Lite specification of one view, or of layers. What it gives
-            a mark as `description` is shown by a browser under the pointer.
-        name: What the chart is and says, for those who do not see it.
-        height: Of the whole, in CSS pixels.
-        width: Of the whole.
+        layers: Vega-Lite specifications of the layers, from bottom to top.
+        name: Text for readers who do not see the chart.
+        height: Height in CSS pixels.
 
     Returns:
-        An `svg` element that scales with what it stands in.
+        An `svg` element.
 
-    Raises:
-        ValueError: If the specification is none.
+    Example:
+        x, y = number('x', 'epoch'), number('y', 'loss')
+        chart = draw([line([{'x': 1, 'y': 0.6}, {'x': 2, 'y': 0.4}], x, y)], 'Loss by epoch')
     """
-    whole = {
-        'width': width,
+    chart = {
+        'layer': list(layers),
+        'width': WIDTH,
         'height': height,
         'autosize': {'type': 'fit', 'contains': 'padding'},
         'config': _CONFIG,
-        **spec,
     }
-    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(_printable(whole)))
+    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(_printable(chart)))
     for element in root.iter():
-        told = element.get('aria-label') if element.get('role') == 'graphics-symbol' else None
+        label = element.get('aria-label') if element.get('role') == 'graphics-symbol' else None
         for attribute in _SUPERFLUOUS:
             element.attrib.pop(attribute, None)
-        if told:
-            ElementTree.SubElement(element, f'{_SVG}title').text = told
-    return as_image(root, name)
-
-
-def as_image(root: ElementTree.Element, name: str, kind: str = 'chart') -> Markup:
-    """Return an SVG element as markup: one image, with a name, of a class of the page's."""
-    width, height = root.attrib['width'], root.attrib['height']
+        if label:
+            ElementTree.SubElement(element, f'{_SVG}title').text = label
+    width, height_ = root.attrib['width'], root.attrib['height']
     root.attrib.clear()
     root.attrib.update(
-        {'class': kind, 'role': 'img', 'aria-label': name, 'viewBox': f'0 0 {width} {height}'}
+        {'class': 'chart', 'role': 'img', 'aria-label': printable(name), 'width': width}
     )
-    root.attrib['width'] = width
+    root.attrib['viewBox'] = f'0 0 {width} {height_}'
     # In a page, SVG needs no prefix.
     ElementTree.register_namespace('', _SVG.strip('{}'))
     return Markup(ElementTree.tostring(root, encoding='unicode'))
+
+
+def number(
+    field: str, title: str | None, domain: Sequence[float] | None = None, **axis: Any
+) -> Spec:
+    """Return the encoding of a number."""
+    scale: Spec = {'zero': False} if domain is None else {'domain': list(domain), 'nice': False}
+    return {'field': field, 'type': 'quantitative', 'title': title, 'scale': scale, 'axis': axis}
+
+
+def category(field: str, title: str | None, names: Sequence[str], **axis: Any) -> Spec:
+    """Return the encoding of names in a fixed order."""
+    axis = {'grid': False, **axis}
+    return {'field': field, 'type': 'nominal', 'title': title, 'sort': list(names), 'axis': axis}
+
+
+def layer(values: Sequence[Any], mark: Spec, **encoding: Any) -> Spec:
+    """Return a layer; a value's `label` is shown by a browser under the pointer."""
+    if any('label' in value for value in values):
+        mark = {**mark, 'aria': True}
+        encoding['description'] = {'field': 'label'}
+    return {'data': {'values': list(values)}, 'mark': mark, 'encoding': encoding}
+
+
+def line(values: Sequence[Any], x: Spec, y: Spec, style: Style = (ACCENT, []), **mark: Any) -> Spec:
+    """Return a line through points with `x` and `y`."""
+    mark = {'type': 'line', 'color': style[0], 'strokeDash': style[1], **mark}
+    return layer(values, mark, x=x, y=y, order={'value': 0})
+
+
+def dots(values: Sequence[Any], x: Spec, y: Spec, colour: str = ACCENT, size: int = 44) -> Spec:
+    """Return dots at points with `x` and `y`."""
+    mark = {'type': 'circle', 'color': colour, 'size': size, 'opacity': 1}
+    return layer(values, mark, x=x, y=y)
+
+
+def text(at: tuple[float, float], content: str, x: Spec, y: Spec, **mark: Any) -> Spec:
+    """Return a text at a point."""
+    values = [{'x': at[0], 'y': at[1]}]
+    return layer(values, {'type': 'text', 'text': content, 'align': 'left', **mark}, x=x, y=y)
 
 
 _UNPRINTABLE = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]')
 
 
 def printable(text: str) -> str:
-    """Replace what neither XML nor UTF-8 can hold; texts have all sorts of characters."""
+    """Replace characters that XML or UTF-8 cannot represent."""
     return _UNPRINTABLE.sub('\ufffd', text)
 
 

@@ -13,7 +13,7 @@ from components.example_gen.summary import SUMMARY_FILE
 from components.statistics_gen.described import FILE as DESCRIBED_FILE
 from pipeline.report.collect import collect
 from pipeline.report.view import BaselineData, Data, Nothing, Report
-from pipeline.results.outcome import load_outcome
+from pipeline.results.outcome import NO_BASELINE, load_outcome
 from tests.conftest import run_command
 from tests.pipeline.report.conftest import Runs
 
@@ -43,7 +43,7 @@ def test_figures_agree_with_the_record_when_a_run_was_pushed(pushed: Report) -> 
     assert [split.name for split in pushed.data.described.splits] == ['train', 'val', 'test']
     assert pushed.data.anomalies == 'No anomalies: all splits fit the schema.'
     assert pushed.data.baseline == Nothing(
-        why='There was no baseline: no model had been blessed before.'
+        why=NO_BASELINE
     )
 
 

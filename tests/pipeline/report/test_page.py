@@ -23,13 +23,13 @@ KINDS = (
     'made_compared',
 )
 CHARTS = {
-    # Scores, three curves, slices, splits, lengths, lineage; with epochs, two more.
-    'pushed': 8,
-    'not_blessed': 10,
-    'failed': 3,
+    # Scores, three curves, slices, splits, lengths; with epochs, two more.
+    'pushed': 7,
+    'not_blessed': 9,
+    'failed': 2,
     'compared': 3,
-    'made': 10,
-    'made_failed': 3,
+    'made': 9,
+    'made_failed': 2,
     'made_compared': 3,
 }
 _OVERFLOWING = """() => [...document.querySelectorAll('body *')]
@@ -112,7 +112,7 @@ def test_headings_lead_through_the_page_when_read_aloud(kind: str, opened: Open)
 @pytest.mark.parametrize(
     ('kind', 'verdict'),
     [
-        ('pushed', 'Blessed, and pushed'),
+        ('pushed', 'Blessed and pushed'),
         ('not_blessed', 'Not blessed'),
         ('failed', 'Failed at ExampleValidator'),
     ],
@@ -130,7 +130,7 @@ def test_figures_are_those_of_the_run_when_tables_are_read(opened: Open, runs: R
     page = opened('not_blessed').page
     outcome = runs.outcomes['not_blessed']
     accuracy, base = outcome['metrics']['binary_accuracy'], outcome['baseline']['binary_accuracy']
-    metrics = page.get_by_role('table', name='On test')
+    metrics = page.get_by_role('table', name='Metrics on test')
     row = metrics.get_by_role('row', name='accuracy ')
     cells = row.get_by_role('cell').all_inner_texts()
     assert cells[0] == f'{accuracy:.4f}'
@@ -140,18 +140,18 @@ def test_figures_are_those_of_the_run_when_tables_are_read(opened: Open, runs: R
     counts = [int(text.split()[0].replace(',', '')) for text in cells.all_inner_texts() if text]
     assert sum(counts) == outcome['metrics']['example_count']
     assert counts[0] + counts[3] == round(accuracy * sum(counts))
-    nodes = page.get_by_role('table', name='The nodes')
+    nodes = page.get_by_role('table', name='The nodes in order')
     expect(nodes.get_by_role('row')).to_have_count(10)
     expect(nodes.get_by_role('row', name='Trainer executed')).to_contain_text('transform_graph')
-    splits = page.get_by_role('table', name='The splits', exact=True)
+    splits = page.get_by_role('table', name='Splits', exact=True)
     expect(splits.get_by_role('row')).to_have_count(4)
-    expect(page.get_by_role('table', name='After the last epoch')).to_be_visible()
+    expect(page.get_by_role('table', name='Metrics at the end of the training')).to_be_visible()
 
 
 def test_page_says_why_when_a_run_failed_before_a_section(opened: Open, runs: Runs) -> None:
     page = opened('failed').page
     expect(page.get_by_role('banner').or_(page.locator('header'))).to_contain_text('324')
-    model = page.get_by_role('region', name='Where it is right and wrong')
+    model = page.get_by_role('region', name='Scores')
     expect(model).to_contain_text('The run ended before Evaluator: ExampleValidator failed.')
     assert 'Traceback' not in page.content()
 
@@ -192,8 +192,8 @@ def test_keyboard_reaches_all_when_there_is_no_mouse(opened: Open) -> None:
                 'return [e.tagName, e.getAttribute("aria-label"), s.outlineStyle].join() }'
             )
         )
-    assert 'DIV,Metrics on test,solid' in seen
-    assert 'DIV,Drawing of the lineage,solid' in seen
+    assert 'DIV,Metrics on test, which training did not use,solid' in seen
+    assert any(stop.startswith('DIV,The nodes in order') for stop in seen)
     assert 'SUMMARY,,solid' in seen
 
 

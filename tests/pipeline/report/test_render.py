@@ -1,4 +1,4 @@
-"""What a page says, without a browser."""
+"""Tests of the content of a page, without a browser."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from components.evaluator.metric_table import Check
 from components.statistics_gen.described import Split
 from pipeline.report import sentences
 from pipeline.report.compare import compare
-from pipeline.report.graph import draw_graph
 from pipeline.report.render import render, render_comparison
-from pipeline.report.vega import draw
-from pipeline.report.view import Artifact, Nothing, Report, Step
-from pipeline.results.outcome import Withdrawn
-from tests.pipeline.report.made import HOSTILE, made_outcome, made_report
+from pipeline.report.vega import draw, layer, number
+from pipeline.report.view import Nothing, Report
+from pipeline.results.outcome import NO_BASELINE, Withdrawn
+from tests.pipeline.report.made import made_outcome, made_report
 
 
 def test_first_missed_bound_is_the_reason_when_not_blessed() -> None:
     told = sentences.reasons(made_outcome('not_blessed'))
     assert told[0] == 'Accuracy is 0.7912, expected at least 0.8000.'
-    assert told[-1] == 'Nothing was pushed; what is served stays as it was.'
+    assert told[-1] == 'Nothing was pushed. The live version is unchanged.'
 
 
 def test_metric_that_is_missing_is_the_reason_when_not_blessed() -> None:
@@ -31,9 +30,9 @@ def test_metric_that_is_missing_is_the_reason_when_not_blessed() -> None:
     )
     outcome = made_outcome('not_blessed', thresholds=(check,), baseline=None)
     assert sentences.reasons(outcome) == [
-        'Accuracy on 1-10 words is missing, expected at least 0.7000.',
-        'Nothing was pushed; what is served stays as it was.',
-        'There was no baseline: no model had been blessed before.',
+        'Accuracy on texts with 1-10 words is missing, expected at least 0.7000.',
+        'Nothing was pushed. The live version is unchanged.',
+        NO_BASELINE,
     ]
 
 
@@ -64,7 +63,7 @@ def test_rollback_is_the_reason_when_the_model_is_withdrawn() -> None:
     assert any('withdrew this model, which was version 17' in reason for reason in told)
     assert 'To have it back: python pipeline_runner.py models rollback 17' in told
     page = render(dataclasses.replace(made_report(), outcome=withdrawn))
-    assert 'Blessed, but withdrawn' in page
+    assert 'Blessed, not pushed' in page
     assert 'models rollback 17' in page
 
 
@@ -77,15 +76,15 @@ def test_nothing_from_the_data_is_markup_when_rendered() -> None:
     page.encode('utf-8')
 
 
-def test_what_moved_a_score_is_shown_when_the_model_says_it() -> None:
+def test_contributions_are_shown_when_the_model_returns_them() -> None:
     page = render(made_report())
-    assert 'What moved it' in page
+    assert 'Contributions:' in page
     assert '<bdi>not &lt;b&gt;good&lt;/b&gt;</bdi> −1.25' in page
     assert '<bdi>a wonderful</bdi> +0.75' in page
     report = made_report()
     assert not isinstance(report.scores, Nothing)
     silent = dataclasses.replace(report.scores, mistakes=report.scores.uncertain)
-    assert 'What moved it' not in render(dataclasses.replace(report, scores=silent))
+    assert 'Contributions:' not in render(dataclasses.replace(report, scores=silent))
 
 
 @pytest.mark.parametrize('part', ['history', 'scores', 'data', 'lineage'])
@@ -132,7 +131,7 @@ def test_best_of_each_metric_is_marked_when_runs_are_compared() -> None:
     rows = {row.name: row for row in found.metrics}
     assert rows['accuracy'].best == [False, True]
     assert rows['AUC'].best == [False, False]  # equal
-    assert found.told[0] == 'B has the highest accuracy, 0.9230: 0.1318 above A.'
+    assert found.summary[0] == 'B has the highest accuracy, 0.9230: 0.1318 above A.'
     assert found.settings == []
 
 
@@ -147,11 +146,11 @@ def test_settings_that_differ_are_listed_when_runs_are_compared() -> None:
         'preset': ['ngram', 'tutorial'],
         'trainer.epochs': ['10', '5'],
     }
-    assert 'have the same accuracy' in found.told[0]
+    assert 'have the same accuracy' in found.summary[0]
     assert 'trainer.epochs' in render_comparison([report, other])
 
 
-def test_comparison_warns_when_the_test_reviews_differ() -> None:
+def test_comparison_warns_when_the_test_splits_differ() -> None:
     report = made_report()
     other = made_report(run_id='2026-11-25T00-00-00')
     assert not isinstance(other.data, Nothing)
@@ -159,7 +158,7 @@ def test_comparison_warns_when_the_test_reviews_differ() -> None:
         dataclasses.replace(split, examples=split.examples - (split.name == 'test'))
         for split in other.data.described.splits
     ]
-    assert 'not judged on the same reviews' in told_of(report, other, splits)
+    assert 'evaluated on different texts' in told_of(report, other, splits)
 
 
 def test_comparison_is_silent_when_only_what_was_trained_on_differs() -> None:
@@ -169,7 +168,7 @@ def test_comparison_is_silent_when_only_what_was_trained_on_differs() -> None:
     splits = [
         dataclasses.replace(split, unknown=0.5, shared={}) for split in other.data.described.splits
     ]
-    assert 'not judged on the same reviews' not in told_of(report, other, splits)
+    assert 'evaluated on different texts' not in told_of(report, other, splits)
 
 
 def told_of(report: Report, other: Report, splits: list[Split]) -> str:
@@ -177,44 +176,13 @@ def told_of(report: Report, other: Report, splits: list[Split]) -> str:
     assert not isinstance(other.data, Nothing)
     described = dataclasses.replace(other.data.described, splits=splits)
     data = dataclasses.replace(other.data, described=described)
-    return ' '.join(compare([report, dataclasses.replace(other, data=data)]).told)
-
-
-def test_nodes_stand_right_of_what_they_take_when_drawn() -> None:
-    def artifact(number: int) -> Artifact:
-        return Artifact(id=number, key='a', type='A', uri='/')
-
-    steps = [
-        Step(id='late', state='executed', seconds=1, note='', outputs=(artifact(1),)),
-        Step(id='first', state='cached', seconds=0, note='', outputs=(artifact(2),)),
-        Step(id='second', state='executed', seconds=1, note='', inputs=(artifact(2),),
-             outputs=(artifact(3),)),
-        Step(id='third', state='failed', seconds=1, note=HOSTILE,
-             inputs=(artifact(1), artifact(2), artifact(3))),
-        Step(id='never', state='skipped', seconds=0, note=''),
-    ]  # fmt: skip
-    svg = ElementTree.fromstring(draw_graph(steps, 'the nodes'))
-    boxes = {
-        group[2].text: float(group[1].attrib['x'])
-        for group in svg
-        if group.tag.endswith('g')
-    }
-    assert boxes['first'] < boxes['second'] < boxes['third'] < boxes['never']
-    assert boxes['late'] == boxes['second']
-    lines = [element for element in svg if element.tag.endswith('path')]
-    assert len(lines) == 4
+    return ' '.join(compare([report, dataclasses.replace(other, data=data)]).summary)
 
 
 def test_chart_keeps_the_pages_colours_when_drawn() -> None:
-    spec = {
-        'data': {'values': [{'x': 1, 'told': 'a <b> \x00'}]},
-        'mark': {'type': 'bar', 'color': 'var(--accent)', 'aria': True},
-        'encoding': {
-            'x': {'field': 'x', 'type': 'quantitative'},
-            'description': {'field': 'told'},
-        },
-    }
-    svg = draw(spec, 'a "name"')
+    values = [{'x': 1, 'label': 'a <b> \x00'}]
+    bar = layer(values, {'type': 'bar', 'color': 'var(--accent)'}, x=number('x', 'x'))
+    svg = draw([bar], 'a "name"')
     root = ElementTree.fromstring(svg)
     assert root.attrib['aria-label'] == 'a "name"'
     assert 'fill="var(--accent)"' in svg
