@@ -162,38 +162,42 @@ class TrainerSettings(Settings):
 
 
 class GateSettings(Settings):
-    """What the Evaluator demands of a candidate.
+    """Bounds that a candidate must meet to be blessed.
 
-    The bounds on accuracy are required: what is good enough is for each task to say. Those on the
-    AUC have defaults, since what is no better than chance is the same everywhere.
+    The bounds on the accuracy are required, because they depend on the task. The bounds on the AUC
+    have defaults, because they only exclude models that are no better than chance.
+
+    Example:
+        >>> GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01).min_auc
+        0.7
     """
 
     min_accuracy: float = pydantic.Field(
-        gt=0, le=1, description='lowest binary accuracy on test that is blessed'
+        gt=0, le=1, description='lowest accuracy on test that is blessed'
     )
     max_accuracy_drop: float = pydantic.Field(
-        ge=0, lt=1, description='largest loss of accuracy against the blessed baseline'
+        ge=0, lt=1, description='largest drop of accuracy against the baseline that is blessed'
     )
-    # Where nine of ten texts are positive, saying so of all has an accuracy of 0.9. Its AUC is 0.5,
-    # whatever the share, so no bound is allowed that it meets. Two normal distributions that are
-    # told apart with an accuracy of 0.8, half of each, have an AUC of 0.88; chance on 20 examples
-    # of each label is within 0.5 +- 0.18 (2 standard errors).
+    # If nine of ten texts are positive, a model that always predicts positive has an accuracy of
+    # 0.9. Its AUC is 0.5 for any share of positives, so the bound must be above 0.5. With balanced
+    # labels and normally distributed scores, an accuracy of 0.8 corresponds to an AUC of 0.88. With
+    # 20 examples of each label, random scores have an AUC of 0.5 +- 0.18 (2 standard errors).
     min_auc: float = pydantic.Field(
-        0.7, gt=0.5, le=1, description='lowest area under the ROC curve on test that is blessed'
+        0.7, gt=0.5, le=1, description='lowest area under the ROC curve (AUC) on test that is blessed'
     )
-    # If all labels are turned around, those of test are as well: the candidate looks excellent, and
-    # only the model blessed before can tell. The bound is that of chance, not the candidate's: data
-    # that has drifted so far that the old model is poor at it is a reason to push the new one.
+    # If the labels of train and test are swapped, the candidate looks good, and only the baseline
+    # can show it. The bound is that of random scores: if data has drifted so far that the baseline
+    # is poor, the candidate should replace it.
     min_baseline_auc: float = pydantic.Field(
         0.5,
         ge=0,
         le=1,
-        description='lowest area under the ROC curve on test of the blessed baseline; below it, '
-        'labels may be turned around, and nothing is blessed',
+        description='lowest AUC of the baseline on test; if it is lower, labels may be swapped, and '
+        'nothing is blessed',
     )
     slices: dict[str, float] = pydantic.Field(
         default_factory=dict,
-        description='lowest accuracy by number of words, as {"1-10": 0.7}; slices are '
+        description='lowest accuracy by number of words, for example {"1-10": 0.7}; slices are '
         f'{", ".join(features.LENGTH_BUCKETS)}',
     )
 
@@ -203,8 +207,8 @@ class GateSettings(Settings):
         for name, bound in slices.items():
             if name not in features.LENGTH_BUCKETS:
                 raise ValueError(
-                    f'no slice is called {name!r}; they are {", ".join(features.LENGTH_BUCKETS)}'
+                    f'expected a slice of {", ".join(features.LENGTH_BUCKETS)}, got {name!r}'
                 )
             if not 0 < bound <= 1:
-                raise ValueError(f'the bound of slice {name!r} must be in (0, 1], got {bound}')
+                raise ValueError(f'expected a bound in (0, 1] for the slice {name!r}, got {bound}')
         return slices

@@ -11,14 +11,14 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
 from tensorflow_model_analysis.evaluators import metrics_validator
-from tensorflow_model_analysis.metrics import metric_specs, metric_types
+from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
 from components.common.atomic_write import UNFINISHED, whole_file, write_whole
 from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
-from components.evaluator.metrics import Totals, totals_key
+from components.evaluator.metrics import COMPUTATIONS, Totals
 
 _CONFIG_FILE = 'eval_config.json'
 
@@ -57,14 +57,11 @@ def compute_metrics(totals: Mapping[str, Totals], eval_config: config_pb2.EvalCo
         The metrics of each model. With a baseline, also the differences between
         candidate and baseline.
     """
-    # TFMA lists the totals as well, but they are computed already.
-    values = {totals_key(name): found for name, found in totals.items()}
-    metrics: Metrics = {}
-    for computation in metric_specs.to_computations(
-        list(eval_config.metrics_specs), eval_config=eval_config
-    ):
-        if isinstance(computation, metric_types.DerivedMetricComputation):
-            metrics.update(computation.result(values))
+    metrics: Metrics = {
+        metric_types.MetricKey(name=name, model_name=model, example_weighted=False): compute(found)
+        for model, found in totals.items()
+        for name, compute in COMPUTATIONS.items()
+    }
     baseline = next((spec.name for spec in eval_config.model_specs if spec.is_baseline), None)
     if baseline is None:
         return metrics

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -85,7 +86,7 @@ class ScoreCollector:
             (self._mistakes, np.flatnonzero(label != predicted), -distance),
             (self._uncertain, np.arange(len(label)), distance),
         ):
-            first = rows[rank[rows] <= _largest_kept(rank[rows], kept)]
+            first = rows[rank[rows] <= _largest_rank(rank[rows])]
             columns = (rank[first], texts[first], label[first], probability[first])
             found = (_Ranked(*row) for row in zip(*(column.tolist() for column in columns)))
             kept[:] = heapq.nsmallest(SHOWN_EXAMPLES, [*kept, *found])
@@ -163,14 +164,11 @@ def _histogram(labels: Numbers, predictions: Numbers) -> npt.NDArray[np.int64]:
     return np.bincount(flat, minlength=2 * BINS).reshape(2, BINS)
 
 
-def _largest_kept(ranks: Numbers, kept: list[_Ranked]) -> float:
-    """Return the largest rank that an example may have to be selected."""
-    bounds = [np.inf]
-    if len(ranks) > SHOWN_EXAMPLES:
-        bounds.append(np.partition(ranks, SHOWN_EXAMPLES - 1)[SHOWN_EXAMPLES - 1])
-    if len(kept) == SHOWN_EXAMPLES:
-        bounds.append(kept[-1].rank)
-    return min(bounds)
+def _largest_rank(ranks: Numbers) -> float:
+    """Return the largest rank that an example of a batch may have to be selected."""
+    if len(ranks) <= SHOWN_EXAMPLES:
+        return math.inf
+    return float(np.partition(ranks, SHOWN_EXAMPLES - 1)[SHOWN_EXAMPLES - 1])
 
 
 def _to_histogram(histogram: npt.NDArray[np.int64]) -> Histogram:

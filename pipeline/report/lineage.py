@@ -1,4 +1,4 @@
-"""What ML Metadata knows of a run: its nodes' artifacts and fingerprints."""
+"""Reads the nodes of a run, their artifacts and fingerprints from ML Metadata."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ml_metadata.proto import metadata_store_pb2
 from pipeline.report.view import Artifact
 from pipeline.store.opening import opened_store
 
-# As TFX calls the contexts that it puts executions into.
+# Types of the contexts in which TFX puts executions.
 _RUN_CONTEXT = 'pipeline_run'
 _NODE_CONTEXT = 'node'
 _FINGERPRINT_PROPERTY = 'fingerprint'
-# A resolver's outputs are internal: it did not make them.
+# The outputs of a resolver are internal outputs.
 _OUTPUT_EVENTS = (
     metadata_store_pb2.Event.OUTPUT,
     metadata_store_pb2.Event.INTERNAL_OUTPUT,
@@ -24,14 +24,14 @@ _OUTPUT_EVENTS = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecordedNode:
-    """What is recorded of a node in a run."""
+    """A node of a run in ML Metadata."""
 
     inputs: tuple[Artifact, ...]
     outputs: tuple[Artifact, ...]
     fingerprint: str
 
     def uri(self, key: str) -> str | None:
-        """Return the folder of an output, None if there is none of this name."""
+        """Return the folder of an output, None if there is no such output."""
         return next((a.uri for a in self.outputs if a.key == key), None)
 
 
@@ -39,9 +39,13 @@ class Lineage:
     """Reads a store of ML Metadata.
 
     Args:
-        config: The ConnectionConfig of the store, which must exist, and is only read.
-        of_own: Returns the ids of the executions that `unfinished` and `latest_outputs`
-            tell of, given the store; None for all.
+        config: The ConnectionConfig of an existing store, which is only read.
+        of_own: Returns the ids of the executions that `unfinished` and
+            `latest_outputs` consider; None for all executions.
+
+    Example:
+        lineage = Lineage(config)
+        folder = lineage.nodes(run_id)['Trainer'].uri('model')
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class Lineage:
         self._own = of_own(self._store) if of_own else None
 
     def nodes(self, run_id: str) -> dict[str, RecordedNode]:
-        """Return the nodes of a run by id; none if it is not recorded."""
+        """Return the nodes of a run by id; empty if the run is not recorded."""
         context = self._store.get_context_by_type_and_name(_RUN_CONTEXT, run_id)
         if context is None:
             return {}
@@ -90,7 +94,7 @@ class Lineage:
         return None
 
     def unfinished(self) -> list[tuple[str, str]]:
-        """Return node and run of the executions that have begun and not ended."""
+        """Return node and run of the executions that started and did not end."""
         running = metadata_store_pb2.Execution.RUNNING
         return [
             (self._node_id(execution), self._run_id(execution))
@@ -99,7 +103,7 @@ class Lineage:
         ]
 
     def latest_outputs(self) -> list[tuple[str, Artifact]]:
-        """Return node and artifact of all outputs of each node's latest complete execution."""
+        """Return the node and output artifacts of the latest complete execution of each node."""
         complete = (
             metadata_store_pb2.Execution.COMPLETE,
             metadata_store_pb2.Execution.CACHED,
@@ -138,7 +142,7 @@ class Lineage:
 
     def _artifacts(self, ids: Iterable[int]) -> dict[int, Any]:
         live = metadata_store_pb2.Artifact.LIVE
-        # Those of a node that failed were abandoned.
+        # The artifacts of a failed node are not live.
         found = self._store.get_artifacts_by_id(sorted(ids))
         return {a.id: a for a in found if a.state in (live, metadata_store_pb2.Artifact.UNKNOWN)}
 

@@ -1,4 +1,4 @@
-"""Curves and intervals, computed from the histograms that the Evaluator keeps."""
+"""Computes curves from the score histograms of the Evaluator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from components.evaluator.metric_table import Interval, wilson_interval
 from components.evaluator.score_details import Histogram
 
-# Curves are drawn some 300 pixels wide; what is nearer than this is one point.
+# A curve is about 300 pixels wide, so points that are nearer than this look equal.
 _VISIBLE = 0.004
 
 
@@ -21,12 +21,12 @@ class Point(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """Examples whose scores are alike.
+    """Examples with similar scores.
 
     Attributes:
-        predicted: Their mean probability, to the width of the histogram's bins.
-        observed: The share of positives among them.
-        examples: How many they are.
+        predicted: Mean predicted probability, to the width of the histogram's bins.
+        observed: Share of positives.
+        examples: Number of examples.
     """
 
     predicted: float
@@ -35,9 +35,9 @@ class Bin(NamedTuple):
 
 
 def roc(scores: Histogram) -> list[Point]:
-    """Return false positive rates and true positive rates, by falling threshold.
+    """Return false and true positive rates by falling threshold.
 
-    Without examples of both labels there is no such curve: no points.
+    The curve is empty without examples of both labels.
     """
     positives, negatives = sum(scores.positive), sum(scores.negative)
     if not positives or not negatives:
@@ -51,7 +51,7 @@ def roc(scores: Histogram) -> list[Point]:
 
 
 def precision_recall(scores: Histogram) -> list[Point]:
-    """Return recalls and precisions, by falling threshold; no points without positives."""
+    """Return recalls and precisions by falling threshold; empty without positives."""
     positives = sum(scores.positive)
     if not positives:
         return []
@@ -65,7 +65,7 @@ def precision_recall(scores: Histogram) -> list[Point]:
 
 
 def reliability(scores: Histogram, bins: int = 10) -> list[Bin]:
-    """Compare predicted probabilities with what was observed, by bins of equal width."""
+    """Return predicted probabilities and observed shares, in bins of equal width."""
     width = len(scores.positive) // bins
     found = []
     for start in range(0, len(scores.positive), width):
@@ -83,28 +83,32 @@ def reliability(scores: Histogram, bins: int = 10) -> list[Bin]:
 
 
 def coarser(counts: Sequence[int], bins: int) -> list[int]:
-    """Add up the bins of a histogram to fewer ones."""
+    """Return a histogram with fewer bins.
+
+    Example:
+        >>> coarser([1, 2, 3, 4], 2)
+        [3, 7]
+    """
     width = len(counts) // bins
     return [sum(counts[start : start + width]) for start in range(0, len(counts), width)]
 
 
 def divergence_by_chance(different: int, ours: int, theirs: int) -> float:
-    """Estimate how far two draws from the same texts diverge by chance.
+    """Return the expected divergence of two random samples of the same texts.
 
     Args:
-        different: How many different words are compared.
-        ours: How many words one draw has, at least 1.
-        theirs: How many the other has, at least 1.
+        different: Number of different words that are compared.
+        ours: Number of words in one sample, at least 1.
+        theirs: Number of words in the other sample, at least 1.
 
     Returns:
-        The expected Jensen-Shannon divergence in bits, where all words are
-        frequent; a little too much where some are rare.
+        The expected Jensen-Shannon divergence in bits. It is a little too large
+        if some words are rare.
     """
     return different / (8 * math.log(2)) * (1 / ours + 1 / theirs)
 
 
 def _thinned(points: list[Point]) -> list[Point]:
-    """Leave out points that nobody could tell from the one before."""
     kept = points[:1]
     for point in points[1:-1]:
         if math.dist(point, kept[-1]) >= _VISIBLE:

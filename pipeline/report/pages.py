@@ -1,4 +1,4 @@
-"""Writes the pages of runs, and shows them."""
+"""Writes the report pages of runs, and opens them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.process.logs import no_framework_noise
 from pipeline.results.outcome import RunOutcome, load_outcome
 
 _DEFAULT_ROOT = 'runs'
-_MOST_RUNS = 6  # more curves than that cannot be told apart
+_MAX_RUNS = 6  # more curves in one chart cannot be distinguished
 
 
 def report_path(root: pathlib.Path, *run_ids: str) -> pathlib.Path:
-    """Return where the page of a run, or of several side by side, is kept."""
+    """Return the default path of the page of a run, or of the comparison of several runs."""
     return root / 'reports' / f'{"-vs-".join(run_ids)}.html'
 
 
@@ -26,16 +26,20 @@ def write_report(outcome: RunOutcome, root: pathlib.Path, path: pathlib.Path | N
 
     Args:
         outcome: The record of the run.
-        root: The folder for all that runs write.
-        path: Where to; none: `report_path`.
+        root: The folder of all runs.
+        path: Path of the page; None for `report_path`.
 
     Returns:
         The path of the page.
 
     Raises:
-        ConfigError: If it cannot be written there.
+        ConfigError: If the page cannot be written.
+
+    Example:
+        root = pathlib.Path('runs')
+        print(write_report(load_outcome(root), root))
     """
-    # Heavy enough to be imported by what makes a page, not by what opens one.
+    # Import these only if a page is written, because they are slow to import.
     from pipeline.report.collect import collect
     from pipeline.report.render import render
 
@@ -46,30 +50,29 @@ def write_report(outcome: RunOutcome, root: pathlib.Path, path: pathlib.Path | N
 def print_report(
     run_ids: Sequence[str], *, compare: bool, open_it: bool, output: str | None, root: str | None
 ) -> None:
-    """Make a page unless it is there, print its path, and show it if asked to.
+    """Write a page unless it exists, print its path, and open it if requested.
 
     Args:
-        run_ids: The runs; none: the latest.
-        compare: Set them side by side.
-        open_it: Show the page in the browser.
-        output: Where to write it, anew; none: below the root.
-        root: The folder for all that runs write.
+        run_ids: Ids of the runs; empty for the latest run.
+        compare: Whether to compare the runs.
+        open_it: Whether to open the page in the browser.
+        output: Path of a new page; None for the default path.
+        root: The folder of all runs.
 
     Raises:
-        ConfigError: If these options do not go together, or the page cannot be
-            written.
+        ConfigError: If the options are wrong, or the page cannot be written.
         DataError: If there is no such run.
-        MissingDependencyError: If there is no browser to show it in.
+        MissingDependencyError: If no browser starts.
     """
-    if compare and not 2 <= len(set(run_ids)) == len(run_ids) <= _MOST_RUNS:
-        told = ' '.join(run_ids) or 'none'
+    if compare and not 2 <= len(set(run_ids)) == len(run_ids) <= _MAX_RUNS:
+        given = ' '.join(run_ids) or 'none'
         raise ConfigError(
-            f'expected 2 to {_MOST_RUNS} different runs to compare, got {told}',
-            hint='pipeline_runner.py runs lists them',
+            f'expected 2 to {_MAX_RUNS} different runs to compare, got {given}',
+            hint='pipeline_runner.py runs lists all runs',
         )
     if not compare and len(run_ids) > 1:
         raise ConfigError(
-            f'expected one run, got {len(run_ids)}', hint='--compare sets them side by side'
+            f'expected one run, got {len(run_ids)}', hint='pass --compare to compare them'
         )
     folder = pathlib.Path(os.path.abspath(root or _DEFAULT_ROOT))
     found = [load_outcome(folder, run_id) for run_id in (run_ids or (None,))]
@@ -78,26 +81,29 @@ def print_report(
         if output
         else report_path(folder, *(outcome.run_id for outcome in found))
     )
-    # The run has made its page when all of its artifacts were there; they may be gone.
+    # The page of a run was written when all its artifacts existed, so keep it.
     with no_framework_noise():
         if compare:
-            _write(path, _comparison(found, folder))
+            write_comparison(found, folder, path)
         elif output or not path.is_file():
             write_report(found[0], folder, path)
     print(path)
     if open_it and not webbrowser.open(path.as_uri()):
-        raise MissingDependencyError('no browser starts here', hint=f'open {path} yourself')
+        raise MissingDependencyError('no browser could be started', hint=f'open {path} yourself')
 
 
-def _comparison(found: Sequence[RunOutcome], root: pathlib.Path) -> str:
+def write_comparison(
+    outcomes: Sequence[RunOutcome], root: pathlib.Path, path: pathlib.Path
+) -> str:
+    """Write the comparison of several runs, and return its path; see `write_report`."""
     from pipeline.report.collect import collect
     from pipeline.report.render import render_comparison
 
-    return render_comparison([collect(outcome, root) for outcome in found])
+    return _write(path, render_comparison([collect(outcome, root) for outcome in outcomes]))
 
 
 def _write(path: pathlib.Path, page: str) -> str:
-    """Write a page; it appears as a whole."""
+    """Write a page atomically."""
     part = path.with_name(f'{path.name}.part')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +114,6 @@ def _write(path: pathlib.Path, page: str) -> str:
             part.unlink()
         raise ConfigError(
             f'cannot write the report {path}: {err.strerror or err}',
-            hint='name a file that can be written, with --output FILE',
+            hint='pass a path that can be written, with --output FILE',
         ) from err
     return str(path)

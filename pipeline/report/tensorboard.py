@@ -1,4 +1,4 @@
-"""Shows in TensorBoard how the models of several runs were trained."""
+"""Shows the learning curves of all runs in TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import dataclasses
 import os
 import pathlib
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from components.common.errors import ConfigError, DataError
 from pipeline.process import signals
 from pipeline.process.logs import no_framework_noise
+from pipeline.report.lineage import Lineage
 from pipeline.results import outcome as outcomes
 from pipeline.store.choice import backend_of_run
-from pipeline.store.opening import opened_store
 
 _LOOPBACK = '127.0.0.1'
 _TRAINER = 'Trainer'
 _LOGS = 'model_run'
-_SEPARATOR = ','  # of the folders that TensorBoard is given
+_SEPARATOR = ','  # between the folders in TensorBoard's argument
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Curves:
-    """What TensorBoard shows of one model.
+    """The learning curves of one model.
 
     Attributes:
-        label: Id of the run that trained it, and the run's preset; before them
-            the name of the pipeline, where there are several.
-        folder: What the Trainer logged, a folder each for `train` and `validation`.
-        reused_by: Ids of the runs that took the model from the cache.
+        label: Run id and preset, after the name of the pipeline if there are several.
+        folder: Folder of the Trainer's logs.
+        reused_by: Ids of the runs in which the Trainer was cached.
     """
 
     label: str
@@ -38,15 +38,18 @@ class Curves:
 
 
 def find_curves(root: pathlib.Path, name: str | None = None) -> list[Curves]:
-    """Find what the Trainers of all runs logged, oldest first.
+    """Find the learning curves of all runs, oldest first.
 
     Args:
-        root: Folder of all that the runs wrote.
-        name: Of the pipeline; None for all.
+        root: The folder of all runs.
+        name: Name of the pipeline; None for all pipelines.
 
     Raises:
         DataError: If no run has trained a model.
-        ServiceError: If the server of a shared store cannot be used.
+        ServiceError: If the server of a shared store is not available.
+
+    Example:
+        serve(find_curves(pathlib.Path('runs')), port=None)
     """
     records = [record for record in outcomes.load_records(root) if name in (None, record['name'])]
     by_folder: dict[str, list[dict[str, Any]]] = {}
@@ -54,9 +57,10 @@ def find_curves(root: pathlib.Path, name: str | None = None) -> list[Curves]:
         if folder is not None and os.path.isdir(folder):
             by_folder.setdefault(folder, []).append(record)
     if not by_folder:
-        whose = f' of {name}' if name else ''
+        of_name = f' of {name}' if name else ''
         raise DataError(
-            f'no run{whose} below {root} has trained a model', hint='run one, or name its --root'
+            f'no run{of_name} below {root} has trained a model',
+            hint='start a run, or pass its --root',
         )
     names = {runs[0]['name'] for runs in by_folder.values()}
     label = '{run_id} {config[preset]}' if len(names) == 1 else '{name} {run_id} {config[preset]}'
@@ -70,61 +74,41 @@ def find_curves(root: pathlib.Path, name: str | None = None) -> list[Curves]:
     ]
 
 
-def _folders(root: pathlib.Path, records: list[dict[str, Any]]) -> list[str | None]:
-    """Return of each run the folder that its Trainer logged into, or that of the cached one."""
-    stores: dict[str, Any] = {}
-
-    def store_of(record: dict[str, Any]) -> Any | None:
-        """Open the store of a run; most runs have the same."""
+def _folders(root: pathlib.Path, records: list[dict[str, Any]]) -> Iterator[str | None]:
+    """Yield the folder of each run's Trainer logs, which a cached Trainer shares."""
+    stores: dict[str, Lineage | None] = {}
+    for record in records:
         backend = backend_of_run(record['config'], root)
         if backend.where not in stores:
             config = backend.reader()
-            stores[backend.where] = opened_store(config) if config else None
-        return stores[backend.where]
-
-    def folder(record: dict[str, Any]) -> str | None:
-        store = store_of(record)
-        if store is None:
-            return None
-        of_run = _executions(store, 'pipeline_run', record['run_id'])
-        of_node = _executions(store, 'node', f'{record["name"]}.{_TRAINER}')
-        logs = [
-            event.artifact_id
-            for event in store.get_events_by_execution_ids(of_run & of_node)
-            if event.type == event.OUTPUT and event.path.steps[0].key == _LOGS
-        ]
-        return str(store.get_artifacts_by_id(logs)[0].uri) if logs else None
-
-    return [folder(record) for record in records]
-
-
-def _executions(store: Any, kind: str, name: str) -> set[int]:
-    context = store.get_context_by_type_and_name(kind, name)
-    return {e.id for e in store.get_executions_by_context(context.id)} if context else set()
+            stores[backend.where] = Lineage(config) if config else None
+        lineage = stores[backend.where]
+        trainer = lineage.nodes(record['run_id']).get(_TRAINER) if lineage else None
+        yield trainer.uri(_LOGS) if trainer else None
 
 
 def serve(curves: list[Curves], port: int | None) -> None:
-    """Run TensorBoard for this machine alone, until it is interrupted.
+    """Run TensorBoard on the loopback interface until it is interrupted.
 
     Args:
-        curves: What to show.
-        port: None for TensorBoard's own, or the next that is free; 0 for any.
+        curves: The curves to show.
+        port: None for the default port or the next free one; 0 for any free port.
 
     Raises:
-        ConfigError: If the port is in use, or TensorBoard cannot be told a folder.
+        ConfigError: If the port is in use, or a path has a comma.
     """
     for shown in curves:
         if _SEPARATOR in shown.folder:
             raise ConfigError(
-                f'TensorBoard takes no folder with a comma in its path: {shown.folder}',
-                hint='move the --root',
+                f'expected a path without a comma for TensorBoard, got {shown.folder}',
+                hint='pass another --root',
             )
     with no_framework_noise() as terminal:
         from tensorboard import program
 
         board = program.TensorBoard()
         board.configure(
-            # Not symbolic links in one folder, which some of its plugins do not follow.
+            # Some plugins do not follow symbolic links, so pass each folder.
             logdir_spec=_SEPARATOR.join(f'{shown.label}:{shown.folder}' for shown in curves),
             host=_LOOPBACK,
             port=port,
@@ -132,17 +116,17 @@ def serve(curves: list[Curves], port: int | None) -> None:
         try:
             url = board.launch()
         except program.TensorBoardServerException as err:
-            raise ConfigError(str(err), hint='say another --port, or 0 for any') from err
+            raise ConfigError(str(err), hint='pass another --port, or 0 for any free port') from err
         models = f'{len(curves)} model{"s" if len(curves) > 1 else ""}'
         for shown in curves:
             reused = f', reused by {", ".join(shown.reused_by)}' if shown.reused_by else ''
             print(f'{shown.label}{reused}', file=terminal.err)
-        print(f'{models} at {url} (Ctrl-C ends it)', file=terminal.out, flush=True)
+        print(f'{models} at {url} (press Ctrl-C to stop)', file=terminal.out, flush=True)
         _until_interrupted()
 
 
 def _until_interrupted() -> None:
-    """Wait for Ctrl-C, which is how it is meant to end."""
+    """Wait for Ctrl-C."""
     try:
         threading.Event().wait()
     except signals.Terminated:

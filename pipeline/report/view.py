@@ -1,7 +1,4 @@
-"""What a report shows, as plain values: what is collected, and what is rendered.
-
-Collecting knows no HTML; rendering knows neither ML Metadata nor TensorFlow.
-"""
+"""The content of a report, as plain values between `collect` and `render`."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from pipeline.results.outcome import RunOutcome, State
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Nothing:
-    """Stands where a run has nothing to show.
+    """Replaces content that is missing.
 
     Attributes:
         why: The reason, one sentence.
@@ -25,11 +22,11 @@ class Nothing:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BaselineData:
-    """The data that the model compared with was trained on.
+    """The training data of the baseline.
 
     Attributes:
-        run_id: The run that trained it.
-        divergence: Of its training texts from those of this run, in [0, 1].
+        run_id: Id of the run that trained the baseline.
+        divergence: Drift of this run's training data from it, in [0, 1].
     """
 
     run_id: str
@@ -41,12 +38,10 @@ class Data:
     """The data of a run.
 
     Attributes:
-        described: Its splits.
-        rejected: By reason, the number of rows that could not be used; None
-            where that is not known.
-        anomalies: What does not fit the schema, in words; None where the run
-            ended before this was known.
-        baseline: What the baseline was trained on, or why that is not known.
+        described: Statistics of its splits.
+        rejected: Number of rejected rows by reason, None if it is not known.
+        anomalies: Result of the validation as text, None if the run ended before it.
+        baseline: Training data of the baseline.
     """
 
     described: Described
@@ -57,13 +52,13 @@ class Data:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """Something that nodes hand on, as ML Metadata knows it.
+    """An artifact in ML Metadata.
 
     Attributes:
-        id: Its number.
-        key: What its node calls it: `examples`, `model`.
-        type: `Examples`, `Model`.
-        uri: Its folder.
+        id: Id of the artifact.
+        key: Name of the input or output, for example `examples`.
+        type: Type, for example `Examples`.
+        uri: Folder of the artifact.
     """
 
     id: int
@@ -74,18 +69,16 @@ class Artifact:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Step:
-    """A node of the pipeline in a run.
+    """A node of a run; see `NodeResult`.
 
     Attributes:
-        id: Its name.
-        state: `executed`, `cached`, `failed`, `interrupted`, or `skipped` if never
-            reached.
+        id: Id of the node.
+        state: State of the node.
         seconds: Wall time.
-        note: The thing worth knowing about it, one line.
-        inputs: What it was given.
-        outputs: What it made, or took from the cache.
-        fingerprint: Digest of its code and of the packages under it; empty if
-            it has none.
+        note: One line about what the node found or made.
+        inputs: Input artifacts.
+        outputs: Output artifacts, made or cached.
+        fingerprint: Digest of its code and its packages; empty if it has none.
     """
 
     id: str
@@ -99,16 +92,16 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report:
-    """All that is shown of a run.
+    """The content of the report of a run.
 
     Attributes:
-        outcome: Its record.
-        labels: How the data spells the negative and the positive label.
-        history: By name of a metric, its value in each epoch.
-        scores: What the models make of `test`.
-        data: The texts themselves.
+        outcome: The record of the run.
+        labels: The negative and the positive label in the data.
+        history: Value of each metric by epoch.
+        scores: Details of the scores on `test`.
+        data: Statistics of the data.
         steps: The nodes, in the order of the pipeline.
-        lineage: None if ML Metadata knows the run, or why it is not known.
+        lineage: Why ML Metadata does not have the run; None if it has it.
     """
 
     outcome: RunOutcome

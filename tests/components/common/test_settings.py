@@ -128,10 +128,10 @@ def test_gate_takes_slices_when_all_are_length_buckets() -> None:
 @pytest.mark.parametrize(
     ('slices', 'message'),
     [
-        ({'1-11': 0.7}, r"no slice is called '1-11'; they are 1-10, 11-50, .*401\+"),
-        ({'1-10': 0.7, 'long': 0.7}, "no slice is called 'long'"),
-        ({'1-10': 0.0}, r"the bound of slice '1-10' must be in \(0, 1\], got 0.0"),
-        ({'1-10': 0.7, '401+': 1.01}, r"the bound of slice '401\+' must be in \(0, 1\], got 1.01"),
+        ({'1-11': 0.7}, r"expected a slice of 1-10, 11-50, .*401\+, got '1-11'"),
+        ({'1-10': 0.7, 'long': 0.7}, "expected a slice of .*, got 'long'"),
+        ({'1-10': 0.0}, r"expected a bound in \(0, 1\] for the slice '1-10', got 0.0"),
+        ({'1-10': 0.7, '401+': 1.01}, r"expected a bound in \(0, 1\] for the slice '401\+', got 1.01"),
         ({'1-10': -0.7}, 'must be in'),
         ({'1-10': math.nan}, r'1-10'),
         ({'1-10': 'high'}, r'1-10'),

@@ -54,22 +54,32 @@ def test_bounds_hold_or_not_when_compared(
 
 def test_slice_fails_when_it_has_no_examples() -> None:
     checks = evaluation(0.9, slices={'1-10': 0.5, '11-50': 0.5}, measured={'11-50': 0.6}).checks()
-    assert [(c.slice, c.passed) for c in checks] == [
-        ('', True),
-        ('length=1-10', False),
-        ('length=11-50', True),
-        ('', True),
+    assert [(c.label, c.passed) for c in checks] == [
+        ('accuracy', True),
+        ('accuracy, 1-10 words', False),
+        ('accuracy, 11-50 words', True),
+        ('AUC', True),
     ]
 
 
-def test_model_is_not_good_enough_when_it_ranks_no_better_than_chance() -> None:
-    (_, auc) = evaluation(0.9, auc=0.5).checks()
-    assert (auc.metric, auc.bound, auc.passed) == ('auc', '>= 0.7000', False)
-
-
-def test_labels_are_to_be_looked_at_when_the_baseline_ranks_worse_than_chance() -> None:
-    checks = evaluation(0.9, 0.1, baseline_auc=0.04).checks()
-    (failed,) = [check for check in checks if not check.passed]
-    assert (failed.metric, failed.value, failed.bound) == ('baseline_auc', 0.04, '>= 0.5000')
-    assert 'labels may be swapped' in failed.hint
-    assert all(not check.hint for check in checks if check is not failed)
+@pytest.mark.parametrize(
+    ('found', 'label', 'value', 'bound', 'hint'),
+    [
+        (evaluation(0.9, auc=0.5), 'AUC', 0.5, '>= 0.7000', ''),
+        (
+            evaluation(0.9, 0.1, baseline_auc=0.04),
+            'AUC of the baseline',
+            0.04,
+            '>= 0.5000',
+            'labels may be swapped',
+        ),
+        (evaluation(0.85, 0.87), 'accuracy', 0.85, '>= 0.8600 (baseline)', ''),
+    ],
+)
+def test_failed_check_says_what_was_expected(
+    found: Evaluation, label: str, value: float, bound: str, hint: str
+) -> None:
+    (failed,) = (check for check in found.checks() if not check.passed)
+    assert (failed.label, failed.value, failed.bound) == (label, value, bound)
+    assert hint in failed.hint
+    assert bool(failed.hint) == bool(hint)

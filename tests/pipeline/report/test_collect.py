@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 
-from components.evaluator.score_details import FILE as EXAMINED_FILE
+from components.evaluator.score_details import SCORE_DETAILS_FILE
 from components.example_gen.summary import SUMMARY_FILE
 from components.statistics_gen.described import FILE as DESCRIBED_FILE
 from pipeline.report.collect import collect
@@ -82,7 +82,7 @@ def test_what_was_reached_is_there_when_a_run_failed(runs: Runs) -> None:
 
 def test_section_says_so_when_the_run_is_an_older_one(pushed: Report, runs: Runs) -> None:
     for node_id, key, file in (
-        ('Evaluator', 'evaluation', EXAMINED_FILE),
+        ('Evaluator', 'evaluation', SCORE_DETAILS_FILE),
         ('StatisticsGen', 'statistics', DESCRIBED_FILE),
     ):
         path = folder_of(pushed, node_id, key) / file

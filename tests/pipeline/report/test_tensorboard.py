@@ -1,4 +1,4 @@
-"""Which curves TensorBoard is given; that it shows them is tested end to end."""
+"""Tests of the curves that TensorBoard gets; an end-to-end test checks that it shows them."""
 
 from __future__ import annotations
 
@@ -11,73 +11,52 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from components.common.errors import ConfigError, DataError, StoreError
+from pipeline.report import tensorboard
+from pipeline.report.lineage import RecordedNode
 from pipeline.report.tensorboard import Curves, find_curves, serve
+from pipeline.report.view import Artifact
 from pipeline.results.outcome import RunOutcome, save_record
 
 
 class Root:
-    """A root with runs as they are recorded, of which only the Trainer's part is there."""
+    """A root with records of runs, and with the folders of their Trainers' logs."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
+        self.logs: dict[str, str] = {}
         config = metadata_store_pb2.ConnectionConfig()
         config.sqlite.filename_uri = str(path / 'metadata.sqlite')
-        config.sqlite.connection_mode = (
-            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        )
-        self._store = metadata_store.MetadataStore(config)
-        self._artifacts: dict[str, int] = {}
+        config.sqlite.connection_mode = config.sqlite.READWRITE_OPENCREATE
+        metadata_store.MetadataStore(config)
 
     def add(self, run_id: str, logs: str | None, *, name: str = 'sentiment') -> None:
-        """Add a run whose Trainer made, or took from the cache, the folder `logs`."""
+        """Add a run whose Trainer wrote, or took from the cache, the folder `logs`."""
         preset = {'preset': 'tutorial'}
         save_record(
             RunOutcome(run_id=run_id, outcome='failed', name=name, data='data', config=preset),
             self.path,
         )
         if logs is not None:
-            self._execute(run_id, name, logs)
+            self.logs[run_id] = logs
+            pathlib.Path(self.folder(logs)).mkdir(parents=True, exist_ok=True)
 
     def folder(self, logs: str) -> str:
         return str(self.path / 'artifacts' / logs)
 
-    def _execute(self, run_id: str, name: str, logs: str) -> None:
-        store, pb = self._store, metadata_store_pb2
-        types = {
-            kind: store.put_context_type(pb.ContextType(name=kind))
-            for kind in ('pipeline_run', 'node')
-        }
-        trainer = store.put_execution_type(pb.ExecutionType(name='Trainer'))
-        of_model = store.put_artifact_type(pb.ArtifactType(name='Model'))
-        pathlib.Path(self.folder(logs)).mkdir(parents=True, exist_ok=True)
-        if logs not in self._artifacts:
-            artifact = pb.Artifact(type_id=of_model, uri=self.folder(logs))
-            (self._artifacts[logs],) = store.put_artifacts([artifact])
-        outputs = [(self._artifacts[logs], pb.Event.OUTPUT, 'model_run')]
-        model = pb.Artifact(type_id=of_model, uri='model')
-        outputs.append((store.put_artifacts([model])[0], pb.Event.OUTPUT, 'model'))
-        warm_start = pb.Artifact(type_id=of_model, uri='not-an-output')
-        outputs.append((store.put_artifacts([warm_start])[0], pb.Event.INPUT, 'model_run'))
-        (execution,) = store.put_executions([pb.Execution(type_id=trainer)])
-        for artifact_id, kind, key in outputs:
-            event = pb.Event(artifact_id=artifact_id, execution_id=execution, type=kind)
-            event.path.steps.add().key = key
-            store.put_events([event])
-        for kind, called in (('pipeline_run', run_id), ('node', f'{name}.Trainer')):
-            context = store.get_context_by_type_and_name(kind, called)
-            id_ = (
-                context.id
-                if context
-                else store.put_contexts([pb.Context(type_id=types[kind], name=called)])[0]
-            )
-            store.put_attributions_and_associations(
-                [], [pb.Association(context_id=id_, execution_id=execution)]
-            )
+    def nodes(self, run_id: str) -> dict[str, RecordedNode]:
+        """Return the nodes of a run, as `Lineage` does."""
+        if run_id not in self.logs:
+            return {}
+        logs = Artifact(id=1, key='model_run', type='ModelRun', uri=self.folder(self.logs[run_id]))
+        model = Artifact(id=2, key='model', type='Model', uri='model')
+        return {'Trainer': RecordedNode(inputs=(), outputs=(model, logs), fingerprint='')}
 
 
 @pytest.fixture
-def root(tmp_path: pathlib.Path) -> Root:
-    return Root(tmp_path)
+def root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Root:
+    root = Root(tmp_path)
+    monkeypatch.setattr(tensorboard, 'Lineage', lambda config: root)
+    return root
 
 
 def test_curves_are_those_of_the_first_run_when_later_ones_took_the_model_from_the_cache(
@@ -91,7 +70,7 @@ def test_curves_are_those_of_the_first_run_when_later_ones_took_the_model_from_t
     ]
 
 
-def test_pipelines_are_told_apart_when_there_are_several_names(root: Root) -> None:
+def test_labels_name_the_pipeline_when_there_are_several(root: Root) -> None:
     root.add('1', 'a')
     root.add('2', 'b', name='spam')
     assert [shown.label for shown in find_curves(root.path)] == [
@@ -101,7 +80,7 @@ def test_pipelines_are_told_apart_when_there_are_several_names(root: Root) -> No
     assert [shown.label for shown in find_curves(root.path, 'spam')] == ['2 tutorial']
 
 
-def test_it_says_so_when_no_run_has_trained(root: Root, tmp_path: pathlib.Path) -> None:
+def test_error_is_raised_when_no_run_has_trained(root: Root, tmp_path: pathlib.Path) -> None:
     with pytest.raises(DataError, match='no run below .* has trained a model'):
         find_curves(tmp_path / 'nowhere')
     root.add('1', None)
@@ -111,12 +90,12 @@ def test_it_says_so_when_no_run_has_trained(root: Root, tmp_path: pathlib.Path) 
         find_curves(root.path, 'sentiment')
 
 
-def test_it_says_so_when_the_store_is_damaged(root: Root) -> None:
-    root.add('1', 'a')
-    (root.path / 'metadata.sqlite').write_bytes(b'not a database at all ' * 500)
+def test_error_names_the_store_when_it_is_damaged(tmp_path: pathlib.Path) -> None:
+    Root(tmp_path).add('1', 'a')
+    (tmp_path / 'metadata.sqlite').write_bytes(b'not a database at all ' * 500)
     with pytest.raises(StoreError, match=r'metadata\.sqlite is damaged') as found:
-        find_curves(root.path)
-    assert found.value.hint == f'python pipeline_runner.py repair --root {root.path}'
+        find_curves(tmp_path)
+    assert found.value.hint == f'python pipeline_runner.py repair --root {tmp_path}'
 
 
 def test_port_is_refused_when_it_is_in_use(tmp_path: pathlib.Path) -> None:
@@ -131,5 +110,5 @@ def test_port_is_refused_when_it_is_in_use(tmp_path: pathlib.Path) -> None:
 
 
 def test_folder_is_refused_when_tensorboard_would_take_it_for_two() -> None:
-    with pytest.raises(ConfigError, match=r'no folder with a comma in its path: /runs/a,b'):
+    with pytest.raises(ConfigError, match=r'expected a path without a comma .* /runs/a,b'):
         serve([Curves(label='1', folder='/runs/a,b', reused_by=())], 0)
