@@ -183,7 +183,10 @@ class GateSettings(Settings):
     # labels and normally distributed scores, an accuracy of 0.8 corresponds to an AUC of 0.88. With
     # 20 examples of each label, random scores have an AUC of 0.5 +- 0.18 (2 standard errors).
     min_auc: float = pydantic.Field(
-        0.7, gt=0.5, le=1, description='lowest area under the ROC curve (AUC) on test that is blessed'
+        0.7,
+        gt=0.5,
+        le=1,
+        description='lowest area under the ROC curve (AUC) on test that is blessed',
     )
     # If the labels of train and test are swapped, the candidate looks good, and only the baseline
     # can show it. The bound is that of random scores: if data has drifted so far that the baseline
@@ -192,8 +195,8 @@ class GateSettings(Settings):
         0.5,
         ge=0,
         le=1,
-        description='lowest AUC of the baseline on test; if it is lower, labels may be swapped, and '
-        'nothing is blessed',
+        description='lowest AUC of the baseline on test; if it is lower, labels may be swapped, '
+        'and nothing is blessed',
     )
     slices: dict[str, float] = pydantic.Field(
         default_factory=dict,

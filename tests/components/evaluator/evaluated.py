@@ -24,7 +24,7 @@ Model = standard_artifacts.Model
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """What the Evaluator made of a candidate.
+    """The outputs of the Evaluator.
 
     Attributes:
         evaluation: The folder of the artifact.

@@ -62,7 +62,7 @@ def models(
 ) -> Callable[[str], Model]:
     """Return a Model artifact by name: good, fresh (never trained), biased or nan.
 
-    What is biased ranks as the good one does, and says positive of nearly all.
+    The biased model ranks like the good one and predicts positive for nearly all texts.
     """
 
     @functools.cache
@@ -96,11 +96,11 @@ LOW = GateSettings(min_accuracy=0.01, max_accuracy_drop=0.05)
 def alone(
     tiny: Tiny, models: Callable[[str], Model], tmp_path_factory: pytest.TempPathFactory
 ) -> Evaluated:
-    """Return what the Evaluator makes of the good model without a baseline."""
+    """Return the evaluation of the good model without a baseline."""
     return evaluate(tmp_path_factory.mktemp('alone'), tiny, models('good'), None, GATE)
 
 
-def test_accuracy_and_loss_are_those_of_keras_when_raw_examples_are_evaluated(
+def test_accuracy_and_loss_equal_those_of_keras(
     alone: Evaluated, exported: Exported
 ) -> None:
     overall = alone.metrics[''][OVERALL]
@@ -135,7 +135,7 @@ def test_model_is_blessed_by_its_id_when_there_is_no_baseline(alone: Evaluated) 
     assert [alone.blessing.get_int_custom_property(name) for name in properties] == [1, 0]
 
 
-def test_values_are_those_of_tfma_when_it_evaluates_the_same_model(
+def test_values_equal_those_of_tfma(
     alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
     # Its own run on its own classes, from reading the files to the gate.
@@ -164,7 +164,7 @@ def test_values_are_those_of_tfma_when_it_evaluates_the_same_model(
     assert tfma.load_validation_result(str(tmp_path)).validation_ok
 
 
-def test_tfma_reads_configuration_metrics_and_verdict_when_the_node_has_run(
+def test_tfma_reads_configuration_metrics_and_verdict(
     alone: Evaluated, models: Callable[[str], Model]
 ) -> None:
     result = tfma.load_eval_result(alone.evaluation)
@@ -180,7 +180,7 @@ def test_tfma_reads_configuration_metrics_and_verdict_when_the_node_has_run(
     assert tfma.load_validation_result(alone.evaluation).validation_ok
 
 
-def test_scores_are_examined_when_raw_examples_are_evaluated(
+def test_details_of_scores_are_stored(
     alone: Evaluated, exported: Exported, tiny: Tiny
 ) -> None:
     found = read_score_details(alone.evaluation)
@@ -207,7 +207,7 @@ def test_scores_are_examined_when_raw_examples_are_evaluated(
     assert sum(found.candidate.negative) == sum(1 - label for _, label in reviews)
 
 
-def test_what_moved_a_score_is_what_the_model_says_when_it_is_shown(
+def test_contributions_are_those_of_the_explain_signature(
     alone: Evaluated, models: Callable[[str], Model]
 ) -> None:
     found = read_score_details(alone.evaluation)
@@ -268,7 +268,7 @@ def test_both_models_are_measured_when_there_is_a_baseline(
     both, one = read_score_details(found.evaluation), read_score_details(alone.evaluation)
     assert both is not None
     assert both.baseline is not None
-    # The models are not mixed up: what is said of the candidate is what is said of it alone.
+    # The details of the candidate are those without a baseline.
     assert dataclasses.replace(both, baseline=None) == one
     assert sum(both.baseline.positive) == sum(both.candidate.positive)
     assert both.baseline != both.candidate

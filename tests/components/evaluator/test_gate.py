@@ -33,7 +33,7 @@ def key(name: str, model: str, *, is_diff: bool = False) -> metric_types.MetricK
 
 
 def metrics_of(of_model: Values, of_baseline: Values | None) -> dict[metric_types.MetricKey, float]:
-    """Return what is judged of a slice; None: a metric could not be told."""
+    """Return the metrics of a slice in TFMA's form; None is a missing metric."""
     if of_baseline is None:
         return {key(name, ''): v for name, v in of_model.items() if v is not None}
     metrics = {}
@@ -196,7 +196,7 @@ def test_candidate_is_blessed_only_when_the_baseline_ranks_better_than_chance(
     assert is_blessed(bounds, {OVERALL: 0.95})  # nothing is demanded of what there is not
 
 
-def test_tools_of_tfma_see_the_reason_when_the_baseline_ranks_worse_than_chance() -> None:
+def test_validation_result_has_the_reason_when_the_baseline_ranks_worse_than_chance() -> None:
     config = resolve_eval_config(gate(), has_baseline=True)
     metrics = metrics_of({ACCURACY: 0.9, AUC: 0.95}, {ACCURACY: 0.1, AUC: 0.04})
     result = judge({(): metrics}, config)
@@ -232,7 +232,7 @@ def test_nothing_is_blessed_when_the_configuration_has_no_bounds(has_baseline: b
     ],
     ids=repr,
 )
-def test_bounds_are_read_as_they_were_written_when_the_configuration_travelled(
+def test_bounds_are_read_from_the_configuration_as_they_were_written(
     built: GateSettings,
 ) -> None:
     text = json_format.MessageToJson(build_eval_config(built))

@@ -1,4 +1,4 @@
-"""What is judged, and what a person is told, are the rule that is written down here again."""
+"""Tests that verdict and displayed checks agree with a second implementation of the rule."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Measured(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What the Evaluator measured: by review length, empty for all; and the bounds."""
+    """The bounds, and the metrics of each model by number of words, empty for all texts."""
 
     gate: GateSettings
     candidate: dict[str, Measured]
@@ -43,7 +43,7 @@ class Case(NamedTuple):
 
 
 def plain_rule(case: Case) -> bool:
-    """Say whether the candidate is to be blessed."""
+    """Return whether the candidate must be blessed."""
     gate, nothing = case.gate, Measured(None, None)
 
     def value(of_model: dict[str, Measured], where: str, metric: str) -> float:
@@ -79,7 +79,7 @@ def cases(draw: st.DrawFn) -> Case:
     # Near each bound, at it, and anywhere.
     bounds = [gate.min_accuracy, gate.min_auc, gate.min_baseline_auc, *slices.values()]
     ties = [v for b in bounds for v in (b, math.nextafter(b, 0), math.nextafter(b, 2), b + 5e-10)]
-    # Most are good and there, or hardly anything were ever blessed.
+    # Most values are good, otherwise hardly any candidate would be blessed.
     others = st.one_of(st.sampled_from(_SPECIAL), st.sampled_from(ties), st.floats(0, 1))
     value = st.integers(1, 20).flatmap(lambda n: others if n == 13 else st.floats(0.95, 1))
 
@@ -94,7 +94,7 @@ def cases(draw: st.DrawFn) -> Case:
     of_baseline = model()
     accuracy = candidate.get('', Measured(None, None)).accuracy
     if accuracy is not None and draw(st.booleans()):
-        # Worse by just what is allowed, or by a rounding error more or less.
+        # The largest allowed drop, or a rounding error more or less.
         tie = accuracy + gate.max_accuracy_drop
         tie = draw(st.sampled_from([tie, math.nextafter(tie, 2), tie + 1e-9, tie + 2e-9]))
         of_baseline[''] = Measured(tie, of_baseline.get('', Measured(None, 0.9)).auc)
@@ -110,8 +110,8 @@ def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
         where = ((features.LENGTH_KEY, name),) if name else ()
         found = metrics_of(_named(of_model), None if before is None else _named(before))
         if name:
-            # What cannot be told of a slice that has examples is NaN: TFMA takes the lack of a
-            # metric of one slice for that of all of them.
+            # A missing metric of a slice with examples is NaN: TFMA would take a metric that is
+            # missing in one slice as missing in all.
             all_known = metrics_of(_named(_GOOD), None if before is None else _named(_GOOD))
             found = dict.fromkeys(all_known, _NAN) | found
         metrics[where] = found

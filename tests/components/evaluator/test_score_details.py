@@ -38,7 +38,7 @@ def rows() -> list[Row]:
     return [(t, int(y), float(p), float(q)) for t, y, (p, q) in zip(texts, labels, scores)]
 
 
-def examine(of: list[Row], *, has_baseline: bool = True, per_batch: int = 300) -> ScoreCollector:
+def collect(of: list[Row], *, has_baseline: bool = True, per_batch: int = 300) -> ScoreCollector:
     examination = ScoreCollector(has_baseline=has_baseline)
     for start in range(0, len(of), per_batch):
         texts, labels, candidate, baseline = zip(*of[start : start + per_batch])
@@ -87,19 +87,19 @@ def brute_force(of: list[Row]) -> ScoreDetails:
     )
 
 
-def test_result_is_that_of_brute_force_when_scores_are_equal_and_on_edges() -> None:
-    found = examine(rows()).details()
+def test_details_equal_those_of_brute_force() -> None:
+    found = collect(rows()).details()
     assert found == brute_force(rows())
     assert found.candidate.positive[-1] + found.candidate.negative[-1] > 100
 
 
-def test_result_is_the_same_when_order_batches_and_parts_are_others() -> None:
+def test_details_do_not_depend_on_order_and_batches() -> None:
     chance = random.Random(5)
     expected = brute_force(rows())
     for _ in range(5):
         shuffled = chance.sample(rows(), len(rows()))
         parts = [
-            examine(shuffled[start : start + 400], per_batch=chance.randint(1, 400))
+            collect(shuffled[start : start + 400], per_batch=chance.randint(1, 400))
             for start in range(0, len(shuffled), 400)
         ]
         total = ScoreCollector(has_baseline=True)
@@ -109,7 +109,7 @@ def test_result_is_the_same_when_order_batches_and_parts_are_others() -> None:
 
 
 def test_long_text_is_cut_by_characters_when_it_is_shown() -> None:
-    texts = {e.text[0]: (len(e.text), e.cut) for e in examine(rows()[6:8]).details().mistakes}
+    texts = {e.text[0]: (len(e.text), e.cut) for e in collect(rows()[6:8]).details().mistakes}
     assert texts == {'é': (SHOWN_CHARACTERS, True), '🎬': (SHOWN_CHARACTERS, False)}
 
 
@@ -120,7 +120,7 @@ def test_examples_count_as_unscored_when_there_is_no_probability_or_label() -> N
         ('Too little', 0, -0.25, float('nan')),
         ('Label', 2, 0.5, 0.5),
     ]
-    found = examine([*rows(), *broken]).details()
+    found = collect([*rows(), *broken]).details()
     expected = brute_force(rows())
     assert found.unscored == 4
     assert found.candidate == expected.candidate
@@ -134,7 +134,7 @@ def test_examples_count_as_unscored_when_there_is_no_probability_or_label() -> N
 
 @pytest.mark.parametrize('score', [float('nan'), 0.5])
 def test_lists_are_bounded_when_all_scores_are_the_same(score: float) -> None:
-    examination = examine([(f'{n:04}', 1, score, score) for n in range(3_000)], has_baseline=False)
+    examination = collect([(f'{n:04}', 1, score, score) for n in range(3_000)], has_baseline=False)
     found = examination.details()
     assert found.baseline is None
     texts = [] if np.isnan(score) else [f'{number:04}' for number in range(SHOWN_EXAMPLES)]
@@ -145,17 +145,17 @@ def test_lists_are_bounded_when_all_scores_are_the_same(score: float) -> None:
 
 
 def explain(texts: list[bytes]) -> list[list[tuple[str, float]]]:
-    """Say of a text its first words, and how long it is, more often than is shown."""
+    """Return the first characters and the length of each text, more often than is stored."""
     return [[(text[:6].decode(errors='replace'), float(len(text)))] * 9 for text in texts]
 
 
-def test_what_moved_a_score_is_kept_when_parts_are_merged() -> None:
+def test_contributions_are_kept_when_collectors_are_merged() -> None:
     of = rows()
-    whole = examine(of)
+    whole = collect(of)
     whole.add_contributions(explain)
     total = ScoreCollector(has_baseline=True)
     for start in range(0, len(of), 700):
-        part = examine(of[start : start + 700])
+        part = collect(of[start : start + 700])
         part.add_contributions(explain)
         total.merge(pickle.loads(pickle.dumps(part)))
     details = total.details()
@@ -168,8 +168,8 @@ def test_what_moved_a_score_is_kept_when_parts_are_merged() -> None:
         assert len(example.contributions) == SHOWN_PARTS
 
 
-def test_nothing_moved_a_score_when_the_model_cannot_say() -> None:
-    assert all(example.contributions == [] for example in examine(rows()).details().mistakes)
+def test_contributions_are_empty_when_the_model_cannot_explain() -> None:
+    assert all(example.contributions == [] for example in collect(rows()).details().mistakes)
 
 
 DETAILS = ScoreDetails(
@@ -185,17 +185,17 @@ DETAILS = ScoreDetails(
 )
 
 
-def test_same_is_read_when_it_was_written(tmp_path: pathlib.Path) -> None:
+def test_details_are_read_as_they_were_written(tmp_path: pathlib.Path) -> None:
     (tmp_path / SCORE_DETAILS_FILE).parent.mkdir()
     (tmp_path / SCORE_DETAILS_FILE).write_bytes(to_json(DETAILS))
     assert read_score_details(str(tmp_path)) == DETAILS
 
 
-def test_nothing_is_read_when_an_older_run_wrote_nothing(tmp_path: pathlib.Path) -> None:
+def test_none_is_read_when_there_is_no_file(tmp_path: pathlib.Path) -> None:
     assert read_score_details(str(tmp_path)) is None
 
 
-def test_error_names_the_field_when_the_file_is_another(tmp_path: pathlib.Path) -> None:
+def test_error_names_the_field_when_the_file_is_damaged(tmp_path: pathlib.Path) -> None:
     (tmp_path / SCORE_DETAILS_FILE).parent.mkdir()
     damaged = to_json(DETAILS).replace(b'"label":0', b'"label":"x"')
     (tmp_path / SCORE_DETAILS_FILE).write_bytes(damaged)

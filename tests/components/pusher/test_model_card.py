@@ -106,7 +106,7 @@ def test_slices_have_counts_and_intervals_when_they_have_examples(tmp_path: path
     assert second[-1].strip() == ''
 
 
-def test_limits_name_what_is_hardly_tested_when_slices_are_small(tmp_path: pathlib.Path) -> None:
+def test_limits_name_slices_with_few_examples(tmp_path: pathlib.Path) -> None:
     card = make_card(tmp_path)
     assert '1-10 (0), 51-100 (50), 101-200 (0), 201-400 (0), 401+ (0).' in card
     assert 'The model reads at most the first 250 words.' in card
@@ -120,7 +120,7 @@ def test_limits_name_what_is_hardly_tested_when_slices_are_small(tmp_path: pathl
         ('tutorial', {'epochs', 'dropout'}, {'svm_cost', 'fit_to_val', 'filters'}),
     ],
 )
-def test_settings_are_those_that_the_architecture_reads_when_they_are_listed(
+def test_settings_are_those_of_the_architecture(
     architecture: str, read: set[str], not_read: set[str], tmp_path: pathlib.Path
 ) -> None:
     card = make_card(tmp_path, architecture=architecture)
@@ -191,7 +191,7 @@ class RestServer:
         return [value.decode() if isinstance(value, bytes) else value for value in values]
 
 
-def test_requests_are_answered_as_told_when_they_are_sent(
+def test_requests_in_the_card_return_what_the_card_says(
     tmp_path: pathlib.Path, exported: Exported
 ) -> None:
     card = make_card(tmp_path)

@@ -1,4 +1,4 @@
-"""Real runs on the sample data, and a real browser to look at their reports with."""
+"""Runs on the sample data, and a browser for their reports."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _WIDE = {'width': 1280, 'height': 900}
 
 @dataclasses.dataclass(frozen=True)
 class Runs:
-    """Runs that have ended, below one root.
+    """Finished runs below one root.
 
     Attributes:
-        home: The folder that the commands were typed in.
-        outcomes: What each printed with `--json`: `pushed`, `not_blessed` and `failed`.
+        home: Working directory of the commands.
+        outcomes: JSON outcomes of the runs `pushed`, `not_blessed` and `failed`.
     """
 
     home: pathlib.Path
@@ -41,7 +41,7 @@ class Runs:
 
 @pytest.fixture(scope='session')
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """A run that is pushed; one with epochs that the gate stops; one that fails."""
+    """Return a run that pushes, one with epochs that is not blessed, and one that fails."""
     home = tmp_path_factory.mktemp('report')
     strict = home / 'strict.pbtxt'
     schema = (REPO / 'components' / 'schema' / 'reviews.pbtxt').read_text()
@@ -65,7 +65,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 @pytest.fixture(scope='session')
 def pages(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
-    """Pages of real runs; and of made ones, with every trouble that a text can have in them."""
+    """Return pages of runs, and pages of made reports with problematic texts."""
     found = {kind: pathlib.Path(outcome['report']) for kind, outcome in runs.outcomes.items()}
     both = (runs.id_of('pushed'), runs.id_of('not_blessed'))
     done = run_command('report', '--compare', *both, cwd=runs.home)
@@ -95,16 +95,16 @@ def browser() -> Iterator[Browser]:
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-    """A page in the browser, and what went on while it loaded.
+    """A page in the browser.
 
     Attributes:
         page: The page.
-        said: What the browser printed to its console, and errors.
-        requests: The addresses that it asked for.
+        messages: Console messages and errors.
+        requests: Requested addresses.
     """
 
     page: Page
-    said: list[str]
+    messages: list[str]
     requests: list[str]
 
 
@@ -113,7 +113,7 @@ Open = Callable[..., Opened]
 
 @pytest.fixture
 def opened(browser: Browser, pages: dict[str, pathlib.Path]) -> Iterator[Open]:
-    """Open a page by its kind, light or dark, wide or as narrow as a small phone."""
+    """Open a page, light or dark, wide or as narrow as a small phone."""
     contexts = []
 
     def open_page(kind: str, *, dark: bool = False, narrow: bool = False) -> Opened:
@@ -123,17 +123,17 @@ def opened(browser: Browser, pages: dict[str, pathlib.Path]) -> Iterator[Open]:
         )
         contexts.append(context)
         page = context.new_page()
-        said: list[str] = []
+        messages: list[str] = []
         requests: list[str] = []
-        page.on('console', lambda message: said.append(message.text))
-        page.on('pageerror', lambda error: said.append(str(error)))
+        page.on('console', lambda message: messages.append(message.text))
+        page.on('pageerror', lambda error: messages.append(str(error)))
 
         def asked(request: Request) -> None:
             requests.append(request.url)
 
         page.on('request', asked)
         page.goto(pages[kind].as_uri())
-        return Opened(page, said, requests)
+        return Opened(page, messages, requests)
 
     yield open_page
     for context in contexts:

@@ -1,4 +1,4 @@
-"""Reports made by hand, with everything in them that a report can have."""
+"""Makes reports with all content that a report can have."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def made_report(
     text: str = HOSTILE,
     run_id: str = '2026-11-24T02-19-23',
 ) -> Report:
-    """Return a report in which a review is `text`, and another text has every other trouble."""
+    """Return a report in which one text is `text`, and another has all other problems."""
     record = made_outcome(outcome, run_id)
     failed = outcome == 'failed'
     early = Nothing(why='The run ended before the Evaluator: Trainer failed.')

@@ -1,4 +1,4 @@
-"""What is collected of a run, and what is said of what is missing."""
+"""Tests of the content that is collected for a report, and of the reasons for missing content."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def folder_of(report: Report, node_id: str, key: str) -> pathlib.Path:
     return pathlib.Path(next(a.uri for a in step.outputs if a.key == key))
 
 
-def test_figures_agree_with_the_record_when_a_run_was_pushed(pushed: Report) -> None:
+def test_content_agrees_with_the_record(pushed: Report) -> None:
     assert not isinstance(pushed.scores, Nothing)
     details = pushed.scores
     metrics = pushed.outcome.metrics
@@ -42,12 +42,10 @@ def test_figures_agree_with_the_record_when_a_run_was_pushed(pushed: Report) -> 
     assert isinstance(pushed.data, Data)
     assert [split.name for split in pushed.data.described.splits] == ['train', 'val', 'test']
     assert pushed.data.anomalies == 'No anomalies: all splits fit the schema.'
-    assert pushed.data.baseline == Nothing(
-        why=NO_BASELINE
-    )
+    assert pushed.data.baseline == Nothing(why=NO_BASELINE)
 
 
-def test_nodes_hand_on_what_they_made_when_lineage_is_read(pushed: Report) -> None:
+def test_inputs_are_outputs_of_other_nodes(pushed: Report) -> None:
     assert pushed.lineage is None
     steps = {step.id: step for step in pushed.steps}
     assert list(steps) == [node.id for node in pushed.outcome.nodes]
@@ -69,7 +67,7 @@ def test_data_of_the_baseline_is_found_when_there_is_one(runs: Runs) -> None:
     assert 0 < found.divergence < 0.05
 
 
-def test_what_was_reached_is_there_when_a_run_failed(runs: Runs) -> None:
+def test_content_before_the_failure_is_collected(runs: Runs) -> None:
     report = collect(load_outcome(runs.root, runs.id_of('failed')), runs.root)
     broken = 'ExampleValidator failed.'
     assert report.scores == Nothing(why=f'The run ended before Evaluator: {broken}')
@@ -80,7 +78,7 @@ def test_what_was_reached_is_there_when_a_run_failed(runs: Runs) -> None:
     assert report.steps[-1].state == 'skipped'
 
 
-def test_section_says_so_when_the_run_is_an_older_one(pushed: Report, runs: Runs) -> None:
+def test_reason_is_given_when_details_are_missing_or_damaged(pushed: Report, runs: Runs) -> None:
     for node_id, key, file in (
         ('Evaluator', 'evaluation', SCORE_DETAILS_FILE),
         ('StatisticsGen', 'statistics', DESCRIBED_FILE),
@@ -102,7 +100,7 @@ def test_section_says_so_when_the_run_is_an_older_one(pushed: Report, runs: Runs
         assert 'cannot be read' in worse.why
 
 
-def test_rest_is_shown_when_the_summary_of_the_examples_is_spoiled(
+def test_other_content_is_collected_when_the_summary_of_examples_is_damaged(
     pushed: Report, runs: Runs
 ) -> None:
     path = folder_of(pushed, 'ExampleGen', 'examples') / SUMMARY_FILE
@@ -118,7 +116,7 @@ def test_rest_is_shown_when_the_summary_of_the_examples_is_spoiled(
     assert (done.code, done.err) == (0, '')
 
 
-def test_section_says_so_when_an_artifact_is_gone(pushed: Report, runs: Runs) -> None:
+def test_reason_is_given_when_an_artifact_is_deleted(pushed: Report, runs: Runs) -> None:
     folder = folder_of(pushed, 'Trainer', 'model_run')
     away = folder.rename(folder.with_name('away'))
     try:
@@ -128,7 +126,7 @@ def test_section_says_so_when_an_artifact_is_gone(pushed: Report, runs: Runs) ->
     assert report.history == Nothing(why=f'The artifact is gone: there is no folder {folder}.')
 
 
-def test_all_sections_say_so_when_ml_metadata_is_gone(
+def test_reason_is_given_when_ml_metadata_is_missing(
     pushed: Report, tmp_path: pathlib.Path
 ) -> None:
     report = collect(pushed.outcome, tmp_path)
@@ -138,7 +136,9 @@ def test_all_sections_say_so_when_ml_metadata_is_gone(
     assert [step.state for step in report.steps] == ['executed'] * 9
 
 
-def test_page_says_so_when_ml_metadata_is_damaged(pushed: Report, tmp_path: pathlib.Path) -> None:
+def test_reason_is_given_when_ml_metadata_is_damaged(
+    pushed: Report, tmp_path: pathlib.Path
+) -> None:
     (tmp_path / 'metadata.sqlite').write_bytes(b'not a database at all ' * 500)
     report = collect(pushed.outcome, tmp_path)
     assert isinstance(report.lineage, Nothing)
@@ -146,7 +146,7 @@ def test_page_says_so_when_ml_metadata_is_damaged(pushed: Report, tmp_path: path
     assert 'metadata.sqlite is damaged' in report.lineage.why
 
 
-def test_record_is_read_when_it_is_older_or_newer(pushed: Report, runs: Runs) -> None:
+def test_record_of_another_version_is_read(pushed: Report, runs: Runs) -> None:
     fields = dataclasses.asdict(pushed.outcome)
     path = runs.root / 'records' / '2000-01-01T00-00-00.json'
     old = {key: fields[key] for key in ('run_id', 'outcome', 'name', 'data', 'nodes')}

@@ -1,4 +1,4 @@
-"""Curves and intervals against other ways to compute them."""
+"""Tests of curves and intervals against other implementations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def scores() -> list[tuple[int, float]]:
 
 
 @given(total=st.integers(1, 100_000), share=st.floats(0, 1))
-def test_interval_is_scipys_when_computed(total: int, share: float) -> None:
+def test_interval_equals_scipys(total: int, share: float) -> None:
     hits = round(share * total)
     expected = stats.binomtest(hits, total).proportion_ci(method='wilson')
     found = wilson_interval(hits / total, total)
@@ -39,7 +39,7 @@ def test_interval_is_scipys_when_computed(total: int, share: float) -> None:
     assert found.high == pytest.approx(expected.high, abs=1e-6)
 
 
-def test_area_under_the_curve_is_the_auc_when_drawn(scores: list[tuple[int, float]]) -> None:
+def test_area_under_the_roc_curve_is_the_auc(scores: list[tuple[int, float]]) -> None:
     curve = measures.roc(histogram_of(scores))
     assert (curve[0], curve[-1]) == ((0, 0), (1, 1))
     area = sum(
@@ -52,7 +52,7 @@ def test_area_under_the_curve_is_the_auc_when_drawn(scores: list[tuple[int, floa
     assert len(curve) < 600
 
 
-def test_precision_and_recall_are_those_of_each_cut_when_drawn(
+def test_curve_has_precision_and_recall_of_a_threshold(
     scores: list[tuple[int, float]],
 ) -> None:
     curve = measures.precision_recall(histogram_of(scores))
@@ -64,7 +64,7 @@ def test_precision_and_recall_are_those_of_each_cut_when_drawn(
     assert nearest.y == pytest.approx(cut.y, abs=0.01)
 
 
-def test_bins_hold_what_was_observed_when_calibration_is_drawn() -> None:
+def test_reliability_bins_have_observed_shares() -> None:
     bins = measures.reliability(histogram_of([(1, 0.95), (1, 0.96), (0, 0.97), (0, 0.05)]))
     assert [part.examples for part in bins] == [1, 3]
     assert bins[0].observed.share == 0
@@ -73,13 +73,13 @@ def test_bins_hold_what_was_observed_when_calibration_is_drawn() -> None:
 
 
 @pytest.mark.parametrize('label', [0, 1])
-def test_there_is_no_curve_when_a_label_is_missing(label: int) -> None:
+def test_roc_is_empty_when_a_label_is_missing(label: int) -> None:
     scores = histogram_of([(label, 0.2), (label, 0.8)])
     assert measures.roc(scores) == []
     assert bool(measures.precision_recall(scores)) == bool(label)
 
 
-def test_chance_is_about_what_draws_differ_by_when_texts_are_the_same() -> None:
+def test_drift_by_chance_is_near_that_of_random_samples() -> None:
     from components.statistics_gen.described import divergence
 
     generator = random.Random(3)

@@ -1,4 +1,4 @@
-"""Reports in a real browser: that they load, hold in all views, and can be read without eyes."""
+"""Tests of report pages in a browser: loading, layout, and accessibility."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OVERFLOWING = """() => [...document.querySelectorAll('body *')]
     .filter(e => !e.closest('.box, pre, .hidden, svg') && e.checkVisibility())
     .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(e => e.outerHTML.slice(0, 120))"""
-# axe leaves text in drawings out.
+# axe does not check the contrast of text in SVG.
 _CONTRASTS = """() => {
     const light = colour => {
         const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(Number).map(v => v / 255)
@@ -52,18 +52,18 @@ _CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_page_is_quiet_and_alone_when_opened(
+def test_page_needs_no_other_file_and_logs_nothing(
     kind: str, opened: Open, pages: dict[str, pathlib.Path]
 ) -> None:
     found = opened(kind)
     found.page.wait_for_load_state('networkidle')
-    assert found.said == []
+    assert found.messages == []
     assert found.requests == [pages[kind].as_uri()]
     assert 10_000 < pages[kind].stat().st_size < 300_000
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_charts_are_drawn_when_opened(kind: str, opened: Open) -> None:
+def test_charts_are_drawn(kind: str, opened: Open) -> None:
     page = opened(kind).page
     charts = page.get_by_role('img')
     assert charts.count() == CHARTS[kind]
@@ -79,11 +79,11 @@ def test_charts_are_drawn_when_opened(kind: str, opened: Open) -> None:
 
 @pytest.mark.parametrize(('dark', 'narrow'), [(False, False), (True, True)])
 @pytest.mark.parametrize('kind', KINDS)
-def test_nothing_is_wrong_with_accessibility_when_opened(
+def test_page_is_accessible(
     kind: str, dark: bool, narrow: bool, opened: Open
 ) -> None:
     page = opened(kind, dark=dark, narrow=narrow).page
-    # What is folded away is read, too.
+    # Check folded parts as well.
     page.evaluate('document.querySelectorAll("details").forEach(e => e.open = true)')
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
@@ -91,7 +91,7 @@ def test_nothing_is_wrong_with_accessibility_when_opened(
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_nothing_is_beside_the_page_when_it_is_narrow(kind: str, opened: Open) -> None:
+def test_nothing_overflows_when_the_page_is_narrow(kind: str, opened: Open) -> None:
     page = opened(kind, narrow=True).page
     page.evaluate('document.querySelectorAll("details").forEach(e => e.open = true)')
     assert page.evaluate(_OVERFLOWING) == []
@@ -99,7 +99,7 @@ def test_nothing_is_beside_the_page_when_it_is_narrow(kind: str, opened: Open) -
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_headings_lead_through_the_page_when_read_aloud(kind: str, opened: Open) -> None:
+def test_levels_of_headings_have_no_gaps(kind: str, opened: Open) -> None:
     page = opened(kind).page
     levels = page.evaluate(
         '[...document.querySelectorAll("h1, h2, h3, h4")].map(h => Number(h.tagName[1]))'
@@ -117,7 +117,7 @@ def test_headings_lead_through_the_page_when_read_aloud(kind: str, opened: Open)
         ('failed', 'Failed at ExampleValidator'),
     ],
 )
-def test_verdict_is_seen_first_when_opened(
+def test_verdict_is_visible_when_opened(
     kind: str, verdict: str, opened: Open, runs: Runs
 ) -> None:
     page = opened(kind).page
@@ -126,7 +126,7 @@ def test_verdict_is_seen_first_when_opened(
     expect(page).to_have_title(f'{verdict}: sentiment, run {runs.id_of(kind)}')
 
 
-def test_figures_are_those_of_the_run_when_tables_are_read(opened: Open, runs: Runs) -> None:
+def test_tables_have_the_figures_of_the_run(opened: Open, runs: Runs) -> None:
     page = opened('not_blessed').page
     outcome = runs.outcomes['not_blessed']
     accuracy, base = outcome['metrics']['binary_accuracy'], outcome['baseline']['binary_accuracy']
@@ -148,7 +148,7 @@ def test_figures_are_those_of_the_run_when_tables_are_read(opened: Open, runs: R
     expect(page.get_by_role('table', name='Metrics at the end of the training')).to_be_visible()
 
 
-def test_page_says_why_when_a_run_failed_before_a_section(opened: Open, runs: Runs) -> None:
+def test_section_gives_the_reason_when_the_run_failed_before_it(opened: Open, runs: Runs) -> None:
     page = opened('failed').page
     expect(page.get_by_role('banner').or_(page.locator('header'))).to_contain_text('324')
     model = page.get_by_role('region', name='Scores')
@@ -156,7 +156,7 @@ def test_page_says_why_when_a_run_failed_before_a_section(opened: Open, runs: Ru
     assert 'Traceback' not in page.content()
 
 
-def test_script_stays_text_when_a_review_has_one(opened: Open) -> None:
+def test_script_in_a_text_is_not_executed(opened: Open) -> None:
     page = opened('made').page
     assert page.evaluate('window.stolen') is None
     assert page.locator('script, img, iframe, object, link').count() == 0
@@ -164,7 +164,7 @@ def test_script_stays_text_when_a_review_has_one(opened: Open) -> None:
     expect(page.locator('.words')).to_contain_text('<script>')
 
 
-def test_no_script_runs_when_one_gets_into_the_page(opened: Open) -> None:
+def test_script_is_blocked_when_it_gets_into_the_page(opened: Open) -> None:
     page = opened('made').page
     page.evaluate(
         'const s = document.createElement("script"); s.textContent = "window.stolen = 1";'
@@ -175,7 +175,7 @@ def test_no_script_runs_when_one_gets_into_the_page(opened: Open) -> None:
     assert page.evaluate('window.stolen') is None
 
 
-def test_keyboard_reaches_all_when_there_is_no_mouse(opened: Open) -> None:
+def test_keyboard_reaches_links_tables_and_details(opened: Open) -> None:
     page = opened('made', narrow=True).page
     page.keyboard.press('Tab')
     skip = page.get_by_role('link', name='Skip to the content')
@@ -198,7 +198,7 @@ def test_keyboard_reaches_all_when_there_is_no_mouse(opened: Open) -> None:
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_paper_has_all_when_printed(kind: str, opened: Open) -> None:
+def test_page_fits_on_paper_when_printed(kind: str, opened: Open) -> None:
     page = opened(kind, dark=True).page
     page.emulate_media(media='print', color_scheme='dark')
     assert page.evaluate('getComputedStyle(document.body).backgroundColor') == 'rgb(255, 255, 255)'

@@ -1,4 +1,4 @@
-"""The command, and the page that each run writes."""
+"""Tests of the command `report` and of the pages that runs write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import REPO, SAMPLE, Finished, run_command
 from tests.pipeline.report.conftest import Runs
 
 
-def test_each_run_says_where_its_report_is_when_it_has_ended(runs: Runs) -> None:
+def test_outcome_names_the_report_when_a_run_has_ended(runs: Runs) -> None:
     for kind, outcome in runs.outcomes.items():
         page = pathlib.Path(outcome['report'])
         assert page == runs.root / 'reports' / f'{runs.id_of(kind)}.html'
@@ -31,7 +31,7 @@ def test_summary_and_error_name_the_report_when_not_json(runs: Runs) -> None:
     assert 'report: ' in done.err
 
 
-def test_run_is_what_it_was_when_no_report_can_be_made(tmp_path: pathlib.Path) -> None:
+def test_run_succeeds_when_the_report_cannot_be_written(tmp_path: pathlib.Path) -> None:
     reports = tmp_path / 'runs' / 'reports'
     with subprocess.Popen(
         [sys.executable, str(REPO / 'pipeline_runner.py'), 'run', '--data', str(SAMPLE), '--json'],
@@ -56,7 +56,7 @@ def test_run_is_what_it_was_when_no_report_can_be_made(tmp_path: pathlib.Path) -
     assert 'cannot write the report' in log
 
 
-def test_page_that_the_run_made_stays_when_it_is_asked_for(runs: Runs) -> None:
+def test_page_of_the_run_is_kept_when_it_exists(runs: Runs) -> None:
     page = pathlib.Path(runs.outcomes['pushed']['report'])
     before = page.stat().st_mtime_ns
     done = run_command('report', runs.id_of('pushed'), cwd=runs.home)
@@ -64,7 +64,7 @@ def test_page_that_the_run_made_stays_when_it_is_asked_for(runs: Runs) -> None:
     assert page.stat().st_mtime_ns == before
 
 
-def test_page_is_made_anew_when_a_file_is_named(runs: Runs, tmp_path: pathlib.Path) -> None:
+def test_page_is_written_again_when_an_output_is_passed(runs: Runs, tmp_path: pathlib.Path) -> None:
     output = tmp_path / 'new' / 'page.html'
     done = run_command(
         'report', runs.id_of('failed'), '--output', str(output), '--root', str(runs.root),
@@ -74,7 +74,7 @@ def test_page_is_made_anew_when_a_file_is_named(runs: Runs, tmp_path: pathlib.Pa
     assert output.read_bytes() == pathlib.Path(runs.outcomes['failed']['report']).read_bytes()
 
 
-def test_browser_is_given_the_page_when_it_is_to_be_opened(
+def test_browser_gets_the_page_with_open(
     runs: Runs, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = tmp_path / 'browser'
@@ -101,7 +101,7 @@ def test_browser_is_given_the_page_when_it_is_to_be_opened(
         (['--output', '{home}'], 2, 'cannot write the report'),
     ],
 )
-def test_error_says_what_to_do_when_used_wrongly(
+def test_error_explains_wrong_options(
     arguments: list[str], code: int, told: str, runs: Runs
 ) -> None:
     names = {kind: runs.id_of(kind) for kind in runs.outcomes}
@@ -112,7 +112,7 @@ def test_error_says_what_to_do_when_used_wrongly(
     assert 'Traceback' not in done.err
 
 
-def test_neither_tfx_nor_tensorflow_is_loaded_when_a_page_is_made(
+def test_tfx_and_tensorflow_are_not_imported_when_a_page_is_written(
     runs: Runs, tmp_path: pathlib.Path
 ) -> None:
     script = (

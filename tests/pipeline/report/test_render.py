@@ -36,7 +36,7 @@ def test_metric_that_is_missing_is_the_reason_when_not_blessed() -> None:
     ]
 
 
-def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
+def test_hint_is_shown_when_the_baseline_ranks_worse_than_chance() -> None:
     check = Check(
         metric='baseline_auc',
         slice='',
@@ -53,7 +53,7 @@ def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
     assert told in page
 
 
-def test_rollback_is_the_reason_when_the_model_is_withdrawn() -> None:
+def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
     withdrawn = made_outcome(
         outcome='withdrawn',
         pushed=None,
@@ -88,7 +88,7 @@ def test_contributions_are_shown_when_the_model_returns_them() -> None:
 
 
 @pytest.mark.parametrize('part', ['history', 'scores', 'data', 'lineage'])
-def test_section_gives_the_reason_when_there_is_nothing(part: str) -> None:
+def test_section_gives_the_reason_when_content_is_missing(part: str) -> None:
     report = dataclasses.replace(made_report(), **{part: Nothing(why=f'No {part} <here>.')})
     assert f'No {part} &lt;here&gt;.' in render(report)
 
@@ -158,28 +158,28 @@ def test_comparison_warns_when_the_test_splits_differ() -> None:
         dataclasses.replace(split, examples=split.examples - (split.name == 'test'))
         for split in other.data.described.splits
     ]
-    assert 'evaluated on different texts' in told_of(report, other, splits)
+    assert 'evaluated on different texts' in summary_of(report, other, splits)
 
 
-def test_comparison_is_silent_when_only_what_was_trained_on_differs() -> None:
+def test_comparison_has_no_warning_when_only_the_training_data_differs() -> None:
     report = made_report()
     other = made_report(run_id='2026-11-25T00-00-00')
     assert not isinstance(other.data, Nothing)
     splits = [
         dataclasses.replace(split, unknown=0.5, shared={}) for split in other.data.described.splits
     ]
-    assert 'evaluated on different texts' not in told_of(report, other, splits)
+    assert 'evaluated on different texts' not in summary_of(report, other, splits)
 
 
-def told_of(report: Report, other: Report, splits: list[Split]) -> str:
-    """What is told of two reports of which the other has these splits."""
+def summary_of(report: Report, other: Report, splits: list[Split]) -> str:
+    """Return the summary of two reports, the second with these splits."""
     assert not isinstance(other.data, Nothing)
     described = dataclasses.replace(other.data.described, splits=splits)
     data = dataclasses.replace(other.data, described=described)
     return ' '.join(compare([report, dataclasses.replace(other, data=data)]).summary)
 
 
-def test_chart_keeps_the_pages_colours_when_drawn() -> None:
+def test_chart_uses_the_colours_of_the_page() -> None:
     values = [{'x': 1, 'label': 'a <b> \x00'}]
     bar = layer(values, {'type': 'bar', 'color': 'var(--accent)'}, x=number('x', 'x'))
     svg = draw([bar], 'a "name"')

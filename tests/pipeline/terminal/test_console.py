@@ -1,4 +1,4 @@
-"""What a person sees of a run, on a terminal and elsewhere."""
+"""Tests of the output of a run, on a terminal and elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from rich.console import Console
 
 from components.common.progress import PROGRESS_LOGGER, report_progress
 from components.evaluator.metric_table import Check
-from pipeline.results.outcome import NodeResult, RunOutcome, State, Withdrawn
+from pipeline.results.outcome import (
+    NO_BASELINE,
+    NodeResult,
+    Pushed,
+    RunOutcome,
+    State,
+    Withdrawn,
+)
 from pipeline.terminal.console import ProgressLines, print_summary
 from pipeline.terminal.live import LiveNode
 
@@ -32,7 +39,7 @@ NO_DATA = 'No new data: an earlier run read spans 1 to 2.'
         ('executed', 'spans 1 to 2', False, None),
     ],
 )
-def test_summary_says_what_is_new_when_a_run_has_ended(
+def test_summary_says_whether_data_is_new(
     examples: State, spans: str | None, nothing_new: bool, said: str | None
 ) -> None:
     stream = io.StringIO()
@@ -55,7 +62,7 @@ def test_summary_says_what_is_new_when_a_run_has_ended(
 
 
 class Terminal(io.TextIOWrapper):
-    """A stream that says that it is a terminal, and keeps what it is sent."""
+    """A terminal that keeps its output."""
 
     def __init__(self, encoding: str = 'utf-8') -> None:
         super().__init__(io.BytesIO(), encoding=encoding, errors='strict', write_through=True)
@@ -68,7 +75,7 @@ class Terminal(io.TextIOWrapper):
         return self.buffer.getvalue().decode(self.encoding)
 
     def lines(self) -> list[str]:
-        """Return what is shown, without colours and movements."""
+        """Return the output without colours and cursor movements."""
         return re.sub(r'\x1b\[[?0-9;]*[A-Za-z]|\r', '', self.text()).splitlines()
 
 
@@ -128,7 +135,7 @@ def test_nodes_are_plain_lines_when_the_terminal_cannot_move_its_cursor(
     assert stream.text() == PLAIN
 
 
-def test_nothing_is_shown_when_it_is_to_be_quiet() -> None:
+def test_nothing_is_shown_when_quiet() -> None:
     for stream in (io.StringIO(), Terminal()):
         show_run(ProgressLines(stream, quiet=True))
         assert (stream.getvalue() if isinstance(stream, io.StringIO) else stream.text()) == ''
@@ -168,7 +175,7 @@ def test_note_is_folded_at_words_when_the_terminal_is_narrow(
 
 
 @pytest.mark.parametrize('width', [30, 60, 100])
-def test_working_node_is_one_line_with_what_it_said_last_when_it_is_drawn(width: int) -> None:
+def test_live_node_shows_its_last_messages_when_it_is_drawn(width: int) -> None:
     console = Console(file=Terminal(), width=width, color_system=None, force_terminal=True)
     node = LiveNode(console, ' 6/9  Trainer           ', done=5, total=9)
     for epoch in range(1, 10):
@@ -187,7 +194,7 @@ def test_working_node_is_one_line_with_what_it_said_last_when_it_is_drawn(width:
         assert lines[1].endswith('val loss [0.2975]')
 
 
-def test_what_frameworks_print_stays_in_the_log_when_a_node_is_shown() -> None:
+def test_output_of_frameworks_stays_in_the_log_when_a_node_is_shown() -> None:
     log, stream = io.StringIO(), Terminal()
     with (
         contextlib.redirect_stdout(log),
@@ -215,6 +222,14 @@ def outcome(*, blessed: bool) -> RunOutcome:
     )
 
 
+def test_verdict_names_the_version_when_the_model_is_pushed() -> None:
+    stream = io.StringIO()
+    pushed = Pushed(path='/serving/17', version='17')
+    print_summary(dataclasses.replace(outcome(blessed=True), pushed=pushed), stream)
+    assert 'Blessed, pushed as version 17' in stream.getvalue().splitlines()
+    assert NO_BASELINE in stream.getvalue().splitlines()
+
+
 def test_verdict_is_in_a_box_when_the_candidate_is_not_blessed() -> None:
     stream = io.StringIO()
     print_summary(outcome(blessed=False), stream)
@@ -224,7 +239,7 @@ def test_verdict_is_in_a_box_when_the_candidate_is_not_blessed() -> None:
     assert '✗ accuracy: expected >= 0.8000, got 0.7000' in lines
 
 
-def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
+def test_hint_is_shown_when_the_baseline_ranks_worse_than_chance() -> None:
     check = Check(
         metric='baseline_auc',
         slice='',
@@ -241,7 +256,7 @@ def test_what_to_do_is_told_when_the_baseline_ranks_worse_than_chance() -> None:
     assert lines[place + 1] == '  look at the labels'
 
 
-def test_summary_says_how_to_have_it_back_when_the_model_is_withdrawn() -> None:
+def test_summary_names_the_rollback_command_when_the_model_is_withdrawn() -> None:
     stream = io.StringIO()
     withdrawn = dataclasses.replace(
         outcome(blessed=True),
