@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import runpy
 import sys
 
@@ -72,3 +73,11 @@ def test_each_declared_package_is_locked(stack: str) -> None:
         lock = (REPO / f'requirements/tfx-{stack}{suffix}.txt').read_text(encoding='utf-8')
         locked = {line.partition('==')[0] for line in lock.splitlines() if '==' in line}
         assert {n.lower() for n in names(f'{name}_REQUIRES')} <= locked
+
+
+def test_changelog_begins_with_the_version_of_the_package() -> None:
+    versions = re.findall(
+        r'^## \[(.*?)\]', (REPO / 'CHANGELOG.md').read_text('utf-8'), re.MULTILINE
+    )
+    (version,) = re.findall(r"version='(.*?)'", (REPO / 'setup.py').read_text('utf-8'))
+    assert versions[0] == version
