@@ -48,7 +48,7 @@ def test_one_line_says_what_to_install_when_kfp_is_missing(tmp_path: pathlib.Pat
             ('--target', 'vertex', '--set', 'cloud.resources.Trainer.cpus=2'),
             'did you mean cloud.resources.NODE.cpu?',
         ),
-        (('--target', 'vertex', '--set', 'cloud.resources.Tuner.cpu=2'), 'expected one of ExampleGen'),
+        (('--target', 'vertex', '--set', 'cloud.resources.Tuner.cpu=2'), 'expected one of'),
         (('--target', 'vertex', '--beam-runner', 'nosuch'), 'Unexpected pipeline runner: nosuch'),
         (
             ('--target', 'kubeflow', '--set', 'cloud.volumes={"models": "CLAIM_1"}'),
