@@ -1,4 +1,4 @@
-"""The command that runs a module of this code in a process of its own."""
+"""The command that runs a module of this project in its own process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 _PROJECT = pathlib.Path(__file__).resolve().parents[2]
-# `python -m` would look in the current folder first, and may find others of these names there.
+# `python -m` would search the current folder first, and can find another module of the name.
 _RUN = (
     'import runpy, sys; '
     'sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; '
@@ -15,10 +15,14 @@ _RUN = (
 
 
 def module_command(module: str, *args: str) -> list[str]:
-    """Return what does the same as `python -m`, with the module of this code, from anywhere.
+    """Return a command like `python -m`, which finds this project from any folder.
 
     Args:
-        module: Its dotted name.
-        args: What it is given.
+        module: Dotted name of the module.
+        args: Arguments of the module.
+
+    Example:
+        >>> module_command('components.common.entry_point', '--help')[-2:]
+        ['components.common.entry_point', '--help']
     """
     return [sys.executable, '-c', _RUN, str(_PROJECT), module, *args]

@@ -1,4 +1,4 @@
-"""The layer before TFX's entry point, which is played here."""
+"""The entry point of steps, with a fake of TFX's entry point."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ MODEL = {'instanceSchema': 'title: tfx.Model\n'}
 EXAMPLES = {'instanceSchema': 'title: tfx.Examples\n'}
 
 
-class PlayedTfx:
-    """Stands for TFX's modules: keeps what it is given, and writes what it is told."""
+class FakeTfx:
+    """A fake of TFX's modules: stores its arguments, and writes a given output."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Step, list[str]]] = []
@@ -39,11 +39,11 @@ class PlayedTfx:
 
 
 @pytest.fixture
-def tfx(monkeypatch: pytest.MonkeyPatch) -> PlayedTfx:
-    played = PlayedTfx()
-    monkeypatch.setattr(runpy, 'run_module', played.run_module)
+def tfx(monkeypatch: pytest.MonkeyPatch) -> FakeTfx:
+    fake = FakeTfx()
+    monkeypatch.setattr(runpy, 'run_module', fake.run_module)
     monkeypatch.setattr(importlib, 'import_module', lambda module: None)
-    return played
+    return fake
 
 
 def run_step(step: Step, inputs: Step, outputs: Step, *more: str) -> None:
@@ -63,7 +63,7 @@ def run_step(step: Step, inputs: Step, outputs: Step, *more: str) -> None:
 
 
 def evaluator(tmp_path: pathlib.Path, root: str, **artifact: Any) -> Step:
-    """An ExecutorInput with a model in and another out."""
+    """Return an ExecutorInput with a model as input and as output."""
     return {
         'inputs': {
             'artifacts': {'model': {'artifacts': [{'uri': f'{root}/1/model', **artifact}]}},
@@ -80,8 +80,8 @@ INPUTS = {'artifacts': {'model': {'artifactType': MODEL}}}
 OUTPUTS = {'artifacts': {'baseline': {'artifactType': MODEL}}}
 
 
-def test_tfx_is_called_with_all_other_arguments_when_a_step_runs(
-    tfx: PlayedTfx, tmp_path: pathlib.Path
+def test_tfx_gets_all_other_arguments_when_a_step_runs(
+    tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS, '--runner=DirectRunner')
     ((module, _, args),) = tfx.calls
@@ -92,8 +92,8 @@ def test_tfx_is_called_with_all_other_arguments_when_a_step_runs(
 
 
 @pytest.mark.parametrize('given', [{}, {'type': {}}, {'type': {'schemaTitle': 'system.Artifact'}}])
-def test_types_are_those_of_the_interface_when_artifacts_come_with(
-    given: Step, tfx: PlayedTfx, tmp_path: pathlib.Path
+def test_types_are_those_of_the_interface_when_artifacts_have_type(
+    given: Step, tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     run_step(evaluator(tmp_path, 'gs://b', **given), INPUTS, OUTPUTS)
     ((_, step, _),) = tfx.calls
@@ -104,8 +104,8 @@ def test_types_are_those_of_the_interface_when_artifacts_come_with(
 @pytest.mark.parametrize(
     ('name', 'expected'), [('42', '42'), ('', 'minio://b/1/model')], ids=['kept', 'the_address']
 )
-def test_artifact_has_a_name_when_it_comes_with_or_without(
-    name: str, expected: str, tfx: PlayedTfx, tmp_path: pathlib.Path
+def test_artifact_has_a_name_when_the_backend_passes_one_or_none(
+    name: str, expected: str, tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     run_step(evaluator(tmp_path, 'minio://b', name=name), INPUTS, OUTPUTS)
     ((_, step, _),) = tfx.calls
@@ -113,8 +113,8 @@ def test_artifact_has_a_name_when_it_comes_with_or_without(
 
 
 @pytest.mark.parametrize('scheme', ['minio', 's3'])
-def test_addresses_are_paths_for_tfx_and_addresses_again_when_they_are_in_an_object_store(
-    scheme: str, tfx: PlayedTfx, tmp_path: pathlib.Path
+def test_addresses_are_translated_both_ways_when_they_are_in_an_object_store(
+    scheme: str, tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     def output(step: Step) -> Step:
         model = step['inputs']['artifacts']['model']['artifacts'][0]
@@ -139,8 +139,8 @@ def test_addresses_are_paths_for_tfx_and_addresses_again_when_they_are_in_an_obj
     }
 
 
-def test_addresses_stay_when_tensorflow_can_open_them(
-    tfx: PlayedTfx, tmp_path: pathlib.Path
+def test_addresses_are_unchanged_when_tensorflow_can_open_them(
+    tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     tfx.output = lambda step: {'artifacts': step['outputs']['artifacts']}
     run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS)
@@ -150,7 +150,7 @@ def test_addresses_stay_when_tensorflow_can_open_them(
     assert written['artifacts']['baseline']['artifacts'][0]['uri'] == 'gs://b/2/baseline'
 
 
-def test_step_fails_when_tfx_does(tfx: PlayedTfx, tmp_path: pathlib.Path) -> None:
+def test_step_fails_when_tfx_does(tfx: FakeTfx, tmp_path: pathlib.Path) -> None:
     tfx.code = 3
     with pytest.raises(SystemExit, match='3'):
         run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS)
@@ -169,8 +169,8 @@ def example_gen(tmp_path: pathlib.Path, **sides: Step) -> Step:
     }
 
 
-def test_what_the_driver_finds_is_a_parameter_when_the_input_is_resolved(
-    tfx: PlayedTfx, tmp_path: pathlib.Path
+def test_result_of_the_driver_is_a_parameter_when_the_input_is_resolved(
+    tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     def output(step: Step) -> Step:
         (examples,) = step['outputs']['artifacts']['examples']['artifacts']
@@ -194,16 +194,16 @@ def test_what_the_driver_finds_is_a_parameter_when_the_input_is_resolved(
 @pytest.mark.parametrize(
     ('parameters', 'started'), [({}, 'driver'), ({'range_config': '{}'}, 'span_hook')]
 )
-def test_driver_of_ours_is_started_when_the_data_names_spans(
-    parameters: Step, started: str, tfx: PlayedTfx, tmp_path: pathlib.Path
+def test_span_hook_runs_when_the_data_path_has_spans(
+    parameters: Step, started: str, tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     step = example_gen(tmp_path, inputs={'parameterValues': parameters})
     run_step(step, {}, {}, '--resolve_input')
     assert [module for module, _, _ in tfx.calls] == [started]
 
 
-def test_example_gen_is_given_what_its_driver_found_when_it_runs(
-    tfx: PlayedTfx, tmp_path: pathlib.Path
+def test_example_gen_gets_the_result_of_its_driver_when_it_runs(
+    tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     step = example_gen(
         tmp_path,
@@ -212,7 +212,7 @@ def test_example_gen_is_given_what_its_driver_found_when_it_runs(
     )
     run_step(step, {}, {'artifacts': {'examples': {'artifactType': EXAMPLES}}})
     ((_, given, _),) = tfx.calls
-    # Where TFX's entry point looks for what a driver found.
+    # TFX's entry point reads the driver's parameters from the output file.
     assert tfx.found_file == {'parameterValues': FOUND['parameterValues']}
     assert given['inputs']['parameterValues'] == {'input_base': 'gs://b/d'}
     (examples,) = given['outputs']['artifacts']['examples']['artifacts']

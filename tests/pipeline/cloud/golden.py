@@ -1,4 +1,4 @@
-"""The golden files: the specifications, without what any edit of the code changes.
+"""Golden files of the specifications, without the parts that each edit of the code changes.
 
 One for each target. Those of Vertex AI are JSON in fact, and YAML here, where texts of several
 lines can be read.
