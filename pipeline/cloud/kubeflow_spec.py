@@ -1,14 +1,13 @@
-"""Makes of TFX's specification one that open-source Kubeflow Pipelines can run.
+"""Adapts TFX's specification to open-source Kubeflow Pipelines.
 
-What the backend cannot do is done by `components.common.entry_point` in the step, or
-by a step before it:
+`components.common.entry_point` in a step, or another step, does what the backend cannot do:
 
-- It hands artifacts over without their types, so each step is told those of
-  its outputs, too (TFX tells it those of its inputs).
-- It ignores the hook that looks at the data before ExampleGen's cache is
-  asked. So the hook becomes a task of its own, which is never cached, and what
-  it finds a parameter of ExampleGen, and with that a part of its cache key:
-  new data is never missed, and equal data is never read twice.
+- The backend passes artifacts without types. So each step gets the types of its outputs as
+  an argument, in addition to those of its inputs, which TFX passes.
+- The backend ignores the hook that looks at the data before ExampleGen is looked up in the
+  cache. So the hook becomes a task, which is never cached. Its result is a parameter of
+  ExampleGen and part of its cache key, so new data is never missed, and the same data is
+  not read again.
 - What is served changes without any input changing, so the task that reads
   the baseline from there is never cached either.
 """
@@ -27,33 +26,33 @@ EXAMPLE_GEN = 'ExampleGen'
 DRIVER = 'ExampleGen-driver'
 BASELINE = 'BaselineResolver'
 NEVER_CACHED = (DRIVER, BASELINE)
-# The components that read data or pushed models themselves: artifacts are brought to them.
+# The steps that read data or pushed models, and not only artifacts.
 _MOUNTING = (DRIVER, EXAMPLE_GEN, BASELINE, 'Pusher')
 
 
 def adapt(spec: dict[str, Any], *, pipeline_root: str) -> None:
-    """Change `spec`, as TFX compiles it, in place."""
-    # The rest of the job, which has the root, is for Vertex alone.
+    """Adapt a specification of TFX's compiler in place."""
+    # Kubeflow does not read the job around the specification, which has the root.
     spec['defaultPipelineRoot'] = pipeline_root
     for name in spec['components']:
-        _tell_output_types(spec, name)
-    _lift_driver(spec)
+        _add_output_types(spec, name)
+    _add_driver_task(spec)
     spec['root']['dag']['tasks'][BASELINE]['cachingOptions'] = {}
 
 
 def platform_of(spec: dict[str, Any], volumes: Mapping[str, str]) -> dict[str, Any]:
-    """Return what goes with the specification: which steps mount which volumes.
+    """Return the PlatformSpec for Kubernetes, which mounts the volumes.
 
     Args:
-        spec: As `adapt` leaves it.
-        volumes: Names of PersistentVolumeClaims by the path that they are mounted at.
+        spec: The adapted specification.
+        volumes: Names of PersistentVolumeClaims by path.
 
     Returns:
-        A SinglePlatformSpec for Kubernetes; empty if there are no volumes.
+        An empty dictionary if there are no volumes.
     """
     if not volumes:
         return {}
-    # Later versions of Kubernetes' part have another field for the name, and still take this.
+    # Later versions have another field for the name, and still accept this one.
     mounts = [{'constant': claim, 'mountPath': path} for path, claim in sorted(volumes.items())]
     labels = (spec['components'][name]['executorLabel'] for name in _MOUNTING)
     executors = {label: {'pvcMount': mounts} for label in labels}
@@ -61,21 +60,21 @@ def platform_of(spec: dict[str, Any], volumes: Mapping[str, str]) -> dict[str, A
 
 
 def container_of(spec: dict[str, Any], component: str) -> dict[str, Any]:
-    """Return the container that a component runs in."""
+    """Return the container of a component."""
     label = spec['components'][component]['executorLabel']
     container: dict[str, Any] = spec['deploymentSpec']['executors'][label]['container']
     return container
 
 
-def _tell_output_types(spec: dict[str, Any], component: str) -> None:
+def _add_output_types(spec: dict[str, Any], component: str) -> None:
     outputs = spec['components'][component].get('outputDefinitions', {})
-    # Before Beam's arguments, which come last.
+    # The arguments for Beam must stay last.
     args = container_of(spec, component)['args']
     args[2:2] = [OUTPUTS_SPEC_FLAG, json.dumps(outputs, indent=2, sort_keys=True)]
 
 
-def _lift_driver(spec: dict[str, Any]) -> None:
-    """Turn ExampleGen's pre-cache hook into a task before it."""
+def _add_driver_task(spec: dict[str, Any]) -> None:
+    """Replace ExampleGen's pre-cache hook by a task before it."""
     container = container_of(spec, EXAMPLE_GEN)
     hook = container.pop('lifecycle')['preCacheCheck']
     component = spec['components'][EXAMPLE_GEN]

@@ -1,7 +1,7 @@
-"""What a specification must be like for the service to run it.
+"""The rules of the services for a specification.
 
-Each rule was read in the backend, or met there: it says no when a pipeline is
-uploaded, when a run is created, or an hour later in the middle of one.
+Each rule comes from the source of a backend, which would refuse the specification at the
+upload, at the start of a run, or an hour later during the run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Spec = dict[str, Any]
 
 _SCHEMA_VERSION = '2.1.0'
 _PIPELINE_NAME = re.compile(r'[a-z0-9][a-z0-9-]*')
-# Of tasks and components: they become names in an Argo workflow.
+# Names of tasks and components, which become names in an Argo workflow.
 _ID = re.compile(r'[A-Za-z0-9][A-Za-z0-9-]*')
 _PARAMETER_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_-]*')
 _KNOWN_TYPES = {'STRING', 'NUMBER_INTEGER', 'NUMBER_DOUBLE'}
@@ -33,20 +33,20 @@ def require_valid(spec: Spec, target: Target) -> None:
     """Refuse a specification that the target would refuse.
 
     Raises:
-        ConfigError: With every rule that is broken, in words.
+        ConfigError: If a rule is broken. The message names all of them.
     """
     broken = broken_rules(spec, target)
     if broken:
         raise ConfigError(
             f'{target} would refuse this pipeline: {"; ".join(broken)}',
-            hint='change the settings that this comes from',
+            hint='change the settings that lead to it',
         )
 
 
 def broken_rules(spec: Spec, target: Target) -> list[str]:
-    """List the rules that a bare PipelineSpec breaks, in words; empty if none."""
+    """Return a message for each rule that a PipelineSpec breaks."""
     if 'pipelineSpec' in spec or not isinstance(spec.get('root'), dict):
-        return ['expected a bare PipelineSpec, got a PipelineJob or something else']
+        return ['expected a PipelineSpec, got a PipelineJob or something else']
     rules = _RULES if target == 'vertex' else (*_RULES, *_KUBEFLOW_RULES)
     return [line for rule in rules for line in rule(spec)]
 
@@ -54,24 +54,24 @@ def broken_rules(spec: Spec, target: Target) -> list[str]:
 def _schema_version(spec: Spec) -> Iterator[str]:
     found = spec.get('schemaVersion')
     if found != _SCHEMA_VERSION:
-        yield f'the schema version is {found}, only {_SCHEMA_VERSION} is taken'
+        yield f'the schema version is {found}, expected {_SCHEMA_VERSION}'
 
 
 def _names(spec: Spec) -> Iterator[str]:
     name = spec.get('pipelineInfo', {}).get('name', '')
     if not _PIPELINE_NAME.fullmatch(name):
-        yield f'the pipeline name {name!r} is not made of a-z, 0-9 and -'
+        yield f'the pipeline name {name!r} has characters other than a-z, 0-9 and -'
     for kind, names in (('task', _tasks(spec)), ('component', spec.get('components', {}))):
         for name in names:
             if not _ID.fullmatch(name):
-                yield f'the {kind} name {name!r} is not made of letters, digits and -'
+                yield f'the {kind} name {name!r} has characters other than letters, digits and -'
     for name in _root_parameters(spec):
         if not _PARAMETER_NAME.fullmatch(name):
-            yield f'the parameter name {name!r} is not made of letters, digits, - and _'
+            yield f'the parameter name {name!r} has characters other than letters, digits, - and _'
 
 
 def _references(spec: Spec) -> Iterator[str]:
-    """Refer to components, other tasks and parameters that exist."""
+    """Require that referenced components, tasks and parameters exist."""
     tasks, components = _tasks(spec), spec.get('components', {})
     for name, task in tasks.items():
         component = task.get('componentRef', {}).get('name')
@@ -93,13 +93,13 @@ def _run_time_parameters(spec: Spec) -> Iterator[str]:
     for name, definition in _root_parameters(spec).items():
         kind = definition.get('parameterType')
         if kind not in _KNOWN_TYPES:
-            yield f'the parameter {name} is a {kind}; only texts and numbers are taken'
+            yield f'the parameter {name} has the type {kind}, expected a text or a number'
         if definition.get('defaultValue') is None:
             yield f'the parameter {name} has no default, so a run without it is refused'
 
 
 def _containers(spec: Spec) -> Iterator[str]:
-    """Have an image with this project in each container, and code that it can load."""
+    """Require an image with this project, and code in it, for each container."""
     for label, container in _containers_of(spec):
         image = container.get('image', '')
         if not image or _STOCK_IMAGE.match(image):
@@ -110,14 +110,14 @@ def _containers(spec: Spec) -> Iterator[str]:
     for name, task in _tasks(spec).items():
         for key in ('module_file', 'module_path'):
             if _constant(task, key):
-                yield f'the task {name} has a {key}: the code travels in the image, not in a bucket'
+                yield f'the task {name} has a {key}, but its code must be in the image'
 
 
 def _executor_kinds(spec: Spec) -> Iterator[str]:
     for label, executor in _executors(spec).items():
         kinds = sorted(set(executor) - {'container', 'importer'})
         if kinds:
-            yield f'{label} is a {kinds[0]}, and there are only containers and importers'
+            yield f'{label} is a {kinds[0]}, expected a container or an importer'
 
 
 def _no_hooks(spec: Spec) -> Iterator[str]:
@@ -127,30 +127,30 @@ def _no_hooks(spec: Spec) -> Iterator[str]:
 
 
 def _entry_points(spec: Spec) -> Iterator[str]:
-    """Start with our entry point, as artifacts come without types and in an object store."""
+    """Require our entry point, which completes and translates artifacts."""
     for label, container in _containers_of(spec):
         command, args = container.get('command', []), container.get('args', [])
         if tuple(command) != ENTRY_POINT:
-            yield f'{label} does not start with {" ".join(ENTRY_POINT)}'
+            yield f'{label} does not run {" ".join(ENTRY_POINT)}'
         elif '--executor_class_path' in args and OUTPUTS_SPEC_FLAG not in args:
-            yield f'{label} is not told the types of its outputs'
+            yield f'{label} does not get the types of its outputs'
 
 
 def _freshness(spec: Spec) -> Iterator[str]:
-    """Cache nothing that depends on more than its inputs."""
+    """Require that tasks which depend on more than their inputs are not cached."""
     tasks = _tasks(spec)
     for name in NEVER_CACHED:
         if name in tasks and tasks[name].get('cachingOptions', {}).get('enableCache'):
-            yield f'the task {name} is cached, so that it would miss what has changed since'
+            yield f'the task {name} is cached, so it would miss changes'
     task = tasks.get(EXAMPLE_GEN, {})
     source = task.get('inputs', {}).get('parameters', {}).get(RESOLVED_INPUT, {})
-    looked = source.get('taskOutputParameter', {}).get('producerTask') == DRIVER
-    if task.get('cachingOptions', {}).get('enableCache') and not looked:
-        yield f'the task {EXAMPLE_GEN} is cached without {DRIVER}, so that it would miss new data'
+    follows_driver = source.get('taskOutputParameter', {}).get('producerTask') == DRIVER
+    if task.get('cachingOptions', {}).get('enableCache') and not follows_driver:
+        yield f'the task {EXAMPLE_GEN} is cached without {DRIVER}, so it would miss new data'
 
 
 def _places(spec: Spec) -> Iterator[str]:
-    """Keep data and pushed models on gs:// or a volume: the launcher mounts artifacts alone."""
+    """Require data and pushed models on gs:// or a volume; the launcher mounts artifacts only."""
     tasks = _tasks(spec)
     folders = [
         ('the data', _constant(tasks.get(EXAMPLE_GEN, {}), 'input_base')),
@@ -160,11 +160,11 @@ def _places(spec: Spec) -> Iterator[str]:
     ]
     for what, folder in dict.fromkeys(folders):
         if folder and _UNMOUNTED.match(folder):
-            yield f'{what} is {folder}, which TensorFlow cannot open; use gs:// or a mounted volume'
+            yield f'{what} is {folder}, which TensorFlow cannot open; use gs:// or a volume'
 
 
 def _workers(spec: Spec) -> Iterator[str]:
-    """Keep artifacts where Beam's workers see them, if these are not the step itself."""
+    """Require artifacts on gs:// if Beam workers outside of the step read them."""
     root = str(spec.get('defaultPipelineRoot', ''))
     runners = {
         argument.partition('=')[2]
