@@ -10,6 +10,7 @@ TFMA's. The details for the report are collected in the same pass.
 
 from __future__ import annotations
 
+import functools
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -59,7 +60,7 @@ class Evaluate(beam.PTransform):
         self._evaluation = evaluation
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
-        merge = _MergeFn(has_baseline=len(self._models) > 1)
+        merge = functools.partial(_merge, has_baseline=len(self._models) > 1)
         return (
             files
             | 'Score' >> beam.ParDo(_Score(self._models, self._eval_config))
@@ -147,27 +148,12 @@ class _Score(beam.DoFn):
         return *(raw[key] for key in keys), scores
 
 
-class _MergeFn(beam.CombineFn):
-    """Merges the results of all files."""
-
-    def __init__(self, *, has_baseline: bool) -> None:
-        self._has_baseline = has_baseline
-
-    def create_accumulator(self) -> Scored:
-        return Scored({}, ScoreCollector(has_baseline=self._has_baseline))
-
-    def add_input(self, accumulator: Scored, element: Scored) -> Scored:
-        accumulator.collector.merge(element.collector)
-        for where, of_models in element.totals.items():
+def _merge(results: Iterable[Scored], *, has_baseline: bool) -> Scored:
+    """Merge the results of several files."""
+    merged = Scored({}, ScoreCollector(has_baseline=has_baseline))
+    for result in results:
+        merged.collector.merge(result.collector)
+        for where, of_models in result.totals.items():
             for name, totals in of_models.items():
-                accumulator.totals.setdefault(where, {}).setdefault(name, Totals()).merge(totals)
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[Scored]) -> Scored:
-        total = self.create_accumulator()
-        for accumulator in accumulators:
-            self.add_input(total, accumulator)
-        return total
-
-    def extract_output(self, accumulator: Scored) -> Scored:
-        return accumulator
+                merged.totals.setdefault(where, {}).setdefault(name, Totals()).merge(totals)
+    return merged
