@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from components.evaluator.metric_table import COMPARED_METRICS, accuracy_interval
 from components.statistics_gen.described import Split, divergence
-from pipeline.report import curves, measures, sentences
+from pipeline.report import curves, sentences
 from pipeline.report.sentences import NONE
 from pipeline.report.view import Data, Nothing, Report
 
@@ -141,34 +141,12 @@ def _slices(reports: Sequence[Report]) -> list[Row]:
 
 
 def _charts(reports: Sequence[Report], letters: Sequence[str]) -> dict[str, Markup]:
-    scored = {
-        letter: report.scores
+    scores = {
+        letter: report.scores.candidate
         for report, letter in zip(reports, letters)
         if not isinstance(report.scores, Nothing)
     }
-    if not scored:
-        return {}
-    histograms = {letter: details.candidate for letter, details in scored.items()}
-    first = next(iter(histograms.values()))
-    positives, negatives = sum(first.positive), sum(first.negative)
-    base = positives / (positives + negatives) if positives else 0.0
-    return {
-        'ROC': curves.draw_roc(
-            {letter: measures.roc(scores) for letter, scores in histograms.items()},
-            None,
-            'ROC curve of each run',
-        ),
-        'Precision and recall': curves.draw_precision_recall(
-            {letter: measures.precision_recall(scores) for letter, scores in histograms.items()},
-            base,
-            None,
-            'Precision by recall of each run',
-        ),
-        'Calibration': curves.draw_reliability(
-            {letter: measures.reliability(scores) for letter, scores in histograms.items()},
-            'Observed share of positives by predicted probability, of each run',
-        ),
-    }
+    return curves.draw_curves(scores) if scores else {}
 
 
 def _data(reports: Sequence[Report], letters: Sequence[str]) -> list[Row]:

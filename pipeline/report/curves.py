@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from components.evaluator.score_details import Histogram
+from pipeline.report import measures
 from pipeline.report.measures import Bin, Point
 from pipeline.report.vega import (
     ACCENT,
@@ -31,28 +33,49 @@ def share(field: str, title: str, values: Sequence[float] = QUARTERS, low: float
     return number(field, title, (low, 1), values=list(values), format='.2~f')
 
 
-def draw_roc(curves: Curves, at_half: Point | None, name: str) -> Markup:
-    """Draw ROC curves; `at_half` is the point of the decision threshold 0.5."""
-    axes = share('x', 'false positive rate'), share('y', 'true positive rate')
-    guide = [Point(0, 0), Point(1, 1)]
-    return _draw_curves(
-        curves, axes, name, guide=guide, at_half=at_half, legend_at=Point(0.42, 0.06)
-    )
+def draw_curves(
+    scores: Mapping[str, Histogram], at_half: tuple[Point | None, Point | None] = (None, None)
+) -> dict[str, Markup]:
+    """Draw the curves of one or more models.
+
+    Args:
+        scores: Histogram of the scores by name of the model.
+        at_half: Points of the threshold 0.5 on the first model's curves: false
+            and true positive rate, and recall and precision.
+
+    Returns:
+        The charts by title, without those that the first model's scores do not
+        determine.
+    """
+    first = next(iter(scores.values()))
+    positives, negatives = sum(first.positive), sum(first.negative)
+    charts = {}
+    if positives and negatives:
+        charts['ROC'] = _draw(
+            {name: measures.roc(histogram) for name, histogram in scores.items()},
+            (share('x', 'false positive rate'), share('y', 'true positive rate')),
+            'ROC curve',
+            guide=[Point(0, 0), Point(1, 1)],
+            at_half=at_half[0],
+            legend_at=Point(0.42, 0.06),
+        )
+        base = positives / (positives + negatives)
+        charts['Precision and recall'] = _draw(
+            {name: measures.precision_recall(histogram) for name, histogram in scores.items()},
+            (share('x', 'recall'), share('y', 'precision')),
+            'Precision by recall',
+            guide=[Point(0, base), Point(1, base)],
+            at_half=at_half[1],
+            legend_at=Point(0.04, 0.06),
+        )
+    if positives or negatives:
+        charts['Calibration'] = _draw_reliability(
+            {name: measures.reliability(histogram) for name, histogram in scores.items()}
+        )
+    return charts
 
 
-def draw_precision_recall(
-    curves: Curves, base: float, at_half: Point | None, name: str
-) -> Markup:
-    """Draw precision over recall; `base` is the precision of random predictions."""
-    axes = share('x', 'recall'), share('y', 'precision')
-    guide = [Point(0, base), Point(1, base)]
-    return _draw_curves(
-        curves, axes, name, guide=guide, at_half=at_half, legend_at=Point(0.04, 0.06)
-    )
-
-
-def draw_reliability(bins: Mapping[str, Sequence[Bin]], name: str) -> Markup:
-    """Draw observed shares over predicted probabilities, with intervals for the first model."""
+def _draw_reliability(bins: Mapping[str, Sequence[Bin]]) -> Markup:
     x, y = share('x', 'predicted probability'), share('y', 'observed share of positives')
     first = [
         {
@@ -83,10 +106,11 @@ def draw_reliability(bins: Mapping[str, Sequence[Bin]], name: str) -> Markup:
         dots(first, x, y),
         *(_legend(curves, Point(0.04, 0.94), -1, x, y) if len(curves) > 1 else []),
     ]
+    name = 'Observed share of positives by predicted probability, with 95% intervals'
     return draw(layers, name)
 
 
-def _draw_curves(
+def _draw(
     curves: Curves,
     axes: tuple[Spec, Spec],
     name: str,

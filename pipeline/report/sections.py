@@ -9,13 +9,11 @@ import yaml
 
 from components.evaluator.metric_table import (
     ACCURACY,
-    AUC,
     BASELINE_PREFIX,
     COMPARED_METRICS,
     LOSS,
     accuracy_interval,
     find_metric,
-    format_metric,
 )
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.described import KNOWN_FROM, Described
@@ -84,41 +82,24 @@ def scores(report: Report) -> Context | Nothing:
     histograms = {'candidate': details.candidate}
     if details.baseline is not None:
         histograms['baseline'] = details.baseline
-    bins = {name: measures.reliability(scores) for name, scores in histograms.items()}
+    positives = details.true_positives + details.false_negatives
+    negatives = details.true_negatives + details.false_positives
+    predicted = details.true_positives + details.false_positives
+    at_half: tuple[Point | None, Point | None] = (None, None)
+    if positives and negatives:
+        recall = details.true_positives / positives
+        precision = Point(recall, details.true_positives / predicted) if predicted else None
+        at_half = Point(details.false_positives / negatives, recall), precision
     mistakes = sentences.mistakes(details, report.labels)
-    context: Context = {
+    return {
         'mistakes': mistakes,
         'confident_mistakes': sentences.confident_mistakes(details),
         'histogram': charts.draw_scores(
             details, report.labels, f'Scores of the texts of each label. {mistakes}'
         ),
-        'roc': None,
-        'recall': None,
-        'reliability': None,
+        'curves': curves.draw_curves(histograms, at_half),
         'confusion': _confusion(details, report.labels),
     }
-    if bins['candidate']:
-        context['reliability'] = curves.draw_reliability(
-            bins, 'Observed share of positives by predicted probability, with 95% intervals'
-        )
-    positives = details.true_positives + details.false_negatives
-    negatives = details.true_negatives + details.false_positives
-    if positives and negatives:
-        recall = details.true_positives / positives
-        predicted = details.true_positives + details.false_positives
-        auc = format_metric(AUC, report.outcome.metrics.get(AUC), 'unknown')
-        context['roc'] = curves.draw_roc(
-            {name: measures.roc(scores) for name, scores in histograms.items()},
-            Point(details.false_positives / negatives, recall),
-            f'ROC curve; the AUC is {auc}',
-        )
-        context['recall'] = curves.draw_precision_recall(
-            {name: measures.precision_recall(scores) for name, scores in histograms.items()},
-            positives / (positives + negatives),
-            Point(recall, details.true_positives / predicted) if predicted else None,
-            'Precision by recall',
-        )
-    return context
 
 
 def _confusion(details: ScoreDetails, labels: tuple[str, str]) -> list[Context]:

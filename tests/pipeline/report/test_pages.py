@@ -41,11 +41,11 @@ def test_run_succeeds_when_the_report_cannot_be_written(tmp_path: pathlib.Path) 
         text=True,
     ) as process:
         assert process.stderr is not None
-        told = next(line for line in process.stderr if 'ExampleGen' in line)
+        message = next(line for line in process.stderr if 'ExampleGen' in line)
         # Were it there before, the run would not have begun.
         reports.write_text('no folder')
         out, err = process.communicate(timeout=300)
-    done = Finished(process.returncode, out, told + err)
+    done = Finished(process.returncode, out, message + err)
     assert done.code == 0, done.err
     assert done.json['outcome'] == 'pushed'
     assert done.json['report'] is None
@@ -92,7 +92,7 @@ def test_browser_gets_the_page_with_open(
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'code', 'told'),
+    ('arguments', 'code', 'message'),
     [
         (['2000-01-01T00-00-00'], 4, 'no run'),
         (['--compare', '{pushed}'], 2, 'expected 2 to 6 different runs'),
@@ -102,13 +102,13 @@ def test_browser_gets_the_page_with_open(
     ],
 )
 def test_error_explains_wrong_options(
-    arguments: list[str], code: int, told: str, runs: Runs
+    arguments: list[str], code: int, message: str, runs: Runs
 ) -> None:
     names = {kind: runs.id_of(kind) for kind in runs.outcomes}
     filled = [argument.format(home=runs.home, **names) for argument in arguments]
     done = run_command('report', *filled, cwd=runs.home)
     assert done.code == code
-    assert told in done.err
+    assert message in done.err
     assert 'Traceback' not in done.err
 
 

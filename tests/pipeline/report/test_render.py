@@ -19,9 +19,9 @@ from tests.pipeline.report.made import made_outcome, made_report
 
 
 def test_first_missed_bound_is_the_reason_when_not_blessed() -> None:
-    told = sentences.reasons(made_outcome('not_blessed'))
-    assert told[0] == 'Accuracy is 0.7912, expected at least 0.8000.'
-    assert told[-1] == 'Nothing was pushed. The live version is unchanged.'
+    reasons = sentences.reasons(made_outcome('not_blessed'))
+    assert reasons[0] == 'Accuracy is 0.7912, expected at least 0.8000.'
+    assert reasons[-1] == 'Nothing was pushed. The live version is unchanged.'
 
 
 def test_metric_that_is_missing_is_the_reason_when_not_blessed() -> None:
@@ -46,11 +46,11 @@ def test_hint_is_shown_when_the_baseline_ranks_worse_than_chance() -> None:
         hint='look at the labels',
     )
     outcome = made_outcome('not_blessed', thresholds=(check,))
-    told = 'AUC of the baseline is 0.0400, expected at least 0.5000. Look at the labels.'
-    assert sentences.reasons(outcome)[0] == told
+    reasons = 'AUC of the baseline is 0.0400, expected at least 0.5000. Look at the labels.'
+    assert sentences.reasons(outcome)[0] == reasons
     page = render(dataclasses.replace(made_report('not_blessed'), outcome=outcome))
     assert '<th scope="row">AUC of the baseline</th>' in page
-    assert told in page
+    assert reasons in page
 
 
 def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
@@ -59,9 +59,9 @@ def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
         pushed=None,
         withdrawn=Withdrawn(version='17', at='2026-11-25 09:00:00 UTC'),
     )
-    told = sentences.reasons(withdrawn)
-    assert any('withdrew this model, which was version 17' in reason for reason in told)
-    assert 'To have it back: python pipeline_runner.py models rollback 17' in told
+    reasons = sentences.reasons(withdrawn)
+    assert any('withdrew this model, which was version 17' in reason for reason in reasons)
+    assert 'To have it back: python pipeline_runner.py models rollback 17' in reasons
     page = render(dataclasses.replace(made_report(), outcome=withdrawn))
     assert 'Blessed, not pushed' in page
     assert 'models rollback 17' in page

@@ -286,5 +286,5 @@ def test_the_path_of_the_rejects_is_shown_when_there_are_any(tmp_path: pathlib.P
     for rejects in (None, str(tmp_path / 'report' / 'rejects*.jsonl')):
         stream = io.StringIO()
         print_summary(dataclasses.replace(outcome(blessed=True), rejects=rejects), stream)
-        told = [line for line in stream.getvalue().splitlines() if line.startswith('rejects')]
-        assert told == ([f'rejects  {rejects}'] if rejects else [])
+        lines = [line for line in stream.getvalue().splitlines() if line.startswith('rejects')]
+        assert lines == ([f'rejects  {rejects}'] if rejects else [])
