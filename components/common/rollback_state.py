@@ -12,6 +12,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
 from components.common.model_versions import complete_versions, digest_of_model
 from components.common.storage import storage_of
@@ -86,15 +87,5 @@ def write_withdrawals(serving_dir: str, withdrawals: Mapping[str, Withdrawal]) -
         OSError: If it cannot be written.
     """
     path = os.path.join(serving_dir, WITHDRAWN_FILE)
-    part = f'{path}.part'
-    try:
-        with open(part, 'w', encoding='utf-8') as file:
-            json.dump({d: w._asdict() for d, w in withdrawals.items()}, file, indent=2)
-            file.write('\n')
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        if os.path.exists(part):
-            os.unlink(part)
-        raise
+    content = json.dumps({d: w._asdict() for d, w in withdrawals.items()}, indent=2)
+    atomic_write(path, f'{content}\n')

@@ -1,32 +1,52 @@
-"""Reads folders, whether they are on a disk or in an object store."""
+"""Access to files and folders on a disk or in an object store."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 from typing import Any
 
 _REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
 
 
 class _Disk:
-    """The same functions as TFX's `fileio`."""
+    """The functions of TFX's `fileio` that this project uses."""
 
     exists = staticmethod(os.path.exists)
     listdir = staticmethod(os.listdir)
-    walk = staticmethod(os.walk)
     open = staticmethod(open)
+    remove = staticmethod(os.unlink)
+    rmtree = staticmethod(shutil.rmtree)
+    walk = staticmethod(os.walk)
+
+    @staticmethod
+    def makedirs(path: str) -> None:
+        os.makedirs(path, exist_ok=True)
+
+    @staticmethod
+    def rename(source: str, target: str, overwrite: bool) -> None:
+        assert overwrite
+        os.replace(source, target)
 
 
 def is_remote(path: str) -> bool:
-    """Tell whether a path is an address, as `gs://bucket/models`."""
+    """Return whether a path is an address.
+
+    >>> is_remote('gs://bucket/models'), is_remote('runs/models')
+    (True, False)
+    """
     return bool(_REMOTE.match(path))
 
 
 def storage_of(path: str) -> Any:
-    """Return what reads a path: has `exists`, `listdir`, `walk` and `open`.
+    """Return an object with the functions of TFX's `fileio` for a path.
 
-    TFX takes seconds to import, and is needed for addresses alone.
+    TFX takes seconds to import; it is imported for addresses only.
+
+    Example:
+        with storage_of(path).open(path, 'rb') as file:
+            ...
     """
     if is_remote(path):
         from tfx.dsl.io import fileio

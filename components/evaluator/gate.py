@@ -16,7 +16,7 @@ from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
-from components.common.atomic_write import UNFINISHED, whole_file, write_whole
+from components.common.atomic_write import UNFINISHED, atomic_file, atomic_write
 from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
 from components.evaluator.metrics import COMPUTATIONS, Totals
 
@@ -94,18 +94,18 @@ def write_results(
         model_locations=dict(model_locations),
     )
     text = json_format.MessageToJson(run)
-    write_whole(os.path.join(folder, _CONFIG_FILE), text.encode(), unfinished)
+    atomic_write(os.path.join(folder, _CONFIG_FILE), text.encode(), part_dir=unfinished)
     metrics = {
         where: compute_metrics(of_models, eval_config)
         for where, of_models in sorted(totals.items())
     }
     path = os.path.join(folder, 'metrics-00000-of-00001.tfrecord')
-    with whole_file(path, unfinished) as part, tf.io.TFRecordWriter(part) as records:
+    with atomic_file(path, part_dir=unfinished) as part, tf.io.TFRecordWriter(part) as records:
         for of_slice in metrics.items():
             proto = writer.convert_slice_metrics_to_proto(of_slice, None)
             records.write(proto.SerializeToString())
     path = os.path.join(folder, 'validations.tfrecord')
-    with whole_file(path, unfinished) as part, tf.io.TFRecordWriter(part) as records:
+    with atomic_file(path, part_dir=unfinished) as part, tf.io.TFRecordWriter(part) as records:
         records.write(judge(metrics, eval_config).SerializeToString())
 
 

@@ -23,7 +23,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from components.common import features
-from components.common.atomic_write import UNFINISHED, write_whole
+from components.common.atomic_write import UNFINISHED, atomic_write
 from components.common.explanations import Parts, parts_by_text
 from components.evaluator.gate import Slice, write_results
 from components.evaluator.metrics import Totals
@@ -73,10 +73,10 @@ def _write(
     scored: Scored, eval_config: config_pb2.EvalConfig, models: dict[str, str], evaluation: str
 ) -> None:
     write_results(scored.totals, eval_config, models, evaluation)
-    write_whole(
+    atomic_write(
         posixpath.join(evaluation, SCORE_DETAILS_FILE),
         to_json(scored.collector.details()),
-        posixpath.join(evaluation, UNFINISHED),
+        part_dir=posixpath.join(evaluation, UNFINISHED),
     )
 
 

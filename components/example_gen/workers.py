@@ -19,7 +19,7 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 from components.common import features
-from components.common.atomic_write import write_whole
+from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.example_gen.artifact_files import published_files
@@ -246,5 +246,5 @@ def name_shards(
         if path not in sizes:
             tf.io.gfile.remove(path)
     content = json.dumps(published._asdict()).encode()
-    write_whole(found_file, content, posixpath.dirname(found_file))
+    atomic_write(found_file, content, part_dir=posixpath.dirname(found_file))
     return renamed

@@ -13,7 +13,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils
 
-from components.common.atomic_write import clear_unfinished, unfinished_beside
+from components.common.atomic_write import clear_unfinished, unfinished_dir
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import DataError
 from components.example_gen.artifact_files import split_files
@@ -73,7 +73,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     most_files=max(map(len, by_split.values())),
                 )
             )
-        clear_unfinished(unfinished_beside(described), 'StatisticsGen')
+        clear_unfinished(unfinished_dir(described), 'StatisticsGen')
         for split in splits:
             found = statistics_pb2.DatasetFeatureStatisticsList()
             with fileio.open(paths[split], 'rb') as file:

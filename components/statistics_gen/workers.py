@@ -24,7 +24,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.public.tfxio import RecordBatchesOptions, TFExampleRecord
 
 from components.common import features
-from components.common.atomic_write import unfinished_beside, write_whole
+from components.common.atomic_write import atomic_write, unfinished_dir
 from components.statistics_gen.described import to_json
 from components.statistics_gen.describing import Sums, describe, sum_up
 from components.statistics_gen.texts import Texts
@@ -72,7 +72,7 @@ class WriteStatistics(beam.PTransform):
         if mergers > 1:
             # There are four splits, and a worker each would merge the accumulators of all files.
             merge = merge.with_hot_key_fanout(mergers)
-        unfinished = unfinished_beside(self._described)
+        unfinished = unfinished_dir(self._described)
         _ = (
             folded.folded
             | 'BySplit' >> merge
@@ -227,8 +227,8 @@ def _write_statistics(
     element: tuple[str, bytes], paths: Mapping[str, str], unfinished: str
 ) -> None:
     split, statistics = element
-    write_whole(paths[split], statistics, unfinished)
+    atomic_write(paths[split], statistics, part_dir=unfinished)
 
 
 def _write_described(element: tuple[int, Iterable[Mapping[str, Sums]]], path: str) -> None:
-    write_whole(path, to_json(describe(element[1])), unfinished_beside(path))
+    atomic_write(path, to_json(describe(element[1])), part_dir=unfinished_dir(path))

@@ -18,7 +18,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, proto_utils
 
 from components.common import features
-from components.common.atomic_write import clear_unfinished, unfinished_beside
+from components.common.atomic_write import clear_unfinished, unfinished_dir
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.settings import TextSettings
 from components.example_gen.artifact_files import split_files
@@ -85,7 +85,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         texts = 0
         if files:
-            clear_unfinished(unfinished_beside(path), 'Transform')
+            clear_unfinished(unfinished_dir(path), 'Transform')
             with fileio.open(count_path) as file:
                 texts = int(file.read())
         summary.require('Transform', list(splits.analyze), texts)

@@ -11,7 +11,7 @@ import apache_beam as beam
 import tensorflow as tf
 
 from components.common import features
-from components.common.atomic_write import unfinished_beside, write_whole
+from components.common.atomic_write import atomic_write, unfinished_dir
 from components.transform.text import Punctuation, tokenize
 
 _TEXTS_PER_BATCH = 1_000
@@ -98,14 +98,14 @@ def _write(
 ) -> None:
     counted = _MergeFn().merge_accumulators(element[1])
     write_vocabulary(counted.words, path, **kept)
-    write_whole(count_path, str(counted.texts).encode(), unfinished_beside(count_path))
+    atomic_write(count_path, str(counted.texts).encode(), part_dir=unfinished_dir(count_path))
 
 
 def write_vocabulary(counts: Counter[bytes], path: str, *, top_k: int, min_count: int = 1) -> None:
     """Write the words that are kept, a line each, in the order of their ids."""
     # TensorFlow makes no table from an empty file. No word has a space in it.
     words = most_frequent(counts, top_k=top_k, min_count=min_count) or [b' ']
-    write_whole(path, b''.join(word + b'\n' for word in words), unfinished_beside(path))
+    atomic_write(path, b''.join(word + b'\n' for word in words), part_dir=unfinished_dir(path))
 
 
 def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Counted:

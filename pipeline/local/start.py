@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from components.common.atomic_write import remove_parts
 from components.common.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
 from pipeline.beam.arguments import require_valid_options
@@ -146,8 +147,8 @@ def _bury(dead: Holder, root: pathlib.Path) -> None:
     page = report_path(root, dead.run_id)
     # Whatever it is that stands in the way, a run may do without this.
     with contextlib.suppress(OSError):
-        for path in (record.with_suffix('.part'), page.with_name(f'{page.name}.part')):
-            path.unlink(missing_ok=True)
+        for path in (record, page):
+            remove_parts(path)
         if not record.is_file():
             outcomes.save_record(_found_dead(dead, root), root)
 

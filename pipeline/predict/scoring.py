@@ -18,7 +18,7 @@ from components.readers.tables import Row, Table
 from components.readers.text_lines import COLUMN
 from pipeline.predict.model import PushedModel, Score, live_model
 from pipeline.predict.rows import Source, TextRow, make_batches, map_in_order, open_source
-from pipeline.predict.writing import Columns, RowWriter, atomic_file, output_format
+from pipeline.predict.writing import Columns, RowWriter, open_output, output_format
 from pipeline.process import signals
 from pipeline.process.logs import Terminal, no_framework_noise
 
@@ -169,7 +169,7 @@ def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -
         with no_framework_noise() as terminal:
             model = PushedModel(model_dir)
             writer = RowWriter(source, kind, request.columns, model.labels)
-            with atomic_file(output_file) as output:
+            with open_output(output_file) as output:
                 counts = _write_scores(
                     model, source, writer, file=file, output=output, terminal=terminal
                 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
 import webbrowser
 from collections.abc import Sequence
 
+from components.common.atomic_write import atomic_write
 from components.common.errors import ConfigError, MissingDependencyError
 from pipeline.process.logs import no_framework_noise
 from pipeline.results.outcome import RunOutcome, load_outcome
@@ -103,15 +103,11 @@ def write_comparison(
 
 
 def _write(path: pathlib.Path, page: str) -> str:
-    """Write a page atomically."""
-    part = path.with_name(f'{path.name}.part')
+    """Write a page."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(page, encoding='utf-8')
-        os.replace(part, path)
+        atomic_write(path, page)
     except OSError as err:
-        with contextlib.suppress(OSError):
-            part.unlink()
         raise ConfigError(
             f'cannot write the report {path}: {err.strerror or err}',
             hint='pass a path that can be written, with --output FILE',

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any, Literal
 
 import pydantic
 
+from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
 from components.evaluator.metric_table import Check
 
@@ -161,12 +161,7 @@ def save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
     folder = records_dir(root)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{outcome.run_id}.json'
-    part = path.with_suffix('.part')
-    try:
-        part.write_text(json.dumps(outcome.to_json(), indent=2) + '\n', encoding='utf-8')
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    atomic_write(path, json.dumps(outcome.to_json(), indent=2) + '\n')
 
 
 def load_records(

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 import pydantic
 
+from components.common.atomic_write import atomic_write
+
 # Up to here, all bytes are compared, which takes some 0.2 s; beyond, those of files that
 # were touched. Examples, the largest artifacts, have checksums that their readers verify.
 _COMPARED_BYTES = 1 << 28
@@ -77,9 +79,7 @@ def take(folder: pathlib.Path) -> Manifest:
 def save(path: pathlib.Path, manifest: Manifest) -> None:
     """Keep a manifest; it appears as a whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix('.part')
-    part.write_bytes(_FORMAT.dump_json(manifest, indent=1))
-    os.replace(part, path)
+    atomic_write(path, _FORMAT.dump_json(manifest, indent=1))
 
 
 def load(path: pathlib.Path) -> Manifest | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import pathlib
 
+from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
 
 SAMPLE = pathlib.Path(__file__).resolve().parents[3] / 'data' / 'sample' / 'reviews.csv'
@@ -33,9 +33,7 @@ def cut_sample(
     path = folder / source.name
     if not path.is_file() or path.read_text(encoding='utf-8') != text:
         folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix('.part')
-        part.write_text(text, encoding='utf-8')
-        os.replace(part, path)
+        atomic_write(path, text)
     return path
 
 

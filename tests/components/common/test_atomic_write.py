@@ -3,57 +3,95 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+import tensorflow as tf
 
-from components.common.atomic_write import clear_unfinished, whole_file, write_whole
+from components.common.atomic_write import (
+    atomic_file,
+    atomic_write,
+    clear_unfinished,
+    remove_parts,
+)
 from components.common.errors import ComponentError
 
 
-def test_a_file_has_its_name_when_it_is_complete(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / 'output' / 'file'
-    with whole_file(str(path), str(tmp_path / 'unfinished')) as part:
-        pathlib.Path(part).write_bytes(b'half')
-        assert not path.exists()
-        pathlib.Path(part).write_bytes(b'whole')
-    assert path.read_bytes() == b'whole'
-    assert list((tmp_path / 'unfinished').iterdir()) == []
+@pytest.fixture(params=['beside', 'in a folder'])
+def part_dir(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> str | None:
+    return None if request.param == 'beside' else str(tmp_path / 'unfinished')
 
 
-def die(path: str, unfinished: str) -> None:
-    with whole_file(path, unfinished) as part:
-        pathlib.Path(part).write_bytes(b'seco')
-        raise ValueError('died')
+def _files(folder: pathlib.Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob('*') if path.is_file())
 
 
-def test_a_file_stays_as_it_was_when_an_attempt_fails(tmp_path: pathlib.Path) -> None:
-    path, unfinished = tmp_path / 'file', str(tmp_path / 'unfinished')
-    write_whole(str(path), b'first', unfinished)
-    with pytest.raises(ValueError, match='died'):
-        die(str(path), unfinished)
-    assert path.read_bytes() == b'first'
+def test_file_has_its_name_when_it_is_complete(
+    tmp_path: pathlib.Path, part_dir: str | None
+) -> None:
+    path = tmp_path / 'file'
+    path.write_text('old')
+    with atomic_file(path, part_dir=part_dir) as part:
+        pathlib.Path(part).write_text('new')
+        assert path.read_text() == 'old'
+    assert path.read_text() == 'new'
+    assert _files(tmp_path) == ['file']
 
 
-def test_a_file_is_that_of_one_attempt_when_two_write_at_a_time(tmp_path: pathlib.Path) -> None:
-    path, unfinished = tmp_path / 'file', str(tmp_path / 'unfinished')
-    with whole_file(str(path), unfinished) as one:
-        pathlib.Path(one).write_bytes(b'1' * 10)
-        with whole_file(str(path), unfinished) as other:
-            pathlib.Path(other).write_bytes(b'2' * 5)
-        assert path.read_bytes() == b'2' * 5
-    assert path.read_bytes() == b'1' * 10
+def test_file_stays_as_it_was_when_the_block_raises(
+    tmp_path: pathlib.Path, part_dir: str | None
+) -> None:
+    path = tmp_path / 'file'
+    atomic_write(path, 'old', part_dir=part_dir)
+
+    def fail() -> None:
+        with atomic_file(path, part_dir=part_dir) as part:
+            pathlib.Path(part).write_text('incomplete')
+            raise ValueError('failed')
+
+    with pytest.raises(ValueError, match='failed'):
+        fail()
+    assert path.read_text() == 'old'
+    assert _files(tmp_path) == ['file']
 
 
-def test_what_attempts_left_is_removed_when_the_work_is_done(tmp_path: pathlib.Path) -> None:
+def test_file_is_that_of_one_writer_when_two_write_at_once(
+    tmp_path: pathlib.Path, part_dir: str | None
+) -> None:
+    path = tmp_path / 'file'
+    with atomic_file(path, part_dir=part_dir) as part:
+        pathlib.Path(part).write_text('1' * 10)
+        atomic_write(path, '2' * 5, part_dir=part_dir)
+        assert path.read_text() == '2' * 5
+    assert path.read_text() == '1' * 10
+
+
+def test_file_is_replaced_when_it_is_remote(tmp_path: pathlib.Path) -> None:
+    folder = f'ram://{tmp_path.name}'
+    for content in ('old', 'new'):
+        atomic_write(f'{folder}/output/file', content, part_dir=f'{folder}/unfinished')
+    with tf.io.gfile.GFile(f'{folder}/output/file') as file:
+        assert file.read() == 'new'
+    assert tf.io.gfile.listdir(f'{folder}/output') == ['file']
+    clear_unfinished(f'{folder}/unfinished', 'Node')
+    assert not tf.io.gfile.exists(f'{folder}/unfinished')
+
+
+def test_parts_are_removed_when_their_writers_were_killed(tmp_path: pathlib.Path) -> None:
+    killed, other = atomic_file(tmp_path / 'a[1]'), atomic_file(tmp_path / 'b')
+    for writer in (killed, other):
+        pathlib.Path(writer.__enter__()).touch()
+    remove_parts(tmp_path / 'a[1]')
+    (left,) = _files(tmp_path)
+    assert left.startswith('.b.')
+
+
+def test_unfinished_files_are_removed_when_an_attempt_was_killed(tmp_path: pathlib.Path) -> None:
     unfinished = tmp_path / 'unfinished'
-    with pytest.raises(ValueError, match='died'):
-        die(str(tmp_path / 'file'), str(unfinished))
-    assert len(list(unfinished.iterdir())) == 1
+    writer = atomic_file(tmp_path / 'file', part_dir=str(unfinished))
+    pathlib.Path(writer.__enter__()).touch()
     clear_unfinished(str(unfinished), 'Node')
     assert list(tmp_path.iterdir()) == []
 
 
-def test_workers_that_wrote_elsewhere_are_told_of_when_nothing_is_there(
-    tmp_path: pathlib.Path,
-) -> None:
-    with pytest.raises(ComponentError, match=f'Node: .* below {tmp_path}, got nothing') as caught:
+def test_error_names_the_folder_when_workers_wrote_elsewhere(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ComponentError, match=f'Node: .* in {tmp_path}, found none') as found:
         clear_unfinished(str(tmp_path / 'unfinished'), 'Node')
-    assert 'under the same paths' in caught.value.hint
+    assert 'under the same paths' in found.value.hint

@@ -11,7 +11,7 @@ import pytest
 from components.common.errors import ConfigError, DataError
 from pipeline.predict.model import Score
 from pipeline.predict.rows import open_source
-from pipeline.predict.writing import Columns, RowWriter, atomic_file, output_format
+from pipeline.predict.writing import Columns, RowWriter, open_output, output_format
 
 COLUMNS = Columns('label', 'probability')
 LABELS = ('bad, very', 'good')
@@ -119,7 +119,7 @@ def test_file_appears_as_a_whole_when_the_block_is_done(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(b'old')
-    with atomic_file(str(path)) as file:
+    with open_output(str(path)) as file:
         file.write('é\udce9\r\n' * 100_000)
         assert path.read_bytes() == b'old'
     content = path.read_bytes()
@@ -135,7 +135,7 @@ def test_nothing_is_left_when_the_block_fails(
     name: str, error: BaseException, tmp_path: pathlib.Path
 ) -> None:
     def write_half() -> None:
-        with atomic_file(str(tmp_path / name)) as file:
+        with open_output(str(tmp_path / name)) as file:
             file.write('x' * 1_000_000)
             raise error
 
@@ -146,12 +146,12 @@ def test_nothing_is_left_when_the_block_fails(
 
 def test_error_names_the_file_when_its_folder_is_missing(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DataError, match='cannot write .*/none/a.csv: No such file'):
-        atomic_file(str(tmp_path / 'none' / 'a.csv')).__enter__()
+        open_output(str(tmp_path / 'none' / 'a.csv')).__enter__()
 
 
 def test_link_stays_a_link_when_what_it_names_is_written(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'link.csv').symlink_to('real.csv')
-    with atomic_file(str(tmp_path / 'link.csv')) as file:
+    with open_output(str(tmp_path / 'link.csv')) as file:
         file.write('x')
     assert (tmp_path / 'link.csv').is_symlink()
     assert (tmp_path / 'real.csv').read_text() == 'x'
