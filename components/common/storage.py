@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from typing import Any
 
 _REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
@@ -15,19 +14,8 @@ class _Disk:
 
     exists = staticmethod(os.path.exists)
     listdir = staticmethod(os.listdir)
-    open = staticmethod(open)
-    remove = staticmethod(os.unlink)
-    rmtree = staticmethod(shutil.rmtree)
     walk = staticmethod(os.walk)
-
-    @staticmethod
-    def makedirs(path: str) -> None:
-        os.makedirs(path, exist_ok=True)
-
-    @staticmethod
-    def rename(source: str, target: str, overwrite: bool) -> None:
-        assert overwrite
-        os.replace(source, target)
+    open = staticmethod(open)
 
 
 def is_remote(path: str) -> bool:
@@ -40,7 +28,7 @@ def is_remote(path: str) -> bool:
 
 
 def storage_of(path: str) -> Any:
-    """Return an object with the functions of TFX's `fileio` for a path.
+    """Return an object with the functions of TFX's `fileio` that read a path.
 
     TFX takes seconds to import; it is imported for addresses only.
 
