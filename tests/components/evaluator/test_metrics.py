@@ -5,61 +5,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2
 
-from components.common.settings import GateSettings
 from components.evaluator import metrics
-from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.metric_table import EXAMPLE_COUNT, METRICS, find_metric
 from components.evaluator.metrics import Totals
 
-NAMES = {
-    'binary_accuracy': 'BinaryAccuracy',
-    'loss': 'BinaryCrossEntropy',
-    'auc': 'AUC',
-    'precision': 'Precision',
-    'recall': 'Recall',
-    'calibration': 'Calibration',
-}
 # The number of examples is defined for any predictions.
 VALUES = {name: value for name, value in metrics.COMPUTATIONS.items() if name != EXAMPLE_COUNT}
-
-
-def frame() -> pd.DataFrame:
-    rng = np.random.default_rng(3)
-    labels = rng.integers(0, 2, 150)
-    predictions = rng.beta(2, 2, 150) * 0.6 + labels * 0.4
-    predictions[:4] = [0.5, 0.5, 0.0001, 0.9999]
-    return pd.DataFrame(
-        {
-            'label': labels,
-            'probability': predictions.astype(np.float32),
-            'length': rng.choice(['1-10', '11-50', '401+'], 150),
-        }
-    )
-
-
-def test_values_are_those_of_tfma_when_both_measure_the_same_slices() -> None:
-    gate = GateSettings(min_accuracy=0.5, max_accuracy_drop=0)
-    config = resolve_eval_config(gate, has_baseline=False)
-    config.metrics_specs[0].metrics.extend(
-        config_pb2.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
-        for name, theirs in NAMES.items()
-    )
-    data = frame()
-    slices = {
-        where: {name: value['doubleValue'] for name, value in values[''][''].items()}
-        for where, values in tfma.analyze_raw_data(data, config).slicing_metrics
-    }
-    assert set(slices) == {(), *((('length', name),) for name in ('1-10', '11-50', '401+'))}
-    for values in slices.values():
-        assert {name: values[name] for name in NAMES} == pytest.approx(
-            {name: values[f'tfma_{name}'] for name in NAMES}, rel=1e-5
-        )
-    assert slices[()]['example_count'] == len(data)
 
 
 def test_each_metric_of_the_table_has_a_computation() -> None:
@@ -93,11 +46,11 @@ GOOD = [(0, 0.2), (0, 0.6), (1, 0.7), (1, 0.9)]
         ('precision', 2 / 3),
         ('recall', 1.0),
         ('calibration', 2.4 / 2),
-        # Each has a bin of its own, and is its distance from its label away.
+        # Each example has its own bin, so the error is the distance from its label.
         ('expected_calibration_error', (0.2 + 0.6 + 0.3 + 0.1) / 4),
     ],
 )
-def test_value_is_as_by_hand_when_examples_are_few(name: str, expected: float) -> None:
+def test_value_equals_that_computed_by_hand(name: str, expected: float) -> None:
     assert VALUES[name](totals(*GOOD)) == pytest.approx(expected)
 
 
@@ -106,7 +59,7 @@ def test_value_is_as_by_hand_when_examples_are_few(name: str, expected: float) -
     [
         # Bin 7 of 15, from 7/15 to 8/15: three of mean 0.5, one of them positive.
         ([(1, 0.47), (0, 0.5), (0, 0.53)], abs(1.5 - 1)),
-        # The same in two bins of which one is sure of what is wrong, the other right.
+        # Two bins: one confident and wrong, the other right.
         ([(1, 0.47), (0, 0.5), (0, 0.53), (0, 1.0), (1, 0.99)], 0.5 + abs(1.99 - 1)),
         # Errors in one bin cancel, those of different bins do not.
         ([(0, 0.5), (1, 0.5)], 0),
@@ -116,15 +69,15 @@ def test_value_is_as_by_hand_when_examples_are_few(name: str, expected: float) -
         ([(1, 0.2), (0, 0.199)], 0.8 + 0.199),
     ],
 )
-def test_calibration_error_is_as_by_hand_when_bins_are_shared(
+def test_calibration_error_equals_that_computed_by_hand(
     examples: list[tuple[float, float]], expected: float
 ) -> None:
     found = metrics.expected_calibration_error(totals(*examples))
     assert found == pytest.approx(expected / len(examples), abs=1e-12)
 
 
-def test_loss_and_accuracy_are_those_of_keras_when_the_model_is_saturated() -> None:
-    # TFMA's own loss is NaN here.
+def test_loss_and_accuracy_equal_those_of_keras_when_the_model_is_saturated() -> None:
+    # The loss of TFMA is NaN here.
     examples = [(0, 0.0), (1, 1.0), (0, 1.0), (1, 0.0), (0, 0.5), (1, 0.5)]
     found = totals(*examples)
     labels, predictions = np.array(examples, np.float64).T[:, :, None]
@@ -134,7 +87,7 @@ def test_loss_and_accuracy_are_those_of_keras_when_the_model_is_saturated() -> N
     assert metrics.accuracy(found) == pytest.approx(float(measured(labels, predictions)))
 
 
-def test_sums_are_the_same_when_examples_are_merged_in_parts() -> None:
+def test_values_do_not_depend_on_order_and_parts() -> None:
     rng = np.random.default_rng(1)
     examples = [(float(rng.integers(2)), float(rng.random())) for _ in range(2_345)]
     whole, parts = totals(*examples), totals(*examples[:1_500])
@@ -142,13 +95,13 @@ def test_sums_are_the_same_when_examples_are_merged_in_parts() -> None:
     parts.merge(totals())
     backwards = totals(*reversed(examples))
     for name, value in VALUES.items():
-        # To the last bit: the metrics of a run do not depend on what was scored first.
+        # Equal to the last bit.
         assert value(parts) == value(whole) == value(backwards), name
 
 
 @pytest.mark.parametrize('bad', [(1, math.nan), (0, 1.1), (0, -0.1), (2, 0.5), (math.nan, 0.5)])
 @pytest.mark.parametrize('where', ['among the first', 'in a later batch', 'in another part'])
-def test_every_value_is_nan_when_one_example_is_no_probability_or_no_label(
+def test_values_are_nan_when_a_prediction_or_label_is_invalid(
     bad: tuple[float, float], where: str
 ) -> None:
     found = totals(bad, *GOOD) if where == 'among the first' else totals(*GOOD)
@@ -172,6 +125,6 @@ def test_every_value_is_nan_when_one_example_is_no_probability_or_no_label(
         ([(1, 0.9)], {'auc'}),
     ],
 )
-def test_value_is_nan_when_nothing_defines_it(examples: list[Any], undefined: set[str]) -> None:
+def test_value_is_nan_when_it_is_undefined(examples: list[Any], undefined: set[str]) -> None:
     found = totals(*examples)
     assert {name for name, value in VALUES.items() if math.isnan(value(found))} == undefined
