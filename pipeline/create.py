@@ -1,13 +1,14 @@
-"""The pipeline: which nodes there are, and what flows between them."""
+"""The pipeline: its nodes, and what flows between them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
-from tfx.types import BaseChannel
 
 from components.common.errors import ConfigError
 from components.common.fingerprint import code_fingerprint
@@ -17,16 +18,15 @@ from components.example_gen.sources import DataSource
 from components.example_validator.component import make_example_validator
 from components.pusher.component import make_pusher
 from components.schema.component import CURATED_SCHEMA, make_schema_gen
-from components.served_baseline.component import (
-    make_baseline_resolver,
-    make_latest_blessed_resolver,
-    make_served_baseline,
-)
+from components.served_baseline.component import make_served_baseline
 from components.statistics_gen.component import make_statistics_gen
 from components.trainer.component import make_trainer
 from components.transform.component import make_transform
 from pipeline.beam.arguments import beam_args
 from pipeline.settings.config import PipelineConfig
+from pipeline.store.choice import backend_of
+
+_FINGERPRINT = 'fingerprint'
 
 
 def create_pipeline(
@@ -36,66 +36,58 @@ def create_pipeline(
     target: Literal['local', 'vertex', 'kubeflow'] = 'local',
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Pipeline:
-    """Wire the nodes together: the same for all targets, the baseline's origin aside.
+    """Create the pipeline, which has the same nodes on every target.
 
     Args:
         config: The settings.
-        source: What `config.data.path` was found to be.
-        target: What it will run on.
-        parameters: By node, further execution parameters, or others than the
-            settings say: TFX's RuntimeParameters.
+        source: The data, see `components.example_gen.sources.discover`.
+        target: The service that runs the pipeline, or `local`.
+        parameters: By node id, execution parameters to add or replace: TFX's
+            RuntimeParameters.
 
     Returns:
-        A pipeline of nine nodes with caching on.
+        A pipeline of nine nodes, with caching.
 
     Raises:
-        ConfigError: If the schema file of the settings cannot be used, or a place
-            that the target needs is not named.
+        ConfigError: If the schema file cannot be used, or a folder that the
+            target needs is not set.
+
+    Example:
+        LocalDagRunner().run(create_pipeline(config, source))
     """
-    schema_file = config.data.schema_file or str(CURATED_SCHEMA)
-    example_gen = make_example_gen(
-        source, config.data.columns, shard_mib=config.data.shard_mib
-    )
+    pipeline_root, serving_dir = _folders(config, target)
+    example_gen = make_example_gen(source, config.data.columns, shard_mib=config.data.shard_mib)
     examples = example_gen.outputs['examples']
     statistics_gen = make_statistics_gen(examples)
-    schema_gen = make_schema_gen(schema_file)
+    schema_gen = make_schema_gen(config.data.schema_file or str(CURATED_SCHEMA))
     schema = schema_gen.outputs['schema']
     example_validator = make_example_validator(statistics_gen.outputs['statistics'], schema)
     transform = make_transform(examples, schema, config.text)
     # Nothing is learned from data that the schema does not accept.
     transform.add_upstream_node(example_validator)
+    transform_graph = transform.outputs['transform_graph']
     trainer = make_trainer(
-        examples,
-        transform.outputs['transform_graph'],
-        schema,
-        trainer=config.trainer,
-        text=config.text,
+        examples, transform_graph, schema, trainer=config.trainer, text=config.text
     )
+    # The module of the architecture is imported by its name.
+    _add_fingerprint(trainer, f'components.trainer.models.{config.trainer.architecture}')
     model = trainer.outputs['model']
-    root, serving_dir = _places(config, target)
-    baseline_resolver = _make_baseline(target, model, serving_dir)
-    evaluator = make_evaluator(examples, model, baseline_resolver.outputs['model'], config.gate)
-    _fingerprint(example_gen, 'components.example_gen.executor')
-    _fingerprint(statistics_gen, 'components.statistics_gen.executor')
-    _fingerprint(schema_gen, 'components.schema.executor')
-    _fingerprint(example_validator, 'components.example_validator.executor')
-    _fingerprint(transform, 'components.transform.executor')
-    _fingerprint(
-        trainer,
-        'components.trainer.executor',
-        f'components.trainer.models.{config.trainer.architecture}',
-    )
-    _fingerprint(evaluator, 'components.evaluator.executor')
+    served_baseline = make_served_baseline(model, serving_dir)
+    baseline_model = served_baseline.outputs['model']
+    evaluator = make_evaluator(examples, model, baseline_model, config.gate)
     pusher = make_pusher(
         model,
         evaluator.outputs['blessing'],
         serving_dir,
+        baseline_model=baseline_model,
         evaluation=evaluator.outputs['evaluation'],
         examples=examples,
         name=config.name,
-        fingerprint=trainer.exec_properties['fingerprint'],
+        fingerprint=trainer.exec_properties[_FINGERPRINT],
     )
-    _fingerprint(pusher, 'components.pusher.executor')
+    if target == 'local':
+        # No two runs have the same id, so TFX never takes a push from its cache.
+        pusher.exec_properties['run_id'] = RuntimeParameter(PIPELINE_RUN_ID_PARAMETER_NAME, str)
     nodes = [
         example_gen,
         statistics_gen,
@@ -103,46 +95,51 @@ def create_pipeline(
         example_validator,
         transform,
         trainer,
-        baseline_resolver,
+        served_baseline,
         evaluator,
         pusher,
     ]
     for node in nodes:
+        if node is not trainer:
+            _add_fingerprint(node)
         node.exec_properties.update((parameters or {}).get(node.id, {}))
     return Pipeline(
         pipeline_name=config.name,
-        pipeline_root=root,
+        pipeline_root=pipeline_root,
         components=nodes,
         enable_cache=True,
+        metadata_connection_config=backend_of(config).connection() if target == 'local' else None,
         beam_pipeline_args=list(beam_args(config.beam)),
     )
 
 
-def _places(config: PipelineConfig, target: str) -> tuple[str, str]:
-    """Return the root of the artifacts and the folder of versions."""
+def _folders(config: PipelineConfig, target: str) -> tuple[str, str]:
+    """Return the pipeline root and the serving folder."""
     if target == 'local':
         return str(config.pipeline_root), str(config.serving_path)
     if config.cloud.pipeline_root is None:
         raise ConfigError(
-            f'a pipeline for {target} needs a root for its artifacts',
-            hint='say --pipeline-root gs://BUCKET/FOLDER',
+            f'a pipeline for {target} needs a pipeline root, where its artifacts go',
+            hint='pass --pipeline-root gs://BUCKET/FOLDER',
         )
     if config.serving_dir is None:
         raise ConfigError(
-            f'a pipeline for {target} needs a folder for pushed versions',
-            hint='say --serving-dir gs://BUCKET/FOLDER',
+            f'a pipeline for {target} needs a serving folder, where models are pushed',
+            hint='pass --serving-dir gs://BUCKET/FOLDER',
         )
     return config.cloud.pipeline_root, config.serving_dir
 
 
-def _make_baseline(target: str, candidate: BaseChannel, serving_dir: str) -> BaseNode:
-    if target == 'vertex':
-        return make_latest_blessed_resolver()
-    if target == 'kubeflow':
-        return make_served_baseline(candidate, serving_dir)
-    return make_baseline_resolver(candidate, serving_dir)
+def _add_fingerprint(node: BaseComponent, *modules: str) -> None:
+    """Add to a node's cache key what TFX leaves out: its code and the versions of the stack.
 
-
-def _fingerprint(node: BaseNode, *modules: str) -> None:
-    """Add to a node's cache key what TFX leaves out of it: its code and the stack."""
-    node.exec_properties['fingerprint'] = code_fingerprint(*modules)
+    Args:
+        node: Its executor's module counts, and that of a function it names.
+        modules: Dotted names of further modules.
+    """
+    functions = [node.exec_properties.get(key) for key in ('run_fn', 'preprocessing_fn')]
+    node.exec_properties[_FINGERPRINT] = code_fingerprint(
+        node.executor_spec.executor_class.__module__,
+        *(function.rpartition('.')[0] for function in functions if function),
+        *modules,
+    )

@@ -33,7 +33,7 @@ NODES = (
     'ExampleValidator',
     'Transform',
     'Trainer',
-    'BaselineResolver',
+    'ServedBaseline',
     'Evaluator',
     'Pusher',
 )

@@ -100,8 +100,8 @@ def test_neither_harms_the_other_when_two_runs_share_an_empty_store_at_once(
     assert first.code == 0, first.err
     for one in late:
         if one.code == 2 and names[0] == names[1]:
-            # The other has blessed its model meanwhile.
-            assert 'another run of twin blessed a model meanwhile' in one.err
+            # The other has pushed its model meanwhile.
+            assert 'the candidate was compared with version none' in one.err
             again = run_command(*commands[done.index(one)], cwd=tmp_path)
             assert again.code == 0, again.err
             assert again.json['baseline'] == first.json['metrics']

@@ -26,7 +26,7 @@ def make_evaluator(
     Args:
         examples: Raw examples; only the split `test` is read.
         model: The candidate.
-        baseline_model: The model to compare with; may be missing.
+        baseline_model: The served version, or a note that there is none.
         gate: The bounds.
     """
     return BatchEvaluator(

@@ -21,7 +21,7 @@ from components.evaluator.metric_table import EXAMPLE_COUNT
 from components.evaluator.workers import Evaluate
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
-from components.served_baseline.executor import is_absent
+from components.served_baseline.baseline import is_absent
 
 
 class Executor(executor.Executor):

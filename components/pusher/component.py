@@ -1,4 +1,4 @@
-"""The Pusher node."""
+"""The Pusher node, which makes a blessed model the live version."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import pusher_pb2
 from tfx.types import BaseChannel, channel, component_spec, standard_artifacts
 from tfx.types.standard_component_specs import (
+    BASELINE_MODEL_KEY,
     EVALUATION_KEY,
     EXAMPLES_KEY,
     PUSHED_MODEL_KEY,
@@ -19,17 +20,18 @@ from components.pusher.executor import FINGERPRINT_KEY, NAME_KEY, Executor
 
 
 class CardPusherSpec(PusherSpec):
-    """TFX's, and what the model card tells of."""
+    """Interface of TFX's Pusher, with the baseline and the inputs of the model card."""
 
     INPUTS: ClassVar[dict[str, Any]] = {
         **PusherSpec.INPUTS,
+        BASELINE_MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
         EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
         EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
 
 
 class AtomicPusher(base_component.BaseComponent):
-    """TFX's Pusher with the executor that pushes as a whole, model card included."""
+    """TFX's Pusher with an executor that pushes a model and its card in one atomic step."""
 
     SPEC_CLASS = CardPusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
@@ -44,25 +46,31 @@ def make_pusher(
     model_blessing: BaseChannel,
     serving_dir: str,
     *,
+    baseline_model: BaseChannel,
     evaluation: BaseChannel,
     examples: BaseChannel,
     name: str,
     fingerprint: str,
 ) -> AtomicPusher:
-    """Make the node that copies a blessed `model` to `serving_dir`, with a card of it.
+    """Make the node that copies a blessed `model` to `serving_dir`, with a model card.
+
+    What is served changes without any input of the node changing: it must not be
+    cached.
 
     Args:
         model: The candidate.
-        model_blessing: Whether it is blessed.
-        serving_dir: The folder of versions.
-        evaluation: How good it is.
-        examples: What it was trained from.
-        name: Of the model, as it is served.
-        fingerprint: Of the code that trained it.
+        model_blessing: The Evaluator's verdict.
+        serving_dir: Folder of the pushed versions.
+        baseline_model: The served version that the candidate was compared with.
+        evaluation: The candidate's metrics.
+        examples: What the candidate was trained on.
+        name: Name of the model, for the model card.
+        fingerprint: Fingerprint of the code that trained the candidate.
     """
     node = AtomicPusher(
         model=model,
         model_blessing=model_blessing,
+        baseline_model=baseline_model,
         evaluation=evaluation,
         examples=examples,
         push_destination=pusher_pb2.PushDestination(

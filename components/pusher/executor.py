@@ -1,4 +1,4 @@
-"""Pushes a blessed model that stands its smoke test, as a whole, or not at all."""
+"""Pushes a blessed model that passes its smoke test."""
 
 from __future__ import annotations
 
@@ -18,24 +18,36 @@ from components.common.model_versions import complete_versions, digest_of_model
 from components.common.rollback_state import Withdrawal, withdrawn_models
 from components.common.serving_lock import serving_lock
 from components.example_gen.summary import SPANS_PROPERTY, ExamplesSummary
-from components.pusher.properties import WITHDRAWN_AT_PROPERTY, WITHDRAWN_VERSION_PROPERTY
+from components.pusher.properties import (
+    NEW_VERSION_PROPERTY,
+    WITHDRAWN_AT_PROPERTY,
+    WITHDRAWN_VERSION_PROPERTY,
+)
 from components.pusher.publish import publish
 from components.pusher.smoke_test_texts import first_texts, known_scores
+from components.served_baseline.baseline import read_baseline, require_baseline
 from components.smoke_test.run import smoke_test
 
-# In the node's custom config.
+# Keys of the node's custom config.
 NAME_KEY = 'name'
 FINGERPRINT_KEY = 'fingerprint'
 
 
 class Executor(executor.Executor):
-    """TFX's executor, except that a model is tried first, and a version appears at once.
+    """Pushes a blessed model in one atomic step, and only if it may replace what is served.
 
-    TFX's own copies file by file into the folder that a model server watches,
-    and skips the push if another one happened in the same second. Here a push
-    is skipped where the model is live already: a scheduled run that finds
-    nothing new would otherwise add a version each time. It is also skipped
-    where a rollback has withdrawn the model: it would come back by itself.
+    TFX's own executor copies file by file into the folder that a model server
+    watches, and skips the push if another one happened in the same second. This
+    one looks at what is served, and pushes nothing if
+
+    - the model is live already: a scheduled run without new data adds no version;
+    - a rollback withdrew the model: it must not come back by itself;
+    - the baseline is not live any more: the candidate may be worse than what is;
+    - the smoke test fails.
+
+    It looks again while it holds the lock of the serving folder, so that another
+    run or a rollback cannot come in between. These checks are made here, and not by
+    a runner, so that they hold wherever the pipeline runs.
     """
 
     def Do(
@@ -44,10 +56,14 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Push the model if it is blessed; mark the artifact either way.
+        """Push the model if it is blessed; record in the artifact what happened.
 
         Raises:
             SmokeTestError: If the model cannot be served as it is.
+            BaselineChangedError: If the baseline is not the one that the candidate
+                was compared with any more.
+            StoreError: If the served version is damaged.
+            DataError: If the withdrawn versions cannot be read.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(
@@ -62,15 +78,20 @@ class Executor(executor.Executor):
         )
         model, serving_dir = self.GetModelPath(input_dict), destination.filesystem.base_directory
         digest = digest_of_model(model)
+        baseline = read_baseline(
+            artifact_utils.get_single_uri(input_dict[standard_component_specs.BASELINE_MODEL_KEY])
+        )
         found = _find(digest, serving_dir)
         if found is None:
+            require_baseline(serving_dir, model, baseline)
             _try(model, input_dict)
             card = _card(input_dict, exec_properties, model, digest)
             with serving_lock(serving_dir):
-                # Another process may have pushed or rolled back meanwhile.
-                found = _find(digest, serving_dir) or publish(
-                    model, serving_dir, card, digest=digest
-                )
+                found = _find(digest, serving_dir)
+                if found is None:
+                    require_baseline(serving_dir, model, baseline)
+                    found = publish(model, serving_dir, card, digest=digest)
+                    pushed.set_int_custom_property(NEW_VERSION_PROPERTY, 1)
         if isinstance(found, Withdrawal):
             self._MarkNotPushed(pushed)
             pushed.set_string_custom_property(WITHDRAWN_VERSION_PROPERTY, found.version)
@@ -80,7 +101,7 @@ class Executor(executor.Executor):
 
 
 def _find(digest: str, serving_dir: str) -> str | Withdrawal | None:
-    """Return the live version if it is this model, or that it is withdrawn."""
+    """Return the live version if it is this model, or the withdrawal of this model."""
     live = next(complete_versions(serving_dir), None)
     if live is not None and digest_of_model(live) == digest:
         return live
@@ -101,7 +122,7 @@ def _examples(input_dict: dict[str, list[Any]]) -> Artifact:
 def _card(
     input_dict: dict[str, list[Any]], exec_properties: dict[str, Any], model_dir: str, digest: str
 ) -> str:
-    # It needs TFMA, which takes seconds to import: not where nothing is pushed.
+    # Imported here because they need TFMA, which takes seconds to import.
     from components.evaluator.evaluation import read_evaluation
     from components.pusher.model_card import CardFacts, write_card
 

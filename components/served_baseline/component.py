@@ -1,69 +1,42 @@
-"""The node that finds the baseline, in the form that each kind of service can run."""
+"""The ServedBaseline node, which hands the served version to the Evaluator."""
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.dsl.components.common.resolver import Resolver
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
-    LatestBlessedModelStrategy,
-)
 from tfx.types import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
-from tfx.types.standard_artifacts import Model, ModelBlessing
+from tfx.types.standard_artifacts import Model
 
 from components.served_baseline import executor
-from components.served_baseline.strategy import LatestBlessedBaselineStrategy
-
-NODE_ID = 'BaselineResolver'
-
-
-def make_baseline_resolver(candidate: BaseChannel, serving_dir: str) -> Resolver:
-    """Make the resolver that finds the baseline for `candidate`, for local runs.
-
-    Its output `model` is empty where nothing was blessed before, or all of it is
-    withdrawn from `serving_dir`.
-    """
-    return Resolver(
-        strategy_class=LatestBlessedBaselineStrategy,
-        config={'serving_dir': serving_dir},
-        candidate=candidate,
-        model=Channel(type=Model),
-        model_blessing=Channel(type=ModelBlessing),
-    ).with_id(NODE_ID)
-
-
-def make_latest_blessed_resolver() -> Resolver:
-    """Make the resolver that Vertex AI knows: the latest blessed model, of any run.
-
-    A strategy of our own cannot be compiled.
-    """
-    return Resolver(
-        strategy_class=LatestBlessedModelStrategy,
-        model=Channel(type=Model),
-        model_blessing=Channel(type=ModelBlessing),
-    ).with_id(NODE_ID)
+from components.served_baseline.driver import Driver
 
 
 class ServedBaselineSpec(ComponentSpec):
-    """Interface of the node that reads what is served."""
+    """Interface of ServedBaseline."""
 
-    PARAMETERS = {executor.SERVING_DIR_KEY: ExecutionParameter(type=str)}  # noqa: RUF012
-    INPUTS = {executor.CANDIDATE_KEY: ChannelParameter(type=Model)}  # noqa: RUF012
-    OUTPUTS = {executor.MODEL_KEY: ChannelParameter(type=Model)}  # noqa: RUF012
+    PARAMETERS: ClassVar[dict[str, Any]] = {executor.SERVING_DIR_KEY: ExecutionParameter(type=str)}
+    INPUTS: ClassVar[dict[str, Any]] = {executor.CANDIDATE_KEY: ChannelParameter(type=Model)}
+    OUTPUTS: ClassVar[dict[str, Any]] = {executor.MODEL_KEY: ChannelParameter(type=Model)}
 
 
 class ServedBaseline(base_component.BaseComponent):
-    """An ordinary component in place of a resolver, which Kubeflow Pipelines cannot run."""
+    """An ordinary component, not a resolver, so that every service can run it."""
 
     SPEC_CLASS = ServedBaselineSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    DRIVER_CLASS = Driver
 
 
 def make_served_baseline(candidate: BaseChannel, serving_dir: str) -> ServedBaseline:
-    """Make the node that takes the served model for the baseline of `candidate`.
+    """Make the node that finds the baseline of `candidate`: the version that is served.
 
-    Its output `model` holds a note where nothing is served. What is served
-    changes without any input of the node changing: it must not be cached.
+    Its output `model` holds a copy of that version, or a note that there is none.
+
+    Args:
+        candidate: This run's model, which is not its own baseline.
+        serving_dir: Folder of the pushed versions.
     """
     spec = ServedBaselineSpec(
         **{
@@ -72,5 +45,5 @@ def make_served_baseline(candidate: BaseChannel, serving_dir: str) -> ServedBase
             executor.MODEL_KEY: Channel(type=Model),
         }
     )
-    node: ServedBaseline = ServedBaseline(spec=spec).with_id(NODE_ID)
+    node: ServedBaseline = ServedBaseline(spec=spec).with_id('ServedBaseline')
     return node

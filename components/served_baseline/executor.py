@@ -1,32 +1,31 @@
-"""Finds the baseline in the folder that models are served from."""
+"""Copies the served version into the baseline artifact."""
 
 from __future__ import annotations
 
+import json
 import posixpath
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.common.model_versions import complete_versions, digest_of_model
-from components.common.rollback_state import withdrawn_models
+from components.common.model_versions import recorded_digest
+from components.served_baseline.baseline import (
+    NO_BASELINE_FILE,
+    VERSION_FILE,
+    damaged_version,
+    find_baseline,
+)
+from components.smoke_test.run import SmokeTestError, smoke_test
 
 CANDIDATE_KEY = 'candidate'
 MODEL_KEY = 'model'
 SERVING_DIR_KEY = 'serving_dir'
-# A file, as TFX's BLESSED is: it says the same wherever the artifact is carried to.
-NO_BASELINE_FILE = 'NO_BASELINE'
 
 
 class Executor(base_executor.BaseExecutor):
-    """Hands on a copy of the model that is served, the candidate itself left out.
-
-    A copy, because a version may be deleted while the Evaluator still reads it.
-    Where a run is repeated, the candidate is what is served, and it would be
-    judged against itself; the version before it is the baseline then.
-    """
+    """Copies the baseline, because a version may be deleted while the Evaluator reads it."""
 
     def Do(
         self,
@@ -34,39 +33,37 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Copy the baseline into the artifact, or leave a note that there is none.
+        """Copy the baseline into the artifact, or record that there is none.
 
         Args:
             input_dict: `candidate`: this run's model.
-            output_dict: `model`: the baseline, laid out as the Trainer does.
-            exec_properties: `serving_dir`: the folder of versions.
+            output_dict: `model`: the baseline, in the Trainer's layout.
+            exec_properties: `serving_dir`: the folder of pushed versions.
+
+        Raises:
+            StoreError: If the served version is damaged.
+            DataError: If the withdrawn versions cannot be read.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         candidate = artifact_utils.get_single_uri(input_dict[CANDIDATE_KEY])
         baseline = artifact_utils.get_single_uri(output_dict[MODEL_KEY])
-        served = find_baseline(
-            exec_properties[SERVING_DIR_KEY], path_utils.serving_model_path(candidate)
-        )
+        serving_dir = exec_properties[SERVING_DIR_KEY]
+        served = find_baseline(serving_dir, path_utils.serving_model_path(candidate))
         if served is None:
             io_utils.write_string_file(posixpath.join(baseline, NO_BASELINE_FILE), '')
-        else:
-            io_utils.copy_dir(served, path_utils.serving_model_dir(baseline))
+            return
+        version = posixpath.join(serving_dir, served.version)
+        if recorded_digest(version) is None:
+            _require_servable(version)
+        io_utils.copy_dir(version, path_utils.serving_model_dir(baseline))
+        io_utils.write_string_file(
+            posixpath.join(baseline, VERSION_FILE), json.dumps(served._asdict())
+        )
 
 
-def find_baseline(serving_dir: str, candidate: str) -> str | None:
-    """Return the path of the latest version that is neither the candidate nor withdrawn.
-
-    Returns:
-        None if there is none.
-
-    Raises:
-        DataError: If it cannot be told what is withdrawn.
-    """
-    versions = list(complete_versions(serving_dir))
-    others = {digest_of_model(candidate), *withdrawn_models(serving_dir)} if versions else set()
-    return next((path for path in versions if digest_of_model(path) not in others), None)
-
-
-def is_absent(model_uri: str) -> bool:
-    """Tell whether the artifact stands for a baseline that does not exist."""
-    return bool(fileio.exists(posixpath.join(model_uri, NO_BASELINE_FILE)))
+def _require_servable(version: str) -> None:
+    """Check a version without a recorded digest: only loading it can show damage."""
+    try:
+        smoke_test(version, must_explain=False)
+    except SmokeTestError as err:
+        raise damaged_version(version, str(err)) from err

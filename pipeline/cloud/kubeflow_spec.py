@@ -8,8 +8,6 @@
   cache. So the hook becomes a task, which is never cached. Its result is a parameter of
   ExampleGen and part of its cache key, so new data is never missed, and the same data is
   not read again.
-- What is served changes without any input changing, so the task that reads
-  the baseline from there is never cached either.
 """
 
 from __future__ import annotations
@@ -24,10 +22,11 @@ ENTRY_POINT = ('python', '-m', 'components.common.entry_point')
 
 EXAMPLE_GEN = 'ExampleGen'
 DRIVER = 'ExampleGen-driver'
-BASELINE = 'BaselineResolver'
-NEVER_CACHED = (DRIVER, BASELINE)
+BASELINE = 'ServedBaseline'
+PUSHER = 'Pusher'
+NEVER_CACHED = (DRIVER, BASELINE, PUSHER)
 # The steps that read data or pushed models, and not only artifacts.
-_MOUNTING = (DRIVER, EXAMPLE_GEN, BASELINE, 'Pusher')
+_MOUNTING = (DRIVER, EXAMPLE_GEN, BASELINE, PUSHER)
 
 
 def adapt(spec: dict[str, Any], *, pipeline_root: str) -> None:
@@ -37,7 +36,6 @@ def adapt(spec: dict[str, Any], *, pipeline_root: str) -> None:
     for name in spec['components']:
         _add_output_types(spec, name)
     _add_driver_task(spec)
-    spec['root']['dag']['tasks'][BASELINE]['cachingOptions'] = {}
 
 
 def platform_of(spec: dict[str, Any], volumes: Mapping[str, str]) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def _places(spec: Spec) -> Iterator[str]:
     folders = [
         ('the data', _constant(tasks.get(EXAMPLE_GEN, {}), 'input_base')),
         ('the data', _root_parameters(spec).get('data_folder', {}).get('defaultValue')),
-        ('the serving folder', _constant(tasks.get('BaselineResolver', {}), 'serving_dir')),
+        ('the serving folder', _constant(tasks.get('ServedBaseline', {}), 'serving_dir')),
         ('the serving folder', _push_destination(tasks.get('Pusher', {}))),
     ]
     for what, folder in dict.fromkeys(folders):

@@ -1,102 +1,173 @@
-"""Has TFX execute the nodes of a pipeline, one at a time."""
+"""Has TFX execute single nodes of a compiled pipeline."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
-from tfx.orchestration.pipeline import Pipeline
-from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable import (
+    base_driver_operator,
+    cache_utils,
+    data_types,
+    launcher,
+    python_driver_operator,
+)
+from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import driver_output_pb2, executable_spec_pb2, pipeline_pb2
 
 from components.common.errors import ComponentError
 from pipeline.results.artifacts import Artifacts, published
-from pipeline.store.backend import OwnContext
+
+_DriverSpec = executable_spec_pb2.PythonClassExecutableSpec
+# Returns what is wrong with the outputs of a node, None if nothing is.
+FindDamage = Callable[[Artifacts], str | None]
 
 
-class Executed(NamedTuple):
-    """What came of a node that succeeded.
+class Launched(NamedTuple):
+    """The result of a node that succeeded.
 
     Attributes:
         outputs: Its artifacts by key.
-        cached: Whether they are those of an earlier execution.
+        cached: Whether they are the outputs of an earlier execution.
+        damage: Why the cached outputs were not used, None if there is no reason.
     """
 
     outputs: Artifacts
     cached: bool
+    damage: str | None
 
 
 class NodeLauncher:
-    """The nodes of a compiled pipeline, for one run: TFX's LocalDagRunner, taken apart.
+    """Launches nodes as TFX's LocalDagRunner does, but trusts no damaged cached outputs.
 
     Args:
-        pipeline: The pipeline.
-        run_id: Name of the run.
-        connection: Where ML Metadata is.
-        own: The context of all that is executed below this root.
-
-    Attributes:
-        inputs_of: By id, the nodes that a node depends on, in the order of execution.
+        pipeline: The compiled pipeline, run-time parameters substituted.
+        find_damage: Checks the outputs that TFX would take from its cache.
     """
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        *,
-        run_id: str,
-        connection: metadata_store_pb2.ConnectionConfig,
-        own: OwnContext,
-    ) -> None:
-        self._pipeline = compiler.Compiler().compile(pipeline)
-        runtime_parameter_utils.substitute_runtime_parameter(
-            self._pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
-        )
-        self._deployment = runner_utils.extract_local_deployment_config(self._pipeline)
-        self._connection = connection
-        self._nodes = {
-            node.pipeline_node.node_info.id: node.pipeline_node for node in self._pipeline.nodes
-        }
-        self.inputs_of = {name: list(node.upstream_nodes) for name, node in self._nodes.items()}
-        self._mark_as_own(own)
+    def __init__(self, pipeline: pipeline_pb2.Pipeline, find_damage: FindDamage) -> None:
+        self._pipeline = pipeline
+        self._find_damage = find_damage
+        self._deployment = runner_utils.extract_local_deployment_config(pipeline)
+        connection = self._deployment.metadata_connection_config
+        self._connection = getattr(connection, connection.WhichOneof('connection_config'))
 
-    def _mark_as_own(self, own: OwnContext) -> None:
-        """Have what is executed put into the context of this root, too."""
-        for node in self._nodes.values():
-            if own.kind not in {context.type.name for context in node.contexts.contexts}:
-                context = node.contexts.contexts.add()
-                context.type.name = own.kind
-                context.name.field_value.string_value = own.name
-
-    def launch(self, node_id: str, *, cache: bool) -> Executed:
-        """Execute a node, after those that it depends on.
+    def launch(self, node: pipeline_pb2.PipelineNode, *, cache: bool) -> Launched:
+        """Execute a node; all nodes that it depends on have run.
 
         Args:
-            node_id: Which one.
-            cache: Whether outputs of an earlier execution will do.
+            node: The node.
+            cache: Whether outputs of an earlier execution may be used.
 
         Raises:
-            ComponentError: If it did not start; what it raises comes as it is.
+            ComponentError: If it could not start. What the node raises is passed on.
         """
-        node = self._nodes[node_id]
-        if not cache:
-            node.execution_options.caching_options.enable_cache = False
+        node_id = node.node_info.id
+        node.execution_options.caching_options.enable_cache = cache
+        executor_spec = runner_utils.extract_executor_spec(self._deployment, node_id)
+        damages: list[str] = []
+
+        def is_damaged(outputs: Artifacts) -> bool:
+            found = self._find_damage(outputs)
+            damages.extend([found] if found else [])
+            return bool(found)
+
         info = launcher.Launcher(
             pipeline_node=node,
             mlmd_connection=metadata.Metadata(self._connection),
             pipeline_info=self._pipeline.pipeline_info,
             pipeline_runtime_spec=self._pipeline.runtime_spec,
-            executor_spec=runner_utils.extract_executor_spec(self._deployment, node_id),
-            custom_driver_spec=runner_utils.extract_custom_driver_spec(self._deployment, node_id),
+            executor_spec=executor_spec,
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(self._deployment, node_id)
+            or _DriverSpec(),
+            custom_driver_operators={
+                _DriverSpec: functools.partial(
+                    _CacheCheckingDriver, executor_spec=executor_spec, is_damaged=is_damaged
+                )
+            },
         ).launch()
         if info is None or info.execution_id is None:
             raise ComponentError(
-                f'{node_id} did not run: what it needs from earlier nodes is missing',
-                hint='see the log',
+                f'{node_id} did not run: an artifact that it needs is missing', hint='see the log'
             )
         with metadata.Metadata(self._connection) as handle:
             state, outputs = published(handle.store, info.execution_id)
         if state == metadata_store_pb2.Execution.FAILED:
             raise ComponentError(f'{node_id} could not start', hint='see the log')
-        return Executed(outputs, cached=state == metadata_store_pb2.Execution.CACHED)
+        cached = state == metadata_store_pb2.Execution.CACHED
+        return Launched(outputs, cached, damages[0] if damages else None)
+
+
+class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ignore[misc]
+    """Turns off the cache for a node whose cached outputs are damaged.
+
+    TFX itself checks only that their folders exist. It runs drivers right before
+    it looks into its cache, and so this one, which runs the node's own driver if
+    there is one, sees the cache key that TFX will use.
+    """
+
+    SUPPORTED_EXECUTABLE_SPEC_TYPE: ClassVar[list[Any]] = [_DriverSpec]
+
+    def __init__(
+        self,
+        driver_spec: Any,
+        connection: metadata.Metadata,
+        *,
+        executor_spec: Any,
+        is_damaged: Callable[[Artifacts], bool],
+    ) -> None:
+        super().__init__(driver_spec, connection)
+        self._executor_spec = executor_spec
+        self._is_damaged = is_damaged
+
+    def run_driver(self, execution_info: data_types.ExecutionInfo) -> Any:
+        output = driver_output_pb2.DriverOutput()
+        if self._driver_spec.class_path:
+            operator = python_driver_operator.PythonDriverOperator(
+                self._driver_spec, self._mlmd_connection
+            )
+            output = operator.run_driver(execution_info)
+        caching = execution_info.pipeline_node.execution_options.caching_options
+        if caching.enable_cache:
+            cached = self._cached_outputs(execution_info, output)
+            caching.enable_cache = cached is None or not self._is_damaged(cached)
+        return output
+
+    def _cached_outputs(self, info: data_types.ExecutionInfo, driver_output: Any) -> Any | None:
+        """Return the outputs of the newest execution with the same cache key."""
+        outputs = dict(info.output_dict)
+        for key, found in driver_output.output_artifacts.items():
+            outputs[key] = [_artifact_of(outputs[key][0].type, one) for one in found.artifacts]
+        parameters = {
+            **info.exec_properties,
+            **{
+                key: getattr(value, value.WhichOneof('value'))
+                for key, value in driver_output.exec_properties.items()
+            },
+        }
+        with self._mlmd_connection as handle:
+            context = cache_utils.get_cache_context(
+                handle,
+                info.pipeline_node,
+                info.pipeline_info,
+                self._executor_spec,
+                info.input_dict,
+                outputs,
+                parameters,
+            )
+            executions = execution_lib.sort_executions_newest_to_oldest(
+                e
+                for e in handle.store.get_executions_by_context(context.id)
+                if execution_lib.is_execution_successful(e)
+            )
+            return published(handle.store, executions[0].id)[1] if executions else None
+
+
+def _artifact_of(artifact_class: Any, stored: metadata_store_pb2.Artifact) -> Any:
+    artifact = artifact_class()
+    artifact.set_mlmd_artifact(stored)
+    return artifact

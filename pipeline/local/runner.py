@@ -5,53 +5,50 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import pathlib
 import platform
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
-from tfx.orchestration import metadata
+from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
+from tfx.orchestration.portable import runtime_parameter_utils, tfx_runner
+from tfx.proto.orchestration import pipeline_pb2
 
-from components.common.errors import StoreError
 from components.common.fingerprint import stack_versions
-from components.common.model_versions import same_model
 from components.common.progress import report_progress
-from components.common.rollback_state import has_been_rolled_back
 from components.example_gen.sources import DataSource
 from pipeline.beam.worker_code import code_on_worker_path
 from pipeline.create import create_pipeline
 from pipeline.local import leftovers
 from pipeline.local.failures import explain
 from pipeline.local.launcher import NodeLauncher
-from pipeline.models import versions
 from pipeline.process import signals
 from pipeline.results import artifacts
 from pipeline.results.artifacts import Artifacts
 from pipeline.results.outcome import NodeResult, RunOutcome, State, verdict_of
 from pipeline.results.run_findings import RunFindings
 from pipeline.settings.config import PipelineConfig
-from pipeline.store.adoption import adopt_served
 from pipeline.store.artifacts import ArtifactKeeper
-from pipeline.store.baseline import check_blessed, require_latest, require_same_live
+from pipeline.store.backend import OwnContext
 from pipeline.store.choice import backend_of
 
 _log = logging.getLogger(__name__)
 
-_TRAINER = 'Trainer'
-_PUSHER = 'Pusher'
-_RESOLVER = 'BaselineResolver'
+# Nodes that are never cached: tells from their outputs whether they changed anything.
+_CHANGED_SOMETHING: Mapping[str, Callable[[Artifacts], bool]] = {
+    'Pusher': artifacts.is_new_version
+}
 
 
 class RunObserver(Protocol):
-    """Who is told how a run goes."""
+    """Follows the progress of a run."""
 
     def node_started(self, index: int, total: int, node_id: str) -> None:
-        """Hear that a node begins; `index` counts from 1."""
+        """Handle the start of a node; `index` counts from 1."""
 
     def node_finished(self, index: int, total: int, result: NodeResult) -> None:
-        """Hear that a node has ended, one way or the other."""
+        """Handle the end of a node, whether it succeeded or not."""
 
 
 def run_pipeline(
@@ -64,239 +61,219 @@ def run_pipeline(
     if_ended: Callable[[RunOutcome], None],
     again: Collection[str] = (),
 ) -> tuple[RunOutcome, BaseException | None]:
-    """Run all nodes, reusing what is cached, until one fails or all are done.
+    """Run all nodes, with outputs from the cache where possible, until one fails.
 
     No other run of the same pipeline may be under way: hold its lock.
 
     Args:
         config: The settings.
         source: The data.
-        observer: Is told of each node.
+        observer: Follows the progress.
         run_id: Name of the run, not used before.
         log: Path of the log file, for the outcome.
-        if_ended: Is given the outcome, in another thread, if the process is
-            about to be ended in the midst of a node that cannot be interrupted.
-        again: Ids of nodes that are executed whatever the cache holds.
+        if_ended: Receives the outcome, in another thread, if the process is about
+            to be ended while a node cannot be interrupted.
+        again: Ids of nodes to execute even if their outputs are in the cache.
 
     Returns:
-        What came of it, and the error if the outcome is `failed` or `interrupted`.
+        The outcome, and the error if the outcome is `failed` or `interrupted`.
     """
-    run = _LocalRun(config, source, observer, run_id=run_id, log=log, again=again)
+    backend = backend_of(config)
+    runner = LocalRunner(
+        observer,
+        run_id=run_id,
+        own_context=backend.own_context(config.name),
+        keeper=ArtifactKeeper(config.root_path),
+        again=again,
+    )
+    started = time.monotonic()
+
+    def outcome_of(error: BaseException | None) -> RunOutcome:
+        outcome = _outcome(config, runner, error)
+        seconds = time.monotonic() - started
+        return dataclasses.replace(outcome, run_id=run_id, log=log, seconds=seconds)
+
     error: BaseException | None = None
-    with signals.last_words(lambda err: if_ended(run.outcome(err))):
+    with signals.last_words(lambda err: if_ended(outcome_of(err))):
         try:
-            run.run()
+            config.pipeline_root.mkdir(parents=True, exist_ok=True)
+            message = backend.open_for_run()
+            if message:
+                report_progress(message)
+            leftovers.clear(backend, config.pipeline_root, config.name)
+            # TFX's Beam nodes have absl parse the process's arguments: hide them.
+            with _no_arguments(), code_on_worker_path():
+                runner.run(create_pipeline(config, source))
         except (Exception, KeyboardInterrupt) as err:
             error = signals.behind(err)
             if error is not None:
                 _log.info('the run was interrupted', exc_info=True)
-                run.call_off()
-            else:  # told to the person by its class; the log has the rest
+                with contextlib.suppress(Exception):  # the next run clears the leftovers, too
+                    leftovers.clear(backend, config.pipeline_root, config.name)
+            else:  # the command prints one line; the log has the traceback
                 _log.exception('the run failed')
-                error = run.explained(err)
+                error = (
+                    backend.failure(err) or runner.damaged_input() or explain(err, runner.current)
+                )
         if not isinstance(error, KeyboardInterrupt):
-            run.backend.keep_copy()
-        return run.outcome(error), error
+            backend.keep_copy()
+        return outcome_of(error), error
 
 
-class _LocalRun:
-    """One run, node by node: what may be reused, and what must hold before a node begins."""
+class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
+    """Runs the nodes of a pipeline in their order, as TFX's LocalDagRunner does.
+
+    It adds progress, an interruption that is noticed between nodes, and checks of
+    the files that nodes wrote: damaged outputs are not taken from the cache.
+
+    Args:
+        observer: Follows the progress.
+        run_id: Name of the run.
+        own_context: Context for all executions of this root, in a shared store.
+        keeper: Records and checks what nodes write.
+        again: Ids of nodes to execute even if their outputs are in the cache.
+
+    Attributes:
+        results: The nodes that ended, in their order.
+        findings: What their artifacts say.
+        current: Id of the node that runs, or failed; empty before the first.
+
+    Example:
+        LocalRunner(observer, run_id='1', own_context=..., keeper=...).run(pipeline)
+    """
 
     def __init__(
         self,
-        config: PipelineConfig,
-        source: DataSource,
         observer: RunObserver,
         *,
         run_id: str,
-        log: str,
-        again: Collection[str],
+        own_context: OwnContext,
+        keeper: ArtifactKeeper,
+        again: Collection[str] = (),
     ) -> None:
         self.results: list[NodeResult] = []
-        self.found = RunFindings()
+        self.findings = RunFindings()
         self.current = ''
-        self.backend = backend_of(config)
-        self._config = config
-        self._source = source
         self._observer = observer
         self._run_id = run_id
-        self._log_path = log
-        self._started = self._began = time.monotonic()
+        self._own_context = own_context
+        self._keeper = keeper
         self._again = again
-        self._keeper = ArtifactKeeper(config.root_path)
+        self._nodes: dict[str, pipeline_pb2.PipelineNode] = {}
         self._outputs: dict[str, Artifacts] = {}
-        self._live_at_baseline: pathlib.Path | None = None
-        self._inputs_of: dict[str, list[str]] = {}
+        self._pipeline_root = ''
+        self._node_started = time.monotonic()
 
-    def run(self) -> None:
-        # TFX's Beam nodes have absl parse the process's arguments, and it takes ours for its own.
-        with _no_arguments(), code_on_worker_path():
-            self._run()
+    def run_with_ir(
+        self, pipeline: pipeline_pb2.Pipeline, run_options: Any = None, **kwargs: Any
+    ) -> None:
+        """Run a compiled pipeline.
 
-    def outcome(self, error: BaseException | None) -> RunOutcome:
-        """Return what came of it, or of as much as there is of it."""
-        config, found = self._config, self.found
-        nodes = self.results
-        ended = verdict_of(error, pushed=found.pushed, withdrawn=found.withdrawn)
-        if ended in ('failed', 'interrupted'):
-            nodes = self._cut_short(ended)
-        return RunOutcome(
-            run_id=self._run_id,
-            outcome=ended,
-            name=config.name,
-            data=config.data.path,
-            spans=found.spans,
-            rejects=found.rejects,
-            nothing_new=not error and all(node.state == 'cached' for node in nodes),
-            metrics=found.metrics,
-            slices=found.slices,
-            thresholds=found.thresholds,
-            baseline=found.baseline,
-            nodes=tuple(nodes),
-            pushed=found.pushed,
-            withdrawn=found.withdrawn,
-            seconds=time.monotonic() - self._started,
-            log=self._log_path,
-            error=str(error) if error else None,
-            config=config.model_dump(),
-            versions={'python': platform.python_version(), **stack_versions()},
+        Raises:
+            ComponentError: If a node could not start. What a node raises is passed on.
+            KeyboardInterrupt: If a signal came.
+        """
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline, {PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
-
-    def _cut_short(self, state: State) -> list[NodeResult]:
-        """Return all nodes: the one at work came to `state`, those after it to nothing."""
-        nodes = list(self.results)
-        for node_id in list(self._inputs_of)[len(nodes):]:
-            if node_id == self.current:
-                seconds = round(time.monotonic() - self._began, 3)
-                nodes.append(NodeResult(id=node_id, state=state, seconds=seconds))
-            else:
-                nodes.append(NodeResult(id=node_id, state='skipped'))
-        return nodes
-
-    def call_off(self) -> None:
-        """Leave nothing that would look as if the run went on."""
-        try:
-            leftovers.clear(self.backend, self._config.pipeline_root, self._config.name)
-        except Exception:  # the next run does it
-            _log.exception('what the run leaves could not be cleared')
-
-    def _run(self) -> None:
-        config = self._config
-        config.pipeline_root.mkdir(parents=True, exist_ok=True)
-        told = self.backend.open_for_run()
-        if told:
-            report_progress(told)
-        leftovers.clear(self.backend, config.pipeline_root, config.name)
-        connection = self.backend.connection()
-        nodes = NodeLauncher(
-            create_pipeline(config, self._source),
-            run_id=self._run_id,
-            connection=connection,
-            own=self.backend.own_context(config.name),
-        )
-        self._inputs_of = nodes.inputs_of
-        total = len(nodes.inputs_of)
-        for index, node_id in enumerate(nodes.inputs_of, start=1):
+        self._pipeline_root = pipeline.runtime_spec.pipeline_root.field_value.string_value
+        self._nodes = {
+            node.pipeline_node.node_info.id: node.pipeline_node for node in pipeline.nodes
+        }
+        for node in self._nodes.values():
+            _add_context(node, self._own_context)
+        launcher = NodeLauncher(pipeline, self._keeper.find_damage)
+        total = len(self._nodes)
+        for index, (node_id, node) in enumerate(self._nodes.items(), start=1):
             # A library may have caught what a signal raised in the node before.
             signals.check()
-            self._began = time.monotonic()
-            self.current = node_id
+            self.current, self._node_started = node_id, time.monotonic()
             self._observer.node_started(index, total, node_id)
             try:
-                result = self._launch(nodes, node_id, connection)
+                result = self._launch(launcher, node_id, node)
             except BaseException as err:
                 state: State = 'failed' if signals.behind(err) is None else 'interrupted'
-                ended = self._cut_short(state)[index - 1]
-                self._observer.node_finished(index, total, ended)
+                self._observer.node_finished(index, total, self.all_results(state)[index - 1])
                 raise
-            seconds = round(time.monotonic() - self._began, 3)
-            self.results.append(dataclasses.replace(result, seconds=seconds))
+            self.results.append(dataclasses.replace(result, seconds=self._seconds()))
             self._observer.node_finished(index, total, self.results[-1])
 
-    def _launch(self, nodes: NodeLauncher, node_id: str, connection: Any) -> NodeResult:
-        live = versions.live_version(self._config.serving_path)
-        told = self._check_baseline(connection, live) if node_id == _RESOLVER else ''
-        if node_id == _PUSHER:
-            self._check_nobody_was_faster(connection, live)
-        cache = node_id not in self._again and (node_id != _PUSHER or self._push_is_live(live))
-        with self._keeper.watching_cache() as refused:
-            outputs, cached = nodes.launch(node_id, cache=cache)
-        self._outputs[node_id] = outputs
-        self._keeper.keep(outputs)
-        note = self.found.add(node_id, outputs)
-        if node_id == _RESOLVER or (node_id == _PUSHER and self._nothing_was_pushed(live)):
-            # It only looks up, and anew each time. It is news only if the candidate is new.
+    def all_results(self, state: State) -> list[NodeResult]:
+        """Return a result for each node, where the run ended with `state` in the current one."""
+        results = list(self.results)
+        for node_id in list(self._nodes)[len(results) :]:
+            if node_id == self.current:
+                results.append(NodeResult(id=node_id, state=state, seconds=self._seconds()))
+            else:
+                results.append(NodeResult(id=node_id, state='skipped'))
+        return results
+
+    def damaged_input(self) -> Exception | None:
+        """Return the error for a damaged input of the current node, None if there is none."""
+        node = self._nodes.get(self.current)
+        upstream = node.upstream_nodes if node is not None else ()
+        return self._keeper.damaged_input(
+            self.current, {name: self._outputs.get(name, {}) for name in upstream}
+        )
+
+    def _launch(
+        self, launcher: NodeLauncher, node_id: str, node: pipeline_pb2.PipelineNode
+    ) -> NodeResult:
+        launched = launcher.launch(node, cache=node_id not in self._again)
+        cached = launched.cached
+        changed_something = _CHANGED_SOMETHING.get(node_id)
+        if changed_something is not None and not changed_something(launched.outputs):
+            # It is news only if its inputs are.
             cached = self.results[-1].state == 'cached'
-        if refused:
-            damaged = refused[0].removeprefix(f'{self._config.pipeline_root}/')
-            told = f'{"an earlier output is taken" if cached else "made again"}: {damaged}'
-        note = '; '.join(part for part in (told, note) if part)
+        self._outputs[node_id] = launched.outputs
+        self._keeper.keep(launched.outputs)
+        notes = [self.findings.add(node_id, launched.outputs)]
+        if launched.damage:
+            where = launched.damage.removeprefix(f'{self._pipeline_root}/')
+            notes.insert(0, f'made again: {where}')
+        note = '; '.join(filter(None, notes))
         return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
 
-    def _check_baseline(self, connection: Any, live: pathlib.Path | None) -> str:
-        config = self._config
-        candidates = self._outputs[_TRAINER]['model']
-        self._live_at_baseline = live
-        with metadata.Metadata(connection) as handle:
-            told = check_blessed(
-                handle.store, config, self._keeper, candidates, shared=self.backend.shared
-            )
-            own = self.backend.own_context(config.name)
-            adopt_served(handle, config, self._keeper, candidates, own)
-        return told
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._node_started, 3)
 
-    def _check_nobody_was_faster(self, connection: Any, live: pathlib.Path | None) -> None:
-        if not self._is_blessed():
-            return
-        candidates = self._outputs[_TRAINER]['model']
-        if self.backend.shared:
-            with metadata.Metadata(connection) as handle:
-                require_latest(
-                    handle.store,
-                    self._config.name,
-                    candidates,
-                    self._config.serving_path,
-                    compared_with=self._outputs[_RESOLVER].get('model', ()),
-                )
-        require_same_live(
-            live, self._live_at_baseline, artifacts.model_path(self._outputs[_TRAINER])
-        )
 
-    def explained(self, error: BaseException) -> BaseException:
-        """Turn what went wrong into an error that a person can act on."""
-        told = self.backend.failure(error) or self.damaged_input()
-        return told or explain(error, self.current)
+def _add_context(node: pipeline_pb2.PipelineNode, own: OwnContext) -> None:
+    """Put a node's executions into the context of this root, too."""
+    if own.kind not in {context.type.name for context in node.contexts.contexts}:
+        context = node.contexts.contexts.add()
+        context.type.name = own.kind
+        context.name.field_value.string_value = own.name
 
-    def damaged_input(self) -> StoreError | None:
-        """Say what is wrong with what the current node was to read, None if nothing is."""
-        return self._keeper.damaged_input(
-            self.current,
-            {node: self._outputs.get(node, {}) for node in self._inputs_of.get(self.current, ())},
-        )
 
-    def _is_blessed(self) -> bool:
-        return self.found.blessed
-
-    def _nothing_was_pushed(self, live: pathlib.Path | None) -> bool:
-        """Tell whether the model is withdrawn, or was `live` before the Pusher ran."""
-        if self.found.withdrawn is not None:
-            return True
-        pushed = self.found.pushed
-        return pushed is not None and live is not None and pushed.path == str(live)
-
-    def _push_is_live(self, live: pathlib.Path | None) -> bool:
-        """Whether a cached push can be believed: what is served is this very model.
-
-        A push is worth nothing if another model was pushed after it, or if the
-        version was deleted; ML Metadata does not see either. After a rollback, it
-        may say of the same inputs that they were pushed, or that they were not.
-        """
-        if not self._is_blessed():
-            return True
-        if has_been_rolled_back(str(self._config.serving_path)):
-            return False
-        model = artifacts.model_path(self._outputs[_TRAINER])
-        return live is not None and same_model(str(live), str(model))
+def _outcome(
+    config: PipelineConfig, runner: LocalRunner, error: BaseException | None
+) -> RunOutcome:
+    """Return the outcome of a run, or of the part of it that there is so far."""
+    findings = runner.findings
+    verdict = verdict_of(error, pushed=findings.pushed, withdrawn=findings.withdrawn)
+    nodes = runner.results
+    if verdict in {'failed', 'interrupted'}:
+        nodes = runner.all_results('failed' if verdict == 'failed' else 'interrupted')
+    return RunOutcome(
+        run_id='',
+        outcome=verdict,
+        name=config.name,
+        data=config.data.path,
+        spans=findings.spans,
+        rejects=findings.rejects,
+        nothing_new=not error and all(node.state == 'cached' for node in nodes),
+        metrics=findings.metrics,
+        slices=findings.slices,
+        thresholds=findings.thresholds,
+        baseline=findings.baseline,
+        nodes=tuple(nodes),
+        pushed=findings.pushed,
+        withdrawn=findings.withdrawn,
+        error=str(error) if error else None,
+        config=config.model_dump(),
+        versions={'python': platform.python_version(), **stack_versions()},
+    )
 
 
 @contextlib.contextmanager

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from components.common.errors import ReviewsError
+from components.common.model_versions import restored_by
 from components.evaluator.score_details import read_score_details
 from components.example_gen.summary import SUMMARY_FILE, ExamplesSummary
+from components.served_baseline.baseline import ServedVersion, read_baseline
 from components.statistics_gen.described import Described, divergence, read_described
 from components.trainer.history import read_history
 from pipeline.report.lineage import Lineage, RecordedNode
 from pipeline.report.view import BaselineData, Data, Nothing, Report, Step
-from pipeline.results.outcome import NO_BASELINE, RunOutcome
+from pipeline.results.outcome import NO_BASELINE, RunOutcome, load_records
 from pipeline.store.choice import backend_of_run
 
 _log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
         labels=('negative', 'positive') if isinstance(summary, Nothing) else summary.labels,
         history=_read(outcome, nodes, 'Trainer', 'model_run', read_history),
         scores=_read(outcome, nodes, 'Evaluator', 'evaluation', read_score_details),
-        data=_data(outcome, nodes, lineage, summary),
+        data=_data(outcome, nodes, lineage, summary, root),
         steps=tuple(_steps(outcome, nodes)),
         lineage=None if nodes else Nothing(why=silent or _not_recorded(outcome)),
     )
@@ -83,6 +85,7 @@ def _data(
     nodes: _Nodes,
     lineage: Lineage | None,
     summary: ExamplesSummary | Nothing,
+    root: pathlib.Path,
 ) -> Data | Nothing:
     described = _read(outcome, nodes, 'StatisticsGen', 'statistics', read_described)
     if isinstance(described, Nothing):
@@ -91,7 +94,7 @@ def _data(
         described=described,
         rejected=None if isinstance(summary, Nothing) else summary.rejected,
         anomalies=_anomalies(outcome),
-        baseline=_baseline_data(outcome, nodes, lineage, described),
+        baseline=_baseline_data(outcome, nodes, lineage, described, root),
     )
 
 
@@ -114,21 +117,51 @@ def _anomalies(outcome: RunOutcome) -> str | None:
     return outcome.error if state == 'failed' else None
 
 
+def _run_that_pushed(
+    served: ServedVersion, baseline_uri: str, name: str, root: pathlib.Path
+) -> str | None:
+    """Return the run that pushed a version, or the version that it is a rollback's copy of."""
+    restored = restored_by(str(pathlib.Path(baseline_uri, 'Format-Serving')))
+    version = restored.version if restored else served.version
+    for record in load_records(root, lambda line: None):
+        pushed = record['pushed']
+        if pushed and pushed['version'] == version and record['name'] == name:
+            return str(record['run_id'])
+    return None
+
+
 def _baseline_data(
-    outcome: RunOutcome, nodes: _Nodes, lineage: Lineage | None, described: Described
+    outcome: RunOutcome,
+    nodes: _Nodes,
+    lineage: Lineage | None,
+    described: Described,
+    root: pathlib.Path,
 ) -> BaselineData | Nothing:
-    models = nodes['BaselineResolver'].outputs if 'BaselineResolver' in nodes else ()
-    if lineage is None or not models:
-        if outcome.state_of('BaselineResolver') in (None, 'skipped', 'failed', 'interrupted'):
-            return Nothing(why='The run ended before it looked for a baseline.')
+    if outcome.state_of('ServedBaseline') not in ('executed', 'cached'):
+        return Nothing(why='The run ended before it looked for a baseline.')
+    uri = nodes['ServedBaseline'].uri('model') if 'ServedBaseline' in nodes else None
+    if lineage is None or uri is None:
+        return Nothing(why='ML Metadata does not know the baseline.')
+    try:
+        served = read_baseline(uri)
+        run_id = _run_that_pushed(served, uri, outcome.name, root) if served else None
+    except (OSError, ValueError):
+        _log.warning('the baseline cannot be read', exc_info=True)
+        return Nothing(why='The baseline cannot be read.')
+    if served is None:
         return Nothing(why=NO_BASELINE)
-    run_id = lineage.run_that_made(models[0])
+    return _data_of_run(run_id, lineage, described)
+
+
+def _data_of_run(
+    run_id: str | None, lineage: Lineage, described: Described
+) -> BaselineData | Nothing:
     statistics = lineage.nodes(run_id).get('StatisticsGen') if run_id else None
-    uri = statistics.uri('statistics') if statistics else None
-    if run_id is None or uri is None:
+    described_at = statistics.uri('statistics') if statistics else None
+    if run_id is None or described_at is None:
         return Nothing(why='ML Metadata does not know the data of the baseline.')
     try:
-        theirs = read_described(uri)
+        theirs = read_described(described_at)
     except (OSError, ValueError):
         _log.warning('what is kept of the data of %s cannot be read', run_id, exc_info=True)
         theirs = None

@@ -82,17 +82,6 @@ class Lineage:
             for execution in executions
         }
 
-    def run_that_made(self, artifact: Artifact) -> str | None:
-        """Name the run in which an artifact was made, None if that is not recorded."""
-        events = self._store.get_events_by_artifact_ids([artifact.id])
-        makers = sorted(e.execution_id for e in events if e.type == e.OUTPUT)
-        # Later ones took it from the cache.
-        for execution_id in makers[:1]:
-            for context in self._store.get_contexts_by_execution(execution_id):
-                if context.type == _RUN_CONTEXT:
-                    return str(context.name)
-        return None
-
     def unfinished(self) -> list[tuple[str, str]]:
         """Return node and run of the executions that started and did not end."""
         running = metadata_store_pb2.Execution.RUNNING

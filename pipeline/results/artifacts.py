@@ -1,4 +1,4 @@
-"""Reads from a node's artifacts the thing worth knowing about it."""
+"""Reads facts about a run from the artifacts of its nodes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx.types import Artifact, artifact_utils
-from tfx.utils import path_utils
 
 from components.common import features
 from components.evaluator.metric_table import ACCURACY
 from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
-from components.pusher.properties import WITHDRAWN_AT_PROPERTY, WITHDRAWN_VERSION_PROPERTY
-from components.served_baseline.strategy import adopted_version
+from components.pusher.properties import (
+    NEW_VERSION_PROPERTY,
+    WITHDRAWN_AT_PROPERTY,
+    WITHDRAWN_VERSION_PROPERTY,
+)
+from components.served_baseline.baseline import read_baseline
 from components.trainer.history import read_history
 from pipeline.results.outcome import Pushed, Withdrawn
 
@@ -33,9 +36,9 @@ def only(outputs: Artifacts, key: str) -> Artifact:
 
 
 def describe(node_id: str, outputs: Artifacts) -> str:
-    """Say in one line what a node that succeeded found or made."""
-    teller = _TELLERS.get(node_id)
-    return teller(outputs) if teller else ''
+    """Return a note about the outputs of a node, one line; empty if there is nothing to say."""
+    description = _DESCRIPTIONS.get(node_id)
+    return description(outputs) if description else ''
 
 
 def published(store: Any, execution_id: int) -> tuple[int, Artifacts]:
@@ -64,23 +67,18 @@ def example_counts(outputs: Artifacts) -> ExamplesSummary:
 
 
 def rejects_files(outputs: Artifacts) -> str | None:
-    """Return the pattern of the files with the rows that could not be used, None without any."""
+    """Return the pattern of the files with rejected rows, None if there are none."""
     uri = only(outputs, 'examples').uri
     return posixpath.join(uri, REJECTS_FILES) if ExamplesSummary.read(uri).rejects else None
 
 
 def spans_read(outputs: Artifacts) -> str | None:
-    """Name the spans that ExampleGen read, None if the data has none."""
+    """Return the spans that ExampleGen read, in words, None if the data has none."""
     return only(outputs, 'examples').get_string_custom_property(SPANS_PROPERTY) or None
 
 
-def model_path(outputs: Artifacts) -> pathlib.Path:
-    """Return the SavedModel that the Trainer exported."""
-    return pathlib.Path(path_utils.serving_model_path(only(outputs, 'model').uri))
-
-
 def pushed_version(outputs: Artifacts) -> Pushed | None:
-    """Return what the Pusher pushed, None if nothing."""
+    """Return the version that serves the model, None if nothing was pushed."""
     artifact = only(outputs, 'pushed_model')
     if artifact.get_int_custom_property('pushed') != 1:
         return None
@@ -90,8 +88,13 @@ def pushed_version(outputs: Artifacts) -> Pushed | None:
     )
 
 
+def is_new_version(outputs: Artifacts) -> bool:
+    """Return whether the Pusher pushed a version, and did not find the model live already."""
+    return bool(only(outputs, 'pushed_model').get_int_custom_property(NEW_VERSION_PROPERTY))
+
+
 def withdrawal(outputs: Artifacts) -> Withdrawn | None:
-    """Return why the Pusher did not push a blessed model, None if it did or there is none."""
+    """Return the withdrawal that keeps a blessed model back, None if there is none."""
     artifact = only(outputs, 'pushed_model')
     version = artifact.get_string_custom_property(WITHDRAWN_VERSION_PROPERTY)
     if not version:
@@ -129,27 +132,24 @@ def _trainer(outputs: Artifacts) -> str:
 
 
 def _baseline(outputs: Artifacts) -> str:
-    models = outputs.get('model')
-    if not models:
-        return 'no baseline: nothing was blessed before'
-    version = adopted_version(models[0])
-    if version is not None:
-        return f'baseline is the served version {version}, which ML Metadata did not know'
-    return f'baseline: model {models[0].id}, blessed last'
+    served = read_baseline(only(outputs, 'model').uri)
+    if served is None:
+        return 'no baseline: no other model is served'
+    return f'the baseline is version {served.version}, which is served'
 
 
 def _pusher(outputs: Artifacts) -> str:
     pushed, withdrawn = pushed_version(outputs), withdrawal(outputs)
     if withdrawn is not None:
-        return f'nothing pushed: a rollback withdrew version {withdrawn.version}, this model'
+        return f'nothing pushed: a rollback withdrew this model, version {withdrawn.version}'
     return f'pushed as version {pushed.version}' if pushed else 'nothing pushed'
 
 
-_TELLERS = {
+_DESCRIPTIONS = {
     'ExampleGen': _example_gen,
     'ExampleValidator': lambda outputs: 'no anomalies',
     'Transform': _transform,
     'Trainer': _trainer,
-    'BaselineResolver': _baseline,
+    'ServedBaseline': _baseline,
     'Pusher': _pusher,
 }

@@ -1,13 +1,11 @@
-"""Looks closely at what a node would take from the cache, before it is taken."""
+"""Records what nodes write, and checks later that it is still there."""
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tfx.orchestration.portable import cache_utils
 from tfx.types import Artifact
 
 from components.common.errors import StoreError
@@ -18,36 +16,46 @@ Artifacts = Mapping[str, Sequence[Artifact]]
 
 
 class ArtifactKeeper:
-    """Knows of each artifact what was written into it.
+    """Records the files of each artifact, and finds damage.
 
     Args:
         root: The folder for all that runs write.
+
+    Example:
+        keeper = ArtifactKeeper(root)
+        keeper.keep(outputs)
+        keeper.find_damage(outputs)  # None, as long as nobody changes the files
     """
 
     def __init__(self, root: pathlib.Path) -> None:
         self._root = root
 
     def keep(self, outputs: Artifacts) -> None:
-        """Remember what is in artifacts that are complete, if that is not known yet."""
+        """Record the files of complete artifacts, if they are not recorded yet."""
         for artifact in _all(outputs):
             folder = pathlib.Path(artifact.uri)
             path = manifest.manifest_path(folder)
-            # What is another root's, its own run remembers.
+            # The artifacts of another root are recorded by its own runs.
             if path is None or manifest.root_of(folder) != self._root:
                 continue
             if not path.exists() and folder.is_dir():
                 manifest.save(path, manifest.take(folder))
 
     def damage(self, artifact: Any, *, thorough: bool = False) -> str | None:
-        """Tell what is wrong with an artifact, None if nothing is."""
+        """Return what is wrong with an artifact, None if nothing is.
+
+        Args:
+            artifact: A TFX or ML Metadata artifact.
+            thorough: Whether to compare the bytes of large artifacts, too.
+        """
         folder = pathlib.Path(artifact.uri)
         path = manifest.manifest_path(folder)
         if path is None or not path.exists():
-            # An older version of this code kept none, or the run was killed between the two.
+            # Older versions recorded nothing, or the run was killed before it could.
             return None if folder.exists() else f'{folder} {self._absence(folder)}'
         written = manifest.load(path)
         if written is None:
-            return f'{path}, which tells what was in {folder}, cannot be read'
+            return f'{path}, the record of the files in {folder}, cannot be read'
         return manifest.damage(folder, written, thorough=thorough)
 
     def _absence(self, folder: pathlib.Path) -> str:
@@ -56,60 +64,27 @@ class ArtifactKeeper:
             return 'was deleted'
         return 'is below another root, which cannot be reached from here'
 
+    def find_damage(self, outputs: Artifacts) -> str | None:
+        """Return what is wrong with the first damaged artifact, None if none is."""
+        return next(filter(None, map(self.damage, _all(outputs))), None)
+
     def damaged_input(self, node_id: str, inputs: Mapping[str, Artifacts]) -> StoreError | None:
-        """Say what is wrong with what a node that failed was to read, None if nothing is.
+        """Return the error for a failed node with a damaged input, None if no input is damaged.
 
         Args:
             node_id: The node.
-            inputs: Artifacts by the node that made them.
+            inputs: Its input artifacts, by the node that wrote them.
         """
         for origin, artifacts in inputs.items():
             for artifact in _all(artifacts):
                 found = self.damage(artifact, thorough=True)
                 if found:
                     return StoreError(
-                        f'{node_id} failed, as what it reads of {origin} is damaged: {found}',
-                        hint=f'the same command with --again {origin} makes it anew',
+                        f'{node_id} failed: an output of {origin} that it reads is damaged: '
+                        f'{found}',
+                        hint=f'run the same command with --again {origin}',
                     )
         return None
-
-    @contextlib.contextmanager
-    def watching_cache(self) -> Iterator[list[str]]:
-        """Have TFX pass over cached outputs that are no longer what was written.
-
-        TFX itself looks whether their folders exist, and takes an older execution
-        or executes the node where one does not.
-
-        Yields:
-            What was found to be wrong, while the block runs.
-        """
-        refused: list[str] = []
-
-        def verify(outputs: Artifacts) -> None:
-            for artifact in _all(outputs):
-                found = self.damage(artifact)
-                if found:
-                    refused.append(found)
-                    raise RuntimeError(found)
-
-        # The one place where TFX asks for it; it has no parameter.
-        utils = cache_utils.artifact_utils
-        cache_utils.artifact_utils = _Verifying(utils, verify)
-        try:
-            yield refused
-        finally:
-            cache_utils.artifact_utils = utils
-
-
-class _Verifying:
-    """A module, but for one function."""
-
-    def __init__(self, module: Any, verify: Any) -> None:
-        self._module = module
-        self.verify_artifacts = verify
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
 
 
 def _all(outputs: Artifacts) -> Iterator[Artifact]:

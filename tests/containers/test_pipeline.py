@@ -61,7 +61,7 @@ def test_what_is_served_stays_when_the_gate_holds_a_model_back(
     # Another model, since the one that is served is no baseline of itself.
     run = kubeflow.run(min_accuracy=0.99, svm_cost=0.5)
     assert run.code == 0, run.log
-    baseline = kubeflow.output(run, 'BaselineResolver', 'model')
+    baseline = kubeflow.output(run, 'ServedBaseline', 'model')
     assert (baseline / 'Format-Serving' / 'saved_model.pb').is_file()
     assert files_of(kubeflow.output(run, 'Evaluator', 'blessing')) == {'NOT_BLESSED'}
     assert snapshot(kubeflow.serving_dir) == before

@@ -26,7 +26,7 @@ _MOST_TRIES = 4
 
 def in_node(victim: Victim, node: str) -> Moment:
     """Return the moment at which a node of the next run has begun."""
-    if node == 'BaselineResolver':
+    if node == 'ServedBaseline':
         # It has no executor, so it makes no folder: it begins when the Trainer is complete.
         new = new_executions(victim, 'Trainer')
         return lambda: any(map(victim.is_complete, new()))

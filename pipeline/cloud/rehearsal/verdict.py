@@ -8,11 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.common.errors import ComponentError
-from pipeline.cloud.rehearsal.spec import title_of
 from pipeline.cloud.rehearsal.store import Produced, StoredArtifact
-
-_BLESSING = 'tfx.ModelBlessing'
-_MODEL = 'tfx.Model'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,23 +72,8 @@ class Verdict:
             ) from err
 
     def _note(self, step: str, produced: Produced) -> str:
-        titles = {title_of(artifact.type) for artifact in produced.artifacts.values()}
-        if titles <= {_MODEL, _BLESSING}:
-            return self._looked_up(produced)
         outputs = {key: [self._local(a)] for key, a in produced.artifacts.items()}
         return self.found.add(step, outputs)
-
-    def _looked_up(self, produced: Produced) -> str:
-        """Say what a step found that looks for a baseline."""
-        from components.served_baseline.executor import is_absent
-
-        if produced.parameters:
-            return ''
-        for artifact in produced.artifacts.values():
-            kind = 'model' if title_of(artifact.type) == _MODEL else 'blessing'
-            if not is_absent(str(self._path(artifact.uri))):
-                return f'baseline: {kind} {artifact.id}'
-        return 'no baseline: nothing was blessed before'
 
     def _local(self, artifact: StoredArtifact) -> Any:
         return LocalArtifact(

@@ -21,11 +21,13 @@ from components.common.settings import GateSettings, TrainerSettings
 from components.evaluator import component
 from components.evaluator.evaluation import read_evaluation
 from components.pusher.component import make_pusher
+from components.served_baseline.baseline import find_baseline
 from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
 from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.evaluator.evaluated import Evaluated, Model, evaluate
+from tests.components.pusher.evaluations import write_baseline
 from tests.components.trainer.tiny import (
     LABELS,
     TEXT,
@@ -124,9 +126,14 @@ def push(found: Evaluated, model: Model, data: Tiny, serving: pathlib.Path) -> b
     """Run the Pusher on what the Evaluator left; tell whether it pushed."""
     examples, evaluation = standard_artifacts.Examples(), standard_artifacts.ModelEvaluation()
     examples.uri, evaluation.uri = str(data.examples), found.evaluation
+    baseline = standard_artifacts.Model()
+    baseline.uri = str(serving.with_name('baseline'))
+    candidate = f'{model.uri}/Format-Serving'
+    write_baseline(pathlib.Path(baseline.uri), find_baseline(str(serving), candidate))
     inputs = {
         'model': [model],
         'model_blessing': [found.blessing],
+        'baseline_model': [baseline],
         'evaluation': [evaluation],
         'examples': [examples],
     }
@@ -205,7 +212,7 @@ MISSING = '>= 0.7000, got None'
         ('constant', None, unbalanced, {'auc': LOW_AUC}),
         ('nan', None, same, {'binary_accuracy': MISSING, 'auc': MISSING}),
         ('good', None, one_class, {'auc': MISSING}),
-        # Train and test alike: only the model blessed before can tell.
+        # In train and test alike: only the baseline can show it.
         ('backwards', 'good', turned_around, {'baseline_auc': '>= 0.5000, got less'}),
         ('good', 'nan', same, None),
     ],

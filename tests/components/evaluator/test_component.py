@@ -26,7 +26,7 @@ from components.common.settings import GateSettings
 from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.executor import Executor
 from components.evaluator.score_details import SHOWN_PARTS, read_score_details
-from components.served_baseline.executor import NO_BASELINE_FILE
+from components.served_baseline.baseline import NO_BASELINE_FILE
 from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.evaluator.evaluated import Evaluated, evaluate
 from tests.components.trainer.tiny import (

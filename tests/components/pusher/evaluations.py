@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 from collections.abc import Mapping
 
@@ -12,6 +13,7 @@ from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.gate import write_results
 from components.evaluator.metrics import Totals
 from components.example_gen.summary import ExamplesSummary
+from components.served_baseline.baseline import NO_BASELINE_FILE, VERSION_FILE, ServedVersion
 
 GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01, slices={'11-50': 0.7})
 SUMMARY = ExamplesSummary(
@@ -23,6 +25,16 @@ SUMMARY = ExamplesSummary(
 )
 # Of the test split, by length in words.
 SLICES = {'11-50': 150, '51-100': 50}
+
+
+def write_baseline(folder: pathlib.Path, served: ServedVersion | None) -> None:
+    """Write the note of a baseline artifact; the Pusher reads nothing else of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if served is None:
+        (folder / NO_BASELINE_FILE).touch()
+    else:
+        (folder / NO_BASELINE_FILE).unlink(missing_ok=True)
+        (folder / VERSION_FILE).write_text(json.dumps(served._asdict()))
 
 
 def write_evaluation(

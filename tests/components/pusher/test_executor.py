@@ -21,9 +21,11 @@ from components.evaluator.score_details import (
     ScoreDetails,
     to_json,
 )
+from components.pusher import executor
 from components.pusher.component import make_pusher
+from components.served_baseline.baseline import BaselineChangedError, find_baseline
 from components.smoke_test.run import SmokeTestError
-from tests.components.pusher.evaluations import SUMMARY, write_evaluation
+from tests.components.pusher.evaluations import SUMMARY, write_baseline, write_evaluation
 from tests.components.trainer.tiny import Exported, Tiny
 from tests.conftest import snapshot
 
@@ -82,10 +84,23 @@ class Run:
         self.scores = dict(zip(texts, exported.probabilities(texts)))
 
     def push(
-        self, serving: pathlib.Path, *, blessed: bool = True, accuracy: float = 0.9
+        self,
+        serving: pathlib.Path,
+        *,
+        blessed: bool = True,
+        accuracy: float = 0.9,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> standard_artifacts.PushedModel:
-        """Run the node on the artifacts of an ExampleGen, a Trainer and an Evaluator."""
-        model, blessing, evaluation, examples, pushed = (
+        """Run the node on the artifacts of the nodes before it.
+
+        Args:
+            serving: The folder of pushed versions.
+            blessed: The Evaluator's verdict.
+            accuracy: The Evaluator's metric.
+            meanwhile: Called between ServedBaseline and the Pusher.
+        """
+        model, baseline, blessing, evaluation, examples, pushed = (
+            standard_artifacts.Model(),
             standard_artifacts.Model(),
             standard_artifacts.ModelBlessing(),
             standard_artifacts.ModelEvaluation(),
@@ -97,26 +112,25 @@ class Run:
         evaluation.uri, examples.uri = (
             str(self.folder / name) for name in ('evaluation', 'examples')
         )
+        baseline.uri = str(self.folder / 'baseline')
+        write_baseline(self.folder / 'baseline', find_baseline(str(serving), str(self.model)))
         write_evaluation(self.folder / 'evaluation', accuracy)
         write_details(self.folder / 'evaluation', self.scores)
         examples.split_names = '["train", "val", "test"]'
         examples.set_string_custom_property('spans', '2 spans 3 to 4')
-        node = make_pusher(
-            channel_utils.as_channel([model]),
-            channel_utils.as_channel([blessing]),
-            str(serving),
-            evaluation=channel_utils.as_channel([evaluation]),
-            examples=channel_utils.as_channel([examples]),
-            name='sentiment',
-            fingerprint='f1',
-        )
-        assert node.id == 'Pusher'
         inputs = {
             'model': [model],
             'model_blessing': [blessing],
+            'baseline_model': [baseline],
             'evaluation': [evaluation],
             'examples': [examples],
         }
+        channels = {name: channel_utils.as_channel(found) for name, found in inputs.items()}
+        node = make_pusher(
+            **channels, serving_dir=str(serving), name='sentiment', fingerprint='f1'
+        )
+        assert node.id == 'Pusher'
+        meanwhile()
         node.executor_spec.executor_class().Do(
             inputs, {'pushed_model': [pushed]}, dict(node.exec_properties)
         )
@@ -150,9 +164,12 @@ def test_artifact_names_the_version_when_the_model_is_blessed(
     for fact in ('| accuracy | 0.9000 | >= 0.8000 ', '2 spans 3 to 4', '`a/*.csv`', '`f1`', digest):
         assert fact in card
 
+    assert pushed.get_int_custom_property('new_version') == 1
+
     # The same model again is found live, and not pushed again.
     before = snapshot(serving)
     again = run.push(serving, accuracy=0.8)
+    assert again.get_int_custom_property('new_version') == 0
     assert snapshot(serving) == before
     assert again.get_int_custom_property('pushed') == 1
     assert destination(again) == str(version)
@@ -179,6 +196,39 @@ def test_version_is_added_when_another_one_is_live(
     shutil.copytree(exported.serving, serving / '9')
     assert int(pathlib.Path(destination(run.push(serving))).name) > 9
     assert {path.name for path in serving.glob('[0-9]')} == {'7', '8', '9'}
+
+
+@pytest.mark.parametrize('before', ['nothing', 'a version'])
+def test_nothing_is_pushed_when_the_live_version_changed_after_the_comparison(
+    before: str, run: Run, tmp_path: pathlib.Path, exported: Exported
+) -> None:
+    serving = tmp_path / 'serving'
+    if before == 'a version':
+        shutil.copytree(exported.serving, serving / '7')
+
+    def push_another() -> None:
+        shutil.copytree(exported.serving, serving / '8')
+        (serving / '8' / 'assets' / 'words').write_text('theirs')
+
+    with pytest.raises(BaselineChangedError, match='is now 8'):
+        run.push(serving, meanwhile=push_another)
+    assert {path.name for path in serving.glob('[0-9]*')} <= {'7', '8'}
+
+
+def test_nothing_is_pushed_when_the_live_version_changes_during_the_smoke_test(
+    run: Run, tmp_path: pathlib.Path, exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = tmp_path / 'serving'
+    tried = executor.smoke_test
+
+    def try_and_push_another(*args: object, **options: object) -> None:
+        tried(*args, **options)  # type: ignore[arg-type]
+        shutil.copytree(exported.serving, serving / '8')
+
+    monkeypatch.setattr(executor, 'smoke_test', try_and_push_another)
+    with pytest.raises(BaselineChangedError, match='is now 8'):
+        run.push(serving)
+    assert {path.name for path in serving.glob('[0-9]*')} == {'8'}
 
 
 @pytest.mark.parametrize('exists', [True, False])

@@ -1,3 +1,5 @@
+"""The baseline is what is served, whole, and never the candidate itself."""
+
 from __future__ import annotations
 
 import pathlib
@@ -7,10 +9,19 @@ import pytest
 from tfx.types import channel_utils
 from tfx.types.standard_artifacts import Model
 
+from components.common.errors import StoreError
 from components.common.model_versions import digest_of_model
 from components.common.rollback_state import Withdrawal, write_withdrawals
+from components.served_baseline.baseline import (
+    NO_BASELINE_FILE,
+    BaselineChangedError,
+    ServedVersion,
+    find_baseline,
+    is_absent,
+    read_baseline,
+    require_baseline,
+)
 from components.served_baseline.component import make_served_baseline
-from components.served_baseline.executor import NO_BASELINE_FILE, find_baseline, is_absent
 
 
 def write_model(folder: pathlib.Path, weights: str) -> pathlib.Path:
@@ -20,46 +31,60 @@ def write_model(folder: pathlib.Path, weights: str) -> pathlib.Path:
     return folder
 
 
+def write_version(folder: pathlib.Path, weights: str) -> pathlib.Path:
+    """Write a model with a model card, as the Pusher does."""
+    write_model(folder, weights)
+    (folder / 'assets.extra').mkdir()
+    card = f'SHA-256 of the model, over its files: `{digest_of_model(str(folder))}`'
+    (folder / 'assets.extra' / 'model_card.md').write_text(card)
+    return folder
+
+
 def resolve(tmp_path: pathlib.Path, serving: pathlib.Path, candidate_weights: str) -> pathlib.Path:
     """Run the node; return the folder of its output."""
     candidate, baseline = Model(), Model()
     candidate.uri, baseline.uri = str(tmp_path / 'candidate'), str(tmp_path / 'baseline')
     write_model(tmp_path / 'candidate' / 'Format-Serving', candidate_weights)
     node = make_served_baseline(channel_utils.as_channel([candidate]), str(serving))
-    assert node.id == 'BaselineResolver'
+    assert node.id == 'ServedBaseline'
     node.executor_spec.executor_class().Do(
         {'candidate': [candidate]}, {'model': [baseline]}, dict(node.exec_properties)
     )
     return tmp_path / 'baseline'
 
 
+def weights(baseline: pathlib.Path) -> str:
+    return (baseline / 'Format-Serving' / 'variables' / 'weights').read_text()
+
+
 @pytest.fixture
 def serving(tmp_path: pathlib.Path) -> pathlib.Path:
     """Two versions, of which 10 is live, one that is being pushed, and other things."""
     folder = tmp_path / 'serving'
-    write_model(folder / '9', 'old')
-    write_model(folder / '10', 'new')
+    write_version(folder / '9', 'old')
+    write_version(folder / '10', 'new')
     write_model(folder / '.0123.part', 'unfinished')
     (folder / '11').mkdir()
     (folder / 'notes.txt').write_text('')
     return folder
 
 
-def test_baseline_is_a_copy_of_what_is_served_when_there_is_something(
+def test_baseline_is_a_copy_of_the_live_version(
     tmp_path: pathlib.Path, serving: pathlib.Path
 ) -> None:
+    digest = digest_of_model(str(serving / '10'))
     baseline = resolve(tmp_path, serving, 'candidate')
-    # Whatever becomes of the version, the Evaluator has it.
+    # The Evaluator can read it even if the version is deleted.
     shutil.rmtree(serving)
-    assert (baseline / 'Format-Serving' / 'variables' / 'weights').read_text() == 'new'
+    assert weights(baseline) == 'new'
     assert not is_absent(str(baseline))
+    assert read_baseline(str(baseline)) == ServedVersion('10', digest)
 
 
-def test_baseline_is_the_version_before_when_the_candidate_is_served_already(
+def test_baseline_is_the_version_before_when_the_candidate_is_live(
     tmp_path: pathlib.Path, serving: pathlib.Path
 ) -> None:
-    baseline = resolve(tmp_path, serving, 'new')
-    assert (baseline / 'Format-Serving' / 'variables' / 'weights').read_text() == 'old'
+    assert weights(resolve(tmp_path, serving, 'new')) == 'old'
 
 
 @pytest.mark.parametrize('content', ['no_folder', 'nothing', 'no_model', 'the_candidate'])
@@ -72,9 +97,10 @@ def test_baseline_is_absent_when_the_serving_folder_has(
     if content == 'no_model':
         (serving / '3').mkdir()
     if content == 'the_candidate':
-        write_model(serving / '3', 'candidate')
+        write_version(serving / '3', 'candidate')
     baseline = resolve(tmp_path, serving, 'candidate')
     assert is_absent(str(baseline))
+    assert read_baseline(str(baseline)) is None
     assert [path.name for path in baseline.iterdir()] == [NO_BASELINE_FILE]
 
 
@@ -82,12 +108,47 @@ def test_baseline_is_absent_when_the_serving_folder_has(
 def test_baseline_is_not_withdrawn_when_there_was_a_rollback(
     candidate: str, baseline: str, tmp_path: pathlib.Path, serving: pathlib.Path
 ) -> None:
-    write_model(serving / '8', 'older')
-    write_model(serving / '12', 'new')  # a rollback from a version that was pruned
+    write_version(serving / '8', 'older')
+    write_version(serving / '12', 'new')  # a rollback from a version that was pruned
     digest = digest_of_model(str(serving / '9'))
     write_withdrawals(str(serving), {digest: Withdrawal('9', '2026-11-25')})
-    found = resolve(tmp_path, serving, candidate)
-    assert (found / 'Format-Serving' / 'variables' / 'weights').read_text() == baseline
+    assert weights(resolve(tmp_path, serving, candidate)) == baseline
+
+
+def remove_card(version: pathlib.Path) -> None:
+    # Only loading the model can show damage then, and this is none that can be loaded.
+    shutil.rmtree(version / 'assets.extra')
+
+
+def change_weights(version: pathlib.Path) -> None:
+    (version / 'variables' / 'weights').write_text('nev')
+
+
+def make_file_a_folder(version: pathlib.Path) -> None:
+    (version / 'assets.extra' / 'model_card.md').unlink()
+    (version / 'assets.extra' / 'model_card.md').mkdir()
+
+
+@pytest.mark.parametrize('harm', [remove_card, change_weights, make_file_a_folder])
+def test_run_stops_when_the_live_version_is_damaged(
+    harm: object, tmp_path: pathlib.Path, serving: pathlib.Path
+) -> None:
+    assert callable(harm)
+    harm(serving / '10')
+    with pytest.raises(StoreError, match=f'the served version {serving}/10 is damaged') as caught:
+        resolve(tmp_path, serving, 'candidate')
+    assert f'rm -r {serving}/10: ' in caught.value.hint
+    shutil.rmtree(serving / '10')  # what the hint says
+    shutil.rmtree(tmp_path / 'candidate')
+    assert weights(resolve(tmp_path, serving, 'candidate')) == 'old'
+
+
+def test_damaged_version_is_left_out_when_it_was_the_candidate(
+    tmp_path: pathlib.Path, serving: pathlib.Path
+) -> None:
+    change_weights(serving / '10')
+    # The Pusher pushes the candidate again.
+    assert weights(resolve(tmp_path, serving, 'new')) == 'old'
 
 
 def test_model_is_another_when_it_has_a_file_more(
@@ -95,15 +156,56 @@ def test_model_is_another_when_it_has_a_file_more(
 ) -> None:
     candidate = write_model(tmp_path / 'candidate', 'new')
     (candidate / 'more').write_text('')
-    assert find_baseline(str(serving), str(candidate)) == str(serving / '10')
+    found = find_baseline(str(serving), str(candidate))
+    assert found is not None
+    assert found.version == '10'
 
 
-def test_model_is_the_same_when_it_was_pushed_with_a_card(
-    tmp_path: pathlib.Path, serving: pathlib.Path
-) -> None:
-    (serving / '10' / 'assets.extra').mkdir()
-    (serving / '10' / 'assets.extra' / 'model_card.md').write_text('# Model card\n')
-    candidate = write_model(tmp_path / 'candidate', 'new')
-    assert find_baseline(str(serving), str(candidate)) == str(serving / '9')
-    assert digest_of_model(str(candidate)) == digest_of_model(str(serving / '10'))
-    assert digest_of_model(str(candidate)) != digest_of_model(str(serving / '9'))
+class TestRequireBaseline:
+    """What the Pusher checks: whether the candidate was compared with what counts now."""
+
+    @pytest.fixture
+    def candidate(self, tmp_path: pathlib.Path) -> pathlib.Path:
+        return write_model(tmp_path / 'candidate', 'candidate')
+
+    @pytest.fixture
+    def compared(self, serving: pathlib.Path) -> ServedVersion:
+        return ServedVersion('10', digest_of_model(str(serving / '10')))
+
+    @pytest.mark.parametrize('served', ['nothing else', 'the same as 12', 'the candidate'])
+    def test_push_goes_on_when_meanwhile_is_served(
+        self, served: str, candidate: pathlib.Path, serving: pathlib.Path, compared: ServedVersion
+    ) -> None:
+        content = {'the same as 12': 'new', 'the candidate': 'candidate'}
+        if served in content:
+            write_version(serving / '12', content[served])
+        require_baseline(str(serving), str(candidate), compared)
+
+    def test_push_stops_when_another_version_is_live(
+        self, candidate: pathlib.Path, serving: pathlib.Path, compared: ServedVersion
+    ) -> None:
+        write_version(serving / '12', 'theirs')
+        message = 'was compared with version 10, but the served version .* is now 12'
+        with pytest.raises(BaselineChangedError, match=message) as caught:
+            require_baseline(str(serving), str(candidate), compared)
+        assert caught.value.exit_code == 2
+        with pytest.raises(BaselineChangedError, match='was compared with version none'):
+            require_baseline(str(serving), str(candidate), None)
+
+    def test_push_stops_when_a_rollback_withdrew_the_baseline(
+        self, candidate: pathlib.Path, serving: pathlib.Path, compared: ServedVersion
+    ) -> None:
+        write_version(serving / '12', 'old')  # what a rollback to 9 makes
+        write_withdrawals(str(serving), {compared.digest: Withdrawal('10', 'today')})
+        with pytest.raises(BaselineChangedError, match='is now 12'):
+            require_baseline(str(serving), str(candidate), compared)
+
+    def test_push_stops_when_the_baseline_is_gone_or_damaged(
+        self, candidate: pathlib.Path, serving: pathlib.Path, compared: ServedVersion
+    ) -> None:
+        change_weights(serving / '10')
+        with pytest.raises(StoreError, match='10 is damaged'):
+            require_baseline(str(serving), str(candidate), compared)
+        shutil.rmtree(serving / '10')
+        with pytest.raises(BaselineChangedError, match='is now 9'):
+            require_baseline(str(serving), str(candidate), compared)

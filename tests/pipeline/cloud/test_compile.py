@@ -125,27 +125,25 @@ def local_nodes() -> dict[str, Any]:
 
 def test_nodes_are_those_of_a_local_run_when_compiled(compiled: Compiled) -> None:
     nodes = local_nodes()
-    resolvers = {'BaselineResolver-model-blessing-resolver', 'BaselineResolver-model-resolver'}
     assert set(tasks(compiled['kubeflow'])) == {*nodes, DRIVER}
-    assert set(tasks(compiled['vertex'])) == {*nodes, *resolvers} - {'BaselineResolver'}
+    assert set(tasks(compiled['vertex'])) == set(nodes)
 
 
 def test_config_and_fingerprint_are_those_of_a_local_run_when_compiled(
     one: CompiledPipeline,
 ) -> None:
-    places = {'input_base', 'push_destination'}
+    # Of the local run alone, to keep the Pusher out of TFX's cache.
+    places = {'input_base', 'push_destination', 'serving_dir', 'run_id'}
     overridden = {parameter.name for parameter in one.parameters.values()} - {'data_folder'}
     fingerprints = 0
     for node, properties in local_nodes().items():
-        if node == 'BaselineResolver':
-            continue
         local = {k: v for k, v in properties.items() if v is not None and k not in places}
         found = {k: v for k, v in constants(one, node).items() if k not in places}
         assert found == local, node
         own = set(tasks(one)[node]['inputs']['parameters']) - set(found) - places
         assert own <= overridden | {'resolved_input'}
         fingerprints += len(found['fingerprint']) == 64
-    assert fingerprints == 8
+    assert fingerprints == 9
 
 
 def references(one: CompiledPipeline) -> Iterator[tuple[str, str]]:
@@ -198,13 +196,12 @@ def test_only_parameters_that_the_model_reads_are_offered_when_it_is(
     assert expected <= set(pipeline.parameters)
 
 
-def test_all_but_what_looks_around_is_cached_when_compiled_for_kubeflow(compiled: Compiled) -> None:
+def test_tasks_that_read_what_is_served_are_never_cached(one: CompiledPipeline) -> None:
     cached = {
-        name
-        for name, task in tasks(compiled['kubeflow']).items()
-        if task['cachingOptions'].get('enableCache')
+        name for name, task in tasks(one).items() if task['cachingOptions'].get('enableCache')
     }
-    assert set(tasks(compiled['kubeflow'])) - cached == {DRIVER, 'BaselineResolver'}
+    assert set(tasks(one)) - cached - {DRIVER} == {'ServedBaseline', 'Pusher'}
+    assert DRIVER not in cached
 
 
 def test_resources_are_on_every_node_that_they_are_for_when_set(one: CompiledPipeline) -> None:
@@ -253,8 +250,8 @@ def test_specification_names_nothing_of_this_machine_when_compiled(one: Compiled
     ('change', 'message', 'hint'),
     [
         ('cloud.image=null', 'needs a container image', '--image'),
-        ('cloud.pipeline_root=null', 'needs a root', '--pipeline-root'),
-        ('serving_dir=null', 'needs a folder for pushed', '--serving-dir'),
+        ('cloud.pipeline_root=null', 'needs a pipeline root', '--pipeline-root'),
+        ('serving_dir=null', 'needs a serving folder', '--serving-dir'),
         ('cloud.image=tensorflow/tfx:1.16.0', 'does not have the code', 'settings'),
     ],
 )
@@ -285,7 +282,7 @@ def test_volumes_are_mounted_where_data_and_pushed_models_are_read_when_named() 
     spec, platform = yaml.safe_load_all(compile_pipeline(config, 'kubeflow').text())
     executors = platform['platforms']['kubernetes']['deploymentSpec']['executors']
     assert set(executors) == {
-        f'{name}_executor' for name in (DRIVER, 'ExampleGen', 'BaselineResolver', 'Pusher')
+        f'{name}_executor' for name in (DRIVER, 'ExampleGen', 'ServedBaseline', 'Pusher')
     }
     assert set(executors) <= set(spec['deploymentSpec']['executors'])
     for executor in executors.values():

@@ -122,9 +122,9 @@ BROKEN_ON_BOTH: dict[str, tuple[Callable[[Spec], Any], str]] = {
 BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
     'resolver': (
         lambda s: s['deploymentSpec']['executors'].update(
-            BaselineResolver_executor={'resolver': {}}
+            ServedBaseline_executor={'resolver': {}}
         ),
-        'BaselineResolver_executor is a resolver, expected a container or an importer',
+        'ServedBaseline_executor is a resolver, expected a container or an importer',
     ),
     'hook': (
         lambda s: container(s, 'ExampleGen').update(lifecycle={'preCacheCheck': {}}),
@@ -139,8 +139,8 @@ BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
         'Transform_executor does not get the types of its outputs',
     ),
     'cached_baseline': (
-        lambda s: task(s, 'BaselineResolver').update(cachingOptions={'enableCache': True}),
-        'the task BaselineResolver is cached',
+        lambda s: task(s, 'ServedBaseline').update(cachingOptions={'enableCache': True}),
+        'the task ServedBaseline is cached',
     ),
     'cached_driver': (
         lambda s: task(s, DRIVER).update(cachingOptions={'enableCache': True}),
@@ -157,7 +157,7 @@ BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
         'the data is minio://b/data, which TensorFlow cannot open',
     ),
     'baseline_in_minio': (
-        lambda s: constant(s, 'BaselineResolver', 'serving_dir', 'minio://b/serving'),
+        lambda s: constant(s, 'ServedBaseline', 'serving_dir', 'minio://b/serving'),
         'the serving folder is minio://b/serving, which TensorFlow cannot open',
     ),
     'push_to_s3': (
@@ -205,5 +205,5 @@ def test_specification_is_refused_when_it_is_a_whole_job(target: Target) -> None
 def test_kubeflow_refuses_all_of_it_in_words_when_it_is_compiled_for_vertex() -> None:
     with pytest.raises(ConfigError) as caught:
         require_valid(golden_spec('vertex'), 'kubeflow')
-    for words in ('kubeflow would refuse', 'is a resolver', 'pre-cache check', 'does not run'):
+    for words in ('kubeflow would refuse', 'pre-cache check', 'does not run'):
         assert words in str(caught.value)

@@ -13,7 +13,7 @@ import pytest
 from components.common.errors import ConfigError, DataError
 from components.common.model_versions import digest_of_model, restored_by
 from components.common.rollback_state import read_withdrawals
-from components.served_baseline.executor import find_baseline
+from components.served_baseline.baseline import find_baseline
 from pipeline.models.listing import Place, list_versions
 from pipeline.models.rollback import rollback
 from pipeline.predict.model import live_model
@@ -35,7 +35,9 @@ def test_model_comes_back_by_itself_never_when_it_was_rolled_back_from(served: S
     assert (back.withdrawn, back.lifted) == ((third,), ())
     assert withdrawn(served) == {third}
     # What is compared with a candidate is what is served.
-    assert find_baseline(str(served.folder), str(served.model('d'))) == str(served.live())
+    baseline = find_baseline(str(served.folder), str(served.model('d')))
+    assert baseline is not None
+    assert baseline.version == served.live().name
 
     further = rollback(served.place)  # not forth again, to the version that is one lower
     assert served.serves() == 'a'

@@ -203,7 +203,7 @@ def _steps(outcome: str) -> tuple[Step, ...]:
         'ExampleValidator': (('statistics', 'schema'), ('anomalies',)),
         'Transform': (('examples', 'schema'), ('transform_graph',)),
         'Trainer': (('examples', 'transform_graph', 'schema'), ('model', 'model_run')),
-        'BaselineResolver': ((), ('baseline',)),
+        'ServedBaseline': ((), ('baseline',)),
         'Evaluator': (('examples', 'model', 'baseline'), ('evaluation', 'blessing')),
         'Pusher': (('model', 'blessing'), ('pushed_model',)),
     }

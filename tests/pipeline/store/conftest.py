@@ -16,7 +16,6 @@ from pipeline.results.outcome import NodeResult, RunOutcome
 from pipeline.settings.config import PipelineConfig, load_config
 from tests.conftest import SAMPLE
 from tests.listening import watched
-from tests.pipeline.store.recorded import Root
 
 _ROWS = 500
 # A secret that must never be written.
@@ -113,9 +112,3 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     assert error is None
     assert outcome.outcome == 'pushed'
     return found
-
-
-@pytest.fixture
-def root(tmp_path: pathlib.Path) -> Root:
-    """A new root, in which a candidate was trained."""
-    return Root(tmp_path)

@@ -43,12 +43,12 @@ def test_a_step_fails_when_it_did_not_leave_what_it_says(verdict: Verdict) -> No
 
 def test_a_baseline_is_told(verdict: Verdict, tmp_path: pathlib.Path) -> None:
     (tmp_path / 'one').mkdir()
-    none = 'no baseline: nothing was blessed before'
-    assert verdict.note('Look', Produced()) == none
-    assert verdict.note('Look', _produced('tfx.Model')) == 'baseline: model 3'
-    assert verdict.note('Look', _produced('tfx.ModelBlessing')) == 'baseline: blessing 3'
+    (tmp_path / 'one' / 'served_version.json').write_text('{"version": "7", "digest": "5f"}')
+    produced = _produced('tfx.Model')
+    told = 'the baseline is version 7, which is served'
+    assert verdict.note('ServedBaseline', produced) == told
     (tmp_path / 'one' / 'NO_BASELINE').touch()
-    assert verdict.note('Look', _produced('tfx.Model')) == none
+    assert verdict.note('ServedBaseline', produced) == 'no baseline: no other model is served'
 
 
 def test_output_parameters_alone_are_no_baseline(verdict: Verdict) -> None:
@@ -72,7 +72,7 @@ def test_a_withdrawn_model_is_told(verdict: Verdict) -> None:
     noted = {'pushed': 0.0, 'withdrawn_version': '7', 'withdrawn_at': 'today'}
     artifact = _produced('tfx.PushedModel', noted).artifacts['pushedmodel']
     told = verdict.note('Pusher', Produced(artifacts={'pushed_model': artifact}))
-    assert told == 'nothing pushed: a rollback withdrew version 7, this model'
+    assert told == 'nothing pushed: a rollback withdrew this model, version 7'
     assert verdict.found.withdrawn == Withdrawn(version='7', at='today')
 
 
