@@ -23,7 +23,6 @@ from benchmarks import machine, metrics, report, tune
 from benchmarks.archive import file_hash
 from benchmarks.derive import TASKS, Task, draw
 from components.common.errors import ComponentError
-from components.common.settings import TextSettings, TrainerSettings
 from pipeline.settings.presets import PRESETS
 
 HELD_OUT_FOLD = 0
@@ -160,9 +159,7 @@ def preset_probabilities(
     films: tune.Films, held_out: npt.NDArray[np.bool_], preset: str
 ) -> metrics.Floats:
     """Train the model of a preset, and return its probabilities for the held-out texts."""
-    settings = PRESETS[preset]
-    text = TextSettings.model_validate(settings['text'])
-    trainer = TrainerSettings.model_validate({**settings['trainer'], 'fit_to_val': False})
+    text, trainer = tune.settings_of(preset)
     trained, val = tune.learn(films, text, trainer, held_out)
     tokens = val.ragged()
     logits = [

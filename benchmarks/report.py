@@ -18,10 +18,10 @@ SCALE_FILE = RESULTS / 'scale.json'
 NODES_FILE = RESULTS / 'nodes.json'
 VARIANTS = (
     'ngram',
-    'ngram+trainer.max_ngram=2',
-    'ngram+trainer.min_ngram_documents=8',
+    'ngram+trainer.model.max_ngram=2',
+    'ngram+trainer.model.min_ngram_documents=8',
     'tutorial',
-    'tutorial+trainer.input=stream',
+    'tutorial+trainer.model.input=stream',
 )
 
 _GIB = 1 << 30

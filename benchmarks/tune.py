@@ -21,10 +21,11 @@ import numpy as np
 import tensorflow as tf
 
 from components.common import features
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.trainer.dataset import LabelledTokens, LoadedExamples
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models import load_architecture
+from components.trainer.settings import TrainerSettings
 from components.transform.text import tokenize
 from components.transform.vocabulary import most_frequent
 from pipeline.settings.presets import PRESETS
@@ -35,20 +36,20 @@ FOLDS = 5
 VARIANTS: Mapping[str, tuple[str, Mapping[str, Mapping[str, Any]]]] = {
     'ngram': ('ngram', {}),
     'ngram, punctuation dropped': ('ngram', {'text': {'punctuation': 'drop'}}),
-    'ngram, single words': ('ngram', {'trainer': {'max_ngram': 1}}),
-    'ngram, up to bigrams': ('ngram', {'trainer': {'max_ngram': 2}}),
-    'ngram, in 3 texts or more': ('ngram', {'trainer': {'min_ngram_documents': 3}}),
-    'ngram, labelled texts only': ('ngram', {'trainer': {'unlabelled_weight': 0.0}}),
-    'ngram, unlabelled weigh 0.25': ('ngram', {'trainer': {'unlabelled_weight': 0.25}}),
-    'ngram, unlabelled weigh 1': ('ngram', {'trainer': {'unlabelled_weight': 1.0}}),
-    'ngram, C = 0.5': ('ngram', {'trainer': {'svm_cost': 0.5}}),
-    'ngram, C = 2': ('ngram', {'trainer': {'svm_cost': 2.0}}),
+    'ngram, single words': ('ngram', {'model': {'max_ngram': 1}}),
+    'ngram, up to bigrams': ('ngram', {'model': {'max_ngram': 2}}),
+    'ngram, in 3 texts or more': ('ngram', {'model': {'min_ngram_documents': 3}}),
+    'ngram, labelled texts only': ('ngram', {'model': {'unlabelled_weight': 0.0}}),
+    'ngram, unlabelled weigh 0.25': ('ngram', {'model': {'unlabelled_weight': 0.25}}),
+    'ngram, unlabelled weigh 1': ('ngram', {'model': {'unlabelled_weight': 1.0}}),
+    'ngram, C = 0.5': ('ngram', {'model': {'svm_cost': 0.5}}),
+    'ngram, C = 2': ('ngram', {'model': {'svm_cost': 2.0}}),
     'accurate': ('accurate', {}),
-    'accurate, labelled texts only': ('accurate', {'trainer': {'unlabelled_weight': 0.0}}),
-    'accurate, one network': ('accurate', {'trainer': {'networks': 1}}),
-    'accurate, 100 filters': ('accurate', {'trainer': {'filters': 100}}),
-    'accurate, learning rate 0.002': ('accurate', {'trainer': {'learning_rate': 2e-3}}),
-    'accurate, 3 epochs': ('accurate', {'trainer': {'epochs': 3}}),
+    'accurate, labelled texts only': ('accurate', {'model': {'unlabelled_weight': 0.0}}),
+    'accurate, one network': ('accurate', {'model': {'networks': 1}}),
+    'accurate, 100 filters': ('accurate', {'model': {'filters': 100}}),
+    'accurate, learning rate 0.002': ('accurate', {'model': {'learning_rate': 2e-3}}),
+    'accurate, 3 epochs': ('accurate', {'model': {'epochs': 3}}),
 }
 
 
@@ -109,11 +110,7 @@ def compare(
     """
     for name in names:
         preset, changes = VARIANTS[name]
-        settings = {
-            part: {**PRESETS[preset][part], **changes.get(part, {})} for part in ('text', 'trainer')
-        }
-        text = TextSettings.model_validate(settings['text'])
-        trainer = TrainerSettings.model_validate({**settings['trainer'], 'fit_to_val': False})
+        text, trainer = settings_of(preset, changes)
         histories = []
         for fold in folds:
             held_out = np.array(films.folds) == fold
@@ -124,6 +121,26 @@ def compare(
             for metric in ('val_binary_accuracy', 'val_loss')
         )
         yield name, accuracy, loss
+
+
+def settings_of(
+    preset: str, changes: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[TextSettings, TrainerSettings]:
+    """Return the settings of a preset, without learning from reviews held out.
+
+    Args:
+        preset: Name of the preset.
+        changes: Further settings of `text` and of the trainer's `model`.
+    """
+    changes = changes or {}
+    text = {**PRESETS[preset]['text'], **changes.get('text', {})}
+    model = {**PRESETS[preset]['trainer']['model'], **changes.get('model', {})}
+    if model['architecture'] != 'tutorial':
+        model['fit_to_val'] = False
+    return (
+        TextSettings.model_validate(text),
+        TrainerSettings.model_validate({'model': model}),
+    )
 
 
 def learn(
@@ -154,7 +171,7 @@ def learn(
     keras.utils.set_random_seed(trainer.seed)
     with tempfile.TemporaryDirectory() as folder:
         job = TrainingJob(examples, trainer, text, folder)
-        return load_architecture(trainer.architecture)(job), val
+        return load_architecture(trainer.model.architecture)(job), val
 
 
 def tokens_of(

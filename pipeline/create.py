@@ -70,7 +70,8 @@ def create_pipeline(
         examples, transform_graph, schema, trainer=config.trainer, text=config.text
     )
     # The module of the architecture is imported by its name.
-    _add_fingerprint(trainer, f'components.trainer.models.{config.trainer.architecture}')
+    architecture = config.trainer.model.architecture
+    _add_fingerprint(trainer, f'components.trainer.models.{architecture}.model')
     model = trainer.outputs['model']
     served_baseline = make_served_baseline(model, serving_dir)
     baseline_model = served_baseline.outputs['model']

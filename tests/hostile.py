@@ -257,7 +257,7 @@ def check_config(content: bytes) -> None:
         assert found is None or isinstance(found, PipelineConfig)
     text = content.decode('utf-8', 'replace')
     outcome(lambda: load_config(preset='ngram', flags=flags, settings=[text]))
-    outcome(lambda: load_config(preset='ngram', flags=flags, settings=[f'trainer.epochs={text}']))
+    outcome(lambda: load_config(preset='ngram', flags=flags, settings=[f'trainer.seed={text}']))
 
 
 def check_review(content: bytes) -> None:

@@ -62,7 +62,11 @@ def test_runs_end_as_on_sqlite_when_the_store_is_on_a_server(
     told = {
         kind: [
             run_command(*arguments(tmp_path / kind, *more, *store), cwd=tmp_path)
-            for more in ((), (), ('--set=trainer.svm_cost=0.2', '--set=gate.max_accuracy_drop=0.2'))
+            for more in (
+                (),
+                (),
+                ('--set=trainer.model.svm_cost=0.2', '--set=gate.max_accuracy_drop=0.2'),
+            )
         ]
         for kind, store in kinds.items()
     }

@@ -27,7 +27,7 @@ def arrive(home: pathlib.Path, name: str, first: int) -> None:
 def run(home: pathlib.Path, *args: str) -> Finished:
     pattern = 'reviews/span-{SPAN}/v-{VERSION}/reviews.csv'
     # Small: that what is new is trained on shows in the examples, not in the accuracy.
-    small = ('--set', 'trainer.max_ngram=1', '--set', 'gate.min_accuracy=0.1')
+    small = ('--set', 'trainer.model.max_ngram=1', '--set', 'gate.min_accuracy=0.1')
     return run_command('run', '--data', pattern, '--spans', '2', *small, *args, cwd=home)
 
 

@@ -17,7 +17,8 @@ from components.common.errors import ConfigError
 from components.common.secrets import mask
 from components.common.settings import Settings
 
-TRAINER_OVERRIDES = ('epochs', 'learning_rate', 'svm_cost', 'seed')
+# The architecture of the model has further ones, see `run_time_settings`.
+TRAINER_OVERRIDES = ('seed',)
 GATE_OVERRIDES = ('min_accuracy', 'max_accuracy_drop', 'min_auc', 'min_baseline_auc')
 
 AnySettings = TypeVar('AnySettings', bound=Settings)
@@ -37,9 +38,9 @@ def apply_overrides(
         ConfigError: If a value has the wrong type, or is out of range.
 
     Example:
-        >>> from components.common.settings import TrainerSettings
-        >>> apply_overrides(TrainerSettings(epochs=10), {'epochs': 3}, ('epochs', 'seed')).epochs
-        3
+        >>> from components.common.settings import TextSettings
+        >>> apply_overrides(TextSettings(), {'max_tokens': 9}, ('max_tokens',)).max_tokens
+        9
     """
     overrides = {name: exec_properties[name] for name in names if name in exec_properties}
     try:
@@ -48,10 +49,29 @@ def apply_overrides(
         raise setting_error(err, 'change the parameter of the run') from err
 
 
+def setting_name(location: Sequence[str | int]) -> str:
+    """Return the dotted name of the setting at a location of a validation error.
+
+    >>> setting_name(('trainer', 'model', 'ngram', 'max_ngram'))
+    'trainer.model.max_ngram'
+    """
+    # In a union of architectures, pydantic puts the name of the chosen one after the field's.
+    parts = [
+        str(part)
+        for index, part in enumerate(location)
+        if not (location[max(index - 1, 0)] == 'model' and index < len(location) - 1)
+    ]
+    return '.'.join(parts)
+
+
 def setting_error(err: pydantic.ValidationError, hint: str) -> ConfigError:
     """Return an error for the first setting that is invalid."""
     first = err.errors()[0]
-    name = '.'.join(str(part) for part in first['loc'])
-    message = first['msg'].removeprefix('Value error, ')
-    got = shorten(mask(repr(first['input'])), 200)
+    name, value, message = setting_name(first['loc']), first['input'], first['msg']
+    if first['type'] == 'union_tag_invalid':
+        context = first['ctx']
+        name += f'.{context["discriminator"].strip(chr(39))}'
+        value, message = context['tag'], f'expected one of {context["expected_tags"]}'
+    message = message.removeprefix('Value error, ')
+    got = shorten(mask(repr(value)), 200)
     return ConfigError(f'{name}: {message[:1].lower()}{message[1:]}, got {got}', hint=hint)

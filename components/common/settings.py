@@ -12,13 +12,8 @@ import pydantic
 
 from components.common import features
 
-# Each is a module of components.trainer.models. Named here, so that no node but the Trainer
-# depends on their code.
-ARCHITECTURES = ('tutorial', 'ngram', 'accurate')
 # Of some 200,000 reviews, which one core reads and writes in some ten seconds; packed, 130 MB.
 DEFAULT_SHARD_MIB = 256
-# Those that are learned by gradient steps alone.
-DISTRIBUTED_ARCHITECTURES = ('tutorial',)
 
 
 class Settings(pydantic.BaseModel):
@@ -67,98 +62,6 @@ class TextSettings(Settings):
     max_tokens: int = pydantic.Field(
         250, ge=1, le=100_000, description='tokens of a text that the model reads, from its start'
     )
-
-
-class TrainerSettings(Settings):
-    """The model and how it is fitted.
-
-    What a field says in brackets is which architectures read it; none: all do.
-    """
-
-    architecture: str = pydantic.Field(
-        'tutorial', description=f'which model: {", ".join(sorted(ARCHITECTURES))}'
-    )
-    epochs: int = pydantic.Field(
-        10, ge=1, le=10_000, description='passes over the training split (tutorial, accurate)'
-    )
-    batch_size: int = pydantic.Field(
-        32, ge=1, le=65_536, description='examples per step (tutorial, accurate)'
-    )
-    learning_rate: float = pydantic.Field(
-        1e-3, gt=0, le=10, description='step size of Adam (tutorial, accurate)'
-    )
-    embedding_dim: int = pydantic.Field(
-        16, ge=1, le=4_096, description='width of a word vector (tutorial, accurate)'
-    )
-    dropout: float = pydantic.Field(
-        0.2, ge=0, lt=1, description='share of inputs dropped (tutorial, accurate)'
-    )
-    restore_best_epoch: bool = pydantic.Field(
-        False,
-        description='keep the weights of the epoch with the lowest val loss, not the last '
-        '(tutorial, accurate)',
-    )
-    max_ngram: int = pydantic.Field(
-        3, ge=1, le=3, description='longest n-gram, in words (ngram, accurate)'
-    )
-    min_ngram_documents: int = pydantic.Field(
-        2, ge=1, description='texts that an n-gram must be in to be used (ngram, accurate)'
-    )
-    svm_cost: float = pydantic.Field(
-        1.0, gt=0, le=1e6, description="the linear model's C: price of an error (ngram, accurate)"
-    )
-    fit_to_val: bool = pydantic.Field(
-        True, description='the linear model learns from val, too (ngram, accurate)'
-    )
-    unlabelled_weight: float = pydantic.Field(
-        0.5,
-        ge=0,
-        le=10,
-        description='weight of all texts without a label, against that of those with one, in the '
-        'counts of n-grams; 0: they are not read (ngram, accurate)',
-    )
-    filters: int = pydantic.Field(
-        200, ge=1, le=10_000, description='patterns of three words (accurate)'
-    )
-    networks: int = pydantic.Field(
-        2, ge=1, le=20, description='networks with other seeds, whose mean is taken (accurate)'
-    )
-    network_words: int = pydantic.Field(
-        30_000, ge=3, le=1_000_000, description='most frequent words with a vector (accurate)'
-    )
-    seed: int = pydantic.Field(1, ge=0, lt=2**31, description='of initial weights, dropout, order')
-    distribution: Literal['one_device', 'mirrored'] = pydantic.Field(
-        'one_device',
-        description='one_device, or mirrored: on all GPUs of the machine (tutorial)',
-    )
-    input: Literal['memory', 'stream'] = pydantic.Field(
-        'memory',
-        description='memory: read the examples once; stream: read them again in each epoch, for '
-        'data that does not fit into memory (tutorial)',
-    )
-
-    @pydantic.field_validator('architecture')
-    @classmethod
-    def _known_architecture(cls, architecture: str) -> str:
-        if architecture not in ARCHITECTURES:
-            raise ValueError(
-                f'no architecture is called {architecture!r}; they are {", ".join(ARCHITECTURES)}'
-            )
-        return architecture
-
-    @pydantic.model_validator(mode='after')
-    def _can_be_distributed(self) -> TrainerSettings:
-        for name, value, default in (
-            ('distribution', self.distribution, 'one_device'),
-            ('input', self.input, 'memory'),
-        ):
-            if value != default and self.architecture not in DISTRIBUTED_ARCHITECTURES:
-                raise ValueError(
-                    f'{name} {value} works with the architecture '
-                    f'{", ".join(DISTRIBUTED_ARCHITECTURES)}; {self.architecture} is learned from '
-                    f'counts of all n-grams, by one process in memory: leave {name} {default}'
-                )
-        return self
 
 
 class GateSettings(Settings):

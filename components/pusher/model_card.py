@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple
 
 from components.common import features
-from components.common.settings import ARCHITECTURES, TrainerSettings
 from components.evaluator.evaluation import Evaluation
 from components.evaluator.metric_table import (
     ACCURACY,
@@ -88,7 +86,7 @@ def _data(facts: CardFacts) -> Iterable[str]:
     sources = ', '.join(map(_code, data.sources)) or 'a source that was not recorded'
     yield f'The data was read from {sources}{f" ({facts.spans})" if facts.spans else ""}.'
     uses = dict(_USES)
-    if facts.settings['trainer']['fit_to_val'] and _is_read('fit_to_val', facts):
+    if facts.settings['trainer']['model'].get('fit_to_val'):
         uses[features.VAL_SPLIT] += '; then training of the n-gram weights'
     rows = [
         [
@@ -231,12 +229,7 @@ def explain_request(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _making(facts: CardFacts) -> Iterable[str]:
-    rows = [
-        [_code(f'{part}.{name}'), _code(json.dumps(value))]
-        for part, fields in facts.settings.items()
-        for name, value in fields.items()
-        if part != 'trainer' or _is_read(name, facts)
-    ]
+    rows = [row for part, fields in facts.settings.items() for row in _setting_rows(part, fields)]
     yield _table(['setting', 'value'], rows)
     versions = ', '.join(f'{package} {metadata.version(package)}' for package in _PACKAGES)
     yield '\n'.join(
@@ -249,12 +242,13 @@ def _making(facts: CardFacts) -> Iterable[str]:
     )
 
 
-def _is_read(name: str, facts: CardFacts) -> bool:
-    """Return whether the architecture uses a setting, by the description of the setting."""
-    field = TrainerSettings.model_fields.get(name)
-    named = re.search(r'\(([a-z, ]+)\)$', (field and field.description) or '')
-    readers = set(named[1].split(', ')) if named else set()
-    return not readers & set(ARCHITECTURES) or facts.settings['trainer']['architecture'] in readers
+def _setting_rows(name: str, value: Any) -> Iterator[list[str]]:
+    """Yield a row for each setting below a dotted name."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _setting_rows(f'{name}.{key}', part)
+    else:
+        yield [_code(name), _code(json.dumps(value))]
 
 
 def _range(interval: Interval) -> str:

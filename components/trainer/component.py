@@ -8,9 +8,10 @@ from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
 from components.common import features
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.trainer.executor import Executor
 from components.trainer.run import TEXT_KEY, TRAINER_KEY, run_fn
+from components.trainer.settings import TrainerSettings
 
 
 class OverridableTrainer(Trainer):

@@ -21,6 +21,31 @@ _SHUFFLED_EXAMPLES = 100_000
 _FILES_AT_ONCE = 16
 
 
+class Batching(NamedTuple):
+    """How examples become batches.
+
+    Attributes:
+        width: Number of tokens of each example; longer ones are cut, shorter ones padded.
+        size: Number of examples in a batch.
+        shuffle_seed: Seed of the order, which is another one in each epoch; None: as stored.
+        multiple_of: The last examples of an epoch are left out, so that the number of
+            examples is a multiple of this.
+    """
+
+    width: int
+    size: int
+    shuffle_seed: int | None = None
+    multiple_of: int = 1
+
+    def examples_used(self, count: int) -> int:
+        """Return how many of so many examples an epoch has.
+
+        >>> Batching(width=250, size=32, multiple_of=2).examples_used(7)
+        6
+        """
+        return count // self.multiple_of * self.multiple_of
+
+
 class LabelledTokens(NamedTuple):
     """The examples of a split, in memory.
 
@@ -68,12 +93,13 @@ class LabelledTokens(NamedTuple):
             np.concatenate([self.labels, other.labels]),
         )
 
-    def batches(self, width: int, batch_size: int, shuffle_seed: int | None) -> tf.data.Dataset:
-        """Return batches of (padded tokens, labels), shuffled anew in each epoch if seeded."""
-        dataset = tf.data.Dataset.from_tensor_slices((self.padded(width), self.labels))
-        if shuffle_seed is not None:
-            dataset = dataset.shuffle(len(self.labels), seed=shuffle_seed)
-        return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    def batches(self, batching: Batching) -> tf.data.Dataset:
+        """Return batches of int32 `[batch, width]` tokens and float32 `[batch, 1]` labels."""
+        dataset = tf.data.Dataset.from_tensor_slices((self.padded(batching.width), self.labels))
+        if batching.shuffle_seed is not None:
+            dataset = dataset.shuffle(len(self.labels), seed=batching.shuffle_seed)
+        dataset = dataset.take(batching.examples_used(len(self.labels)))
+        return dataset.batch(batching.size).prefetch(tf.data.AUTOTUNE)
 
 
 class Examples(Protocol):
@@ -82,9 +108,7 @@ class Examples(Protocol):
     def read(self, split: str) -> LabelledTokens:
         """Return all examples of a split; those of `unlabelled` may be none."""
 
-    def stream(
-        self, split: str, width: int, batch_size: int, shuffle_seed: int | None
-    ) -> tf.data.Dataset:
+    def stream(self, split: str, batching: Batching) -> tf.data.Dataset:
         """Return batches as `LabelledTokens.batches` does, without reading all at once."""
 
 
@@ -102,11 +126,9 @@ class LoadedExamples:
         """Return all examples of a split."""
         return self.splits.get(split, LabelledTokens.from_rows([], []))
 
-    def stream(
-        self, split: str, width: int, batch_size: int, shuffle_seed: int | None
-    ) -> tf.data.Dataset:
+    def stream(self, split: str, batching: Batching) -> tf.data.Dataset:
         """Return batches of a split."""
-        return self.read(split).batches(width, batch_size, shuffle_seed)
+        return self.read(split).batches(batching)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,9 +156,7 @@ class StoredExamples:
         summary.require('Trainer', [split], len(data.labels))
         return data
 
-    def stream(
-        self, split: str, width: int, batch_size: int, shuffle_seed: int | None
-    ) -> tf.data.Dataset:
+    def stream(self, split: str, batching: Batching) -> tf.data.Dataset:
         """Return batches that are read and tokenised again in each epoch.
 
         Files are read in another order in each epoch, several at once, and their
@@ -146,27 +166,28 @@ class StoredExamples:
         records = tf.data.TFRecordDataset(files, 'GZIP')
         count = sum(int(tf.size(batch)) for batch in records.batch(4_096))
         ExamplesSummary.read(self.artifact).require('Trainer', [split], count)
-        if shuffle_seed is not None:
-            files = files.shuffle(len(files), seed=shuffle_seed)
+        if batching.shuffle_seed is not None:
+            files = files.shuffle(len(files), seed=batching.shuffle_seed)
             records = files.interleave(
                 lambda file: tf.data.TFRecordDataset(file, 'GZIP'),
                 cycle_length=_FILES_AT_ONCE,
                 num_parallel_calls=tf.data.AUTOTUNE,
                 deterministic=True,
-            ).shuffle(_SHUFFLED_EXAMPLES, seed=shuffle_seed)
+            ).shuffle(_SHUFFLED_EXAMPLES, seed=batching.shuffle_seed)
 
         def pad(
             tokens: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, _: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
             ragged = tf.RaggedTensor.from_row_lengths(tokens, lengths, validate=False)
-            padded = ragged.to_tensor(features.PADDING_ID, shape=[None, width])
+            padded = ragged.to_tensor(features.PADDING_ID, shape=[None, batching.width])
             return padded, labels[:, tf.newaxis]
 
+        used = batching.examples_used(count)
         return (
-            _tokenised(records, self.transform, labelled=True)
+            _tokenised(records.take(used), self.transform, labelled=True)
             .map(tf.autograph.experimental.do_not_convert(pad))
-            .rebatch(batch_size)
-            .apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+            .rebatch(batching.size)
+            .apply(tf.data.experimental.assert_cardinality(-(-used // batching.size)))
             .prefetch(tf.data.AUTOTUNE)
         )
 

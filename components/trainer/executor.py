@@ -9,8 +9,8 @@ from tfx.types import standard_component_specs
 from tfx.utils import json_utils
 
 from components.common.overrides import TRAINER_OVERRIDES, apply_overrides
-from components.common.settings import TrainerSettings
 from components.trainer.run import TRAINER_KEY
+from components.trainer.settings import TrainerSettings
 
 
 class Executor(executor.GenericExecutor):
@@ -26,6 +26,8 @@ class Executor(executor.GenericExecutor):
         key = standard_component_specs.CUSTOM_CONFIG_KEY
         config = json_utils.loads(exec_properties[key])
         settings = TrainerSettings.model_validate(config[TRAINER_KEY])
+        model = apply_overrides(settings.model, exec_properties, settings.model.run_time_settings)
+        settings = settings.model_copy(update={'model': model})
         settings = apply_overrides(settings, exec_properties, TRAINER_OVERRIDES)
         config[TRAINER_KEY] = settings.model_dump()
         super().Do(input_dict, output_dict, {**exec_properties, key: json_utils.dumps(config)})

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.common.progress import report_progress
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.trainer.dataset import Examples
+from components.trainer.settings import TrainerSettings
 
 History = dict[str, list[float]]
 
@@ -54,7 +55,7 @@ Train = Callable[[TrainingJob], TrainedModel]
 
 def compile_model(
     model: keras.Model,
-    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
     optimizer: type[Any] = keras.optimizers.Adam,
     **options: Any,
 ) -> None:
@@ -81,7 +82,9 @@ def fit(
     model: keras.Model,
     train: tf.data.Dataset,
     val: tf.data.Dataset,
-    settings: TrainerSettings,
+    *,
+    epochs: int,
+    restore_best_epoch: bool,
     log_dir: str,
 ) -> History:
     """Fit a compiled model.
@@ -90,7 +93,8 @@ def fit(
         model: Compiled.
         train: Batches of inputs and labels.
         val: What it is measured on after each epoch.
-        settings: `epochs` and `restore_best_epoch` are used.
+        epochs: Passes over `train`.
+        restore_best_epoch: Keep the weights of the epoch with the lowest val loss.
         log_dir: Where TensorBoard's logs go.
 
     Returns:
@@ -98,17 +102,17 @@ def fit(
     """
     callbacks = [
         keras.callbacks.TensorBoard(log_dir, write_graph=False, profile_batch=0),
-        _Progress(settings.epochs),
+        _Progress(epochs),
     ]
-    if settings.restore_best_epoch:
+    if restore_best_epoch:
         # Patience is never exhausted: all epochs are trained, the best is kept.
         callbacks.append(
             keras.callbacks.EarlyStopping(
-                'val_loss', mode='min', patience=settings.epochs, restore_best_weights=True
+                'val_loss', mode='min', patience=epochs, restore_best_weights=True
             )
         )
     history = model.fit(
-        train, validation_data=val, epochs=settings.epochs, callbacks=callbacks, verbose=0
+        train, validation_data=val, epochs=epochs, callbacks=callbacks, verbose=0
     )
     return {name: [float(v) for v in values] for name, values in history.history.items()}
 

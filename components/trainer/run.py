@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.common import features
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.example_gen.summary import ExamplesSummary
 from components.trainer.agreement import require_same_scores
 from components.trainer.dataset import StoredExamples
@@ -20,6 +20,7 @@ from components.trainer.fitting import TrainingJob
 from components.trainer.history import HISTORY_FILE
 from components.trainer.models import load_architecture
 from components.trainer.serving import ServingModel, TransformGraph, export
+from components.trainer.settings import TrainerSettings
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -49,7 +50,7 @@ def run_fn(fn_args: FnArgs) -> None:
     labels = ExamplesSummary.read(artifact).labels
 
     keras.utils.set_random_seed(settings.seed)
-    trained = load_architecture(settings.architecture)(
+    trained = load_architecture(settings.model.architecture)(
         TrainingJob(StoredExamples(artifact, transform), settings, text, fn_args.model_run_dir)
     )
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), 'w') as file:

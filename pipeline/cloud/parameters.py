@@ -10,7 +10,7 @@ import pydantic
 
 from components.common.errors import ConfigError
 from components.common.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES
-from components.common.settings import GateSettings, Settings, TrainerSettings
+from components.common.settings import Settings
 from components.example_gen.sources import DataSource
 from pipeline.settings.config import PipelineConfig
 
@@ -21,8 +21,6 @@ DATA_FOLDER = 'data_folder'
 
 _KINDS: Mapping[type, ParameterKind] = {int: 'integer', float: 'number', str: 'string'}
 _TYPES: Mapping[ParameterKind, type[Value]] = {kind: type_ for type_, kind in _KINDS.items()}
-# Parameters without effect on a model.
-_NOT_READ_BY = {'tutorial': {'svm_cost'}, 'ngram': {'epochs', 'learning_rate'}}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,7 +82,7 @@ def run_time_parameters(
         config: The settings, which are the defaults.
         source: The data, which has the default folder.
     """
-    ignored = _NOT_READ_BY.get(config.trainer.architecture, set())
+    model = config.trainer.model
     return {
         'ExampleGen': {
             'input_base': Parameter(
@@ -95,18 +93,15 @@ def run_time_parameters(
             )
         },
         'Trainer': {
-            name: _of_setting(config.trainer, TrainerSettings, name)
-            for name in TRAINER_OVERRIDES
-            if name not in ignored
+            **{name: _of_setting(model, name) for name in model.run_time_settings},
+            **{name: _of_setting(config.trainer, name) for name in TRAINER_OVERRIDES},
         },
-        'Evaluator': {
-            name: _of_setting(config.gate, GateSettings, name) for name in GATE_OVERRIDES
-        },
+        'Evaluator': {name: _of_setting(config.gate, name) for name in GATE_OVERRIDES},
     }
 
 
-def _of_setting(settings: Settings, model: type[Settings], name: str) -> Parameter:
-    field = model.model_fields[name]
+def _of_setting(settings: Settings, name: str) -> Parameter:
+    field = type(settings).model_fields[name]
     kind: Any = field.annotation
     return Parameter(
         name=name,

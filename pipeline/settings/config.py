@@ -7,12 +7,12 @@ import os
 import pathlib
 from collections.abc import Iterable, Mapping
 from textwrap import shorten
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pydantic
 
 from components.common.errors import ConfigError
-from components.common.overrides import setting_error
+from components.common.overrides import setting_error, setting_name
 from components.common.patterns import require_no_pattern
 from components.common.secrets import has_credentials, mask
 from components.common.settings import (
@@ -21,10 +21,11 @@ from components.common.settings import (
     GateSettings,
     Settings,
     TextSettings,
-    TrainerSettings,
 )
+from components.trainer.models import ARCHITECTURES, load_settings_class
+from components.trainer.settings import TrainerSettings
 from pipeline.settings.beam import BeamSettings
-from pipeline.settings.cloud import CloudSettings, ResourceSettings
+from pipeline.settings.cloud import CloudSettings
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
 from pipeline.settings.safe_yaml import load_yaml
@@ -193,7 +194,7 @@ def load_config(
         if not equals:
             raise ConfigError(
                 f'expected --set NAME=VALUE, got {assignment!r}',
-                hint='for example --set trainer.epochs=5',
+                hint='for example --set trainer.seed=5',
             )
         if name.strip() == 'preset':
             raise ConfigError(
@@ -213,17 +214,27 @@ def load_config(
 
 
 def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str = '') -> list[str]:
-    """List the dotted names of all settings."""
+    """List the dotted names of all settings, those of every architecture included.
+
+    Example:
+        >>> [name for name in setting_names() if name.startswith('trainer.model.max')]
+        ['trainer.model.max_ngram']
+    """
     names: list[str] = []
     for name, field in model.model_fields.items():
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
-            names += setting_names(kind, f'{prefix}{name}.')
-        elif kind == dict[str, ResourceSettings]:
-            names += setting_names(ResourceSettings, f'{prefix}{name}.NODE.')
-        else:
+        sections = [
+            section
+            for section in (kind, *get_args(kind))
+            if isinstance(section, type) and issubclass(section, pydantic.BaseModel)
+        ]
+        # A dictionary has a section for each node.
+        inner = f'{prefix}{name}.NODE.' if get_origin(kind) is dict else f'{prefix}{name}.'
+        for section in sections:
+            names += setting_names(section, inner)
+        if not sections:
             names.append(prefix + name)
-    return names
+    return list(dict.fromkeys(names))
 
 
 def _read_file(file: pathlib.Path) -> Mapping[str, Any]:
@@ -268,12 +279,25 @@ def _unknown(name: str) -> ConfigError:
     return ConfigError(f'there is no setting {name!r}', hint=hint)
 
 
+def _not_of_architecture(name: str, architecture: str) -> ConfigError:
+    field = name.rpartition('.')[2]
+    owners = [a for a in ARCHITECTURES if field in load_settings_class(a).model_fields]
+    return ConfigError(
+        f'the architecture {architecture} has no setting {name!r}',
+        hint=f'{" and ".join(owners)} has it: pass --preset {owners[0]}'
+        if len(owners) == 1
+        else f'{" and ".join(owners)} have it: pass --preset NAME',
+    )
+
+
 def _config_error(err: pydantic.ValidationError) -> ConfigError:
     first = err.errors()[0]
-    name = '.'.join(str(part) for part in first['loc'])
+    name = setting_name(first['loc'])
     if first['type'] == 'extra_forbidden':
+        if name.startswith('trainer.model.') and name in setting_names():
+            return _not_of_architecture(name, str(first['loc'][2]))
         return _unknown(name)
     if first['type'] == 'missing':
-        flag = {'data.path': 'say --data PATH'}.get(name, f'say --set {name}=VALUE')
-        return ConfigError(f'the setting {name} is required and was not given', hint=flag)
+        flag = {'data.path': 'pass --data PATH'}.get(name, f'pass --set {name}=VALUE')
+        return ConfigError(f'the setting {name} is required, and no source sets it', hint=flag)
     return setting_error(err, _SHOW_HINT)

@@ -23,34 +23,21 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     'ngram': {
         'data': _DATA,
         'text': _ALL_WORDS,
-        'trainer': {'architecture': 'ngram'},
+        'trainer': {'model': {'architecture': 'ngram'}},
         'gate': _GATE,
     },
     # The same, and a small convolutional network on what it leaves over.
     'accurate': {
         'data': _DATA,
         'text': _ALL_WORDS,
-        'trainer': {
-            'architecture': 'accurate',
-            'epochs': 2,
-            'batch_size': 64,
-            'learning_rate': 4e-3,
-            'embedding_dim': 100,
-            'dropout': 0.3,
-        },
+        'trainer': {'model': {'architecture': 'accurate'}},
         'gate': _GATE,
     },
     # "Basic text classification", tensorflow.org/tutorials/keras: accuracy 0.874 on IMDB's test.
     'tutorial': {
         'data': {'columns': {'use_unlabelled': False}},
         'text': {'vocab_size': 10_000, 'max_tokens': 250},
-        'trainer': {
-            'architecture': 'tutorial',
-            'epochs': 10,
-            'batch_size': 32,
-            'embedding_dim': 16,
-            'dropout': 0.2,
-        },
+        'trainer': {'model': {'architecture': 'tutorial'}},
         'gate': _GATE,
     },
 }

@@ -13,8 +13,8 @@ _MAX_DEPTH = 50
 def load_yaml(text: str) -> Any:
     """Return the value that a YAML text stands for.
 
-    >>> load_yaml('trainer: {epochs: 5}')
-    {'trainer': {'epochs': 5}}
+    >>> load_yaml('trainer: {seed: 5}')
+    {'trainer': {'seed': 5}}
 
     Raises:
         ValueError: If it is not YAML, or more than settings need: tags of other

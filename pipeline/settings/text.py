@@ -14,7 +14,7 @@ _COMMENTS_START = 34
 _WIDTH = 100
 _HEADER = (
     'All settings; null means none. To change some, keep those in a file for --config, or say',
-    '--set NAME=VALUE, where the name begins with its sections: --set trainer.epochs=5',
+    '--set NAME=VALUE, where the name begins with its sections: --set trainer.seed=5',
 )
 
 
@@ -23,8 +23,8 @@ def text_of(settings: Settings) -> str:
 
     Descriptions stand beside the values, a section's beside its name, from one column on:
 
-        trainer:                          # The model and how it is fitted.
-          epochs: 10                      # passes over the training split
+        trainer:                          # The model and how it is trained.
+          seed: 1                         # seed of initial weights, dropout and …
     """
     lines = [*(f'# {line}' for line in _HEADER), *_section(settings, '')]
     return '\n'.join(lines) + '\n'

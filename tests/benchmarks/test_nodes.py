@@ -68,7 +68,7 @@ def test_nodes_are_measured_when_the_pipeline_runs(
 ) -> None:
     output = tmp_path / 'nodes.json'
     command = ['nodes', '--data', str(archive), '--factors', '1', '--output', str(output)]
-    assert cli.exit_code([*command, '--variants', 'ngram+trainer.max_ngram=1']) == 0
+    assert cli.exit_code([*command, '--variants', 'ngram+trainer.model.max_ngram=1']) == 0
     (run,) = report.load(output)['runs']
     assert sum(run['examples'].values()) == 800
     assert set(run['nodes']) == set(NODES)
@@ -152,6 +152,6 @@ def test_published_results_stay_when_only_some_are_measured(
 def test_variant_is_refused_when_its_preset_is_not_known(
     archive: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    command = ['nodes', '--data', str(archive), '--variants', 'none+trainer.max_ngram=1']
+    command = ['nodes', '--data', str(archive), '--variants', 'none+trainer.model.max_ngram=1']
     assert cli.exit_code([*command, '--output', str(tmp_path / 'nodes.json')]) == 2
     assert not (tmp_path / 'nodes.json').exists()

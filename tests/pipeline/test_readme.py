@@ -36,8 +36,8 @@ def test_command_and_file_mean_the_same_when_settings_are_changed(
         assert done.exit_code == 0, done.output + str(done.exception)
     by_flags, by_file = asked
     assert by_flags == by_file
-    assert by_file.trainer.architecture == 'tutorial'
-    assert (by_file.trainer.epochs, by_file.trainer.learning_rate) == (5, 0.0005)
+    assert by_file.trainer.model.architecture == 'tutorial'
+    assert (by_file.trainer.model.epochs, by_file.trainer.model.learning_rate) == (5, 0.0005)
 
 
 def test_slices_are_named_when_the_gate_is_explained() -> None:

@@ -107,7 +107,7 @@ class TestAfterwards:
         self, first: Finished, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
         before = snapshot(serving)
-        worse = ('--set', 'trainer.min_ngram_documents=1000')
+        worse = ('--set', 'trainer.model.min_ngram_documents=1000')
         low = ('--set', 'gate.min_accuracy=0.4', '--set', 'gate.min_auc=0.51')
         done = run_sample('--json', *worse, *low, cwd=home, repo=repo)
         assert done.code == 3, done.err
@@ -172,7 +172,7 @@ class TestAfterwards:
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
         (first,) = (path.name for path in serving.glob('[0-9]*'))
-        other = ('--set', 'trainer.svm_cost=0.5')
+        other = ('--set', 'trainer.model.svm_cost=0.5')
         pushed = run_sample('--json', *other, cwd=home, repo=repo)
         assert pushed.json['outcome'] == 'pushed', pushed.err
         second = pushed.json['pushed']['version']

@@ -58,7 +58,7 @@ def test_shown_data_is_what_a_run_would_read_when_anything_names_it(
 
 
 def test_shown_settings_are_the_same_when_given_back(tmp_path: pathlib.Path) -> None:
-    chosen = ('--preset', 'accurate', '--set', 'trainer.epochs=3', '--data', 'é, #1.csv')
+    chosen = ('--preset', 'accurate', '--set', 'trainer.model.epochs=3', '--data', 'é, #1.csv')
     shown = run_command('config', 'show', *chosen, cwd=tmp_path)
     (tmp_path / 'c.yaml').write_text(shown.out)
     assert 'trainer: ' in shown.out

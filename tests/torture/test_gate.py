@@ -148,7 +148,7 @@ def test_what_is_served_stays_when_metadata_knows_no_blessed_model(
     home: Home, tally: Tally
 ) -> None:
     # Learned from few reviews: above all bounds, but worse than what is served.
-    fewer = ('--set', 'trainer.min_ngram_documents=60', '--set', 'gate.min_accuracy=0.5')
+    fewer = ('--set', 'trainer.model.min_ngram_documents=60', '--set', 'gate.min_accuracy=0.5')
     served = ('--serving-dir', str(home.serving / 'sentiment'))
     before = snapshot(home.serving)
     elsewhere = home.folder / 'elsewhere'

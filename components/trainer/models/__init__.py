@@ -1,18 +1,55 @@
-"""The architectures. A further one is one new file and one line in `components.common.settings`.
+"""The architectures of the model; each is a folder here.
 
-Its file has a function `train`: a `TrainingJob` in, a `TrainedModel` out. Nothing heavy is
-imported until an architecture is loaded.
+To add an architecture, add its folder and its name to `ARCHITECTURES`. The folder has two
+modules:
+
+- `settings` defines the class `<Name>Settings`, derived from `ArchitectureSettings`. It imports
+  pydantic and nothing heavier, because each command loads it.
+- `model` defines the function `train`, which takes a `TrainingJob` and returns a
+  `TrainedModel`. It is imported when a model of this architecture is trained.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from components.common.settings import Settings
 
 if TYPE_CHECKING:
     from components.trainer.fitting import Train
 
+ARCHITECTURES = ('tutorial', 'ngram', 'accurate')
+
+
+class ArchitectureSettings(Settings):
+    """Settings of one architecture.
+
+    A subclass declares `architecture` as the literal name of its folder.
+    """
+
+    # The settings that a run of a compiled pipeline may change.
+    run_time_settings: ClassVar[tuple[str, ...]] = ()
+
+    architecture: str
+
 
 def load_architecture(name: str) -> Train:
-    """Return the function that trains the models of an architecture."""
-    return cast('Train', importlib.import_module(f'{__name__}.{name}').train)
+    """Return the function that trains the models of an architecture.
+
+    Example:
+        >>> load_architecture('ngram').__module__
+        'components.trainer.models.ngram.model'
+    """
+    return cast('Train', importlib.import_module(f'{__name__}.{name}.model').train)
+
+
+def load_settings_class(name: str) -> type[ArchitectureSettings]:
+    """Return the settings class of an architecture.
+
+    Example:
+        >>> load_settings_class('ngram').__name__
+        'NgramSettings'
+    """
+    module = importlib.import_module(f'{__name__}.{name}.settings')
+    return cast('type[ArchitectureSettings]', getattr(module, f'{name.capitalize()}Settings'))

@@ -7,25 +7,27 @@ import pytest
 
 from components.common.errors import ConfigError
 from components.common.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES, apply_overrides
-from components.common.settings import GateSettings, TrainerSettings
+from components.common.settings import GateSettings, TextSettings
+from components.trainer.settings import TrainerSettings
+
+NAMES = ('max_tokens', 'vocab_size')
 
 
 def test_settings_stay_as_they_are_when_a_run_overrides_nothing() -> None:
-    settings = TrainerSettings(epochs=7)
-    given = {'fingerprint': 'abc', 'batch_size': 5}
-    assert apply_overrides(settings, given, TRAINER_OVERRIDES) == settings
+    settings = TextSettings(max_tokens=7)
+    given = {'fingerprint': 'abc', 'min_word_count': 5}
+    assert apply_overrides(settings, given, NAMES) == settings
 
 
 def test_only_what_is_given_changes_when_a_run_overrides_it() -> None:
-    changed = apply_overrides(
-        TrainerSettings(epochs=7, dropout=0.4), {'seed': 9, 'learning_rate': 0.5}, TRAINER_OVERRIDES
-    )
-    assert changed == TrainerSettings(epochs=7, dropout=0.4, seed=9, learning_rate=0.5)
+    settings = TextSettings(max_tokens=7, min_word_count=4)
+    changed = apply_overrides(settings, {'vocab_size': 9}, NAMES)
+    assert changed == TextSettings(max_tokens=7, min_word_count=4, vocab_size=9)
 
 
 def test_override_is_refused_when_it_is_out_of_range() -> None:
-    with pytest.raises(ConfigError, match=r'^epochs: input should be .*, got 0$'):
-        apply_overrides(TrainerSettings(), {'epochs': 0}, TRAINER_OVERRIDES)
+    with pytest.raises(ConfigError, match=r'^max_tokens: input should be .*, got 0$'):
+        apply_overrides(TextSettings(), {'max_tokens': 0}, NAMES)
 
 
 @pytest.mark.parametrize('name', GATE_OVERRIDES)

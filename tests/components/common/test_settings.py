@@ -12,10 +12,23 @@ from components.common.settings import (
     GateSettings,
     Settings,
     TextSettings,
-    TrainerSettings,
 )
+from components.trainer.models import ARCHITECTURES
+from components.trainer.models.accurate.settings import AccurateSettings
+from components.trainer.models.ngram.settings import NgramSettings
+from components.trainer.models.tutorial.settings import TutorialSettings
+from components.trainer.settings import TrainerSettings
 
 GATE = {'min_accuracy': 0.8, 'max_accuracy_drop': 0.01}
+CLASSES = (
+    ColumnSettings,
+    TextSettings,
+    TrainerSettings,
+    TutorialSettings,
+    NgramSettings,
+    AccurateSettings,
+    GateSettings,
+)
 
 # Class, field, the least and greatest values allowed, and the nearest beyond them.
 BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
@@ -31,24 +44,38 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (TextSettings, 'min_word_count', [1, 10_000], [0, 1.5]),
     (TextSettings, 'punctuation', ['drop', 'split'], ['keep', '', None]),
     (TextSettings, 'max_tokens', [1, 100_000], [0, 100_001]),
-    (TrainerSettings, 'architecture', ['tutorial', 'ngram', 'accurate'], ['Tutorial', 'bert', '']),
-    (TrainerSettings, 'epochs', [1, 10_000], [0, 10_001]),
-    (TrainerSettings, 'batch_size', [1, 65_536], [0, 65_537, 32.5, 'many']),
-    (TrainerSettings, 'learning_rate', [1e-9, 10], [0, 10.1]),
-    (TrainerSettings, 'embedding_dim', [1, 4_096], [0, 4_097]),
-    (TrainerSettings, 'dropout', [0, 0.99], [-0.1, 1]),
-    (TrainerSettings, 'restore_best_epoch', [True, False], ['maybe']),
-    (TrainerSettings, 'max_ngram', [1, 3], [0, 4]),
-    (TrainerSettings, 'min_ngram_documents', [1, 10_000], [0, 1.5]),
-    (TrainerSettings, 'svm_cost', [1e-9, 1e6], [0, 1e6 + 1]),
-    (TrainerSettings, 'fit_to_val', [True, False], ['maybe']),
-    (TrainerSettings, 'unlabelled_weight', [0, 10], [-0.1, 10.1]),
-    (TrainerSettings, 'filters', [1, 10_000], [0, 10_001]),
-    (TrainerSettings, 'networks', [1, 20], [0, 21]),
-    (TrainerSettings, 'network_words', [3, 1_000_000], [2, 1_000_001]),
+    (TutorialSettings, 'architecture', ['tutorial'], ['ngram', '', None]),
+    *[
+        (settings, field, allowed, refused)
+        for settings in (TutorialSettings, AccurateSettings)
+        for field, allowed, refused in (
+            ('epochs', [1, 10_000], [0, 10_001]),
+            ('batch_size', [1, 65_536], [0, 65_537, 32.5, 'many']),
+            ('learning_rate', [1e-9, 10], [0, 10.1]),
+            ('embedding_dim', [1, 4_096], [0, 4_097]),
+            ('dropout', [0, 0.99], [-0.1, 1]),
+            ('restore_best_epoch', [True, False], ['maybe']),
+        )
+    ],
+    (TutorialSettings, 'distribution', ['one_device', 'mirrored'], ['none', 'tpu', '', None]),
+    (TutorialSettings, 'input', ['memory', 'stream'], ['disk', '', None]),
+    (NgramSettings, 'architecture', ['ngram'], ['tutorial', '', None]),
+    *[
+        (settings, field, allowed, refused)
+        for settings in (NgramSettings, AccurateSettings)
+        for field, allowed, refused in (
+            ('max_ngram', [1, 3], [0, 4]),
+            ('min_ngram_documents', [1, 10_000], [0, 1.5]),
+            ('svm_cost', [1e-9, 1e6], [0, 1e6 + 1]),
+            ('fit_to_val', [True, False], ['maybe']),
+            ('unlabelled_weight', [0, 10], [-0.1, 10.1]),
+        )
+    ],
+    (AccurateSettings, 'architecture', ['accurate'], ['ngram', '', None]),
+    (AccurateSettings, 'filters', [1, 10_000], [0, 10_001]),
+    (AccurateSettings, 'networks', [1, 20], [0, 21]),
+    (AccurateSettings, 'network_words', [3, 1_000_000], [2, 1_000_001]),
     (TrainerSettings, 'seed', [0, 2**31 - 1], [-1, 2**31]),
-    (TrainerSettings, 'distribution', ['one_device', 'mirrored'], ['none', 'tpu', '', None]),
-    (TrainerSettings, 'input', ['memory', 'stream'], ['disk', '', None]),
     (GateSettings, 'min_accuracy', [1e-9, 1], [0, 1.1]),
     (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
     (GateSettings, 'min_auc', [math.nextafter(0.5, 1), 1], [0.5, 0, 1.1, None]),
@@ -68,7 +95,11 @@ FLOATS = [
 
 
 def build(settings: type[Settings], **fields: Any) -> Settings:
-    return settings(**(GATE | fields if settings is GateSettings else fields))
+    required: dict[type[Settings], dict[str, Any]] = {
+        GateSettings: GATE,
+        TrainerSettings: {'model': {'architecture': 'ngram'}},
+    }
+    return settings(**(required.get(settings, {}) | fields))
 
 
 @pytest.mark.parametrize(
@@ -95,12 +126,12 @@ def test_error_names_the_field_when_a_value_is_beyond_its_bound(
 
 
 def test_every_field_has_bounds_in_this_test_when_one_is_added() -> None:
-    classes = (ColumnSettings, TextSettings, TrainerSettings, GateSettings)
-    fields = {(c, name) for c in classes for name in c.model_fields}
-    assert fields - {(GateSettings, 'slices')} == {(c, name) for c, name, *_ in BOUNDS}
+    fields = {(c, name) for c in CLASSES for name in c.model_fields}
+    elsewhere = {(GateSettings, 'slices'), (TrainerSettings, 'model')}
+    assert fields - elsewhere == {(c, name) for c, name, *_ in BOUNDS}
 
 
-@pytest.mark.parametrize('settings', [ColumnSettings, TextSettings, TrainerSettings, GateSettings])
+@pytest.mark.parametrize('settings', CLASSES)
 def test_settings_are_refused_when_a_field_is_unknown(settings: type[Settings]) -> None:
     with pytest.raises(pydantic.ValidationError, match=r'(?s)epohcs.*not permitted'):
         build(settings, epohcs=3)
@@ -148,25 +179,11 @@ def test_gate_names_the_slice_when_it_cannot_be(slices: dict[str, Any], message:
         ColumnSettings(),
         ColumnSettings(split_column='Split', positive_label='スパム', max_rejected_percent=0.1),
         TextSettings(vocab_size=3, min_word_count=2, punctuation='split'),
-        TrainerSettings(
-            architecture='ngram', learning_rate=3e-4, restore_best_epoch=True, seed=2**31 - 1
-        ),
+        *(TrainerSettings.model_validate({'model': {'architecture': a}}) for a in ARCHITECTURES),
+        TrainerSettings(model=TutorialSettings(learning_rate=3e-4, input='stream'), seed=2**31 - 1),
         GateSettings.model_validate(GATE | {'slices': {'1-10': 0.7}}),
     ],
     ids=repr,
 )
 def test_settings_are_equal_when_they_travelled_as_json(settings: Settings) -> None:
     assert type(settings).model_validate_json(settings.model_dump_json()) == settings
-
-
-@pytest.mark.parametrize('architecture', ['ngram', 'accurate'])
-@pytest.mark.parametrize(
-    ('name', 'value'),
-    [('distribution', 'mirrored'), ('input', 'stream')],
-)
-def test_model_of_counts_is_refused_when_it_is_to_be_trained_in_parts(
-    architecture: str, name: str, value: str
-) -> None:
-    message = f'{name} {value} works with the architecture tutorial; {architecture} is learned'
-    with pytest.raises(pydantic.ValidationError, match=message):
-        TrainerSettings(architecture=architecture, **{name: value})

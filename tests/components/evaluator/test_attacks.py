@@ -17,7 +17,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.common import features
 from components.common.errors import ConfigError
-from components.common.settings import GateSettings, TrainerSettings
+from components.common.settings import GateSettings
 from components.evaluator import component
 from components.evaluator.evaluation import read_evaluation
 from components.pusher.component import make_pusher
@@ -28,10 +28,10 @@ from components.trainer.models import load_architecture
 from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.evaluator.evaluated import Evaluated, Model, evaluate
 from tests.components.pusher.evaluations import write_baseline
+from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import (
     LABELS,
     TEXT,
-    TRAINER,
     Review,
     Tiny,
     build,
@@ -64,7 +64,7 @@ def learn(change: Callable[[Labels], Labels], tiny: Tiny, folder: pathlib.Path) 
         data._replace(labels=change(data.labels))
         for data in (read_split(tiny.pattern(split), transform) for split in features.SPLITS[:2])
     )
-    settings = TrainerSettings(**{**TRAINER.model_dump(), 'architecture': 'ngram'})
+    settings = trainer_settings('ngram')
     job = TrainingJob(loaded(train, val), settings, TEXT, str(folder / 'logs'))
     return save(load_architecture('ngram')(job).model, tiny, folder)
 

@@ -13,7 +13,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.common.model_versions import digest_of_model
 from components.common.rollback_state import Withdrawal, write_withdrawals
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.evaluator.score_details import (
     SCORE_DETAILS_FILE,
     Example,
@@ -26,12 +26,13 @@ from components.pusher.component import make_pusher
 from components.served_baseline.baseline import BaselineChangedError, find_baseline
 from components.smoke_test.run import SmokeTestError
 from tests.components.pusher.evaluations import SUMMARY, write_baseline, write_evaluation
+from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import Exported, Tiny
 from tests.conftest import snapshot
 
 CARD_PATH = 'assets.extra/model_card.md'
 SETTINGS = {
-    'trainer': TrainerSettings(architecture='ngram').model_dump(),
+    'trainer': trainer_settings('ngram').model_dump(),
     'text': TextSettings().model_dump(),
 }
 

@@ -10,11 +10,12 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from components.common.model_versions import CARD_PATH, recorded_digest
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.metric_table import wilson_interval
 from components.pusher.model_card import CardFacts, write_card
 from tests.components.pusher.evaluations import SUMMARY, write_evaluation
+from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import Exported
 
 
@@ -32,7 +33,7 @@ def make_card(
         'spans': '',
         'evaluation': read_evaluation(str(tmp_path / 'evaluation')),
         'settings': {
-            'trainer': TrainerSettings(architecture=architecture).model_dump(),
+            'trainer': trainer_settings(architecture).model_dump(),
             'text': TextSettings(max_tokens=250).model_dump(),
         },
         'pushed': '2026-01-02 03:04 UTC',
@@ -115,7 +116,7 @@ def test_limits_name_slices_with_few_examples(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ('architecture', 'read', 'not_read'),
     [
-        ('ngram', {'svm_cost', 'seed'}, {'epochs', 'filters'}),
+        ('ngram', {'svm_cost', 'max_ngram'}, {'epochs', 'filters'}),
         ('accurate', {'svm_cost', 'epochs', 'filters'}, set()),
         ('tutorial', {'epochs', 'dropout'}, {'svm_cost', 'fit_to_val', 'filters'}),
     ],
@@ -125,8 +126,9 @@ def test_settings_are_those_of_the_architecture(
 ) -> None:
     card = make_card(tmp_path, architecture=architecture)
     listed = {row[0].strip('`') for row in rows_of(card, 'setting')}
-    assert listed >= {f'trainer.{name}' for name in read} | {'text.max_tokens'}
-    assert not listed & {f'trainer.{name}' for name in not_read}
+    assert listed >= {f'trainer.model.{name}' for name in read}
+    assert listed >= {'text.max_tokens', 'trainer.seed'}
+    assert not listed & {f'trainer.model.{name}' for name in not_read}
     assert ('training of the n-gram weights' in card) == (architecture != 'tutorial')
 
 

@@ -12,7 +12,7 @@ from components.common import features
 from components.common.errors import ComponentError
 from components.trainer.agreement import require_same_scores
 from components.trainer.fitting import TrainedModel, TrainingJob
-from components.trainer.models import tutorial
+from components.trainer.models.tutorial import model as tutorial
 from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.trainer.test_run import run
 from tests.components.trainer.tiny import LABELS, TEXT, Exported, Tiny, build

@@ -5,13 +5,17 @@ import pydoc
 
 from tfx.types import channel_utils, standard_artifacts
 
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.trainer import run
 from components.trainer.component import make_trainer
 from components.trainer.run import TEXT_KEY, TRAINER_KEY
+from components.trainer.settings import TrainerSettings
+from tests.components.trainer.settings import trainer_settings
 
 TEXT = TextSettings(vocab_size=77, max_tokens=9)
-TRAINER = TrainerSettings(epochs=3, learning_rate=3e-4, restore_best_epoch=True)
+TRAINER = trainer_settings(
+    'tutorial', seed=7, epochs=3, learning_rate=3e-4, restore_best_epoch=True
+)
 
 
 def test_worker_gets_function_and_settings_when_the_node_is_made() -> None:

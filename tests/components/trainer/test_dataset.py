@@ -10,7 +10,7 @@ import tensorflow_transform as tft
 
 from components.common import features
 from components.trainer import dataset
-from components.trainer.dataset import LabelledTokens, StoredExamples, read_split
+from components.trainer.dataset import Batching, LabelledTokens, StoredExamples, read_split
 from components.trainer.serving import TransformGraph
 from tests.components.trainer.tiny import COUNTS, TEXT, Review, Tiny, write_split
 
@@ -110,13 +110,11 @@ def test_order_is_new_each_epoch_and_the_same_each_time_when_a_seed_is_given(
     examples = StoredExamples(str(tiny.examples), transform)
     data = examples.read('train')
 
-    def batches(size: int, seed: int | None) -> tf.data.Dataset:
-        if streamed:
-            return examples.stream('train', 20, size, seed)
-        return data.batches(20, size, seed)
+    def batches(batching: Batching) -> tf.data.Dataset:
+        return examples.stream('train', batching) if streamed else data.batches(batching)
 
     def epochs(seed: int | None) -> list[list[list[float]]]:
-        dataset = batches(50, seed)
+        dataset = batches(Batching(20, 50, seed))
         assert len(dataset) == 3
         return [
             [[*row, label] for part in dataset for row, (label,) in zip(*map(np.array, part))]
@@ -130,4 +128,7 @@ def test_order_is_new_each_epoch_and_the_same_each_time_when_a_seed_is_given(
     assert sorted(first) == sorted(second) == sorted(in_order) == sorted(expected)
     assert first != second
     assert epochs(seed=1) == [first, second] != epochs(seed=2)
-    assert [len(labels) for _, labels in batches(50, 1)] == [50, 50, 20]
+    assert [len(labels) for _, labels in batches(Batching(20, 50, 1))] == [50, 50, 20]
+    cut = batches(Batching(20, 50, 1, multiple_of=50))
+    assert [len(labels) for _, labels in cut] == [50, 50]
+    assert len(cut) == 2

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from tfx.components.trainer import executor as tfx_executor
 
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.trainer.executor import Executor
 from components.trainer.run import TEXT_KEY, TRAINER_KEY
+from components.trainer.settings import TrainerSettings
+from tests.components.trainer.settings import trainer_settings
 
 
 @pytest.fixture
@@ -25,13 +27,15 @@ def test_run_fn_is_given_the_settings_of_the_run_when_it_overrides_some(
     handed_on: list[dict[str, Any]],
 ) -> None:
     config = {
-        TRAINER_KEY: TrainerSettings(epochs=10, dropout=0.1).model_dump(),
+        TRAINER_KEY: trainer_settings('tutorial', epochs=10, dropout=0.1).model_dump(),
         TEXT_KEY: TextSettings().model_dump(),
     }
-    properties = {'custom_config': json.dumps(config), 'epochs': 2, 'learning_rate': 0.25}
+    # The tutorial's model has no `svm_cost`, so that a value for it has no effect.
+    given = {'epochs': 2, 'learning_rate': 0.25, 'seed': 9, 'svm_cost': 0.5}
+    properties = {'custom_config': json.dumps(config), **given}
     Executor().Do({}, {}, properties)
     ((found),) = (json.loads(given['custom_config']) for given in handed_on)
-    expected = TrainerSettings(epochs=2, dropout=0.1, learning_rate=0.25)
+    expected = trainer_settings('tutorial', seed=9, epochs=2, dropout=0.1, learning_rate=0.25)
     assert TrainerSettings.model_validate(found[TRAINER_KEY]) == expected
     assert TextSettings.model_validate(found[TEXT_KEY]) == TextSettings()
     assert properties['custom_config'] == json.dumps(config)

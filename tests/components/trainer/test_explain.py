@@ -14,11 +14,12 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.common import features
-from components.common.settings import ARCHITECTURES, TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
-from components.trainer.models import load_architecture
+from components.trainer.models import ARCHITECTURES, load_architecture
 from components.trainer.serving import ServingModel, TransformGraph, export
+from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import LABELS, Tiny, loaded, make_reviews, write_transform_graph
 
 TEXTS = [
@@ -39,6 +40,13 @@ SETTINGS = {
     'ngram': TextSettings(vocab_size=100, max_tokens=1_000, punctuation='split'),
     'accurate': TextSettings(vocab_size=35, max_tokens=1_000, punctuation='split'),
 }
+
+
+SMALL: dict[str, dict[str, Any]] = {
+    'tutorial': {'epochs': 6, 'batch_size': 8, 'learning_rate': 0.02, 'embedding_dim': 8},
+    'ngram': {},
+}
+SMALL['accurate'] = {**SMALL['tutorial'], 'filters': 12}
 
 
 class Explained(NamedTuple):
@@ -98,9 +106,7 @@ def train_and_export(name: str, tiny: Tiny, folder: pathlib.Path) -> Served:
         read_split(tiny.pattern(split), transform)
         for split in (features.TRAIN_SPLIT, features.VAL_SPLIT)
     )
-    settings = TrainerSettings(
-        architecture=name, epochs=6, batch_size=8, learning_rate=0.02, embedding_dim=8, filters=12
-    )
+    settings = trainer_settings(name, **SMALL[name])
     keras.utils.set_random_seed(1)
     job = TrainingJob(loaded(train, val), settings, text, str(folder / 'logs'))
     model = load_architecture(name)(job).model

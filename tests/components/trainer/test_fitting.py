@@ -11,9 +11,10 @@ import pytest
 import tensorflow as tf
 
 from components.common.progress import PROGRESS_LOGGER
-from components.trainer.dataset import LabelledTokens
+from components.trainer.dataset import Batching, LabelledTokens
 from components.trainer.fitting import compile_model, fit, measure
-from tests.components.trainer.tiny import COUNTS, KEYS, TEXT, TRAINER, Exported, build_network
+from components.trainer.models.tutorial.settings import TutorialSettings
+from tests.components.trainer.tiny import COUNTS, KEYS, MODEL, TEXT, Exported, build_network
 
 
 def noise(count: int, seed: int) -> LabelledTokens:
@@ -25,13 +26,21 @@ def noise(count: int, seed: int) -> LabelledTokens:
 
 
 def fit_noise(log_dir: pathlib.Path, **settings: Any) -> tuple[keras.Model, dict[str, list[float]]]:
-    chosen = TRAINER.model_copy(update={'learning_rate': 0.3, 'epochs': 6, **settings})
-    keras.utils.set_random_seed(chosen.seed)
+    seed = settings.pop('seed', 1)
+    chosen = TutorialSettings(**{**MODEL, 'learning_rate': 0.3, 'epochs': 6, **settings})
+    keras.utils.set_random_seed(seed)
     model = build_network()
     compile_model(model, chosen.learning_rate)
-    train = noise(83, 1).batches(TEXT.max_tokens, chosen.batch_size, chosen.seed)
-    val = noise(40, 2).batches(TEXT.max_tokens, 1_024, None)
-    return model, fit(model, train, val, chosen, str(log_dir))
+    train = noise(83, 1).batches(Batching(TEXT.max_tokens, chosen.batch_size, seed))
+    val = noise(40, 2).batches(Batching(TEXT.max_tokens, 1_024))
+    return model, fit(
+        model,
+        train,
+        val,
+        epochs=chosen.epochs,
+        restore_best_epoch=chosen.restore_best_epoch,
+        log_dir=str(log_dir),
+    )
 
 
 def val_loss(model: keras.Model) -> float:
@@ -43,7 +52,7 @@ def val_loss(model: keras.Model) -> float:
 def test_model_learns_when_words_tell_the_label(exported: Exported) -> None:
     history = exported.history
     assert set(history) == KEYS
-    assert {len(values) for values in history.values()} == {TRAINER.epochs}
+    assert {len(values) for values in history.values()} == {MODEL['epochs']}
     assert history['loss'][-1] < history['loss'][0] < 0.75
     assert history['val_binary_accuracy'][-1] > 0.9
 
@@ -65,11 +74,11 @@ def test_model_is_compiled_for_logits_when_it_is_fitted(exported: Exported) -> N
     assert (loss['class_name'], loss['config']['from_logits']) == ('BinaryCrossentropy', True)
     assert (metric['class_name'], metric['config']['threshold']) == ('BinaryAccuracy', 0.0)
     assert config['optimizer']['class_name'] == 'Adam'
-    assert float(exported.network.optimizer.learning_rate) == pytest.approx(TRAINER.learning_rate)
+    assert float(exported.network.optimizer.learning_rate) == pytest.approx(MODEL['learning_rate'])
 
 
 def test_every_batch_is_a_step_when_an_epoch_ends_within_a_round(exported: Exported) -> None:
-    steps = TRAINER.epochs * math.ceil(COUNTS['train'] / TRAINER.batch_size)
+    steps = MODEL['epochs'] * math.ceil(COUNTS['train'] / MODEL['batch_size'])
     assert int(exported.network.optimizer.iterations) == steps
 
 

@@ -12,14 +12,19 @@ import pytest
 import tensorflow_transform as tft
 
 from components.common import features
-from components.common.settings import ARCHITECTURES, TrainerSettings
 from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
-from components.trainer.models import load_architecture
+from components.trainer.models import ARCHITECTURES, load_architecture
 from components.trainer.serving import TransformGraph
-from tests.components.trainer.tiny import TEXT, TRAINER, Tiny, loaded, write_split
+from components.trainer.settings import TrainerSettings
+from tests.components.trainer.settings import trainer_settings
+from tests.components.trainer.tiny import TEXT, Tiny, loaded, write_split
 
-SMALL = {'filters': 20, 'network_words': 100, 'networks': 1, 'epochs': 1}
+SMALL: dict[str, dict[str, int]] = {
+    'tutorial': {'epochs': 1, 'batch_size': 8, 'embedding_dim': 4},
+    'ngram': {},
+    'accurate': {'filters': 20, 'network_words': 100, 'networks': 1, 'epochs': 1},
+}
 LEARNED = (features.TRAIN_SPLIT, features.VAL_SPLIT)
 
 
@@ -31,7 +36,7 @@ def train(
     keras.utils.set_random_seed(settings.seed)
     job = TrainingJob(loaded(*parts), settings, TEXT, str(logs))
     weights: list[npt.NDArray[np.float32]] = (
-        load_architecture(settings.architecture)(job).model.get_weights()
+        load_architecture(settings.model.architecture)(job).model.get_weights()
     )
     return weights
 
@@ -45,7 +50,7 @@ def test_weights_are_the_same_when_rows_come_in_another_order_and_in_other_files
         rows = rng.sample(tiny.reviews[split], len(tiny.reviews[split]))
         write_split(tmp_path / split, [rows[:7], rows[7:30], rows[30:]])
     transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
-    settings = TrainerSettings(**{**TRAINER.model_dump(), 'architecture': architecture, **SMALL})
+    settings = trainer_settings(architecture, **SMALL[architecture])
     patterns = [tiny.pattern(split) for split in LEARNED]
     others = [f'{tmp_path}/{split}/*' for split in LEARNED]
     first = train(patterns, transform, settings, tmp_path / 'first')

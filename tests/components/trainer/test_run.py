@@ -10,15 +10,15 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.common import features
 from components.common.errors import ComponentError
-from components.common.settings import TrainerSettings
 from components.trainer.history import HISTORY_FILE
 from components.trainer.run import run_fn
+from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import (
     COUNTS,
     KEYS,
     LABELS,
+    MODEL,
     TEXT,
-    TRAINER,
     Tiny,
     damage_shard,
 )
@@ -26,7 +26,7 @@ from tests.components.trainer.tiny import (
 
 def run(tiny: Tiny, folder: pathlib.Path, **settings: Any) -> None:
     """Call run_fn as TFX's Trainer does."""
-    trainer = TrainerSettings(**{**TRAINER.model_dump(), 'epochs': 2, **settings})
+    trainer = trainer_settings('tutorial', **{**MODEL, 'epochs': 2, **settings})
     run_fn(
         FnArgs(
             train_files=[tiny.pattern('train')],

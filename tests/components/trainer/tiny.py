@@ -15,22 +15,23 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.common import features
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.example_gen.summary import ExamplesSummary
 from components.schema.component import CURATED_SCHEMA
 from components.trainer.dataset import LabelledTokens, LoadedExamples, read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
-from components.trainer.models.tutorial import Padded, build_model
+from components.trainer.models.tutorial.model import Padded, build_model
+from components.trainer.models.tutorial.settings import TutorialSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
 from components.transform.executor import write_graph
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY
 from components.transform.vocabulary import count_words, write_vocabulary
+from tests.components.trainer.settings import trainer_settings
 
 TEXT = TextSettings(vocab_size=30, max_tokens=40)
-TRAINER = TrainerSettings(
-    architecture='tutorial', epochs=4, batch_size=8, learning_rate=0.05, embedding_dim=4
-)
+# Settings of the tutorial's model.
+MODEL = {'epochs': 4, 'batch_size': 8, 'learning_rate': 0.05, 'embedding_dim': 4}
 LABELS = ('dull', 'great')
 KEYS = {'loss', 'binary_accuracy', 'val_loss', 'val_binary_accuracy'}
 COUNTS = {features.TRAIN_SPLIT: 120, features.VAL_SPLIT: 40, features.TEST_SPLIT: 60}
@@ -191,7 +192,7 @@ def make_exported(base: pathlib.Path) -> Exported:
     keras.utils.set_random_seed(1)
     logs = base / 'logs'
     model, history = load_architecture('tutorial')(
-        TrainingJob(loaded(train, val), TRAINER, TEXT, str(logs))
+        TrainingJob(loaded(train, val), trainer_settings('tutorial', **MODEL), TEXT, str(logs))
     )
     export(ServingModel(model, transform, TEXT), LABELS, str(folder / 'exported'))
     serving = (folder / 'exported').rename(base / 'moved')
@@ -214,4 +215,5 @@ def build() -> keras.Model:
 
 def build_network() -> keras.Model:
     """Build a model of padded tokens with fresh weights, not compiled."""
-    return build_model(TRAINER, vocab_size=TEXT.vocab_size, max_tokens=TEXT.max_tokens)
+    settings = TutorialSettings.model_validate(MODEL)
+    return build_model(settings, vocab_size=TEXT.vocab_size, max_tokens=TEXT.max_tokens)

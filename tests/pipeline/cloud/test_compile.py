@@ -191,7 +191,8 @@ def test_each_parameter_reaches_the_one_node_that_reads_it_when_compiled(
 def test_only_parameters_that_the_model_reads_are_offered_when_it_is(
     architecture: str, expected: set[str]
 ) -> None:
-    pipeline = compile_pipeline(golden.config(f'trainer.architecture={architecture}'), 'vertex')
+    config = golden.config(f'trainer.model.architecture={architecture}')
+    pipeline = compile_pipeline(config, 'vertex')
     assert {name for node, name in references(pipeline) if node == 'Trainer'} == expected
     assert expected <= set(pipeline.parameters)
 

@@ -49,8 +49,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     options: dict[str, tuple[tuple[str, ...], int]] = {
         'pushed': ((), 0),
         'not_blessed': (
-            ('--preset', 'tutorial', '--set', 'text.vocab_size=3000', '--set', 'trainer.epochs=3',
-             '--set', 'gate.min_accuracy=0.99'),
+            ('--preset', 'tutorial', '--set', 'text.vocab_size=3000',
+             '--set', 'trainer.model.epochs=3', '--set', 'gate.min_accuracy=0.99'),
             3,
         ),
         'failed': (('--set', f'data.schema_file={strict}'), 4),

@@ -25,30 +25,32 @@ def test_preset_is_complete_when_only_data_is_given(preset: str) -> None:
 
 def test_flag_beats_file_and_file_beats_preset_when_all_are_given(tmp_path: pathlib.Path) -> None:
     file = tmp_path / 'c.yaml'
-    file.write_text('trainer: {epochs: 3, batch_size: 64}\ngate: {min_accuracy: 0.7}\n')
+    file.write_text('trainer: {model: {epochs: 3, batch_size: 64}}\ngate: {min_accuracy: 0.7}\n')
     config = load(
-        file=file, flags={'data.path': 'x.csv', 'trainer.epochs': 4}, settings=['trainer.epochs=5']
+        file=file,
+        flags={'data.path': 'x.csv', 'trainer.model.epochs': 4},
+        settings=['trainer.model.epochs=5'],
     )
-    assert config.trainer.epochs == 5
-    assert config.trainer.batch_size == 64
+    assert config.trainer.model.epochs == 5
+    assert config.trainer.model.batch_size == 64
     assert config.gate.min_accuracy == 0.7
     assert config.gate.max_accuracy_drop == 0.01
 
 
 def test_file_names_the_preset_when_the_command_line_does_not(tmp_path: pathlib.Path) -> None:
     file = tmp_path / 'c.yaml'
-    file.write_text('preset: accurate\ntrainer: {epochs: 3}\n')
+    file.write_text('preset: accurate\ntrainer: {model: {epochs: 3}}\n')
     config = load(preset=None, file=file)
-    assert config == load(preset='accurate', settings=['trainer.epochs=3'])
-    assert (config.preset, config.trainer.architecture) == ('accurate', 'accurate')
+    assert config == load(preset='accurate', settings=['trainer.model.epochs=3'])
+    assert (config.preset, config.trainer.model.architecture) == ('accurate', 'accurate')
 
 
 def test_preset_of_the_command_line_counts_when_the_file_names_another(
     tmp_path: pathlib.Path,
 ) -> None:
     file = tmp_path / 'c.yaml'
-    file.write_text('preset: accurate\ntrainer: {epochs: 3}\n')
-    assert load(preset='tutorial', file=file) == load(settings=['trainer.epochs=3'])
+    file.write_text('preset: accurate\ntrainer: {model: {epochs: 3}}\n')
+    assert load(preset='tutorial', file=file) == load(settings=['trainer.model.epochs=3'])
 
 
 def test_preset_is_the_default_when_none_is_named(tmp_path: pathlib.Path) -> None:
@@ -108,15 +110,26 @@ def test_printed_config_gives_the_same_when_read_back(tmp_path: pathlib.Path) ->
         ('gate.min_acuracy=0.9', "no setting 'gate.min_acuracy'", 'gate.min_accuracy'),
         ('nonsense=1', "no setting 'nonsense'", 'config show'),
         ('trainer=1', 'trainer: .*, got 1', 'config show'),
-        ('trainer.epochs.x=1', "no setting 'trainer.epochs.x'", 'trainer.epochs'),
-        ('trainer.epochs=0', 'trainer.epochs: .*greater than or equal to 1, got 0', 'config show'),
-        ('trainer.epochs=many', "trainer.epochs: .*integer.*, got 'many'", 'config show'),
-        ('trainer.learning_rate=.nan', 'trainer.learning_rate: .*finite', 'config show'),
+        ('gate.min_auc.x=1', "gate.min_auc: .*number, got {'x': 1}", 'config show'),
+        ('gate.min_accuracy.x=1', "no setting 'gate.min_accuracy.x'", 'gate.min_accuracy'),
+        ('trainer.epochs=3', "no setting 'trainer.epochs'", 'did you mean trainer.model.epochs?'),
+        ('trainer.max_ngram=3', "no setting 'trainer.max_ngram'", 'trainer.model.max_ngram?'),
+        ('trainer.model.epoch=3', "no setting 'trainer.model.epoch'", 'trainer.model.epochs?'),
         (
-            'trainer.architecture=rnn',
-            "^trainer.architecture: no architecture is called 'rnn'; they are tutorial, .*'rnn'$",
-            'show',
+            'trainer.model.filters=10',
+            "^the architecture tutorial has no setting 'trainer.model.filters'$",
+            'accurate has it: pass --preset accurate',
         ),
+        (
+            'trainer.model.svm_cost=10',
+            "^the architecture tutorial has no setting 'trainer.model.svm_cost'$",
+            'ngram and accurate have it: pass --preset NAME',
+        ),
+        ('trainer.model=1', 'trainer.model: .*, got 1', 'config show'),
+        ('trainer.model={}', "trainer.model: .*'architecture', got {}", 'config show'),
+        ('trainer.model.epochs=0', 'model.epochs: .*greater than or equal to 1, got 0', 'show'),
+        ('trainer.model.epochs=many', "model.epochs: .*integer.*, got 'many'", 'config show'),
+        ('trainer.model.learning_rate=.nan', 'model.learning_rate: .*finite', 'config show'),
         ('gate.min_accuracy=1.5', 'gate.min_accuracy: .*less than or equal to 1, got 1.5', ''),
         ('gate.min_accuracy=0', 'gate.min_accuracy: .*greater than 0, got 0', ''),
         ('gate.min_accuracy=', 'gate.min_accuracy: .*number, got None', ''),
@@ -124,8 +137,8 @@ def test_printed_config_gives_the_same_when_read_back(tmp_path: pathlib.Path) ->
         ('gate.slices={"1-10": 2}', "for the slice '1-10', got 2", ''),
         ('name=Über', "name: .*got 'Über'", ''),
         ('data.columns.test_percent=99', 'test_percent: .*less than or equal to 80', ''),
-        ('no-equals-sign', 'expected --set NAME=VALUE', 'trainer.epochs=5'),
-        ('trainer.epochs=[1', 'is not YAML', ''),
+        ('no-equals-sign', 'expected --set NAME=VALUE', 'trainer.seed=5'),
+        ('trainer.model.epochs=[1', 'is not YAML', ''),
     ],
 )
 def test_error_names_the_setting_when_it_is_bad(setting: str, message: str, hint: str) -> None:
@@ -177,7 +190,7 @@ def test_folder_is_refused_when_tensorflow_takes_it_for_a_pattern(name: str, fol
 
 def test_config_cannot_be_changed_when_built() -> None:
     with pytest.raises(ValueError, match='frozen'):
-        load().trainer.epochs = 3  # type: ignore[misc]
+        load().trainer.model.epochs = 3  # type: ignore[misc]
 
 
 def test_every_setting_is_explained_when_listed() -> None:
@@ -188,5 +201,7 @@ def test_every_setting_is_explained_when_listed() -> None:
         for name, field in section['properties'].items()
         if '$ref' not in str(field)
     }
-    assert len(fields) == len(setting_names())
+    listed = [name.rpartition('.')[2] for name in setting_names()]
+    assert len(listed) == len({name for name in setting_names()})
+    assert set(listed) == {name for _, name in fields}
     assert [key for key, field in fields.items() if not field.get('description')] == []

@@ -5,8 +5,7 @@ import inspect
 import pytest
 
 from components.common.errors import ConfigError
-from components.common.settings import ARCHITECTURES
-from components.trainer.models import load_architecture
+from components.trainer.models import ARCHITECTURES, load_architecture, load_settings_class
 from pipeline.settings.config import PipelineConfig, load_config
 from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
 
@@ -17,14 +16,21 @@ def load(preset: str, *settings: str) -> PipelineConfig:
 
 @pytest.mark.parametrize('preset', PRESETS)
 def test_architecture_can_be_trained_when_a_preset_names_it(preset: str) -> None:
-    train = load_architecture(load(preset).trainer.architecture)
+    train = load_architecture(load(preset).trainer.model.architecture)
     assert list(inspect.signature(train).parameters) == ['job']
 
 
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
 def test_architecture_has_a_preset_when_it_is_known(architecture: str) -> None:
-    assert architecture in {preset['trainer']['architecture'] for preset in PRESETS.values()}
-    assert load(DEFAULT_PRESET, f'trainer.architecture={architecture}').trainer.architecture
+    assert architecture in {
+        preset['trainer']['model']['architecture'] for preset in PRESETS.values()
+    }
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_settings_are_the_defaults_when_another_architecture_is_set(architecture: str) -> None:
+    config = load(DEFAULT_PRESET, f'trainer.model.architecture={architecture}')
+    assert config.trainer.model == load_settings_class(architecture)()
 
 
 @pytest.mark.parametrize('preset', PRESETS)
@@ -50,9 +56,10 @@ def test_default_preset_is_one_of_them_when_none_is_named() -> None:
 
 @pytest.mark.parametrize('name', ['rnn', 'Ngram', '', '../ngram', '__init__'])
 def test_error_names_the_architectures_when_one_is_unknown(name: str) -> None:
-    known = ', '.join(ARCHITECTURES)
-    with pytest.raises(ConfigError, match=f'trainer.architecture: .*they are {known}') as caught:
-        load(DEFAULT_PRESET, f'trainer.architecture="{name}"')
+    known = ', '.join(map(repr, ARCHITECTURES))
+    message = f'^trainer.model.architecture: expected one of {known}, got '
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(DEFAULT_PRESET, f'trainer.model.architecture="{name}"')
     assert repr(name) in str(caught.value)
     assert caught.value.exit_code == 2
 
@@ -63,14 +70,12 @@ def test_error_names_the_architectures_when_one_is_unknown(name: str) -> None:
         ('text.punctuation=keep', "text.punctuation: .*'drop' or 'split', got 'keep'"),
         ('text.min_word_count=0', 'min_word_count: .*greater than or equal to 1, got 0'),
         ('text.vocab_size=1000001', 'vocab_size: .*less than or equal to 1000000, got 1000001'),
-        ('trainer.max_ngram=0', 'max_ngram: .*greater than or equal to 1, got 0'),
-        ('trainer.max_ngram=4', 'max_ngram: .*less than or equal to 3, got 4'),
-        ('trainer.min_ngram_documents=0', 'min_ngram_documents: .*equal to 1, got 0'),
-        ('trainer.svm_cost=0', 'svm_cost: .*greater than 0, got 0'),
-        ('trainer.svm_cost=.inf', 'svm_cost: .*finite'),
-        ('trainer.fit_to_val=perhaps', "fit_to_val: .*boolean.*, got 'perhaps'"),
-        ('trainer.filters=0', 'filters: .*greater than or equal to 1, got 0'),
-        ('trainer.network_words=2', 'network_words: .*greater than or equal to 3, got 2'),
+        ('trainer.model.max_ngram=0', 'max_ngram: .*greater than or equal to 1, got 0'),
+        ('trainer.model.max_ngram=4', 'max_ngram: .*less than or equal to 3, got 4'),
+        ('trainer.model.min_ngram_documents=0', 'min_ngram_documents: .*equal to 1, got 0'),
+        ('trainer.model.svm_cost=0', 'svm_cost: .*greater than 0, got 0'),
+        ('trainer.model.svm_cost=.inf', 'svm_cost: .*finite'),
+        ('trainer.model.fit_to_val=perhaps', "fit_to_val: .*boolean.*, got 'perhaps'"),
     ],
 )
 def test_error_names_the_setting_when_an_ngram_setting_is_bad(setting: str, message: str) -> None:
@@ -81,5 +86,5 @@ def test_error_names_the_setting_when_an_ngram_setting_is_bad(setting: str, mess
 def test_every_id_fits_into_an_ngram_when_the_vocabulary_is_the_largest() -> None:
     from components.trainer.layers.ngram_keys import ID_BITS, MAX_NGRAM
 
-    largest = load(DEFAULT_PRESET, 'text.vocab_size=1000000', f'trainer.max_ngram={MAX_NGRAM}')
+    largest = load('ngram', 'text.vocab_size=1000000', f'trainer.model.max_ngram={MAX_NGRAM}')
     assert largest.text.vocab_size <= 2**ID_BITS

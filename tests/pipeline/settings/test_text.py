@@ -18,7 +18,7 @@ FULL = (
     'cloud.resources={"Trainer": {"cpu": 8, "memory_gb": 32}}',
     'cloud.volumes={"/mnt/reviews": "reviews"}',
     'beam.args=["--a=1", "--b=[c], # d"]',
-    'trainer.learning_rate=0.00001',
+    'gate.max_accuracy_drop=0.00001',
 )
 
 

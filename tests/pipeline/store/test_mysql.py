@@ -195,7 +195,7 @@ class TestAnotherRoot:
         away = shutil.move(anna.root, home / 'away')
         try:
             dora = Workshop(
-                settings_of(mariadb, home, 'dora', 'trainer.svm_cost=0.5'), prefix='dora'
+                settings_of(mariadb, home, 'dora', 'trainer.model.svm_cost=0.5'), prefix='dora'
             )
             outcome, error = dora.run()
             assert error is None
@@ -233,8 +233,9 @@ class _Meanwhile(Silent):
 def test_nothing_is_pushed_when_another_root_pushed_a_model_meanwhile(
     anna: Workshop, mariadb: Server, home: pathlib.Path
 ) -> None:
-    emil = Workshop(settings_of(mariadb, home, 'emil', 'trainer.svm_cost=0.2'), prefix='emil')
-    other = Workshop(settings_of(mariadb, home, 'frida', 'trainer.svm_cost=0.1'), prefix='frida')
+    emil = Workshop(settings_of(mariadb, home, 'emil', 'trainer.model.svm_cost=0.2'), prefix='emil')
+    other_settings = settings_of(mariadb, home, 'frida', 'trainer.model.svm_cost=0.1')
+    other = Workshop(other_settings, prefix='frida')
     emil.observer = meanwhile = _Meanwhile(other)
     outcome, error = emil.run()
     theirs, their_error = meanwhile.came

@@ -11,11 +11,13 @@ import tensorflow as tf
 
 from components.common import features
 from components.common.errors import ConfigError
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
+from components.trainer.dataset import Batching
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
 from components.trainer.layers.contributions import Contributions, places
 from components.trainer.layers.ragged import as_ragged
-from components.trainer.layers.word_vectors import WordVectors
+from components.trainer.models.tutorial.embedding import WordVectors
+from components.trainer.models.tutorial.settings import TutorialSettings
 
 _VAL_BATCH_SIZE = 1_024
 
@@ -26,29 +28,37 @@ def train(job: TrainingJob) -> TrainedModel:
     With `distribution: mirrored`, all GPUs of this machine share each batch; with
     `input: stream`, examples are read again in each epoch.
     """
-    settings = job.settings
+    settings = job.settings.model
+    assert isinstance(settings, TutorialSettings)
     strategy = make_strategy(settings.distribution)
     replicas = int(strategy.num_replicas_in_sync)
     if settings.batch_size % replicas:
         raise ConfigError(
-            f'trainer.batch_size: expected a multiple of the {replicas} devices that share each '
-            f'batch, got {settings.batch_size}',
-            hint=f'set trainer.batch_size={-(-settings.batch_size // replicas) * replicas}',
+            f'trainer.model.batch_size: expected a multiple of {replicas}, the number of devices '
+            f'that share each batch, got {settings.batch_size}',
+            hint=f'set trainer.model.batch_size={-(-settings.batch_size // replicas) * replicas}',
         )
 
-    def batches(split: str, size: int, seed: int | None) -> tf.data.Dataset:
-        width = job.text.max_tokens
+    def batches(split: str, size: int, shuffle_seed: int | None) -> tf.data.Dataset:
+        # Keras 3.12 fails if the devices' shares of an epoch's first batch differ in size:
+        # "Inputs to operation AddN must have the same size and shape".
+        batching = Batching(job.text.max_tokens, size, shuffle_seed, multiple_of=replicas)
         if settings.input == 'stream':
-            dataset = job.examples.stream(split, width, size, seed)
-        else:
-            dataset = job.examples.read(split).batches(width, size, seed)
-        return divide_equally(dataset, replicas)
+            return job.examples.stream(split, batching)
+        return job.examples.read(split).batches(batching)
 
-    train_batches = batches(features.TRAIN_SPLIT, settings.batch_size, settings.seed)
+    train_batches = batches(features.TRAIN_SPLIT, settings.batch_size, job.settings.seed)
     val_batches = batches(features.VAL_SPLIT, _VAL_BATCH_SIZE // replicas * replicas, None)
     with strategy.scope():
         network = build(settings, job.text)
-    history = fit(network, train_batches, val_batches, settings, job.log_dir)
+    history = fit(
+        network,
+        train_batches,
+        val_batches,
+        epochs=settings.epochs,
+        restore_best_epoch=settings.restore_best_epoch,
+        log_dir=job.log_dir,
+    )
     if replicas > 1:
         # The exported model has variables of one device.
         weights = network.get_weights()
@@ -65,27 +75,7 @@ def make_strategy(distribution: str) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def divide_equally(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
-    """Leave out the last rows of each batch that cannot be divided equally between replicas.
-
-    Keras 3.12 fails if the replicas' shares of an epoch's first batch differ in
-    size: "Inputs to operation AddN must have the same size and shape".
-
-    >>> dataset = tf.data.Dataset.from_tensor_slices(([[1], [2], [3]], [0, 1, 0])).batch(2)
-    >>> [labels.tolist() for _, labels in divide_equally(dataset, 2).as_numpy_iterator()]
-    [[0, 1]]
-    """
-    if replicas == 1:
-        return batches
-
-    def trim(tokens: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = tf.shape(labels)[0] // replicas * replicas
-        return tokens[:rows], labels[:rows]
-
-    return batches.map(trim).filter(lambda _, labels: tf.size(labels) > 0)
-
-
-def build(settings: TrainerSettings, text: TextSettings) -> keras.Model:
+def build(settings: TutorialSettings, text: TextSettings) -> keras.Model:
     """Build the compiled network, see `build_model`."""
     network = build_model(settings, vocab_size=text.vocab_size, max_tokens=text.max_tokens)
     compile_model(network, settings.learning_rate)
@@ -96,7 +86,7 @@ def build(settings: TrainerSettings, text: TextSettings) -> keras.Model:
     return network
 
 
-def build_model(settings: TrainerSettings, *, vocab_size: int, max_tokens: int) -> keras.Model:
+def build_model(settings: TutorialSettings, *, vocab_size: int, max_tokens: int) -> keras.Model:
     """Build the model, not compiled.
 
     Args:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.layers.word_vectors import WordVectors
+from components.trainer.models.tutorial.embedding import WordVectors
 
 # Words that come once, often, in several rows and, like 5, never.
 TOKENS = np.array([[2, 3, 2, 0], [1, 2, 4, 4], [0, 0, 0, 0]], np.int32)

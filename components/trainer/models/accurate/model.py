@@ -16,17 +16,17 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.common import features
-from components.common.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
 from components.trainer.layers.contributions import MAX_WORDS, Contributions, add, places
-from components.trainer.layers.max_convolution import MaxConvolution
 from components.trainer.layers.ngram_logits import NGramLogits
 from components.trainer.layers.ragged import as_ragged
 from components.trainer.learning.calibration import missing_shift
-from components.trainer.learning.word_vectors import word_vectors
-from components.trainer.models import ngram
-from components.trainer.row_adam import RowAdam
+from components.trainer.models.accurate.max_convolution import MaxConvolution
+from components.trainer.models.accurate.row_adam import RowAdam
+from components.trainer.models.accurate.settings import AccurateSettings
+from components.trainer.models.accurate.word_vectors import word_vectors
+from components.trainer.models.ngram import model as ngram
 
 # What the network reads of a text: reviews begin and end with their verdict.
 _FIRST_TOKENS = 100
@@ -36,14 +36,15 @@ _WARM_UP_STEPS = 50
 
 def train(job: TrainingJob) -> TrainedModel:
     """Train the model."""
-    settings = job.settings
+    settings, seed = job.settings.model, job.settings.seed
+    assert isinstance(settings, AccurateSettings)
     train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
-    ngrams = ngram.make_layer(settings)
+    ngrams = ngram.make_layer(settings, seed)
     unlabelled = ngram.read_unlabelled(job)
     logits = ngram.adapt(ngrams, train, val, unlabelled, fit_to_val=settings.fit_to_val)
     words = min(settings.network_words, int(train.tokens.max(initial=features.UNKNOWN_ID)) + 1)
     texts = train if unlabelled is None else train.joined(unlabelled)
-    vectors = word_vectors(texts, words, settings.embedding_dim, settings.seed)
+    vectors = word_vectors(texts, words, settings.embedding_dim, seed)
     networks = [Network(settings, vectors, name=f'network_{i}') for i in range(settings.networks)]
     del texts, unlabelled
 
@@ -56,14 +57,15 @@ def train(job: TrainingJob) -> TrainedModel:
     compile_model(fitted, _WarmUpAndDecay(settings.learning_rate, steps), RowAdam, beta_2=0.99)
     history = fit(
         fitted,
-        batches(train, logits.train, settings, shuffle_seed=settings.seed),
+        batches(train, logits.train, settings, shuffle_seed=seed),
         batches(val, logits.val, settings),
-        settings,
-        job.log_dir,
+        epochs=settings.epochs,
+        restore_best_epoch=settings.restore_best_epoch,
+        log_dir=job.log_dir,
     )
     balance(networks, train, logits.train)
     model = AccurateModel(ngrams, networks)
-    compile_model(model, settings.learning_rate)
+    compile_model(model)
     return TrainedModel(model, history)
 
 
@@ -90,12 +92,12 @@ class Network(keras.layers.Layer):
     """From what the patterns of words find in a text to what the n-grams' logit lacks.
 
     Args:
-        settings: `filters`, `dropout` and `seed` are used.
+        settings: `filters` and `dropout` are used.
         vectors: float32 `[words, dim]`: initial word vectors.
     """
 
     def __init__(
-        self, settings: TrainerSettings, vectors: npt.NDArray[np.float32], **kwargs: Any
+        self, settings: AccurateSettings, vectors: npt.NDArray[np.float32], **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.patterns = MaxConvolution(settings.filters, vectors, name='patterns')
@@ -183,7 +185,7 @@ def ends(tokens: tf.RaggedTensor) -> tf.RaggedTensor:
 def batches(
     data: LabelledTokens,
     logits: npt.NDArray[np.float32],
-    settings: TrainerSettings,
+    settings: AccurateSettings,
     *,
     shuffle_seed: int | None = None,
 ) -> tf.data.Dataset:

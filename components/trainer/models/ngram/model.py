@@ -14,20 +14,22 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.common import features
-from components.common.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, measure
 from components.trainer.layers.contributions import Contributions
 from components.trainer.layers.ngram_logits import NGramLogits
+from components.trainer.models.ngram.settings import LinearSettings, NgramSettings
 
 
 def train(job: TrainingJob) -> TrainedModel:
     """Train the model."""
     train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
-    layer = make_layer(job.settings)
-    logits = adapt(layer, train, val, read_unlabelled(job), fit_to_val=job.settings.fit_to_val)
+    settings = job.settings.model
+    assert isinstance(settings, NgramSettings)
+    layer = make_layer(settings, job.settings.seed)
+    logits = adapt(layer, train, val, read_unlabelled(job), fit_to_val=settings.fit_to_val)
     model = NGramModel(layer)
-    compile_model(model, job.settings.learning_rate)
+    compile_model(model)
     history = measure(
         {'train': (train.labels, logits.train), 'val': (val.labels, logits.val)},
         job.log_dir,
@@ -61,21 +63,22 @@ class HonestLogits(NamedTuple):
     val: npt.NDArray[np.float32]
 
 
-def make_layer(settings: TrainerSettings) -> NGramLogits:
+def make_layer(settings: LinearSettings, seed: int) -> NGramLogits:
     """Make the layer that the settings describe."""
     return NGramLogits(
         max_ngram=settings.max_ngram,
         min_documents=settings.min_ngram_documents,
         cost=settings.svm_cost,
         unlabelled_weight=settings.unlabelled_weight,
-        seed=settings.seed,
+        seed=seed,
         name='ngrams',
     )
 
 
 def read_unlabelled(job: TrainingJob) -> LabelledTokens | None:
     """Read the texts without a label, if the settings want them and there are any."""
-    if not job.settings.unlabelled_weight:
+    assert isinstance(job.settings.model, LinearSettings)
+    if not job.settings.model.unlabelled_weight:
         return None
     unlabelled = job.examples.read(features.UNLABELLED_SPLIT)
     return unlabelled if len(unlabelled.labels) else None

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.layers.max_convolution import MaxConvolution
+from components.trainer.models.accurate.max_convolution import MaxConvolution
 
 WORDS, DIM, FILTERS = 12, 5, 7
 

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.common.settings import TextSettings, TrainerSettings
+from components.common.settings import TextSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob
-from components.trainer.models.accurate import Network, balance, batches, ends, mean_of, train
-from tests.components.trainer.models.test_ngram import data_of, logits_of, loss_and_accuracy
+from components.trainer.models.accurate.model import Network, balance, batches, ends, mean_of, train
+from components.trainer.models.accurate.settings import AccurateSettings
+from tests.components.trainer.models.ngram.test_model import data_of, logits_of, loss_and_accuracy
+from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import loaded
 
 TEXT = TextSettings(vocab_size=40, max_tokens=1_000)
 SMALL = {
-    'architecture': 'accurate',
     'epochs': 4,
     'batch_size': 16,
     'learning_rate': 0.02,
@@ -43,7 +44,7 @@ def make_data(texts: int, seed: int) -> LabelledTokens:
 
 def train_small(log_dir: pathlib.Path, **settings: Any) -> tuple[TrainedModel, LabelledTokens]:
     keras.utils.set_random_seed(3)
-    chosen = TrainerSettings.model_validate({**SMALL, 'max_ngram': 1, **settings})
+    chosen = trainer_settings('accurate', **{**SMALL, 'max_ngram': 1, **settings})
     unseen = make_data(200, seed=9)
     job = TrainingJob(
         loaded(make_data(400, seed=1), make_data(80, seed=2), unseen), chosen, TEXT, str(log_dir)
@@ -129,7 +130,7 @@ def test_networks_learn_as_if_alone_when_there_are_several(tmp_path: pathlib.Pat
 def test_positives_are_as_many_as_expected_when_networks_are_balanced() -> None:
     data = make_data(200, seed=6)
     vectors = np.random.default_rng(6).normal(size=[40, 8]).astype(np.float32)
-    settings = TrainerSettings.model_validate(SMALL)
+    settings = AccurateSettings.model_validate(SMALL)
     networks = [Network(settings, vectors) for _ in range(2)]
     for network in networks:
         network.build((None, None))
@@ -157,7 +158,7 @@ def test_ends_are_read_when_a_text_is_longer_than_the_network_reads() -> None:
 def test_each_example_comes_once_when_an_epoch_is_shuffled() -> None:
     data = make_data(50, seed=6)
     data = data._replace(labels=np.arange(50, dtype=np.float32)[:, np.newaxis])
-    settings = TrainerSettings.model_validate({**SMALL, 'networks': 2})
+    settings = AccurateSettings.model_validate({**SMALL, 'networks': 2})
     epochs = batches(data, -data.labels, settings, shuffle_seed=1)
     first, second = (
         [(labels.numpy(), offsets.numpy()) for (_, offsets), labels in epochs] for _ in range(2)

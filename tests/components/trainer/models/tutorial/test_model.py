@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.common.settings import TrainerSettings
-from components.trainer.layers.word_vectors import WordVectors
-from components.trainer.models.tutorial import Padded, build_model
-from tests.components.trainer.models.training import train_tutorial
+from components.trainer.models.tutorial.embedding import WordVectors
+from components.trainer.models.tutorial.model import Padded, build_model
+from components.trainer.models.tutorial.settings import TutorialSettings
+from tests.components.trainer.models.tutorial.training import train_tutorial
 from tests.components.trainer.tiny import KEYS, Tiny, write_split, write_summary
 from tests.conftest import REPO
 
@@ -24,7 +24,7 @@ TOKENS = np.array([[2, 3, 2, 0], [1, 2, 4, 4], [0, 0, 0, 0]], np.int32)
 
 
 def test_logits_have_one_column_when_the_model_is_called() -> None:
-    settings = TrainerSettings(embedding_dim=3)
+    settings = TutorialSettings(embedding_dim=3)
     model = build_model(settings, vocab_size=6, max_tokens=4)
     logits = model(TOKENS)
     assert model.input_shape == (None, 4)
@@ -35,7 +35,7 @@ def test_logits_have_one_column_when_the_model_is_called() -> None:
 
 
 def test_outputs_are_the_same_when_the_model_was_saved_and_loaded(tmp_path: pathlib.Path) -> None:
-    model = build_model(TrainerSettings(), vocab_size=6, max_tokens=4)
+    model = build_model(TutorialSettings(), vocab_size=6, max_tokens=4)
     model.save(tmp_path / 'model.keras')
     loaded = keras.saving.load_model(tmp_path / 'model.keras')
     layer = loaded.get_layer('word_vectors')
@@ -48,7 +48,7 @@ def test_outputs_are_the_same_when_the_model_was_saved_and_loaded(tmp_path: path
 def test_logits_are_those_of_the_first_tokens_when_rows_are_ragged_or_longer(
     in_graph: bool,
 ) -> None:
-    network = build_model(TrainerSettings(), vocab_size=6, max_tokens=4)
+    network = build_model(TutorialSettings(), vocab_size=6, max_tokens=4)
     model = Padded(network, 4)
     call = tf.function(model) if in_graph else model
     expected = network(TOKENS)
@@ -65,7 +65,7 @@ def train_on_two_devices(
     paths = [tiny.examples, tiny.transform_graph, folder / 'mirrored', folder / 'weights.npz']
     return subprocess.run(
         [
-            *(sys.executable, '-m', 'tests.components.trainer.models.training'),
+            *(sys.executable, '-m', 'tests.components.trainer.models.tutorial.training'),
             *(*map(str, paths), json.dumps({**settings, 'distribution': 'mirrored'})),
         ],
         cwd=REPO,
@@ -120,4 +120,5 @@ def test_batch_is_refused_when_the_devices_cannot_share_it_equally(
     tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
     done = train_on_two_devices(tiny, tmp_path, batch_size=7)
-    assert 'expected a multiple of the 2 devices that share each batch, got 7' in done.stderr
+    message = 'expected a multiple of 2, the number of devices that share each batch, got 7'
+    assert message in done.stderr

@@ -11,11 +11,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.common import features
-from components.common.settings import TrainerSettings
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.fitting import TrainedModel, TrainingJob
-from components.trainer.models.ngram import train
+from components.trainer.models.ngram.model import train
 from components.trainer.serving import ServingModel, TransformGraph, export
+from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import LABELS, NEUTRAL, TEXT, Tiny, loaded, make_example
 
 TEXTS = [
@@ -57,7 +57,7 @@ def train_on(
     return train(
         TrainingJob(
             loaded(data, val, unlabelled),
-            TrainerSettings(architecture='ngram', **settings),
+            trainer_settings('ngram', **settings),
             TEXT,
             str(log_dir),
         )
@@ -211,11 +211,10 @@ def test_tensorboard_shows_the_history_when_a_model_was_trained(tmp_path: pathli
 
 def test_loss_and_metric_take_logits_when_the_model_is_compiled(tmp_path: pathlib.Path) -> None:
     data, val = make_data(100, seed=1), make_data(50, seed=2)
-    model = train_on(data, val, tmp_path, learning_rate=0.01).model
+    model = train_on(data, val, tmp_path).model
     assert isinstance(model.loss, keras.losses.BinaryCrossentropy)
     assert model.loss.get_config()['from_logits'] is True
     assert isinstance(model.optimizer, keras.optimizers.Adam)
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
     (metric,) = model.get_compile_config()['metrics']
     assert metric['class_name'] == 'BinaryAccuracy'
     assert metric['config']['threshold'] == 0.0

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.row_adam import RowAdam
+from components.trainer.models.accurate.row_adam import RowAdam
 
 SETTINGS = {'learning_rate': 0.1, 'beta_2': 0.99}
 

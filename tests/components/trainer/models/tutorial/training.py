@@ -1,6 +1,6 @@
 """Trains the tutorial's model on two logical devices of the CPU, in a process of its own.
 
-    python -m tests.components.trainer.models.training EXAMPLES GRAPH LOGS WEIGHTS SETTINGS
+    python -m tests.components.trainer.models.tutorial.training EXAMPLES GRAPH LOGS WEIGHTS SETTINGS
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.common.settings import TrainerSettings
 from components.trainer.dataset import StoredExamples
 from components.trainer.fitting import TrainedModel, TrainingJob
-from components.trainer.models.tutorial import train
+from components.trainer.models.tutorial.model import train
 from components.trainer.serving import TransformGraph
-from tests.components.trainer.tiny import TEXT, TRAINER
+from tests.components.trainer.settings import trainer_settings
+from tests.components.trainer.tiny import MODEL, TEXT
 
 
 def train_tutorial(
@@ -28,7 +28,7 @@ def train_tutorial(
 ) -> TrainedModel:
     """Train as `run_fn` does."""
     transform = TransformGraph(tft.TFTransformOutput(str(transform_graph)))
-    chosen = TrainerSettings(**{**TRAINER.model_dump(), **settings})
+    chosen = trainer_settings('tutorial', **{**MODEL, **settings})
     keras.utils.set_random_seed(chosen.seed)
     stored = StoredExamples(str(examples), transform)
     return train(TrainingJob(stored, chosen, TEXT, str(logs)))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from components.trainer.dataset import LabelledTokens
-from components.trainer.learning import word_vectors as module
-from components.trainer.learning.word_vectors import word_vectors
+from components.trainer.models.accurate import word_vectors as module
+from components.trainer.models.accurate.word_vectors import word_vectors
 
 
 def data_of(texts: list[list[int]]) -> LabelledTokens:

@@ -1,0 +1,1 @@
+"""The n-gram model, and small convolutional networks that correct it."""

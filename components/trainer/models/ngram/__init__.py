@@ -1,0 +1,1 @@
+"""A calibrated linear SVM on naive Bayes ratios of n-grams."""

@@ -1,0 +1,1 @@
+"""The averaged word vectors of the TensorFlow tutorial "Basic text classification"."""

@@ -1,0 +1,32 @@
+"""Settings of the Trainer: the model's architecture with its own settings, and the seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Union
+
+import pydantic
+
+from components.common.settings import Settings
+from components.trainer.models import ARCHITECTURES, ArchitectureSettings, load_settings_class
+
+if TYPE_CHECKING:
+    ModelSettings = ArchitectureSettings
+else:
+    ModelSettings = Annotated[
+        Union[tuple(map(load_settings_class, ARCHITECTURES))],  # noqa: UP007
+        pydantic.Field(discriminator='architecture'),
+    ]
+
+
+class TrainerSettings(Settings):
+    """The model and how it is trained.
+
+    Example:
+        >>> TrainerSettings.model_validate({'model': {'architecture': 'ngram'}}).model.max_ngram
+        3
+    """
+
+    model: ModelSettings
+    seed: int = pydantic.Field(
+        1, ge=0, lt=2**31, description='seed of initial weights, dropout and order of examples'
+    )
