@@ -1,7 +1,8 @@
-"""The errors a person can act on, each with its exit code.
+"""The errors that a user can act on, each with its exit code.
 
-A message says what was expected and what came; `hint` says what to do next.
-Everything else that escapes is a defect and ends with exit code 1.
+A message states what was expected and what was received; `hint` states what to
+do next. Any other exception that reaches the command line is a defect and ends
+with exit code 1.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ _END = 600
 class ReviewsError(Exception):
     """Base of all expected errors.
 
-    The message is made one line, whatever it quotes: line breaks become spaces,
-    other characters that cannot be printed their escapes, and what is too long
-    loses its middle.
+    The message becomes one line: line breaks become spaces, other unprintable
+    characters become escapes, and a long message loses its middle.
+
+    >>> error = DataError('the file is empty:\\n a.csv', hint='add a labelled text')
+    >>> str(error), error.hint, error.exit_code
+    ('the file is empty: a.csv', 'add a labelled text', 4)
 
     Attributes:
-        exit_code: What the process returns to the shell.
-        hint: What to do about it, one sentence, or an empty string.
+        exit_code: The exit code of the process.
+        hint: What to do next, one sentence, or an empty string.
         log: Path of the log with the details, or an empty string.
-        report: Path of the page about the run, or an empty string.
+        report: Path of the run's report, or an empty string.
     """
 
     exit_code = 1
@@ -54,7 +58,7 @@ def _cut(text: str) -> str:
 
 
 def _printable(character: str) -> str:
-    # Half a character, as of a file name that is not UTF-8, could not even be printed.
+    # A surrogate, as in a file name that is not UTF-8, cannot be printed.
     return character if character.isprintable() else ascii(character)[1:-1]
 
 
@@ -71,13 +75,13 @@ class NotBlessedError(ReviewsError):
 
 
 class DataError(ReviewsError):
-    """The data cannot be read, or is not what the schema demands."""
+    """The data cannot be read, or does not fit the schema."""
 
     exit_code = 4
 
 
 class ComponentError(ReviewsError):
-    """A node of the pipeline failed for a reason that is not the data's."""
+    """A node of the pipeline failed, and the data is not the reason."""
 
     exit_code = 5
 
@@ -99,10 +103,10 @@ class MissingDependencyError(ReviewsError):
 
 
 class ServiceError(ReviewsError):
-    """A service cannot be reached, refuses what is asked of it, or fails.
+    """A service cannot be reached, refuses a request, or fails.
 
     Attributes:
-        may_pass: Whether the same request may succeed a little later.
+        may_pass: Whether the same request may succeed later.
     """
 
     exit_code = 7
@@ -113,19 +117,23 @@ class ServiceError(ReviewsError):
 
 
 class OutcomeUnknownError(ReviewsError):
-    """What came of a run on a service cannot be told: not yet, or not from here."""
+    """The outcome of a run on a service is not known yet, or not from this machine."""
 
     exit_code = 8
 
 
 class StoreError(ReviewsError):
-    """What earlier runs keep on the disk is damaged, or cannot be used."""
+    """Files of earlier runs are damaged, or cannot be used."""
 
     exit_code = 9
 
 
 def class_of(exit_code: int) -> type[ReviewsError]:
-    """Return the class of the errors of another process, by the exit code that it says."""
+    """Return the error class of another process's exit code.
+
+    >>> class_of(4).__name__
+    'DataError'
+    """
     classes = (
         ConfigError,
         NotBlessedError,

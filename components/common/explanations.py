@@ -1,4 +1,4 @@
-"""Reads what the signature `explain_text` says of texts."""
+"""Reads the outputs of the signature `explain_text`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from components.common import features
 Parts = list[tuple[str, float]]
 
 
-def parts_by_text(said: Mapping[str, Any], texts: int) -> list[Parts]:
-    """Sort what was said by text.
+def parts_by_text(outputs: Mapping[str, Any], texts: int) -> list[Parts]:
+    """Group the contributions of n-grams by text.
 
     Args:
-        said: The outputs of the signature, tensors.
-        texts: How many it was asked about.
+        outputs: The outputs of the signature, tensors.
+        texts: Number of texts in the batch.
 
     Returns:
-        For each text, n-grams and what each adds to its logit, the strongest
+        For each text, n-grams and their contributions to its logit, the largest
         first.
     """
     parts: list[Parts] = [[] for _ in range(texts)]
     keys = features.ROWS_KEY, features.NGRAMS_KEY, features.CONTRIBUTIONS_KEY
-    for row, ngram, value in zip(*(said[key].numpy().tolist() for key in keys)):
+    for row, ngram, value in zip(*(outputs[key].numpy().tolist() for key in keys)):
         parts[row].append((ngram.decode('utf-8', errors='replace'), value))
     return parts

@@ -1,7 +1,7 @@
-"""The contract between ExampleGen, Transform, the model and whoever calls it.
+"""The contract of names between ExampleGen, Transform, the model and its clients.
 
-Feature names, reserved token ids, split names and signature names. Nothing
-here imports anything, so every worker may import it.
+Names of features, splits, signatures and assets, and reserved token ids. This
+module imports nothing, so that every worker can import it.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ TRAIN_SPLIT = 'train'
 VAL_SPLIT = 'val'
 TEST_SPLIT = 'test'
 SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)
-# Texts without a label, where the data has some: not in SPLITS, since nothing is measured there.
+# Texts without a label, if the data has any; not in SPLITS, since no metric is computed on them.
 UNLABELLED_SPLIT = 'unsup'
 
-# What the pushed model answers to, and with.
+# Signatures of the pushed model, their inputs and their outputs.
 EXAMPLES_SIGNATURE = 'serving_default'  # serialized tf.Example
 TEXT_SIGNATURE = 'serving_text'  # plain strings
 EXPLAIN_SIGNATURE = 'explain_text'  # plain strings
 EXAMPLES_INPUT = 'examples'
 TEXT_INPUT = 'text'
 PROBABILITY_KEY = 'probability'  # float32 [batch], of the positive label
-NGRAMS_KEY = 'ngrams'  # bytes [parts], what moved the logits
-CONTRIBUTIONS_KEY = 'contributions'  # float32 [parts], by how much
-ROWS_KEY = 'rows'  # int64 [parts], of which text
-BIAS_KEY = 'bias'  # float32 [batch], the logit of a text without a word
+NGRAMS_KEY = 'ngrams'  # bytes [parts], the n-grams that contribute to the logits
+CONTRIBUTIONS_KEY = 'contributions'  # float32 [parts], the terms that they add
+ROWS_KEY = 'rows'  # int64 [parts], the index of the text in the batch
+BIAS_KEY = 'bias'  # float32 [batch], the logit of an empty text
 LABELS_ASSET = 'labels.json'  # in assets.extra/: ["negative name", "positive name"]
-SETTINGS_ASSET = 'settings.json'  # in assets.extra/: what it was trained with
+SETTINGS_ASSET = 'settings.json'  # in assets.extra/: the settings of the training
 MODEL_CARD = 'model_card.md'  # in assets.extra/ of a pushed version, and no part of the model
 ROLLBACK_ASSET = 'rollback.json'  # the same, of a version that restores an earlier one
 
@@ -48,7 +48,7 @@ LENGTH_BUCKETS = ('1-10', '11-50', '51-100', '101-200', '201-400', '401+')
 
 
 def length_bucket(words: int) -> str:
-    """Name the slice that a text of so many words belongs to.
+    """Return the slice of a text by its number of words.
 
     >>> length_bucket(10), length_bucket(11), length_bucket(5000)
     ('1-10', '11-50', '401+')

@@ -1,7 +1,7 @@
-"""How a step tells what it is doing, wherever it runs.
+"""Progress messages of a node, wherever it runs.
 
-A line goes to one logger; a runner that shows progress listens to it, any
-other leaves it in its log.
+They go to one logger: a runner that shows progress handles it, any other
+writes them to its log.
 """
 
 from __future__ import annotations
@@ -12,5 +12,8 @@ PROGRESS_LOGGER = 'components.common.progress'
 
 
 def report_progress(line: str) -> None:
-    """Tell in one line how far the step is."""
+    """Report the progress of a node in one line.
+
+    >>> report_progress('epoch 2 of 10')
+    """
     logging.getLogger(PROGRESS_LOGGER).info(line)

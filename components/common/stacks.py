@@ -1,8 +1,8 @@
-"""What differs between the stacks that this code runs on: nothing else knows of several.
+"""The differences between the stacks that this code runs on.
 
-A stack is a version of TFX and what is locked with it. Where the stacks have the
-same thing in different places, all code takes it from the place that both have,
-and needs no entry here. An entry goes with the last stack that needs it.
+A stack is a version of TFX and the packages locked with it. Code that is the same
+on all stacks needs no entry here; an entry is removed with the last stack that
+needs it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ExampleValidator node: no anomaly passes."""
+"""The ExampleValidator node: fails if the data does not fit the schema."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from components.example_validator.executor import Executor
 
 
 class StrictExampleValidator(ExampleValidator):
-    """TFX's ExampleValidator with the executor that fails at an anomaly."""
+    """TFX's ExampleValidator with the executor that fails on an anomaly."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
 
 def make_example_validator(statistics: BaseChannel, schema: BaseChannel) -> ExampleValidator:
-    """Make the node that holds `statistics` against `schema`."""
+    """Make the node that compares `statistics` with `schema`."""
     return StrictExampleValidator(statistics=statistics, schema=schema).with_id('ExampleValidator')

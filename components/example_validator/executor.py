@@ -1,4 +1,4 @@
-"""Compares statistics with the schema, and stops the run at an anomaly."""
+"""Compares statistics with the schema, and fails on an anomaly."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tfx.types import artifact_utils, standard_component_specs
 from components.common import features
 from components.common.errors import DataError
 
-_MOST_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 class Executor(executor.Executor):
     """TFX's executor, except that an anomaly fails the node.
 
-    TFX's own records anomalies and goes on, so that a model would be trained
-    on, and judged by, data that nobody would have accepted.
+    TFX's executor records anomalies and succeeds, so that a model would be
+    trained and evaluated on data that does not fit the schema.
     """
 
     def Do(
@@ -30,7 +30,7 @@ class Executor(executor.Executor):
         """Write the anomalies of each split.
 
         Raises:
-            DataError: If there are any; the message has them in words.
+            DataError: If there are any; the message describes them.
         """
         statistics = artifact_utils.get_single_instance(
             input_dict[standard_component_specs.STATISTICS_KEY]
@@ -63,19 +63,19 @@ def without_label(schema: schema_pb2.Schema) -> schema_pb2.Schema:
 
 
 def raise_anomalies(found: dict[str, anomalies_pb2.Anomalies]) -> None:
-    """Raise a DataError that tells the anomalies by split, if there are any."""
-    told = [f'{split}: {line}' for split, proto in found.items() for line in describe(proto)]
-    if told:
-        more = len(told) - _MOST_SHOWN
-        shown = '; '.join(told[:_MOST_SHOWN]) + (f'; and {more} more' if more > 0 else '')
+    """Raise a DataError that lists the anomalies by split, if there are any."""
+    lines = [f'{split}: {line}' for split, proto in found.items() for line in describe(proto)]
+    if lines:
+        more = len(lines) - _MAX_SHOWN
+        shown = '; '.join(lines[:_MAX_SHOWN]) + (f'; and {more} more' if more > 0 else '')
         raise DataError(
             f'the data does not fit the schema: {shown}',
-            hint='mend the data, or give a schema that allows it (--set data.schema_file=PATH)',
+            hint='correct the data, or set a schema that allows it (--set data.schema_file=PATH)',
         )
 
 
 def describe(anomalies: anomalies_pb2.Anomalies) -> list[str]:
-    """Put anomalies into words, one line each, those of features by name."""
+    """Describe anomalies in one line each, those of features in the order of names."""
     lines = [
         f'feature {name!r}: {info.description.strip().rstrip(".")}'
         for name, info in sorted(anomalies.anomaly_info.items())

@@ -1,4 +1,4 @@
-"""The ImportSchemaGen node: the curated schema into the pipeline."""
+"""The SchemaGen node: imports a schema file into the pipeline."""
 
 from __future__ import annotations
 
@@ -26,28 +26,31 @@ def make_schema_gen(schema_file: str) -> ImportSchemaGen:
 
     The file is read now; its content is a parameter of the node.
 
+    >>> make_schema_gen(str(CURATED_SCHEMA)).id
+    'SchemaGen'
+
     Raises:
-        ConfigError: If it cannot be read, or is no `Schema` as text proto.
+        ConfigError: If it cannot be read, or is not a `Schema` as text proto.
     """
     text = read_schema(schema_file)
-    # For whoever looks at the run; a path would differ from machine to machine.
+    # Only the name: the path would differ from machine to machine.
     node = InlineSchemaGen(schema_file=pathlib.Path(schema_file).name).with_id('SchemaGen')
     node.exec_properties[SCHEMA_TEXT_KEY] = text
     return node
 
 
 def read_schema(schema_file: str) -> str:
-    """Return the text of a schema file, having checked that it is one.
+    """Return the text of a schema file.
 
     Raises:
-        ConfigError: If it cannot be read, or is no `Schema` as text proto.
+        ConfigError: If it cannot be read, or is not a `Schema` as text proto.
     """
     try:
         text = pathlib.Path(schema_file).read_bytes().decode('utf-8')
         text_format.Parse(text, schema_pb2.Schema())
     except (OSError, UnicodeError, text_format.ParseError) as err:
         raise ConfigError(
-            f'the schema {schema_file} cannot be used: {err}',
+            f'the schema {schema_file} is not a Schema as text proto: {err}',
             hint=f'start from a copy of {CURATED_SCHEMA.name}, in components/schema',
         ) from err
     return text

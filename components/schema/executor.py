@@ -1,4 +1,4 @@
-"""Writes the schema that travels with the node."""
+"""Writes the schema that is a parameter of the node."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMA_TEXT_KEY = 'schema_text'
 class Executor(base_executor.BaseExecutor):
     """Imports a schema by its content.
 
-    TFX's own takes a path, which means nothing in a container elsewhere.
+    TFX's executor takes a path, which a container elsewhere cannot read.
     """
 
     def Do(

@@ -1,4 +1,4 @@
-"""Tries a SavedModel in a process that knows nothing but TensorFlow, before it is served."""
+"""Tests a SavedModel in a process that has nothing but TensorFlow, before it is served."""
 
 from __future__ import annotations
 
@@ -14,45 +14,13 @@ from typing import Any, NamedTuple
 from components.common import features
 from components.common.errors import ComponentError
 from components.smoke_test import process
-from components.smoke_test.texts import ODD_TEXTS
+from components.smoke_test.odd_texts import ODD_TEXTS
 
 TIMEOUT_SECONDS = 300
-# What TensorFlow takes before it has loaded anything, on a machine of many cores, and more.
+# More than TensorFlow takes before it has loaded anything, on a machine of many cores.
 _MEMORY_BYTES = 8 << 30
-# It ends itself a little later than it is ended, in case nobody is left to do that.
+# The process ends itself a little later than it is killed, in case its parent has died.
 _GRACE_SECONDS = 5
-
-# What the README documents. An output is its dtype and its shape.
-_ONE_PER_TEXT = ('float32', [None])
-_NAMES: dict[str, Any] = {
-    'text_feature': features.TEXT_KEY,
-    'examples': {
-        'name': features.EXAMPLES_SIGNATURE,
-        'input': features.EXAMPLES_INPUT,
-        'outputs': {features.PROBABILITY_KEY: _ONE_PER_TEXT},
-    },
-    'text': {
-        'name': features.TEXT_SIGNATURE,
-        'input': features.TEXT_INPUT,
-        'outputs': {features.PROBABILITY_KEY: _ONE_PER_TEXT},
-    },
-    'explain': {
-        'name': features.EXPLAIN_SIGNATURE,
-        'input': features.TEXT_INPUT,
-        'outputs': {
-            features.NGRAMS_KEY: ('string', [None]),
-            features.CONTRIBUTIONS_KEY: ('float32', [None]),
-            features.ROWS_KEY: ('int64', [None]),
-            features.BIAS_KEY: ('float32', [None]),
-        },
-        'roles': {
-            'ngrams': features.NGRAMS_KEY,
-            'contributions': features.CONTRIBUTIONS_KEY,
-            'rows': features.ROWS_KEY,
-            'bias': features.BIAS_KEY,
-        },
-    },
-}
 
 
 class KnownScore(NamedTuple):
@@ -63,20 +31,24 @@ class KnownScore(NamedTuple):
 
 
 class SmokeTestError(ComponentError):
-    """A model cannot be served as it is."""
+    """A model cannot be served."""
 
 
-def request(
+def make_request(
     model_dir: str,
     *,
     texts: Sequence[str] = (),
     known: Sequence[KnownScore] = (),
     must_explain: bool = True,
 ) -> dict[str, Any]:
-    """Return what the process is asked to check, as JSON values; see `smoke_test`."""
+    """Return the request to the process, as JSON values; see `smoke_test`."""
     return {
         'model': model_dir,
-        'names': _NAMES,
+        'names': {
+            name: value
+            for name, value in vars(features).items()
+            if name.isupper() and isinstance(value, str)
+        },
         'labels_file': f'assets.extra/{features.LABELS_ASSET}',
         'texts': [*ODD_TEXTS, *texts],
         'known': list(known),
@@ -97,60 +69,59 @@ def smoke_test(
 
     It must have the documented signatures, and score odd texts and the given
     ones with a finite number in [0, 1]: the same by both signatures, alone and
-    in a batch, and the same as known; what explains a score must add up to it.
+    in a batch, and as known. Explanations must add up to the scores.
+
+    >>> smoke_test('serving/1764000000', texts=['A fine film.'])  # doctest: +SKIP
 
     Args:
         model_dir: The SavedModel, on any storage that TensorFlow can read.
-        texts: Texts to score beside `ODD_TEXTS`.
-        known: Texts with what is to come out.
-        must_explain: Whether it is an error if the model cannot explain scores,
-            as those could not that an older version of the pipeline pushed.
-        timeout_seconds: How long all may take; then the process is killed.
-        memory_bytes: How much memory the process may use for data.
+        texts: Texts to score in addition to `ODD_TEXTS`.
+        known: Texts with the expected scores.
+        must_explain: Whether the model must explain scores; models that an older
+            version of the pipeline pushed cannot.
+        timeout_seconds: The process is killed after that.
+        memory_bytes: Memory that the process may use for data.
 
     Raises:
-        SmokeTestError: If a check does not hold; it says which.
+        SmokeTestError: If a check fails; the message names it.
     """
-    asked = request(model_dir, texts=texts, known=known, must_explain=must_explain)
+    request = make_request(model_dir, texts=texts, known=known, must_explain=must_explain)
     limits = {
         'timeout_seconds': math.ceil(timeout_seconds) + _GRACE_SECONDS,
         'memory_bytes': memory_bytes,
     }
     try:
         done = subprocess.run(
-            # -I: neither the current folder, nor the environment, nor a user's own packages.
+            # -I ignores the current folder, the environment and the user's own packages.
             [sys.executable, '-I', process.__file__],
-            input=json.dumps({**asked, **limits}).encode(),
+            input=json.dumps({**request, **limits}).encode(),
             stdout=subprocess.PIPE,
             timeout=timeout_seconds,
             check=False,
-            # A model server need not have the accelerator that a step was given.
+            # A model server may lack the accelerator of this node.
             env={**os.environ, 'CUDA_VISIBLE_DEVICES': '-1'},
         )
     except subprocess.TimeoutExpired as err:
-        raise _failed(
+        raise _make_error(
             'it answers in time', f'all scores within {timeout_seconds} s', 'none: it was stopped'
         ) from err
     try:
-        answer = json.loads(done.stdout)
+        result = json.loads(done.stdout)
     except ValueError as err:
-        raise _failed('it runs', 'an answer', _end_of(done.returncode)) from err
-    if not answer.get('passed'):
-        raise _failed(answer['check'], answer['expected'], answer['got'])
+        raise _make_error('it runs', 'an answer', _describe_exit(done.returncode)) from err
+    if not result.get('passed'):
+        raise _make_error(result['check'], result['expected'], result['got'])
 
 
-def _failed(check: str, expected: str, got: str) -> SmokeTestError:
+def _make_error(check: str, expected: str, got: str) -> SmokeTestError:
     return SmokeTestError(
         f'the smoke test of the model failed: {check}: expected {expected}, got {got}',
-        hint='it was not pushed, and what is served stays as it was; the log has the details',
+        hint='the model was not pushed, and the live version is unchanged; see the log',
     )
 
 
-def _end_of(code: int) -> str:
+def _describe_exit(code: int) -> str:
     if code >= 0:
-        return f'none: the process ended with {code}'
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f'signal {-code}'
-    return f'none: the process was ended by {name}'
+        return f'none: the process ended with exit code {code}'
+    names = {number.value: number.name for number in signal.Signals}
+    return f'none: the process was ended by {names.get(-code, f"signal {-code}")}'

@@ -16,5 +16,5 @@ class OnePassStatisticsGen(StatisticsGen):
 
 
 def make_statistics_gen(examples: BaseChannel) -> StatisticsGen:
-    """Make the node that describes each split of `examples`."""
+    """Make the node that computes statistics of each split of `examples`."""
     return OnePassStatisticsGen(examples=examples).with_id('StatisticsGen')

@@ -18,10 +18,10 @@ from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import DataError
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
-from components.statistics_gen.described import FILE
+from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
 from components.statistics_gen.workers import WriteStatistics
 
-# Their digests take 128 MiB; the words that a billion reviews have take as much, in 60 parts.
+# Their digests take 128 MiB, and so do the words of a billion reviews, in 60 parts.
 _EXAMPLES_PER_PART = 1 << 24
 
 
@@ -36,10 +36,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> None:
         """Write `Split-NAME/FeatureStats.pb` for each split, as TFX's executor does.
 
-        And `report/described.json`, see `described`.
+        Also write `report/text_statistics.json`, see `text_statistics`.
 
         Raises:
-            ComponentError: If there are not as many examples as ExampleGen wrote.
+            ComponentError: If the number of examples is not the one that ExampleGen wrote.
             DataError: If a split has no files.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -59,7 +59,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         by_split = {split: _files(examples.uri, split) for split in splits}
         summary = ExamplesSummary.read(examples.uri)
         paths = {split: _statistics_path(statistics.uri, split) for split in splits}
-        described = posixpath.join(statistics.uri, FILE)
+        text_statistics = posixpath.join(statistics.uri, TEXT_STATISTICS_FILE)
         files = [(split, path) for split in splits for path in by_split[split]]
         with run_beam_pipeline(self._make_beam_pipeline(), 'StatisticsGen') as pipeline:
             _ = (
@@ -68,12 +68,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | 'Statistics'
                 >> WriteStatistics(
                     paths,
-                    described,
+                    text_statistics,
                     texts_parts=1 + sum(map(summary.examples, splits)) // _EXAMPLES_PER_PART,
                     most_files=max(map(len, by_split.values())),
                 )
             )
-        clear_unfinished(unfinished_dir(described), 'StatisticsGen')
+        clear_unfinished(unfinished_dir(text_statistics), 'StatisticsGen')
         for split in splits:
             found = statistics_pb2.DatasetFeatureStatisticsList()
             with fileio.open(paths[split], 'rb') as file:

@@ -1,10 +1,9 @@
-"""What StatisticsGen's workers do: fold files into accumulators, and merge these.
+"""Worker code of StatisticsGen: fold files into accumulators, and merge these.
 
 TFX's executor builds a graph of some 150 transforms for each split, which
 costs more than the statistics do, and sends each text through a shuffle to
-count it. Here a worker folds a file into TFDV's own accumulators, and only
-these are sent on and merged. In the same pass it counts what the report says
-of the texts and TFDV does not.
+count it. Here a worker folds a file into TFDV's own accumulators, and into the
+counts of its texts, and sends only these on to be merged.
 """
 
 from __future__ import annotations
@@ -25,18 +24,22 @@ from tfx_bsl.public.tfxio import RecordBatchesOptions, TFExampleRecord
 
 from components.common import features
 from components.common.atomic_write import atomic_write, unfinished_dir
-from components.statistics_gen.described import to_json
-from components.statistics_gen.describing import Sums, describe, sum_up
-from components.statistics_gen.texts import Texts
+from components.statistics_gen.text_counts import (
+    PartSummary,
+    TextCounts,
+    merge_summaries,
+    summarize_part,
+)
+from components.statistics_gen.text_statistics import to_json
 
 _BATCH_EXAMPLES = 1_000
 # Sketches are exact up to their size. Beyond it, the number of distinct values is off by about
-# 0.1%, and a frequency is too low by at most one 32,768th of all examples. Memory is bounded by
-# that many of the texts: 42 MB of IMDB's.
+# 0.1%, and a frequency is too low by at most one 32,768th of all examples. They hold as many
+# texts: 42 MB of IMDB.
 _DISTINCT_VALUES = 1 << 20
 _FREQUENT_VALUES = 1 << 15
-# Of the files of a split, no more go through one worker of those that merge for the last one; on
-# average, as each bundle chooses one of them by chance.
+# Files of a split for each worker that merges before the last one does; on average, as each bundle
+# chooses one of these workers at random.
 _FILES_PER_MERGE = 64
 
 _TEXTS = 'texts'
@@ -45,22 +48,22 @@ Accumulators = list[Any]
 
 
 class WriteStatistics(beam.PTransform):
-    """From (split, file of examples) to the statistics of each split, and what is said of all.
+    """Writes the statistics of pairs of split and examples file.
 
     Args:
         paths: By split, the file of its statistics.
-        described: The file for what `read_described` reads.
-        texts_parts: Into how many parts words and texts are shared out: no worker
-            holds the words and digests of more than one.
-        most_files: How many files the split with most of them has.
+        text_statistics: The file for `read_text_statistics`.
+        texts_parts: Number of parts that words and texts are divided into: no
+            worker holds the words and digests of more than one.
+        most_files: Number of files of the split with most of them.
     """
 
     def __init__(
-        self, paths: Mapping[str, str], described: str, *, texts_parts: int, most_files: int
+        self, paths: Mapping[str, str], text_statistics: str, *, texts_parts: int, most_files: int
     ) -> None:
         super().__init__()
         self._paths = dict(paths)
-        self._described = described
+        self._text_statistics = text_statistics
         self._texts_parts = texts_parts
         self._most_files = most_files
 
@@ -70,9 +73,9 @@ class WriteStatistics(beam.PTransform):
         merge = beam.CombinePerKey(_MergeAccumulators())
         mergers = merging_workers(self._most_files)
         if mergers > 1:
-            # There are four splits, and a worker each would merge the accumulators of all files.
+            # Otherwise one worker for each of the four splits would merge the accumulators.
             merge = merge.with_hot_key_fanout(mergers)
-        unfinished = unfinished_dir(self._described)
+        unfinished = unfinished_dir(self._text_statistics)
         _ = (
             folded.folded
             | 'BySplit' >> merge
@@ -81,14 +84,14 @@ class WriteStatistics(beam.PTransform):
         return (
             folded[_TEXTS]
             | 'ByWord' >> beam.CombinePerKey(_MergeTexts())
-            | 'SumUp' >> beam.MapTuple(_sum_up)
+            | 'Summarize' >> beam.MapTuple(_summarize)
             | 'Together' >> beam.GroupByKey()
-            | 'Describe' >> beam.Map(_write_described, self._described)
+            | 'WriteTexts' >> beam.Map(_write_text_statistics, self._text_statistics)
         )
 
 
 def merging_workers(files: int) -> int:
-    """Return how many workers are to merge for the last one.
+    """Return how many workers merge accumulators before the last one does.
 
     >>> merging_workers(64), merging_workers(65), merging_workers(129)
     (1, 2, 3)
@@ -97,7 +100,7 @@ def merging_workers(files: int) -> int:
 
 
 def make_generators() -> list[stats_generator.CombinerStatsGenerator]:
-    """Make the generators of TFDV's default statistics, all of them mergeable."""
+    """Make TFDV's generators of the default statistics, all of them mergeable."""
     options = StatsOptions()
     return [
         basic_stats_generator.BasicStatsGenerator(
@@ -116,7 +119,7 @@ def make_generators() -> list[stats_generator.CombinerStatsGenerator]:
     ]
 
 
-# Otherwise TFDV takes all texts of more than 1,024 bytes for one and the same value.
+# Otherwise TFDV treats all texts of more than 1,024 bytes as one value.
 _WHOLE_TEXTS = schema_pb2.Schema(
     feature=[
         schema_pb2.Feature(
@@ -133,7 +136,7 @@ _WHOLE_TEXTS = schema_pb2.Schema(
 class _FoldFile(beam.DoFn):
     """Turns (split, file) into (split, accumulators of the file).
 
-    Into the output `texts` goes (part, (split, Texts of the file)) of each part.
+    The output `texts` is (part, (split, TextCounts)) for each part of the texts.
     """
 
     def __init__(self, texts_parts: int) -> None:
@@ -141,7 +144,7 @@ class _FoldFile(beam.DoFn):
 
     def process(self, element: tuple[str, str]) -> Iterator[Any]:
         split, path = element
-        texts = Texts()
+        texts = TextCounts()
         generators = make_generators()
         accumulators = [generator.create_accumulator() for generator in generators]
         source = TFExampleRecord(path, telemetry_descriptors=['StatisticsGen'])
@@ -153,15 +156,15 @@ class _FoldFile(beam.DoFn):
             ]
             texts.add(batch)
         yield split, accumulators
-        for number, part in enumerate(texts.shared_out(self._texts_parts)):
+        for number, part in enumerate(texts.divide(self._texts_parts)):
             yield beam.pvalue.TaggedOutput(_TEXTS, (number, (split, part)))
 
 
 class _MergeAccumulators(beam.CombineFn):
-    """Merges TFDV's accumulators, and makes serialized statistics of them.
+    """Merges TFDV's accumulators into serialized statistics.
 
-    Its own accumulator is None until there is something in it: to merge a sketch
-    with an empty one takes as long as with a full one.
+    Its own accumulator is None at first: merging a sketch with an empty one
+    takes as long as with a full one.
     """
 
     def create_accumulator(self) -> Accumulators | None:
@@ -196,31 +199,33 @@ class _MergeAccumulators(beam.CombineFn):
 
 
 class _MergeTexts(beam.CombineFn):
-    """Merges the Texts of each split."""
+    """Merges the counts of each split."""
 
-    def create_accumulator(self) -> dict[str, Texts]:
+    def create_accumulator(self) -> dict[str, TextCounts]:
         return {}
 
     def add_input(
-        self, accumulator: dict[str, Texts], element: tuple[str, Texts]
-    ) -> dict[str, Texts]:
+        self, accumulator: dict[str, TextCounts], element: tuple[str, TextCounts]
+    ) -> dict[str, TextCounts]:
         split, texts = element
-        accumulator.setdefault(split, Texts()).merge(texts)
+        accumulator.setdefault(split, TextCounts()).merge(texts)
         return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[dict[str, Texts]]) -> dict[str, Texts]:
+    def merge_accumulators(
+        self, accumulators: Iterable[dict[str, TextCounts]]
+    ) -> dict[str, TextCounts]:
         total = self.create_accumulator()
         for accumulator in accumulators:
             for element in accumulator.items():
                 self.add_input(total, element)
         return total
 
-    def extract_output(self, accumulator: dict[str, Texts]) -> dict[str, Texts]:
+    def extract_output(self, accumulator: dict[str, TextCounts]) -> dict[str, TextCounts]:
         return accumulator
 
 
-def _sum_up(part: int, texts: Mapping[str, Texts]) -> tuple[int, dict[str, Sums]]:
-    return 0, sum_up(texts)
+def _summarize(part: int, texts: Mapping[str, TextCounts]) -> tuple[int, dict[str, PartSummary]]:
+    return 0, summarize_part(texts)
 
 
 def _write_statistics(
@@ -230,5 +235,7 @@ def _write_statistics(
     atomic_write(paths[split], statistics, part_dir=unfinished)
 
 
-def _write_described(element: tuple[int, Iterable[Mapping[str, Sums]]], path: str) -> None:
-    atomic_write(path, to_json(describe(element[1])), part_dir=unfinished_dir(path))
+def _write_text_statistics(
+    element: tuple[int, Iterable[Mapping[str, PartSummary]]], path: str
+) -> None:
+    atomic_write(path, to_json(merge_summaries(element[1])), part_dir=unfinished_dir(path))

@@ -1,4 +1,4 @@
-"""The Transform node: the vocabulary, and the graph that applies it."""
+"""The Transform node: computes the vocabulary and the graph that applies it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class VocabularyTransform(Transform):
 
 
 def make_transform(examples: BaseChannel, schema: BaseChannel, text: TextSettings) -> Transform:
-    """Make the node that learns the vocabulary from the training split alone.
+    """Make the node that computes the vocabulary from the training split alone.
 
-    It writes no transformed examples: each is read once, by the Trainer, and
+    It writes no transformed examples: only the Trainer reads them, once, and
     TensorFlow applies the graph to a thousand texts in a fifth of a second.
 
     Args:

@@ -1,4 +1,4 @@
-"""Learns the vocabulary, and writes the transform graph."""
+"""Computes the vocabulary, and writes the transform graph."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from components.example_gen.summary import ExamplesSummary
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.vocabulary import WriteVocabulary
 
-# They have some 2 million different words, which a worker holds in 300 MB.
+# So many have some 2 million different words, which a worker holds in 300 MB.
 _EXAMPLES_PER_PART = 1 << 24
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Counts words on Beam, then traces a preprocessing_fn without analyzers.
 
-    TFX's own executor does the second part in place, too, but not where the
-    function has assertions, as that of any ragged tensor has: then it builds
-    a Beam pipeline of a hundred transforms that computes nothing.
+    TFX's executor traces such a function in place, too, but not if it has
+    assertions, as every function of a ragged tensor has: then it builds a Beam
+    pipeline of a hundred transforms that computes nothing.
     """
 
     def Do(
@@ -45,11 +45,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Count the words of the splits to analyse, and write the transform graph.
-
-        Args:
-            input_dict: `examples`: raw, gzipped TFRecords; `schema`: theirs.
-            output_dict: `transform_graph`: as `tft.TFTransformOutput` reads it.
-            exec_properties: `custom_config` and `splits_config`.
 
         Raises:
             ComponentError: If not all examples were counted.
@@ -102,11 +97,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 def write_graph(
     schema: schema_pb2.Schema, custom_config: dict[str, Any], transform_graph: str
 ) -> None:
-    """Write the graph of `preprocessing_fn`, which owns a copy of the vocabulary.
+    """Write the graph of `preprocessing_fn`, with a copy of the vocabulary.
 
     Args:
-        schema: Of the raw examples.
-        custom_config: For `preprocessing_fn`.
+        schema: The schema of the raw examples.
+        custom_config: The configuration of `preprocessing_fn`.
         transform_graph: The folder to write, for `tft.TFTransformOutput`.
     """
     metadata_io.write_metadata(

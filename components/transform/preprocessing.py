@@ -1,4 +1,4 @@
-"""What Transform computes: token ids, by the vocabulary of the training split."""
+"""The preprocessing function: token ids from the vocabulary of the training split."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ VOCABULARY_KEY = 'vocabulary'
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
-    """Map raw features to those that the model reads.
+    """Map the raw features to those that the model reads.
 
     Args:
-        inputs: By name, as the schema has them; `text` is tf.string `[batch]`.
+        inputs: The features of the schema; `text` is tf.string `[batch]`.
         custom_config: Under `text`, the fields of `TextSettings`; under
             `vocabulary`, the path of a file of words, in the order of their ids.
 
     Returns:
         `tokens`: tf.RaggedTensor int64 `[batch, (tokens)]`, at most `max_tokens`
-        ids in a row, each in `[1, vocab_size)`; 1 is a word that the vocabulary
-        lacks, 2 the most frequent word. 0 is left for padding.
+        ids in a row, each in `[1, vocab_size)`: 1 is a word that is not in the
+        vocabulary, 2 the most frequent word. 0 is left for padding.
     """
     settings = TextSettings.model_validate(custom_config[SETTINGS_KEY])
     words = text.tokenize(inputs[features.TEXT_KEY], settings.punctuation)
     ids = tft.apply_vocabulary(
         words,
-        # A string, not a tensor: only then does the saved graph own the file.
+        # The saved graph owns the file only if this is a string, not a tensor.
         custom_config[VOCABULARY_KEY],
         default_value=features.UNKNOWN_ID - features.RESERVED_IDS,
     )

@@ -1,4 +1,4 @@
-"""From a text to its words: pure `tf.strings` functions."""
+"""Splits texts into words: pure `tf.strings` functions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import tensorflow as tf
 
 Punctuation = Literal['drop', 'split']
 
-# TensorFlow lower-cases by the rules of the language that the process runs in. Turkish and
-# Lithuanian ones differ for I and J, which are ASCII and done before, and for these letters
-# (Unicode's SpecialCasing.txt); a model must read the same words wherever it is served.
+# TensorFlow lower-cases by the rules of the process's language. Those of Turkish and Lithuanian
+# differ for I and J, which are ASCII and lower-cased before, and for these letters (Unicode's
+# SpecialCasing.txt); a model must read the same words wherever it is served.
 _LOCALE_LETTERS = {'İ': 'i\u0307', 'Ì': 'ì', 'Í': 'í', 'Ĩ': 'ĩ', 'Į': 'į'}
-
-
-# Spaces of any script, but for the ASCII one: matching that as well would take ten times as long.
-# A NUL would end the text in TensorFlow's lower-casing.
+# Spaces of any script except ASCII, which would make matching ten times slower. A NUL would end the
+# text in TensorFlow's lower-casing.
 _OTHER_SPACES = r'[\x00\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]'
 _LINE_BREAK = r'<br\s*/?>'
 # A run of ASCII punctuation (`...`, `?!`), a mark beyond ASCII, or a letter of a script that has
@@ -28,18 +26,17 @@ _MARK_OR_LETTER = (
 
 
 def normalize(text: tf.Tensor, punctuation: Punctuation = 'drop') -> tf.Tensor:
-    """Lower-case texts, take out line-break tags, and treat the punctuation.
+    """Lower-case texts, remove line-break tags, and drop or split punctuation.
 
     Args:
-        text: tf.string `[batch]`, UTF-8. What is not valid UTF-8 is replaced.
-        punctuation: `drop`: ASCII punctuation leaves no gap, `don't` becomes
+        text: tf.string `[batch]`, UTF-8. Bytes that are not are replaced.
+        punctuation: `drop` removes ASCII punctuation, so that `don't` becomes
             `dont` and `well-made` `wellmade`, as in Keras's TextVectorization.
-            `split`: only apostrophes do; each run of other punctuation becomes
-            a word, and so does each letter of scripts without spaces.
+            `split` removes only apostrophes; each run of other punctuation
+            becomes a word, and so does each letter of scripts without spaces.
 
     Returns:
-        tf.string `[batch]`: letters of any script in lower case, and all else
-        as it was.
+        tf.string `[batch]`, letters of any script in lower case.
 
     >>> text = tf.constant(["It's GOOD!<br />Très bon..."])
     >>> normalize(text).numpy()[0].decode()
@@ -51,7 +48,7 @@ def normalize(text: tf.Tensor, punctuation: Punctuation = 'drop') -> tf.Tensor:
     lower = tf.strings.regex_replace(lower, _OTHER_SPACES, ' ')
     for upper, letters in _LOCALE_LETTERS.items():
         lower = tf.strings.regex_replace(lower, upper, letters)
-    # Replaces what is not valid UTF-8, too.
+    # This replaces invalid UTF-8, too.
     lower = tf.strings.lower(lower, encoding='utf-8')
     without_tags = tf.strings.regex_replace(lower, _LINE_BREAK, ' ')
     if punctuation == 'drop':
@@ -63,12 +60,14 @@ def normalize(text: tf.Tensor, punctuation: Punctuation = 'drop') -> tf.Tensor:
 def tokenize(text: tf.Tensor, punctuation: Punctuation = 'drop') -> tf.RaggedTensor:
     """Split texts into words.
 
+    >>> tokenize(tf.constant(["It's GOOD!", ''])).to_list()
+    [[b'its', b'good'], []]
+
     Args:
         text: tf.string `[batch]`, UTF-8.
         punctuation: See `normalize`.
 
     Returns:
-        tf.RaggedTensor of tf.string `[batch, (tokens)]`; a row without a word
-        is empty.
+        tf.RaggedTensor of tf.string `[batch, (tokens)]`.
     """
     return tf.strings.split(normalize(text, punctuation))

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from components.evaluator.metric_table import Interval
 from components.evaluator.score_details import ScoreDetails
-from components.statistics_gen.described import Split
+from components.statistics_gen.text_statistics import SplitStatistics
 from pipeline.report import measures
 from pipeline.report.curves import share
 from pipeline.report.vega import (
@@ -153,7 +153,7 @@ def draw_learning(train: Sequence[float], val: Sequence[float], metric: str, nam
     return draw(layers, name)
 
 
-def draw_splits(splits: Sequence[Split], labels: tuple[str, str], name: str) -> Markup:
+def draw_splits(splits: Sequence[SplitStatistics], labels: tuple[str, str], name: str) -> Markup:
     """Draw the number of examples of each label in each split."""
     values: list[Spec] = []
     for split in splits:
@@ -181,7 +181,7 @@ def draw_splits(splits: Sequence[Split], labels: tuple[str, str], name: str) -> 
     return draw(layers, name, height=20 + 34 * len(splits))
 
 
-def draw_lengths(splits: Sequence[Split], name: str) -> Markup:
+def draw_lengths(splits: Sequence[SplitStatistics], name: str) -> Markup:
     """Draw the distribution of the number of words in each split."""
     named = [split for split in splits if split.examples]
     most = max(count / split.examples for split in named for count in split.lengths)

@@ -12,7 +12,11 @@ from components.common.model_versions import restored_by
 from components.evaluator.score_details import read_score_details
 from components.example_gen.summary import SUMMARY_FILE, ExamplesSummary
 from components.served_baseline.baseline import ServedVersion, read_baseline
-from components.statistics_gen.described import Described, divergence, read_described
+from components.statistics_gen.text_statistics import (
+    TextStatistics,
+    divergence,
+    read_text_statistics,
+)
 from components.trainer.history import read_history
 from pipeline.report.lineage import Lineage, RecordedNode
 from pipeline.report.view import BaselineData, Data, Nothing, Report, Step
@@ -87,7 +91,7 @@ def _data(
     summary: ExamplesSummary | Nothing,
     root: pathlib.Path,
 ) -> Data | Nothing:
-    described = _read(outcome, nodes, 'StatisticsGen', 'statistics', read_described)
+    described = _read(outcome, nodes, 'StatisticsGen', 'statistics', read_text_statistics)
     if isinstance(described, Nothing):
         return described
     return Data(
@@ -134,7 +138,7 @@ def _baseline_data(
     outcome: RunOutcome,
     nodes: _Nodes,
     lineage: Lineage | None,
-    described: Described,
+    described: TextStatistics,
     root: pathlib.Path,
 ) -> BaselineData | Nothing:
     if outcome.state_of('ServedBaseline') not in ('executed', 'cached'):
@@ -154,14 +158,14 @@ def _baseline_data(
 
 
 def _data_of_run(
-    run_id: str | None, lineage: Lineage, described: Described
+    run_id: str | None, lineage: Lineage, described: TextStatistics
 ) -> BaselineData | Nothing:
     statistics = lineage.nodes(run_id).get('StatisticsGen') if run_id else None
     described_at = statistics.uri('statistics') if statistics else None
     if run_id is None or described_at is None:
         return Nothing(why='ML Metadata does not know the data of the baseline.')
     try:
-        theirs = read_described(described_at)
+        theirs = read_text_statistics(described_at)
     except (OSError, ValueError):
         _log.warning('what is kept of the data of %s cannot be read', run_id, exc_info=True)
         theirs = None

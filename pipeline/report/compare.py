@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from components.evaluator.metric_table import COMPARED_METRICS, accuracy_interval
-from components.statistics_gen.described import Split, divergence
+from components.statistics_gen.text_statistics import SplitStatistics, divergence
 from pipeline.report import curves, sentences
 from pipeline.report.sentences import NONE
 from pipeline.report.view import Data, Nothing, Report
@@ -108,7 +108,7 @@ def _summary(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
     return summary
 
 
-def _texts(split: Split) -> tuple[Any, ...]:
+def _texts(split: SplitStatistics) -> tuple[Any, ...]:
     """Return facts that depend on the texts of the split only."""
     counts = (split.examples, split.positive, split.negative, split.words, split.duplicates)
     return (*counts, *split.lengths, *split.frequent)
@@ -175,7 +175,7 @@ def _data(reports: Sequence[Report], letters: Sequence[str]) -> list[Row]:
     return rows
 
 
-def _split(report: Report, name: str) -> Split | None:
+def _split(report: Report, name: str) -> SplitStatistics | None:
     if isinstance(report.data, Nothing):
         return None
     return next((s for s in report.data.described.splits if s.name == name), None)

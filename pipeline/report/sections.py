@@ -16,7 +16,7 @@ from components.evaluator.metric_table import (
     find_metric,
 )
 from components.evaluator.score_details import ScoreDetails
-from components.statistics_gen.described import KNOWN_FROM, Described
+from components.statistics_gen.text_statistics import MIN_KNOWN_COUNT, TextStatistics
 from pipeline.report import charts, curves, measures, sentences
 from pipeline.report.charts import Slice
 from pipeline.report.measures import Point
@@ -160,7 +160,7 @@ def data(report: Report) -> Context | Nothing:
         'baseline': found.baseline,
         'drift': found.described.drift,
         'chance': _chance(found.described),
-        'known_from': KNOWN_FROM,
+        'known_from': MIN_KNOWN_COUNT,
         'sizes': f'{total:,} texts: {sizes}.',
         'duplicates': sentences.duplicates(splits),
         'splits_chart': charts.draw_splits(splits, report.labels, f'Texts by split: {sizes}'),
@@ -169,7 +169,7 @@ def data(report: Report) -> Context | Nothing:
     }
 
 
-def _chance(described: Described) -> dict[str, float]:
+def _chance(described: TextStatistics) -> dict[str, float]:
     """Return the drift of each split that is expected by chance."""
     train = next((split for split in described.splits if split.name == 'train'), None)
     if train is None or not train.words:

@@ -14,7 +14,7 @@ from components.evaluator.metric_table import (
     format_slice,
 )
 from components.evaluator.score_details import ScoreDetails
-from components.statistics_gen.described import Split
+from components.statistics_gen.text_statistics import SplitStatistics
 from pipeline.models.messages import withdrawn_lines
 from pipeline.results.outcome import NO_BASELINE, RunOutcome, State
 
@@ -124,7 +124,7 @@ def confident_mistakes(details: ScoreDetails) -> str:
     )
 
 
-def duplicates(splits: Sequence[Split]) -> str:
+def duplicates(splits: Sequence[SplitStatistics]) -> str:
     """Return how many texts are duplicates, and how many are in both train and test."""
     repeated = sum(split.duplicates for split in splits)
     test = next((split for split in splits if split.name == 'test'), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from components.evaluator.score_details import ScoreDetails
-from components.statistics_gen.described import Described
+from components.statistics_gen.text_statistics import TextStatistics
 from pipeline.results.outcome import RunOutcome, State
 
 
@@ -44,7 +44,7 @@ class Data:
         baseline: Training data of the baseline.
     """
 
-    described: Described
+    described: TextStatistics
     rejected: dict[str, int] | None
     anomalies: str | None
     baseline: BaselineData | Nothing

@@ -82,14 +82,14 @@ def test_examples_are_the_same_when_input_and_output_are_cut(cuts: tuple[Cut, Cu
 def describe(cut: Cut, folder: pathlib.Path, parts: int) -> tuple[bytes, dict[str, Any]]:
     files = [(split, path) for split in ('train', 'val', 'test') for path in cut.shards(split)]
     paths = {split: str(folder / split / 'stats.pb') for split in ('train', 'val', 'test')}
-    described = folder / 'described.json'
+    texts = folder / 'text_statistics.json'
     with beam.Pipeline(options=BEAM) as pipeline:
         _ = (
             pipeline
             | beam.Create(files)
             | workers.WriteStatistics(
                 paths,
-                str(described),
+                str(texts),
                 texts_parts=parts,
                 most_files=max(len(cut.shards(split)) for split in paths),
             )
@@ -105,7 +105,7 @@ def describe(cut: Cut, folder: pathlib.Path, parts: int) -> tuple[bytes, dict[st
             feature.num_stats.mean = round(feature.num_stats.mean, 9)
             feature.num_stats.std_dev = round(feature.num_stats.std_dev, 9)
         statistics[split] = sorted(map(str, dataset.features)), dataset.num_examples
-    return described.read_bytes(), statistics
+    return texts.read_bytes(), statistics
 
 
 @pytest.mark.parametrize('files_per_merge', [64, 1])

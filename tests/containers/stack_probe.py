@@ -19,7 +19,7 @@ import subprocess
 import sys
 
 from components.common import features
-from components.smoke_test.texts import ODD_TEXTS
+from components.smoke_test.odd_texts import ODD_TEXTS
 from pipeline.cloud.targets import TARGETS
 from pipeline.settings.presets import PRESETS
 

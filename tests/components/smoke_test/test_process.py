@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from components.smoke_test.process import CheckFailed, check
-from components.smoke_test.run import KnownScore, request
+from components.smoke_test.run import KnownScore, make_request
 from tests.components.smoke_test import models
 
 
@@ -19,7 +19,7 @@ def test_check_passes_when_the_model_is_sound(tmp_path: pathlib.Path) -> None:
     texts = ['A review.', 'Another review, as long as it gets.']
     scores = models.probability(tf.constant(texts)).numpy().tolist()
     known = [KnownScore(*pair) for pair in zip(texts, scores)]
-    check(tf, request(str(model), texts=texts, known=known))
+    check(tf, make_request(str(model), texts=texts, known=known))
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
@@ -95,7 +95,7 @@ def test_check_fails_when_the_model_is_broken(how: str, tmp_path: pathlib.Path) 
     options, what, expected, got = BROKEN[how]
     model = models.save(tmp_path / 'model', **options)
     with pytest.raises(CheckFailed, match=what) as caught:
-        check(tf, request(str(model)))
+        check(tf, make_request(str(model)))
     assert caught.value.check.startswith(what)
     assert re.search(expected, caught.value.expected), caught.value.expected
     assert re.search(got, caught.value.got), caught.value.got
@@ -105,20 +105,20 @@ def test_check_fails_when_the_labels_are_missing(tmp_path: pathlib.Path) -> None
     model = models.save(tmp_path / 'model')
     (model / 'assets.extra' / 'labels.json').unlink()
     with pytest.raises(CheckFailed, match=r'labels\.json'):
-        check(tf, request(str(model)))
+        check(tf, make_request(str(model)))
 
 
 def test_check_passes_when_a_model_need_not_explain(tmp_path: pathlib.Path) -> None:
     model = models.save(tmp_path / 'model', without='explain_text')
-    check(tf, request(str(model), must_explain=False))
+    check(tf, make_request(str(model), must_explain=False))
 
 
 def test_check_fails_when_the_evaluator_measured_something_else(tmp_path: pathlib.Path) -> None:
     model = models.save(tmp_path / 'model')
     score = float(models.probability(tf.constant(['fine']))[0])
-    check(tf, request(str(model), known=[KnownScore('fine', score + 9e-6)]))
+    check(tf, make_request(str(model), known=[KnownScore('fine', score + 9e-6)]))
     with pytest.raises(CheckFailed, match='as the Evaluator measured') as caught:
-        check(tf, request(str(model), known=[KnownScore('fine', score + 2e-5)]))
+        check(tf, make_request(str(model), known=[KnownScore('fine', score + 2e-5)]))
     assert caught.value.got == f'{score:.7f} for "fine"'
 
 
@@ -143,5 +143,5 @@ def test_check_fails_when_a_file_is_damaged(
     model = models.save(tmp_path / 'model')
     harm(model / file)
     with pytest.raises(CheckFailed, match='it can be loaded') as caught:
-        check(tf, request(str(model)))
+        check(tf, make_request(str(model)))
     assert caught.value.got

@@ -12,7 +12,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.common.errors import ComponentError, DataError
 from components.statistics_gen.component import make_statistics_gen
-from components.statistics_gen.described import read_described
+from components.statistics_gen.text_statistics import read_text_statistics
 from components.statistics_gen.workers import WriteStatistics, merging_workers
 from tests.components.trainer.tiny import damage_shard, write_summary
 from tests.conftest import LOCAL_BEAM_ARGS
@@ -132,16 +132,16 @@ def test_artifact_says_its_splits_and_span_when_it_is_written(both: Any) -> None
     assert rates[0] == rates[1]
 
 
-def test_texts_are_described_when_statistics_are_written(both: Any) -> None:
-    described = read_described(both[0].uri)
-    assert described is not None
-    train, val, test = described.splits
+def test_text_statistics_are_written_beside_those_of_tfdv(both: Any) -> None:
+    statistics = read_text_statistics(both[0].uri)
+    assert statistics is not None
+    train, val, test = statistics.splits
     assert [train.name, val.name, test.name] == ['train', 'val', 'test']
     assert (train.examples, train.positive, train.negative) == (10, 5, 5)
     assert (train.duplicates, val.duplicates, test.duplicates) == (4, 1, 155)
     assert (train.shared, val.shared) == ({'val': 1, 'test': 0}, {'train': 1, 'test': 0})
     assert test.frequent[0] == ('review', 2_500)
-    assert read_described(both[1].uri) is None
+    assert read_text_statistics(both[1].uri) is None
 
 
 @pytest.mark.parametrize(('files', 'mergers'), [(1, 1), (64, 1), (65, 2), (128, 2), (129, 3)])
@@ -150,7 +150,7 @@ def test_workers_merge_for_the_last_one_when_files_are_more_than_one_takes(
 ) -> None:
     assert merging_workers(files) == mergers
     pipeline = beam.Pipeline()
-    write = WriteStatistics({}, 'described', texts_parts=1, most_files=files)
+    write = WriteStatistics({}, 'texts', texts_parts=1, most_files=files)
     _ = pipeline | beam.Create([('train', 'file')]) | write
     stages = pipeline.to_runner_api().components.transforms.values()
     names = [stage.unique_name for stage in stages]

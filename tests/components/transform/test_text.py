@@ -110,4 +110,4 @@ def test_words_are_those_of_plain_python_when_texts_are_ascii(texts: list[str]) 
 
 def test_examples_in_the_docstring_hold_when_they_are_run() -> None:
     # A text, and what each way to treat its punctuation makes of it.
-    assert doctest.testmod(text) == (0, 3)
+    assert doctest.testmod(text) == (0, 4)

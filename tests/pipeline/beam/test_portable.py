@@ -99,7 +99,7 @@ def run(data: pathlib.Path, root: pathlib.Path, preset: str, *beam: str) -> Resu
             )
             for path in statistics.glob('Split-*/FeatureStats.pb')
         },
-        described=json.loads((statistics / 'report' / 'described.json').read_text()),
+        described=json.loads((statistics / 'report' / 'text_statistics.json').read_text()),
         vocabulary=vocabulary.read_bytes(),
         metrics=done.json['metrics'],
         outcome=done.json['outcome'],

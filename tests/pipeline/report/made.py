@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from components.evaluator.metric_table import Check
 from components.evaluator.score_details import BINS, Example, Histogram, ScoreDetails
-from components.statistics_gen.described import Described, Split
+from components.statistics_gen.text_statistics import SplitStatistics, TextStatistics
 from pipeline.report.view import (
     Artifact,
     BaselineData,
@@ -161,10 +161,10 @@ def _scores(text: str) -> ScoreDetails:
 
 
 def _data() -> Data:
-    def split(name: str, examples: int, labelled: bool, **shared: int) -> Split:
+    def split(name: str, examples: int, labelled: bool, **shared: int) -> SplitStatistics:
         lengths = [0, 0, 1, 2, 5, 10, 30, 60, 120, 250, 500, 900, 1_600, 2_600, 3_000, 2_400, 1_500]
         lengths += [800, 400, 200, 50, 10]
-        return Split(
+        return SplitStatistics(
             name=name,
             examples=examples,
             positive=examples // 2 if labelled else None,
@@ -184,7 +184,7 @@ def _data() -> Data:
         split('unsup', 50_000, False, test=15),
     ]
     return Data(
-        described=Described(
+        described=TextStatistics(
             splits=splits,
             drift={'val': 0.0021, 'test': 0.0034, 'unsup': 0.0026},
             fingerprint_words=list(splits[0].frequent),

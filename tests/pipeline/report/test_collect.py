@@ -10,7 +10,7 @@ import pytest
 
 from components.evaluator.score_details import SCORE_DETAILS_FILE
 from components.example_gen.summary import SUMMARY_FILE
-from components.statistics_gen.described import FILE as DESCRIBED_FILE
+from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
 from pipeline.report.collect import collect
 from pipeline.report.view import BaselineData, Data, Nothing, Report
 from pipeline.results.outcome import NO_BASELINE, load_outcome
@@ -80,7 +80,7 @@ def test_content_before_the_failure_is_collected(runs: Runs) -> None:
 def test_reason_is_given_when_details_are_missing_or_damaged(pushed: Report, runs: Runs) -> None:
     for node_id, key, file in (
         ('Evaluator', 'evaluation', SCORE_DETAILS_FILE),
-        ('StatisticsGen', 'statistics', DESCRIBED_FILE),
+        ('StatisticsGen', 'statistics', TEXT_STATISTICS_FILE),
     ):
         path = folder_of(pushed, node_id, key) / file
         kept = path.read_bytes()

@@ -80,7 +80,7 @@ def test_roc_is_empty_when_a_label_is_missing(label: int) -> None:
 
 
 def test_drift_by_chance_is_near_that_of_random_samples() -> None:
-    from components.statistics_gen.described import divergence
+    from components.statistics_gen.text_statistics import divergence
 
     generator = random.Random(3)
     words = [f'word {n}' for n in range(400)]

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from components.evaluator.metric_table import Check
-from components.statistics_gen.described import Split
+from components.statistics_gen.text_statistics import SplitStatistics
 from pipeline.report import sentences
 from pipeline.report.compare import compare
 from pipeline.report.render import render, render_comparison
@@ -171,7 +171,7 @@ def test_comparison_has_no_warning_when_only_the_training_data_differs() -> None
     assert 'evaluated on different texts' not in summary_of(report, other, splits)
 
 
-def summary_of(report: Report, other: Report, splits: list[Split]) -> str:
+def summary_of(report: Report, other: Report, splits: list[SplitStatistics]) -> str:
     """Return the summary of two reports, the second with these splits."""
     assert not isinstance(other.data, Nothing)
     described = dataclasses.replace(other.data.described, splits=splits)

@@ -1,6 +1,6 @@
-"""What StatisticsGen keeps of the texts for the report, and how it is read.
+"""Statistics of the texts of a run, which StatisticsGen writes for the report.
 
-It imports neither TensorFlow nor TFX, so that a report is made without them.
+This module imports neither TensorFlow nor TFX, so that a report needs neither.
 """
 
 from __future__ import annotations
@@ -14,35 +14,36 @@ import pydantic
 
 FREQUENT_WORDS = 50
 FINGERPRINT_WORDS = 2_000
-KNOWN_FROM = 2  # occurrences in `train`
-FILE = os.path.join('report', 'described.json')
+# A word is known if `train` has it at least so many times.
+MIN_KNOWN_COUNT = 2
+TEXT_STATISTICS_FILE = os.path.join('report', 'text_statistics.json')
 
 WordCounts = Sequence[tuple[str, int]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Split:
-    """The texts of a split.
+class SplitStatistics:
+    """Statistics of the texts of a split.
 
-    A word here is what stands between spaces, in lower case, without
-    punctuation at its ends; line-break tags are spaces, and a letter of a
-    script without spaces is a word. What is longer than 100 bytes is none. It
-    is cheaper than the words of Transform, and does not depend on its settings.
+    A word here is the text between two spaces, in lower case, without
+    punctuation at its ends, and of at most 100 bytes; line-break tags are
+    spaces, and each letter of a script without spaces is a word. These words
+    are cheaper than those of Transform, and do not depend on its settings.
 
     Attributes:
         name: `train`, `val`, `test` or `unsup`.
-        examples: How many there are.
+        examples: Number of examples.
         positive: Examples labelled positive, None where there are no labels.
         negative: Examples labelled negative, None where there are no labels.
-        lengths: Histogram of the number of words, here with those that are
-            punctuation alone or too long: bin i holds the texts with
+        lengths: Histogram of the number of words, including those that are
+            punctuation only or too long: bin i counts the texts with
             `2**(i / 2) <= words < 2**((i + 1) / 2)`, bin 0 also those without a
             word. The last bin is not empty.
-        words: Occurrences of all words.
+        words: Number of words, repetitions included.
         frequent: The `FREQUENT_WORDS` most frequent words with their
             occurrences, the most frequent first; equally frequent ones by code
             point.
-        unknown: Share of `words` that `train` has fewer than `KNOWN_FROM` times,
+        unknown: Share of `words` that `train` has fewer than `MIN_KNOWN_COUNT` times,
             in [0, 1]; None for `train` itself, and without a word.
         duplicates: Examples beyond the first of each text.
         shared: By name of another split, the examples of this one whose text
@@ -62,67 +63,64 @@ class Split:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Described:
-    """The texts of a run.
+class TextStatistics:
+    """Statistics of the texts of a run.
 
     Attributes:
-        splits: In the order `train`, `val`, `test`, `unsup`, as far as there.
+        splits: In the order `train`, `val`, `test`, `unsup`, those that exist.
         drift: By name of a split other than `train`, the `divergence` of its
             `FINGERPRINT_WORDS` most frequent words from those of `train`.
         fingerprint_words: The `FINGERPRINT_WORDS` most frequent words of
             `train` with their occurrences, for comparison with another run's.
     """
 
-    splits: list[Split]
+    splits: list[SplitStatistics]
     drift: dict[str, float]
     fingerprint_words: list[tuple[str, int]]
 
 
-_FORMAT = pydantic.TypeAdapter(Described)
+_FORMAT = pydantic.TypeAdapter(TextStatistics)
 
 
-def read_described(folder: str) -> Described | None:
-    """Read what a StatisticsGen kept.
-
-    Args:
-        folder: Of its artifact `statistics`.
+def read_text_statistics(folder: str) -> TextStatistics | None:
+    """Read the statistics from the folder of the artifact `statistics`.
 
     Returns:
-        None if the artifact is of a run that kept nothing of the kind.
+        None if an older version of the pipeline wrote the artifact.
 
     Raises:
-        ValueError: If the file is there, and is not what StatisticsGen writes.
+        ValueError: If the file does not hold what StatisticsGen writes.
     """
     try:
-        with open(os.path.join(folder, FILE), 'rb') as file:
+        with open(os.path.join(folder, TEXT_STATISTICS_FILE), 'rb') as file:
             return _FORMAT.validate_json(file.read())
     except FileNotFoundError:
         return None
 
 
-def to_json(described: Described) -> bytes:
-    """Return the content of the file that `read_described` reads."""
-    return _FORMAT.dump_json(described)
+def to_json(statistics: TextStatistics) -> bytes:
+    """Return the content of the file that `read_text_statistics` reads."""
+    return _FORMAT.dump_json(statistics)
 
 
 def divergence(one: WordCounts, other: WordCounts) -> float:
-    """Compute the Jensen-Shannon divergence between the words of two texts.
+    """Compute the Jensen-Shannon divergence between the words of two lists.
 
-    `H((p + q) / 2) - (H(p) + H(q)) / 2`, where p and q are the shares of the
-    words of each list in all of that list, and H is the entropy in bits. Few
-    texts differ by chance: lists of n words each, of v different ones, by some
+    `H((p + q) / 2) - (H(p) + H(q)) / 2`, where p and q are the relative
+    frequencies of the words in each list, and H is the entropy in bits. By
+    chance alone, lists of n words each, v of them different, diverge by about
     `v / (4 * n * ln(2))`.
 
     Args:
-        one: Different words with their occurrences. A list of at least
-            `FINGERPRINT_WORDS` has lost its rarest words: what the other list
-            has beyond it may be as frequent as the last of it, and counts as
-            such, so that a word that is just below the cut makes no difference.
+        one: Different words with their occurrences. A list of
+            `FINGERPRINT_WORDS` or more lacks the rarest words: a word that only
+            the other list has counts as frequent as the last of this one at
+            most, so that a word just below the cut makes no difference.
         other: The same; the order of the two does not matter.
 
     Returns:
-        A number in [0, 1]: 0 for equal shares, and for two empty lists; 1 if no
-        word is in both, and where one is empty.
+        A number in [0, 1]: 0 for equal frequencies and for two empty lists; 1 if
+        no word is in both lists, or one of them is empty.
 
     >>> divergence([('good', 2), ('bad', 2)], [('bad', 1), ('good', 1)])
     0.0

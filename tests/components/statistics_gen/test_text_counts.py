@@ -14,10 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.statistics_gen.described import FINGERPRINT_WORDS, Described, Split, divergence
-from components.statistics_gen.describing import describe as describe_parts
-from components.statistics_gen.describing import sum_up
-from components.statistics_gen.texts import Texts
+from components.statistics_gen.text_counts import TextCounts, merge_summaries, summarize_part
+from components.statistics_gen.text_statistics import (
+    FINGERPRINT_WORDS,
+    SplitStatistics,
+    TextStatistics,
+    divergence,
+)
 
 SAMPLE = pathlib.Path(__file__).parents[3] / 'data' / 'sample' / 'reviews.csv'
 ODD = [
@@ -45,8 +48,8 @@ def batch(rows: Iterable[tuple[str, int | None]]) -> pa.RecordBatch:
     )
 
 
-def count(rows: list[tuple[str, int | None]], per_batch: int = 1_000) -> Texts:
-    texts = Texts()
+def count(rows: list[tuple[str, int | None]], per_batch: int = 1_000) -> TextCounts:
+    texts = TextCounts()
     for start in range(0, len(rows), per_batch):
         texts.add(batch(rows[start : start + per_batch]))
     return texts
@@ -77,11 +80,12 @@ def by_frequency(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def describe(texts: dict[str, Texts], parts: int = 1) -> Described:
-    """Describe splits whose words and texts are shared out."""
-    shared = {name: split.shared_out(parts) for name, split in texts.items()}
-    return describe_parts(
-        sum_up({name: split[part] for name, split in shared.items()}) for part in range(parts)
+def summarize(texts: dict[str, TextCounts], parts: int = 1) -> TextStatistics:
+    """Summarize splits whose words and texts are divided into parts."""
+    divided = {name: split.divide(parts) for name, split in texts.items()}
+    return merge_summaries(
+        summarize_part({name: split[part] for name, split in divided.items()})
+        for part in range(parts)
     )
 
 
@@ -99,15 +103,15 @@ def sample() -> dict[str, list[tuple[str, int | None]]]:
     return splits
 
 
-def test_description_is_that_of_brute_force_when_it_is_of_the_sample() -> None:
+def test_statistics_equal_those_of_brute_force_when_texts_are_the_sample() -> None:
     rows = sample()
-    found = describe({name: count(split) for name, split in rows.items()})
+    found = summarize({name: count(split) for name, split in rows.items()})
     counts = {n: Counter(w for text, _ in split for w in words(text)) for n, split in rows.items()}
     texts = {name: [text for text, _ in split] for name, split in rows.items()}
     labels = {name: Counter(label for _, label in split) for name, split in rows.items()}
     order = ['train', 'val', 'test', 'unsup']
     assert found.splits == [
-        Split(
+        SplitStatistics(
             name=name,
             examples=len(rows[name]),
             positive=None if name == 'unsup' else labels[name][1],
@@ -137,67 +141,61 @@ def test_description_is_that_of_brute_force_when_it_is_of_the_sample() -> None:
     assert 0 < found.drift['test'] < 0.2
 
 
-def test_description_is_the_same_when_shards_batches_and_order_are_others() -> None:
+def test_statistics_are_the_same_when_shards_batches_order_and_parts_differ() -> None:
     rows = sample()
-    expected = describe({name: count(split) for name, split in rows.items()})
+    expected = summarize({name: count(split) for name, split in rows.items()})
     chance = random.Random(7)
-    merged = {}
-    for name, split in rows.items():
-        shuffled = chance.sample(split, len(split))
-        cuts = sorted(chance.sample(range(len(split)), 3))
-        parts = [
-            count(shuffled[start:end], per_batch=chance.randint(1, 300))
-            for start, end in zip([0, *cuts], [*cuts, len(split)])
-            if end > start
-        ]
-        merged[name] = Texts()
-        for part in chance.sample(parts, len(parts)):
-            merged[name].merge(pickle.loads(pickle.dumps(part)))
-    assert describe(dict(sorted(merged.items(), reverse=True))) == expected
+    for parts in (1, 2, 7, 400):
+        merged = {}
+        for name, split in rows.items():
+            shuffled = chance.sample(split, len(split))
+            cuts = sorted(chance.sample(range(1, len(split)), 3))
+            shards = [
+                count(shuffled[start:end], per_batch=chance.randint(100, 300))
+                for start, end in zip([0, *cuts], [*cuts, len(split)])
+            ]
+            merged[name] = TextCounts()
+            for shard in chance.sample(shards, len(shards)):
+                merged[name].merge(pickle.loads(pickle.dumps(shard)))
+        assert summarize(dict(sorted(merged.items(), reverse=True)), parts) == expected
 
 
-@pytest.mark.parametrize('parts', [2, 7, 400])
-def test_description_is_the_same_when_words_and_texts_are_shared_out(parts: int) -> None:
-    rows = sample()
-    assert describe({name: count(split) for name, split in rows.items()}, parts) == describe(
-        {name: count(split) for name, split in rows.items()}
-    )
-
-
-def test_no_part_has_most_of_what_is_shared_out() -> None:
+def test_no_part_holds_most_words_or_texts_when_they_are_divided() -> None:
     texts = count(sample()['train'])
-    words, examples = len(texts.counts().words), texts.examples
-    parts = texts.shared_out(8)
-    assert sum(len(part.counts().words) for part in parts) == words
+    words, examples = len(texts.words().words), texts.examples
+    parts = texts.divide(8)
+    assert sum(len(part.words().words) for part in parts) == words
     assert sum(len(part.digests()) for part in parts) == examples
-    assert max(len(part.counts().words) for part in parts) < words / 5
+    assert max(len(part.words().words) for part in parts) < words / 5
     assert max(len(part.digests()) for part in parts) < examples / 5
 
 
 def test_table_of_words_stays_small_when_batches_repeat_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr('components.statistics_gen.texts._FEWEST_ROWS_TO_ADD_UP', 10)
-    texts = Texts()
+    monkeypatch.setattr('components.statistics_gen.text_counts._MIN_PENDING_ROWS', 10)
+    texts = TextCounts()
     most = 0
     for _ in range(200):
         texts.add(batch([('one two three', 1)]))
-        most = max(most, sum(len(counts.words) for counts in texts._counts))
+        most = max(most, sum(len(counts.words) for counts in texts._words))
     assert most <= 2 * 3 + 10
-    assert texts.counts().numbers.tolist() == [200, 200, 200]
+    assert texts.words().numbers.tolist() == [200, 200, 200]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=['Cs']), max_size=30), min_size=1))
 def test_texts_are_counted_when_they_are_any(any_texts: list[str]) -> None:
     texts = count([(text, 0) for text in any_texts])
     assert texts.lengths.sum() == len(any_texts) == texts.examples
-    (split,) = describe({'train': texts}).splits
+    (split,) = summarize({'train': texts}).splits
     assert split.duplicates == len(any_texts) - len(set(any_texts))
     assert split.words == sum(number for _, number in split.frequent) or len(split.frequent) == 50
 
 
 def test_split_has_no_unknown_share_when_it_has_no_words() -> None:
-    found = describe({'train': count([('Good.', 1)]), 'val': Texts(), 'test': count([('...', 0)])})
+    found = summarize(
+        {'train': count([('Good.', 1)]), 'val': TextCounts(), 'test': count([('...', 0)])}
+    )
     assert [split.unknown for split in found.splits] == [None, None, None]
     assert [split.positive for split in found.splits] == [1, None, 0]
     assert found.drift == {'val': 1.0, 'test': 1.0}
@@ -206,8 +204,8 @@ def test_split_has_no_unknown_share_when_it_has_no_words() -> None:
 
 def test_batch_is_counted_when_no_example_of_it_has_a_label_or_a_text() -> None:
     nulls = pa.array([None, None])
-    texts = Texts()
+    texts = TextCounts()
     texts.add(pa.RecordBatch.from_arrays([nulls, nulls], ['text', 'label']))
     texts.add(pa.RecordBatch.from_arrays([nulls], ['length']))
-    (split,) = describe({'train': texts}).splits
+    (split,) = summarize({'train': texts}).splits
     assert (split.examples, split.positive, split.words) == (4, None, 0)

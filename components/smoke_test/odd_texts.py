@@ -1,4 +1,4 @@
-"""Texts that a model must have an answer to, whatever it was trained on."""
+"""Texts that every model must score, whatever it was trained on."""
 
 from __future__ import annotations
 

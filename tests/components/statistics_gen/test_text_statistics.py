@@ -7,19 +7,19 @@ import sys
 
 import pytest
 
-from components.statistics_gen.described import (
-    FILE,
+from components.statistics_gen.text_statistics import (
     FINGERPRINT_WORDS,
-    Described,
-    Split,
+    TEXT_STATISTICS_FILE,
+    SplitStatistics,
+    TextStatistics,
     divergence,
-    read_described,
+    read_text_statistics,
     to_json,
 )
 
-DESCRIBED = Described(
+STATISTICS = TextStatistics(
     splits=[
-        Split(
+        SplitStatistics(
             name='train',
             examples=3,
             positive=None,
@@ -38,25 +38,27 @@ DESCRIBED = Described(
 
 
 def test_same_is_read_when_it_was_written(tmp_path: pathlib.Path) -> None:
-    (tmp_path / FILE).parent.mkdir()
-    (tmp_path / FILE).write_bytes(to_json(DESCRIBED))
-    assert read_described(str(tmp_path)) == DESCRIBED
+    (tmp_path / TEXT_STATISTICS_FILE).parent.mkdir()
+    (tmp_path / TEXT_STATISTICS_FILE).write_bytes(to_json(STATISTICS))
+    assert read_text_statistics(str(tmp_path)) == STATISTICS
 
 
 def test_nothing_is_read_when_an_older_run_wrote_nothing(tmp_path: pathlib.Path) -> None:
-    assert read_described(str(tmp_path)) is None
+    assert read_text_statistics(str(tmp_path)) is None
 
 
 def test_error_names_the_field_when_the_file_is_another(tmp_path: pathlib.Path) -> None:
-    (tmp_path / FILE).parent.mkdir()
-    (tmp_path / FILE).write_bytes(to_json(DESCRIBED).replace(b'"examples":3', b'"examples":"x"'))
+    (tmp_path / TEXT_STATISTICS_FILE).parent.mkdir()
+    (tmp_path / TEXT_STATISTICS_FILE).write_bytes(
+        to_json(STATISTICS).replace(b'"examples":3', b'"examples":"x"')
+    )
     with pytest.raises(ValueError, match=r'splits\.0\.examples'):
-        read_described(str(tmp_path))
+        read_text_statistics(str(tmp_path))
 
 
 def test_reader_loads_neither_tensorflow_nor_tfx_when_it_is_imported() -> None:
     code = (
-        'import sys, components.statistics_gen.described, components.evaluator.score_details;'
+        'import sys, components.statistics_gen.text_statistics, components.evaluator.score_details;'
         'sys.exit(bool({"tensorflow", "tfx", "pyarrow", "numpy"} & set(sys.modules)))'
     )
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
