@@ -1,4 +1,4 @@
-"""The ExampleGen node: files in, split and counted examples out."""
+"""The ExampleGen node: reads files, and writes split and counted examples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.example_gen.span_driver import Driver
 
 
 class SpansExampleGen(FileBasedExampleGen):
-    """An ExampleGen that reads several spans, where TFX's reads one."""
+    """An ExampleGen that reads several spans; TFX's reads one."""
 
     DRIVER_CLASS = Driver
 
@@ -25,11 +25,16 @@ def make_example_gen(
 ) -> FileBasedExampleGen:
     """Make the node that reads `source`.
 
+    >>> from components.example_gen.batches import SourceKind
+    >>> source = DataSource(kind=SourceKind.TABLES, base='/data', patterns=(('all', 'a.csv'),))
+    >>> sorted(make_example_gen(source, ColumnSettings()).outputs)
+    ['examples']
+
     Args:
         source: The files; TFX's driver fingerprints them for the cache.
-        columns: What is what in a table.
-        shard_mib: MiB of examples, before they are packed, in a file of the output, and
-            of the input that a worker reads in one go.
+        columns: Which columns of a table hold the text, the label and the split.
+        shard_mib: MiB of uncompressed examples in an output file, and of the input
+            that a worker reads in one go.
 
     Returns:
         The node; its output `examples` has the splits `train`, `val`, `test`.
@@ -54,7 +59,7 @@ def make_example_gen(
                 for name, pattern in source.patterns
             ]
         ),
-        # Says nothing to our executor, which splits by itself; names the outputs.
+        # It names the output splits; the executor does not use the hash buckets.
         output_config=example_gen_pb2.Output(
             split_config=example_gen_pb2.SplitConfig(
                 splits=[

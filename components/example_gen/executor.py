@@ -1,4 +1,4 @@
-"""Reads labelled texts with Beam and writes them as examples, split and counted."""
+"""Reads labelled texts with Beam, and writes them as examples, split and counted."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from components.common.settings import ColumnSettings
 from components.example_gen import workers
 from components.example_gen.artifact_files import reject_files, sizes_of
 from components.example_gen.batches import Batch, SourceKind, make_batches
-from components.example_gen.row_counts import Published, require_complete, summarize
+from components.example_gen.row_counts import NodeResult, require_complete, summarize
 from components.example_gen.sources import split_of_input
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
     """Executor of the file ExampleGen.
 
-    Stops with a DataError, and no artifact, if a file cannot be read, if there
-    are not exactly two labels, if a split lacks one of them, or if too many
-    rows had to be rejected; with a ComponentError if anything was lost.
+    Fails with a DataError if a file cannot be read, if there are not exactly two
+    labels, if a split lacks one of them, or if too many rows are rejected; with a
+    ComponentError if any row was lost.
     """
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
-        """Refuse: the base class demands it, but `Do` needs none."""
+        """Raise an error: the base class requires the method, but `Do` does not use it."""
         raise AssertionError('not used')
 
     def Do(
@@ -57,7 +57,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         # On the same file system as the artifact, so that shards are renamed, not copied.
         unfinished = posixpath.join(examples.uri, UNFINISHED)
         fileio.makedirs(unfinished)
-        found_file = posixpath.join(unfinished, 'found.json')
+        result_file = posixpath.join(unfinished, 'result.json')
         writer = workers.WriteShards(
             kind,
             columns,
@@ -70,26 +70,25 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
                 pipeline
                 | 'Files' >> beam.Create(batches, reshuffle=True)
                 | 'Write' >> beam.ParDo(writer)
-                | 'Publish' >> workers.PublishShards(examples.uri, found_file)
+                | 'Publish' >> workers.PublishShards(examples.uri, result_file)
             )
-        if not fileio.exists(found_file):
+        if not fileio.exists(result_file):
             raise nothing_written(examples.uri, 'ExampleGen')
-        with fileio.open(found_file) as file:
-            found = Published(**json.loads(file.read()))
+        with fileio.open(result_file) as file:
+            result = NodeResult(**json.loads(file.read()))
         fileio.rmtree(unfinished)
 
-        for message, hint in found.fatal:
+        for message, hint in result.fatal:
             raise DataError(message, hint=hint)
-        require_complete(found, files=sum(len(batch.paths) for batch in batches), uri=examples.uri)
-        counts = {(kind_or_split, name): n for kind_or_split, name, n in found.counts}
+        files = sum(len(batch.paths) for batch in batches)
+        require_complete(result, files=files, uri=examples.uri)
+        counts = {(split, detail): count for split, detail, count in result.counts}
         try:
-            found_counts = summarize(counts, columns)
+            summary = summarize(counts, columns)
         except DataError as err:
-            # The rejects go with the rest of what a failed node wrote.
+            # The rejects are deleted with the other output of a failed node.
             raise DataError(str(err), hint=f'{err.hint}{_first_reject(examples.uri)}') from err
-        summary = dataclasses.replace(
-            found_counts, sources=tuple(_patterns(exec_properties).values())
-        )
+        summary = dataclasses.replace(summary, sources=tuple(_patterns(exec_properties).values()))
         summary.write(examples.uri)
         splits = [*features.SPLITS, *([features.UNLABELLED_SPLIT] if summary.unlabelled else [])]
         examples.split_names = artifact_utils.encode_split_names(splits)
@@ -100,10 +99,10 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
 
 
 def parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, ColumnSettings, int]:
-    """Parse what `make_example_gen` put into the node's custom config.
+    """Parse the custom config that `make_example_gen` gives the node.
 
     Returns:
-        How the files are read, what is what in them, and the bytes of a shard.
+        How the files are read, their columns, and the bytes of a shard.
     """
     config = example_gen_pb2.CustomConfig()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
@@ -115,23 +114,23 @@ def parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, Co
 
 
 def _batches(
-    exec_properties: dict[str, Any], kind: SourceKind, part_bytes: int
+    exec_properties: dict[str, Any], kind: SourceKind, batch_bytes: int
 ) -> Iterator[Batch]:
     for name, pattern in _patterns(exec_properties).items():
         paths = sorted(fileio.glob(pattern))
         if not paths:
             raise DataError(
                 f'no file matches {posixpath.basename(pattern)} in {posixpath.dirname(pattern)}',
-                hint='check that the data is still there',
+                hint='check that the data still exists',
             )
         sizes = [0] * len(paths)
         if kind is SourceKind.TABLES:
             sizes = sizes_of(paths)
-        yield from make_batches(kind, split_of_input(name), zip(paths, sizes), part_bytes)
+        yield from make_batches(kind, split_of_input(name), zip(paths, sizes), batch_bytes)
 
 
 def _patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
-    """Return the patterns of the files to read, by the name that the node gives them."""
+    """Return the patterns of the files to read, by the name of their input split."""
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
@@ -142,5 +141,5 @@ def _first_reject(uri: str) -> str:
     for path in reject_files(uri):
         with fileio.open(path) as file:
             reject = json.loads(file.readline())
-            return f'; the first row that cannot be used is {reject["where"]} ({reject["reason"]})'
+            return f'; the first rejected row is {reject["where"]} ({reject["reason"]})'
     return ''

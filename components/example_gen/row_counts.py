@@ -15,17 +15,12 @@ from components.example_gen.summary import ExamplesSummary
 REJECTS = 'rejects'
 
 
-class Published(NamedTuple):
-    """Results of all bundles, as JSON holds them.
+class NodeResult(NamedTuple):
+    """Result of all bundles, in types that JSON has.
 
     Attributes:
-        counts: First and second part of the key of `workers.Found.counts`, and
-            the number of rows.
-        fatal: Messages and hints about files that cannot be read at all.
-        files: Number of files, or parts of one, that were read.
-        rows: Number of texts and rejected rows that the readers returned.
-        left_out: How many of them are texts without a label that the settings
-            exclude.
+        counts: Both parts of the key of `workers.BundleResult.counts`, and the
+            number of rows; `fatal`, `files`, `rows` and `left_out` as there.
         sizes: By path in the artifact, the bytes that were written.
     """
 
@@ -37,30 +32,30 @@ class Published(NamedTuple):
     sizes: Mapping[str, int]
 
 
-def require_complete(published: Published, *, files: int, uri: str) -> None:
+def require_complete(result: NodeResult, *, files: int, uri: str) -> None:
     """Check that the artifact holds what was read.
 
     The files' sizes are compared, not their records counted: that would mean
     reading all data once more.
 
     Args:
-        published: What the workers report.
+        result: What the workers report.
         files: Number of files to read.
         uri: The Examples artifact.
 
     Raises:
         ComponentError: If it does not.
     """
-    if published.files != files:
-        raise _differ('files', files, published.files)
-    written = sum(count for *_, count in published.counts) + published.left_out
-    if written != published.rows:
-        raise _differ('rows to be examples or rejects', published.rows, written)
+    if result.files != files:
+        raise _differ('files', files, result.files)
+    written = sum(count for *_, count in result.counts) + result.left_out
+    if written != result.rows:
+        raise _differ('rows to be examples or rejects', result.rows, written)
     paths = published_files(uri)
     found = dict(zip(paths, sizes_of(paths)))
-    for path in sorted(found.keys() | published.sizes.keys()):
-        if found.get(path) != published.sizes.get(path):
-            expected, got = published.sizes.get(path, 'no'), found.get(path, 'none')
+    for path in sorted(found.keys() | result.sizes.keys()):
+        if found.get(path) != result.sizes.get(path):
+            expected, got = result.sizes.get(path, 'no'), found.get(path, 'none')
             raise _differ(f'bytes in {path}', expected, got)
 
 
@@ -80,7 +75,7 @@ def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> Ex
     ('neg', 'pos')
 
     Args:
-        counts: See `workers.Found.counts`.
+        counts: See `workers.BundleResult.counts`.
         columns: Whose `max_rejected_percent` bounds the rejects.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Writes records into files of bounded size."""
+"""Writes records into shards: files of bounded size."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ _GZIP = tf.io.TFRecordOptions(compression_type='GZIP', compression_level=1)
 
 
 class Shard(NamedTuple):
-    """A file, and how many bytes were written to it."""
+    """A file, and the bytes that were written to it."""
 
     path: str
     size_bytes: int
 
 
 class ShardWriter:
-    """Writes records to one file after the other; a new one begins when one is full.
+    """Writes records to one file after the other.
 
     Args:
-        prefix: Of the files' paths; a name that nobody else has is added.
-        shard_bytes: A file is full when its records, before they are packed, have so many.
-        lines: Whether records are lines of text, not packed; otherwise they are gzipped
-            TFRecords.
+        prefix: Prefix of the files' paths; a unique name is added.
+        shard_bytes: Uncompressed bytes of records at which a new file begins.
+        lines: Whether records are lines of plain text, not gzipped TFRecords.
 
     Attributes:
-        shards: The files that are closed.
+        shards: The closed files.
     """
 
     def __init__(self, prefix: str, shard_bytes: int, *, lines: bool = False) -> None:
@@ -57,7 +56,7 @@ class ShardWriter:
             self.close()
 
     def close(self) -> None:
-        """Close the file that is open, if one is."""
+        """Close the open file, if there is one."""
         if self._file is not None:
             self._file.close()
             self.shards.append(Shard(self._path, int(tf.io.gfile.stat(self._path).length)))
@@ -65,13 +64,17 @@ class ShardWriter:
 
 
 class Serializer:
-    """Serializes examples; not for several threads at once."""
+    """Serializes examples; not thread-safe.
+
+    >>> len(Serializer().serialize('A fine film.', 1)) > 0
+    True
+    """
 
     def __init__(self) -> None:
         self._templates: dict[tuple[int | None, str], tuple[tf.train.Example, Any]] = {}
 
     def serialize(self, text: str, label: int | None) -> bytes:
-        """Return the example of a text and its label, 0, 1 or none, as ExampleGen writes it."""
+        """Return the serialized example of a text and its label: 0, 1 or None."""
         key = label, features.length_bucket(len(text.split()))
         if key not in self._templates:
             self._templates[key] = _template(*key)
@@ -81,7 +84,7 @@ class Serializer:
 
 
 def _template(label: int | None, length: str) -> tuple[tf.train.Example, Any]:
-    # To build an example from scratch takes three times as long as to change one.
+    # Building an example takes three times as long as changing one.
     example = tf.train.Example()
     feature = example.features.feature
     if label is not None:
@@ -93,7 +96,7 @@ def _template(label: int | None, length: str) -> tuple[tf.train.Example, Any]:
 
 
 def publish_shard(path: str, name: str) -> None:
-    """Give a shard its name; it may have it already, if this is tried again."""
+    """Rename a shard to its final name, unless an earlier attempt did."""
     tf.io.gfile.makedirs(posixpath.dirname(name))
     if tf.io.gfile.exists(path):
         tf.io.gfile.rename(path, name, overwrite=True)

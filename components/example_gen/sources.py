@@ -30,10 +30,9 @@ class DataSource:
         kind: How the files are read.
         base: Folder, or prefix of an object store, that the patterns start from.
         patterns: Pairs of input split and glob pattern. The split is `train`,
-            `val`, `test` or `unsup`, with any suffix after a `-`, where the data says
-            so, and `all` where its rows are to be split by a stable hash.
-        spans: How many of the newest spans are read; 0 where the pattern, of
-            which there is one then, names none.
+            `val`, `test` or `unsup`, with any suffix after a `-`, if the data names
+            it, and `all` if a stable hash splits the rows.
+        spans: Number of newest spans to read; 0 if the pattern names none.
     """
 
     kind: SourceKind
@@ -43,12 +42,12 @@ class DataSource:
 
     @property
     def input_base(self) -> str:
-        """`base` for TFX, which joins it with the patterns and takes both for one pattern."""
+        """`base` for TFX, which joins it with the patterns and reads the result as a pattern."""
         return self.base if '://' in self.base else glob.escape(self.base)
 
 
 def split_of_input(name: str) -> str | None:
-    """Return the split that an input split's name asks for, None for any.
+    """Return the split of an input split, None if the rows or a hash decide it.
 
     >>> split_of_input('train-pos'), split_of_input('all')
     ('train', None)
@@ -60,26 +59,26 @@ def split_of_input(name: str) -> str | None:
 def discover(
     path: str, columns: ColumnSettings, *, elsewhere: bool = False, spans: int = 1
 ) -> DataSource:
-    """Find out what `path` is, and that it can be what was asked for.
+    """Find the files of `path`, and check them as far as their first rows tell.
 
-    Opens no more than the first line of each table, and no archive.
+    >>> discover('gs://bucket/reviews.csv', ColumnSettings()).patterns
+    (('all', 'reviews.csv'),)
 
     Args:
-        path: A file, folder or glob pattern; local, or a file or pattern on an
-            object store, of which only the name is looked at.
+        path: A file, folder or glob pattern; local, or a file or pattern in an
+            object store, which is not checked.
         columns: Which columns a table must have.
-        elsewhere: Whether it will be read on another machine. Then an absolute
-            path that does not exist here is one there, of which only the name is
-            looked at.
-        spans: How many of the newest spans are to be read, where `path` has
-            placeholders for them; of these, the newest is looked at.
+        elsewhere: Whether another machine reads the data. Then an absolute path
+            that does not exist here is not checked.
+        spans: Number of newest spans to read, if `path` has placeholders for
+            them; the newest one is checked.
 
     Returns:
         The source, for ExampleGen.
 
     Raises:
-        ConfigError: If several spans are asked for, and `path` names none.
-        DataError: If nothing is there, the format is not known, a file is
+        ConfigError: If `spans` is above 1, and `path` names none.
+        DataError: If there is no such file, the format is not known, a file is
             empty, a column is missing, or placeholders contradict each other.
     """
     _require_unicode(path)
@@ -88,7 +87,7 @@ def discover(
     if spans > 1:
         raise ConfigError(
             f'data.spans is {spans}, but {path} names no spans',
-            hint='name them in --data by {SPAN}, or by {YYYY}, {MM} and {DD}',
+            hint='put {SPAN}, or {YYYY}, {MM} and {DD}, into --data',
         )
     if _REMOTE.match(path):
         return _single(path, remote=True)
@@ -105,9 +104,10 @@ def discover(
         return source
     if glob.has_magic(path):
         return _glob(path, columns)
-    known = 'no such file or folder' if not os.path.lexists(path) else 'neither a file nor a folder'
+    problem = 'neither a file nor a folder' if os.path.lexists(path) else 'no such file or folder'
     raise DataError(
-        f'{known}: {path}', hint=f'--data takes {_FORMATS}, or a folder or glob of such files'
+        f'{problem}: {path}',
+        hint=f'--data takes a file ending in {_FORMATS}, or a folder or glob of such files',
     )
 
 
@@ -129,9 +129,7 @@ def _folder(path: str, columns: ColumnSettings) -> DataSource:
         names = [
             entry.name
             for entry in sorted(os.scandir(path), key=lambda entry: entry.name)
-            if formats.is_table(entry.name)
-            and entry.is_file()
-            and not entry.name.startswith('.')
+            if formats.is_table(entry.name) and entry.is_file() and not entry.name.startswith('.')
         ]
     if not names:
         raise DataError(
@@ -229,7 +227,7 @@ def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
             hint='name all of them train*, val* or test*, or none',
         )
     if len(named) == 1:
-        # One split alone is no split: hash its rows as those of any other file.
+        # With one split only, a hash splits the rows, as those of any other file.
         splits = [ANY_SPLIT if split in named else split for split in splits]
     elif named and not {features.TRAIN_SPLIT, features.TEST_SPLIT} <= named:
         raise DataError(
@@ -250,7 +248,7 @@ def _split_in_name(name: str) -> str | None:
 
 
 def _require_unicode(name: str) -> None:
-    # It becomes a parameter of a node, which has no place for other bytes.
+    # It becomes a parameter of a node, which must be Unicode.
     try:
         name.encode('utf-8')
     except UnicodeEncodeError as err:

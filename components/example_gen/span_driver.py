@@ -1,9 +1,8 @@
-"""Finds the newest spans before ExampleGen's cache is asked, on this machine and on services.
+"""Finds the newest spans before the lookup in ExampleGen's cache.
 
-TFX's own driver takes one span, and that only if it is named without leading
-zeros. So the window is found here, and TFX's driver is given plain patterns, a
-split for each span: it fingerprints all of their files for the cache, and the
-executor reads them as it reads others.
+TFX's driver takes one span, and only if its name has no leading zeros. So this
+driver finds the spans, and passes plain patterns to TFX's driver, an input split
+for each span: TFX fingerprints all of their files for the cache.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ class Window:
     """The spans that a run reads.
 
     Attributes:
-        input_config: TFX's Input, as JSON, with a split for each span.
+        input_config: TFX's Input, as JSON, with an input split for each span.
         span: Number of the newest.
-        version: Its version, None where the pattern names none.
-        description: All of them in words.
+        version: Its version, None if the pattern has no `{VERSION}`.
+        description: All of them, for people to read.
     """
 
     input_config: str
@@ -44,13 +43,13 @@ class Window:
 
 
 def find_window(parameters: Mapping[str, Any]) -> Window:
-    """Look at the data, and find the newest spans.
+    """Find the newest spans of the data.
 
     Args:
-        parameters: ExampleGen's: `input_base`, `input_config` and `range_config`.
+        parameters: `input_base`, `input_config` and `range_config` of ExampleGen.
 
     Raises:
-        DataError: If no span is there, or it cannot be told which are.
+        DataError: If there is no span, or the names of files are ambiguous.
     """
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(parameters[_INPUT_CONFIG], config)
@@ -75,14 +74,14 @@ def find_window(parameters: Mapping[str, Any]) -> Window:
 
 
 class Driver(driver.FileBasedDriver):
-    """ExampleGen's driver on this machine."""
+    """ExampleGen's driver for local runs."""
 
     def resolve_exec_properties(
         self, exec_properties: dict[str, Any], pipeline_info: Any, component_info: Any
     ) -> dict[str, Any]:
-        """Fill in what the data is, for the executor and for the cache key."""
+        """Add the fingerprint of the data, for the executor and for the cache key."""
         window = find_window(exec_properties)
-        # TFX's driver refuses a range where no pattern has a placeholder.
+        # TFX's driver refuses a range if no pattern has a placeholder.
         range_config = exec_properties.pop(_RANGE_CONFIG)
         exec_properties[_INPUT_CONFIG] = window.input_config
         resolved = super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
@@ -95,7 +94,7 @@ class Driver(driver.FileBasedDriver):
         }
 
     def run(self, execution_info: Any) -> Any:
-        """Resolve, and write the window on the examples, too."""
+        """Resolve the parameters, and record the spans in the examples' properties."""
         result = super().run(execution_info)
         (artifact,) = result.output_artifacts[standard_component_specs.EXAMPLES_KEY].artifacts
         description = result.exec_properties[SPANS_PROPERTY].string_value

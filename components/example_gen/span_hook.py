@@ -1,4 +1,4 @@
-"""ExampleGen's driver on services: finds the newest spans, then has TFX's driver do the rest.
+"""ExampleGen's driver on Vertex AI and Kubeflow: finds the newest spans, then runs TFX's driver.
 
 `python -m components.example_gen.span_hook …` takes the arguments of TFX's driver.
 On Vertex AI it is the command of the pre-cache check; on Kubeflow,
@@ -23,16 +23,16 @@ _CUSTOM = 'custom:'
 
 
 def resolve(step: dict[str, Any]) -> tuple[dict[str, Any], Window | None]:
-    """Put plain patterns in place of one that names spans, if the step has one.
+    """Replace a pattern that names spans by plain patterns, if the step has one.
 
     Args:
         step: The ExecutorInput of ExampleGen, as JSON values.
 
     Returns:
-        What TFX's driver is to be given, and the window; None if no span is named.
+        The ExecutorInput for TFX's driver, and the spans; None if none is named.
 
     Raises:
-        DataError: If no span is there, or it cannot be told which are.
+        DataError: See `find_window`.
     """
     inputs = step['inputs']
     parameters = inputs['parameterValues']
@@ -46,32 +46,23 @@ def resolve(step: dict[str, Any]) -> tuple[dict[str, Any], Window | None]:
     return {**step, 'inputs': {**inputs, 'parameterValues': plain}}, window
 
 
-def tell(found: dict[str, Any], window: Window) -> None:
-    """Write the spans into what TFX's driver found, which knows of none.
-
-    Args:
-        found: Its ExecutorOutput, as JSON values, changed in place.
-        window: The spans.
-    """
-    facts: dict[str, Any] = {'span': window.span}
+def add_spans(output: dict[str, Any], window: Window) -> None:
+    """Add the spans to the ExecutorOutput of TFX's driver, JSON values, in place."""
+    properties: dict[str, Any] = {'span': window.span}
     if window.version is not None:
-        facts['version'] = window.version
-    found.setdefault('parameterValues', {}).update(facts)
-    for of_key in found.get('artifacts', {}).values():
-        for artifact in of_key['artifacts']:
+        properties['version'] = window.version
+    output.setdefault('parameterValues', {}).update(properties)
+    for by_key in output.get('artifacts', {}).values():
+        for artifact in by_key['artifacts']:
             metadata = artifact.setdefault('metadata', {})
-            # TFX writes a property so if the type has another of its name.
+            # TFX adds the prefix if the type has a property of the same name.
             prefix = _CUSTOM if f'{_CUSTOM}span' in metadata else ''
-            metadata.update({f'{prefix}{name}': fact for name, fact in facts.items()})
+            metadata.update({f'{prefix}{name}': value for name, value in properties.items()})
             metadata['spans'] = window.description
 
 
 def main(argv: Sequence[str]) -> None:
-    """Run the hook.
-
-    Args:
-        argv: As TFX's driver takes them; Beam's arguments mean nothing here.
-    """
+    """Run the hook with the arguments of TFX's driver; those of Beam are ignored."""
     from tfx.dsl.io import fileio
     from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
 
@@ -85,10 +76,10 @@ def main(argv: Sequence[str]) -> None:
     if window is not None:
         output_file = step['outputs']['outputFile']
         with fileio.open(output_file) as file:
-            found = json.loads(file.read())
-        tell(found, window)
+            output = json.loads(file.read())
+        add_spans(output, window)
         with fileio.open(output_file, 'w') as file:
-            file.write(json.dumps(found))
+            file.write(json.dumps(output))
 
 
 if __name__ == '__main__':

@@ -1,9 +1,9 @@
-"""Data that grows: which files a pattern with spans, versions or dates means just now.
+"""Finds the files of the newest spans of data that grows.
 
-The patterns are TFX's. `{SPAN}` stands for a number, or `{YYYY}`, `{MM}` and
-`{DD}` together for a day, and `{VERSION}` for the number of an attempt at that
-span, of which the newest counts. A width, as in `{SPAN:4}`, is a number of
-digits. Unlike in TFX, numbers may have leading zeros without one.
+Patterns are those of TFX. `{SPAN}` is a number, or `{YYYY}`, `{MM}` and `{DD}`
+together are a day, and `{VERSION}` is the number of a version of the span, of
+which the newest counts. A width, as in `{SPAN:4}`, is a number of digits. Unlike
+in TFX, numbers may have leading zeros without a width.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PLACEHOLDER = re.compile(r'\{([A-Za-z_]+)(?::([^{}/]*))?\}')
 _DATE = ('YYYY', 'MM', 'DD')
 _DIGITS = {'YYYY': r'\d{4}', 'MM': r'\d{2}', 'DD': r'\d{2}'}
 _NAMES = ('SPAN', 'VERSION', *_DATE)
-# ML Metadata keeps the number of a span as an int64.
+# ML Metadata stores the number of a span as an int64.
 _MAX_DIGITS = 18
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _GLOB = re.compile(r'\*+|\?|\[!?\]?[^]/]*\]')
@@ -33,9 +33,9 @@ class Span:
     """The newest version of a span.
 
     Attributes:
-        number: As in the name; of a day, the days since 1970-01-01, as in TFX.
-        version: None where the pattern names none.
-        label: The number or the day, to be shown.
+        number: As in the name; for a day, the days since 1970-01-01, as in TFX.
+        version: None if the pattern has no `{VERSION}`.
+        label: The number or the day, for people to read.
         pattern: The glob pattern of its files.
     """
 
@@ -46,7 +46,7 @@ class Span:
 
 
 def has_placeholders(path: str) -> bool:
-    """Tell whether a path has parts in braces, known or not.
+    """Return whether a path has placeholders in braces, known or not.
 
     >>> has_placeholders('day-{YYYY}{MM}{DD}/*.csv'), has_placeholders('day-1/*.csv')
     (True, False)
@@ -55,34 +55,34 @@ def has_placeholders(path: str) -> bool:
 
 
 def require_valid(pattern: str) -> None:
-    """Check that a pattern names spans in one way, and each part of it once.
+    """Check that a pattern names spans without contradiction.
 
     Raises:
-        DataError: If not.
+        DataError: If it does not.
     """
     found = [(match[1], match[2]) for match in _PLACEHOLDER.finditer(pattern)]
     names = [name for name, _ in found]
     for name, width in found:
         if name not in _NAMES:
             known = ', '.join(f'{{{each}}}' for each in _NAMES)
-            raise _wrong(pattern, f'{{{name}}} is none of {known}')
+            raise _invalid(pattern, f'expected one of {known}, got {{{name}}}')
         if names.count(name) > 1:
-            raise _wrong(pattern, f'{{{name}}} is in it more than once')
+            raise _invalid(pattern, f'{{{name}}} occurs more than once')
         if width is not None and (name in _DATE or not re.fullmatch(r'[1-9]\d?', width)):
-            raise _wrong(pattern, f'{{{name}:{width}}} has no width such as {{SPAN:4}} has')
+            raise _invalid(pattern, f'{{{name}:{width}}} has no valid width, such as {{SPAN:4}}')
     dated = [name for name in _DATE if name in names]
     if 'SPAN' in names and dated:
-        raise _wrong(pattern, f'{{SPAN}} and {{{dated[0]}}} both name the span; use one of them')
+        raise _invalid(pattern, f'{{SPAN}} and {{{dated[0]}}} both name the span; use one of them')
     if dated and len(dated) < len(_DATE):
-        raise _wrong(pattern, 'a day needs all of {YYYY}, {MM} and {DD}')
+        raise _invalid(pattern, 'a day needs all of {YYYY}, {MM} and {DD}')
     if 'VERSION' in names and not dated and 'SPAN' not in names:
-        raise _wrong(pattern, '{VERSION} is a version of a span, and no span is named')
+        raise _invalid(pattern, '{VERSION} is a version of a span, and no span is named')
     if '{SPAN}{VERSION}' in pattern or '{VERSION}{SPAN}' in pattern:
-        raise _wrong(pattern, 'nothing tells where one number ends and the other begins')
+        raise _invalid(pattern, 'no character separates the two numbers')
     try:
         _expression(pattern)
     except re.error as err:
-        raise _wrong(pattern, f'a part in brackets is malformed: {err.msg}') from err
+        raise _invalid(pattern, f'a part in brackets is malformed: {err.msg}') from err
 
 
 def glob_of(pattern: str) -> str:
@@ -95,7 +95,7 @@ def glob_of(pattern: str) -> str:
 
 
 def fixed_part(path: str) -> tuple[str, str]:
-    """Part a path into the folder that all spans are in, and the pattern below it.
+    """Divide a path into the folder of all spans, and the pattern below it.
 
     >>> fixed_part('gs://bucket/reviews/day-{YYYY}{MM}{DD}/*.csv')
     ('gs://bucket/reviews', 'day-{YYYY}{MM}{DD}/*.csv')
@@ -104,7 +104,7 @@ def fixed_part(path: str) -> tuple[str, str]:
         path: An address with a bucket, or an absolute path.
 
     Raises:
-        DataError: If the name of the bucket has a placeholder.
+        DataError: If the bucket's name has a placeholder.
     """
     *folders, _ = path.split('/')
     remote = '://' in path
@@ -117,7 +117,7 @@ def fixed_part(path: str) -> tuple[str, str]:
         end += 1
     base = '/'.join(folders[:end])
     if has_placeholders(base):
-        raise _wrong(path, 'the bucket is the same for all spans')
+        raise _invalid(path, 'the name of the bucket has a placeholder')
     return base or '/', '/'.join(path.split('/')[end:])
 
 
@@ -130,17 +130,17 @@ def newest(
     ['9', '10']
 
     Args:
-        pattern: Relative to `folder`.
-        paths: What `glob_of(pattern)` matches there.
-        count: How many spans, at most; all of them if there are fewer.
-        folder: To be named if nothing is there.
+        pattern: A pattern, relative to `folder`.
+        paths: The paths that match `glob_of(pattern)` there.
+        count: Largest number of spans.
+        folder: The folder, for messages.
 
     Returns:
         Spans with files, oldest first.
 
     Raises:
-        DataError: If there are none, a path has no number where the pattern
-            wants one, or two folders or files are the same span and version.
+        DataError: If there are none, a path has no number in place of a
+            placeholder, or two folders or files are the same span and version.
     """
     expression = _expression(pattern)
     depth = pattern.count('/') + 1
@@ -153,13 +153,13 @@ def newest(
     if not found:
         raise DataError(
             f'no file matches {pattern} in {folder}',
-            hint='check the pattern, and that the first span has arrived',
+            hint='check the pattern, and that there is data of a first span',
         )
     return tuple(_newest_version(number, found[number]) for number in sorted(found)[-count:])
 
 
 def describe(spans: Sequence[Span]) -> str:
-    """Name spans in a few words.
+    """Describe spans in a few words.
 
     >>> describe(newest('{SPAN}.csv', ['1.csv', '2.csv', '3.csv'], 3))
     'spans 1 to 3'
@@ -181,7 +181,7 @@ def _newest_version(
     if len(patterns) > 1:
         one, other = sorted(patterns)[:2]
         raise DataError(
-            f'{one} and {other} are the same span and version, where one is expected',
+            f'expected one path for a span and version, got {one} and {other}',
             hint='remove one of them',
         )
     ((pattern, texts),) = patterns.items()
@@ -193,7 +193,7 @@ def _texts(expression: re.Pattern[str], tail: str, pattern: str, path: str) -> d
     match = expression.fullmatch(tail)
     if match is None:
         raise DataError(
-            f'{path} is not named as {pattern} says: a placeholder stands for digits alone',
+            f'{path} does not match {pattern}: a placeholder stands for digits only',
             hint='move it elsewhere, or make the pattern narrower',
         )
     return match.groupdict()
@@ -206,7 +206,7 @@ def _number(texts: Mapping[str, str], path: str) -> int:
         day = datetime.date(*(int(texts[name]) for name in _DATE))
     except ValueError as err:
         raise DataError(
-            f'{path} names no day: {err}', hint='rename it, or make the pattern narrower'
+            f'{path} does not name a day: {err}', hint='rename it, or make the pattern narrower'
         ) from err
     return day.toordinal() - _EPOCH
 
@@ -227,23 +227,23 @@ def _fill(pattern: str, texts: Mapping[str, str]) -> str:
 def _expression(pattern: str) -> re.Pattern[str]:
     parts, end = [], 0
     for match in _PLACEHOLDER.finditer(pattern):
-        parts.append(_of_glob(pattern[end : match.start()]))
+        parts.append(_glob_expression(pattern[end : match.start()]))
         name, width = match[1], match[2]
         digits = _DIGITS.get(name) or (rf'\d{{{width}}}' if width else r'\d+')
         parts.append(f'(?P<{name}>{digits})')
         end = match.end()
-    return re.compile(''.join([*parts, _of_glob(pattern[end:])]))
+    return re.compile(''.join([*parts, _glob_expression(pattern[end:])]))
 
 
-def _of_glob(text: str) -> str:
-    """Make a regular expression of what stands between placeholders."""
+def _glob_expression(text: str) -> str:
+    """Make a regular expression of the text between two placeholders."""
     parts, end = [], 0
     for match in _GLOB.finditer(text):
         parts.append(re.escape(text[end : match.start()]))
         if match[0] == '?':
             parts.append('[^/]')
         elif match[0].startswith('*'):
-            # As little as can be: the digits after it are all the number's.
+            # Not greedy, so that all digits after it belong to the number.
             parts.append('[^/]*?')
         else:
             inside = match[0][1:-1].replace('\\', '\\\\').replace('[', '\\[')
@@ -254,5 +254,5 @@ def _of_glob(text: str) -> str:
     return ''.join([*parts, re.escape(text[end:])])
 
 
-def _wrong(pattern: str, message: str) -> DataError:
+def _invalid(pattern: str, message: str) -> DataError:
     return DataError(f'the pattern {pattern} cannot be used: {message}', hint=_EXAMPLE)

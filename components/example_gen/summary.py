@@ -1,4 +1,4 @@
-"""What an Examples artifact holds, in numbers, kept beside its splits."""
+"""The summary of an Examples artifact: its counts, in a file beside its splits."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from collections.abc import Sequence
 from components.common import features
 from components.common.errors import ComponentError
 
-# An execution parameter, and a property of the examples: the window of spans in words.
+# An execution parameter, and a property of the examples: a description of the spans.
 SPANS_PROPERTY = 'spans'
 
 SUMMARY_FILE = 'summary.json'
-# Below the artifact; one of these for each shard.
+# Relative to the artifact; one file for each shard.
 REJECTS_FILES = 'report/rejects*.jsonl'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExamplesSummary:
-    """Counts of what was read.
+    """Counts of the rows that ExampleGen read.
+
+    >>> summary = ExamplesSummary(splits={'test': (3, 4)}, labels=('neg', 'pos'), rejected={})
+    >>> summary.examples('test')
+    7
 
     Attributes:
         splits: By split, the number of negative and of positive examples.
-        labels: How the data spells the negative and the positive label.
+        labels: The data's spelling of the negative and the positive label.
         rejected: By reason, the number of rows that could not be used.
         unlabelled: Number of texts without a label, in the split `unsup`.
         sources: Paths or patterns of the files that were read.
@@ -41,15 +45,15 @@ class ExamplesSummary:
         return self.unlabelled if split == features.UNLABELLED_SPLIT else sum(self.splits[split])
 
     def require(self, stage: str, splits: Sequence[str], count: int) -> None:
-        """Check that a stage took all examples, and each of them once.
+        """Check that a node read each example once.
 
         Args:
-            stage: Of the pipeline, for the message.
-            splits: What it took the examples of.
-            count: How many there were.
+            stage: The node, for the message.
+            splits: The splits that it read.
+            count: Number of examples that it read.
 
         Raises:
-            ComponentError: If there are not as many as ExampleGen wrote.
+            ComponentError: If it is not the number that ExampleGen wrote.
         """
         expected = sum(map(self.examples, splits))
         if count != expected:
@@ -66,7 +70,7 @@ class ExamplesSummary:
 
     def write(self, examples_uri: str) -> None:
         """Write the summary into the artifact at `examples_uri`."""
-        # A report parses a summary, and has no other use for TensorFlow.
+        # The report parses a summary without TensorFlow.
         import tensorflow as tf
 
         with tf.io.gfile.GFile(posixpath.join(examples_uri, SUMMARY_FILE), 'w') as file:
@@ -82,10 +86,10 @@ class ExamplesSummary:
 
     @classmethod
     def parse(cls, text: str) -> ExamplesSummary:
-        """Return the summary that a file holds.
+        """Parse the content of a summary file.
 
         Raises:
-            ValueError: If it is no JSON.
+            ValueError: If it is not JSON.
             KeyError: If it lacks a field.
         """
         fields = json.loads(text)
@@ -94,5 +98,5 @@ class ExamplesSummary:
             labels=tuple(fields['labels']),
             rejected=fields['rejected'],
             unlabelled=fields['unlabelled'],
-            sources=tuple(fields.get('sources', ())),  # an older run has none
+            sources=tuple(fields.get('sources', ())),  # older runs have none
         )

@@ -1,8 +1,8 @@
-"""What ExampleGen's workers do: read files, and write examples into shards.
+"""Worker code of ExampleGen: reads files, and writes examples into shards.
 
-A worker writes the examples of a bundle itself, and sends on only what it
-found: Beam's own sinks would cost five stages for each split, and each example
-a trip through them.
+A worker writes the examples of a bundle itself, and sends on only their counts:
+Beam's own sinks would cost five stages for each split, and send each example
+through them.
 """
 
 from __future__ import annotations
@@ -24,32 +24,33 @@ from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.example_gen.artifact_files import published_files
 from components.example_gen.batches import Batch, SourceKind
-from components.example_gen.row_counts import REJECTS, Published
+from components.example_gen.row_counts import REJECTS, NodeResult
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
 from components.example_gen.source_files import read_files
 from components.readers.records import Record, Reject, assign_split, label_value
 
-# Two are expected. More come of a wrong column, and each one is counted by its spelling.
+# Two are expected. A wrong column has more, and the rows are counted by the spelling of the label.
 _MAX_LABELS = 1_000
-# What a split column calls `train`, and the hash would put into `val`. Whether it goes there is
-# known when all rows are read: not if one of them says `val` itself.
+# Rows of `train`, by a split column, that the hash puts into `val`. They go there unless any row is
+# in `val` by the column, which is known only when all rows are read.
 _UNDECIDED = 'undecided'
 
 
-class Found(NamedTuple):
-    """What came of a bundle.
+class BundleResult(NamedTuple):
+    """Result of a bundle.
 
     Attributes:
-        first: What its first batch is sorted by, and so its shards.
-        shards: By split, and `rejects`, the unfinished files that were written,
-            in the order of their rows.
-        counts: By (`rejects`, reason), (`unsup`, ''), and (split, value
-            followed by spelling of the label), the number of rows.
-        fatal: Messages and hints about files that cannot be read at all:
-            raised on a worker, Beam would bury them.
-        files: How many files, or parts of one, were read.
-        rows: How many texts and rejected rows the readers gave.
-        left_out: How many of them are texts without a label that nobody wants.
+        first: Sort key of its first batch, by which its shards are ordered.
+        shards: By split or `rejects`, the unfinished files, in the order of their
+            rows.
+        counts: Number of rows by (`rejects`, reason), (`unsup`, ''), and (split,
+            label value followed by the label's spelling).
+        fatal: Messages and hints about files that cannot be read. They are not
+            raised on the worker, since Beam would hide them in a long traceback.
+        files: Number of files, or parts of one, that were read.
+        rows: Number of texts and rejected rows that the readers returned.
+        left_out: How many of them are texts without a label that the settings
+            exclude.
     """
 
     first: tuple[str, int]
@@ -62,17 +63,17 @@ class Found(NamedTuple):
 
 
 class WriteShards(beam.DoFn):
-    """Turns the Batches of a bundle into shards, of which it tells as (0, Found).
+    """Writes the Batches of a bundle into shards, and returns (0, BundleResult).
 
-    A bundle that is tried again writes shards of its own; those of the first
-    try are in no Found, and go with the folder.
+    A bundle that is tried again writes new shards; those of the first attempt
+    are in no BundleResult, and are deleted with the folder.
 
     Args:
         kind: How the files are read.
-        columns: What is what in a table.
-        split_train: Whether `train` is to be split into `train` and `val`, unless
-            a split column names `val`.
-        folder: For unfinished shards.
+        columns: Which columns of a table hold the text, the label and the split.
+        split_train: Whether to split `train` into `train` and `val`, unless a split
+            column names `val`.
+        folder: The folder of unfinished shards.
         shard_bytes: See `ShardWriter`.
     """
 
@@ -126,7 +127,7 @@ class WriteShards(beam.DoFn):
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for writer in self._writers.values():
             writer.close()
-        found = Found(
+        result = BundleResult(
             self._first,
             {name: writer.shards for name, writer in self._writers.items()},
             dict(self._counts),
@@ -135,14 +136,14 @@ class WriteShards(beam.DoFn):
             self._rows,
             self._left_out,
         )
-        yield GlobalWindows.windowed_value((0, found))
+        yield GlobalWindows.windowed_value((0, result))
 
     def _write(self, record: Record, spelling: str) -> None:
         label = label_value(spelling, self._columns.positive_label)
         if label is None:
             raise DataError(
-                f'{record.where}: the label {spelling!r} is none of the known pairs '
-                '(pos/neg, positive/negative, 1/0, true/false, yes/no)',
+                f'{record.where}: expected a label of a known pair (pos/neg, positive/negative, '
+                f'1/0, true/false, yes/no), got {spelling!r}',
                 hint='pass --positive-label VALUE; the other value is then negative',
             )
         split = assign_split(
@@ -159,8 +160,7 @@ class WriteShards(beam.DoFn):
         self._spellings.add(name)
         if len(self._spellings) > _MAX_LABELS:
             raise DataError(
-                f'{record.where}: by here there are more than {_MAX_LABELS:,} label values, '
-                'expected two',
+                f'{record.where}: expected two label values, got more than {_MAX_LABELS:,}',
                 hint='check --label-column',
             )
         self._counts[split, f'{label}{name}'] += 1
@@ -175,52 +175,45 @@ class WriteShards(beam.DoFn):
 
 
 class PublishShards(beam.PTransform):
-    """Gives the shards of all bundles their names, and writes what was found.
+    """Gives the shards of all bundles their names, and writes the results.
 
-    From (0, Found) of each bundle. One worker chooses the names, all of them
-    rename: in an object store, that is to copy. May be tried again, after any of
-    its steps.
+    One worker chooses the names, and all of them rename, which in an object
+    store means to copy. Each step may be tried again.
 
     Args:
-        uri: Of the Examples artifact.
-        found_file: Receives what all bundles found, as `accounts.Published`.
+        uri: The Examples artifact.
+        result_file: Receives the NodeResult of all bundles.
     """
 
-    def __init__(self, uri: str, found_file: str) -> None:
+    def __init__(self, uri: str, result_file: str) -> None:
         super().__init__()
         self._uri = uri
-        self._found_file = found_file
+        self._result_file = result_file
 
-    def expand(self, found: beam.PCollection) -> beam.PCollection:
+    def expand(self, results: beam.PCollection) -> beam.PCollection:
         return (
-            found
+            results
             | 'Together' >> beam.GroupByKey()
-            | 'Name' >> beam.FlatMap(name_shards, self._uri, self._found_file)
+            | 'Name' >> beam.FlatMap(name_shards, self._uri, self._result_file)
             | 'Share' >> beam.Reshuffle()
             | 'Rename' >> beam.MapTuple(publish_shard)
         )
 
 
 def name_shards(
-    element: tuple[int, Iterable[Found]], uri: str, found_file: str
+    element: tuple[int, Iterable[BundleResult]], uri: str, result_file: str
 ) -> list[tuple[str, str]]:
-    """Write what was found, and return each shard with the path that it is to have.
-
-    Args:
-        element: What all bundles found; a line for each shard, not for each row.
-        uri: See `PublishShards`.
-        found_file: The same.
-    """
-    bundles = sorted(element[1], key=lambda found: found.first)
-    said_val = any(key[0] == features.VAL_SPLIT for found in bundles for key in found.counts)
-    decided = {_UNDECIDED: features.TRAIN_SPLIT if said_val else features.VAL_SPLIT}
+    """Write the result of all bundles, and return each shard with its final path."""
+    bundles = sorted(element[1], key=lambda bundle: bundle.first)
+    names_val = any(key[0] == features.VAL_SPLIT for bundle in bundles for key in bundle.counts)
+    decided = {_UNDECIDED: features.TRAIN_SPLIT if names_val else features.VAL_SPLIT}
     by_name: dict[str, list[Shard]] = collections.defaultdict(list)
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
-    for found in bundles:
-        for name, shards in found.shards.items():
+    for bundle in bundles:
+        for name, shards in bundle.shards.items():
             by_name[decided.get(name, name)] += shards
-        for (name, what), count in found.counts.items():
-            counts[decided.get(name, name), what] += count
+        for (name, detail), count in bundle.counts.items():
+            counts[decided.get(name, name), detail] += count
     sizes: dict[str, int] = {}
     renamed = []
     for name, shards in by_name.items():
@@ -233,18 +226,18 @@ def name_shards(
             path = posixpath.join(uri, path)
             sizes[path] = shard.size_bytes
             renamed.append((shard.path, path))
-    published = Published(
+    result = NodeResult(
         counts=[(*key, count) for key, count in counts.items()],
-        fatal=[told for found in bundles for told in found.fatal],
-        files=sum(found.files for found in bundles),
-        rows=sum(found.rows for found in bundles),
-        left_out=sum(found.left_out for found in bundles),
+        fatal=[error for bundle in bundles for error in bundle.fatal],
+        files=sum(bundle.files for bundle in bundles),
+        rows=sum(bundle.rows for bundle in bundles),
+        left_out=sum(bundle.left_out for bundle in bundles),
         sizes=sizes,
     )
     for path in published_files(uri):
-        # A runner may do the reading again, too, and in other bundles.
+        # A runner may also repeat the reading, in other bundles.
         if path not in sizes:
             tf.io.gfile.remove(path)
-    content = json.dumps(published._asdict()).encode()
-    atomic_write(found_file, content, part_dir=posixpath.dirname(found_file))
+    content = json.dumps(result._asdict()).encode()
+    write_whole(result_file, content, posixpath.dirname(result_file))
     return renamed

@@ -413,7 +413,7 @@ def table(name: str, rows: Sequence[dict[str, object]]) -> dict[str, bytes]:
         pytest.param(
             table('a.csv', [*PLAIN, {'text': 'So-so.', 'label': 'neutral'}]),
             {},
-            r"a\.csv:62: the label 'neutral' is none of the known pairs",
+            r"a\.csv:62: expected a label of a known pair .*, got 'neutral'",
             '--positive-label',
             id='unknown label',
         ),

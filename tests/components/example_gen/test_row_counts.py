@@ -10,20 +10,20 @@ import pytest
 
 from components.common.errors import ComponentError
 from components.example_gen import workers
-from components.example_gen.row_counts import Published, require_complete
+from components.example_gen.row_counts import NodeResult, require_complete
 from tests.components.example_gen import test_workers
 from tests.components.example_gen.test_workers import make_writer, write_bundle, write_tables
 
-Found = list[workers.Found]
+Found = list[workers.BundleResult]
 
 
-def publish(folder: pathlib.Path, spoil: Callable[[Found], Found]) -> Published:
+def publish(folder: pathlib.Path, spoil: Callable[[Found], Found]) -> NodeResult:
     """Write four tables as two bundles, do something to them, and publish."""
     batches = write_tables(folder, 4)
     (folder / 'unfinished').mkdir()
     writer = make_writer(folder / 'unfinished')
     found = spoil([write_bundle(writer, batches[:2]), write_bundle(writer, batches[2:])])
-    return Published(**test_workers.publish(folder, found))
+    return NodeResult(**test_workers.publish(folder, found))
 
 
 def lose_a_bundle(found: Found) -> Found:

@@ -342,8 +342,8 @@ def test_pattern_stays_one_when_it_names_spans(tmp_path: pathlib.Path) -> None:
     [
         ('day-20260102/b.csv', b'', 'the file is empty'),
         ('day-20260102/b.csv', b'body,label\nFine.,pos\n', "no column 'text'"),
-        ('day-20260231/b.csv', TABLE, 'names no day'),
-        ('day-latest/b.csv', TABLE, 'is not named as'),
+        ('day-20260231/b.csv', TABLE, 'does not name a day'),
+        ('day-latest/b.csv', TABLE, 'does not match'),
     ],
 )
 def test_newest_span_is_looked_at_when_it_is_here(

@@ -115,7 +115,7 @@ def test_spans_are_told_under_the_names_that_tfx_writes_when_a_service_asks(
         'parameterValues': {'span': 0, 'input_fingerprint': 'x'},
         'artifacts': {'examples': {'artifacts': [{'metadata': {f'{prefix}span': 0}}]}},
     }
-    span_hook.tell(found, window)
+    span_hook.add_spans(found, window)
     assert found['parameterValues'] == {'span': 9, 'version': 1, 'input_fingerprint': 'x'}
     (examples,) = found['artifacts']['examples']['artifacts']
     assert examples['metadata'] == {

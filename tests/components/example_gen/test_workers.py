@@ -40,7 +40,7 @@ def make_writer(folder: pathlib.Path, shard_bytes: int = 1 << 20) -> workers.Wri
     return pickle.loads(pickle.dumps(writer))  # type: ignore[no-any-return]
 
 
-def write_bundle(writer: workers.WriteShards, batches: list[Batch]) -> workers.Found:
+def write_bundle(writer: workers.WriteShards, batches: list[Batch]) -> workers.BundleResult:
     writer.start_bundle()
     for batch in batches:
         writer.process(batch)
@@ -48,11 +48,11 @@ def write_bundle(writer: workers.WriteShards, batches: list[Batch]) -> workers.F
     return output.value[1]  # type: ignore[no-any-return]
 
 
-def publish(folder: pathlib.Path, found: list[workers.Found]) -> dict[str, Any]:
+def publish(folder: pathlib.Path, found: list[workers.BundleResult]) -> dict[str, Any]:
     """Do what PublishShards does, and return what was found."""
-    for renamed in workers.name_shards((0, found), str(folder / 'out'), str(folder / 'found.json')):
+    for renamed in workers.name_shards((0, found), str(folder / 'out'), str(folder / 'result.json')):
         shards.publish_shard(*renamed)
-    return json.loads((folder / 'found.json').read_text())  # type: ignore[no-any-return]
+    return json.loads((folder / 'result.json').read_text())  # type: ignore[no-any-return]
 
 
 def texts(folder: pathlib.Path) -> list[list[str]]:
@@ -129,7 +129,7 @@ def test_files_of_another_folder_stay_when_a_name_is_a_pattern_that_matches_it(
     stays = tmp_path / other / 'Split-train' / 'data_tfrecord-00000-of-00001.gz'
     stays.parent.mkdir(parents=True)
     stays.write_bytes(b'x')
-    workers.name_shards((0, []), str(tmp_path / name), str(tmp_path / 'found.json'))
+    workers.name_shards((0, []), str(tmp_path / name), str(tmp_path / 'result.json'))
     assert stays.read_bytes() == b'x'
 
 
@@ -181,16 +181,16 @@ def test_each_row_is_written_once_when_there_are_several_workers(
     options = PipelineOptions(
         [f'--runner={DIRECT_RUNNER}', f'--direct_running_mode={mode}', '--direct_num_workers=2']
     )
-    found_file = tmp_path / 'found.json'
+    result_file = tmp_path / 'result.json'
     with beam.Pipeline(options=options) as pipeline:
         _ = (
             pipeline
             | beam.Create(batches)
             | beam.ParDo(make_writer(tmp_path / 'unfinished'))
-            | workers.PublishShards(str(tmp_path / 'out'), str(found_file))
+            | workers.PublishShards(str(tmp_path / 'out'), str(result_file))
         )
     assert sorted(itertools.chain(*texts(tmp_path / 'out' / 'Split-test'))) == EXPECTED
-    counts: Any = json.loads(found_file.read_text())['counts']
+    counts: Any = json.loads(result_file.read_text())['counts']
     assert sum(count for _, _, count in counts) == 80
 
 
