@@ -147,7 +147,7 @@ def _unpacked(unpack: Callable[[bytes], bytes], content: bytes) -> bytes | None:
 
 # What tarfile reads, and ours refuses: it could be made to do harm, or is written by nobody.
 _STRICTER = re.compile(
-    'sparse|extended header|pax header|global header|bad number|bad checksum|climbs out'
+    'sparse|extended header|pax header|global header|bad number|bad checksum|outside the archive'
 )
 
 

@@ -27,7 +27,7 @@ from components.example_gen.batches import Batch, SourceKind
 from components.example_gen.row_counts import REJECTS, NodeResult
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
 from components.example_gen.source_files import read_files
-from components.readers.records import Record, Reject, assign_split, label_value
+from components.readers.records import Record, Reject, assign_split, label_value, unknown_label
 
 # Two are expected. A wrong column has more, and the rows are counted by the spelling of the label.
 _MAX_LABELS = 1_000
@@ -141,11 +141,7 @@ class WriteShards(beam.DoFn):
     def _write(self, record: Record, spelling: str) -> None:
         label = label_value(spelling, self._columns.positive_label)
         if label is None:
-            raise DataError(
-                f'{record.where}: expected a label of a known pair (pos/neg, positive/negative, '
-                f'1/0, true/false, yes/no), got {spelling!r}',
-                hint='pass --positive-label VALUE; the other value is then negative',
-            )
+            raise unknown_label(spelling, record.where)
         split = assign_split(
             record.text,
             record.split,

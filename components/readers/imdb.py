@@ -1,7 +1,7 @@
-"""Reads the IMDB data set (Maas et al., 2011) as it is published.
+"""Reads the IMDB data set (Maas et al., 2011) in its published layout.
 
-Its layout: `aclImdb/{train,test}/{pos,neg}/<id>_<stars>.txt`, a review each,
-and `train/unsup/`, reviews without a label.
+`aclImdb/{train,test}/{pos,neg}/<id>_<stars>.txt` is a review each, and
+`train/unsup/` holds reviews without a label.
 https://ai.stanford.edu/~amaas/data/sentiment/
 """
 
@@ -50,16 +50,19 @@ def read_archive(stream: BinaryIO, name: str, unlabelled: bool) -> Iterator[Reco
             yield _read_review(content, match, f'{name}:{match.string}')
     except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as err:
         raise DataError(
-            f'{name} is no complete tar archive: {err}',
+            f'{name} is not a complete tar archive: {err}',
             hint='it may have been cut off: fetch it again (pipeline_runner.py fetch imdb)',
         ) from err
 
 
 def read_file(path: str, content: bytes | None) -> Record | Reject:
-    """Read one review of the unpacked data set; its path says split and label.
+    """Read one review of the unpacked data set; split and label are in its path.
+
+    >>> read_file('aclImdb/train/pos/0_9.txt', b'Good.')[:3]
+    ('Good.', 'pos', 'train')
 
     Args:
-        path: Of the file.
+        path: The path of the file.
         content: Its bytes, None if they are more than `archive.MAX_FILE_BYTES`.
 
     Raises:
@@ -68,7 +71,7 @@ def read_file(path: str, content: bytes | None) -> Record | Reject:
     match = _REVIEW.search(path)
     if match is None:
         raise DataError(
-            f'expected …/train/pos/NAME.txt or the like, got {path}',
+            f'expected a path such as train/pos/NAME.txt, got {path}',
             hint='pass the folder that holds train and test',
         )
     return _read_review(content, match, path)
@@ -90,6 +93,6 @@ def _require_inside(member: str, name: str) -> None:
     parts = member.replace('\\', '/').split('/') if '..' in member else ()
     if member.startswith(('/', '\\')) or '..' in parts:
         raise DataError(
-            f'{name} holds {member!r}, a path that climbs out of the archive',
-            hint='the archive was tampered with: fetch it from its official address',
+            f'{name} holds {member!r}, a path outside the archive',
+            hint='the archive was manipulated: fetch it from its official address',
         )

@@ -1,4 +1,4 @@
-"""A text as it was read, and one that could not be used."""
+"""The records that readers return, and the rules for their labels and splits."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import hashlib
 from typing import NamedTuple
 
 from components.common import features
+from components.common.errors import DataError
 
-# Reasons of Rejects; people count them, so they do not change from row to row.
+# Reasons of Rejects. Rows are counted by reason, so a reason names no details of a row.
 EMPTY_TEXT = 'empty text'
 NOT_UTF8 = 'not UTF-8'
 NO_LABEL = 'no label'
@@ -27,7 +28,7 @@ class Record(NamedTuple):
     Attributes:
         text: The text, valid UTF-8, not blank.
         label: The label as the data spells it; None exactly if the split is `unsup`.
-        split: `train`, `val`, `test` or `unsup` where the data says so, else None.
+        split: `train`, `val`, `test` or `unsup` if the data names it, else None.
         where: File and line, for messages.
     """
 
@@ -38,7 +39,7 @@ class Record(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """A row that cannot be used: why, and in which file and line it is."""
+    """A row that cannot be used, with its file and line."""
 
     reason: str
     where: str
@@ -49,8 +50,8 @@ def label_value(label: str, positive_label: str | None) -> int | None:
 
     Args:
         label: The label's spelling.
-        positive_label: The spelling that means positive; every other label is
-            then negative. None: the usual pairs (pos/neg, 1/0, …) are known.
+        positive_label: The spelling of the positive label; every other label is
+            negative. None for the usual pairs (pos/neg, 1/0, …).
 
     Returns:
         1 for positive, 0 for negative, None if the label is not known.
@@ -64,20 +65,32 @@ def label_value(label: str, positive_label: str | None) -> int | None:
     return 1 if folded in _POSITIVE else 0 if folded in _NEGATIVE else None
 
 
+def unknown_label(label: str, where: str) -> DataError:
+    """Return the error for a label that `label_value` does not know."""
+    return DataError(
+        f'{where}: expected a label of a known pair (pos/neg, positive/negative, 1/0, '
+        f'true/false, yes/no), got {label!r}',
+        hint='pass --positive-label VALUE; the other value is then negative',
+    )
+
+
 def assign_split(
     text: str, split: str | None, *, test_percent: int, val_percent: int, split_train: bool
 ) -> str:
     """Decide the split of a text, the same each time and on each machine.
 
-    Equal texts go to the same split, so that none is trained and tested on.
+    Equal texts are in the same split, so that no test text is trained on.
+
+    >>> assign_split('Never again', None, test_percent=20, val_percent=20, split_train=False)
+    'test'
 
     Args:
         text: The text.
-        split: What the data says, None if nothing.
-        test_percent: Share of all texts for `test` if the data says nothing.
+        split: The split that the data names, None if it names none.
+        test_percent: Share of all texts for `test` if the data names no split.
         val_percent: Share of the training texts for `val`.
-        split_train: Whether texts that the data puts into `train` are to be
-            split into `train` and `val`, because it names no `val`.
+        split_train: Whether to split `train` into `train` and `val`, because the
+            data names no `val`.
 
     Returns:
         `train`, `val`, `test` or `unsup`.
@@ -85,7 +98,7 @@ def assign_split(
     if split is not None and not (split == features.TRAIN_SPLIT and split_train):
         return split
     digest = hashlib.blake2b(text.encode('utf-8'), digest_size=16).digest()
-    # Two independent halves, so that val is a fair sample of what test leaves.
+    # Two independent halves, so that val is a fair sample of the texts outside test.
     for_test, for_val = digest[:8], digest[8:]
     if split is None and int.from_bytes(for_test, 'big') % 100 < test_percent:
         return features.TEST_SPLIT

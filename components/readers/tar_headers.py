@@ -1,9 +1,8 @@
-"""Understands the headers of a tar archive, one member at a time, and trusts none.
+"""Parses the headers of a tar archive, one member at a time, and trusts none.
 
-In place of Python's `tarfile`, which takes minutes for what takes seconds here,
-and can be led astray by headers that nobody writes by accident: extended ones
-of any length, hundreds before one file, sparse files of a few bytes that stand
-for terabytes, negative sizes.
+Python's `tarfile` is slower, and accepts headers made to do harm: extended ones of
+any length, hundreds before one file, sparse files of a few bytes that unpack to
+terabytes, negative sizes.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ BLOCK_BYTES = 512
 
 _FILES = (REGTYPE, AREGTYPE, CONTTYPE)
 _EXTENDED = (GNUTYPE_LONGNAME, GNUTYPE_LONGLINK, XHDTYPE, XGLTYPE, SOLARIS_XHDTYPE)
-# Names have up to 4 KiB; all else in them is not needed here.
+# Names have up to 4 KiB; no other content is needed here.
 _MAX_EXTENDED_BYTES = 1 << 16
 _ASCII = bytes(range(128))
 _ADLER_BASE = 65_521
 _PAX_RECORD = re.compile(rb'(\d{1,6}) ([^=\n]+)=')
 
 
-# Its path, in which surrogates stand for bytes that are not UTF-8; the size of what follows the
-# header, in bytes, without padding; and whether that is the content of a file.
+# The path, with surrogates for bytes that are not UTF-8; the size of the content after the header, in
+# bytes, without padding; and whether it is the content of a file.
 Header: TypeAlias = tuple[str, int, bool]
 
 
 def plain_header(block: bytes) -> Header | None:
-    """Parse the header of an ordinary file or folder, fast; return None of all else."""
+    """Parse the header of an ordinary file or folder, fast; return None for any other."""
     # A byte at 345 begins the first part of a long name.
     if len(block) < BLOCK_BYTES or block[257:262] != b'ustar' or block[345]:
         return None
@@ -66,15 +65,15 @@ def plain_header(block: bytes) -> Header | None:
 
 
 def any_header(block: bytes, read: Callable[[int], bytes]) -> Header:
-    """Parse any header, and those that extend it.
+    """Parse any header, and the extended headers before it.
 
     Args:
-        block: Where it begins, 512 bytes.
-        read: Returns so many of the bytes that follow; fewer at the end.
+        block: Its first 512 bytes.
+        read: Returns the next bytes, as many as its argument; fewer at the end.
 
     Raises:
-        tarfile.ReadError: If it is damaged or cut off, or of a sparse file, or
-            an extended header has more than 64 KiB.
+        tarfile.ReadError: If it is damaged or cut off, is that of a sparse file,
+            or has an extended header of more than 64 KiB.
     """
     # Of several extended headers before a member, the first one counts.
     name: str | None = None
@@ -84,11 +83,11 @@ def any_header(block: bytes, read: Callable[[int], bytes]) -> Header:
         if kind == GNUTYPE_LONGNAME and name is None:
             name = _text(content)
         elif kind not in (GNUTYPE_LONGNAME, GNUTYPE_LONGLINK):
-            path, told_size = _pax_fields(content)
-            if kind == XGLTYPE and (path, told_size) != (None, None):
+            path, pax_size = _pax_fields(content)
+            if kind == XGLTYPE and (path, pax_size) != (None, None):
                 raise ReadError('a global header with the name or size of a file')
             name = path if name is None else name
-            size = told_size if size is None else size
+            size = pax_size if size is None else size
         block = read(BLOCK_BYTES)
     if kind == GNUTYPE_SPARSE:
         raise _sparse()
@@ -122,12 +121,12 @@ def _extended(block: bytes, read: Callable[[int], bytes]) -> bytes:
     content = read(padded)
     if len(content) < padded:
         raise ReadError('unexpected end of data')
-    # What it says ends with a NUL, wherever its size says it does.
+    # Its text ends with a NUL, whatever its size.
     return content
 
 
 def _pax_fields(content: bytes) -> tuple[str | None, int | None]:
-    """Return what a header of the format pax says of a file: its name and its size."""
+    """Return the name and the size of a file in a pax header, None if it has none."""
     path: str | None = None
     size: int | None = None
     start = 0
@@ -166,11 +165,11 @@ def _number(field: bytes) -> int:
 
 
 def _decimal(digits: bytes) -> int:
-    # More would be more than any disk holds, and than Python reads.
+    # Larger numbers exceed any disk, and the digits that Python converts.
     if not digits.isdigit() or len(digits) > 20:
         raise ReadError('a pax header with a bad size')
     return int(digits)
 
 
 def _sparse() -> ReadError:
-    return ReadError('a sparse file, which may stand for any size')
+    return ReadError('a sparse file, which may unpack to any size')

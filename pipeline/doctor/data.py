@@ -14,7 +14,7 @@ from components.example_gen import spans as span_patterns
 from components.example_gen.batches import SourceKind
 from components.example_gen.sources import DataSource, discover, split_of_input
 from components.readers import formats, imdb
-from components.readers.records import Record, Reject, label_value
+from components.readers.records import Record, Reject, label_value, unknown_label
 from pipeline.doctor.finding import Finding, Say, ok, problem, warning
 from pipeline.settings.config import DataConfig
 
@@ -89,10 +89,7 @@ def _label(row: Record, columns: ColumnSettings) -> str:
         return ''
     value = label_value(row.label, columns.positive_label)
     if value is None:
-        raise DataError(
-            f'{row.where}: the label {row.label!r} is none of the known pairs',
-            hint='say --positive-label VALUE; the other value is then negative',
-        )
+        raise unknown_label(row.label, row.where)
     return row.label if columns.positive_label else row.label.casefold()
 
 

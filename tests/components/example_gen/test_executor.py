@@ -441,7 +441,7 @@ def table(name: str, rows: Sequence[dict[str, object]]) -> dict[str, bytes]:
         pytest.param(
             {'a.tar.gz': ARCHIVE[: len(ARCHIVE) // 2]},
             {},
-            r'a\.tar\.gz is no complete tar archive',
+            r'a\.tar\.gz is not a complete tar archive',
             'fetch',
             id='truncated archive',
         ),
