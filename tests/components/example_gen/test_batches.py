@@ -94,9 +94,7 @@ def test_rows_are_those_of_the_whole_file_when_it_is_read_in_parts(
     records = [
         record
         for batch in shared_out((str(path), path.stat().st_size), batch_bytes=batch_bytes)
-        for record in read_files(
-            SourceKind.TABLES, batch.paths, ColumnSettings(), None, batch.part
-        )
+        for record in read_files(SourceKind.TABLES, batch.paths, ColumnSettings(), None, batch.part)
     ]
     assert [record.text for record in records if isinstance(record, Record)] == texts
     (reject,) = (record for record in records if isinstance(record, Reject))

@@ -103,8 +103,8 @@ def test_day_has_the_number_that_tfx_gives_it_when_it_is_a_span() -> None:
         ('{SPAN:2}/a.csv', ['12/a.csv', '100/a.csv'], r'100/a\.csv does not match'),
         ('{SPAN}.csv', ['-1.csv'], r'-1\.csv does not match'),
         ('{YYYY}{MM}{DD}.csv', ['20260231.csv'], r'20260231\.csv does not name a day'),
-        ('s-{SPAN}/a.csv', ['s-1/a.csv', 's-01/a.csv'], r'span and version, got s-01/a\.csv and s-1/a'),
-        ('{SPAN}/v{VERSION}.csv', ['1/v1.csv', '1/v01.csv'], r'span and version, got 1/v01\.csv and 1/v1'),
+        ('s-{SPAN}/a.csv', ['s-1/a.csv', 's-01/a.csv'], 'version, got s-01/a.csv and s-1/a'),
+        ('{SPAN}/v{VERSION}.csv', ['1/v1.csv', '1/v01.csv'], 'version, got 1/v01.csv and 1/v1'),
     ],
 )
 def test_it_is_said_what_is_wrong_when_spans_cannot_be_told(

@@ -49,10 +49,11 @@ def write_bundle(writer: workers.WriteShards, batches: list[Batch]) -> workers.B
 
 
 def publish(folder: pathlib.Path, found: list[workers.BundleResult]) -> dict[str, Any]:
-    """Do what PublishShards does, and return what was found."""
-    for renamed in workers.name_shards((0, found), str(folder / 'out'), str(folder / 'result.json')):
+    """Do what PublishShards does, and return the result."""
+    result_file = folder / 'result.json'
+    for renamed in workers.name_shards((0, found), str(folder / 'out'), str(result_file)):
         shards.publish_shard(*renamed)
-    return json.loads((folder / 'result.json').read_text())  # type: ignore[no-any-return]
+    return json.loads(result_file.read_text())  # type: ignore[no-any-return]
 
 
 def texts(folder: pathlib.Path) -> list[list[str]]:

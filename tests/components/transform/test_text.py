@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import doctest
 import os
 import re
 import string
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import hypothesis
@@ -14,8 +14,11 @@ import tensorflow as tf
 from hypothesis import strategies
 
 from components.transform import text
+from components.transform.text import Punctuation
 
-GOLDEN: list[tuple[str | bytes, list[str]]] = [
+Golden = list[tuple[str | bytes, list[str]]]
+
+DROP: Golden = [
     ('', []),
     (' \t\r\n', []),
     ('?!... --- "\'" $%&', []),
@@ -38,45 +41,89 @@ GOLDEN: list[tuple[str | bytes, list[str]]] = [
     ('Film. ' * 100_000, ['film'] * 100_000),
     ('x' * 1_000_000, ['x' * 1_000_000]),
 ]
-TEXTS = [given.encode() if isinstance(given, str) else given for given, _ in GOLDEN]
+SPLIT: Golden = [
+    ('', []),
+    (' \t\r\n', []),
+    ("'", []),
+    ("'’''", []),
+    ("It's GOOD, isn't it?", ['its', 'good', ',', 'isnt', 'it', '?']),
+    ('don’t ‘quote’', ['dont', '‘', 'quote']),
+    ("rock'n'roll 'twas", ['rocknroll', 'twas']),
+    ('Well-made; a_b', ['well', '-', 'made', ';', 'a', '_', 'b']),
+    ('No... way?! (yes)', ['no', '...', 'way', '?!', '(', 'yes', ')']),
+    ('...', ['...']),
+    ('8/10, 3.5', ['8', '/', '10', ',', '3', '.', '5']),
+    ('a<br />b<br>c<BR/>d<Br\n/>e', ['a', 'b', 'c', 'd', 'e']),
+    ('!<br /><br />!', ['!', '!']),
+    ('<b>bold</b>', ['<', 'b', '>', 'bold', '</', 'b', '>']),
+    ('Fin… «oui» ¿qué?', ['fin', '…', '«', 'oui', '»', '¿', 'qué', '?']),
+    ('“Good”—bad–ugly', ['“', 'good', '”', '—', 'bad', '–', 'ugly']),
+    ('……', ['…', '…']),
+    ('好。坏、？！', ['好', '。', '坏', '、', '\uff1f', '\uff01']),
+    ('最高の映画', ['最', '高', 'の', '映', '画']),
+    ('スゴイ movie好', ['ス', 'ゴ', 'イ', 'movie', '好']),
+    ('ดีมาก', [*'ดีมาก']),
+    ('영화가 정말 좋다.', ['영화가', '정말', '좋다', '.']),
+    ('ПРИВЕТ, Мир!', ['привет', ',', 'мир', '!']),
+    ('ΟΔΟΣ Straße İyi', ['οδος', 'straße', 'i\u0307yi']),
+    ('naïve ª º µ', ['naïve', 'ª', 'º', 'µ']),
+    ('Great 🎬😀!', ['great', '🎬😀', '!']),
+    (b'bad \xff\xfe byte\xc3', ['bad', '\ufffd\ufffd', 'byte\ufffd']),
+    ('before\x00after', ['before', 'after']),
+    ('no\u00a0break\u3000wide\u2028line', ['no', 'break', 'wide', 'line']),
+    ('Film. ' * 20_000, ['film', '.'] * 20_000),
+    ('!' * 100_000, ['!' * 100_000]),
+]
+GOLDEN: dict[Punctuation, Golden] = {'drop': DROP, 'split': SPLIT}
+PUNCTUATION = frozenset(string.punctuation)
 
 
-def words(rows: tf.RaggedTensor) -> list[list[str]]:
+def encode(texts: Sequence[str | bytes]) -> list[bytes]:
+    return [each.encode() if isinstance(each, str) else each for each in texts]
+
+
+def decode(rows: tf.RaggedTensor) -> list[list[str]]:
     return [[word.decode() for word in row] for row in rows.to_list()]
 
 
-def in_batches(texts: Sequence[bytes]) -> list[list[str]]:
-    batches = tf.data.Dataset.from_tensor_slices(list(texts)).batch(3).map(text.tokenize)
-    return [row for batch in batches for row in words(batch)]
+def words(texts: Sequence[str | bytes], punctuation: Punctuation = 'drop') -> list[list[str]]:
+    return decode(text.tokenize(tf.constant(encode(texts), tf.string), punctuation))
 
 
-def in_a_graph(texts: Sequence[bytes]) -> list[list[str]]:
+def in_batches(texts: Sequence[bytes], punctuation: Punctuation) -> list[list[str]]:
+    batches = tf.data.Dataset.from_tensor_slices(list(texts)).batch(3)
+    batches = batches.map(lambda batch: text.tokenize(batch, punctuation))
+    return [row for batch in batches for row in decode(batch)]
+
+
+def in_a_graph(texts: Sequence[bytes], punctuation: Punctuation) -> list[list[str]]:
     signature = [tf.TensorSpec([None], tf.string)]
-    return words(tf.function(text.tokenize, input_signature=signature)(tf.constant(texts)))
-
-
-def one_by_one(texts: Sequence[bytes]) -> list[list[str]]:
-    return [words(text.tokenize(tf.constant([given])))[0] for given in texts]
+    tokenize = tf.function(lambda batch: text.tokenize(batch, punctuation), signature)
+    return decode(tokenize(tf.constant(texts)))
 
 
 @pytest.mark.parametrize(
-    ('given', 'expected'),
-    [(given, expected) for given, (_, expected) in zip(TEXTS, GOLDEN)],
+    ('punctuation', 'given', 'expected'),
+    [(kind, given, expected) for kind, golden in GOLDEN.items() for given, expected in golden],
     ids=lambda value: repr(value)[:40],
 )
-def test_words_are_as_listed_when_a_text_is_tokenized(given: bytes, expected: list[str]) -> None:
-    assert words(text.tokenize(tf.constant([given]))) == [expected]
-
-
-@pytest.mark.parametrize('tokenize', [in_batches, in_a_graph, one_by_one])
-def test_words_are_the_same_when_the_way_of_the_call_differs(
-    tokenize: Callable[[Sequence[bytes]], list[list[str]]],
+def test_words_are_as_listed_when_a_text_is_tokenized(
+    punctuation: Punctuation, given: str | bytes, expected: list[str]
 ) -> None:
-    assert tokenize(TEXTS) == words(text.tokenize(tf.constant(TEXTS)))
+    assert words([given], punctuation) == [expected]
+
+
+@pytest.mark.parametrize('punctuation', ['drop', 'split'])
+@pytest.mark.parametrize('tokenize', [in_batches, in_a_graph])
+def test_words_are_the_same_when_the_way_of_the_call_differs(
+    tokenize: Callable[[Sequence[bytes], Punctuation], list[list[str]]], punctuation: Punctuation
+) -> None:
+    texts = encode([given for given, _ in GOLDEN[punctuation]])
+    assert tokenize(texts, punctuation) == words(texts, punctuation)
 
 
 def test_result_has_no_rows_when_the_batch_is_empty() -> None:
-    assert text.tokenize(tf.constant([], tf.string)).to_list() == []
+    assert words([]) == words([], 'split') == []
 
 
 def test_words_are_the_same_when_the_locale_is_another() -> None:
@@ -105,9 +152,36 @@ def test_words_are_those_of_plain_python_when_texts_are_ascii(texts: list[str]) 
     expected = [
         re.sub(punctuation, '', re.sub(r'<br\s*/?>', ' ', given.lower())).split() for given in texts
     ]
-    assert words(text.tokenize(tf.constant(texts, tf.string))) == expected
+    assert words(texts) == expected
 
 
-def test_examples_in_the_docstring_hold_when_they_are_run() -> None:
-    # A text, and what each way to treat its punctuation makes of it.
-    assert doctest.testmod(text) == (0, 4)
+@hypothesis.settings(deadline=None, max_examples=150)
+@hypothesis.given(
+    strategies.lists(
+        strategies.one_of(
+            strategies.text(max_size=30),
+            strategies.text('aZ9é好の \t\n\u00a0\u3000\x00<br/>BR.\'’"-_[]^\\~…«»', max_size=30),
+        ),
+        max_size=4,
+    )
+)
+def test_no_word_has_spaces_or_mixes_marks_with_letters_when_texts_are_random(
+    texts: list[str],
+) -> None:
+    given = [each.encode('utf-8', 'replace') for each in texts]
+    for row in words(given, 'split'):
+        for word in row:
+            assert word
+            assert not any(character in ' \t\n\r\v\f\x00' for character in word)
+            assert not any(unicodedata.category(character) == 'Zs' for character in word)
+            assert "'" not in word
+            assert '’' not in word
+            assert set(word) <= PUNCTUATION or not set(word) & PUNCTUATION
+
+
+@hypothesis.settings(deadline=None, max_examples=50)
+@hypothesis.given(strategies.text('aZ9 \t\n<br/>BR.\'"-_[]^\\~', max_size=40))
+def test_only_marks_are_added_when_they_are_split_not_dropped(given: str) -> None:
+    split = ''.join(words([given], 'split')[0])
+    dropped = text.normalize(tf.constant([given])).numpy()[0].decode()
+    assert [c for c in split if c not in PUNCTUATION] == [c for c in dropped if not c.isspace()]

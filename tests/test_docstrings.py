@@ -1,0 +1,35 @@
+"""The usage examples in docstrings run and return what they show."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+FOLDERS = (
+    'components/common',
+    'components/example_gen',
+    'components/readers',
+    'components/schema',
+    'components/smoke_test',
+    'components/statistics_gen',
+    'components/transform',
+    'pipeline/predict',
+)
+MODULES = [
+    path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')
+    for folder in FOLDERS
+    for path in sorted((ROOT / folder).glob('*.py'))
+    if '>>>' in path.read_text(encoding='utf-8')
+]
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_examples_hold_when_they_are_run(name: str) -> None:
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
+    results = doctest.testmod(importlib.import_module(name), optionflags=options)
+    assert results.failed == 0
+    assert results.attempted > 0
