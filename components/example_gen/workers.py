@@ -235,5 +235,5 @@ def name_shards(
         if path not in sizes:
             tf.io.gfile.remove(path)
     content = json.dumps(result._asdict()).encode()
-    write_whole(result_file, content, posixpath.dirname(result_file))
+    atomic_write(result_file, content, part_dir=posixpath.dirname(result_file))
     return renamed
