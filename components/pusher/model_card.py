@@ -126,7 +126,7 @@ def _metrics(evaluation: Evaluation) -> Iterable[str]:
     if interval:
         yield f'The 95% interval of the accuracy is {_range(interval)}.'
     if baseline is None:
-        yield 'There was no baseline: no model was served yet.'
+        yield 'There was no baseline: no other model was served.'
     for check in evaluation.checks():
         if check.metric.startswith(BASELINE_PREFIX):
             value = format_metric(check.metric, check.value)

@@ -1,4 +1,4 @@
-"""Collects what is to be shown of a run: its record, ML Metadata, and the artifacts."""
+"""Collects the content of a report from the record of a run, ML Metadata and artifacts."""
 
 from __future__ import annotations
 
@@ -18,113 +18,98 @@ from components.statistics_gen.text_statistics import (
     read_text_statistics,
 )
 from components.trainer.history import read_history
-from pipeline.report.lineage import Lineage, RecordedNode
-from pipeline.report.view import BaselineData, Data, Nothing, Report, Step
+from pipeline.report.lineage import Lineage
+from pipeline.report.view import BaselineData, Data, Missing, RecordedNode, Report
 from pipeline.results.outcome import NO_BASELINE, RunOutcome, load_records
 from pipeline.store.choice import backend_of_run
 
 _log = logging.getLogger(__name__)
 
-_OLDER = 'This run was made before such figures were kept; run it again to have them.'
+_OLDER = 'An older version made this run and did not store these figures.'
 
 Found = TypeVar('Found')
 _Nodes = dict[str, RecordedNode]
 
 
 def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
-    """Collect all that is known of a run.
+    """Collect the content of the report of a run.
 
     Args:
-        outcome: Its record.
-        root: The folder for all that runs write.
+        outcome: The record of the run.
+        root: The folder of all runs.
 
     Returns:
-        What there is; what is missing says why.
+        The content; `Missing` replaces missing parts.
+
+    Example:
+        root = pathlib.Path('runs')
+        html = render(collect(load_outcome(root), root))
     """
-    lineage, silent = _lineage(outcome, root)
+    lineage, problem = _open_lineage(outcome, root)
     nodes = lineage.nodes(outcome.run_id) if lineage else {}
     summary = _summary(nodes)
     return Report(
         outcome=outcome,
-        labels=('negative', 'positive') if isinstance(summary, Nothing) else summary.labels,
+        labels=('negative', 'positive') if isinstance(summary, Missing) else summary.labels,
         history=_read(outcome, nodes, 'Trainer', 'model_run', read_history),
         scores=_read(outcome, nodes, 'Evaluator', 'evaluation', read_score_details),
         data=_data(outcome, nodes, lineage, summary, root),
-        steps=tuple(_steps(outcome, nodes)),
-        lineage=None if nodes else Nothing(why=silent or _not_recorded(outcome)),
+        nodes=nodes,
+        lineage=None if nodes else Missing(reason=problem or _not_recorded(outcome)),
     )
 
 
-def _lineage(outcome: RunOutcome, root: pathlib.Path) -> tuple[Lineage | None, str]:
-    """Open the store of a run; where that cannot be, say why."""
+def _open_lineage(outcome: RunOutcome, root: pathlib.Path) -> tuple[Lineage | None, str]:
+    """Open the store of a run; return a problem as text if that fails."""
     try:
         config = backend_of_run(outcome.config, root).reader()
         return (Lineage(config) if config else None), ''
-    except ReviewsError as err:  # a page without what it knows is better than none
-        _log.warning('ML Metadata cannot be asked', exc_info=True)
-        return None, f'ML Metadata cannot be asked: {err}.'
-
-
-def _steps(outcome: RunOutcome, nodes: _Nodes) -> list[Step]:
-    nothing = RecordedNode(inputs=(), outputs=(), fingerprint='')
-    steps = []
-    for node in outcome.nodes:
-        known = nodes.get(node.id, nothing)
-        steps.append(
-            Step(
-                id=node.id,
-                state=node.state,
-                seconds=node.seconds,
-                note=node.note,
-                inputs=known.inputs,
-                outputs=known.outputs,
-                fingerprint=known.fingerprint,
-            )
-        )
-    return steps
+    except ReviewsError as err:  # a page without lineage is better than none
+        _log.warning('ML Metadata cannot be read', exc_info=True)
+        return None, f'ML Metadata cannot be read: {err}.'
 
 
 def _data(
     outcome: RunOutcome,
     nodes: _Nodes,
     lineage: Lineage | None,
-    summary: ExamplesSummary | Nothing,
+    summary: ExamplesSummary | Missing,
     root: pathlib.Path,
-) -> Data | Nothing:
+) -> Data | Missing:
     described = _read(outcome, nodes, 'StatisticsGen', 'statistics', read_text_statistics)
-    if isinstance(described, Nothing):
+    if isinstance(described, Missing):
         return described
     return Data(
         described=described,
-        rejected=None if isinstance(summary, Nothing) else summary.rejected,
+        rejected=None if isinstance(summary, Missing) else summary.rejected,
         anomalies=_anomalies(outcome),
         baseline=_baseline_data(outcome, nodes, lineage, described, root),
     )
 
 
-def _summary(nodes: _Nodes) -> ExamplesSummary | Nothing:
+def _summary(nodes: _Nodes) -> ExamplesSummary | Missing:
     uri = nodes['ExampleGen'].uri('examples') if 'ExampleGen' in nodes else None
     if uri is None:
-        return Nothing(why='ExampleGen wrote no examples.')
+        return Missing(reason='ExampleGen wrote no examples.')
     try:
         return ExamplesSummary.parse(pathlib.Path(uri, SUMMARY_FILE).read_text(encoding='utf-8'))
     except (OSError, ValueError, KeyError):
         _log.warning('the summary of the examples cannot be read', exc_info=True)
-        return Nothing(why='The summary of the examples cannot be read.')
+        return Missing(reason='The summary of the examples cannot be read.')
 
 
 def _anomalies(outcome: RunOutcome) -> str | None:
     state = outcome.state_of('ExampleValidator')
     if state in ('executed', 'cached'):
-        # It stops the run at an anomaly.
-        return 'No anomalies: all splits fit the schema.'
+        # An anomaly fails the node.
+        return 'All splits match the schema.'
     return outcome.error if state == 'failed' else None
 
 
 def _run_that_pushed(
     served: ServedVersion, baseline_uri: str, name: str, root: pathlib.Path
 ) -> str | None:
-    """Return the run that pushed a version, or the version that it is a rollback's copy of."""
+    """Return the run that pushed a version; a rollback's version is a copy of a pushed one."""
     restored = restored_by(str(pathlib.Path(baseline_uri, 'Format-Serving')))
     version = restored.version if restored else served.version
     for record in load_records(root, lambda line: None):
@@ -140,37 +125,37 @@ def _baseline_data(
     lineage: Lineage | None,
     described: TextStatistics,
     root: pathlib.Path,
-) -> BaselineData | Nothing:
+) -> BaselineData | Missing:
     if outcome.state_of('ServedBaseline') not in ('executed', 'cached'):
-        return Nothing(why='The run ended before it looked for a baseline.')
+        return Missing(reason='The run ended before ServedBaseline.')
     uri = nodes['ServedBaseline'].uri('model') if 'ServedBaseline' in nodes else None
     if lineage is None or uri is None:
-        return Nothing(why='ML Metadata does not know the baseline.')
+        return Missing(reason='ML Metadata does not have the baseline.')
     try:
         served = read_baseline(uri)
         run_id = _run_that_pushed(served, uri, outcome.name, root) if served else None
     except (OSError, ValueError):
         _log.warning('the baseline cannot be read', exc_info=True)
-        return Nothing(why='The baseline cannot be read.')
+        return Missing(reason='The baseline cannot be read.')
     if served is None:
-        return Nothing(why=NO_BASELINE)
+        return Missing(reason=NO_BASELINE)
     return _data_of_run(run_id, lineage, described)
 
 
 def _data_of_run(
     run_id: str | None, lineage: Lineage, described: TextStatistics
-) -> BaselineData | Nothing:
+) -> BaselineData | Missing:
     statistics = lineage.nodes(run_id).get('StatisticsGen') if run_id else None
     described_at = statistics.uri('statistics') if statistics else None
     if run_id is None or described_at is None:
-        return Nothing(why='ML Metadata does not know the data of the baseline.')
+        return Missing(reason='ML Metadata does not have the data of the baseline.')
     try:
         theirs = read_text_statistics(described_at)
     except (OSError, ValueError):
-        _log.warning('what is kept of the data of %s cannot be read', run_id, exc_info=True)
+        _log.warning('the statistics of run %s cannot be read', run_id, exc_info=True)
         theirs = None
     if theirs is None:
-        return Nothing(why=f'Nothing is kept of the data of run {run_id}, which made the baseline.')
+        return Missing(reason=f'Run {run_id}, which pushed the baseline, has no statistics.')
     return BaselineData(
         run_id=run_id,
         divergence=divergence(described.fingerprint_words, theirs.fingerprint_words),
@@ -183,23 +168,23 @@ def _read(
     node_id: str,
     key: str,
     read: Callable[[str], Found | None],
-) -> Found | Nothing:
-    """Read an output of a node, or say why that cannot be."""
+) -> Found | Missing:
+    """Read an output of a node."""
     uri = nodes[node_id].uri(key) if node_id in nodes else None
     if outcome.state_of(node_id) not in ('executed', 'cached'):
-        return Nothing(why=_not_reached(outcome, node_id))
+        return Missing(reason=_not_reached(outcome, node_id))
     if uri is None:
-        return Nothing(why=_not_recorded(outcome))
+        return Missing(reason=_not_recorded(outcome))
     if not pathlib.Path(uri).is_dir():
-        return Nothing(why=f'The artifact is gone: there is no folder {uri}.')
+        return Missing(reason=f'The folder of the artifact is missing: {uri}.')
     try:
         found = read(uri)
     except FileNotFoundError:
         found = None
     except (OSError, ValueError):
         _log.warning('%s of %s cannot be read', key, node_id, exc_info=True)
-        return Nothing(why=f'What {node_id} kept in {uri} cannot be read.')
-    return Nothing(why=_OLDER) if found is None else found
+        return Missing(reason=f'The output {key} of {node_id} in {uri} cannot be read.')
+    return Missing(reason=_OLDER) if found is None else found
 
 
 def _not_reached(outcome: RunOutcome, node_id: str) -> str:
@@ -207,9 +192,9 @@ def _not_reached(outcome: RunOutcome, node_id: str) -> str:
     broken = next((node for node in outcome.nodes if node.state in ends), None)
     if broken is None:
         return f'The run ended before {node_id}.'
-    told = f'{broken.id} {ends[broken.state]}.'
-    return told if broken.id == node_id else f'The run ended before {node_id}: {told}'
+    reason = f'{broken.id} {ends[broken.state]}.'
+    return reason if broken.id == node_id else f'The run ended before {node_id}: {reason}'
 
 
 def _not_recorded(outcome: RunOutcome) -> str:
-    return f'ML Metadata has nothing of run {outcome.run_id}: the store was removed, or is another.'
+    return f'ML Metadata does not have run {outcome.run_id}. The store was deleted or replaced.'

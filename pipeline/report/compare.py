@@ -13,7 +13,8 @@ from components.evaluator.metric_table import COMPARED_METRICS, accuracy_interva
 from components.statistics_gen.text_statistics import SplitStatistics, divergence
 from pipeline.report import curves, sentences
 from pipeline.report.sentences import NONE
-from pipeline.report.view import Data, Nothing, Report
+from pipeline.report.view import Data, Missing, Report
+from pipeline.results.outcome import RunOutcome
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _charts(reports: Sequence[Report], letters: Sequence[str]) -> dict[str, Mark
     scores = {
         letter: report.scores.candidate
         for report, letter in zip(reports, letters)
-        if not isinstance(report.scores, Nothing)
+        if not isinstance(report.scores, Missing)
     }
     return curves.draw_curves(scores) if scores else {}
 
@@ -167,7 +168,7 @@ def _data(reports: Sequence[Report], letters: Sequence[str]) -> list[Row]:
         words = base.described.fingerprint_words
         drifts = [
             NONE
-            if isinstance(report.data, Nothing)
+            if isinstance(report.data, Missing)
             else f'{divergence(words, report.data.described.fingerprint_words):.4f}'
             for report in reports
         ]
@@ -176,30 +177,27 @@ def _data(reports: Sequence[Report], letters: Sequence[str]) -> list[Row]:
 
 
 def _split(report: Report, name: str) -> SplitStatistics | None:
-    if isinstance(report.data, Nothing):
+    if isinstance(report.data, Missing):
         return None
     return next((s for s in report.data.described.splits if s.name == name), None)
 
 
 def _nodes(reports: Sequence[Report]) -> list[Row]:
-    names = dict.fromkeys(step.id for report in reports for step in report.steps)
-    rows = []
-    for name in names:
-        found = [next((s for s in report.steps if s.id == name), None) for report in reports]
-        values = [
-            NONE
-            if step is None
-            else f'{step.seconds:.1f} s'
-            if step.state == 'executed'
-            else step.state
-            for step in found
-        ]
-        rows.append(Row(name, values))
+    names = dict.fromkeys(node.id for report in reports for node in report.outcome.nodes)
+    rows = [Row(name, [_time(report.outcome, name) for report in reports]) for name in names]
     return [*rows, Row('total', [f'{report.outcome.seconds:.1f} s' for report in reports])]
 
 
+def _time(outcome: RunOutcome, node_id: str) -> str:
+    node = next((node for node in outcome.nodes if node.id == node_id), None)
+    if node is None:
+        return NONE
+    return f'{node.seconds:.1f} s' if node.state == 'executed' else node.state
+
+
 def _code(report: Report) -> dict[str, str]:
-    prints = {f'code of {step.id}': step.fingerprint[:12] or NONE for step in report.steps}
+    nodes = report.nodes.items()
+    prints = {f'code of {node_id}': node.fingerprint[:12] or NONE for node_id, node in nodes}
     return {**report.outcome.versions, **prints}
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.report.view import Artifact
+from pipeline.report.view import Artifact, RecordedNode
 from pipeline.store.opening import opened_store
 
 # Types of the contexts in which TFX puts executions.
@@ -20,19 +19,6 @@ _OUTPUT_EVENTS = (
     metadata_store_pb2.Event.OUTPUT,
     metadata_store_pb2.Event.INTERNAL_OUTPUT,
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RecordedNode:
-    """A node of a run in ML Metadata."""
-
-    inputs: tuple[Artifact, ...]
-    outputs: tuple[Artifact, ...]
-    fingerprint: str
-
-    def uri(self, key: str) -> str | None:
-        """Return the folder of an output, None if there is no such output."""
-        return next((a.uri for a in self.outputs if a.key == key), None)
 
 
 class Lineage:

@@ -15,7 +15,7 @@ from pipeline.report import sections, sentences
 from pipeline.report.compare import compare
 from pipeline.report.sentences import NONE
 from pipeline.report.vega import printable
-from pipeline.report.view import Nothing, Report
+from pipeline.report.view import Missing, Report
 
 # A text with more characters than this is folded after its first part.
 _FULL_CHARACTERS = 700
@@ -73,7 +73,7 @@ def _environment() -> jinja2.Environment:
         'parts': _parts,
     }
     environment.filters |= filters
-    environment.tests['nothing'] = lambda value: isinstance(value, Nothing)
+    environment.tests['missing'] = lambda value: isinstance(value, Missing)
     return environment
 
 

@@ -20,7 +20,7 @@ from components.statistics_gen.text_statistics import MIN_KNOWN_COUNT, TextStati
 from pipeline.report import charts, curves, measures, sentences
 from pipeline.report.charts import Slice
 from pipeline.report.measures import Point
-from pipeline.report.view import Data, Nothing, Report
+from pipeline.report.view import Data, Missing, Report
 from pipeline.results.outcome import RunOutcome
 
 Context = dict[str, Any]
@@ -55,9 +55,9 @@ def verdict(outcome: RunOutcome) -> Context:
     }
 
 
-def learning(report: Report) -> Context | Nothing:
+def learning(report: Report) -> Context | Missing:
     """Return the metrics of the training, by epoch."""
-    if isinstance(report.history, Nothing):
+    if isinstance(report.history, Missing):
         return report.history
     found: list[Context] = []
     for metric in (LOSS, ACCURACY):
@@ -69,14 +69,14 @@ def learning(report: Report) -> Context | Nothing:
         chart = charts.draw_learning(train, val, label, name) if len(train) > 1 else None
         found.append({'label': label, 'train': train, 'val': val, 'chart': chart})
     if not found:
-        return Nothing(why='The Trainer stored no metrics of train and val.')
+        return Missing(reason='The Trainer stored no metrics of train and val.')
     best = min(range(len(found[0]['val'])), key=found[0]['val'].__getitem__) + 1
     return {'metrics': found, 'epochs': len(found[0]['train']), 'best': best}
 
 
-def scores(report: Report) -> Context | Nothing:
+def scores(report: Report) -> Context | Missing:
     """Return the charts of the scores on test."""
-    if isinstance(report.scores, Nothing):
+    if isinstance(report.scores, Missing):
         return report.scores
     details = report.scores
     histograms = {'candidate': details.candidate}
@@ -124,12 +124,12 @@ def _confusion(details: ScoreDetails, labels: tuple[str, str]) -> list[Context]:
     return rows
 
 
-def slices(outcome: RunOutcome) -> Context | Nothing:
+def slices(outcome: RunOutcome) -> Context | Missing:
     """Return the accuracy by number of words."""
     parts = [Slice(*part) for part in sentences.slices(outcome)]
     overall = accuracy_interval(outcome.metrics)
     if not parts or overall is None:
-        return Nothing(why='The run ended before the Evaluator.')
+        return Missing(reason='The run ended before the Evaluator.')
     worse = [part for part in parts if part.accuracy.high < overall.share]
     listed = ', '.join(f'{part.name} words ({part.accuracy.share:.4f})' for part in worse)
     summary = (
@@ -143,9 +143,9 @@ def slices(outcome: RunOutcome) -> Context | Nothing:
     return {'parts': parts, 'summary': summary, 'chart': chart}
 
 
-def data(report: Report) -> Context | Nothing:
+def data(report: Report) -> Context | Missing:
     """Return the statistics of the data."""
-    if isinstance(report.data, Nothing):
+    if isinstance(report.data, Missing):
         return report.data
     found = report.data
     splits = found.described.splits

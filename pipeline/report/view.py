@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.text_statistics import TextStatistics
-from pipeline.results.outcome import RunOutcome, State
+from pipeline.results.outcome import RunOutcome
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Nothing:
+class Missing:
     """Replaces content that is missing.
 
     Attributes:
-        why: The reason, one sentence.
+        reason: One sentence.
     """
 
-    why: str
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class Data:
     described: TextStatistics
     rejected: dict[str, int] | None
     anomalies: str | None
-    baseline: BaselineData | Nothing
+    baseline: BaselineData | Missing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,26 +69,22 @@ class Artifact:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Step:
-    """A node of a run; see `NodeResult`.
+class RecordedNode:
+    """A node of a run in ML Metadata.
 
     Attributes:
-        id: Id of the node.
-        state: State of the node.
-        seconds: Wall time.
-        note: One line about what the node found or made.
         inputs: Input artifacts.
         outputs: Output artifacts, made or cached.
         fingerprint: Digest of its code and its packages; empty if it has none.
     """
 
-    id: str
-    state: State
-    seconds: float
-    note: str
-    inputs: tuple[Artifact, ...] = ()
-    outputs: tuple[Artifact, ...] = ()
-    fingerprint: str = ''
+    inputs: tuple[Artifact, ...]
+    outputs: tuple[Artifact, ...]
+    fingerprint: str
+
+    def uri(self, key: str) -> str | None:
+        """Return the folder of an output, None if there is no such output."""
+        return next((a.uri for a in self.outputs if a.key == key), None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,14 +97,14 @@ class Report:
         history: Value of each metric by epoch.
         scores: Details of the scores on `test`.
         data: Statistics of the data.
-        steps: The nodes, in the order of the pipeline.
+        nodes: The nodes that ML Metadata has, by id.
         lineage: Why ML Metadata does not have the run; None if it has it.
     """
 
     outcome: RunOutcome
     labels: tuple[str, str]
-    history: dict[str, list[float]] | Nothing
-    scores: ScoreDetails | Nothing
-    data: Data | Nothing
-    steps: tuple[Step, ...]
-    lineage: Nothing | None
+    history: dict[str, list[float]] | Missing
+    scores: ScoreDetails | Missing
+    data: Data | Missing
+    nodes: Mapping[str, RecordedNode]
+    lineage: Missing | None

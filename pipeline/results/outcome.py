@@ -16,7 +16,7 @@ from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
 from components.evaluator.metric_table import Check
 
-NO_BASELINE = 'No baseline: no model is served yet.'
+NO_BASELINE = 'No baseline: no other model is served.'
 
 State = Literal['executed', 'cached', 'skipped', 'failed', 'interrupted']
 Verdict = Literal['pushed', 'not_blessed', 'failed', 'interrupted', 'withdrawn']

@@ -85,14 +85,14 @@ def test_metrics_are_those_of_the_evaluation_when_there_is_no_baseline(
     assert len(rows) == len(metrics) - 1 == 7
     _, low, high = wilson_interval(0.9, 200)
     assert f'The 95% interval of the accuracy is {low:.4f} to {high:.4f}.' in card
-    assert 'no model was served yet' in card
+    assert 'no other model was served' in card
 
 
 def test_bound_follows_the_baseline_when_there_is_one(tmp_path: pathlib.Path) -> None:
     card = make_card(tmp_path, baseline=0.88)
     rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
     assert rows['accuracy'][:3] == ['0.9000', '>= 0.8000, and >= 0.8700 (baseline)', '0.8800']
-    assert 'no model was served yet' not in card
+    assert 'no other model was served' not in card
     assert rows['AUC'][1] == '>= 0.7000'
     assert f'The AUC of the baseline on the same texts is {rows["AUC"][2]}' in card
 

@@ -9,14 +9,7 @@ from typing import Any, Literal
 from components.evaluator.metric_table import Check
 from components.evaluator.score_details import BINS, Example, Histogram, ScoreDetails
 from components.statistics_gen.text_statistics import SplitStatistics, TextStatistics
-from pipeline.report.view import (
-    Artifact,
-    BaselineData,
-    Data,
-    Nothing,
-    Report,
-    Step,
-)
+from pipeline.report.view import Artifact, BaselineData, Data, Missing, RecordedNode, Report
 from pipeline.results.outcome import NodeResult, Pushed, RunOutcome, State, Verdict
 
 HOSTILE = '<script>window.stolen = 1</script><img src=x onerror="window.stolen = 1">'
@@ -55,7 +48,7 @@ def made_outcome(
         name='sentiment',
         data='reviews/day-{YYYY}{MM}{DD}/*.csv',
         spans='spans 2026-11-18 to 2026-11-24',
-        nodes=tuple(NodeResult(id=s.id, state=s.state, seconds=s.seconds) for s in _steps(outcome)),
+        nodes=_results(outcome),
         seconds=40.2,
         log=f'runs/logs/{run_id}.log',
         config={'name': 'sentiment', 'preset': 'ngram', 'trainer': {'epochs': 10}},
@@ -73,14 +66,14 @@ def made_report(
     """Return a report in which one text is `text`, and another has all other problems."""
     record = made_outcome(outcome, run_id)
     failed = outcome == 'failed'
-    early = Nothing(why='The run ended before the Evaluator: Trainer failed.')
+    early = Missing(reason='The run ended before the Evaluator: Trainer failed.')
     return Report(
         outcome=record,
         labels=_LABELS,
-        history=Nothing(why='Trainer failed.') if failed else _history(),
+        history=Missing(reason='Trainer failed.') if failed else _history(),
         scores=early if failed else _scores(text),
         data=_data(),
-        steps=_steps(outcome),
+        nodes=_nodes(record.nodes),
         lineage=None,
     )
 
@@ -190,46 +183,53 @@ def _data() -> Data:
             fingerprint_words=list(splits[0].frequent),
         ),
         rejected={'empty text': 3, 'unknown label': 1},
-        anomalies='No anomalies: all splits fit the schema.',
+        anomalies='All splits match the schema.',
         baseline=BaselineData(run_id='2026-11-23T02-19-23', divergence=0.0123),
     )
 
 
-def _steps(outcome: str) -> tuple[Step, ...]:
-    wiring: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-        'ExampleGen': ((), ('examples',)),
-        'SchemaGen': ((), ('schema',)),
-        'StatisticsGen': (('examples',), ('statistics',)),
-        'ExampleValidator': (('statistics', 'schema'), ('anomalies',)),
-        'Transform': (('examples', 'schema'), ('transform_graph',)),
-        'Trainer': (('examples', 'transform_graph', 'schema'), ('model', 'model_run')),
-        'ServedBaseline': ((), ('baseline',)),
-        'Evaluator': (('examples', 'model', 'baseline'), ('evaluation', 'blessing')),
-        'Pusher': (('model', 'blessing'), ('pushed_model',)),
-    }
-    numbers: dict[str, int] = {}
-    steps = []
+_WIRING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    'ExampleGen': ((), ('examples',)),
+    'SchemaGen': ((), ('schema',)),
+    'StatisticsGen': (('examples',), ('statistics',)),
+    'ExampleValidator': (('statistics', 'schema'), ('anomalies',)),
+    'Transform': (('examples', 'schema'), ('transform_graph',)),
+    'Trainer': (('examples', 'transform_graph', 'schema'), ('model', 'model_run')),
+    'ServedBaseline': (('model',), ('baseline',)),
+    'Evaluator': (('examples', 'model', 'baseline'), ('evaluation', 'blessing')),
+    'Pusher': (('model', 'blessing'), ('pushed_model',)),
+}
+
+
+def _results(outcome: str) -> tuple[NodeResult, ...]:
+    """Return results in which the nodes before the Trainer are cached."""
+    results = []
     state: State = 'cached'
-    for node_id, (inputs, outputs) in wiring.items():
+    for node_id in _WIRING:
         if node_id == 'Trainer':
             state = 'failed' if outcome == 'failed' else 'executed'
-        made = outputs if state in ('cached', 'executed') else ()
-        for key in made:
-            numbers[key] = len(numbers) + 1
-        steps.append(
-            Step(
-                id=node_id,
-                state=state,
-                seconds=0.0 if state in ('cached', 'skipped') else 12.3,
-                note='no anomalies' if node_id == 'ExampleValidator' else '',
-                inputs=tuple(_artifact(key, numbers) for key in inputs if key in numbers),
-                outputs=tuple(_artifact(key, numbers) for key in made),
-                fingerprint='5f' * 32,
-            )
-        )
+        seconds = 0.0 if state in ('cached', 'skipped') else 12.3
+        note = 'no anomalies' if node_id == 'ExampleValidator' else ''
+        results.append(NodeResult(id=node_id, state=state, seconds=seconds, note=note))
         if state == 'failed':
             state = 'skipped'
-    return tuple(steps)
+    return tuple(results)
+
+
+def _nodes(results: tuple[NodeResult, ...]) -> dict[str, RecordedNode]:
+    numbers: dict[str, int] = {}
+    nodes = {}
+    for result in results:
+        inputs, outputs = _WIRING[result.id]
+        if result.state not in ('cached', 'executed'):
+            outputs = ()
+        numbers |= {key: len(numbers) + n for n, key in enumerate(outputs, start=1)}
+        nodes[result.id] = RecordedNode(
+            inputs=tuple(_artifact(key, numbers) for key in inputs if key in numbers),
+            outputs=tuple(_artifact(key, numbers) for key in outputs),
+            fingerprint='5f' * 32,
+        )
+    return nodes
 
 
 def _artifact(key: str, numbers: dict[str, int]) -> Artifact:

@@ -12,7 +12,7 @@ from components.evaluator.score_details import SCORE_DETAILS_FILE
 from components.example_gen.summary import SUMMARY_FILE
 from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
 from pipeline.report.collect import collect
-from pipeline.report.view import BaselineData, Data, Nothing, Report
+from pipeline.report.view import BaselineData, Data, Missing, Report
 from pipeline.results.outcome import NO_BASELINE, load_outcome
 from tests.conftest import run_command
 from tests.pipeline.report.conftest import Runs
@@ -24,12 +24,13 @@ def pushed(runs: Runs) -> Report:
 
 
 def folder_of(report: Report, node_id: str, key: str) -> pathlib.Path:
-    step = next(step for step in report.steps if step.id == node_id)
-    return pathlib.Path(next(a.uri for a in step.outputs if a.key == key))
+    uri = report.nodes[node_id].uri(key)
+    assert uri is not None
+    return pathlib.Path(uri)
 
 
 def test_content_agrees_with_the_record(pushed: Report) -> None:
-    assert not isinstance(pushed.scores, Nothing)
+    assert not isinstance(pushed.scores, Missing)
     details = pushed.scores
     metrics = pushed.outcome.metrics
     right = details.true_positives + details.true_negatives
@@ -41,19 +42,19 @@ def test_content_agrees_with_the_record(pushed: Report) -> None:
     assert pushed.labels == ('negative', 'positive')
     assert isinstance(pushed.data, Data)
     assert [split.name for split in pushed.data.described.splits] == ['train', 'val', 'test']
-    assert pushed.data.anomalies == 'No anomalies: all splits fit the schema.'
-    assert pushed.data.baseline == Nothing(why=NO_BASELINE)
+    assert pushed.data.anomalies == 'All splits match the schema.'
+    assert pushed.data.baseline == Missing(reason=NO_BASELINE)
 
 
 def test_inputs_are_outputs_of_other_nodes(pushed: Report) -> None:
     assert pushed.lineage is None
-    steps = {step.id: step for step in pushed.steps}
-    assert list(steps) == [node.id for node in pushed.outcome.nodes]
-    made = {a.key: a.id for a in steps['Trainer'].outputs}
-    given = {a.key: a.id for a in steps['Evaluator'].inputs}
+    nodes = pushed.nodes
+    assert set(nodes) == {node.id for node in pushed.outcome.nodes}
+    made = {a.key: a.id for a in nodes['Trainer'].outputs}
+    given = {a.key: a.id for a in nodes['Evaluator'].inputs}
     assert given['model'] == made['model']
-    assert {len(step.fingerprint) for step in steps.values()} == {64}
-    assert all(pathlib.Path(a.uri).exists() for step in pushed.steps for a in step.outputs)
+    assert {len(node.fingerprint) for node in nodes.values()} == {64}
+    assert all(pathlib.Path(a.uri).exists() for node in nodes.values() for a in node.outputs)
 
 
 def test_data_of_the_baseline_is_found_when_there_is_one(runs: Runs) -> None:
@@ -69,12 +70,12 @@ def test_data_of_the_baseline_is_found_when_there_is_one(runs: Runs) -> None:
 def test_content_before_the_failure_is_collected(runs: Runs) -> None:
     report = collect(load_outcome(runs.root, runs.id_of('failed')), runs.root)
     broken = 'ExampleValidator failed.'
-    assert report.scores == Nothing(why=f'The run ended before Evaluator: {broken}')
-    assert report.history == Nothing(why=f'The run ended before Trainer: {broken}')
+    assert report.scores == Missing(reason=f'The run ended before Evaluator: {broken}')
+    assert report.history == Missing(reason=f'The run ended before Trainer: {broken}')
     assert isinstance(report.data, Data)
     assert '324' in (report.data.anomalies or '')
-    assert isinstance(report.data.baseline, Nothing)
-    assert report.steps[-1].state == 'skipped'
+    assert isinstance(report.data.baseline, Missing)
+    assert 'Pusher' not in report.nodes
 
 
 def test_reason_is_given_when_details_are_missing_or_damaged(pushed: Report, runs: Runs) -> None:
@@ -92,11 +93,11 @@ def test_reason_is_given_when_details_are_missing_or_damaged(pushed: Report, run
             spoiled = collect(pushed.outcome, runs.root)
         finally:
             path.write_bytes(kept)
-        assert isinstance(found, Nothing)
-        assert 'made before such figures were kept' in found.why
+        assert isinstance(found, Missing)
+        assert 'An older version made this run' in found.reason
         worse = {'Evaluator': spoiled.scores, 'StatisticsGen': spoiled.data}[node_id]
-        assert isinstance(worse, Nothing)
-        assert 'cannot be read' in worse.why
+        assert isinstance(worse, Missing)
+        assert 'cannot be read' in worse.reason
 
 
 def test_other_content_is_collected_when_the_summary_of_examples_is_damaged(
@@ -122,7 +123,7 @@ def test_reason_is_given_when_an_artifact_is_deleted(pushed: Report, runs: Runs)
         report = collect(pushed.outcome, runs.root)
     finally:
         away.rename(folder)
-    assert report.history == Nothing(why=f'The artifact is gone: there is no folder {folder}.')
+    assert report.history == Missing(reason=f'The folder of the artifact is missing: {folder}.')
 
 
 def test_reason_is_given_when_ml_metadata_is_missing(
@@ -130,9 +131,9 @@ def test_reason_is_given_when_ml_metadata_is_missing(
 ) -> None:
     report = collect(pushed.outcome, tmp_path)
     for part in (report.history, report.scores, report.data, report.lineage):
-        assert isinstance(part, Nothing)
-        assert 'ML Metadata has nothing of run' in part.why
-    assert [step.state for step in report.steps] == ['executed'] * 9
+        assert isinstance(part, Missing)
+        assert 'ML Metadata does not have run' in part.reason
+    assert report.nodes == {}
 
 
 def test_reason_is_given_when_ml_metadata_is_damaged(
@@ -140,9 +141,9 @@ def test_reason_is_given_when_ml_metadata_is_damaged(
 ) -> None:
     (tmp_path / 'metadata.sqlite').write_bytes(b'not a database at all ' * 500)
     report = collect(pushed.outcome, tmp_path)
-    assert isinstance(report.lineage, Nothing)
-    assert report.lineage.why.startswith('ML Metadata cannot be asked: ')
-    assert 'metadata.sqlite is damaged' in report.lineage.why
+    assert isinstance(report.lineage, Missing)
+    assert report.lineage.reason.startswith('ML Metadata cannot be read: ')
+    assert 'metadata.sqlite is damaged' in report.lineage.reason
 
 
 def test_record_of_another_version_is_read(pushed: Report, runs: Runs) -> None:

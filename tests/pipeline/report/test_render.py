@@ -13,7 +13,7 @@ from pipeline.report import sentences
 from pipeline.report.compare import compare
 from pipeline.report.render import render, render_comparison
 from pipeline.report.vega import draw, layer, number
-from pipeline.report.view import Nothing, Report
+from pipeline.report.view import Missing, Report
 from pipeline.results.outcome import NO_BASELINE, Withdrawn
 from tests.pipeline.report.made import made_outcome, made_report
 
@@ -82,19 +82,19 @@ def test_contributions_are_shown_when_the_model_returns_them() -> None:
     assert '<bdi>not &lt;b&gt;good&lt;/b&gt;</bdi> −1.25' in page
     assert '<bdi>a wonderful</bdi> +0.75' in page
     report = made_report()
-    assert not isinstance(report.scores, Nothing)
+    assert not isinstance(report.scores, Missing)
     silent = dataclasses.replace(report.scores, mistakes=report.scores.uncertain)
     assert 'Contributions:' not in render(dataclasses.replace(report, scores=silent))
 
 
 @pytest.mark.parametrize('part', ['history', 'scores', 'data', 'lineage'])
 def test_section_gives_the_reason_when_content_is_missing(part: str) -> None:
-    report = dataclasses.replace(made_report(), **{part: Nothing(why=f'No {part} <here>.')})
+    report = dataclasses.replace(made_report(), **{part: Missing(reason=f'No {part} <here>.')})
     assert f'No {part} &lt;here&gt;.' in render(report)
 
 
 def test_page_is_rendered_when_a_run_recorded_next_to_nothing() -> None:
-    nothing = Nothing(why='There is nothing.')
+    nothing = Missing(reason='There is nothing.')
     outcome = dataclasses.replace(
         made_outcome('failed'), nodes=(), config={}, versions={}, error=None, spans=None
     )
@@ -104,7 +104,7 @@ def test_page_is_rendered_when_a_run_recorded_next_to_nothing() -> None:
         history=nothing,
         scores=nothing,
         data=nothing,
-        steps=(),
+        nodes={},
         lineage=nothing,
     )
     page = render(report)
@@ -114,7 +114,7 @@ def test_page_is_rendered_when_a_run_recorded_next_to_nothing() -> None:
 
 def test_page_is_rendered_when_test_has_one_label_only() -> None:
     report = made_report()
-    assert not isinstance(report.scores, Nothing)
+    assert not isinstance(report.scores, Missing)
     details = report.scores
     histogram = dataclasses.replace(details.candidate, negative=[0] * 1_000)
     single = dataclasses.replace(
@@ -153,7 +153,7 @@ def test_settings_that_differ_are_listed_when_runs_are_compared() -> None:
 def test_comparison_warns_when_the_test_splits_differ() -> None:
     report = made_report()
     other = made_report(run_id='2026-11-25T00-00-00')
-    assert not isinstance(other.data, Nothing)
+    assert not isinstance(other.data, Missing)
     splits = [
         dataclasses.replace(split, examples=split.examples - (split.name == 'test'))
         for split in other.data.described.splits
@@ -164,7 +164,7 @@ def test_comparison_warns_when_the_test_splits_differ() -> None:
 def test_comparison_has_no_warning_when_only_the_training_data_differs() -> None:
     report = made_report()
     other = made_report(run_id='2026-11-25T00-00-00')
-    assert not isinstance(other.data, Nothing)
+    assert not isinstance(other.data, Missing)
     splits = [
         dataclasses.replace(split, unknown=0.5, shared={}) for split in other.data.described.splits
     ]
@@ -173,7 +173,7 @@ def test_comparison_has_no_warning_when_only_the_training_data_differs() -> None
 
 def summary_of(report: Report, other: Report, splits: list[SplitStatistics]) -> str:
     """Return the summary of two reports, the second with these splits."""
-    assert not isinstance(other.data, Nothing)
+    assert not isinstance(other.data, Missing)
     described = dataclasses.replace(other.data.described, splits=splits)
     data = dataclasses.replace(other.data, described=described)
     return ' '.join(compare([report, dataclasses.replace(other, data=data)]).summary)

@@ -12,9 +12,8 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.common.errors import ConfigError, DataError, StoreError
 from pipeline.report import tensorboard
-from pipeline.report.lineage import RecordedNode
 from pipeline.report.tensorboard import Curves, find_curves, serve
-from pipeline.report.view import Artifact
+from pipeline.report.view import Artifact, RecordedNode
 from pipeline.results.outcome import RunOutcome, save_record
 
 
