@@ -267,6 +267,7 @@ def _outcome(
         slices=findings.slices,
         thresholds=findings.thresholds,
         baseline=findings.baseline,
+        baseline_version=findings.baseline_version,
         nodes=tuple(nodes),
         pushed=findings.pushed,
         withdrawn=findings.withdrawn,

@@ -88,6 +88,12 @@ def pushed_version(outputs: Artifacts) -> Pushed | None:
     )
 
 
+def baseline_version(outputs: Artifacts) -> str | None:
+    """Return the version that is the baseline, None if there is no baseline."""
+    served = read_baseline(only(outputs, 'model').uri)
+    return served.version if served else None
+
+
 def is_new_version(outputs: Artifacts) -> bool:
     """Return whether the Pusher pushed a version, and did not find the model live already."""
     return bool(only(outputs, 'pushed_model').get_int_custom_property(NEW_VERSION_PROPERTY))
@@ -132,10 +138,10 @@ def _trainer(outputs: Artifacts) -> str:
 
 
 def _baseline(outputs: Artifacts) -> str:
-    served = read_baseline(only(outputs, 'model').uri)
-    if served is None:
+    version = baseline_version(outputs)
+    if version is None:
         return 'no baseline: no other model is served'
-    return f'the baseline is version {served.version}, which is served'
+    return f'the baseline is version {version}, which is served'
 
 
 def _pusher(outputs: Artifacts) -> str:

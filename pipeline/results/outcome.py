@@ -78,6 +78,7 @@ class RunOutcome:
         slices: The same by slice.
         thresholds: Result of each bound of the gate.
         baseline: Metrics of the baseline, None without a baseline.
+        baseline_version: Pushed version that is the baseline, None if it is not known.
         nodes: Results of the nodes, in the order of the pipeline.
         pushed: The version that serves this model, None if there is none.
         withdrawn: The rollback that withdrew this model, None if there is none.
@@ -100,6 +101,7 @@ class RunOutcome:
     slices: dict[str, dict[str, float | None]] = dataclasses.field(default_factory=dict)
     thresholds: tuple[Check, ...] = ()
     baseline: dict[str, float | None] | None = None
+    baseline_version: str | None = None
     nodes: tuple[NodeResult, ...] = ()
     pushed: Pushed | None = None
     withdrawn: Withdrawn | None = None

@@ -20,6 +20,7 @@ class RunFindings:
     Attributes:
         evaluation: Metrics and bounds, None before the Evaluator.
         blessed: Whether the Evaluator blessed the candidate.
+        baseline_version: Version of the baseline, None without a baseline.
         pushed: The version that the Pusher pushed, None if none.
         withdrawn: The rollback because of which a blessed model was not pushed.
         spans: The spans that were read, None if the data has none.
@@ -33,6 +34,7 @@ class RunFindings:
 
     evaluation: Evaluation | None = None
     blessed: bool = False
+    baseline_version: str | None = None
     pushed: Pushed | None = None
     withdrawn: Withdrawn | None = None
     spans: str | None = None
@@ -59,6 +61,8 @@ class RunFindings:
             )
             accuracy = format_metric(ACCURACY, self.metrics.get(ACCURACY), 'missing')
             return f'accuracy {accuracy}: {"blessed" if self.blessed else "not blessed"}'
+        if node_id == 'ServedBaseline':
+            self.baseline_version = artifacts.baseline_version(outputs)
         if 'pushed_model' in outputs:
             self.pushed = artifacts.pushed_version(outputs)
             self.withdrawn = artifacts.withdrawal(outputs)

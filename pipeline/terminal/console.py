@@ -176,6 +176,7 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         console.print(line, markup=False)
     facts = {
         'model': outcome.pushed and _relative(outcome.pushed.path),
+        'baseline': outcome.baseline_version and f'version {outcome.baseline_version}',
         'run': f'{outcome.run_id}, {outcome.seconds:.1f} s',
         'rejects': outcome.rejects and _relative(outcome.rejects),
         'report': outcome.report and _relative(outcome.report),

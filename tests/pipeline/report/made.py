@@ -38,6 +38,7 @@ def made_outcome(
                 _check(accuracy, 0.91, ' (baseline)'),
             ),
             'baseline': _metrics(0.911, 25_000),
+            'baseline_version': '1795399776',
             'pushed': Pushed(path='/runs/serving/sentiment/1795486776', version='1795486776')
             if passed
             else None,

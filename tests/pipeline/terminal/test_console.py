@@ -225,8 +225,10 @@ def outcome(*, blessed: bool) -> RunOutcome:
 def test_verdict_names_the_version_when_the_model_is_pushed() -> None:
     stream = io.StringIO()
     pushed = Pushed(path='/serving/17', version='17')
-    print_summary(dataclasses.replace(outcome(blessed=True), pushed=pushed), stream)
+    compared = dataclasses.replace(outcome(blessed=True), pushed=pushed, baseline_version='16')
+    print_summary(compared, stream)
     assert 'Blessed, pushed as version 17' in stream.getvalue().splitlines()
+    assert 'baseline  version 16' in stream.getvalue().splitlines()
     assert NO_BASELINE in stream.getvalue().splitlines()
 
 
