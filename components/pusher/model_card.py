@@ -187,13 +187,16 @@ def _limits(facts: CardFacts) -> Iterable[str]:
 
 def _calls(facts: CardFacts) -> Iterable[str]:
     yield 'The REST API of TensorFlow Serving scores texts:'
-    yield _fence('sh', _curl(facts.name, score_request(['A first text.', 'A second one.'])))
+    texts = ['A first text.', 'A second one.']
+    yield _curl(facts.name, {'signature_name': features.TEXT_SIGNATURE, 'instances': texts})
     yield (
         'It returns `{"predictions": [P, P]}`: for each text, the probability of '
         f'{_code(facts.data.labels[1])}, from 0 to 1. Above 0.5, this label is predicted.'
     )
     yield 'It explains scores as well:'
-    yield _fence('sh', _curl(facts.name, explain_request(['A first text.'])))
+    # The response does not have one row per text, so TensorFlow Serving requires columns.
+    inputs = {features.TEXT_INPUT: ['A first text.']}
+    yield _curl(facts.name, {'signature_name': features.EXPLAIN_SIGNATURE, 'inputs': inputs})
     yield (
         f'It returns `{{"outputs": {{…}}}}` with `{features.NGRAMS_KEY}`, '
         f'`{features.CONTRIBUTIONS_KEY}` (the contribution of each to the logit), '
@@ -204,28 +207,6 @@ def _calls(facts: CardFacts) -> Iterable[str]:
         f'The signature `{features.EXAMPLES_SIGNATURE}` takes serialized `tf.Example` messages '
         f'with a bytes feature `{features.TEXT_KEY}`: `{{"instances": [{{"b64": "…"}}]}}`.'
     )
-
-
-def score_request(texts: Sequence[str]) -> dict[str, Any]:
-    """Return the body of a TensorFlow Serving request that scores texts.
-
-    Example:
-        >>> score_request(['A good film.'])['instances']
-        ['A good film.']
-    """
-    return {'signature_name': features.TEXT_SIGNATURE, 'instances': list(texts)}
-
-
-def explain_request(texts: Sequence[str]) -> dict[str, Any]:
-    """Return the body of a request that explains scores.
-
-    The response does not have one row per text, so TensorFlow Serving requires
-    the columnar format.
-    """
-    return {
-        'signature_name': features.EXPLAIN_SIGNATURE,
-        'inputs': {features.TEXT_INPUT: list(texts)},
-    }
 
 
 def _making(facts: CardFacts) -> Iterable[str]:
@@ -275,9 +256,6 @@ def _code(text: str) -> str:
     return f'{fence}{space}{plain}{space}{fence}'
 
 
-def _fence(language: str, text: str) -> str:
-    return f'```{language}\n{text}\n```'
-
-
 def _curl(name: str, body: Mapping[str, Any]) -> str:
-    return f"curl http://HOST:8501/v1/models/{name}:predict \\\n  -d '{json.dumps(body)}'"
+    url = f'http://HOST:8501/v1/models/{name}:predict'
+    return f"```sh\ncurl {url} \\\n  -d '{json.dumps(body)}'\n```"
