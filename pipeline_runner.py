@@ -32,8 +32,8 @@ def _exit_code(args: list[str] | None = None) -> int:
             main.main(args=args, prog_name='pipeline_runner.py', standalone_mode=False)
         except (Exception, KeyboardInterrupt) as err:
             # click and other libraries raise errors of their own in place of the interrupt.
-            if isinstance(err, click.Abort) or signals.behind(err) is not None:
-                click.echo(signals.last_line(), err=True)
+            if isinstance(err, click.Abort) or signals.interrupt_cause(err) is not None:
+                click.echo(signals.final_message(), err=True)
                 return signals.exit_code()
             return _print_error(err)
     return 0
@@ -60,7 +60,7 @@ def _print_error(error: Exception | KeyboardInterrupt) -> int:
 
 
 if __name__ == '__main__':
-    code = signals.obeyed(_exit_code)
+    code = signals.exit_on_signal(_exit_code)
     sys.stdout.flush()
     sys.stderr.flush()
     # All files are closed. An orderly shutdown of TensorFlow would take 2 s more.

@@ -48,7 +48,7 @@ def _download(output: str) -> None:
     console.print(f'from {IMDB_URL}', markup=False)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     next_step = 'run the same command again'
-    with signals.resuming(next_step), Progress(*columns, console=console) as progress:
+    with signals.hint_on_interrupt(next_step), Progress(*columns, console=console) as progress:
         task = progress.add_task('', total=None)
         path = fetch_file(
             pathlib.Path(output),

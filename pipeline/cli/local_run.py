@@ -130,7 +130,7 @@ def _run(
                 again=again,
             )
     except (Exception, KeyboardInterrupt) as err:
-        error = signals.behind(err)
+        error = signals.interrupt_cause(err)
         if error is None:
             raise
         # Where the imports were interrupted, there is nothing to tell of nodes.

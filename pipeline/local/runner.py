@@ -94,7 +94,7 @@ def run_pipeline(
         return dataclasses.replace(outcome, run_id=run_id, log=log, seconds=seconds)
 
     error: BaseException | None = None
-    with signals.last_words(lambda err: if_ended(outcome_of(err))):
+    with signals.on_forced_exit(lambda err: if_ended(outcome_of(err))):
         try:
             config.pipeline_root.mkdir(parents=True, exist_ok=True)
             message = backend.open_for_run()
@@ -105,7 +105,7 @@ def run_pipeline(
             with _no_arguments(), code_on_worker_path():
                 runner.run(create_pipeline(config, source))
         except (Exception, KeyboardInterrupt) as err:
-            error = signals.behind(err)
+            error = signals.interrupt_cause(err)
             if error is not None:
                 _log.info('the run was interrupted', exc_info=True)
                 with contextlib.suppress(Exception):  # the next run clears the leftovers, too
@@ -186,13 +186,13 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
         total = len(self._nodes)
         for index, (node_id, node) in enumerate(self._nodes.items(), start=1):
             # A library may have caught what a signal raised in the node before.
-            signals.check()
+            signals.raise_if_interrupted()
             self.current, self._node_started = node_id, time.monotonic()
             self._observer.node_started(index, total, node_id)
             try:
                 result = self._launch(launcher, node_id, node)
             except BaseException as err:
-                state: State = 'failed' if signals.behind(err) is None else 'interrupted'
+                state: State = 'failed' if signals.interrupt_cause(err) is None else 'interrupted'
                 self._observer.node_finished(index, total, self.all_results(state)[index - 1])
                 raise
             self.results.append(dataclasses.replace(result, seconds=self._seconds()))

@@ -111,7 +111,7 @@ def _temporary_files(root: pathlib.Path, name: str) -> Iterator[None]:
 def resuming() -> contextlib.AbstractContextManager[None]:
     """Tell who stops the command meanwhile how to go on."""
     command = shlex.join(sys.orig_argv)
-    return signals.resuming(f'the same command resumes with what is complete: {command}')
+    return signals.hint_on_interrupt(f'the same command resumes with what is complete: {command}')
 
 
 def without_nodes(

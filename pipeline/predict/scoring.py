@@ -163,7 +163,10 @@ def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -
     if _same_file(request.input_file, output_file):
         raise ConfigError(f'--output {output_file} is the input itself', hint='name another file')
     model_dir = live_model(serving_dir)
-    with signals.resuming(f'{output_file} was not written'), _open(request.input_file) as file:
+    with (
+        signals.hint_on_interrupt(f'{output_file} was not written'),
+        _open(request.input_file) as file,
+    ):
         # Before a model is loaded, which takes seconds.
         source = open_source(file, os.path.basename(request.input_file), request.text_column)
         with no_framework_noise() as terminal:

@@ -1,4 +1,4 @@
-"""Keeps what the frameworks print out of the terminal, and in a log file."""
+"""Redirects the output of the frameworks from the terminal to a log file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NamedTuple, TextIO
 
 
 class Terminal(NamedTuple):
-    """The streams that the process was started with."""
+    """The standard streams that the process was started with."""
 
     out: TextIO
     err: TextIO
@@ -21,16 +21,20 @@ class Terminal(NamedTuple):
 
 @contextlib.contextmanager
 def framework_noise_to(path: pathlib.Path) -> Iterator[Terminal]:
-    """Send all that is printed or logged to a file, for the time of the block.
+    """Redirect all printed and logged output to a file for the duration of the block.
 
-    TensorFlow's and ML Metadata's C++ code writes to the file descriptors, so
-    these are redirected, not only Python's streams.
+    The C++ code of TensorFlow and ML Metadata writes to the file descriptors, so these
+    are redirected as well as Python's streams.
 
     Args:
-        path: The log file; its folder is made, its content kept.
+        path: The log file, which is appended to. Its folder is created if missing.
 
     Yields:
         Streams that still reach the terminal.
+
+    Example:
+        with framework_noise_to(root / 'logs' / 'run.log') as terminal:
+            print('training', file=terminal.err)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
@@ -48,12 +52,12 @@ def framework_noise_to(path: pathlib.Path) -> Iterator[Terminal]:
 
 
 def no_framework_noise() -> contextlib.AbstractContextManager[Terminal]:
-    """Drop all that is printed or logged, for the time of the block."""
+    """Discard all printed and logged output for the duration of the block."""
     return framework_noise_to(pathlib.Path(os.devnull))
 
 
 def _close(log: TextIO) -> None:
-    # A full disk has no room for the last lines; what came of the run is told all the same.
+    # On a full disk the last lines are lost, which must not fail the run.
     with contextlib.suppress(OSError):
         log.close()
 
@@ -61,7 +65,7 @@ def _close(log: TextIO) -> None:
 def _duplicate(stream: TextIO, stack: contextlib.ExitStack) -> TextIO:
     try:
         descriptor = os.dup(stream.fileno())
-    except (AttributeError, io.UnsupportedOperation):  # a test's or notebook's stream
+    except (AttributeError, io.UnsupportedOperation):  # the stream of a test or a notebook
         return stream
     return stack.enter_context(
         open(descriptor, 'w', encoding=stream.encoding, errors='replace', buffering=1)

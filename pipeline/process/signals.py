@@ -1,11 +1,10 @@
-"""Ctrl-C and SIGTERM: a command unwinds, or is ended where it cannot.
+"""Ctrl-C and SIGTERM: a command unwinds, or the process is ended if it cannot.
 
-Python's own handler runs in the main thread, between two bytecodes. A call of
-TensorFlow's may keep that from happening for minutes, and a library may catch
-what the handler raises. So a thread watches, too: the signal reaches it through
-a pipe that C code writes to. Where the command has not ended after a few
-seconds, the thread ends the process: no worse than SIGKILL, which a run must
-bear anyway.
+Python runs signal handlers in the main thread, between two bytecodes. A call into
+TensorFlow may delay a handler for minutes, and a library may catch the exception that
+the handler raises. A second thread therefore watches a pipe that receives the signals.
+If the command has not ended after a few seconds, this thread ends the process. The
+effect is that of SIGKILL, which a run must tolerate anyway.
 """
 
 from __future__ import annotations
@@ -21,59 +20,58 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-# Both together are below the 5 s within which a command stops.
+# The sum is below the 5 s within which a command stops.
 _UNWINDING_SECONDS = 3.0
-_LAST_WORDS_SECONDS = 1.0
-# `timeout`, a shell and a terminal may each pass on the one signal that was meant.
+_CALLBACK_SECONDS = 1.0
+# `timeout`, a shell and a terminal may each pass on one and the same signal.
 _SAME_SIGNAL_SECONDS = 0.3
 _SHOW_CURSOR = b'\x1b[?25h'
 _NAMES = {signal.SIGINT: 'interrupted', signal.SIGTERM: 'terminated'}
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: it unwinds as Ctrl-C does, but is never how a command is meant to end."""
+    """SIGTERM was received. It unwinds the command as Ctrl-C does."""
 
 
 class _State:
-    """What the process has been told. There is one: signals are the process's."""
+    """What is known about signals; one instance, since signals belong to the process."""
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self.next_step = ''
-        self.last_words: list[Callable[[KeyboardInterrupt], None]] = []
+        self.hint = ''
+        self.callbacks: list[Callable[[KeyboardInterrupt], None]] = []
 
 
 _state = _State()
 
 
-def obeyed(command: Callable[[], int]) -> int:
+def exit_on_signal(command: Callable[[], int]) -> int:
     """Run a command that Ctrl-C and SIGTERM end within seconds, and return its exit code.
 
-    Only for the main thread of a process that ends with the command.
+    Call it in the main thread of a process that ends with the command. A signal that was
+    ignored when the process started stays ignored, as with `nohup`.
+
+    Example:
+        sys.exit(exit_on_signal(command))
     """
     try:
-        _install()
+        _install_handlers()
         return command()
-    except KeyboardInterrupt:  # on the way into the command, or out of it
-        print(last_line(), file=sys.stderr)
+    except KeyboardInterrupt:  # before the command handles it, or after
+        print(final_message(), file=sys.stderr)
         return exit_code()
     finally:
-        # Nothing is left to unwind: signals are the system's again.
+        # Nothing is left to unwind.
         for number in _NAMES:
-            if signal.getsignal(number) is _unwind:
+            if signal.getsignal(number) is _raise_interrupt:
                 signal.signal(number, signal.SIG_DFL)
 
 
-def _install() -> None:
-    """Have the signals raise KeyboardInterrupt, once, and watch what comes of it.
-
-    What was ignored when the process began stays so: `nohup`, or a script's
-    background.
-    """
+def _install_handlers() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    # Python's standard error may be a log file by then.
+    # When a signal arrives, standard error may be redirected to a log file.
     try:
         terminal = os.dup(2)
     except OSError:
@@ -81,110 +79,123 @@ def _install() -> None:
     threading.Thread(target=_watch, args=(reader, terminal), daemon=True).start()
     for number in _NAMES:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _unwind)
+            signal.signal(number, _raise_interrupt)
 
 
-def behind(error: BaseException) -> KeyboardInterrupt | None:
-    """Return the interrupt that an error comes of, None if it comes of none.
+def interrupt_cause(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interrupt that caused an error; None if no interrupt did.
 
-    Libraries make errors of their own of it, as TensorFlow does in a generator.
+    Libraries convert the interrupt to errors of their own, as TensorFlow does in a
+    generator.
+
+    >>> interrupt_cause(ValueError()) is None
+    True
     """
     if _state.received is not None:
-        return _error(_state.received)
+        return _interrupt(_state.received)
     return error if isinstance(error, KeyboardInterrupt) else None
 
 
-def check() -> None:
-    """Raise again what a library may have swallowed.
+def raise_if_interrupted() -> None:
+    """Raise an interrupt again that a library may have caught.
 
     Raises:
-        KeyboardInterrupt: If a signal came.
+        KeyboardInterrupt: If a signal was received.
     """
     if _state.received is not None:
-        raise _error(_state.received)
+        raise _interrupt(_state.received)
 
 
 def exit_code() -> int:
-    """Return 128 and the number of the signal, as shells do; Ctrl-C's if none is known."""
+    """Return 128 plus the number of the received signal, as shells do; SIGINT by default."""
     return 128 + (_state.received or signal.SIGINT)
 
 
-def last_line() -> str:
-    """Return the line that a person reads last."""
-    next_step = _state.next_step or 'the same command begins anew'
-    return f'{_NAMES[signal.Signals(_state.received or signal.SIGINT)]}; {next_step}'
+def final_message() -> str:
+    """Return the last line that an interrupted command prints."""
+    hint = _state.hint or 'the same command starts over'
+    return f'{_NAMES[signal.Signals(_state.received or signal.SIGINT)]}; {hint}'
 
 
 @contextlib.contextmanager
-def resuming(next_step: str) -> Iterator[None]:
-    """Say, for the time of the block, what a person can do who stops it there."""
-    outside, _state.next_step = _state.next_step, next_step
+def hint_on_interrupt(hint: str) -> Iterator[None]:
+    """Set the hint of the final message for the duration of the block.
+
+    Example:
+        with hint_on_interrupt('scores.csv was not written'):
+            ...
+    """
+    outer, _state.hint = _state.hint, hint
     try:
         yield
     finally:
-        # What was stopped inside is told of outside.
+        # The hint of the interrupted block stays for the final message.
         if _state.received is None:
-            _state.next_step = outside
+            _state.hint = outer
 
 
 @contextlib.contextmanager
-def last_words(say: Callable[[KeyboardInterrupt], None]) -> Iterator[None]:
-    """Have something done where the process is ended inside the block, not unwound.
+def on_forced_exit(callback: Callable[[KeyboardInterrupt], None]) -> Iterator[None]:
+    """Have a function called if the process is ended inside the block without unwinding.
 
     Args:
-        say: Is called in another thread, has a second, and must not need a lock
+        callback: Called in another thread, for at most a second. It must not need a lock
             that the main thread may hold.
+
+    Example:
+        with on_forced_exit(lambda error: os.unlink(part)):
+            ...
     """
-    _state.last_words.append(say)
+    _state.callbacks.append(callback)
     try:
         yield
     finally:
-        _state.last_words.remove(say)
+        _state.callbacks.remove(callback)
 
 
-def _unwind(number: int, frame: FrameType | None) -> None:
-    # What comes second must not break off the unwinding; the thread sees it, too.
+def _raise_interrupt(number: int, frame: FrameType | None) -> None:
+    # A second signal must not interrupt the unwinding; the watching thread handles it.
     if _state.received is None:
         _state.received = number
-        raise _error(number)
+        raise _interrupt(number)
 
 
-def _error(number: int) -> KeyboardInterrupt:
+def _interrupt(number: int) -> KeyboardInterrupt:
     kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
     return kind(f'stopped by {signal.Signals(number).name}')
 
 
 def _watch(reader: int, terminal: int | None) -> None:
     number = _next_signal(reader)
-    came = time.monotonic()
-    while _next_signal(reader, came + _UNWINDING_SECONDS - time.monotonic()) is not None:
-        if time.monotonic() - came > _SAME_SIGNAL_SECONDS:
+    started = time.monotonic()
+    while _next_signal(reader, started + _UNWINDING_SECONDS - time.monotonic()) is not None:
+        if time.monotonic() - started > _SAME_SIGNAL_SECONDS:
             break
-    assert number is not None  # without a limit, it is waited for
+    assert number is not None  # the first call has no time limit
     _state.received = number
-    _end(number, terminal)
+    _end_process(number, terminal)
 
 
 def _next_signal(reader: int, seconds: float = math.inf) -> int | None:
-    """Return the number of the next signal that is one of ours, None if the time is over."""
+    """Return the number of the next SIGINT or SIGTERM; None after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         left = max(0.0, deadline - time.monotonic())
         if not select.select([reader], [], [], None if math.isinf(left) else left)[0]:
             return None
         (number,) = os.read(reader, 1)
-        # Other signals with a handler are written here as well.
+        # The pipe also receives other signals that have a handler.
         if number in _NAMES:
             return number
 
 
-def _end(number: int, terminal: int | None) -> None:
-    """End the process, for the main thread does not; nothing here may wait for it."""
-    words = threading.Thread(target=_say_last_words, args=(_error(number),), daemon=True)
-    words.start()
-    words.join(_LAST_WORDS_SECONDS)
+def _end_process(number: int, terminal: int | None) -> None:
+    # Nothing here may wait for the main thread.
+    calls = threading.Thread(target=_call_callbacks, args=(_interrupt(number),), daemon=True)
+    calls.start()
+    calls.join(_CALLBACK_SECONDS)
     if terminal is not None:
-        line = last_line().encode(errors='replace')
+        line = final_message().encode(errors='replace')
         if os.isatty(terminal):
             line = b'\r' + _SHOW_CURSOR + b'\n' + line
         with contextlib.suppress(OSError):
@@ -192,9 +203,9 @@ def _end(number: int, terminal: int | None) -> None:
     os._exit(128 + number)
 
 
-def _say_last_words(error: KeyboardInterrupt) -> None:
-    for say in reversed(_state.last_words):
+def _call_callbacks(error: KeyboardInterrupt) -> None:
+    for callback in reversed(_state.callbacks):
         try:
-            say(error)
-        except Exception as err:  # the next one has something to say, too
+            callback(error)
+        except Exception as err:  # the other callbacks must run, too
             print(f'{type(err).__name__}: {err}', file=sys.stderr)

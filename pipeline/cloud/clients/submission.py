@@ -70,7 +70,7 @@ def submit_pipeline(
     print(run.url, flush=True)
     if polling is None:
         return
-    with signals.resuming(f'the run goes on: {run.url}'):
+    with signals.hint_on_interrupt(f'the run goes on: {run.url}'):
         outcome = follow_run(service, compiled, run, polling)
     if outcome == 'not_blessed':
         raise NotBlessedError('not blessed: the run pushed nothing', hint=f'see {run.url}')

@@ -77,7 +77,7 @@ def rehearse(
     run_id = workspace.new_run()
     next_step = 'the same command takes from the cache what is complete'
     log = workspace.run_log(run_id)
-    with signals.resuming(next_step), framework_noise_to(log) as terminal:
+    with signals.hint_on_interrupt(next_step), framework_noise_to(log) as terminal:
         one = _Rehearsing(config, workspace, engine_name, run_id)
         outcome, error = one.run(assignments, terminal, sample=sample, quiet=quiet)
         if error is not None and verbose:

@@ -22,26 +22,28 @@ with framework_noise_to(pathlib.Path(sys.argv[1])) as terminal:
     os.write(2, b'descriptor two\\n')
     logging.getLogger('absl').info('absl line')
     warnings.warn('a warning')
-    print('for the person', file=terminal.out)
+    print('for the terminal', file=terminal.out)
     print('progress', file=terminal.err)
 print('after')
 os.write(2, b'after two\\n')
 """
 
 
-def test_only_the_terminal_streams_reach_the_person_when_redirected(tmp_path: pathlib.Path) -> None:
+def test_only_the_terminal_streams_reach_the_terminal_when_output_is_redirected(
+    tmp_path: pathlib.Path,
+) -> None:
     log = tmp_path / 'logs' / 'run.log'
     done = subprocess.run(
         [sys.executable, '-c', SCRIPT, str(log)], capture_output=True, text=True, check=True
     )
-    assert done.stdout == 'for the person\nafter\n'
+    assert done.stdout == 'for the terminal\nafter\n'
     assert done.stderr == 'progress\nafter two\n'
     text = log.read_text()
     for line in ('python print', 'descriptor one', 'descriptor two', 'absl line', 'a warning'):
         assert line in text
 
 
-def test_handlers_and_level_are_as_before_when_the_block_fails(tmp_path: pathlib.Path) -> None:
+def test_handlers_and_level_are_restored_when_the_block_raises(tmp_path: pathlib.Path) -> None:
     root = logging.getLogger()
     before = root.handlers[:], root.level
     with pytest.raises(KeyError, match='boom'), framework_noise_to(tmp_path / 'a.log'):
@@ -49,12 +51,12 @@ def test_handlers_and_level_are_as_before_when_the_block_fails(tmp_path: pathlib
     assert (root.handlers, root.level) == before
 
 
-def test_block_ends_in_order_when_the_disk_of_the_log_is_full() -> None:
+def test_block_ends_normally_when_the_disk_of_the_log_is_full() -> None:
     with framework_noise_to(pathlib.Path('/dev/full')) as terminal:
         print('no room for this', end='')
     assert terminal.out.closed
 
 
-def test_null_device_is_a_log_when_nothing_is_to_be_kept() -> None:
+def test_output_is_discarded_when_the_log_is_the_null_device() -> None:
     with framework_noise_to(pathlib.Path(os.devnull)):
         warnings.warn('gone', stacklevel=1)

@@ -32,7 +32,7 @@ except KeyboardInterrupt:
     print('cleaned', flush=True)
     raise
 """
-# A library may catch what the handler raises.
+# A library may catch the exception that the handler raises.
 _SWALLOWS = """
 while True:
     try:
@@ -41,34 +41,37 @@ while True:
         pass
 """
 _HIDES = r"print('\x1b[?25l', end='', file=sys.stderr, flush=True)"
-# One call of C code, some minutes long, in which no Python handler can run.
+# One call of C code that takes minutes, in which no Python handler can run.
 _IN_C = """
 import hashlib
-with signals.resuming('run it again'), signals.last_words(
-    lambda err: print(f'last words: {err}', flush=True)
+with signals.hint_on_interrupt('run it again'), signals.on_forced_exit(
+    lambda err: print(f'forced: {err}', flush=True)
 ):
     hashlib.pbkdf2_hmac('sha256', b'', b'', 1_000_000_000)
 """
+_CALLBACK_HANGS = f"""
+with signals.on_forced_exit(lambda err: time.sleep(60)):
+{textwrap.indent(_SWALLOWS, '  ')}
+"""
 
 
-def program(body: str) -> str:
-    """Return a command of which `body` is the work."""
-    return f'{_BEGIN}{textwrap.indent(body, "    ")}\nos._exit(signals.obeyed(command))\n'
+
+def _program(body: str) -> str:
+    return f'{_BEGIN}{textwrap.indent(body, "    ")}\nos._exit(signals.exit_on_signal(command))\n'
 
 
-class Ended:
-    """How a program ended that was sent signals."""
+class _Ended:
+    """The end of a program that received signals."""
 
     def __init__(
         self,
         body: str,
-        numbers: Sequence[int],
-        *,
+        *numbers: int,
         pause: float = 0.05,
         through: Sequence[str] = (),
     ) -> None:
         process = subprocess.Popen(
-            [*through, sys.executable, '-c', program(body)],
+            [*through, sys.executable, '-c', _program(body)],
             cwd=REPO,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,76 +81,71 @@ class Ended:
             assert process.stdout is not None
             assert process.stdout.readline() == 'ready\n'
             time.sleep(0.2)
-            began = time.monotonic()
+            started = time.monotonic()
             for number in numbers:
                 process.send_signal(number)
                 time.sleep(pause)
             self.out, self.err = process.communicate(timeout=30)
         finally:
             process.kill()
-        self.seconds = time.monotonic() - began
+        self.seconds = time.monotonic() - started
         self.code = process.returncode
 
 
 @pytest.mark.parametrize(
-    ('number', 'code', 'told'),
+    ('numbers', 'code', 'message'),
     [
-        (signal.SIGINT, 130, 'interrupted; the same command begins anew\n'),
-        (signal.SIGTERM, 143, 'terminated; the same command begins anew\n'),
+        ([signal.SIGINT], 130, 'interrupted; the same command starts over\n'),
+        ([signal.SIGTERM], 143, 'terminated; the same command starts over\n'),
+        # One signal that arrives in two ways.
+        ([signal.SIGTERM, signal.SIGTERM], 143, 'terminated; the same command starts over\n'),
     ],
 )
-def test_program_unwinds_when_a_signal_comes(number: int, code: int, told: str) -> None:
-    ended = Ended(_UNWINDS, [number])
-    assert (ended.code, ended.out, ended.err) == (code, 'cleaned\n', told)
+def test_program_unwinds_when_it_receives_a_signal(
+    numbers: list[int], code: int, message: str
+) -> None:
+    ended = _Ended(_UNWINDS, *numbers)
+    assert (ended.code, ended.out, ended.err) == (code, 'cleaned\n', message)
 
 
-def test_unwinding_goes_on_when_one_signal_comes_by_two_ways() -> None:
-    ended = Ended(_UNWINDS, [signal.SIGTERM, signal.SIGTERM])
-    assert (ended.code, ended.out) == (143, 'cleaned\n')
-
-
-def test_it_ends_at_once_when_a_second_signal_comes() -> None:
-    ended = Ended(_UNWINDS, [signal.SIGINT, signal.SIGINT], pause=0.5)
+def test_program_ends_at_once_when_a_second_signal_arrives() -> None:
+    ended = _Ended(_UNWINDS, signal.SIGINT, signal.SIGINT, pause=0.5)
     assert (ended.code, ended.out) == (130, '')
-    assert ended.err == 'interrupted; the same command begins anew\n'
+    assert ended.err == 'interrupted; the same command starts over\n'
 
 
-def test_it_ends_within_five_seconds_when_a_library_swallows_the_interrupt() -> None:
-    ended = Ended(_SWALLOWS, [signal.SIGTERM])
-    assert ended.code == 143
-    assert ended.seconds < 5
-
-
-def test_it_ends_within_five_seconds_with_last_words_when_it_is_in_c_code() -> None:
-    ended = Ended(_IN_C, [signal.SIGINT])
-    assert ended.code == 130
-    assert ended.seconds < 5
-    assert ended.out == 'last words: stopped by SIGINT\n'
-    assert ended.err == 'interrupted; run it again\n'
-
-
-def test_it_ends_when_last_words_never_end() -> None:
-    words = 'with signals.last_words(lambda err: time.sleep(60)):'
-    ended = Ended(words + textwrap.indent(_SWALLOWS, '  '), [signal.SIGTERM])
-    assert ended.code == 143
+@pytest.mark.parametrize(
+    ('body', 'number', 'out', 'err'),
+    [
+        (_SWALLOWS, signal.SIGTERM, '', 'terminated; the same command starts over\n'),
+        (_IN_C, signal.SIGINT, 'forced: stopped by SIGINT\n', 'interrupted; run it again\n'),
+        (_CALLBACK_HANGS, signal.SIGTERM, '', 'terminated; the same command starts over\n'),
+    ],
+)
+def test_program_ends_within_five_seconds_when_it_cannot_unwind(
+    body: str, number: int, out: str, err: str
+) -> None:
+    ended = _Ended(body, number)
+    assert (ended.code, ended.out, ended.err) == (128 + number, out, err)
     assert ended.seconds < 5
 
 
 def test_interrupt_stays_ignored_when_it_was_ignored_at_the_start() -> None:
-    ended = Ended(
+    ended = _Ended(
         _UNWINDS,
-        [signal.SIGINT, signal.SIGTERM],
+        signal.SIGINT,
+        signal.SIGTERM,
         pause=0.5,
         through=('/bin/sh', '-c', 'trap "" INT; exec "$@"', 'sh'),  # as nohup does
     )
     assert (ended.code, ended.out) == (143, 'cleaned\n')
 
 
-def test_cursor_is_shown_again_when_the_process_is_ended(tmp_path: pathlib.Path) -> None:
+def test_cursor_is_shown_again_when_the_process_is_forced_to_end(tmp_path: pathlib.Path) -> None:
     screen, terminal = os.openpty()
     try:
         process = subprocess.Popen(
-            [sys.executable, '-c', program(_HIDES + _SWALLOWS)],
+            [sys.executable, '-c', _program(_HIDES + _SWALLOWS)],
             cwd=REPO,
             stdout=subprocess.PIPE,
             stderr=terminal,
@@ -160,7 +158,7 @@ def test_cursor_is_shown_again_when_the_process_is_ended(tmp_path: pathlib.Path)
         assert process.wait(timeout=30) == 130
         process.stdout.close()
         shown = b''
-        # One read gives what is there, which need not be all.
+        # One read may return a part only.
         while b'interrupted; ' not in shown:
             shown += os.read(screen, 1000)
     finally:
