@@ -7,7 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -234,15 +234,6 @@ def test_beam_nodes_get_the_options_when_a_runner_is_chosen(one: CompiledPipelin
         assert container(pipeline, node)['args'][-len(expected) :] == expected
 
 
-def test_a_root_is_refused_when_workers_elsewhere_would_not_see_it() -> None:
-    settings = ('beam.runner=FlinkRunner', 'beam.args=["--job_endpoint=jobs:8099"]')
-    assert compile_pipeline(golden.config(*settings), 'kubeflow')
-    for root in ('minio://mlpipeline/v2', 's3://bucket/root'):
-        config = golden.config(*settings, f'cloud.pipeline_root={root}')
-        with pytest.raises(ConfigError, match=f'workers of FlinkRunner cannot see {root}; use gs'):
-            compile_pipeline(config, 'kubeflow')
-
-
 def test_specification_names_nothing_of_this_machine_when_compiled(one: CompiledPipeline) -> None:
     assert str(REPO) not in one.text()
 
@@ -262,16 +253,6 @@ def test_error_names_the_option_when_a_setting_is_missing(
     with pytest.raises(ConfigError, match=message) as caught:
         compile_pipeline(golden.config(change), 'kubeflow')
     assert hint in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    'config', [lambda: golden.config('serving_dir=minio://bucket/serving')], ids=['serving']
-)
-def test_kubeflow_refuses_when_something_is_in_a_store_that_tensorflow_cannot_open(
-    config: Callable[[], Any],
-) -> None:
-    with pytest.raises(ConfigError, match=r'minio://bucket/serving.* cannot open'):
-        compile_pipeline(config(), 'kubeflow')
 
 
 def test_volumes_are_mounted_where_data_and_pushed_models_are_read_when_named() -> None:

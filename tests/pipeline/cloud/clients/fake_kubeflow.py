@@ -140,4 +140,3 @@ class FakeKubeflow:
         given = body['runtime_config'].get('parameters', {})
         if set(given) != set(declared):
             raise Refused(400, f'expected parameters {sorted(declared)}, got {sorted(given)}')
-

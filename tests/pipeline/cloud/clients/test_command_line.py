@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import REPO, Finished, run_command
 from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
 from tests.pipeline.cloud.clients.fake_vertex import PARENT, FakeVertex
-from tests.played import Server, closed_url
+from tests.played import Server
 
 TOKEN = 'kfp-token-of-nobody'
 
@@ -101,20 +101,6 @@ class TestSubmit:
             body['pipelineSpec']['root']['inputDefinitions']['parameters']
         )
 
-    def test_is_one_line_when_the_token_is_refused(
-        self, kubeflow_server: Server, tmp_path: pathlib.Path
-    ) -> None:
-        kubeflow_server.token = 'another'
-        (tmp_path / 'token').write_text(TOKEN)
-        done = run_command(
-            'submit',
-            *on_kubeflow(kubeflow_server),
-            *('--token-file', str(tmp_path / 'token')),
-            cwd=tmp_path,
-        )
-        assert_one_line(done, 7, 'refused the request: 401 bad credentials')
-        assert TOKEN not in done.err
-
     def test_message_says_that_the_run_goes_on_when_interrupted(
         self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
     ) -> None:
@@ -185,23 +171,6 @@ class TestSchedule:
         )
         assert_one_line(done, 7, 'refused the request: 400 The cron schedule needs six fields')
 
-    def test_is_one_line_when_nothing_listens(self, tmp_path: pathlib.Path) -> None:
-        done = run_command(
-            'schedule', '--target', 'kubeflow', '--host', closed_url(), '--list', cwd=tmp_path
-        )
-        assert_one_line(done, 7, 'cannot be reached')
-
-    def test_is_one_line_when_there_are_no_credentials(
-        self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv('GOOGLE_APPLICATION_CREDENTIALS', str(tmp_path / 'missing.json'))
-        done = run_command(
-            *('schedule', '--target', 'vertex', '--project', 'films', '--region', 'europe-west4'),
-            '--list',
-            cwd=tmp_path,
-        )
-        assert_one_line(done, 7, 'no credentials for Google Cloud: File')
-
 
 class TestMissingClients:
     @pytest.mark.parametrize(
@@ -211,14 +180,6 @@ class TestMissingClients:
             (
                 'google.cloud.aiplatform_v1',
                 ('schedule', '--target', 'vertex', '--project', 'a', '--region', 'b', '--list'),
-            ),
-            (
-                'kfp',
-                (
-                    *('submit', '--target', 'kubeflow', '--host', 'http://h', '--image', 'i:1'),
-                    *('--pipeline-root', 'minio://mlpipeline/r', '--data', '/volume/r.csv'),
-                    *('--serving-dir', '/serving'),
-                ),
             ),
         ],
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import sys
 
 import pytest
 
-from components.common.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
+from components.common.errors import OutcomeUnknownError, ServiceError
 from pipeline.cloud.clients import kubeflow, submission
 from pipeline.cloud.clients.connection import Connection
 from pipeline.cloud.clients.kubeflow import KubeflowService
@@ -245,14 +244,6 @@ class TestErrors:
         assert 'login page' in error.value.hint
         with pytest.raises(ServiceError, match='expected JSON, got text/html'):
             service.schedules()
-
-    def test_hint_is_to_install_kfp_when_it_is_missing(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setitem(sys.modules, 'kfp', None)
-        with pytest.raises(MissingDependencyError, match='is not installed') as error:
-            KubeflowService('http://127.0.0.1:9')
-        assert (error.value.exit_code, 'make cloud' in error.value.hint) == (6, True)
 
 
 class TestSchedule:

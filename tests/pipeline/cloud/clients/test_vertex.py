@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import sys
 from typing import Any
 
 import pytest
 
-from components.common.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
+from components.common.errors import OutcomeUnknownError, ServiceError
 from pipeline.cloud.clients import submission, vertex
 from pipeline.cloud.clients.connection import Connection
 from pipeline.cloud.clients.service import Schedule
@@ -197,15 +196,6 @@ class TestErrors:
         with pytest.raises(ServiceError, match='no credentials for Google Cloud: .*400') as error:
             service.submit(vertex_pipeline, {})
         assert 'gcloud auth application-default login' in error.value.hint
-
-    def test_hint_is_to_install_the_client_when_it_is_missing(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setitem(sys.modules, 'google.cloud.aiplatform_v1', None)
-        monkeypatch.delattr('google.cloud.aiplatform_v1', raising=False)
-        with pytest.raises(MissingDependencyError, match='is not installed') as error:
-            VertexService('films', 'europe-west4')
-        assert (error.value.exit_code, 'make cloud' in error.value.hint) == (6, True)
 
     def test_credentials_are_never_printed(
         self,
