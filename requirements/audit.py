@@ -1,7 +1,7 @@
-"""Lists known vulnerabilities of all locked versions (`make audit`), each with a verdict.
+"""Lists known vulnerabilities of the locked versions, each with a verdict (`make audit`).
 
-pip-audit asks a service what is known of them; what that means here is written
-down in audit.toml. One without a verdict is an error.
+pip-audit asks a service for the vulnerabilities, and audit.toml contains the verdicts.
+A vulnerability without a verdict is an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LOCK = 'requirements/audit.txt'
 VERDICTS = ROOT / 'requirements' / 'audit.toml'
 ENVIRONMENT = tools.UV_DIR / 'audit'
 
-# What was found to matter; not_affected: the vulnerable part is not used.
+# not_affected: this project does not use the vulnerable part.
 KINDS = ('not_affected', 'mitigated', 'accepted')
 _UNREACHABLE = 7
 _UNJUDGED = 1
@@ -41,13 +41,13 @@ _ENTRY = re.compile(r'^([a-z0-9._-]+)==(\S+)(?:[^\n]*\\\n)*[^\n]*$', re.MULTILIN
 
 
 class Known(NamedTuple):
-    """A vulnerability that the service knows of.
+    """A known vulnerability of a locked version.
 
     Attributes:
         package: Name of the package.
-        version: The locked version that has it.
-        ids: Its names; of the service's own first.
-        fixed: Versions without it, as the service says.
+        version: The locked version.
+        ids: Its identifiers; the one of the service comes first.
+        fixed: Versions that fix it, according to the service.
         locks: Names of the lock files with this version.
     """
 
@@ -59,15 +59,15 @@ class Known(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a vulnerability means here.
+    """A verdict on a vulnerability.
 
     Attributes:
         package: Name of the package.
-        id: Any name of the vulnerability.
-        versions: The locked versions that it was thought about for.
+        id: One of the identifiers of the vulnerability.
+        versions: The locked versions that the verdict covers.
         verdict: One of `KINDS`.
-        reason: Why.
-        source: Where it is described.
+        reason: Reason for the verdict.
+        source: Source of the description.
     """
 
     package: str
@@ -78,7 +78,7 @@ class Verdict(NamedTuple):
     source: str
 
     def judges(self, known: Known) -> bool:
-        """Say whether it is about this vulnerability of this version."""
+        """Return whether the verdict covers a vulnerability."""
         return (
             self.package == known.package
             and known.version in self.versions
@@ -87,7 +87,7 @@ class Verdict(NamedTuple):
 
 
 def locked() -> dict[tuple[str, str], tuple[str, list[str]]]:
-    """Return each locked version with its lines, which have its hashes, and its lock files."""
+    """Return the lines and the lock files of each locked version."""
     found: dict[tuple[str, str], tuple[str, list[str]]] = {}
     for path in sorted((ROOT / 'requirements').glob('*.txt')):
         for match in _ENTRY.finditer(path.read_text(encoding='utf-8')):
@@ -101,14 +101,14 @@ def read_verdicts(path: Path, python: str) -> list[Verdict]:
 
     Args:
         path: The TOML file.
-        python: One that can read TOML; Python itself does so only from 3.11 on.
+        python: A Python with tomllib or tomli.
 
     Raises:
-        SetUpError: The file cannot be read, or a verdict lacks something.
+        SetUpError: The file cannot be read, or a verdict is incomplete.
     """
     done = tools.run([python, '-c', _READ_TOML, path])
     if not tools.succeeds(done):
-        raise SetUpError(f'{path.name} cannot be read: {tools.reason_in(done)}', 2)
+        raise SetUpError(f'cannot read {path.name}: {tools.reason_in(done)}', 2)
     assert done is not None
     verdicts = []
     for entry in json.loads(done.stdout).get('verdict', []):
@@ -117,22 +117,22 @@ def read_verdicts(path: Path, python: str) -> list[Verdict]:
             raise SetUpError(f'{path.name}: expected {fields} in each verdict, got {entry}', 2)
         if entry['verdict'] not in KINDS:
             kinds = ', '.join(KINDS)
-            raise SetUpError(f'{path.name}: {entry["verdict"]!r} is none of {kinds}', 2)
+            raise SetUpError(f'{path.name}: expected one of {kinds}, got {entry["verdict"]!r}', 2)
         verdicts.append(Verdict(**{**entry, 'versions': tuple(entry['versions'])}))
     return verdicts
 
 
 def ask(pip_audit: list[str], options: list[str]) -> list[Known]:
-    """Ask the service about all locked versions; nothing is installed.
+    """Ask the service for the vulnerabilities of all locked versions.
 
     Args:
-        pip_audit: How it is started.
-        options: Which service, and where, as pip-audit takes them.
+        pip_audit: Command of pip-audit.
+        options: Options of pip-audit that select the service.
 
     Raises:
-        SetUpError: It cannot be asked.
+        SetUpError: The service cannot be reached.
     """
-    # One file may have each package but once.
+    # A requirements file may contain each package only once.
     rounds: list[dict[str, tuple[str, str]]] = []
     versions = locked()
     for package, version in versions:
@@ -163,14 +163,15 @@ def _run(pip_audit: list[str], options: list[str], path: Path) -> list[tuple[str
         if not isinstance(answer, dict):
             raise ValueError('no object')
     except ValueError as err:
-        lines = done.stderr.strip().splitlines() or ['it said nothing']
+        lines = done.stderr.strip().splitlines() or ['no message']
         raise SetUpError(
-            f'pip-audit could not ask the service: {lines[-1][:200]}; are you online?', _UNREACHABLE
+            f'pip-audit could not reach the service: {lines[-1][:200]}; check the network',
+            _UNREACHABLE,
         ) from err
     skipped = [item['name'] for item in answer['dependencies'] if 'skip_reason' in item]
     if skipped:
         raise SetUpError(
-            f'the service was not asked about {", ".join(skipped[:5])}: is it the right one?',
+            f'the service has no answer for {", ".join(skipped[:5])}; check its address',
             _UNREACHABLE,
         )
     return [
@@ -181,7 +182,7 @@ def _run(pip_audit: list[str], options: list[str], path: Path) -> list[tuple[str
 
 
 def report(known: list[Known], verdicts: list[Verdict]) -> int:
-    """Print each vulnerability with its verdict; return the exit code."""
+    """Print each vulnerability with its verdict, and return the exit code."""
     unjudged = 0
     for item in known:
         verdict = next((verdict for verdict in verdicts if verdict.judges(item)), None)
@@ -189,25 +190,27 @@ def report(known: list[Known], verdicts: list[Verdict]) -> int:
         print(f'    in {", ".join(item.locks)}; fixed in {", ".join(item.fixed) or "no version"}')
         if verdict is None:
             unjudged += 1
-            print(f'    NO VERDICT: upgrade it, or say in {VERDICTS.name} what it means here')
+            print(f'    NO VERDICT: upgrade the package, or add a verdict to {VERDICTS.name}')
         else:
             print(f'    {verdict.verdict}: {verdict.reason}')
     for verdict in verdicts:
         if not any(verdict.judges(item) for item in known):
             print(
-                f'no longer needed in {VERDICTS.name}: {verdict.package} {verdict.id} of '
-                f'{", ".join(verdict.versions)}: nothing is known of it'
+                f'remove from {VERDICTS.name}: {verdict.package} {verdict.id} of '
+                f'{", ".join(verdict.versions)} is no longer reported'
             )
-    count = len(locked())
-    print(f'{count} locked versions, {len(known)} known vulnerabilities, {unjudged} unjudged')
+    print(
+        f'{len(locked())} locked versions, {len(known)} known vulnerabilities, '
+        f'{unjudged} without a verdict'
+    )
     return _UNJUDGED if unjudged else 0
 
 
 def install() -> list[str]:
-    """Install pip-audit as it is locked, in an environment of its own; return its command.
+    """Install the locked pip-audit in its own environment, and return its command.
 
     Raises:
-        SetUpError: It cannot be installed.
+        SetUpError: The installation failed.
     """
     uv = tools.find_uv([sys.executable])
     make = [uv, 'venv', '--quiet', '--no-project', '--allow-existing']
@@ -221,13 +224,13 @@ def install() -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='audit', description=__doc__)
     parser.add_argument('--service', choices=('osv', 'pypi'), default='osv')
-    parser.add_argument('--osv-url', help='where OSV is, if not at its own address')
+    parser.add_argument('--osv-url', help='address of OSV, if it is not the official one')
     options = parser.parse_args(arguments)
     asked = ['--vulnerability-service', options.service]
     asked += ['--osv-url', options.osv_url] if options.osv_url else []
     try:
         pip_audit = install()
-        # Before asking: a mistake in the file shows at once.
+        # Read the verdicts first, because that fails quickly.
         verdicts = read_verdicts(VERDICTS, pip_audit[0])
         return report(ask(pip_audit, asked), verdicts)
     except SetUpError as err:

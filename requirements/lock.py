@@ -8,8 +8,8 @@ import subprocess
 
 from requirements.stacks import NEW, OLD, ROOT, STACKS, SetUpError, Stack
 
-# A wheel is demanded of all packages but these, so that a user needs a C++
-# compiler and nothing else (cryptography would want Rust). pyfarmhash is the C++.
+# All packages except these must have a wheel, so that users need no compiler other than C++,
+# which pyfarmhash needs.
 SOURCE_ONLY = (
     'crcmod',
     'dill',
@@ -28,20 +28,18 @@ def lock_all(uv: str, upgrade: bool) -> None:
     """Recompile all lock files.
 
     Args:
-        uv: The uv to do it with.
-        upgrade: Take the newest versions, instead of those that are in the files
-            and still fit.
+        uv: Path of uv.
+        upgrade: Whether to take the newest versions in place of the locked ones.
 
     Raises:
-        SetUpError: No versions fit together and have wheels for all platforms.
+        SetUpError: No set of versions is compatible and has wheels for all platforms.
     """
     options = ['--upgrade'] if upgrade else []
     declared = runpy.run_path(str(ROOT / 'setup.py'))
     for name in ('uv', 'build', 'audit'):
         source = (ROOT / f'requirements/{name}.in').read_text()
         _compile(uv, OLD, f'requirements/{name}.txt', source, options)
-    # Runs on any machine that has a container engine, so it may need no newer glibc than the
-    # old stack does.
+    # Runs on any machine with a container engine, so it must support the glibc of the old stack.
     runner = (ROOT / 'requirements/kfp-local.in').read_text()
     host = NEW._replace(platforms=OLD.platforms)
     _compile(uv, host, 'requirements/kfp-local.txt', runner, options)
@@ -51,7 +49,7 @@ def lock_all(uv: str, upgrade: bool) -> None:
         _compile(uv, stack, stack.lock, runtime, options)
         peers = '\n'.join(declared['BENCH_REQUIRES'])
         clients = '\n'.join([*declared['KUBEFLOW_REQUIRES'], *declared['VERTEX_REQUIRES']])
-        # All may be installed together, so their versions must agree.
+        # All locks of a stack can be installed together.
         agreeing = [*options, '--constraints', stack.lock]
         _compile(uv, stack, stack.dev_lock, tools, agreeing)
         agreeing += ['--constraints', stack.dev_lock]
@@ -65,7 +63,7 @@ def lock_all(uv: str, upgrade: bool) -> None:
 
 
 def _compile(uv: str, stack: Stack, output: str, source: str, options: list[str]) -> None:
-    # Neither a path nor a host nor a date may get into the files.
+    # The files must contain no path, host or date.
     quiet = ['--no-header', '--no-annotate', '--no-emit-index-url', '--no-emit-find-links']
     arguments = ['-', '--output-file', output, '--generate-hashes', *quiet, *options]
     arguments += ['--constraints', 'requirements/constraints.in']

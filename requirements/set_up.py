@@ -1,7 +1,7 @@
-"""Make `.venv` (`make setup`) or recompile the lock files (`make lock`).
+"""Installs `.venv` (`make setup`) or recompiles the lock files (`make lock`).
 
-This runs before anything is installed: it and the modules beside it use the
-standard library only, and any Python from 3.8 on.
+This program runs before any package is installed. It and the modules beside it use
+only the standard library, and support Python 3.8 and newer.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ EXTRAS = ('dev', 'bench', 'cloud')
 
 
 class Stamp(NamedTuple):
-    """What an environment holds; written into it when, and only when, it is whole.
+    """Content of an environment. Written only when the environment is complete.
 
     Attributes:
-        stack: The stack's name.
-        python: The version of its Python.
-        root: The checkout, whose path is in the environment's scripts.
-        locks: The hash of each lock file that is installed.
+        stack: Name of the stack.
+        python: Version of Python.
+        root: Path of the checkout, which the scripts of the environment contain.
+        locks: Hash of each installed lock file.
     """
 
     stack: str
@@ -43,7 +43,7 @@ class Stamp(NamedTuple):
 
 
 def read_stamp(path: Path) -> Stamp | None:
-    """Return the stamp; None if the last set-up did not reach its end."""
+    """Return the stamp, None if the last set-up is incomplete."""
     try:
         stamp = Stamp(**json.loads(path.read_text(encoding='utf-8')))
     except (OSError, ValueError, TypeError):
@@ -56,7 +56,7 @@ def write_stamp(path: Path, stamp: Stamp) -> None:
 
 
 def wanted_locks(stack: Stack, extras: Collection[str], installed: Stamp | None) -> list[str]:
-    """Name the lock files to install. An extra stays once it is there."""
+    """Return the lock files to install. Installed extras are kept."""
     present = installed.locks if installed else {}
     wanted = [lock for lock in stack.locks if lock in present]
     wanted += [stack.extra_lock(extra) for extra in extras]
@@ -72,15 +72,14 @@ def say(line: str) -> None:
 
 
 def install(extras: Collection[str]) -> None:
-    """Bring `.venv` to the locked versions, unless it is there already.
+    """Install the locked versions in `.venv`, unless it is up to date.
 
     Args:
-        extras: Of `dev` (the development tools), `bench` (what the benchmarks
-            compare with) and `cloud` (the clients of Kubeflow Pipelines and Vertex
-            AI), those to install too.
+        extras: Further packages: `dev` (the development tools), `bench` (the peers of
+            the benchmarks) or `cloud` (the clients of Kubeflow Pipelines and Vertex AI).
 
     Raises:
-        SetUpError: Something is missing on this machine, or installing failed.
+        SetUpError: This machine lacks a program, or the installation failed.
     """
     host = stacks.detect_host()
     stack, reason = stacks.choose_stack(host, os.environ.get('STACK', ''))
@@ -120,8 +119,7 @@ def _find_python(stack: Stack, machine: str) -> tools.Python:
 
 
 def _unstamp() -> None:
-    # Whatever ends the work from here on leaves an environment that the next
-    # set-up takes for half-made.
+    # Without the stamp, the next set-up replaces an incomplete environment.
     if STAMP.exists():
         STAMP.unlink()
 
@@ -133,7 +131,7 @@ def _make_venv(uv: str, python: tools.Python) -> None:
         command.append('--managed-python')
     if not _run_visibly([*command, str(VENV)]):
         if python.is_found:
-            raise SetUpError(f'uv could not make .venv with {python.request} (see above)')
+            raise SetUpError(f'uv could not create .venv with {python.request} (see above)')
         passed_over = f' ({python.passed_over})' if python.passed_over else ''
         raise SetUpError(
             f'no Python {python.request} with C headers was found{passed_over}, and uv could'
@@ -143,8 +141,8 @@ def _make_venv(uv: str, python: tools.Python) -> None:
 
 def _sync(uv: str, locks: list[str]) -> None:
     command = [uv, 'pip', 'sync', '--python', str(VENV_PYTHON), '--require-hashes']
-    # Without byte code each start of the pipeline takes 14 s longer wherever
-    # PYTHONDONTWRITEBYTECODE keeps Python from writing it.
+    # Without byte code, each start of the pipeline takes 14 s longer if
+    # PYTHONDONTWRITEBYTECODE is set.
     command += ['--compile-bytecode', '--build-constraints', 'requirements/build.txt']
     if not _run_visibly([*command, *locks]):
         raise SetUpError('uv could not install the locked packages (see above)')
@@ -157,10 +155,10 @@ def _run_visibly(command: list[str]) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='set_up', description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True)
-    installing = commands.add_parser('install', help='make or update .venv')
+    installing = commands.add_parser('install', help='create or update .venv')
     installing.add_argument('--dev', action='store_true', help='with development tools')
-    installing.add_argument('--bench', action='store_true', help='with the peers to measure')
-    installing.add_argument('--cloud', action='store_true', help="with the clouds' clients")
+    installing.add_argument('--bench', action='store_true', help='with the peers of the benchmarks')
+    installing.add_argument('--cloud', action='store_true', help='with the cloud clients')
     locking = commands.add_parser('lock', help='recompile the lock files')
     locking.add_argument('--upgrade', action='store_true', help='take the newest versions')
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Which locked versions of TFX and Python suit which machine."""
+"""The stacks of locked versions, and the choice between them for a machine."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class SetUpError(Exception):
-    """Set-up cannot go on; the message is one line that says what to do.
+    """The set-up failed. The message is one line that says what to do.
 
     Attributes:
-        exit_code: 6 for something missing on this machine, 2 for a wrong setting.
+        exit_code: 6 if this machine lacks a program, 2 for a wrong setting.
     """
 
     def __init__(self, message: str, exit_code: int = 6) -> None:
@@ -27,11 +27,11 @@ class Stack(NamedTuple):
     """One set of locked versions.
 
     Attributes:
-        name: TFX's minor version, as in the name of the lock file.
-        tfx: TFX's version.
-        python: The minor version of Python it is locked for.
-        platforms: What its lock must have wheels for, as uv names it. The first
-            is the one it is compiled for.
+        name: Minor version of TFX, as in the names of the lock files.
+        tfx: Version of TFX.
+        python: Minor version of Python.
+        platforms: Platforms that the locks must have wheels for, as uv names them. The
+            locks are compiled for the first one.
     """
 
     name: str
@@ -69,12 +69,12 @@ STACKS = {stack.name: stack for stack in (OLD, NEW)}
 
 
 class Host(NamedTuple):
-    """What the choice of the stack depends on.
+    """Properties of a machine that decide the stack.
 
     Attributes:
-        system: As `platform.system()` says it.
-        machine: As `platform.machine()` says it.
-        glibc: Major and minor version, None where there is no glibc.
+        system: Value of `platform.system()`.
+        machine: Value of `platform.machine()`.
+        glibc: Major and minor version, None without glibc.
     """
 
     system: str
@@ -98,10 +98,10 @@ def detect_host() -> Host:
 
 
 def possible_stacks(host: Host) -> tuple[list[Stack], str]:
-    """List the stacks that load on a machine, the best first, and say why.
+    """Return the stacks that load on a machine, the best first, and the reason.
 
     Raises:
-        SetUpError: None does.
+        SetUpError: No stack loads.
     """
     if host.system == 'Darwin' and host.machine == 'arm64':
         return [NEW], 'TFX 1.16 has no wheels for Apple silicon'
@@ -124,8 +124,7 @@ def possible_on_linux(machine: str, glibc: tuple[int, int] | None) -> tuple[list
             ' use a distribution with glibc 2.28 or newer, such as Debian or Ubuntu'
         )
     found = '{}.{}'.format(*glibc)
-    # 1.16 itself loads from 2.17 on, but h5py, optree, pillow and pyzmq have
-    # wheels for nothing older than this.
+    # TFX 1.16 itself needs 2.17, but the wheels of h5py, optree, pillow and pyzmq need 2.28.
     if glibc < (2, 28):
         raise SetUpError(
             f'glibc is {found} here, and the packages need 2.28 or newer; use a newer'
@@ -137,14 +136,14 @@ def possible_on_linux(machine: str, glibc: tuple[int, int] | None) -> tuple[list
 
 
 def choose_stack(host: Host, wanted: str = '') -> Choice:
-    """Pick the stack for a machine.
+    """Choose the stack for a machine.
 
     Args:
         host: The machine.
-        wanted: The name of a stack to prefer to the best one; empty for none.
+        wanted: Name of the requested stack; empty for the best one.
 
     Raises:
-        SetUpError: No stack works there, or the wanted one does not.
+        SetUpError: No stack works on this machine, or the requested one does not.
 
     Example:
         >>> choose_stack(Host('Linux', 'x86_64', (2, 36))).stack.tfx
@@ -157,4 +156,4 @@ def choose_stack(host: Host, wanted: str = '') -> Choice:
         return Choice(stacks[0], reason)
     if STACKS[wanted] not in stacks:
         raise SetUpError(f'STACK={wanted} cannot work here: {reason}; unset STACK')
-    return Choice(STACKS[wanted], f'asked for with STACK={wanted}')
+    return Choice(STACKS[wanted], f'requested with STACK={wanted}')

@@ -1,4 +1,4 @@
-"""What set-up needs on a machine: a Python, a C++ compiler and uv."""
+"""Finds the programs that the set-up needs: Python, a C++ compiler and uv."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from requirements.stacks import ROOT, SetUpError
 UV_DIR = ROOT / '.uv'
 UV_LOCK = 'requirements/uv.txt'
 
-# 0.8 is the oldest that was tried with the options used here.
+# 0.8 is the oldest version that was tested with these options.
 MIN_UV = (0, 8)
 
 PROBE = """
@@ -32,13 +32,13 @@ print(json.dumps([
 
 
 class Probe(NamedTuple):
-    """What a Python says about itself.
+    """Properties of a Python.
 
     Attributes:
         implementation: `CPython`, for instance.
-        version: All of it, such as `3.10.13`.
-        machine: As `platform.machine()` says it.
-        headers: Whether C code can be compiled for it.
+        version: The full version, such as `3.10.13`.
+        machine: Value of `platform.machine()`.
+        headers: Whether it has the C headers.
     """
 
     implementation: str
@@ -48,12 +48,12 @@ class Probe(NamedTuple):
 
 
 class Python(NamedTuple):
-    """The Python to make an environment with.
+    """The Python for the environment.
 
     Attributes:
-        request: A path, or a minor version for uv to download.
-        origin: Where it was found, for the user to read.
-        passed_over: What looked right and was not, with the reasons.
+        request: A path, or a minor version that uv downloads.
+        origin: Where it was found, as text for the user.
+        passed_over: Unsuitable Pythons, with the reasons.
     """
 
     request: str
@@ -66,7 +66,7 @@ class Python(NamedTuple):
 
 
 def run(command: Iterable[object], text: str = '') -> subprocess.CompletedProcess[str] | None:
-    """Run a command quietly, with text as its input; None if it cannot start or hangs."""
+    """Run a command and capture its output; None if it cannot start or hangs."""
     try:
         return subprocess.run(
             [str(part) for part in command],
@@ -87,13 +87,13 @@ def succeeds(result: subprocess.CompletedProcess[str] | None) -> bool:
 
 
 def output_of(command: Iterable[object]) -> str:
-    """Return what a command prints, nothing if it fails."""
+    """Return the output of a command, empty if it fails."""
     result = run(command)
     return result.stdout.strip() if result and result.returncode == 0 else ''
 
 
 def probe_python(path: str) -> Probe | None:
-    """Ask a Python what it is; None if it does not run."""
+    """Return the properties of a Python, None if it does not run."""
     try:
         return Probe(*json.loads(output_of([path, '-I', '-c', PROBE])))
     except (ValueError, TypeError):
@@ -101,14 +101,14 @@ def probe_python(path: str) -> Probe | None:
 
 
 def unfit_reason(probe: Probe | None, minor: str, machine: str) -> str:
-    """Say why a Python cannot be used, or nothing if it can."""
+    """Return why a Python cannot be used, empty if it can."""
     if probe is None:
         return 'does not run'
     if probe.implementation != 'CPython' or not probe.version.startswith(f'{minor}.'):
         return f'is not CPython {minor}'
     if probe.machine != machine:
         return f'is for {probe.machine}'
-    # Distributions put them into a package of their own, and source packages need them.
+    # Source packages need the headers, which distributions have in a separate package.
     if not probe.headers:
         return 'has no C headers'
     return ''
@@ -117,13 +117,13 @@ def unfit_reason(probe: Probe | None, minor: str, machine: str) -> str:
 def python_candidates(
     minor: str, search_path: str, pyenv_root: Path, excluded: Path
 ) -> Iterator[tuple[str, str]]:
-    """Yield path and origin of whatever may be a Python of a minor version.
+    """Yield path and origin of each program that may be the wanted Python.
 
     Args:
-        minor: Such as `3.10`.
-        search_path: The value of PATH.
-        pyenv_root: The folder that holds pyenv's `versions`.
-        excluded: An environment that may be active, and is about to be replaced.
+        minor: Minor version, such as `3.10`.
+        search_path: Value of PATH.
+        pyenv_root: Folder of pyenv, which contains `versions`.
+        excluded: An environment to ignore, because it will be replaced.
     """
     folders = dict.fromkeys(Path(folder) for folder in search_path.split(os.pathsep) if folder)
     for name in (f'python{minor}', 'python3', 'python'):
@@ -144,7 +144,7 @@ def find_python(
     candidates: Iterable[tuple[str, str]],
     probe: Callable[[str], Probe | None] = probe_python,
 ) -> Python:
-    """Take the first fitting Python, or else one that uv downloads."""
+    """Return the first suitable Python, or else one that uv downloads."""
     passed_over: list[str] = []
     for path, origin in candidates:
         reason = unfit_reason(probe(path), minor, machine)
@@ -156,13 +156,13 @@ def find_python(
 
 
 def check_compiler(preferred: str = '') -> None:
-    """Make sure that C++ code compiles, with the standard library's headers.
+    """Check that a compiler compiles C++ code that includes the standard library.
 
     Args:
-        preferred: The value of CXX.
+        preferred: Value of CXX.
 
     Raises:
-        SetUpError: No compiler does it.
+        SetUpError: No compiler works.
     """
     tried = [compiler for compiler in (preferred, 'c++', 'g++') if compiler]
     for compiler in tried:
@@ -177,7 +177,7 @@ def check_compiler(preferred: str = '') -> None:
 
 
 def uv_version(uv: object) -> tuple[int, ...]:
-    """Return uv's version, empty if it does not run."""
+    """Return the version of uv, empty if it does not run."""
     match = re.match(r'uv (\d+)\.(\d+)\.(\d+)', output_of([uv, '--version']))
     return tuple(int(part) for part in match.groups()) if match else ()
 
@@ -186,10 +186,10 @@ def find_uv(pythons: Iterable[str]) -> str:
     """Return a recent uv: the one on PATH, or else the pinned one in `.uv`.
 
     Args:
-        pythons: What may install the pinned one.
+        pythons: Pythons that may install the pinned one.
 
     Raises:
-        SetUpError: Neither is there, and none of them can install it.
+        SetUpError: Neither exists, and no Python can install it.
     """
     on_path = shutil.which('uv')
     if on_path and uv_version(on_path) >= MIN_UV:
@@ -212,8 +212,8 @@ def _bootstrap_uv(pythons: Iterable[str]) -> None:
             failures.append(f'{python} -m {module}: {reason_in(result)}')
     shutil.rmtree(str(UV_DIR), ignore_errors=True)
     raise SetUpError(
-        f'there is no recent uv, and no pip that could install it ({"; ".join(failures)});'
-        ' install either, with "apt install python3-pip", for example'
+        f'found no recent uv, and no pip to install it ({"; ".join(failures)});'
+        ' install one of them, for example with "apt install python3-pip"'
     )
 
 
@@ -231,7 +231,7 @@ def _install_with_venv(python: object) -> subprocess.CompletedProcess[str] | Non
 
 
 def reason_in(result: subprocess.CompletedProcess[str] | None) -> str:
-    """Return the line of a failed command that is likeliest to say why."""
+    """Return the line of a failed command that most likely states the reason."""
     if result is None:
         return 'does not run'
     if result.stderr.strip():

@@ -93,7 +93,7 @@ def pip_audit() -> list[str]:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handful of the locked versions: asking of all takes half a minute."""
+    """Four locked packages, because a query for all takes half a minute."""
     some = {'absl-py', 'protobuf', 'js2py', 'uv'}
     locked = {key: found for key, found in audit.locked().items() if key[0] in some}
     monkeypatch.setattr(audit, 'locked', lambda: locked)
@@ -131,7 +131,7 @@ def test_service_is_asked_about_all_versions_of_both_stacks(
 
 
 @pytest.mark.usefixtures('few')
-def test_it_fails_by_name_when_one_has_no_verdict(
+def test_audit_fails_when_a_vulnerability_has_no_verdict(
     osv: FakeOsv, pip_audit: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     osv.vulnerable = {
@@ -142,25 +142,25 @@ def test_it_fails_by_name_when_one_has_no_verdict(
     out = capsys.readouterr().out
     assert 'NO VERDICT' in out.split('\nuv ')[1]
     assert 'not_affected: Deeply nested' in out
-    assert out.splitlines()[-1].endswith('2 known vulnerabilities, 1 unjudged')
-    # js2py's is not in this service's answers.
-    assert 'no longer needed in audit.toml: js2py CVE-2024-28397 of 0.74' in out
+    assert out.splitlines()[-1].endswith('2 known vulnerabilities, 1 without a verdict')
+    # This service has no answer for js2py.
+    assert 'remove from audit.toml: js2py CVE-2024-28397 of 0.74' in out
     osv.vulnerable.popitem()
     assert audit.main(['--osv-url', osv.url]) == 0
 
 
 @pytest.mark.usefixtures('few')
-def test_one_line_when_the_service_cannot_be_reached(
+def test_error_is_one_line_when_the_service_cannot_be_reached(
     pip_audit: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert audit.main(['--osv-url', 'http://127.0.0.1:9/v1/query']) == 7
     out, err = capsys.readouterr()
     assert out == ''
-    assert err.startswith('error: pip-audit could not ask the service: ')
+    assert err.startswith('error: pip-audit could not reach the service: ')
     assert err.count('\n') == 1
 
 
-def test_verdicts_are_about_locked_versions(pip_audit: list[str]) -> None:
+def test_verdicts_cover_locked_versions(pip_audit: list[str]) -> None:
     verdicts = audit.read_verdicts(audit.VERDICTS, pip_audit[0])
     assert verdicts
     for verdict in verdicts:
@@ -169,14 +169,14 @@ def test_verdicts_are_about_locked_versions(pip_audit: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ('text', 'told'),
+    ('text', 'message'),
     [
         ('[[verdict]]\npackage = "a"', 'expected package, id, versions'),
-        ('[[verdict]', 'cannot be read'),
+        ('[[verdict]', 'cannot read'),
         (
             '[[verdict]]\npackage = "a"\nid = "b"\nversions = ["1"]\nverdict = "fine"\n'
             'reason = "c"\nsource = "d"',
-            "'fine' is none of not_affected",
+            "expected one of not_affected, .*, got 'fine'",
         ),
         (
             '[[verdict]]\npackage = "a"\nid = "b"\nversions = ["1"]\nverdict = "accepted"\n'
@@ -185,15 +185,15 @@ def test_verdicts_are_about_locked_versions(pip_audit: list[str]) -> None:
         ),
     ],
 )
-def test_verdict_is_refused_when_it_lacks_something(
-    text: str, told: str, tmp_path: pathlib.Path, pip_audit: list[str]
+def test_verdict_is_refused_when_incomplete(
+    text: str, message: str, tmp_path: pathlib.Path, pip_audit: list[str]
 ) -> None:
     (tmp_path / 'a.toml').write_text(text)
-    with pytest.raises(SetUpError, match=told):
+    with pytest.raises(SetUpError, match=message):
         audit.read_verdicts(tmp_path / 'a.toml', pip_audit[0])
 
 
-def test_verdict_is_for_its_version_and_any_name() -> None:
+def test_verdict_covers_its_versions_and_any_identifier() -> None:
     known = Known('a', '1', ('GHSA-1', 'CVE-1'), (), ())
     verdict = Verdict('a', 'CVE-1', ('1', '2'), 'accepted', 'why', 'where')
     assert verdict.judges(known)

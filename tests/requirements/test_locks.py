@@ -1,12 +1,16 @@
-"""Everything that is installed is one version, known by its hash."""
+"""The lock files: one version with hashes for each package, and consistent stacks."""
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import re
+import runpy
 
 import pytest
 
+from requirements import lock
+from requirements.stacks import NEW, OLD, ROOT, STACKS, Stack
 from tests.conftest import REPO
 
 _LOCKS = sorted((REPO / 'requirements').glob('*.txt'))
@@ -14,7 +18,7 @@ _REQUIREMENT = re.compile(r'[a-z0-9]([a-z0-9._-]*[a-z0-9])?==[0-9][A-Za-z0-9.+!-
 _HASH = re.compile(r'--hash=sha256:[0-9a-f]{64}')
 
 
-def test_there_is_a_lock_for_all_that_is_installed() -> None:
+def test_each_lock_has_a_known_name() -> None:
     names = {path.name for path in _LOCKS}
     stacks = {
         f'tfx-{stack}{extra}.txt'
@@ -24,9 +28,10 @@ def test_there_is_a_lock_for_all_that_is_installed() -> None:
     assert names == stacks | {'uv.txt', 'build.txt', 'audit.txt', 'kfp-local.txt'}
 
 
-@pytest.mark.parametrize('lock', _LOCKS, ids=lambda path: path.name)
-def test_each_requirement_has_one_version_and_hashes(lock: pathlib.Path) -> None:
-    text = lock.read_text(encoding='utf-8')
+@pytest.mark.parametrize('path', _LOCKS, ids=lambda path: path.name)
+def test_each_requirement_has_one_version_and_hashes(path: pathlib.Path) -> None:
+    text = path.read_text(encoding='utf-8')
+    assert '://' not in text
     entries = [entry.split() for entry in text.replace('\\\n', ' ').splitlines() if entry.strip()]
     assert entries
     for requirement, *hashes in entries:
@@ -46,3 +51,73 @@ def test_hashes_are_required_where_something_is_installed() -> None:
     for install in [*installs, set_up, tools]:
         assert '--require-hashes' in install
     assert not re.search(r'\bpip install\b', (REPO / 'Makefile').read_text(encoding='utf-8'))
+
+
+@pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
+def test_holds_what_setup_py_asks_for(stack: Stack) -> None:
+    declared = runpy.run_path(str(ROOT / 'setup.py'))
+    lists = (
+        (stack.lock, 'INSTALL'),
+        (stack.dev_lock, 'DEV'),
+        (stack.bench_lock, 'BENCH'),
+        (stack.cloud_lock, 'KUBEFLOW'),
+        (stack.cloud_lock, 'VERTEX'),
+    )
+    for name, list_name in lists:
+        pins = pins_of(name)
+        for requirement in declared[f'{list_name}_REQUIRES']:
+            package = re.match(r'[\w-]+', requirement)
+            assert package
+            assert package.group().lower() in pins
+    assert pins_of(stack.lock)['tfx'] == stack.tfx
+
+
+@pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
+@pytest.mark.parametrize('extra', ['dev', 'bench', 'cloud'])
+def test_an_extra_changes_no_runtime_version(extra: str, stack: Stack) -> None:
+    assert_agree(pins_of(stack.lock), pins_of(stack.extra_lock(extra)))
+
+
+@pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
+def test_extras_can_be_installed_together(stack: Stack) -> None:
+    for one, other in itertools.combinations(stack.locks[1:], 2):
+        assert_agree(pins_of(one), pins_of(other))
+
+
+@pytest.mark.parametrize(
+    ('stack', 'kfp', 'protobuf'), [(OLD, '2.5.0', '3'), (NEW, '2.16.1', '6')], ids=STACKS
+)
+def test_kfp_is_the_one_for_the_protobuf_of_the_stack(
+    stack: Stack, kfp: str, protobuf: str
+) -> None:
+    assert pins_of(stack.cloud_lock)['kfp'] == kfp
+    assert pins_of(stack.lock)['protobuf'].split('.')[0] == protobuf
+
+
+def test_old_stack_has_the_beam_that_brings_dill() -> None:
+    pins = pins_of(OLD.lock)
+    assert pins['apache-beam'] == '2.59.0'
+    assert 'dill' in pins
+
+
+def test_old_stack_has_the_setuptools_that_tensorboard_imports() -> None:
+    pins = pins_of(OLD.lock)
+    assert 'tensorboard' in pins
+    assert int(pins['setuptools'].split('.')[0]) < 82
+
+
+def test_source_only_packages_are_really_locked() -> None:
+    locked = {
+        package for stack in STACKS.values() for name in stack.locks for package in pins_of(name)
+    }
+    assert set(lock.SOURCE_ONLY) <= locked
+
+
+def assert_agree(one: dict[str, str], other: dict[str, str]) -> None:
+    shared = one.keys() & other.keys()
+    assert shared
+    assert {name: one[name] for name in shared} == {name: other[name] for name in shared}
+
+
+def pins_of(name: str) -> dict[str, str]:
+    return dict(re.findall(r'^([a-z0-9-]+)==(\S+)', (ROOT / name).read_text(), re.MULTILINE))

@@ -1,17 +1,15 @@
-"""Set-up: the choice of the stack, what it finds on a machine, and the stamp."""
+"""The choice of the stack, the programs of the machine, and the stamp of `.venv`."""
 
 from __future__ import annotations
 
-import itertools
 import re
-import runpy
 from pathlib import Path
 
 import pytest
 
-from requirements import lock, set_up, stacks, tools
+from requirements import set_up, stacks, tools
 from requirements.set_up import Stamp
-from requirements.stacks import NEW, OLD, ROOT, STACKS, Host, SetUpError, Stack
+from requirements.stacks import NEW, OLD, ROOT, Host, SetUpError, Stack
 from requirements.tools import Probe
 
 DEBIAN_12 = Host('Linux', 'x86_64', (2, 36))
@@ -209,7 +207,7 @@ class TestFindUv:
 
 
 class FakeMachine:
-    """Stands in for uv, and counts what set-up asked of it."""
+    """Replaces uv, and records its calls."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.made_venv = 0
@@ -270,44 +268,22 @@ class TestStamp:
         set_up.main(['install'])
         assert (machine.made_venv, len(machine.synced)) == (1, 2)
 
-    def test_adds_development_tools_in_place_and_keeps_them(self, machine: FakeMachine) -> None:
-        both = [OLD.lock, OLD.dev_lock]
+    @pytest.mark.parametrize('extra', set_up.EXTRAS)
+    def test_adds_an_extra_in_place_and_keeps_it(self, extra: str, machine: FakeMachine) -> None:
+        both = [OLD.lock, OLD.extra_lock(extra)]
         set_up.main(['install'])
-        set_up.main(['install', '--dev'])
+        set_up.main(['install', f'--{extra}'])
         set_up.main(['install'])
         assert (machine.made_venv, machine.synced) == (1, [[OLD.lock], both])
         machine.hashes[OLD.lock] = 'changed'
         set_up.main(['install'])
         assert machine.synced[-1] == both
 
-    def test_adds_the_peers_in_place_and_keeps_them_and_the_tools(
-        self, machine: FakeMachine
-    ) -> None:
+    def test_keeps_an_extra_when_another_is_added(self, machine: FakeMachine) -> None:
         set_up.main(['install', '--dev'])
         set_up.main(['install', '--bench'])
-        everything = [OLD.lock, OLD.bench_lock, OLD.dev_lock]
-        assert (machine.made_venv, machine.synced) == (1, [[OLD.lock, OLD.dev_lock], everything])
-        set_up.main(['install'])
-        assert len(machine.synced) == 2
-        machine.hashes[OLD.bench_lock] = 'changed'
-        set_up.main(['install'])
-        assert machine.synced[-1] == everything
-
-    def test_installs_the_peers_without_the_tools_when_only_they_are_wanted(
-        self, machine: FakeMachine
-    ) -> None:
-        set_up.main(['install', '--bench'])
-        assert machine.synced == [[OLD.lock, OLD.bench_lock]]
-
-    def test_adds_the_clients_in_place_and_keeps_them(self, machine: FakeMachine) -> None:
-        with_clients = [OLD.lock, OLD.cloud_lock]
-        set_up.main(['install'])
-        set_up.main(['install', '--cloud'])
-        set_up.main(['install'])
-        assert (machine.made_venv, machine.synced) == (1, [[OLD.lock], with_clients])
-        machine.hashes[OLD.lock] = 'changed'
-        set_up.main(['install'])
-        assert machine.synced[-1] == with_clients
+        both = [OLD.lock, OLD.bench_lock, OLD.dev_lock]
+        assert (machine.made_venv, machine.synced) == (1, [[OLD.lock, OLD.dev_lock], both])
 
     def test_installs_all_extras_at_once_when_all_are_wanted(self, machine: FakeMachine) -> None:
         set_up.main(['install', '--dev', '--bench', '--cloud'])
@@ -349,78 +325,3 @@ class TestStamp:
         stamp = Stamp('1.16', '3.10.13', '/checkout', {OLD.lock: 'a'})
         set_up.write_stamp(tmp_path / 'stamp', stamp)
         assert set_up.read_stamp(tmp_path / 'stamp') == stamp
-
-
-LOCKS = [name for stack in STACKS.values() for name in stack.locks]
-OTHER_LOCKS = [f'requirements/{name}.txt' for name in ('uv', 'build', 'kfp-local')]
-
-
-class TestLocks:
-    @pytest.mark.parametrize('name', [*LOCKS, *OTHER_LOCKS])
-    def test_pins_and_hashes_all_and_names_no_host(self, name: str) -> None:
-        text = (ROOT / name).read_text()
-        entries = re.split(r'\n(?=\S)', text.strip())
-        for entry in entries:
-            assert re.match(r'[a-z0-9-]+==\S+ \\\n    --hash=sha256:[0-9a-f]{64}', entry)
-        assert '://' not in text
-
-    @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
-    def test_holds_what_setup_py_asks_for(self, stack: Stack) -> None:
-        declared = runpy.run_path(str(ROOT / 'setup.py'))
-        lists = (
-            (stack.lock, 'INSTALL'),
-            (stack.dev_lock, 'DEV'),
-            (stack.bench_lock, 'BENCH'),
-            (stack.cloud_lock, 'KUBEFLOW'),
-            (stack.cloud_lock, 'VERTEX'),
-        )
-        for name, list_name in lists:
-            pins = pins_of(name)
-            for requirement in declared[f'{list_name}_REQUIRES']:
-                package = re.match(r'[\w-]+', requirement)
-                assert package
-                assert package.group().lower() in pins
-        assert pins_of(stack.lock)['tfx'] == stack.tfx
-
-    @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
-    @pytest.mark.parametrize('extra', ['dev', 'bench', 'cloud'])
-    def test_an_extra_changes_no_runtime_version(self, extra: str, stack: Stack) -> None:
-        assert_agree(pins_of(stack.lock), pins_of(stack.extra_lock(extra)))
-
-    @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
-    def test_extras_can_be_installed_together(self, stack: Stack) -> None:
-        for one, other in itertools.combinations(stack.locks[1:], 2):
-            assert_agree(pins_of(one), pins_of(other))
-
-    @pytest.mark.parametrize(
-        ('stack', 'kfp', 'protobuf'), [(OLD, '2.5.0', '3'), (NEW, '2.16.1', '6')], ids=STACKS
-    )
-    def test_kfp_is_the_one_for_the_protobuf_of_the_stack(
-        self, stack: Stack, kfp: str, protobuf: str
-    ) -> None:
-        assert pins_of(stack.cloud_lock)['kfp'] == kfp
-        assert pins_of(stack.lock)['protobuf'].split('.')[0] == protobuf
-
-    def test_old_stack_has_the_beam_that_brings_dill(self) -> None:
-        pins = pins_of(OLD.lock)
-        assert pins['apache-beam'] == '2.59.0'
-        assert 'dill' in pins
-
-    def test_old_stack_has_the_setuptools_that_tensorboard_imports(self) -> None:
-        pins = pins_of(OLD.lock)
-        assert 'tensorboard' in pins
-        assert int(pins['setuptools'].split('.')[0]) < 82
-
-    def test_source_only_packages_are_really_locked(self) -> None:
-        locked = {package for name in LOCKS for package in pins_of(name)}
-        assert set(lock.SOURCE_ONLY) <= locked
-
-
-def assert_agree(one: dict[str, str], other: dict[str, str]) -> None:
-    shared = one.keys() & other.keys()
-    assert shared
-    assert {name: one[name] for name in shared} == {name: other[name] for name in shared}
-
-
-def pins_of(name: str) -> dict[str, str]:
-    return dict(re.findall(r'^([a-z0-9-]+)==(\S+)', (ROOT / name).read_text(), re.MULTILINE))

@@ -7,8 +7,6 @@ import re
 import runpy
 import sys
 
-import pytest
-
 from tests.conftest import REPO
 
 _DECLARED = runpy.run_path(str(REPO / 'setup.py'))
@@ -64,15 +62,6 @@ def test_each_import_is_declared() -> None:
         if name not in ours and _PACKAGES.get(name, name) not in declared
     }
     assert missing == {}
-
-
-@pytest.mark.parametrize('stack', ['1.16', '1.21'])
-def test_each_declared_package_is_locked(stack: str) -> None:
-    lists = {'': 'INSTALL', '-dev': 'DEV', '-bench': 'BENCH'}
-    for suffix, name in lists.items():
-        lock = (REPO / f'requirements/tfx-{stack}{suffix}.txt').read_text(encoding='utf-8')
-        locked = {line.partition('==')[0] for line in lock.splitlines() if '==' in line}
-        assert {n.lower() for n in names(f'{name}_REQUIRES')} <= locked
 
 
 def test_changelog_begins_with_the_version_of_the_package() -> None:
