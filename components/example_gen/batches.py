@@ -79,8 +79,7 @@ def make_batches(
         kind: How the files are read.
         split: The split of all of them, None if the rows or a hash decide it.
         files: Their paths and sizes, in bytes; sorted.
-        batch_bytes: Largest size of a batch, except for a file without parts and for
-            reviews, which are small.
+        batch_bytes: Largest size of a batch of files that can be read in parts.
     """
     paths: list[str] = []
     total = 0
@@ -109,9 +108,7 @@ def open_part(file: BinaryIO, part: ByteRange) -> tuple[BinaryIO, int]:
     >>> lines.read(), start
     (b'two\n', 4)
 
-    Args:
-        file: The whole file, which must be seekable.
-        part: Which part; each line of the file is in one of its parts.
+    Each line of the file, which must be seekable, is in one of its parts.
     """
     end = _line_start(file, part.end) if part.end < part.file_bytes else part.file_bytes
     start = _line_start(file, part.start)

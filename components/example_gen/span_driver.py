@@ -7,10 +7,9 @@ for each span: TFX fingerprints all of their files for the cache.
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfx.components.example_gen import driver, utils
 from tfx.dsl.io import fileio
@@ -25,20 +24,17 @@ _INPUT_CONFIG = standard_component_specs.INPUT_CONFIG_KEY
 _RANGE_CONFIG = standard_component_specs.RANGE_CONFIG_KEY
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Window:
+class Window(NamedTuple):
     """The spans that a run reads.
 
     Attributes:
         input_config: TFX's Input, as JSON, with an input split for each span.
-        span: Number of the newest.
-        version: Its version, None if the pattern has no `{VERSION}`.
+        newest: The newest of them.
         description: All of them, for people to read.
     """
 
     input_config: str
-    span: int
-    version: int | None
+    newest: spans.Span
     description: str
 
 
@@ -65,12 +61,7 @@ def find_window(parameters: Mapping[str, Any]) -> Window:
             for span in found
         ]
     )
-    return Window(
-        input_config=proto_utils.proto_to_json(resolved),
-        span=found[-1].number,
-        version=found[-1].version,
-        description=spans.describe(found),
-    )
+    return Window(proto_utils.proto_to_json(resolved), found[-1], spans.describe(found))
 
 
 class Driver(driver.FileBasedDriver):
@@ -88,8 +79,8 @@ class Driver(driver.FileBasedDriver):
         return {
             **resolved,
             _RANGE_CONFIG: range_config,
-            utils.SPAN_PROPERTY_NAME: window.span,
-            utils.VERSION_PROPERTY_NAME: window.version,
+            utils.SPAN_PROPERTY_NAME: window.newest.number,
+            utils.VERSION_PROPERTY_NAME: window.newest.version,
             SPANS_PROPERTY: window.description,
         }
 

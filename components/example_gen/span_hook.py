@@ -48,9 +48,9 @@ def resolve(step: dict[str, Any]) -> tuple[dict[str, Any], Window | None]:
 
 def add_spans(output: dict[str, Any], window: Window) -> None:
     """Add the spans to the ExecutorOutput of TFX's driver, JSON values, in place."""
-    properties: dict[str, Any] = {'span': window.span}
-    if window.version is not None:
-        properties['version'] = window.version
+    properties: dict[str, Any] = {'span': window.newest.number}
+    if window.newest.version is not None:
+        properties['version'] = window.newest.version
     output.setdefault('parameterValues', {}).update(properties)
     for by_key in output.get('artifacts', {}).values():
         for artifact in by_key['artifacts']:

@@ -100,9 +100,6 @@ def fixed_part(path: str) -> tuple[str, str]:
     >>> fixed_part('gs://bucket/reviews/day-{YYYY}{MM}{DD}/*.csv')
     ('gs://bucket/reviews', 'day-{YYYY}{MM}{DD}/*.csv')
 
-    Args:
-        path: An address with a bucket, or an absolute path.
-
     Raises:
         DataError: If the bucket's name has a placeholder.
     """
@@ -144,18 +141,25 @@ def newest(
     """
     expression = _expression(pattern)
     depth = pattern.count('/') + 1
-    found: dict[int, dict[int | None, dict[str, Mapping[str, str]]]] = {}
+    found: dict[int, dict[int | None, set[str]]] = {}
     for path in paths:
-        texts = _texts(expression, '/'.join(path.split('/')[-depth:]), pattern, path)
-        version = _integer(texts['VERSION'], path) if 'VERSION' in texts else None
-        versions = found.setdefault(_number(texts, path), {})
-        versions.setdefault(version, {})[_fill(pattern, texts)] = texts
+        match = expression.fullmatch('/'.join(path.split('/')[-depth:]))
+        if match is None:
+            raise DataError(
+                f'{path} does not match {pattern}: a placeholder stands for digits only',
+                hint='move it elsewhere, or make the pattern narrower',
+            )
+        digits = match.groupdict()
+        version = _integer(digits['VERSION'], path) if 'VERSION' in digits else None
+        versions = found.setdefault(_number(digits, path), {})
+        versions.setdefault(version, set()).add(_fill(pattern, digits))
     if not found:
         raise DataError(
             f'no file matches {pattern} in {folder}',
             hint='check the pattern, and that there is data of a first span',
         )
-    return tuple(_newest_version(number, found[number]) for number in sorted(found)[-count:])
+    newest_numbers = sorted(found)[-count:]
+    return tuple(_newest_version(pattern, number, found[number]) for number in newest_numbers)
 
 
 def describe(spans: Sequence[Span]) -> str:
@@ -173,37 +177,29 @@ def describe(spans: Sequence[Span]) -> str:
     return f'{len(spans)} {window}' if gaps else window
 
 
-def _newest_version(
-    number: int, versions: Mapping[int | None, Mapping[str, Mapping[str, str]]]
-) -> Span:
+def _newest_version(pattern: str, number: int, versions: Mapping[int | None, set[str]]) -> Span:
     version = max(versions, key=lambda each: -1 if each is None else each)
-    patterns = versions[version]
-    if len(patterns) > 1:
-        one, other = sorted(patterns)[:2]
+    if len(versions[version]) > 1:
+        one, other = sorted(versions[version])[:2]
         raise DataError(
             f'expected one path for a span and version, got {one} and {other}',
             hint='remove one of them',
         )
-    ((pattern, texts),) = patterns.items()
-    label = '-'.join(texts[name] for name in _DATE) if 'YYYY' in texts else str(number)
-    return Span(number=number, version=version, label=label, pattern=pattern)
+    (filled,) = versions[version]
+    dated = '{YYYY' in pattern
+    label = datetime.date.fromordinal(number + _EPOCH).isoformat() if dated else str(number)
+    return Span(number=number, version=version, label=label, pattern=filled)
 
 
-def _texts(expression: re.Pattern[str], tail: str, pattern: str, path: str) -> dict[str, str]:
-    match = expression.fullmatch(tail)
-    if match is None:
-        raise DataError(
-            f'{path} does not match {pattern}: a placeholder stands for digits only',
-            hint='move it elsewhere, or make the pattern narrower',
-        )
-    return match.groupdict()
+def _fill(pattern: str, digits: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda match: digits[match[1]], pattern)
 
 
-def _number(texts: Mapping[str, str], path: str) -> int:
-    if 'SPAN' in texts:
-        return _integer(texts['SPAN'], path)
+def _number(digits: Mapping[str, str], path: str) -> int:
+    if 'SPAN' in digits:
+        return _integer(digits['SPAN'], path)
     try:
-        day = datetime.date(*(int(texts[name]) for name in _DATE))
+        day = datetime.date(*(int(digits[name]) for name in _DATE))
     except ValueError as err:
         raise DataError(
             f'{path} does not name a day: {err}', hint='rename it, or make the pattern narrower'
@@ -218,10 +214,6 @@ def _integer(digits: str, path: str) -> int:
             hint='rename it, or make the pattern narrower',
         )
     return int(digits)
-
-
-def _fill(pattern: str, texts: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda match: texts[match[1]], pattern)
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

@@ -29,7 +29,7 @@ class Format:
         suffixes: Endings of file names, in lower case.
         open_table: Opens a table, from its bytes and its name.
         open_part: Reads the rows of a part of a table that begins where a line
-            does; None if a row may have line breaks. A packed file has no parts.
+            does; None if a row may have line breaks.
         read_archive: Reads an archive, from its bytes, its name, and whether texts
             without a label are wanted.
     """
@@ -64,7 +64,7 @@ FORMATS = (
         read_archive=imdb.read_archive,
     ),
 )
-# A file of any other name, where a table is not required.
+# A file of any other name, if a table is not required.
 TEXT_LINES = Format(name='txt', suffixes=('',), open_table=text_lines.open_table)
 
 TABLE_SUFFIXES = '.csv, .tsv or .jsonl, optionally with .gz'
@@ -81,21 +81,13 @@ def format_of(name: str) -> Format | None:
 
 
 def is_table(name: str) -> bool:
-    """Return whether a file's name ends as that of a table.
-
-    >>> is_table('a.csv.gz'), is_table('aclImdb_v1.tar.gz')
-    (True, False)
-    """
+    """Return whether a file's name ends as that of a table."""
     found = format_of(name)
     return found is not None and found.open_table is not None
 
 
 def has_parts(name: str) -> bool:
-    """Return whether a file can be read in parts, as far as its name tells.
-
-    >>> has_parts('a.jsonl'), has_parts('a.jsonl.gz'), has_parts('a.csv')
-    (True, False, False)
-    """
+    """Return whether a file of this name can be read in parts; a packed file cannot."""
     found = format_of(name)
     return found is not None and found.open_part is not None and not name.lower().endswith('.gz')
 
@@ -113,9 +105,8 @@ def open_table(stream: BinaryIO, name: str, *, default: Format | None = None) ->
         default: The format of files with other names, None if there is none.
 
     Raises:
-        DataError: If the file is not a table of the format, or its first row
-            cannot be read. The rows raise it, too: where a CSV row has no end,
-            and at the end of a file that is incomplete.
+        DataError: If the file is not a table of the format. The rows raise it,
+            too: where a CSV row has no end, and where a file is cut off.
     """
     found = format_of(name) or default
     if found is None or found.open_table is None:
@@ -131,15 +122,11 @@ def _guard(rows: Iterator[Row | Reject], name: str) -> Iterator[Row | Reject]:
 
 
 def read_columns(stream: BinaryIO, name: str) -> list[str]:
-    r"""Return the names of a table's columns.
-
-    >>> import io
-    >>> read_columns(io.BytesIO(b'{"text": "Fine.", "label": 1}\n'), 'a.jsonl')
-    ['text', 'label']
+    """Return the names of a table's columns.
 
     Raises:
-        DataError: As `open_table`, and if a table without a header begins with a
-            row that cannot be read.
+        DataError: As `open_table`, and if the first row of a table without a
+            header cannot be read.
     """
     table = open_table(stream, name)
     if not table.columns and isinstance(first := next(table.rows, None), Reject):
@@ -158,7 +145,7 @@ def read_records(
     *,
     start: int | None = None,
 ) -> Iterator[Record | Reject]:
-    r"""Read the labelled texts of a table or an archive.
+    r"""Read the labelled texts of a table or an archive, with Rejects in between.
 
     Memory is bounded by the longest row, which may have 64 million characters:
     in JSON Lines, a longer one becomes a Reject; in CSV, its end is not known.
@@ -175,9 +162,6 @@ def read_records(
         split: The split of all rows, None if the rows or a hash decide it.
         start: The byte at which the stream begins, of a file that `has_parts`; a
             line begins there. None if the stream is the whole file.
-
-    Yields:
-        Records in the order of the file, with Rejects in between.
 
     Raises:
         DataError: If the file as a whole cannot be read.

@@ -36,7 +36,6 @@ def readable(name: str) -> Iterator[None]:
     >>> with readable('reviews.csv.gz'):
     ...     raise EOFError('the gzip stream has no end')
     Traceback (most recent call last):
-      ...
     components.common.errors.DataError: reviews.csv.gz cannot be read to its end: ...
     """
     try:
@@ -105,12 +104,7 @@ def number_lines(lines: Iterable[str], name: str) -> Iterator[tuple[str, str | N
     >>> list(number_lines(['one\n', '\n', 'two'], 'a.txt'))
     [('a.txt:1', 'one\n'), ('a.txt:3', 'two')]
 
-    Args:
-        lines: As `split_lines` yields them.
-        name: The file's name.
-
-    Yields:
-        Location and line, with None in place of a line that is too long.
+    None stands for a line that is too long.
     """
     number = 1
     end = ''  # the last character read of a line that is too long

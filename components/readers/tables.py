@@ -65,17 +65,9 @@ class Table(NamedTuple):
 def require_columns(
     present: list[str], name: str, columns: ColumnSettings, split: str | None
 ) -> None:
-    """Check that a table has the columns that the settings name.
+    """Check that a table has the columns that the settings name; see `require_column`.
 
-    Args:
-        present: Names of the table's columns.
-        name: The file's name, for the message.
-        columns: Which columns are needed.
-        split: The split of all rows, None if the rows or a hash decide it.
-
-    Raises:
-        DataError: If one is missing or there twice; the message lists those that
-            are there.
+    If all rows have the split `unsup`, only the text is needed.
     """
     require_column(present, name, columns.text_column, '--text-column')
     if split != features.UNLABELLED_SPLIT:
@@ -99,7 +91,7 @@ def require_column(present: list[str], name: str, column: str, option: str) -> N
         option: The option that sets it, for the hint.
 
     Raises:
-        DataError: If it has none, or two.
+        DataError: If it has none, or two; the message lists the columns.
     """
     if present.count(column) == 1:
         return
@@ -123,12 +115,6 @@ def read_records(
     ...     print(found)
     Record(text='Fine.', label='pos', split=None, where='a.csv:2')
     Reject(reason='empty text', where='a.csv:3')
-
-    Args:
-        rows: Those of a table.
-        present: Names of the table's columns.
-        columns: Which columns hold the text, the label and the split.
-        split: The split of all rows, None if the rows or a hash decide it.
 
     Raises:
         DataError: If the split column of a labelled row does not hold a split.
