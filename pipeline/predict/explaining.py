@@ -1,4 +1,4 @@
-"""Shows what moved the score of a text."""
+"""Shows how much each n-gram contributes to the score of a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.predict.model import Explanation, Score
 _SHOWN = 8
 _BAR_WIDTH = 24
 _STYLES = {True: 'bold green', False: 'bold red'}
-# What the tokeniser drops within a word, and between words.
+# Characters that the tokenizer drops within a word, and between words.
 _WITHIN = r'[!-/:-@\[-`{-~\u2019]*'
 _BETWEEN = r"(?:\s|\x00|['\u2019]|<br\s*/?>)*"
 
@@ -33,24 +33,18 @@ def explanation_json(explanation: Explanation) -> dict[str, object]:
 def show_explanation(
     console: Console, text: str, score: Score, explanation: Explanation, labels: tuple[str, str]
 ) -> None:
-    """Print a text, with what moved its score marked, and what that adds up to."""
+    """Print a text with its main n-grams marked, and the sum of their contributions."""
     probability = float(score.probability)
     head = Text.assemble(
         (score.label, _STYLES[score.label == labels[1]]),
         f'  {probability:.4f}',
         (f'  (probability of {labels[1]!r})', 'dim'),
     )
-    console.print(Group(head, mark(text, explanation), _sum_of(explanation, labels), ''))
+    console.print(Group(head, mark(text, explanation), _table_of_sums(explanation, labels), ''))
 
 
 def mark(text: str, explanation: Explanation) -> Text:
-    """Return the text, in which the words that moved the score most stand out.
-
-    Args:
-        text: As it was scored.
-        explanation: Of its score. Words are looked for as the model spells
-            them; those that are left over when the text differs are not marked.
-    """
+    """Return the text, in which the n-grams with the largest contributions are styled."""
     weights = [0.0] * len(text)
     for ngram, value in explanation.parts[:_SHOWN]:
         for match in pattern_of(ngram).finditer(text):
@@ -71,7 +65,7 @@ def _sign(value: float) -> int:
 
 
 def pattern_of(ngram: str) -> re.Pattern[str]:
-    """Return what finds an n-gram in a text as it was before it was split into words.
+    """Return a pattern that finds an n-gram in a text before tokenization.
 
     >>> pattern_of("dont like").findall("I don't   LIKE it; dont liken it")
     ["don't   LIKE"]
@@ -79,7 +73,7 @@ def pattern_of(ngram: str) -> re.Pattern[str]:
     words = []
     for word in ngram.split():
         inner = _WITHIN.join(map(re.escape, word))
-        # A word of letters is a whole word; a mark may stand beside anything.
+        # Letters match whole words only; punctuation may be next to any character.
         before = r'(?<![^\W_])' if _is_letter(word[0]) else ''
         after = r'(?![^\W_])' if _is_letter(word[-1]) else ''
         words.append(f'{before}{inner}{after}')
@@ -87,11 +81,11 @@ def pattern_of(ngram: str) -> re.Pattern[str]:
 
 
 def _is_letter(character: str) -> bool:
-    # Only scripts with cases, and digits, are sure to put spaces between words.
+    # Only scripts with upper case, and digits, always have spaces between words.
     return character.isdigit() or character.lower() != character.upper()
 
 
-def _sum_of(explanation: Explanation, labels: tuple[str, str]) -> RenderableType:
+def _table_of_sums(explanation: Explanation, labels: tuple[str, str]) -> RenderableType:
     shown, others = explanation.parts[:_SHOWN], explanation.parts[_SHOWN:]
     largest = max([abs(value) for _, value in shown], default=1.0) or 1.0
     table = Table(box=None, padding=(0, 1), pad_edge=False, show_header=False)

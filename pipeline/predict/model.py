@@ -1,4 +1,4 @@
-"""A pushed model, as a client sees it: its signatures and its labels."""
+"""Loads a pushed model, and calls its signatures."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from components.common.errors import DataError
 from components.common.explanations import parts_by_text
 from pipeline.models import versions
 
-# A text is explained by many parts, and each pattern is sought in it anew.
+# Explanations take much memory: each n-gram of a text is a part.
 _EXPLAINED_AT_ONCE = 100
 
 
 class Score(NamedTuple):
-    """What the model says of a text.
+    """The score of a text.
 
     Attributes:
-        label: Name of the likelier label.
-        probability: Of the positive label, in [0, 1]: the shortest decimal that
-            is this float32.
+        label: Name of the more likely label.
+        probability: Probability of the positive label, in [0, 1]: the shortest
+            decimal number that is equal as float32.
     """
 
     label: str
@@ -30,12 +30,12 @@ class Score(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What moved the logit of a text.
+    """The contributions of n-grams to the logit of a text.
 
     Attributes:
-        bias: The logit of a text without a word.
-        parts: N-grams and what each adds to the logit, the strongest first.
-            With the bias, they add up to the logit.
+        bias: The logit of an empty text.
+        parts: N-grams and their contributions, the largest first. With the bias,
+            they add up to the logit.
     """
 
     bias: float
@@ -43,25 +43,25 @@ class Explanation(NamedTuple):
 
 
 def live_model(serving_dir: pathlib.Path) -> pathlib.Path:
-    """Return the version pushed last.
+    """Return the folder of the live version.
 
     Raises:
-        DataError: If nothing was pushed.
+        DataError: If no version was pushed.
     """
     live = versions.live_version(serving_dir)
     if live is None:
         raise DataError(
             f'no model was pushed to {serving_dir}',
-            hint='train one (pipeline_runner.py run), or name its --root and --name',
+            hint='train one (pipeline_runner.py run), or pass its --root and --name',
         )
     return live
 
 
 class PushedModel:
-    """A pushed version, loaded. May be called from several threads.
+    """A pushed version, loaded; thread-safe.
 
-    Args:
-        model_dir: Its folder.
+    >>> PushedModel(pathlib.Path('serving/1764000000')).score(['Fine.'])  # doctest: +SKIP
+    [Score(label='positive', probability='0.91')]
 
     Raises:
         DataError: If it cannot be loaded.
@@ -80,7 +80,7 @@ class PushedModel:
         except (OSError, ValueError, KeyError, tf.errors.OpError) as err:
             raise DataError(
                 f'the model in {model_dir} cannot be loaded: {" ".join(str(err).split())[:300]}',
-                hint='it is damaged: remove the folder, and the version before it is live',
+                hint='it is damaged: remove the folder, so that the version before it is live',
             ) from err
         self.labels: tuple[str, str] = (negative, positive)
 
@@ -90,10 +90,10 @@ class PushedModel:
         return [Score(self.labels[int(value > 0.5)], str(value)) for value in values]
 
     def require_explanations(self) -> None:
-        """Check that the model can tell what moved a score.
+        """Check that the model can explain scores.
 
         Raises:
-            DataError: If it was pushed before models could.
+            DataError: If an older version of the pipeline pushed it.
         """
         if features.EXPLAIN_SIGNATURE not in self._model.signatures:
             raise DataError(
@@ -103,7 +103,7 @@ class PushedModel:
             )
 
     def explain(self, texts: Sequence[str]) -> list[Explanation]:
-        """Tell what moved the score of each text of a batch."""
+        """Explain the scores of a batch of texts."""
         explanations: list[Explanation] = []
         for start in range(0, len(texts), _EXPLAINED_AT_ONCE):
             batch = texts[start : start + _EXPLAINED_AT_ONCE]
@@ -119,9 +119,8 @@ class PushedModel:
         try:
             return signature(**{features.TEXT_INPUT: tf.constant(list(texts), tf.string)})
         except (tf.errors.OpError, TypeError) as err:
-            told = ' '.join(str(err).partition('Traceback')[0].split())[:300]
+            reason = ' '.join(str(err).partition('Traceback')[0].split())[:300]
             raise DataError(
-                f'the model in {self._dir} does not score: {told}',
-                hint='it is damaged, or no model of this pipeline: remove the folder, and the '
-                'version before it is live',
+                f'the model in {self._dir} does not score: {reason}',
+                hint='it is damaged: remove the folder, so that the version before it is live',
             ) from err

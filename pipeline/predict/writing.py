@@ -31,10 +31,9 @@ class Columns(NamedTuple):
 
 @contextlib.contextmanager
 def open_output(path: str) -> Iterator[IO[str]]:
-    """Open a file that takes its name when the block is done, and is removed if it fails.
+    """Open an output file, which replaces an existing one at the end of the block.
 
-    Args:
-        path: Its name; gzipped if it ends in `.gz`. What is there is replaced.
+    It is gzipped if its name ends in `.gz`, and is removed if the block raises.
 
     Raises:
         DataError: If it cannot be written.
