@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import gzip
+import io
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from components.common.errors import DataError
+from components.common.settings import ColumnSettings
+from components.readers.formats import format_of, read_columns, read_records
+from components.readers.records import Record, Reject
+from tests.components.example_gen.samples import encode_table
+
+NAMES = [f'reviews.{ending}{gz}' for ending in ('csv', 'tsv', 'jsonl') for gz in ('', '.gz')]
+ROWS = [
+    ('Plain words.', 'pos'),
+    ('She said "no", twice: ""', 'pos'),
+    ('"', 'neg'),
+    ('line one\nline two\r\nline three\rline four\n', 'pos'),
+    ('a\ttab', 'neg'),
+    ('Naïve café, 傑作, 😀, e\u0301, \u2028, \ufeff, \x85', 'pos'),
+    ("it's <br /><br /> \\n no newline; #no comment", 'neg'),
+    ('  spaces are kept  ', 'pos'),
+    ('a great "film", ' * 30_000, 'neg'),  # four times the default limit of Python's csv
+]
+# The same in each process that collects the tests.
+_GZIPPED = gzip.compress(b'text,label\n', mtime=0)
+
+
+def read(
+    name: str, content: bytes, *, split: str | None = None, **columns: Any
+) -> list[Record | Reject]:
+    return list(read_records(io.BytesIO(content), name, ColumnSettings(**columns), split))
+
+
+def pairs(records: list[Record | Reject]) -> list[tuple[str, str]]:
+    assert all(isinstance(record, Record) for record in records), records
+    return [(record.text, record.label) for record in records if isinstance(record, Record)]
+
+
+def labelled(rows: list[tuple[str, str]]) -> list[dict[str, object]]:
+    return [{'text': text, 'label': label} for text, label in rows]
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('a.csv', 'csv'),
+        ('a.CSV', 'csv'),
+        ('a.b.tsv', 'tsv'),
+        ('a.tsv.GZ', 'tsv'),
+        ('a.jsonl', 'jsonl'),
+        ('a.ndjson.gz', 'jsonl'),
+        ('a.TAR.gz', 'imdb_archive'),
+        ('folder.csv/a.txt', None),
+        ('a.json', None),
+        ('a.gz', None),
+        ('csv', None),
+        ('a.csv.zip', None),
+        ('', None),
+    ],
+)
+def test_format_is_found_when_only_the_name_is_known(name: str, expected: str | None) -> None:
+    found = format_of(name)
+    assert (found and found.name) == expected
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_texts_come_back_equal_when_they_need_quotes(name: str) -> None:
+    assert pairs(read(name, encode_table(name, labelled(ROWS)))) == ROWS
+
+
+TEXTS = st.text(st.characters(exclude_categories=['Cs']), min_size=1).filter(str.strip)
+LABELS = st.text(st.characters(exclude_categories=['Cs', 'Cc', 'Z']), min_size=1)
+
+
+@pytest.mark.parametrize('name', ['any.csv', 'any.tsv', 'any.jsonl'])
+@hypothesis_settings(deadline=None)
+@given(rows=st.lists(st.tuples(TEXTS, LABELS), min_size=1))
+def test_any_row_comes_back_equal_when_it_was_written(
+    name: str, rows: list[tuple[str, str]]
+) -> None:
+    if name != 'any.jsonl':  # csv has no NUL
+        rows = [(text.replace('\0', '␀'), label) for text, label in rows]
+    assert pairs(read(name, encode_table(name, labelled(rows)))) == rows
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_columns_are_found_when_they_have_other_names_and_places(name: str) -> None:
+    content = encode_table(name, [{'id': '7', 'Stars': 'good', 'Review text': 'Fine.', 'x': ''}])
+    assert read(name, content, text_column='Review text', label_column='Stars') == [
+        Record('Fine.', 'good', None, f'{name}:{1 if "jsonl" in name else 2}')
+    ]
+    assert read_columns(io.BytesIO(content), name) == ['id', 'Stars', 'Review text', 'x']
+
+
+@pytest.mark.parametrize('name', NAMES[::2])
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig'])
+@pytest.mark.parametrize('newline', ['\n', '\r\n', '\n\n\n'])
+def test_rows_are_equal_when_line_breaks_and_mark_differ(
+    name: str, encoding: str, newline: str
+) -> None:
+    rows = [('Fine.', 'pos'), ('Bad.', 'neg')]
+    table = encode_table(name, labelled(rows)).decode()
+    content = newline.join(table.splitlines()).encode(encoding)  # and no newline at the end
+    assert pairs(read(name, content)) == rows
+    assert read_columns(io.BytesIO(content), name) == ['text', 'label']
+
+
+@pytest.mark.parametrize(
+    ('name', 'row', 'reason'),
+    [
+        ('a.csv', ',pos', 'empty text'),
+        ('a.csv', '" \t",pos', 'empty text'),
+        ('a.csv', 'Fine.,', 'no label'),
+        ('a.csv', 'Fine.,  ', 'no label'),
+        ('a.csv', 'Fine.', 'not 2 fields'),
+        ('a.csv', 'Fine, but long.,pos', 'not 2 fields'),
+        ('a.csv', '   ', 'not 2 fields'),
+        ('a.csv', 'T\0wo.,pos', 'not UTF-8'),
+        ('a.csv', 'Caf\udce9.,pos', 'not UTF-8'),
+        ('a.csv.gz', 'Caf\udce9.,pos', 'not UTF-8'),
+        ('a.tsv', 'Fine.\tpos\tpos', 'not 2 fields'),
+        ('a.tsv', '\tpos', 'empty text'),
+        ('a.tsv', 'T\0wo.\tpos', 'not UTF-8'),
+        ('a.jsonl', '{"text": "", "label": 1}', 'empty text'),
+        ('a.jsonl', '{"text": null, "label": 1}', 'empty text'),
+        ('a.jsonl', '{"text": 5, "label": 1}', 'empty text'),
+        ('a.jsonl', '{"label": 1}', 'empty text'),
+        ('a.jsonl', '{"text": "Fine."}', 'no label'),
+        ('a.jsonl', '{"text": "Fine.", "label": null}', 'no label'),
+        ('a.jsonl', '{"text": "Fine.", "label": " "}', 'no label'),
+        ('a.jsonl', '["Fine.", 1]', 'not a JSON object'),
+        ('a.jsonl', '"Fine."', 'not a JSON object'),
+        ('a.jsonl', '{"text": "Fine.", "label": 1', 'not JSON'),
+        ('a.jsonl', "{'text': 'Fine.', 'label': 1}", 'not JSON'),
+        ('a.jsonl', '{"text": "Fi\0ne.", "label": 1}', 'not JSON'),
+        ('a.jsonl', '{"text": "Caf\udce9.", "label": 1}', 'not UTF-8'),
+        ('a.jsonl', r'{"text": "\ud83d", "label": 1}', 'not UTF-8'),
+        pytest.param('a.jsonl', '[' * 100_000, 'not JSON', id='a.jsonl-too deep'),
+    ],
+)
+def test_reject_names_file_and_line_when_a_row_cannot_be_used(
+    name: str, row: str, reason: str
+) -> None:
+    good = labelled([('One.', 'pos'), ('Two.', 'neg')])
+    plain = name.removesuffix('.gz')
+    first, second = encode_table(plain, good[:1]).decode(), encode_table(plain, good).decode()
+    content = (first + row + '\n' + second.removeprefix(first)).encode('utf-8', 'surrogateescape')
+    found = read(name, gzip.compress(content) if name != plain else content)
+    assert found[1] == Reject(reason, f'{name}:{len(first.splitlines()) + 1}')
+    assert pairs([found[0], *found[2:]]) == [('One.', 'pos'), ('Two.', 'neg')]
+
+
+def test_row_is_kept_when_another_column_is_not_utf8() -> None:
+    assert pairs(read('a.csv', b'text,label,by\nFine.,pos,Jos\xe9\n')) == [('Fine.', 'pos')]
+
+
+@pytest.mark.parametrize('newline', ['\r', '\n', '\r\n'])
+def test_line_is_that_where_the_row_starts_when_texts_have_line_breaks(newline: str) -> None:
+    lines = ['text,label', '"one', 'two",pos', ',neg', 'three,neg', '']
+    assert [(found[0], found.where) for found in read('a.csv', newline.join(lines).encode())] == [
+        (f'one{newline}two', 'a.csv:2'),
+        ('empty text', 'a.csv:4'),
+        ('three', 'a.csv:5'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ('label', 'spelling'),
+    [
+        ('1', '1'),
+        ('1.0', '1'),
+        ('0.0', '0'),
+        ('-1', '-1'),
+        ('true', 'true'),
+        ('"pos"', 'pos'),
+        ('" pos\\n"', 'pos'),
+        ('2.5', '2.5'),
+        ('NaN', 'nan'),
+        ('1e400', 'inf'),
+        ('1' * 4_000, '1' * 4_000),
+        ('0, "text": "b", "label": 7', '7'),  # the last value of a key counts
+    ],
+)
+def test_label_is_spelled_plainly_when_json_has_another_type(label: str, spelling: str) -> None:
+    (found,) = read('a.jsonl', f'{{"text": "Fine.", "label": {label}}}'.encode())
+    assert found[1] == spelling
+
+
+def test_label_is_rejected_when_python_reads_no_number_of_so_many_digits() -> None:
+    content = f'{{"text": "a", "label": {"9" * 5_000}}}'.encode()
+    assert read('a.jsonl', content) == [Reject('not JSON', 'a.jsonl:1')]
+
+
+@pytest.mark.parametrize('ending', ['csv.gz', 'tsv.gz', 'jsonl.gz'])
+@pytest.mark.parametrize('part', [0.001, 0.3, 0.9, 0.999])
+def test_file_is_refused_when_its_gzip_is_cut_off(ending: str, part: float) -> None:
+    name = f'reviews.{ending}'
+    texts = [random.Random(number).randbytes(50).hex() for number in range(2_000)]
+    content = encode_table(name, labelled([(text, 'pos') for text in texts]))
+    cut = content[: max(1, int(len(content) * part))]
+    with pytest.raises(DataError, match=rf'{name} cannot be read to its end: ') as caught:
+        read(name, cut)
+    assert 'complete' in caught.value.hint
+
+
+@pytest.mark.parametrize('name', ['reviews.csv.gz', 'reviews.jsonl.gz'])
+@pytest.mark.parametrize(
+    'damage', ['not gzip at all', 'flipped bits', 'wrong checksum', 'garbage behind it']
+)
+def test_file_is_refused_when_its_gzip_is_damaged(name: str, damage: str) -> None:
+    content = bytearray(encode_table(name, labelled(ROWS)))
+    if damage == 'not gzip at all':
+        content = bytearray(encode_table(name.removesuffix('.gz'), labelled(ROWS)))
+    elif damage == 'garbage behind it':
+        content += b'garbage'
+    else:
+        content[12 if damage == 'flipped bits' else -6] ^= 0xFF
+    with pytest.raises(DataError, match=rf'{name} cannot be read to its end: '):
+        read(name, bytes(content))
+
+
+def test_rows_are_all_read_when_gzip_members_follow_each_other() -> None:
+    content = gzip.compress(b'text,label\nOne.,pos\n') + gzip.compress(b'Two.,neg\n')
+    assert pairs(read('a.csv.gz', content)) == [('One.', 'pos'), ('Two.', 'neg')]
+
+
+FOLD = {'split_column': 'fold'}
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'columns', 'message', 'hint'),
+    [
+        ('a.csv', b'', {}, "no column 'text' in a.csv; its columns are none", ''),
+        ('a.csv.gz', gzip.compress(b'', mtime=0), {}, 'in a.csv.gz; its columns are none', ''),
+        ('a.csv', b'text\n', {'text_column': 'x'}, "'x' in .* are 'text'$", '--text-column'),
+        ('a.csv', b'text\n', {'label_column': 'x'}, "'x' in .* are 'text'$", '--label-column'),
+        ('a.csv', b'text,label\n', FOLD, "'fold' in .* 'text', 'label'$", '--split-column'),
+        ('a.csv', b'text,text,label\na,b,pos\n', {}, "more than one column 'text' in a.csv", ''),
+        ('a.csv', b'text,label,label\na,b,pos\n', {}, "more than one column 'label' in", ''),
+        ('a.csv', b'text,label\na,1\n"b,0\nc,1\n', {}, 'a.csv:3.*unexpected end', 'quotes'),
+        ('a.csv', b'text,label\na,1\nb,"0', {}, 'a.csv:3.*unexpected end of data', 'quotes'),
+        ('a.csv', b'text,label\n"a\n",1\n"b" or,0\n', {}, 'a.csv:4.*expected after', 'quotes'),
+        ('a.csv', b'text,label,fold\na,1,train\nb,0,\n', FOLD, "a.csv:3: .*'fold' holds ''", ''),
+        ('a.csv', b'text,label,fold\na,1,0\n', FOLD, "a.csv:2: .* 'fold' holds '0'", 'unsup'),
+        ('a.jsonl', b'{"text": "b", "label": 0}', FOLD, "a.jsonl:1: .*'fold' holds ''", ''),
+        ('a.csv', _GZIPPED, {}, 'a.csv is gzip', 'end in .gz'),
+        ('a.csv.gz', gzip.compress(_GZIPPED, mtime=0), {}, 'a.csv.gz is gzip', 'packed twice'),
+        ('a.csv', b'PK\x03\x04' + bytes(30), {}, 'a.csv is a zip or Excel file', 'as CSV'),
+        ('a.csv', b'PAR1' + bytes(30), {}, 'a.csv is a Parquet file', 'as CSV'),
+    ],
+)
+def test_error_states_the_problem_and_what_to_do_when_a_table_cannot_be_read(
+    name: str, content: bytes, columns: dict[str, str], message: str, hint: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read(name, content, **columns)
+    assert hint in caught.value.hint
+
+
+def test_message_is_short_when_there_are_100_000_columns() -> None:
+    header = ','.join(f'c{number}' for number in range(100_000)).encode()
+    with pytest.raises(DataError, match=r"its columns are 'c0', .* … .*'c99999'$") as caught:
+        read('a.csv', header + b'\n')
+    assert len(str(caught.value)) < 2_100
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.csv.gz'])
+@pytest.mark.parametrize(
+    ('encoding', 'told'),
+    [('utf-16', 'UTF-16'), ('utf-16-le', 'UTF-16'), ('utf-16-be', 'UTF-16'), ('utf-32', 'UTF-32')],
+)
+def test_error_names_the_encoding_when_it_is_not_utf8(name: str, encoding: str, told: str) -> None:
+    content = encode_table(name.removesuffix('.gz'), labelled(ROWS)).decode().encode(encoding)
+    with pytest.raises(DataError, match=f'{name} is {told}, expected UTF-8 text') as caught:
+        read(name, gzip.compress(content) if name.endswith('.gz') else content)
+    assert f'iconv -f {told}' in caught.value.hint
+
+
+@pytest.mark.parametrize('content', [b'text,label', b'text,label\r\n', b'\xef\xbb\xbftext,label\n'])
+def test_table_is_empty_when_it_has_only_a_header(content: bytes) -> None:
+    assert read('a.csv', content) == []
+
+
+@pytest.mark.parametrize(
+    ('value', 'split'),
+    [
+        ('train', 'train'),
+        ('Training', 'train'),
+        (' VAL ', 'val'),
+        ('valid', 'val'),
+        ('validation', 'val'),
+        ('dev', 'val'),
+        ('test', 'test'),
+        ('Testing', 'test'),
+        ('unsup', 'unsup'),
+        ('Unlabelled', 'unsup'),
+        ('unlabeled', 'unsup'),
+    ],
+)
+@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl'])
+def test_split_is_known_when_its_column_has_a_usual_name(
+    name: str, value: str, split: str
+) -> None:
+    (record,) = read(name, encode_table(name, [{'text': 'a', 'label': '1', 'fold': value}]), **FOLD)
+    assert record[1:3] == (None if split == 'unsup' else '1', split)
+
+
+def test_rows_lack_labels_only_where_the_split_is_unsup() -> None:
+    content = b'text,label,fold\nWho knows.,,unsup\nLost.,,train\n'
+    assert read('a.csv', content, **FOLD) == [
+        Record('Who knows.', None, 'unsup', 'a.csv:2'),
+        Reject('no label', 'a.csv:3'),
+    ]
+
+
+def test_split_of_the_file_counts_when_a_column_has_another() -> None:
+    content = b'text,label,fold\nFine.,pos,train\n'
+    assert read('a.csv', content, split='test', split_column='fold') == [
+        Record('Fine.', 'pos', 'test', 'a.csv:2')
+    ]
+
+
+@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl'])
+def test_label_column_may_be_missing_when_the_file_has_no_labels(name: str) -> None:
+    content = encode_table(name, [{'text': 'Who knows.'}, {'text': ' '}])
+    first, second = read(name, content, split='unsup')
+    assert first[:3] == ('Who knows.', None, 'unsup')
+    assert second[0] == 'empty text'
+
+
+@pytest.mark.usefixtures('short_rows')
+@pytest.mark.parametrize('size', [39, 40, 41, 80, 81, 82, 100])
+@pytest.mark.parametrize('end', ['\n', '\r\n', '\r'])
+def test_lines_are_counted_when_one_is_too_long_wherever_it_is_cut(size: int, end: str) -> None:
+    lines = ['b' * size, '', '{"text": "c"}', '']
+    found = read('a.jsonl', end.join(lines).encode())
+    reason = 'not JSON' if size + len(end) <= 40 else 'too long'
+    assert found == [Reject(reason, 'a.jsonl:1'), Reject('no label', 'a.jsonl:3')]
+
+
+@pytest.mark.usefixtures('short_rows')
+@pytest.mark.parametrize(
+    'row',
+    ['b' * 100 + ',pos', '"' + 'b' * 100, '"' + 'b\n' * 100, '"b\n",' * 20],
+    ids=['line', 'field', 'lines of a field', 'fields'],
+)
+def test_error_names_the_line_when_a_row_of_csv_is_too_long(row: str) -> None:
+    with pytest.raises(DataError, match=r'a.csv:3: .*(longer than|larger than field limit)'):
+        read('a.csv', f'text,label\nFine.,pos\n{row}\n'.encode())
+
+
+@pytest.mark.parametrize('content', [b'\xef', b'\xef\xbb'])
+def test_row_is_rejected_when_it_is_half_a_byte_order_mark(content: bytes) -> None:
+    assert read('a.jsonl', content) == [Reject('not JSON', 'a.jsonl:1')]
