@@ -305,9 +305,7 @@ def test_table_is_empty_when_it_has_only_a_header(content: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize('name', ['a.csv', 'a.jsonl'])
-def test_split_is_known_when_its_column_has_a_usual_name(
-    name: str, value: str, split: str
-) -> None:
+def test_split_is_known_when_its_column_has_a_usual_name(name: str, value: str, split: str) -> None:
     (record,) = read(name, encode_table(name, [{'text': 'a', 'label': '1', 'fold': value}]), **FOLD)
     assert record[1:3] == (None if split == 'unsup' else '1', split)
 
