@@ -57,27 +57,21 @@ def test_archive_is_known_by_its_name_when_it_is_a_file(name: str, tmp_path: pat
 
 
 @pytest.mark.parametrize('below', ['', 'aclImdb'])
+@pytest.mark.parametrize('wanted', [True, False])
 def test_imdb_folder_is_found_when_it_or_its_parent_is_named(
-    below: str, tmp_path: pathlib.Path
+    below: str, wanted: bool, tmp_path: pathlib.Path
 ) -> None:
+    fill(tmp_path, 'aside.csv')
     for folder in ('train/pos', 'train/neg', 'train/unsup', 'test/pos', 'test/neg'):
         (tmp_path / below / folder).mkdir(parents=True)
-    fill(tmp_path, 'aside.csv')
-    assert find(tmp_path) == DataSource(
+    columns = ColumnSettings(use_unlabelled=wanted)
+    found = discover(str(tmp_path), columns)
+    assert found == DataSource(
         kind=SourceKind.IMDB_FOLDER, base=str(tmp_path / below), patterns=IMDB_PATTERNS
     )
-
-
-@pytest.mark.parametrize('wanted', [True, False])
-def test_imdb_folder_has_reviews_without_a_label_when_they_are_wanted(
-    wanted: bool, tmp_path: pathlib.Path
-) -> None:
-    for folder in ('train/pos', 'train/neg', 'train/unsup', 'test/pos', 'test/neg'):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / 'train/unsup/0_0.txt').write_text('Who knows.')
-    source = discover(str(tmp_path), ColumnSettings(use_unlabelled=wanted))
-    further = (('unsup', 'train/unsup/*.txt'),) if wanted else ()
-    assert source.patterns == IMDB_PATTERNS + further
+    (tmp_path / below / 'train/unsup/0_0.txt').write_text('Who knows.')
+    unlabelled = (('unsup', 'train/unsup/*.txt'),) if wanted else ()
+    assert discover(str(tmp_path), columns).patterns == IMDB_PATTERNS + unlabelled
 
 
 @pytest.mark.parametrize('others', [['train.csv', 'test.csv'], ['a.csv']])
@@ -92,12 +86,6 @@ def test_file_has_no_labels_when_its_name_says_so(
     assert sorted(file for files in found.values() for file in files) == sorted(others)
     source = discover(str(tmp_path), ColumnSettings(use_unlabelled=False))
     assert 'unsup' not in files_by_split(source)
-
-
-def test_error_says_so_when_no_file_has_labels(tmp_path: pathlib.Path) -> None:
-    (tmp_path / 'unsup.csv').write_text('text\nWho knows.\n')
-    with pytest.raises(DataError, match='all files hold texts without a label'):
-        find(tmp_path)
 
 
 @pytest.mark.parametrize('missing', ['train/neg', 'test/pos', 'test/neg'])
@@ -193,19 +181,19 @@ def test_file_is_itself_when_its_name_looks_like_a_pattern(
     assert files_by_split(find(tmp_path / folder / name)) == {None: [name]}
 
 
-def test_error_names_the_stray_file_when_only_some_name_their_split(
-    tmp_path: pathlib.Path,
+@pytest.mark.parametrize(
+    ('names', 'message'),
+    [
+        (['train.csv', 'test.csv', 'a.csv'], r"\(test, train\), but 'a.csv' does not"),
+        (['train.csv', 'val.csv'], 'name the splits train and val; train and test are needed'),
+        (['unsup.csv'], 'all files hold texts without a label'),
+    ],
+)
+def test_error_states_what_is_missing_when_names_give_no_complete_split(
+    names: list[str], message: str, tmp_path: pathlib.Path
 ) -> None:
-    fill(tmp_path, 'train.csv', 'test.csv', 'extra.csv')
-    with pytest.raises(DataError, match=r"\(test, train\), but 'extra.csv' does not") as caught:
-        find(tmp_path)
-    assert 'or none' in caught.value.hint
-
-
-def test_error_says_so_when_the_names_lack_train_or_test(tmp_path: pathlib.Path) -> None:
-    fill(tmp_path, 'train.csv', 'val.csv')
-    with pytest.raises(DataError, match='name the splits train and val; train and test are needed'):
-        find(tmp_path)
+    with pytest.raises(DataError, match=message):
+        find(fill(tmp_path, *names))
 
 
 @pytest.mark.parametrize(
@@ -278,53 +266,38 @@ def test_columns_are_looked_for_by_name_when_settings_say_others(tmp_path: pathl
 
 
 @pytest.mark.parametrize(
-    ('path', 'kind', 'base', 'name'),
+    ('path', 'kind'),
     [
-        ('gs://b/imdb/aclImdb_v1.tar.gz', SourceKind.IMDB_ARCHIVE, 'gs://b/imdb', None),
-        ('gs://b/reviews.csv', SourceKind.TABLES, 'gs://b', None),
-        ('gs://b/x/part-*.jsonl.gz', SourceKind.TABLES, 'gs://b/x', 'part-*.jsonl.gz'),
-        ('s3://b/x/[ab].tsv', SourceKind.TABLES, 's3://b/x', '[ab].tsv'),
+        ('gs://b/imdb/aclImdb_v1.tar.gz', SourceKind.IMDB_ARCHIVE),
+        ('gs://b/reviews.csv', SourceKind.TABLES),
+        ('gs://b/x/part-*.jsonl.gz', SourceKind.TABLES),
+        ('s3://b/x/[ab].tsv', SourceKind.TABLES),
+        ('/mnt/volume/reviews-*.csv', SourceKind.TABLES),
+        ('/mnt/volume/reviews.csv', SourceKind.TABLES),
     ],
 )
-def test_only_the_name_is_looked_at_when_the_path_is_remote(
-    path: str, kind: SourceKind, base: str, name: str | None
-) -> None:
-    pattern = name or path.rpartition('/')[2]
-    assert find(path) == DataSource(kind=kind, base=base, patterns=(('all', pattern),))
+def test_only_the_name_is_checked_when_the_path_is_elsewhere(path: str, kind: SourceKind) -> None:
+    base, _, name = path.rpartition('/')
+    expected = DataSource(kind=kind, base=base, patterns=(('all', name),))
+    assert discover(path, ColumnSettings(), elsewhere=True) == expected
+    if '://' in path:
+        assert find(path) == expected
+    else:
+        with pytest.raises(DataError, match='no such file|no file matches'):
+            find(path)
 
 
-@pytest.mark.parametrize('path', ['gs://bucket', 'gs://bucket/folder/', 'gs://bucket/a.parquet'])
+@pytest.mark.parametrize(
+    'path',
+    [
+        *('gs://bucket', 'gs://bucket/folder/', 'gs://bucket/a.parquet'),
+        *('gs://bucket/{SPAN}', 'gs://bucket/{SPAN}.tar.gz', 'gs://bucket/{SPAN}/*'),
+    ],
+)
 def test_error_lists_the_formats_when_a_remote_name_has_none(path: str) -> None:
     with pytest.raises(DataError, match='cannot tell the format of ') as caught:
         find(path)
     assert '.csv' in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ('name', 'split'),
-    [
-        ('train', 'train'),
-        ('train-pos', 'train'),
-        ('test-12', 'test'),
-        ('val-1', 'val'),
-        ('all', None),
-        ('all-3', None),
-        ('trained', None),
-        ('', None),
-    ],
-)
-def test_input_split_says_the_split_when_it_is_one(name: str, split: str | None) -> None:
-    assert split_of_input(name) == split
-
-
-@pytest.mark.parametrize('path', ['/mnt/volume/reviews-*.csv', '/mnt/volume/reviews.csv'])
-def test_only_the_name_is_looked_at_when_the_path_is_on_another_machine(path: str) -> None:
-    source = discover(path, ColumnSettings(), elsewhere=True)
-    assert source.kind is SourceKind.TABLES
-    assert source.base == '/mnt/volume'
-    assert source.patterns == (('all', path.rpartition('/')[2]),)
-    with pytest.raises(DataError, match='no such file|no file matches'):
-        discover(path, ColumnSettings())
 
 
 SPANS = 'day-{YYYY}{MM}{DD}/*.csv'
@@ -346,10 +319,10 @@ def test_pattern_stays_one_when_it_names_spans(tmp_path: pathlib.Path) -> None:
         ('day-latest/b.csv', TABLE, 'does not match'),
     ],
 )
-def test_newest_span_is_looked_at_when_it_is_here(
+def test_newest_span_is_checked_when_it_is_local(
     name: str, content: bytes, message: str, tmp_path: pathlib.Path
 ) -> None:
-    # Older ones may be anything: they were looked at when they came.
+    # Older ones are not checked.
     fill(tmp_path, 'day-20260102/a.csv', name)
     (tmp_path / 'day-20251231').mkdir()
     (tmp_path / 'day-20251231' / 'a.csv').touch()
@@ -366,24 +339,18 @@ def test_splits_by_name_are_refused_when_they_are_of_a_span(tmp_path: pathlib.Pa
 
 
 @pytest.mark.parametrize('base', ['gs://bucket', 'gs://bucket/reviews', '/mnt/volume'])
-def test_only_the_name_is_looked_at_when_spans_are_elsewhere(base: str) -> None:
+def test_only_the_name_is_checked_when_spans_are_elsewhere(base: str) -> None:
     source = discover(f'{base}/{SPANS}', ColumnSettings(), elsewhere=True, spans=3)
     assert (source.base, source.patterns, source.spans) == (base, (('all', SPANS),), 3)
 
 
 @pytest.mark.parametrize('elsewhere', [True, False])
-def test_it_is_said_that_nothing_is_there_when_no_span_has_come(
+def test_error_names_the_folder_when_it_has_no_span(
     elsewhere: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=rf'no file matches day-.* in {tmp_path}'):
         discover(SPANS, ColumnSettings(), elsewhere=elsewhere)
-
-
-@pytest.mark.parametrize('name', ['{SPAN}', '{SPAN}.tar.gz', '{SPAN}/*'])
-def test_spans_are_refused_when_they_are_no_tables(name: str) -> None:
-    with pytest.raises(DataError, match='cannot tell the format of '):
-        find(f'gs://bucket/{name}')
 
 
 def test_file_is_no_pattern_when_it_is_called_like_one(tmp_path: pathlib.Path) -> None:

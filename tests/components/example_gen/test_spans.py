@@ -31,7 +31,7 @@ def patterns(pattern: str, paths: list[str], count: int) -> list[str]:
         ('{span}.csv', 'got {span}'),
     ],
 )
-def test_it_is_said_why_when_a_pattern_contradicts_itself(pattern: str, message: str) -> None:
+def test_error_names_the_contradiction_when_a_pattern_has_one(pattern: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         spans.require_valid(f'gs://b/{pattern}')
     assert message in str(caught.value)
@@ -50,7 +50,7 @@ def test_it_is_said_why_when_a_pattern_contradicts_itself(pattern: str, message:
         '{YYYY}{MM}{DD}{VERSION}.csv',
     ],
 )
-def test_pattern_is_taken_when_each_part_is_named_once(pattern: str) -> None:
+def test_pattern_is_valid_when_each_part_is_named_once(pattern: str) -> None:
     spans.require_valid(pattern)
 
 
@@ -107,14 +107,14 @@ def test_day_has_the_number_that_tfx_gives_it_when_it_is_a_span() -> None:
         ('{SPAN}/v{VERSION}.csv', ['1/v1.csv', '1/v01.csv'], 'version, got 1/v01.csv and 1/v1'),
     ],
 )
-def test_it_is_said_what_is_wrong_when_spans_cannot_be_told(
+def test_error_names_the_path_when_spans_are_ambiguous(
     pattern: str, paths: list[str], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
         spans.newest(pattern, paths, 1, folder='gs://b/d')
 
 
-def test_old_version_may_be_there_twice_when_a_newer_one_counts() -> None:
+def test_old_version_may_exist_twice_when_a_newer_one_counts() -> None:
     paths = ['1/v1.csv', '1/v01.csv', '1/v2.csv']
     assert patterns('{SPAN}/v{VERSION}.csv', paths, 1) == ['1/v2.csv']
 
@@ -133,9 +133,7 @@ def test_old_version_may_be_there_twice_when_a_newer_one_counts() -> None:
         ),
     ],
 )
-def test_spans_are_named_in_words_when_described(
-    pattern: str, paths: list[str], expected: str
-) -> None:
+def test_description_names_the_spans(pattern: str, paths: list[str], expected: str) -> None:
     assert spans.describe(spans.newest(pattern, paths, 7)) == expected
 
 
