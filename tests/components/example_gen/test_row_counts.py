@@ -1,16 +1,19 @@
-"""Faults between the workers and the artifact: what is lost there stops the run."""
+"""Checks of counts: rows lost between workers and artifact, and data not fit for training."""
 
 from __future__ import annotations
 
 import pathlib
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from components.common.errors import ComponentError
+from components.common import features
+from components.common.errors import ComponentError, DataError
+from components.common.settings import ColumnSettings
 from components.example_gen import workers
-from components.example_gen.row_counts import NodeResult, require_complete
+from components.example_gen.row_counts import NodeResult, require_complete, summarize
 from tests.components.example_gen import test_workers
 from tests.components.example_gen.test_workers import make_writer, write_bundle, write_tables
 
@@ -55,13 +58,15 @@ def count_a_row_twice(found: Found) -> Found:
     return [found[0]._replace(counts=counts), found[1]]
 
 
-def test_nothing_is_missed_when_all_that_was_read_is_published(tmp_path: pathlib.Path) -> None:
+def test_check_passes_when_all_rows_are_published(tmp_path: pathlib.Path) -> None:
     published = publish(tmp_path, lambda found: found)
     assert (published.files, published.rows, published.left_out) == (4, 80, 0)
     require_complete(published, files=4, uri=str(tmp_path / 'out'))
 
 
-def test_nothing_is_missed_when_the_folder_is_called_as_a_pattern(tmp_path: pathlib.Path) -> None:
+def test_check_passes_when_the_name_of_the_folder_looks_like_a_pattern(
+    tmp_path: pathlib.Path,
+) -> None:
     folder = tmp_path / 'a[1]'
     folder.mkdir()
     require_complete(publish(folder, lambda found: found), files=4, uri=str(folder / 'out'))
@@ -78,7 +83,7 @@ def test_nothing_is_missed_when_the_folder_is_called_as_a_pattern(tmp_path: path
         (count_a_row_twice, 'expected 80 rows to be examples or rejects, got 81$'),
     ],
 )
-def test_run_stops_when_something_is_lost_between_worker_and_artifact(
+def test_check_fails_when_something_is_lost_between_worker_and_artifact(
     spoil: Callable[[Found], Found], message: str, tmp_path: pathlib.Path
 ) -> None:
     published = publish(tmp_path, spoil)
@@ -86,9 +91,83 @@ def test_run_stops_when_something_is_lost_between_worker_and_artifact(
         require_complete(published, files=4, uri=str(tmp_path / 'out'))
 
 
-def test_run_stops_when_a_shard_is_there_twice(tmp_path: pathlib.Path) -> None:
+def test_check_fails_when_a_shard_is_doubled(tmp_path: pathlib.Path) -> None:
     published = publish(tmp_path, lambda found: found)
     shard = min((tmp_path / 'out' / 'Split-test').iterdir())
     shutil.copyfile(shard, shard.with_name('copy-of-it.gz'))
     with pytest.raises(ComponentError, match=r'expected no bytes in .*copy-of-it.gz, got \d+$'):
         require_complete(published, files=4, uri=str(tmp_path / 'out'))
+
+
+def counts(
+    *, rejected: dict[str, int] | None = None, **splits: dict[str, int]
+) -> dict[tuple[str, str], int]:
+    """Return the counts of the workers; `0neg` is the spelling neg of the value 0."""
+    full = {split: {'0neg': 10, '1pos': 10} for split in features.SPLITS} | splits
+    named = {(split, label): n for split, labels in full.items() for label, n in labels.items()}
+    return named | {('rejects', reason): n for reason, n in (rejected or {}).items()}
+
+
+@pytest.mark.parametrize(
+    ('bad', 'limit'),
+    [(0, 0.0), (0, 1.0), (60, 50.0), (540, 90.0), (6_000, 100.0), (15, 20.0)],
+)
+def test_rejects_are_allowed_when_their_share_is_at_most_the_limit(bad: int, limit: float) -> None:
+    columns = ColumnSettings(max_rejected_percent=limit)
+    assert summarize(counts(rejected={'no label': bad}), columns).rejects == bad
+
+
+@pytest.mark.parametrize(('bad', 'limit'), [(1, 0.0), (1, 1.0), (61, 50.0), (541, 90.0)])
+def test_rejects_are_too_many_when_their_share_is_above_the_limit(bad: int, limit: float) -> None:
+    columns = ColumnSettings(max_rejected_percent=limit)
+    with pytest.raises(DataError, match=rf'{bad} of {bad + 60} rows .*\({bad} no label\)'):
+        summarize(counts(rejected={'no label': bad}), columns)
+
+
+ONE_CLASS = {('train', '1pos'): 30, ('val', '1pos'): 9, ('test', '1pos'): 1_000}
+
+
+@pytest.mark.parametrize(
+    ('found', 'columns', 'message', 'hint'),
+    [
+        (
+            counts(rejected={'no label': 2_000, 'empty text': 1_000}),
+            {'max_rejected_percent': 1},
+            r'3,000 of 3,060 .*\(1,000 empty text, 2,000 no label\)',
+            'max_rejected_percent',
+        ),
+        ({}, {}, 'the data holds no labelled text', '--data'),
+        ({('rejects', 'no label'): 9}, {}, 'the data holds no labelled text', '--data'),
+        (ONE_CLASS, {}, r"all labels are the same: 'pos' \(1,039\)", 'both labels'),
+        (ONE_CLASS, {'positive_label': 'pos'}, 'all labels are the same', 'both labels'),
+        (
+            {('train', '0pos'): 30, ('test', '0neg'): 20},
+            {'positive_label': 'good'},
+            r"no row has the positive label 'good'; the labels are 'pos' \(30\), 'neg' \(20\)",
+            '--positive-label',
+        ),
+        *(
+            (counts(**{split: labels}), {}, f"the split '{split}' {message}", 'both labels')
+            for split in features.SPLITS
+            for labels, message in (
+                ({}, 'has no examples$'),
+                ({'0neg': 1_000}, 'has 1,000 examples, all negative'),
+                ({'1pos': 7}, 'has 7 examples, all positive'),
+            )
+        ),
+    ],
+)
+def test_data_is_refused_when_it_lacks_labels_or_has_too_many_rejects(
+    found: dict[tuple[str, str], int], columns: dict[str, Any], message: str, hint: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        summarize(found, ColumnSettings(**{'max_rejected_percent': 100, **columns}))
+    assert hint in caught.value.hint
+
+
+def test_labels_are_spelled_as_most_rows_do_when_spellings_differ() -> None:
+    summary = summarize(
+        counts(test={'0negative': 50, '0neg': 1, '1pos': 1, '1yes': 2}), ColumnSettings()
+    )
+    assert summary.labels == ('negative', 'pos')
+    assert summary.splits == {'train': (10, 10), 'val': (10, 10), 'test': (51, 3)}
