@@ -11,6 +11,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = (
     'components/common',
+    'components/evaluator',
     'components/example_gen',
     'components/readers',
     'components/schema',
@@ -18,6 +19,7 @@ FOLDERS = (
     'components/statistics_gen',
     'components/transform',
     'pipeline/predict',
+    'pipeline/report',
 )
 MODULES = [
     path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')
