@@ -54,7 +54,7 @@ def draw_curves(
         charts['ROC'] = _draw(
             {name: measures.roc(histogram) for name, histogram in scores.items()},
             (share('x', 'false positive rate'), share('y', 'true positive rate')),
-            'ROC curve',
+            'ROC curve: true positive rate by false positive rate',
             guide=[Point(0, 0), Point(1, 1)],
             at_half=at_half[0],
             legend_at=Point(0.42, 0.06),
@@ -63,7 +63,7 @@ def draw_curves(
         charts['Precision and recall'] = _draw(
             {name: measures.precision_recall(histogram) for name, histogram in scores.items()},
             (share('x', 'recall'), share('y', 'precision')),
-            'Precision by recall',
+            'Precision by recall of all thresholds',
             guide=[Point(0, base), Point(1, base)],
             at_half=at_half[1],
             legend_at=Point(0.04, 0.06),
