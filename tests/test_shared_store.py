@@ -42,7 +42,7 @@ def begin(*args: str, cwd: pathlib.Path) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> Finished:
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=900)
     return Finished(process.returncode, out, err)
 
 
@@ -126,7 +126,7 @@ def test_same_command_finishes_when_the_server_was_killed_in_the_midst_of_a_run(
 ) -> None:
     args = arguments(tmp_path / 'root', '--name', 'killed', *mariadb.flags())
     process = begin(*args, cwd=tmp_path)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     try:
         while not list(tmp_path.glob('root/artifacts/killed/Trainer/model/*')):
             assert time.monotonic() < deadline

@@ -129,7 +129,7 @@ class Engine:
         serve = ['podman', 'system', 'service', '--time=300', address]
         with ending.started(serve, env=self.env) as service:
             try:
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 300
                 while not socket.exists():
                     if service.poll() is not None or time.monotonic() > deadline:
                         raise EngineError(f'podman system service does not serve {address}')

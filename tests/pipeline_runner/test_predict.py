@@ -179,7 +179,7 @@ def test_nothing_is_left_when_scoring_is_terminated(
         while process.poll() is None and not list(tmp_path.glob('.out.csv.*.part')):
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 143

@@ -237,7 +237,7 @@ class TestAfterwards:
                 if 'epoch 1/10' in line:
                     process.send_signal(signal.SIGTERM)
                     break
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=300)
         finally:
             process.kill()
         assert process.returncode == 143

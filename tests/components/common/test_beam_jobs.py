@@ -39,7 +39,7 @@ def fail(_: Any) -> None:
 
 
 def work(_: Any) -> None:
-    _end.wait(60)
+    _end.wait(300)
 
 
 def run(args: list[str], function: Any, argument: Any) -> None:

@@ -16,7 +16,7 @@ def test_module_is_ours_when_the_current_folder_has_one_of_that_name(
     monkeypatch.delenv('PYTHONPATH', raising=False)
     done = subprocess.run(
         module_command('components.common.entry_point', '--help'),
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     # The module gets its own arguments.
     assert '--json_serialized_invocation_args' in done.stdout

@@ -20,7 +20,7 @@ from apache_beam.runners.portability import local_job_service
 
 from tests.conftest import REPO
 
-_START_SECONDS = 60.0
+_START_SECONDS = 300.0
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def _process(
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

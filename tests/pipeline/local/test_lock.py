@@ -79,7 +79,7 @@ def test_lock_is_acquired_after_the_other_run_when_waiting_is_allowed(
 
     with run_lock(tmp_path, 'spam', end_the_other) as lock:
         assert lock.waited
-        assert other.wait(timeout=10) == 0
+        assert other.wait(timeout=300) == 0
     assert len(messages) == 1
     assert _RUN_ID in messages[0]
 

@@ -85,7 +85,7 @@ class _Ended:
             for number in numbers:
                 process.send_signal(number)
                 time.sleep(pause)
-            self.out, self.err = process.communicate(timeout=30)
+            self.out, self.err = process.communicate(timeout=300)
         finally:
             process.kill()
         self.seconds = time.monotonic() - started
@@ -155,7 +155,7 @@ def test_cursor_is_shown_again_when_the_process_is_forced_to_end(tmp_path: pathl
         for _ in range(2):
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
+        assert process.wait(timeout=300) == 130
         process.stdout.close()
         shown = b''
         # One read may return a part only.

@@ -44,7 +44,7 @@ def test_run_succeeds_when_the_report_cannot_be_written(tmp_path: pathlib.Path) 
         message = next(line for line in process.stderr if 'ExampleGen' in line)
         # Were it there before, the run would not have begun.
         reports.write_text('no folder')
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=900)
     done = Finished(process.returncode, out, message + err)
     assert done.code == 0, done.err
     assert done.json['outcome'] == 'pushed'

@@ -238,7 +238,7 @@ class TestAtOnce:
             thread = self.begin(lambda: copies.keep_copy(path))
             assert thread.is_alive()
             assert not copy.exists()
-        thread.join(60)
+        thread.join(300)
         assert metadata_file.examine(copy, thorough=True) == metadata_file.State()
         assert not list(path.parent.glob('*.part*'))
 
@@ -253,7 +253,7 @@ class TestAtOnce:
             assert thread.is_alive()
             path.write_bytes(whole)
             made = path.stat().st_ino
-        thread.join(60)
+        thread.join(300)
         assert told == ['']
         assert path.stat().st_ino == made
 

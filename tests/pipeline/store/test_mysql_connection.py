@@ -192,7 +192,7 @@ class _FakeServer:
 
     def __exit__(self, *_: object) -> None:
         self._listening.close()
-        self._thread.join(10)
+        self._thread.join(300)
 
 
 def _greeting(plugin: str) -> bytes:
@@ -240,7 +240,7 @@ def test_ml_metadata_reports_no_reason_when_it_does_not_support_the_plugin() -> 
         # In another process: while it waits for an answer, no thread of this one runs.
         done = subprocess.run(
             [sys.executable, '-c', _OPEN, str(settings.port)],
-            cwd=REPO, capture_output=True, text=True, check=False, timeout=60,
+            cwd=REPO, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
     assert done.stderr.endswith('RuntimeError: mysql_real_connect failed: errno: , error: \n')
 

@@ -47,7 +47,7 @@ def without_module(module: str, args: Sequence[str], cwd: pathlib.Path) -> Finis
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
 
@@ -121,7 +121,7 @@ class TestSubmit:
         url = process.stdout.readline().strip()
         assert process.stderr.readline().endswith('running\n')
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 130
         assert err.strip() == f'interrupted; the run goes on: {url}'
 

@@ -72,7 +72,7 @@ def train_on_two_devices(
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
 
 
