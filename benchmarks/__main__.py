@@ -72,7 +72,7 @@ def run(
         output = report.BENCH_FILE
     if output is not None:
         report.save(results, output)
-    report.print_table(results, sys.stdout)
+    click.echo(report.markdown(results))
     failed = [row['name'] for row in results['contenders'] if row['error']]
     if failed:
         raise ComponentError(f'failed: {", ".join(failed)}', hint='see the table for the reason')
@@ -99,7 +99,7 @@ def scale(
     sizes = _factors(_SCALE_FACTORS if factors is None else factors)
     preset = _known_preset(preset or DEFAULT_PRESET)
     results = scaling.run(sizes, archive.find_archive(data), preset, output)
-    report.print_sizes(results, sys.stdout)
+    click.echo(report.sizes_table(results))
     if any(row['error'] for row in results['sizes']):
         raise ComponentError('a size failed', hint='see the table for the reason')
     if results['violations']:
@@ -140,7 +140,7 @@ def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
         output = elsewhere_report.ELSEWHERE_FILE
     tasks = derive.select(only)
     results = other_tasks.results(archive.find_archive(data), tasks, output)
-    elsewhere_report.print_tasks(results, sys.stdout)
+    click.echo(elsewhere_report.full_table(results))
 
 
 @main.command()
@@ -169,7 +169,7 @@ def nodes(
     for name in names:
         _known_preset(name.partition('+')[0])
     results = by_node.run(sizes, archive.find_archive(data), names, output)
-    by_node.print_runs(results, sys.stdout)
+    click.echo(by_node.runs_table(results))
     failed = [row for row in results['runs'] if row['error']]
     if failed:
         raise ComponentError(f'a run failed: {failed[0]["error"]}', hint='see the table')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import Any
 
 from benchmarks import report
 
@@ -67,11 +67,9 @@ def _against(ahead: Mapping[str, float], figure: str) -> str:
     )
 
 
-def print_tasks(results: Mapping[str, Any], stream: TextIO) -> None:
-    """Print the results to a terminal."""
-    left = ('task', 'contender', 'against scikit-learn')
-    report.print_rows(_COLUMNS, cells(results), stream, left)
-    print(report.provenance(results), file=stream)
+def full_table(results: Mapping[str, Any]) -> str:
+    """Return a Markdown table with all metrics of each contender."""
+    return report.markdown_table(_COLUMNS, cells(results))
 
 
 def markdown(results: Mapping[str, Any]) -> str:
@@ -85,7 +83,8 @@ def markdown(results: Mapping[str, Any]) -> str:
             title += f' ({_FIGURES[task["figure"]]})'
         contenders = [_short(by_name.get(name), task['figure']) for name in names]
         rows.append([title, f'{task["training"]:,}', *contenders])
-    return report.markdown_table(('task', 'learned from', *names), rows, results)
+    table = report.markdown_table(('task', 'learned from', *names), rows)
+    return f'{table}\n\nMeasured {report.provenance(results)}.'
 
 
 def _short(row: Mapping[str, Any] | None, figure: str) -> str:

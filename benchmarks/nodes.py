@@ -7,7 +7,7 @@ import pathlib
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 from benchmarks import machine, report
 from benchmarks.bench import RunError, folder_bytes, json_of, say
@@ -57,13 +57,13 @@ def run(
     return results
 
 
-def print_runs(results: Mapping[str, Any], stream: TextIO) -> None:
-    """Print the figures of each node to a terminal."""
+def runs_table(results: Mapping[str, Any]) -> str:
+    """Return a Markdown table of the figures of each node."""
     rows = []
     for run in results['runs']:
         start = [f'{run["factor"]:g}', run['variant']]
         if run['error']:
-            rows.append([*start, f'failed: {run["error"]}'])
+            rows.append([*start, f'failed: {run["error"]}', '', '', ''])
         for node, usage in run.get('nodes', {}).items():
             figures = (
                 f'{usage["cpu_seconds"]:.1f}',
@@ -71,7 +71,7 @@ def print_runs(results: Mapping[str, Any], stream: TextIO) -> None:
                 f'{usage["output_bytes"] / 1e6:,.1f}',
             )
             rows.append([*start, node, *figures])
-    report.print_rows(_COLUMNS, rows, stream, left=('variant', 'node'))
+    return report.markdown_table(_COLUMNS, rows, left=3)
 
 
 def _run(data: pathlib.Path, variant: str, folder: pathlib.Path) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""Saves results as JSON files, and shows them as tables in the terminal and the documents."""
+"""Saves results as JSON files, and shows them as Markdown tables."""
 
 from __future__ import annotations
 
 import json
 import os
 import pathlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from benchmarks.archive import ROOT
 from benchmarks.contenders import RATE_REFERENCE, WALL_REFERENCE
@@ -109,53 +109,16 @@ def _with_range(row: Mapping[str, Any], figure: str) -> str:
     return f'{text} ({min(values):.4f} to {max(values):.4f})' if len(values) > 1 else text
 
 
-def print_table(results: Mapping[str, Any], stream: TextIO) -> None:
-    """Print the results of `bench` to a terminal."""
-    print_rows(_COLUMNS, cells(results), stream)
-    print(provenance(results), file=stream)
-
-
-def print_rows(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    stream: TextIO,
-    left: Collection[str] = ('contender',),
-) -> None:
-    """Print a table of text.
-
-    Args:
-        columns: The header.
-        rows: One text per column; a row may be shorter.
-        stream: A terminal, file or pipe.
-        left: Columns to align at the left.
-    """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(file=stream, highlight=False)
-    # A pipe has no width, and a long line is better than a figure that is cut off.
-    console.width = max(console.width, 140) if stream.isatty() else 240
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style='dim')
-    for name in columns:
-        if name in left:
-            table.add_column(name, overflow='fold', min_width=24)
-        else:
-            table.add_column(name, justify='right', no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console.print(table)
-
-
-def print_sizes(results: Mapping[str, Any], stream: TextIO) -> None:
-    """Print how time and memory grow to a terminal."""
+def sizes_table(results: Mapping[str, Any]) -> str:
+    """Return a Markdown table of time and memory by size, and the limits that are exceeded."""
     sizes = [row for row in results['sizes'] if not row['error']]
     nodes = list(sizes[-1]['nodes']) if sizes else []
+    columns = ('of IMDB', 'reviews', 'wall, s', 'CPU, s', 'peak, GiB', 'accuracy', *nodes)
     rows = []
     for row in results['sizes']:
         factor = f'{row["factor"]:g}'
         if row['error']:
-            rows.append([factor, 'failed'])
+            rows.append([factor, 'failed', *[''] * (len(columns) - 2)])
             continue
         accuracy = row['accuracy']
         rows.append(
@@ -169,12 +132,10 @@ def print_sizes(results: Mapping[str, Any], stream: TextIO) -> None:
                 *(f'{row["nodes"].get(node, 0):.1f}' for node in nodes),
             ]
         )
-    columns = ('of IMDB', 'reviews', 'wall, s', 'CPU, s', 'peak, GiB', 'accuracy', *nodes)
-    print_rows(columns, rows, stream)
+    lines = [markdown_table(columns, rows)]
     if results['exponent'] is not None:
-        line = f'from 1 to 8 times IMDB, time grows with exponent {results["exponent"]:.2f}'
-        print(line, file=stream)
-    print(*results['violations'], sep='\n', file=stream)
+        lines.append(f'from 1 to 8 times IMDB, time grows with exponent {results["exponent"]:.2f}')
+    return '\n'.join([*lines, *results['violations']])
 
 
 def provenance(results: Mapping[str, Any]) -> str:
@@ -190,27 +151,25 @@ def provenance(results: Mapping[str, Any]) -> str:
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Return the results as a Markdown table, followed by their provenance."""
-    return markdown_table(_COLUMNS, cells(results), results)
+    return f'{markdown_table(_COLUMNS, cells(results))}\n\nMeasured {provenance(results)}.'
 
 
-def markdown_table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    results: Mapping[str, Any],
-    left: int = 1,
-) -> str:
-    """Return a Markdown table with the provenance of the results below it.
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """Return a Markdown table.
 
     Args:
         columns: The header.
         rows: One text per column.
-        results: The results that `provenance` describes.
-        left: Number of columns to align at the left; numbers follow at the right.
+        left: Number of columns to align at the left; the others are numbers.
+
+    >>> print(markdown_table(('name', 'size'), [('a', '1')]))
+    | name | size |
+    |---|---:|
+    | a | 1 |
     """
     lines = ['| ' + ' | '.join(columns) + ' |']
     lines.append('|' + '---|' * left + '---:|' * (len(columns) - left))
-    lines += ['| ' + ' | '.join(row) + ' |' for row in rows]
-    return '\n'.join([*lines, '', f'Measured {provenance(results)}.'])
+    return '\n'.join([*lines, *('| ' + ' | '.join(row) + ' |' for row in rows)])
 
 
 def updated(text: str, name: str, content: str) -> str:

@@ -108,9 +108,9 @@ def test_other_runs_go_on_and_all_are_shown_when_one_fails(
     command = ['nodes', '--data', str(archive), '--factors', '0.5', '--variants', 'tutorial,ngram']
     assert cli.exit_code(command) == 5
     out, err = capsys.readouterr()
-    (_, failed, done) = (line.split() for line in out.splitlines())
-    assert failed == ['0.5', 'tutorial', 'failed:', 'exit', 'code', '1:', 'no', 'luck']
-    assert done == ['0.5', 'ngram', 'Trainer', '12.3', '1.50', '5.6']
+    *_, failed, done = out.splitlines()
+    assert failed == '| 0.5 | tutorial | failed: exit code 1: no luck |  |  |  |'
+    assert done == '| 0.5 | ngram | Trainer | 12.3 | 1.50 | 5.6 |'
     assert err.splitlines()[-1].startswith('error: a run failed: exit code 1: no luck;')
 
 

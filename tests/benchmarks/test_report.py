@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import pathlib
 from typing import Any
@@ -71,14 +70,6 @@ def test_ratios_are_left_out_when_their_reference_failed() -> None:
     assert [row[2] for row in report.cells(results)] == ['', '', '', '']
 
 
-def test_terminal_shows_every_cell() -> None:
-    stream = io.StringIO()
-    report.print_table(make_results(), stream)
-    shown = stream.getvalue()
-    for row in report.cells(make_results()):
-        assert all(cell in shown for cell in row)
-
-
 def test_readme_changes_between_the_markers_only_and_once(tmp_path: pathlib.Path) -> None:
     readme = tmp_path / 'README.md'
     readme.write_text('before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n')
@@ -125,7 +116,7 @@ def test_table_in_the_documents_matches_the_results() -> None:
     assert report.updated(text, 'bench', report.markdown(report.load(report.BENCH_FILE))) == text
 
 
-def test_terminal_shows_all_sizes_when_one_failed() -> None:
+def test_table_has_all_sizes_when_one_failed() -> None:
     sizes = [
         {
             'factor': 1.0,
@@ -139,8 +130,6 @@ def test_terminal_shows_all_sizes_when_one_failed() -> None:
         },
         {'factor': 8.0, 'error': 'exit code 1: no'},
     ]
-    stream = io.StringIO()
-    report.print_sizes({'sizes': sizes, 'exponent': 0.9, 'violations': ['too slow']}, stream)
-    shown = stream.getvalue()
+    shown = report.sizes_table({'sizes': sizes, 'exponent': 0.9, 'violations': ['too slow']})
     for text in ('50,000', '12.3', 'failed', 'exponent 0.90', 'too slow'):
         assert text in shown
