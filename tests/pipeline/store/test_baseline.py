@@ -8,6 +8,7 @@ import shutil
 from components.common.errors import StoreError
 from components.served_baseline.baseline import BaselineChangedError
 from pipeline.store import copies, metadata_file
+from tests.components.trainer.settings import with_model
 from tests.conftest import snapshot
 from tests.pipeline.store.conftest import Silent, Workshop, executed, note_of
 
@@ -17,7 +18,7 @@ def live(serving: pathlib.Path) -> pathlib.Path:
 
 
 def beside(
-    workshop: Workshop, folder: pathlib.Path, *, drop: float, **trainer: float
+    workshop: Workshop, folder: pathlib.Path, *, drop: float, **model: float
 ) -> Workshop:
     """Return a new root beside a copy of what the workshop serves."""
     config = workshop.config
@@ -29,7 +30,7 @@ def beside(
                 'serving_dir': str(
                     shutil.copytree(workshop.config.serving_path, folder / 'served')
                 ),
-                'trainer': config.trainer.model_copy(update=trainer),
+                'trainer': with_model(config.trainer, **model),
                 'gate': config.gate.model_copy(update=gate),
             }
         )

@@ -126,7 +126,6 @@ def test_svm_is_at_its_optimum_when_compared_with_scipy(
 
 @pytest.mark.parametrize('cost', [0.1, 1.0])
 def test_svm_is_at_its_optimum_when_one_in_a_hundred_is_positive(cost: float) -> None:
-    """LIBLINEAR's tolerance is in proportion to the share of the rarer label."""
     rows = make_presence(2_000, 300, 0.1, seed=5)
     values = np.random.default_rng(5).normal(size=rows.nnz)
     rows.data = (values / np.sqrt(30)).astype(np.float32)
@@ -164,8 +163,7 @@ def test_svm_stays_at_zero_when_the_gradient_is_zero_there() -> None:
     weights, bias = fit_svm(
         sparse.csr_matrix(np.ones([4, 2], np.float32)), np.array([0, 1, 0, 1], np.int8), 1.0
     )
-    assert weights.tolist() == [0, 0]
-    assert bias == 0
+    assert [*weights, bias] == pytest.approx([0, 0, 0], abs=1e-4)
 
 
 def test_scores_are_the_bias_when_a_text_has_no_ngrams() -> None:
@@ -277,4 +275,4 @@ def test_accuracy_rises_when_rare_ngrams_are_in_texts_without_a_label() -> None:
 
 
 def test_example_in_the_docstring_holds_when_it_is_run() -> None:
-    assert doctest.testmod(nb_svm) == (0, 2)
+    assert doctest.testmod(nb_svm) == (0, 4)
