@@ -1,4 +1,4 @@
-"""Compares what is served with what was trained."""
+"""Compares an exported model with the model in memory."""
 
 from __future__ import annotations
 
@@ -12,33 +12,31 @@ from components.common import features
 from components.common.errors import ComponentError
 from components.trainer.serving import TransformGraph
 
-# Enough for each length and kind of word; one batch, scored in a fraction of a second.
+# One batch, which is scored in a fraction of a second.
 _EXAMPLES = 256
-# Of a probability. Sums of float32 come in another order in the graph that was saved: of logits
-# below 20 that is some 1e-6. What is wrong is off by more.
+# Largest difference of a probability. The saved graph adds float32 values in another order,
+# which changes probabilities by some 1e-6.
 _TOLERANCE = 1e-5
+_HINT = 'a layer of the architecture behaves differently after it is saved and loaded'
 
 
 def require_same_scores(
     model: keras.Model, transform: TransformGraph, patterns: Sequence[str], directory: str
 ) -> None:
-    """Check that an exported model scores as the model in memory does.
+    """Check that an exported model returns the scores of the model in memory.
 
-    What is measured while training, and what the weights were fitted for, is
-    the head of the model in memory. What is judged and served is a graph that
-    was traced from it, written, and read again; a layer may have come out of
-    that as another.
+    Training measures the model in memory. The Evaluator and the model server use the
+    exported graph, in which a layer can differ.
 
     Args:
-        model: As `ServingModel` has it.
-        transform: Makes its input from texts.
-        patterns: Of gzipped TFRecord files of raw examples, not learned from.
-        directory: Of the exported model.
+        model: The model in memory, see `ServingModel`.
+        transform: Makes the input of the model from texts.
+        patterns: Gzipped TFRecord files of raw examples.
+        directory: Folder of the exported model.
 
     Raises:
-        ComponentError: If a signature gives a probability that is another than
-            the head's by more than 1e-5. NaN is equal to NaN: that a model is
-            useless is for the gate to say.
+        ComponentError: If a probability of a signature differs by more than 1e-5. Two
+            NaN are equal, because the gate refuses them.
     """
     files = tf.data.Dataset.list_files(list(patterns), shuffle=False)
     examples = next(iter(tf.data.TFRecordDataset(files, 'GZIP').batch(_EXAMPLES)))
@@ -46,26 +44,25 @@ def require_same_scores(
     text = tf.io.parse_example(examples, spec)[features.TEXT_KEY]
     trained = tf.sigmoid(tf.reshape(model(transform(text), training=False), [-1])).numpy()
     exported = tf.saved_model.load(directory)
-    for signature, given in (
+    for signature, inputs in (
         (features.EXAMPLES_SIGNATURE, {features.EXAMPLES_INPUT: examples}),
         (features.TEXT_SIGNATURE, {features.TEXT_INPUT: text}),
     ):
-        served = exported.signatures[signature](**given)[features.PROBABILITY_KEY].numpy()
+        served = exported.signatures[signature](**inputs)[features.PROBABILITY_KEY].numpy()
         if served.shape != trained.shape:
             raise ComponentError(
-                f'Trainer: {signature} gives {served.shape} for {trained.shape} texts', hint=_HINT
+                f'Trainer: expected {len(trained)} probabilities from the signature '
+                f'{signature} of the exported model, got an array of shape {served.shape}',
+                hint=_HINT,
             )
         same = np.isclose(served, trained, rtol=0, atol=_TOLERANCE, equal_nan=True)
         if not same.all():
-            # A number and NaN differ most of all.
+            # A number and NaN differ most.
             difference = np.nan_to_num(np.abs(served - trained), nan=np.inf)
             worst = int(np.argmax(np.where(same, -1, difference)))
             raise ComponentError(
-                f'Trainer: what {signature} serves is not what was trained: of {len(same)} val '
-                f'examples {np.count_nonzero(~same)} differ, the most one with '
-                f'{served[worst]:.6f} served, {trained[worst]:.6f} trained',
+                f'Trainer: expected the exported model to return the scores of the trained one, '
+                f'but {signature} differs in {np.count_nonzero(~same)} of {len(same)} val '
+                f'examples: {served[worst]:.6f} in place of {trained[worst]:.6f} in the worst one',
                 hint=_HINT,
             )
-
-
-_HINT = 'a layer of the architecture does something else once it is saved'

@@ -15,7 +15,7 @@ from components.trainer.settings import TrainerSettings
 
 
 class OverridableTrainer(Trainer):
-    """TFX's Trainer with the executor that lets a run override settings."""
+    """TFX's Trainer with an executor that applies the settings that a run overrides."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
@@ -28,14 +28,14 @@ def make_trainer(
     trainer: TrainerSettings,
     text: TextSettings,
 ) -> Trainer:
-    """Make the node that fits the model on `train`, watching `val`.
+    """Make the node that trains the model on `train` and evaluates it on `val`.
 
     Args:
         examples: Raw examples.
-        transform_graph: What turns them into what the model reads.
-        schema: Of the raw examples.
-        trainer: The model and how it is fitted.
-        text: How a text becomes token ids.
+        transform_graph: Transform graph, which makes token ids from texts.
+        schema: Schema of the raw examples.
+        trainer: The model and how it is trained.
+        text: Settings that determined the token ids.
     """
     return OverridableTrainer(
         examples=examples,

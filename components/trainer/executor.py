@@ -14,7 +14,7 @@ from components.trainer.settings import TrainerSettings
 
 
 class Executor(executor.GenericExecutor):
-    """TFX's executor, except that a run may override some of the settings."""
+    """TFX's executor, which applies the settings that a run overrides."""
 
     def Do(
         self,

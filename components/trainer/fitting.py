@@ -1,4 +1,4 @@
-"""What all architectures share: what they are given and return, and how Keras fits."""
+"""What all architectures share: their input and output, and training with Keras."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ History = dict[str, list[float]]
 
 
 class TrainingJob(NamedTuple):
-    """What an architecture trains from.
+    """The input of an architecture's `train` function.
 
     Attributes:
-        examples: The splits `train`, `val`, which no gradient step touches, and
-            `unsup`, the texts without a label.
+        examples: The splits `train`, `val` and `unsup`; `val` is never used in a
+            gradient step, and `unsup` has the texts without a label.
         settings: Settings of the model and its training.
-        text: How texts became token ids.
-        log_dir: Folder for TensorBoard's logs.
+        text: Settings that determined the token ids.
+        log_dir: Folder for TensorBoard logs.
     """
 
     examples: Examples
@@ -37,13 +37,13 @@ class TrainingJob(NamedTuple):
 
 
 class TrainedModel(NamedTuple):
-    """What comes of it.
+    """The output of an architecture's `train` function.
 
     Attributes:
-        model: Takes tf.RaggedTensor int32 `[batch, (tokens)]`, returns float32
-            logits `[batch, 1]`.
-        history: By name of a metric (`loss`, `binary_accuracy`, and with `val_`
-            before it), its value in each epoch.
+        model: Maps tf.RaggedTensor int32 `[batch, (tokens)]` to float32 logits
+            `[batch, 1]`.
+        history: By name of a metric (`loss`, `binary_accuracy`, and both with the
+            prefix `val_`), its value after each epoch.
     """
 
     model: keras.Model
@@ -59,21 +59,21 @@ def compile_model(
     optimizer: type[Any] = keras.optimizers.Adam,
     **options: Any,
 ) -> None:
-    """Compile a model that emits logits.
+    """Compile a model that returns logits.
 
     Args:
         model: The model.
-        learning_rate: Of Adam, or its schedule.
-        optimizer: Adam, or what is made of it.
-        **options: Further ones of the optimizer.
+        learning_rate: Learning rate of the optimizer, or a schedule.
+        optimizer: Adam, or a subclass.
+        **options: Further options of the optimizer.
     """
     model.compile(
         optimizer=optimizer(learning_rate, **options),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        # A logit of 0 is a probability of one half.
+        # A logit of 0 is a probability of 0.5.
         metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)],
         jit_compile=False,
-        # The same steps in the same order; Keras's Python runs between 25 of them, not each.
+        # Keras's Python code runs once in 25 steps; the steps are the same.
         steps_per_execution=25,
     )
 
@@ -87,15 +87,15 @@ def fit(
     restore_best_epoch: bool,
     log_dir: str,
 ) -> History:
-    """Fit a compiled model.
+    """Train a compiled model.
 
     Args:
-        model: Compiled.
+        model: The model, see `compile_model`.
         train: Batches of inputs and labels.
-        val: What it is measured on after each epoch.
-        epochs: Passes over `train`.
+        val: Batches to evaluate the model on after each epoch.
+        epochs: Number of passes over `train`.
         restore_best_epoch: Keep the weights of the epoch with the lowest val loss.
-        log_dir: Where TensorBoard's logs go.
+        log_dir: Folder for TensorBoard logs.
 
     Returns:
         The history, see `TrainedModel`.
@@ -105,32 +105,30 @@ def fit(
         _Progress(epochs),
     ]
     if restore_best_epoch:
-        # Patience is never exhausted: all epochs are trained, the best is kept.
+        # The patience is never exhausted: all epochs are trained, and the best one is kept.
         callbacks.append(
             keras.callbacks.EarlyStopping(
                 'val_loss', mode='min', patience=epochs, restore_best_weights=True
             )
         )
-    history = model.fit(
-        train, validation_data=val, epochs=epochs, callbacks=callbacks, verbose=0
-    )
+    history = model.fit(train, validation_data=val, epochs=epochs, callbacks=callbacks, verbose=0)
     return {name: [float(v) for v in values] for name, values in history.history.items()}
 
 
 def measure(
     parts: Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]], log_dir: str
 ) -> History:
-    """Measure logits as Keras would, for a model that was learned in one go.
+    """Compute the metrics of a model that was trained without Keras.
 
     Args:
         parts: By `train` and `val`: labels and logits, both float32 `[examples, 1]`.
-        log_dir: Where TensorBoard's logs go, named as Keras names them.
+        log_dir: Folder for TensorBoard logs, which have Keras's names.
 
     Returns:
-        A history of one epoch.
+        A history of one epoch, see `TrainedModel`.
     """
     history: History = {}
-    for split, prefix in (('train', ''), ('val', 'val_')):
+    for split, prefix, folder in (('train', '', 'train'), ('val', 'val_', 'validation')):
         labels, logits = parts[split]
         accuracy = keras.metrics.BinaryAccuracy(threshold=0.0)
         accuracy.update_state(labels, logits)
@@ -138,42 +136,12 @@ def measure(
             'loss': float(keras.losses.BinaryCrossentropy(from_logits=True)(labels, logits)),
             'binary_accuracy': float(accuracy.result()),
         }
-        history.update({prefix + name: [value] for name, value in values.items()})
-    Curves(log_dir).write(0, {name: values[0] for name, values in history.items()})
-    report_progress(
-        f'val accuracy {history["val_binary_accuracy"][0]:.4f}, '
-        f'val loss {history["val_loss"][0]:.4f}'
-    )
+        with tf.summary.create_file_writer(os.path.join(log_dir, folder)).as_default(step=0):
+            for name, value in values.items():
+                tf.summary.scalar(f'epoch_{name}', value)
+                history[prefix + name] = [value]
+    report_progress(_val_metrics({name: value for name, (value,) in history.items()}))
     return history
-
-
-class Curves:
-    """Writes TensorBoard's curves, in the places and by the names that Keras has.
-
-    Args:
-        log_dir: Where its logs go.
-    """
-
-    def __init__(self, log_dir: str) -> None:
-        self._writers = {
-            prefix: tf.summary.create_file_writer(os.path.join(log_dir, folder))
-            for prefix, folder in (('', 'train'), ('val_', 'validation'))
-        }
-
-    def write(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Write an epoch, from 0 on; values are named as in a history."""
-        for name, value in values.items():
-            prefix = 'val_' if name.startswith('val_') else ''
-            with self._writers[prefix].as_default(step=epoch):
-                tf.summary.scalar(f'epoch_{name.removeprefix(prefix)}', value)
-
-
-def report_epoch(epoch: int, epochs: int, values: Mapping[str, float]) -> None:
-    """Tell how an epoch, from 0 on, ended."""
-    report_progress(
-        f'epoch {epoch + 1}/{epochs}: '
-        f'val accuracy {values["val_binary_accuracy"]:.4f}, val loss {values["val_loss"]:.4f}'
-    )
 
 
 class _Progress(keras.callbacks.Callback):
@@ -182,4 +150,10 @@ class _Progress(keras.callbacks.Callback):
         self._epochs = epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        report_epoch(epoch, self._epochs, logs or {})
+        report_progress(f'epoch {epoch + 1}/{self._epochs}: {_val_metrics(logs or {})}')
+
+
+def _val_metrics(values: Mapping[str, float]) -> str:
+    return (
+        f'val accuracy {values["val_binary_accuracy"]:.4f}, val loss {values["val_loss"]:.4f}'
+    )

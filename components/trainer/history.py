@@ -1,4 +1,4 @@
-"""How training went, as the Trainer keeps it; read without TensorFlow."""
+"""The training history that the Trainer writes; read without TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _FORMAT = pydantic.TypeAdapter(dict[str, list[float]])
 
 
 def read_history(folder: str) -> dict[str, list[float]]:
-    """Read the history that a Trainer kept.
+    """Read the history of a training.
 
     Args:
-        folder: Of its artifact `model_run`.
+        folder: Folder of the Trainer's artifact `model_run`.
 
     Returns:
-        By name of a metric (`loss`, `binary_accuracy`, and with `val_` before
-        it), its value in each epoch.
+        By name of a metric (`loss`, `binary_accuracy`, and both with the prefix
+        `val_`), its value after each epoch.
 
     Raises:
-        FileNotFoundError: If it is gone.
-        ValueError: If it is not what the Trainer writes.
+        FileNotFoundError: If the history file does not exist.
+        ValueError: If the file is not a history.
     """
     with open(os.path.join(folder, HISTORY_FILE), 'rb') as file:
         return _FORMAT.validate_json(file.read())

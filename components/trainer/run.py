@@ -1,4 +1,4 @@
-"""What the Trainer runs: read, train, export."""
+"""The function that the Trainer runs: train a model and export it."""
 
 from __future__ import annotations
 
@@ -33,19 +33,20 @@ def run_fn(fn_args: FnArgs) -> None:
     """Train the model that the settings describe, and export it.
 
     Args:
-        fn_args: From TFX's Trainer, given raw examples and a transform graph;
-            `custom_config` holds `TrainerSettings` and `TextSettings`. The
-            model goes to `serving_model_dir`, TensorBoard logs and the history
-            to `model_run_dir`.
+        fn_args: Arguments of TFX's Trainer, which has raw examples and a transform
+            graph as inputs; `custom_config` has `TrainerSettings` and
+            `TextSettings`. The model is written to `serving_model_dir`, and the
+            history and TensorBoard logs to `model_run_dir`.
 
     Raises:
-        ComponentError: If not as many examples were read as ExampleGen wrote, or
-            what is served does not score as what was trained.
+        ComponentError: If the number of examples read is not the number that
+            ExampleGen wrote, or if the exported model returns other scores than
+            the trained one.
     """
     settings = TrainerSettings.model_validate(fn_args.custom_config[TRAINER_KEY])
     text = TextSettings.model_validate(fn_args.custom_config[TEXT_KEY])
     transform = TransformGraph(tft.TFTransformOutput(fn_args.transform_graph_path))
-    # Patterns are <artifact>/Split-<name>/*.
+    # A pattern is <artifact>/Split-<name>/*.
     artifact = posixpath.dirname(posixpath.dirname(fn_args.train_files[0]))
     labels = ExamplesSummary.read(artifact).labels
 
@@ -57,9 +58,7 @@ def run_fn(fn_args: FnArgs) -> None:
         file.write(json.dumps(trained.history, indent=2) + '\n')
     serving_model = ServingModel(trained.model, transform, text)
     export(serving_model, labels, fn_args.serving_model_dir)
-    require_same_scores(
-        trained.model, transform, fn_args.eval_files, fn_args.serving_model_dir
-    )
+    require_same_scores(trained.model, transform, fn_args.eval_files, fn_args.serving_model_dir)
     extra = os.path.join(fn_args.serving_model_dir, 'assets.extra')
     with tf.io.gfile.GFile(os.path.join(extra, features.SETTINGS_ASSET), 'w') as file:
         parts = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}

@@ -1,4 +1,4 @@
-"""The model that is pushed: preprocessing and network in one SavedModel."""
+"""The exported model: preprocessing and network in one SavedModel."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from components.transform.text import tokenize
 class TransformGraph(tf.Module):
     """The transform graph, applied to texts alone.
 
-    TFT's own TransformFeaturesLayer does the same, but is a tf_keras model:
-    saving one inside another model traces it again, which takes seconds.
+    TFT's own TransformFeaturesLayer does the same, but is a tf_keras model: saving
+    it inside another model traces it again, which takes seconds.
 
     Args:
-        transform_output: Of the Transform node.
+        transform_output: Output of the Transform node.
     """
 
     def __init__(self, transform_output: tft.TFTransformOutput) -> None:
@@ -33,7 +33,7 @@ class TransformGraph(tf.Module):
         self._raw_spec = transform_output.raw_feature_spec()
 
     def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
-        """Turn texts into token ids, as Transform learned them.
+        """Convert texts to token ids.
 
         Args:
             text: tf.string `[batch]`.
@@ -41,7 +41,7 @@ class TransformGraph(tf.Module):
         Returns:
             tf.RaggedTensor int32 `[batch, (tokens)]`, each id >= 1.
         """
-        # The graph's signature has all raw features; the ids depend on the text alone.
+        # The graph's signature has all raw features, but the ids depend on the text alone.
         unused = {name: tf.zeros_like(text, spec.dtype) for name, spec in self._raw_spec.items()}
         transformed = self._loaded.transform_fn({**unused, features.TEXT_KEY: text})
         return tf.cast(transformed[features.TOKENS_KEY], tf.int32)
@@ -50,15 +50,14 @@ class TransformGraph(tf.Module):
 class ServingModel(tf.Module):
     """Scores raw texts.
 
-    Owns the Keras model and the transform graph, so that saving it saves both,
-    the vocabulary file included.
+    It owns the Keras model and the transform graph, so that both are saved, with the
+    vocabulary file.
 
     Args:
-        model: Takes tf.RaggedTensor int32 `[batch, (tokens)]`, returns float32
-            logits `[batch, 1]`; its `explain` takes the same, and returns
-            `Contributions`.
-        transform: Makes its input from texts.
-        settings: How `transform` splits them into words.
+        model: Maps tf.RaggedTensor int32 `[batch, (tokens)]` to float32 logits
+            `[batch, 1]`; its method `explain` maps the same to `Contributions`.
+        transform: Makes the input of the model from texts.
+        settings: Settings of `transform`.
     """
 
     def __init__(
@@ -82,23 +81,23 @@ class ServingModel(tf.Module):
         return {features.PROBABILITY_KEY: tf.sigmoid(tf.reshape(logits, [-1]))}
 
     def explain_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Take the logits of plain texts apart into what their words add.
+        """Split the logits of plain texts into contributions of their words.
 
         Args:
             text: tf.string `[batch]`.
 
         Returns:
-            `ngrams`: tf.string `[parts]`, words as the model reads them, text by
-            text, and of each text what moves the logit most first.
-            `contributions`: float32 `[parts]`: what each adds to the logit.
-            `rows`: int64 `[parts]`: which text of the batch each is in.
-            `bias`: float32 `[batch]`: the logit of a text without a word. With
-            the contributions of a text it adds up to its logit.
+            `ngrams`: tf.string `[parts]`, words as the model reads them, in the order
+            of the texts, and by absolute contribution within a text.
+            `contributions`: float32 `[parts]`, the addend of each in the logit.
+            `rows`: int64 `[parts]`, the index of its text in the batch.
+            `bias`: float32 `[batch]`, the logit of a text without words. The bias and
+            the contributions of a text add up to its logit.
         """
         parts: Contributions = self._model.explain(self._transform(text))
         words = tokenize(text, self._settings.punctuation)[:, : self._settings.max_tokens]
         ngrams = parts.phrases(words)
-        # The same words in several places, or found by several patterns, are told of once.
+        # Words in several places, or found by several patterns, are returned once.
         keys = tf.strings.join([tf.strings.as_string(parts.rows), ngrams], ' ')
         unique, which = tf.unique(keys, tf.int64)
         count = tf.size(unique)
@@ -116,12 +115,12 @@ class ServingModel(tf.Module):
 
 
 def export(serving_model: ServingModel, labels: tuple[str, str], directory: str) -> None:
-    """Write a SavedModel that TensorFlow Serving loads as it is.
+    """Write a SavedModel for TensorFlow Serving.
 
     Args:
-        serving_model: What to save.
+        serving_model: The model.
         labels: Names of the negative and of the positive label.
-        directory: Where to.
+        directory: Folder to write to.
     """
     score_texts = _trace(serving_model.score_texts, features.TEXT_INPUT)
 
@@ -151,9 +150,8 @@ def export(serving_model: ServingModel, labels: tuple[str, str], directory: str)
 def _trace(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], name: str) -> Any:
     """Return a function of tf.string `[batch]`, called `name`, as a graph.
 
-    Were the functions attributes of the module that is saved, TensorFlow would
-    trace each of them again, twice.
+    TensorFlow traces functions that are attributes of the saved module twice more.
     """
-    # AutoGraph would rewrite TFT's and Keras's own Python: seconds, for nothing.
+    # AutoGraph needs seconds to convert the Python code of TFT and Keras, without any effect.
     traced = tf.function(function, autograph=False)
     return traced.get_concrete_function(tf.TensorSpec([None], tf.string, name=name))

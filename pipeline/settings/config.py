@@ -1,4 +1,4 @@
-"""The one tree of settings behind a run: preset, then file, then flags."""
+"""The settings of a run: preset, then file, then command line."""
 
 from __future__ import annotations
 
@@ -37,47 +37,48 @@ _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
 
 
 class DataConfig(Settings):
-    """The data, and what it must look like."""
+    """The data and its format."""
 
     path: str = pydantic.Field(
         min_length=1, description='file, folder, glob, archive, or pattern with {SPAN} or a date'
     )
     spans: int = pydantic.Field(
-        1, ge=1, le=100_000, description='of the newest spans, how many are read'
+        1, ge=1, le=100_000, description='number of newest spans to read'
     )
     shard_mib: int = pydantic.Field(
         DEFAULT_SHARD_MIB,
         ge=1,
         le=4_096,
-        description='MiB of examples in a shard, before they are packed: what one worker reads or '
-        'writes in one go',
+        description='size of a shard of examples in MiB, before compression; one worker reads or '
+        'writes a whole shard',
     )
     schema_file: str | None = pydantic.Field(
-        None, description='Schema as text proto; none: the curated one of the project'
+        None, description='file with the schema as text proto; none: the schema of the project'
     )
     columns: ColumnSettings = ColumnSettings()
 
 
 class PipelineConfig(Settings):
-    """All that a run is determined by, besides the content of the data."""
+    """All settings of a run. With the data, they determine its result."""
 
     name: str = pydantic.Field(
         DEFAULT_NAME,
         pattern=r'^[a-z0-9][a-z0-9-]{0,62}$',
-        description='of the pipeline and its served model; runs of one name share a baseline',
+        description='name of the pipeline and of its served model',
     )
     preset: str = pydantic.Field(
-        description=f'what the settings start from: {", ".join(sorted(PRESETS))}; not for --set'
+        description=f'preset that the settings start from ({", ".join(sorted(PRESETS))}); '
+        'not for --set'
     )
     data: DataConfig
     text: TextSettings
     trainer: TrainerSettings
     gate: GateSettings
     root: str = pydantic.Field(
-        DEFAULT_ROOT, min_length=1, description='folder for all results of runs'
+        DEFAULT_ROOT, min_length=1, description='folder for all outputs of runs'
     )
     serving_dir: str | None = pydantic.Field(
-        None, min_length=1, description='folder for pushed versions; none: below root'
+        None, min_length=1, description='folder for pushed versions; none: a folder below root'
     )
     beam: BeamSettings = BeamSettings()
     metadata: MetadataSettings = MetadataSettings()
@@ -85,7 +86,7 @@ class PipelineConfig(Settings):
 
     @pydantic.model_validator(mode='after')
     def _without_credentials(self) -> PipelineConfig:
-        # They are shown, kept with each run, and part of a compiled pipeline.
+        # Settings are displayed, stored with each run, and part of a compiled pipeline.
         places = {
             'data.path': self.data.path,
             'root': self.root,
@@ -99,13 +100,13 @@ class PipelineConfig(Settings):
             if place is not None and has_credentials(place):
                 raise ConfigError(
                     f'{name}: expected a place without user, password or token, got {mask(place)}',
-                    hint='give what reads it credentials by its environment or service account',
+                    hint='pass credentials by environment variables or a service account',
                 )
         return self
 
     @pydantic.model_validator(mode='after')
     def _without_patterns(self) -> PipelineConfig:
-        # What a relative root is below is looked at where it is written to: not all commands do.
+        # The commands that write check the folders above a relative root.
         places = {
             'root': self.root,
             'serving_dir': self.serving_dir,
@@ -118,34 +119,32 @@ class PipelineConfig(Settings):
 
     @property
     def root_path(self) -> pathlib.Path:
-        """`root`, absolute."""
+        """Absolute path of `root`."""
         return pathlib.Path(os.path.abspath(self.root))
 
     @property
     def pipeline_root(self) -> pathlib.Path:
-        """Where the nodes' artifacts go."""
+        """Folder for the artifacts of the nodes."""
         return self.root_path / 'artifacts' / self.name
 
     @property
     def serving_path(self) -> pathlib.Path:
-        """The folder of versions that a model server watches."""
-        if self.serving_dir is not None:
-            return pathlib.Path(os.path.abspath(self.serving_dir))
-        return serving_path(self.root, self.name)
-
-
-def serving_path(root: str, name: str) -> pathlib.Path:
-    """Return where the versions of pipeline `name` are pushed unless told otherwise."""
-    return pathlib.Path(os.path.abspath(root)) / 'serving' / name
+        """Folder of the pushed versions, which a model server watches."""
+        return serving_location(root=self.root, name=self.name, serving_dir=self.serving_dir)
 
 
 def serving_location(
     *, root: str | None = None, name: str | None = None, serving_dir: str | None = None
 ) -> pathlib.Path:
-    """Return the folder of versions that these options mean."""
+    """Return the folder of the pushed versions for these options.
+
+    Example:
+        >>> serving_location(root='/runs', name='reviews').as_posix()
+        '/runs/serving/reviews'
+    """
     if serving_dir is not None:
         return pathlib.Path(os.path.abspath(serving_dir))
-    return serving_path(root or DEFAULT_ROOT, name or DEFAULT_NAME)
+    return pathlib.Path(os.path.abspath(root or DEFAULT_ROOT)) / 'serving' / (name or DEFAULT_NAME)
 
 
 def load_config(
@@ -156,31 +155,31 @@ def load_config(
     settings: Iterable[str] = (),
     data: str | None = None,
 ) -> PipelineConfig:
-    """Build the configuration; each source overrides those before it.
+    """Return the settings of a run; each source overrides those before it.
 
     Args:
-        preset: Name of the preset to start from; None for the one that the file
-            names, or else the default. It takes the place of the file's, whose
-            other settings hold.
-        file: YAML file with a tree of settings.
-        flags: By dotted name, values from the command line.
-        settings: `name=value` from `--set`; the value is read as YAML.
-        data: What to take for `data.path` where no source names it; None if one
-            must.
-
-    Returns:
-        The validated configuration.
+        preset: Name of the preset to start from, in place of the file's. None: that of
+            the file, or else the default.
+        file: YAML file with settings.
+        flags: Values of command line options, by dotted name of the setting.
+        settings: `name=value` from `--set`; the value is YAML.
+        data: Value of `data.path` if no source sets it.
 
     Raises:
-        ConfigError: If a preset, setting or value is not known or allowed; the
-            message names it.
+        ConfigError: If a preset, setting or value is unknown or invalid. The message
+            names it.
+
+    Example:
+        >>> config = load_config(data='reviews.csv', settings=['trainer.model.max_ngram=2'])
+        >>> config.trainer.model.architecture, config.trainer.model.max_ngram
+        ('ngram', 2)
     """
     from_file = _read_file(file) if file is not None else {}
     chosen = from_file.get('preset', DEFAULT_PRESET) if preset is None else preset
     if not isinstance(chosen, str) or chosen not in PRESETS:
         named = f' (named in {file})' if preset is None else ''
         raise ConfigError(
-            f'no preset is called {mask(shorten(repr(chosen), 100))}{named}',
+            f'there is no preset {mask(shorten(repr(chosen), 100))}{named}',
             hint=f'the presets are {", ".join(sorted(PRESETS))}',
         )
     tree: dict[str, Any] = {'data': {} if data is None else {'path': data}}
@@ -198,14 +197,14 @@ def load_config(
             )
         if name.strip() == 'preset':
             raise ConfigError(
-                'the preset cannot be set by --set: it is what all settings start from',
-                hint=f'say --preset {value.strip() or "NAME"}',
+                'the preset cannot be set by --set, because all settings start from it',
+                hint=f'pass --preset {value.strip() or "NAME"}',
             )
         try:
             parsed = load_yaml(value)
         except ValueError as err:
             shown = mask(shorten(value, 100))
-            raise ConfigError(f'the value of {name} is not YAML: {shown!r} ({err})') from err
+            raise ConfigError(f'{name}: expected YAML, got {shown!r} ({err})') from err
         _put(tree, name.strip(), parsed)
     try:
         return PipelineConfig.model_validate(tree)

@@ -8,14 +8,14 @@ from typing import Any
 DEFAULT_PRESET = 'ngram'
 
 _GATE = {'min_accuracy': 0.80, 'max_accuracy_drop': 0.01}
-# Every word that two n-grams can share; texts of any length.
+# All words that occur twice, and texts of any length.
 _ALL_WORDS = {
     'vocab_size': 1_000_000,
     'min_word_count': 2,
     'punctuation': 'split',
     'max_tokens': 100_000,
 }
-# A tenth is enough to watch; the rest is learned from.
+# A tenth of the training data is enough for evaluation during training.
 _DATA = {'columns': {'val_percent': 10}}
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -26,7 +26,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         'trainer': {'model': {'architecture': 'ngram'}},
         'gate': _GATE,
     },
-    # The same, and a small convolutional network on what it leaves over.
+    # The same, and small convolutional networks that correct it.
     'accurate': {
         'data': _DATA,
         'text': _ALL_WORDS,

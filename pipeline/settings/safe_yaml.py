@@ -1,4 +1,4 @@
-"""Reads YAML that somebody else may have written: plain values only, in bounded time and memory."""
+"""Reads YAML from untrusted files: plain values only, with limits on size and depth."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _MAX_DEPTH = 50
 
 
 def load_yaml(text: str) -> Any:
-    """Return the value that a YAML text stands for.
+    """Return the value of a YAML text.
 
     >>> load_yaml('trainer: {seed: 5}')
     {'trainer': {'seed': 5}}
 
     Raises:
-        ValueError: If it is not YAML, or more than settings need: tags of other
-            types, aliases, 50 levels, or a million characters.
+        ValueError: If the text is not YAML, or has tags, aliases, more than 50
+            levels or more than a million characters.
     """
     if len(text) > _MAX_CHARACTERS:
         raise ValueError(f'more than {_MAX_CHARACTERS:,} characters')
@@ -31,17 +31,17 @@ def load_yaml(text: str) -> Any:
     except yaml.YAMLError as err:
         raise ValueError(' '.join(str(err).split())) from err
     except (AttributeError, LookupError, OverflowError, TypeError) as err:
-        # What PyYAML lets through where a value is not of the type that its tag says.
-        raise ValueError(f'a value that is not of its type: {err}') from err
+        # PyYAML does not catch these if a value does not have the type of its tag.
+        raise ValueError(f'a value does not have the type of its tag: {err}') from err
 
 
 class _Loader(yaml.SafeLoader):
     _depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Compose a node, unless it makes more of the text than is written there."""
+        """Compose a node, without aliases and up to a maximum depth."""
         if self.check_event(yaml.AliasEvent):
-            # Ten lines of aliases of aliases stand for a billion values.
+            # Ten lines of aliases of aliases can have a billion values.
             raise self._refused('an alias; write the value out')
         if self._depth == _MAX_DEPTH:
             raise self._refused(f'more than {_MAX_DEPTH} levels')

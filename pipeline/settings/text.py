@@ -1,4 +1,4 @@
-"""Writes settings as YAML for people: each with its description as a comment."""
+"""Writes settings as YAML, with their descriptions as comments."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from components.common.settings import Settings
 _COMMENTS_START = 34
 _WIDTH = 100
 _HEADER = (
-    'All settings; null means none. To change some, keep those in a file for --config, or say',
-    '--set NAME=VALUE, where the name begins with its sections: --set trainer.seed=5',
+    'All settings; null means none. To change some, write these to a file and pass it with',
+    '--config, or pass --set NAME=VALUE with the full name: --set trainer.seed=5',
 )
 
 
 def text_of(settings: Settings) -> str:
-    """Return all settings as YAML, which reads back as `model_dump` of them.
+    """Return all settings as YAML, which loads as their `model_dump`.
 
-    Descriptions stand beside the values, a section's beside its name, from one column on:
+    The comment of a section is the docstring of its class:
 
         trainer:                          # The model and how it is trained.
           seed: 1                         # seed of initial weights, dropout and …
@@ -33,7 +33,6 @@ def text_of(settings: Settings) -> str:
 def _section(settings: Settings, indent: str) -> Iterator[str]:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        # A section is described by its class.
         described = type(value).__doc__ if isinstance(value, Settings) else ''
         yield from _setting(name, value, indent, field.description or described or '')
 
@@ -51,7 +50,7 @@ def _setting(name: str, value: Any, indent: str, description: str) -> Iterator[s
 
 
 def _inline(value: Any) -> str:
-    """Return a plain value as YAML on one line."""
+    """Return a value as YAML on one line."""
     for style in (None, '"'):
         text = yaml.safe_dump(
             value, default_flow_style=True, default_style=style, width=float('inf')

@@ -63,7 +63,7 @@ def test_value_is_masked_when_it_is_of_the_wrong_type() -> None:
     with pytest.raises(ConfigError, match='got ') as found:
         load_config(preset='ngram', settings=[f'data=https://me:{_CANARY}@h/x'])
     assert _CANARY not in str(found.value)
-    with pytest.raises(ConfigError, match='is not YAML') as found:
+    with pytest.raises(ConfigError, match='expected YAML') as found:
         load_config(preset='ngram', settings=[f'data=[https://me:{_CANARY}@h/x'])
     assert _CANARY not in str(found.value)
 

@@ -25,7 +25,7 @@ from tests.conftest import NODES, REPO, SAMPLE, run_command
         (('run', '--data', '{SPAN}-{DD}.csv'), 4, '{SPAN} and {DD} both name the span'),
         (('run', '--data', 'a.csv', '--spans', '2'), 2, 'a.csv names no spans'),
         (('run', '--data', '{SPAN}.csv', '--spans', '0'), 2, 'data.spans: '),
-        (('run', '--data', 'a.csv', '--preset', 'best'), 2, "no preset is called 'best'"),
+        (('run', '--data', 'a.csv', '--preset', 'best'), 2, "there is no preset 'best'"),
         (('run', '--data', 'a.csv', '--set', 'trainer.model.epoch=1'), 2, 'trainer.model.epochs?'),
         (('run', '--data', 'a.csv', '--set', 'gate.min_accuracy=2'), 2, 'got 2'),
         (('run', '--data', 'a.csv', '--root', 'a.csv/x'), 2, 'cannot write to the root'),

@@ -36,7 +36,7 @@ def test_preset_of_a_file_counts_when_any_command_reads_it(
     (tmp_path / 'c.yaml').write_text('preset: best\ndata: {path: a.csv}\n')
     done = run_command(*command, '--config', 'c.yaml', cwd=tmp_path)
     assert done.code == 2
-    assert "no preset is called 'best' (named in c.yaml); the presets are" in done.err
+    assert "there is no preset 'best' (named in c.yaml); the presets are" in done.err
 
 
 @pytest.mark.parametrize(

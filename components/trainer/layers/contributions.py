@@ -1,4 +1,4 @@
-"""What parts of a text add to its logit."""
+"""Contributions of the words of a text to its logit."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-# Longest part of a text that a model looks at as one, in words.
+# Number of words in the longest part of a text that a model treats as one.
 MAX_WORDS = 3
 
 
 class Contributions(NamedTuple):
-    """A batch of logits, each taken apart into a sum.
+    """The logits of a batch as sums.
 
-    The values of a row and its bias add up to its logit.
+    The values of a text and its bias add up to its logit.
 
     Attributes:
-        rows: int64 `[parts]`: which text of the batch each part is in.
-        words: int64 `[parts, 3]`: the places in the text of its words,
-            ascending, and -1 where it has fewer.
-        values: float32 `[parts]`: what it adds to the logit.
-        bias: float32 `[batch]`: the logit of a text without a word.
+        rows: int64 `[parts]`, the index of the text of each part.
+        words: int64 `[parts, 3]`, the positions of its words in the text, ascending,
+            and -1 if it has fewer.
+        values: float32 `[parts]`, its addend in the logit.
+        bias: float32 `[batch]`, the logit of a text without words.
     """
 
     rows: tf.Tensor
@@ -30,17 +30,17 @@ class Contributions(NamedTuple):
     bias: tf.Tensor
 
     def phrases(self, words: tf.RaggedTensor) -> tf.Tensor:
-        """Spell out the parts.
+        """Return the words of each part.
 
         Args:
-            words: tf.string `[batch, (tokens)]`, of the same texts.
+            words: tf.string `[batch, (tokens)]`, the words of the same texts.
 
         Returns:
-            tf.string `[parts]`: the words with a space between neighbours, and
-            with ` … ` where the model leaves out what stands between.
+            tf.string `[parts]`, the words with a space between neighbours, and with
+            ` … ` between words that are not neighbours in the text.
         """
         there = self.words >= 0
-        flat = tf.concat([words.values, ['']], 0)  # so that there is one to look up in any case
+        flat = tf.concat([words.values, ['']], 0)  # a lookup needs at least one element
         starts = tf.gather(words.row_starts(), self.rows)[:, tf.newaxis]
         spelled = tf.where(there, tf.gather(flat, tf.where(there, starts + self.words, 0)), '')
         pieces = [spelled[:, 0]]
@@ -52,7 +52,7 @@ class Contributions(NamedTuple):
 
 
 def places(start: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
-    """Return int64 `[parts, 3]`: so many words from the start on, see `Contributions`.
+    """Return the positions of `length` words from `start`, see `Contributions.words`.
 
     >>> places(tf.constant([4, 0], tf.int64), 2).numpy().tolist()
     [[4, 5, -1], [0, 1, -1]]

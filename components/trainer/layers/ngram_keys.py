@@ -12,17 +12,17 @@ MAX_NGRAM = 3
 
 
 def ngram_keys(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the n-grams of one length, wherever they occur.
+    """Return all occurrences of n-grams of one length.
 
-    An n-gram with a word that the vocabulary lacks is left out.
+    N-grams with a word that is not in the vocabulary are left out.
 
     Args:
         tokens: tf.RaggedTensor int32 `[batch, (tokens)]`, ids below 2 ** ID_BITS.
-        length: Of the n-grams, in words; from 1 to MAX_NGRAM.
+        length: Number of words, from 1 to MAX_NGRAM.
 
     Returns:
-        keys: int64 `[ngrams]`, equal exactly for equal n-grams, of any length.
-        rows: int64 `[ngrams]`: which row of the batch each is in, ascending.
+        keys: int64 `[ngrams]`, different for different n-grams, of any length.
+        rows: int64 `[ngrams]`, the index of the text of each, ascending.
 
     >>> keys, rows = ngram_keys(tf.ragged.constant([[2, 3, 4], [3, 1, 2]]), 2)
     >>> [(int(key) % 2**20, int(key) // 2**20) for key in keys], rows.numpy().tolist()
@@ -33,14 +33,14 @@ def ngram_keys(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tens
 
 
 def ngram_places(tokens: tf.RaggedTensor, length: int) -> tf.Tensor:
-    """Return where the n-grams of `ngram_keys` begin, in the same order.
+    """Return the positions of the n-grams of `ngram_keys`, in the same order.
 
     Args:
         tokens: As for `ngram_keys`.
-        length: The same.
+        length: As for `ngram_keys`.
 
     Returns:
-        int64 `[ngrams]`: the place of the first word in its row.
+        int64 `[ngrams]`, the position of the first word in its text.
 
     >>> ngram_places(tf.ragged.constant([[2, 3, 4], [3, 1, 2, 5]]), 2).numpy().tolist()
     [0, 1, 2]
@@ -50,7 +50,7 @@ def ngram_places(tokens: tf.RaggedTensor, length: int) -> tf.Tensor:
 
 
 def _candidates(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return key and row of what begins at each place, and whether it is an n-gram."""
+    """Return for each position a key and a row, and whether an n-gram starts there."""
     ids = tf.cast(tokens.values, tf.int64)
     rows = tokens.value_rowids()
     known = ids != features.UNKNOWN_ID

@@ -1,4 +1,4 @@
-"""A linear model of which n-grams a text has."""
+"""A linear model of the n-grams of a text."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from components.trainer.learning.ngram_counts import count_ngrams, find_ngrams
 
 
 class NGramLogits(keras.layers.Layer):
-    """Calibrated logits of the NB-SVM; learned by `adapt`, before the layer is built.
+    """Calibrated logits of the NB-SVM; `adapt` learns its weights and builds it.
 
     Args:
-        max_ngram: From single words to n-grams of so many.
-        min_documents: Texts that an n-gram must be in to be used.
-        cost: The SVM's C.
-        unlabelled_weight: Of all texts without a label, against that of all
-            with one.
-        seed: Of the halves for the out-of-fold scores.
+        max_ngram: Number of words of the longest n-grams.
+        min_documents: Number of texts that an n-gram must be in to be used.
+        cost: C of the SVM.
+        unlabelled_weight: Weight of all texts without a label, relative to that of
+            all texts with one.
+        seed: Seed of the halves for the out-of-fold scores.
     """
 
     def __init__(
@@ -60,14 +60,13 @@ class NGramLogits(keras.layers.Layer):
         """Learn n-grams, weights and calibration.
 
         Args:
-            data: What is learned from.
-            watched: What is scored, too, and not learned from.
-            unlabelled: Texts without a label, which make ratios more certain.
+            data: Examples to learn from.
+            watched: Further examples, of which only the logits are computed.
+            unlabelled: Texts without a label, which improve the ratios.
 
         Returns:
-            Logits, float32 `[examples, 1]`, of `data`, each by a model that
-            did not learn from the half that the example is in; and of
-            `watched`, by the final model.
+            Logits, float32 `[examples, 1]`: of `data`, each by a model that did not
+            learn from the example; and of `watched`, by the final model.
         """
         counts = count_ngrams(data, self._max_ngram, self._min_documents)
         labels = data.labels[:, 0].astype(np.int8)
@@ -77,7 +76,7 @@ class NGramLogits(keras.layers.Layer):
             further = Unlabelled(presence, self._unlabelled_weight)
         model = fit_nb_svm(counts.presence, labels, self._cost, further)
         if min(labels.sum(), len(labels) - labels.sum()) < 2:
-            scores = model.scores(counts.presence)  # nothing to make halves of
+            scores = model.scores(counts.presence)  # too few to divide into halves
         else:
             scores = out_of_fold_scores(counts.presence, labels, self._cost, self._seed, further)
         scale, shift = calibrate(scores, labels)
@@ -93,13 +92,13 @@ class NGramLogits(keras.layers.Layer):
         bias: float,
     ) -> None:
         if not len(keys):
-            # TensorFlow makes no table without entries; no text has this key.
+            # TensorFlow refuses a table without entries. No text has this key.
             keys = np.array([-1], np.int64)
             weights = ratios = np.zeros(1, np.float32)
         self._keys = keys.astype(np.int64)
         values = np.stack([weights, np.square(ratios)], axis=1).astype(np.float32)
         self.built = True
-        # Per n-gram, what it adds to the numerator and to the square of the denominator.
+        # Per n-gram, its addends in the numerator and in the square of the denominator.
         self.terms = self.add_weight(
             shape=values.shape, initializer='zeros', trainable=False, name='terms'
         )
@@ -124,7 +123,7 @@ class NGramLogits(keras.layers.Layer):
         tokens = as_ragged(tokens)
         cells, _ = self._find(tokens)
         size = tf.shape(self.terms, tf.int64)[0]
-        # Presence, not frequency: each n-gram of a text counts once.
+        # An n-gram counts once, however often it occurs in the text.
         present, _ = tf.unique(cells)
         terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
         sums = tf.math.unsorted_segment_sum(terms, present // size, tokens.nrows())
@@ -132,9 +131,9 @@ class NGramLogits(keras.layers.Layer):
         return (scores + self.bias)[:, tf.newaxis]
 
     def explain(self, tokens: tf.RaggedTensor) -> Contributions:
-        """Take the logits of int32 `[batch, (tokens)]` apart: a part for each n-gram.
+        """Split the logits of int32 `[batch, (tokens)]` into a contribution of each n-gram.
 
-        One that is repeated stands where it is first.
+        The position is that of the first occurrence.
         """
         cells, known = self._find(tokens)
         starts, lengths = [], []
@@ -157,7 +156,7 @@ class NGramLogits(keras.layers.Layer):
         return Contributions(rows, places(start, length), values, bias)
 
     def _find(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return row * size + index of each n-gram that has weights, and which ones have."""
+        """Return row * size + index of each n-gram with weights, and a mask of these."""
         parts = [ngram_keys(tokens, length) for length in range(1, self._max_ngram + 1)]
         indices = self._table.lookup(tf.concat([keys for keys, _ in parts], 0))
         rows = tf.concat([rows for _, rows in parts], 0)

@@ -1,4 +1,4 @@
-"""Rows of different lengths."""
+"""Conversion of padded tokens to ragged ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from components.common import features
 def as_ragged(tokens: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
     """Return tokens without padding.
 
-    Models are called with ragged tokens; Keras, when it saves one, with padded
-    ones, which it takes for float32.
+    Models are called with ragged tokens. When Keras saves a model, it calls it with
+    padded float32 tokens.
 
     Args:
-        tokens: int32 `[batch, (tokens)]`, ragged, or padded at the end with 0.
+        tokens: int32 `[batch, (tokens)]`, ragged, or padded with 0 at the end.
 
     >>> as_ragged(tf.constant([[2, 3, 0], [0, 0, 0]])).to_list()
     [[2, 3], []]

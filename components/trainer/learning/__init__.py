@@ -1,1 +1,1 @@
-"""What is learned from counts, without gradient steps: NumPy and SciPy."""
+"""Training of the n-gram model: counts, naive Bayes ratios, SVM and calibration."""

@@ -1,4 +1,4 @@
-"""From scores to logits: a logistic regression on what was not learned from."""
+"""Calibration of scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 
 class Calibration(NamedTuple):
-    """From a score to a logit: `scale * score + shift`."""
+    """Maps a score to the logit `scale * score + shift`."""
 
     scale: float
     shift: float
@@ -23,7 +23,7 @@ def calibrate(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int8]) -> 
     Platt's targets keep it finite where the scores separate the labels (Platt, 1999).
 
     Args:
-        scores: float32 `[texts]`, of texts that were not learned from.
+        scores: float32 `[texts]`, each by a model that did not learn from the text.
         labels: 0 or 1 `[texts]`.
 
     Example:
@@ -34,8 +34,8 @@ def calibrate(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int8]) -> 
     positives = int(labels.sum())
     negatives = len(labels) - positives
     targets = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    # scikit-learn takes no targets between 0 and 1: each text is there once with either label,
-    # and its target is the weight of the positive one.
+    # scikit-learn refuses targets between 0 and 1. So each text occurs with both labels, and its
+    # target is the weight of the positive one.
     inputs = np.tile(scores.astype(np.float64), 2)[:, np.newaxis]
     size = max(float(np.abs(scores).max(initial=0)), 1e-6)
     model = LogisticRegression(penalty=None, tol=1e-8, max_iter=1_000)
@@ -48,12 +48,12 @@ def calibrate(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int8]) -> 
 
 
 def missing_shift(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float32]) -> float:
-    """Return what to add to all logits so that they expect as many positives as there are.
+    """Return the number to add to all logits so that their expected positives are correct.
 
     Args:
         logits: float32 `[texts]`.
-        labels: 0 or 1 `[texts]`. If all are one, half a text is taken for the other,
-            which keeps the shift finite.
+        labels: 0 or 1 `[texts]`. If all are equal, half a text counts as the other label,
+            so that the result is finite.
 
     Example:
         >>> round(missing_shift(np.float32([0, 0, 0]), np.float32([1, 0, 0])), 3)
@@ -64,6 +64,6 @@ def missing_shift(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float3
     def excess(shift: float) -> float:
         return float(special.expit(logits.astype(np.float64) + shift).sum() - positives)
 
-    # Beyond this, all texts or none are expected to be positive.
+    # With a larger shift, all texts are expected to be positive, or none.
     limit = float(np.abs(logits).max()) + 50
     return float(optimize.brentq(excess, -limit, limit, xtol=1e-7))

@@ -17,18 +17,19 @@ from sklearn.svm import LinearSVC
 Floats = npt.NDArray[np.float32]
 
 _SMOOTHING = 1.0
+# At a cost of 100, the solver can need more passes than scikit-learn's default of 1,000.
+_MAX_PASSES = 10_000
 
 
 class LinearModel(NamedTuple):
-    """What scores a text by its n-grams.
+    """A linear model of the n-grams of a text.
 
-    The score is `sum(weights) / sqrt(sum(ratios ** 2)) + bias`, over the
-    n-grams that the text has.
+    The score of a text is `sum(weights) / sqrt(sum(ratios ** 2)) + bias`, where the sums
+    are over its n-grams.
 
     Attributes:
-        weights: float32 `[ngrams]`: the SVM's, times the ratios.
-        ratios: float32 `[ngrams]`: logarithm of how much likelier a positive
-            text is to have the n-gram than a negative one.
+        weights: float32 `[ngrams]`, the weights of the SVM, multiplied by the ratios.
+        ratios: float32 `[ngrams]`, see `naive_bayes_ratios`.
         bias: Score of a text without n-grams.
     """
 
@@ -37,7 +38,7 @@ class LinearModel(NamedTuple):
     bias: float
 
     def scores(self, presence: sparse.csr_matrix) -> Floats:
-        """Score texts: float32 `[texts]` from 0-1 `[texts, ngrams]`."""
+        """Return the scores, float32 `[texts]`, of 0-1 `[texts, ngrams]`."""
         norms = np.sqrt(presence @ np.square(self.ratios))
         sums = presence @ self.weights
         scores: Floats = sums / np.where(norms > 0, norms, 1) + np.float32(self.bias)
@@ -45,11 +46,11 @@ class LinearModel(NamedTuple):
 
 
 class Unlabelled(NamedTuple):
-    """Texts without a label, from which the ratios learn.
+    """Texts without a label, which improve the ratios.
 
     Attributes:
         presence: 0-1 `[texts, ngrams]`.
-        weight: Of all of them, against that of all texts with a label.
+        weight: Weight of all of them, relative to that of all texts with a label.
     """
 
     presence: sparse.csr_matrix
@@ -64,24 +65,24 @@ def fit_nb_svm(
 ) -> LinearModel:
     """Fit ratios and weights.
 
-    Texts without a label are given that which a first model gives them. The
-    final one learns its weights from the labelled texts alone, but with ratios
-    that count the others, too: most n-grams are in few texts with a label.
+    A first model predicts labels for the texts without one. The final model has ratios of
+    all texts, and learns its weights from the labelled texts. This helps because most
+    n-grams are in few labelled texts.
 
     Args:
         presence: 0-1 `[texts, ngrams]`.
         labels: 0 or 1 `[texts]`; both must occur.
-        cost: The SVM's C.
-        unlabelled: Further texts.
+        cost: C of the SVM.
+        unlabelled: Texts without a label.
     """
     counts = np.stack(_counts(presence, labels))
     model = _fit_weights(presence, labels, _ratios(*counts), cost)
     if unlabelled is None:
         return model
-    taken_for = (model.scores(unlabelled.presence) > 0).astype(np.int8)
-    # No text counts for more than one with a label.
+    predicted = (model.scores(unlabelled.presence) > 0).astype(np.int8)
+    # No text has a higher weight than a labelled one.
     weight = min(1.0, unlabelled.weight * len(labels) / unlabelled.presence.shape[0])
-    counts += np.float32(weight) * np.stack(_counts(unlabelled.presence, taken_for))
+    counts += np.float32(weight) * np.stack(_counts(unlabelled.presence, predicted))
     return _fit_weights(presence, labels, _ratios(*counts), cost)
 
 
@@ -100,6 +101,9 @@ def _fit_weights(
 def naive_bayes_ratios(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]) -> Floats:
     """Return the log-count ratio of each n-gram, float32 `[ngrams]`.
 
+    It is the logarithm of the n-gram's share of all n-grams in positive texts, divided by
+    its share in negative texts.
+
     >>> presence = sparse.csr_matrix(np.array([[1, 0], [1, 1]], np.float32))
     >>> naive_bayes_ratios(presence, np.array([0, 1], np.int8)).astype(float).round(3).tolist()
     [-0.357, 0.56]
@@ -108,7 +112,7 @@ def naive_bayes_ratios(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]
 
 
 def _counts(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]) -> tuple[Floats, Floats]:
-    """Return how many positive and how many negative texts have each n-gram."""
+    """Return the numbers of positive and of negative texts that contain each n-gram."""
     return (
         presence.T @ labels.astype(np.float32),
         presence.T @ (1 - labels).astype(np.float32),
@@ -116,8 +120,8 @@ def _counts(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]) -> tuple[
 
 
 def _ratios(positive: Floats, negative: Floats) -> Floats:
-    # In proportion to the labels: else each n-gram that only the more frequent label has a time or
-    # two would speak for the rarer one, whose texts are too few to have it.
+    # The smoothing is in proportion to the labels. If it were equal, n-grams that occur once or
+    # twice, and only with the more frequent label, would indicate the rarer one.
     share = np.clip(positive.sum() / max(positive.sum() + negative.sum(), 1), 1e-3, 1 - 1e-3)
     positive = positive + np.float32(2 * _SMOOTHING * share)
     negative = negative + np.float32(2 * _SMOOTHING * (1 - share))
@@ -147,7 +151,7 @@ def fit_svm(
     if not count:
         # scikit-learn refuses rows without features.
         rows = sparse.csr_matrix((rows.shape[0], 1), dtype=np.float32)
-    svm = LinearSVC(C=cost, dual=True, random_state=0)
+    svm = LinearSVC(C=cost, dual=True, max_iter=_MAX_PASSES, random_state=0)
     svm.fit(rows, labels)
     return svm.coef_[0, :count].astype(np.float32), float(svm.intercept_[0])
 
@@ -159,16 +163,16 @@ def out_of_fold_scores(
     seed: int,
     unlabelled: Unlabelled | None = None,
 ) -> Floats:
-    """Score each half of the texts by a model of the other half.
+    """Score each half of the texts with a model of the other half.
 
-    A model's scores of texts that it learned from are too good to calibrate by,
-    or to correct. The halves are drawn at random, label by label; ratios are
-    fitted again with the weights. Five folds gave no more than two.
+    The scores of texts that a model learned from are too good for a calibration. The
+    halves are random and stratified by label, and both ratios and weights are fitted for
+    each. Five folds in place of two did not improve the result.
 
     Args:
         presence: 0-1 `[texts, ngrams]`.
         labels: 0 or 1 `[texts]`, each at least twice.
-        cost: The SVM's C.
+        cost: C of the SVM.
         seed: Seed of the halves.
         unlabelled: Texts without a label.
 
@@ -176,7 +180,7 @@ def out_of_fold_scores(
         float32 `[texts]`.
     """
     scores = np.zeros(len(labels), np.float32)
-    # One after the other: LIBLINEAR has one random number generator for all threads.
+    # Not in parallel, because all threads share the random number generator of LIBLINEAR.
     for learned, scored in StratifiedKFold(2, shuffle=True, random_state=seed).split(
         labels, labels
     ):

@@ -1,4 +1,4 @@
-"""Which n-grams a set of texts has, and which text has which."""
+"""The n-grams of a set of texts, and the texts that contain each."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from scipy import sparse
 from components.trainer.dataset import LabelledTokens
 from components.trainer.layers.ngram_keys import ngram_keys
 
-# Sorted at a time, which bounds the memory; all occurrences of a key are in one part.
+# Number of keys sorted at a time, which limits the memory.
 _KEYS_PER_PART = 1 << 22
 _TEXTS_PER_CALL = 2_000
-# Spreads neighbouring keys over the parts (Knuth, The Art of Computer Programming 3, 6.4).
+# Distributes neighbouring keys over the parts (Knuth, The Art of Computer Programming 3, 6.4).
 _GOLDEN = np.int64(-7046029254386353131)
 
 
 class NGramCounts(NamedTuple):
-    """N-grams, and the texts that have them.
+    """N-grams, and the texts that contain them.
 
     Attributes:
-        keys: int64 `[ngrams]`, see `ngram_keys`, each once; those in most texts first.
-        presence: float32 `[texts, ngrams]`: 1 where the text has the n-gram.
+        keys: int64 `[ngrams]`, see `ngram_keys`, distinct, by descending number of texts.
+        presence: float32 `[texts, ngrams]`, 1 if the text contains the n-gram.
     """
 
     keys: npt.NDArray[np.int64]
@@ -33,12 +33,12 @@ class NGramCounts(NamedTuple):
 
 
 def count_ngrams(data: LabelledTokens, max_ngram: int, min_documents: int) -> NGramCounts:
-    """Find all n-grams that enough texts have.
+    """Return all n-grams that are in at least `min_documents` texts.
 
     Args:
         data: The texts.
-        max_ngram: From single words to n-grams of so many.
-        min_documents: Texts that an n-gram must be in.
+        max_ngram: Number of words of the longest n-grams.
+        min_documents: Number of texts that an n-gram must be in.
     """
 
     def count(length: int) -> list[NGramCounts]:
@@ -52,14 +52,14 @@ def count_ngrams(data: LabelledTokens, max_ngram: int, min_documents: int) -> NG
             for mine in (part_of == part for part in range(parts))
         ]
 
-    # Sorting is done without Python's lock.
+    # NumPy sorts without the global interpreter lock.
     with ThreadPoolExecutor() as pool:
         lengths = range(max_ngram, 0, -1)
         found = [part for parts in pool.map(count, lengths) for part in parts]
     keys = np.concatenate([part.keys for part in found])
     columns = sparse.hstack([part.presence for part in found], format='csc')
     order = np.argsort(-np.diff(columns.indptr), kind='stable')
-    # What is read most lies together, and stays in the cache: products take half the time.
+    # Frequent n-grams are neighbours and stay in the cache, which halves the time of products.
     place = np.empty(len(keys), np.int32)
     place[order] = np.arange(len(keys), dtype=np.int32)
     presence = columns.tocsr()
@@ -71,15 +71,15 @@ def count_ngrams(data: LabelledTokens, max_ngram: int, min_documents: int) -> NG
 def find_ngrams(
     data: LabelledTokens, keys: npt.NDArray[np.int64], max_ngram: int
 ) -> sparse.csr_matrix:
-    """Find which of the n-grams each text has.
+    """Return which of the n-grams each text contains.
 
     Args:
         data: The texts.
-        keys: int64 `[ngrams]`, see `ngram_keys`, each once; at least one.
-        max_ngram: Length of the longest, in words.
+        keys: int64 `[ngrams]`, see `ngram_keys`, distinct, at least one.
+        max_ngram: Number of words of the longest n-gram.
 
     Returns:
-        float32 `[texts, ngrams]`: 1 where the text has the n-gram.
+        float32 `[texts, ngrams]`, 1 if the text contains the n-gram.
     """
     table = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(keys, np.arange(len(keys), dtype=np.int64)),
@@ -93,7 +93,7 @@ def find_ngrams(
             part_keys, rows = ngram_keys(part, length)
             columns = table.lookup(part_keys)
             present.append(tf.boolean_mask(rows * len(keys) + columns, columns >= 0))
-        # Sorted, as a sparse matrix has its columns.
+        # A sparse matrix has sorted columns.
         cells = np.unique(tf.concat(present, 0).numpy())
         counts = np.bincount(cells // len(keys), minlength=int(part.nrows()))
         return (cells % len(keys)).astype(np.int32), counts
@@ -109,7 +109,7 @@ def find_ngrams(
 
 
 def _texts(data: LabelledTokens, start: int) -> tf.RaggedTensor:
-    """Return some texts: for all at once, TensorFlow would keep gigabytes that it needed once."""
+    """Return some texts; for all texts at once, TensorFlow allocates gigabytes."""
     splits = data.row_splits[start : start + _TEXTS_PER_CALL + 1]
     return tf.RaggedTensor.from_row_splits(
         data.tokens[splits[0] : splits[-1]], splits - splits[0], validate=False
@@ -134,7 +134,7 @@ def _count_part(
     keys, rows = keys[order], rows[order]
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))[: len(keys)]
     occurrences = np.diff(np.append(starts, len(keys)))
-    # Rarer ones are most, and cannot be in enough texts.
+    # Most n-grams are rarer, and cannot be in enough texts.
     frequent = occurrences >= min_documents
     keys, rows = keys[starts[frequent]], rows[np.repeat(frequent, occurrences)]
     columns = np.concatenate([[0], np.cumsum(occurrences[frequent])])

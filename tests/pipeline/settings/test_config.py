@@ -65,8 +65,8 @@ def test_preset_is_refused_when_the_file_names_none_that_is_known(
 ) -> None:
     file = tmp_path / 'c.yaml'
     file.write_text(f'preset: {preset}\n')
-    told = r'no preset is called .* \(named in .*c\.yaml\)'
-    with pytest.raises(ConfigError, match=told) as caught:
+    message = r'there is no preset .* \(named in .*c\.yaml\)'
+    with pytest.raises(ConfigError, match=message) as caught:
         load(preset=None, file=file)
     assert 'accurate, ngram, tutorial' in caught.value.hint
 
@@ -75,7 +75,7 @@ def test_preset_is_refused_when_the_file_names_none_that_is_known(
 def test_preset_is_refused_when_it_comes_by_set(assignment: str) -> None:
     with pytest.raises(ConfigError, match='preset cannot be set by --set') as caught:
         load(settings=[assignment])
-    assert caught.value.hint == 'say --preset accurate'
+    assert caught.value.hint == 'pass --preset accurate'
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_printed_config_gives_the_same_when_read_back(tmp_path: pathlib.Path) ->
         ('name=Über', "name: .*got 'Über'", ''),
         ('data.columns.test_percent=99', 'test_percent: .*less than or equal to 80', ''),
         ('no-equals-sign', 'expected --set NAME=VALUE', 'trainer.seed=5'),
-        ('trainer.model.epochs=[1', 'is not YAML', ''),
+        ('trainer.model.epochs=[1', 'expected YAML, got', ''),
     ],
 )
 def test_error_names_the_setting_when_it_is_bad(setting: str, message: str, hint: str) -> None:
@@ -161,7 +161,7 @@ def test_gate_is_refused_when_a_bound_is_missing(
 
 
 def test_unknown_preset_is_refused_when_named() -> None:
-    with pytest.raises(ConfigError, match="no preset is called 'best'") as caught:
+    with pytest.raises(ConfigError, match="there is no preset 'best'") as caught:
         load(preset='best')
     assert 'tutorial' in caught.value.hint
 

@@ -28,9 +28,9 @@ def test_values_are_read_when_they_are_plain() -> None:
         pytest.param('a' * 2_000_000, 'more than 1,048,576 characters', id='long'),
         ('a: b: c', 'line 1, column 5: mapping values are not allowed here'),
         ('!!python/object/apply:os.system [ls]', 'line 1, column 1: could not determine'),
-        ('!!timestamp soon', 'not of its type'),
-        ('!!bool perhaps', 'not of its type'),
-        ('!!int ""', 'not of its type'),
+        ('!!timestamp soon', 'not have the type of its tag'),
+        ('!!bool perhaps', 'not have the type of its tag'),
+        ('!!int ""', 'not have the type of its tag'),
         ('2026-99-99', 'month must be in 1..12'),
         ('\0', 'unacceptable character'),
         pytest.param('9' * 5_000, 'Exceeds the limit', id='huge number'),
@@ -46,5 +46,5 @@ def test_error_is_one_line_when_a_file_is_no_plain_yaml(
         load_config(preset='ngram', file=path, flags={'data.path': 'a.csv'})
     assert time.process_time() - began < 5
     assert str(caught.value).isprintable()
-    with pytest.raises(ConfigError, match='is not YAML'):
+    with pytest.raises(ConfigError, match='expected YAML'):
         load_config(preset='ngram', settings=[f'data.path={text}'])

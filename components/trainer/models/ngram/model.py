@@ -1,8 +1,4 @@
-"""The n-gram model: a linear SVM on naive Bayes ratios, calibrated.
-
-It is learned in a few passes over the counts, not by gradient steps; what was
-tried beside it is in the README.
-"""
+"""The n-gram model: a calibrated linear SVM on naive Bayes ratios."""
 
 from __future__ import annotations
 
@@ -38,9 +34,9 @@ def train(job: TrainingJob) -> TrainedModel:
 
 
 class NGramModel(keras.Model):
-    """A model of nothing but the n-grams' logits."""
+    """The logits of the n-grams."""
 
-    # Keras adds a signature of its own to what is saved; nothing calls it, and it takes time.
+    # Nothing calls the signature that Keras adds to a saved model, and it takes time.
     _default_save_signature = None
 
     def __init__(self, ngrams: NGramLogits) -> None:
@@ -52,11 +48,11 @@ class NGramModel(keras.Model):
         return self.ngrams(tokens)
 
     def explain(self, tokens: tf.RaggedTensor) -> Contributions:
-        """Take the logits of int32 `[batch, (tokens)]` apart."""
+        """Split the logits of int32 `[batch, (tokens)]` into contributions."""
         return self.ngrams.explain(tokens)
 
 
-class HonestLogits(NamedTuple):
+class OutOfFoldLogits(NamedTuple):
     """Logits, float32 `[examples, 1]`, by models that did not learn from the example."""
 
     train: npt.NDArray[np.float32]
@@ -64,7 +60,7 @@ class HonestLogits(NamedTuple):
 
 
 def make_layer(settings: LinearSettings, seed: int) -> NGramLogits:
-    """Make the layer that the settings describe."""
+    """Return the layer that the settings describe."""
     return NGramLogits(
         max_ngram=settings.max_ngram,
         min_documents=settings.min_ngram_documents,
@@ -76,7 +72,7 @@ def make_layer(settings: LinearSettings, seed: int) -> NGramLogits:
 
 
 def read_unlabelled(job: TrainingJob) -> LabelledTokens | None:
-    """Read the texts without a label, if the settings want them and there are any."""
+    """Return the texts without a label; None if there are none or their weight is 0."""
     assert isinstance(job.settings.model, LinearSettings)
     if not job.settings.model.unlabelled_weight:
         return None
@@ -91,19 +87,19 @@ def adapt(
     unlabelled: LabelledTokens | None,
     *,
     fit_to_val: bool,
-) -> HonestLogits:
-    """Let the layer learn from `train`, and from `val` with `fit_to_val`.
+) -> OutOfFoldLogits:
+    """Have the layer learn from `train`, and from `val` if `fit_to_val` is set.
 
     Args:
-        layer: The layer, which is built by this.
+        layer: The layer, which is then built.
         train: Examples to learn from.
         val: Further examples.
         unlabelled: Texts without a label.
-        fit_to_val: Whether to learn from `val`, too.
+        fit_to_val: Whether to learn from `val` too.
     """
     if fit_to_val:
         logits, _ = layer.adapt(train.joined(val), unlabelled=unlabelled)
-        return HonestLogits(*np.split(logits, [len(train.labels)]))
+        return OutOfFoldLogits(*np.split(logits, [len(train.labels)]))
     of_train, of_val = layer.adapt(train, val, unlabelled)
     assert of_val is not None
-    return HonestLogits(of_train, of_val)
+    return OutOfFoldLogits(of_train, of_val)

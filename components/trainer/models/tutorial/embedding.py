@@ -1,4 +1,4 @@
-"""An embedding for Keras 3's Adam."""
+"""An embedding with a dense gradient, for the Adam of Keras 3."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ import tensorflow as tf
 class WordVectors(keras.layers.Layer):
     """An embedding whose gradient is a dense tensor.
 
-    Keras 3's Adam squares the slices of a sparse gradient before it adds up
-    those of the same word, which costs the tutorial's model a point of
-    accuracy; added up first, they are what Adam's formula asks for. The table
-    is small, so a dense gradient costs next to nothing.
+    The Adam of Keras 3 squares the slices of a sparse gradient before it adds up those of
+    the same word, which is not Adam's formula and costs the tutorial's model a point of
+    accuracy. The table is small, so a dense gradient costs little.
 
     Args:
-        vocab_size: Rows of the table.
-        dim: Its columns.
+        vocab_size: Number of rows of the table.
+        dim: Number of columns of the table.
     """
 
     def __init__(self, vocab_size: int, dim: int, **kwargs: Any) -> None:

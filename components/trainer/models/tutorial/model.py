@@ -106,14 +106,14 @@ def build_model(settings: TutorialSettings, *, vocab_size: int, max_tokens: int)
 
 
 class Padded(keras.Model):
-    """Lets a model of padded tokens take ragged ones.
+    """A model of ragged tokens, from one of padded tokens.
 
     Args:
-        network: From int32 `[batch, width]` to logits.
-        width: How many tokens of a text it reads.
+        network: Maps int32 `[batch, width]` to logits.
+        width: Number of tokens that it reads of a text.
     """
 
-    # Keras adds a signature of its own to what is saved; nothing calls it, and it takes time.
+    # Nothing calls the signature that Keras adds to a saved model, and it takes time.
     _default_save_signature = None
 
     def __init__(self, network: keras.Model, width: int) -> None:
@@ -127,10 +127,10 @@ class Padded(keras.Model):
         return self.network(padded, training=training)
 
     def explain(self, tokens: tf.RaggedTensor) -> Contributions:
-        """Take the logits of int32 `[batch, (tokens)]` apart: a part for each word.
+        """Split the logits of int32 `[batch, (tokens)]` into a contribution of each word.
 
-        A mean and a dense layer are linear: each word adds what it has above
-        the padding that is read in its stead where a text is shorter.
+        The mean and the dense layer are linear. The contribution of a word is its
+        difference from padding, which takes its place in shorter texts.
         """
         read = tokens[:, : self.width]
         dense = self.network.get_layer('logit')
