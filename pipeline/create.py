@@ -104,12 +104,17 @@ def create_pipeline(
         if node is not trainer:
             _add_fingerprint(node)
         node.exec_properties.update((parameters or {}).get(node.id, {}))
+    connection = None
+    if target == 'local':
+        # As TFX's own connection to a file does, so that any of its local runners can be used.
+        config.root_path.mkdir(parents=True, exist_ok=True)
+        connection = backend_of(config).connection()
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=pipeline_root,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=backend_of(config).connection() if target == 'local' else None,
+        metadata_connection_config=connection,
         beam_pipeline_args=list(beam_args(config.beam)),
     )
 

@@ -62,14 +62,6 @@ def model_files(folder: str) -> list[str]:
     return sorted(names - {CARD_PATH, RESTORED_PATH})
 
 
-def same_model(one: str, other: str) -> bool:
-    """Tell whether two SavedModels are equal file by file, what tells of them aside."""
-    files = model_files(one)
-    return files == model_files(other) and all(
-        _digest(posixpath.join(one, name)) == _digest(posixpath.join(other, name)) for name in files
-    )
-
-
 def digest_of_model(model_dir: str) -> str:
     """Return the SHA-256 of a SavedModel: of its files' names and SHA-256s, in their order."""
     digest = hashlib.sha256()

@@ -57,12 +57,6 @@ def read_withdrawals(serving_dir: str) -> dict[str, Withdrawal]:
         ) from err
 
 
-def has_been_rolled_back(serving_dir: str) -> bool:
-    """Tell whether there ever was a rollback, undone or not."""
-    path = posixpath.join(serving_dir, WITHDRAWN_FILE)
-    return bool(storage_of(path).exists(path))
-
-
 def withdrawn_models(serving_dir: str) -> dict[str, Withdrawal]:
     """Return what is withdrawn, without what is live all the same.
 

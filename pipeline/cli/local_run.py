@@ -1,4 +1,4 @@
-"""Runs the pipeline on this machine, and shows and keeps the result."""
+"""Runs the pipeline on this machine, and shows and records the outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import traceback
 from collections.abc import Collection
 
 from components.common.errors import NotBlessedError, ReviewsError
-from pipeline.local.start import Start, begun, require_nodes, resuming, without_nodes
+from pipeline.local.start import (
+    StartedRun,
+    hint_at_resuming,
+    outcome_without_nodes,
+    require_nodes,
+    start_run,
+)
 from pipeline.process import signals
 from pipeline.process.imports import no_collection
 from pipeline.process.logs import Terminal, framework_noise_to
@@ -31,52 +37,52 @@ def run_locally(
     verbose: bool,
     wait: bool,
 ) -> None:
-    """Run the pipeline on this machine and show what comes of it.
+    """Run the pipeline on this machine, and print the outcome.
 
     Args:
         config: The settings.
-        again: Ids of nodes that are executed whatever the cache holds.
-        as_json: Print the outcome as JSON.
-        quiet: Show errors only.
-        verbose: Show the traceback of an error.
-        wait: Wait for another run of the same pipeline to end, not to be refused.
+        again: Ids of nodes to execute even if their outputs are in the cache.
+        as_json: Whether to print the outcome as JSON.
+        quiet: Whether to print errors only.
+        verbose: Whether to print the traceback of an error.
+        wait: Whether to wait if another run of the same pipeline is in progress.
 
     Raises:
         NotBlessedError: If the candidate was not blessed.
-        ReviewsError: If a node failed, the data cannot be what was named, or
-            another run is under way.
-        KeyboardInterrupt: If it was interrupted; what there is was shown.
+        ReviewsError: If a node failed, the data is not usable, or another run is in
+            progress.
+        KeyboardInterrupt: If the run was interrupted, after the outcome was printed.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(resuming())
+        stack.enter_context(hint_at_resuming())
         try:
             require_nodes(again)
-            start = stack.enter_context(begun(config, wait=wait, quiet=quiet))
+            run = stack.enter_context(start_run(config, wait=wait, quiet=quiet))
         except (ReviewsError, KeyboardInterrupt) as err:
             if as_json:
-                print_json(without_nodes(config, err).to_json())
+                print_json(outcome_without_nodes(config, err).to_json())
             raise
-        _run_begun(config, start, again, as_json=as_json, quiet=quiet, verbose=verbose)
+        _run_and_show(config, run, again, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
-def _run_begun(
+def _run_and_show(
     config: PipelineConfig,
-    start: Start,
+    run: StartedRun,
     again: Collection[str],
     *,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
-    with framework_noise_to(start.log) as terminal:
-        outcome, error = _run(config, start, again, terminal, as_json=as_json, quiet=quiet)
-        # Who stops a run is not kept waiting for its page; `report` makes it.
+    with framework_noise_to(run.log) as terminal:
+        outcome, error = _run(config, run, again, terminal, as_json=as_json, quiet=quiet)
+        # An interrupted command ends at once; `report` can write the report later.
         if outcome.outcome != 'interrupted':
             try:
                 outcome = _with_report(outcome, config.root_path)
             except KeyboardInterrupt as err:
                 error = err
-        start.lock.clear_holder()
+        run.lock.clear_holder()
         interrupted = isinstance(error, KeyboardInterrupt)
         if error is not None and verbose and not interrupted:
             traceback.print_exception(error, file=terminal.err)
@@ -87,7 +93,7 @@ def _run_begun(
 
         print_summary(outcome, sys.stdout)
     if outcome.report is None and not quiet and not interrupted:
-        print(f'warning: no report could be made; the log says why: {outcome.log}', file=sys.stderr)
+        print(f'warning: the report was not written; see the log: {outcome.log}', file=sys.stderr)
     if isinstance(error, ReviewsError):
         error.log, error.report = outcome.log, outcome.report or ''
     if error is not None:
@@ -98,7 +104,7 @@ def _run_begun(
 
 def _run(
     config: PipelineConfig,
-    start: Start,
+    run: StartedRun,
     again: Collection[str],
     terminal: Terminal,
     *,
@@ -107,12 +113,12 @@ def _run(
 ) -> tuple[RunOutcome, BaseException | None]:
     from pipeline.terminal.console import ProgressLines
 
-    def keep_unfinished(outcome: RunOutcome) -> None:
-        _keep_record(outcome, config.root_path)
+    def record_unfinished(outcome: RunOutcome) -> None:
+        _save_record(outcome, config.root_path)
         if as_json:
             print_json(outcome.to_json(), terminal.out)
 
-    log = os.path.relpath(start.log)
+    log = os.path.relpath(run.log)
     outcome: RunOutcome | None = None
     try:
         with ProgressLines(terminal.err, quiet=quiet) as progress:
@@ -122,39 +128,39 @@ def _run(
 
             outcome, error = run_pipeline(
                 config,
-                start.source,
+                run.source,
                 progress,
-                run_id=start.run_id,
+                run_id=run.run_id,
                 log=log,
-                if_ended=keep_unfinished,
+                if_ended=record_unfinished,
                 again=again,
             )
     except (Exception, KeyboardInterrupt) as err:
         error = signals.interrupt_cause(err)
         if error is None:
             raise
-        # Where the imports were interrupted, there is nothing to tell of nodes.
-        outcome = outcome or without_nodes(config, error, run_id=start.run_id, log=log)
-    _keep_record(outcome, config.root_path)
+        # If the imports were interrupted, no node has run.
+        outcome = outcome or outcome_without_nodes(config, error, run_id=run.run_id, log=log)
+    _save_record(outcome, config.root_path)
     return outcome, error
 
 
-def _keep_record(outcome: RunOutcome, root: pathlib.Path) -> None:
+def _save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
     try:
         outcomes.save_record(outcome, root)
-    except OSError:  # on a full disk, what came of the run is told all the same
-        logging.getLogger(__name__).exception('the record could not be kept')
+    except OSError:  # on a full disk, the outcome is still printed
+        logging.getLogger(__name__).exception('the record could not be saved')
 
 
 def _with_report(outcome: RunOutcome, root: pathlib.Path) -> RunOutcome:
-    """Write the report of a run, and say in its record where it is."""
+    """Write the report of a run, and add its path to the record."""
     from pipeline.report.pages import write_report
 
     try:
         reported = dataclasses.replace(outcome, report=write_report(outcome, root))
         outcomes.save_record(reported, root)
-    except Exception:  # whatever it is, the run is what it was
-        logging.getLogger(__name__).exception('the report could not be made')
+    except Exception:  # the run has ended, and does not depend on its report
+        logging.getLogger(__name__).exception('the report was not written')
         return outcome
     return reported
 
@@ -168,4 +174,4 @@ def _first_failure(outcome: RunOutcome) -> NotBlessedError:
                 f'not blessed: {check.metric}{where} is {value}, expected {check.bound}',
                 hint=check.hint,
             )
-    return NotBlessedError('not blessed: the Evaluator found no metric that meets its bound')
+    return NotBlessedError('not blessed: the Evaluator measured no metric that has a bound')

@@ -76,8 +76,8 @@ def prune(
 ) -> None:
     """Remove all versions except the newest N.
 
-    The live version, the version that it restores, and the baseline of the next
-    run are never removed.
+    The live version, which is the baseline of the next run, and the version that it
+    restores are never removed.
     """
     from pipeline.models.display import prune_models
     from pipeline.models.listing import Place

@@ -1,4 +1,4 @@
-"""Turns what a node raises into an error that a person can act on."""
+"""Turns exceptions of nodes into errors that say what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 from components.common.errors import ComponentError, ReviewsError
 
-# TensorFlow, Beam and SQLite raise errors of their own, with these words in them.
+# TensorFlow, Beam and SQLite raise their own classes with these messages.
 _DISK_FULL = (
     os.strerror(errno.ENOSPC),
     os.strerror(errno.EDQUOT),
@@ -16,11 +16,15 @@ _DISK_FULL = (
 
 
 def explain(err: BaseException, node_id: str) -> BaseException:
-    """Turn what a node raised into an error that a person can act on.
+    """Return the error to show for an exception.
 
     Args:
-        err: What it raised.
-        node_id: The node; empty if none had begun.
+        err: The exception; one of this project's errors is returned as it is, also
+            if it is the cause of another one.
+        node_id: The node that raised it; empty before the first node.
+
+    >>> explain(OSError('No space left on device'), 'Trainer')
+    ComponentError('Trainer: no space left on the disk')
     """
     if isinstance(err, ReviewsError):
         return err
@@ -28,13 +32,14 @@ def explain(err: BaseException, node_id: str) -> BaseException:
     while cause is not None:
         if isinstance(cause, ReviewsError):
             return cause
-        if any(words in str(cause) for words in _DISK_FULL):
+        if any(message in str(cause) for message in _DISK_FULL):
             return ComponentError(
-                f'{node_id}: no space left on the disk', hint='make room; the same command resumes'
+                f'{node_id}: no space left on the disk',
+                hint='free some space; the same command resumes',
             )
         cause = cause.__cause__ or cause.__context__
     first_line = (str(err).strip().splitlines() or [''])[0]
     return ComponentError(
         f'{node_id or "the pipeline"} failed: {type(err).__name__}: {first_line}',
-        hint='the log has the details; the same command resumes from what is cached',
+        hint='the log has the details; the same command resumes from the cached nodes',
     )

@@ -1,4 +1,4 @@
-"""Names of runs."""
+"""Ids of runs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from components.common.errors import ConfigError
 
 
 def new_run_id(root: pathlib.Path, claim: Callable[[str], None]) -> str:
-    """Name a run by the time, and claim the name, so that no other run takes it.
+    """Create the id of a run from the time, and claim it, so that no other run gets it.
 
     Args:
         root: The folder for all that runs write.
-        claim: Makes what is to be there once, below `root`, for a name; raises
-            FileExistsError if it is there.
+        claim: Creates something for an id that can exist only once; raises
+            FileExistsError if it exists.
 
     Returns:
-        The name: `2026-11-24T02-19-23`, with `-2` and so on if that was taken.
+        The id, as `2026-11-24T02-19-23`, followed by `-2` and so on if that is taken.
 
     Raises:
-        ConfigError: If nothing can be written there.
+        ConfigError: If the root is not writable.
+
+    Example:
+        >>> new_run_id(pathlib.Path('runs'), lambda run_id: None)  # doctest: +ELLIPSIS
+        '20...'
     """
     base = datetime.datetime.now().strftime('%Y-%m-%dT%H-%M-%S')
     try:
@@ -34,12 +38,12 @@ def new_run_id(root: pathlib.Path, claim: Callable[[str], None]) -> str:
             return run_id
     except OSError as err:
         raise cannot_write(root, err) from err
-    raise ConfigError(f'too many runs began at {base} in {root}')
+    raise ConfigError(f'too many runs started at {base} in {root}')
 
 
 def cannot_write(root: pathlib.Path, error: OSError) -> ConfigError:
-    """Return what is told of a root that cannot be written to."""
+    """Return the error for a root that is not writable."""
     return ConfigError(
         f'cannot write to the root {root}: {error.strerror or error}',
-        hint='name a folder that can be written, with --root DIR',
+        hint='pass a writable folder: --root DIR',
     )

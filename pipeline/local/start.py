@@ -1,4 +1,4 @@
-"""How a run begins: its data is found, its pipeline is its own, it has a name and a log."""
+"""Starts a run: finds its data, takes the lock, and gives it an id and a log file."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from pipeline.store.backend import Backend
 from pipeline.store.choice import backend_of
 
 
-class Start(NamedTuple):
-    """What a run begins with.
+class StartedRun(NamedTuple):
+    """A run before its first node.
 
     Attributes:
         source: The data.
-        run_id: Name of the run.
-        log: Its log file, empty as yet.
-        lock: Held while the run lasts.
+        run_id: Id of the run.
+        log: Its log file, still empty.
+        lock: The lock of the pipeline, held by this run.
     """
 
     source: DataSource
@@ -47,47 +47,55 @@ class Start(NamedTuple):
 
 
 @contextlib.contextmanager
-def begun(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[Start]:
-    """Begin a run, which lasts as long as the block.
+def start_run(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[StartedRun]:
+    """Start a run, which lasts as long as the block.
 
     Args:
         config: The settings.
-        wait: Wait for another run of the same pipeline to end.
-        quiet: Do not say for which.
+        wait: Whether to wait for another run of the same pipeline to end.
+        quiet: Whether to print nothing while waiting.
 
     Yields:
-        What it begins with.
+        The run.
 
     Raises:
-        ReviewsError: If the data cannot be what was named, another run is under
-            way, nothing can be written, or the metadata or the Beam runner cannot be
-            used.
+        ReviewsError: If the data is not usable, another run is in progress, a
+            folder is not writable, or the metadata store or the Beam runner is not
+            usable.
+
+    Example:
+        with start_run(config, wait=False, quiet=False) as run:
+            print(run.run_id)
     """
     root = config.root_path
-    on_wait = _say_nothing if quiet else _say_whom
-    # Before anything is written: where the data is wrong, nothing is.
-    source = _find(config)
+
+    def print_holder(other: str) -> None:
+        if not quiet:
+            print(f'waiting for the end of {other}', file=sys.stderr, flush=True)
+
+    # First, so that nothing is written if the data is not usable.
+    source = _discover(config)
     require_valid_options(config.beam)
     places.require_writable(root, config.serving_path)
-    with run_lock(root, config.name, on_wait=on_wait if wait else None) as lock:
+    with run_lock(root, config.name, on_wait=print_holder if wait else None) as lock:
         if lock.waited:
-            source = _find(config)  # it may have changed meanwhile
+            source = _discover(config)  # the data may have changed meanwhile
         backend = backend_of(config)
         backend.require_usable()
         if lock.killed_run is not None:
-            _bury(lock.killed_run, root)
+            _record_killed_run(lock.killed_run, root)
         run_id, log = _new_run(root, backend)
         lock.set_holder(Holder.this_process(run_id, config.model_dump()))
         with _temporary_files(root, config.name):
-            yield Start(source, run_id, log, lock)
+            yield StartedRun(source, run_id, log, lock)
 
 
 @contextlib.contextmanager
 def _temporary_files(root: pathlib.Path, name: str) -> Iterator[None]:
-    """Have temporary files made in a folder that goes with the run, or with the next one.
+    """Put temporary files into a folder that this run, or the next one, removes.
 
-    TensorFlow leaves some in each run, and removes them when Python winds up,
-    which a process that ends at once, or is killed, never does.
+    TensorFlow removes its temporary files only when Python exits in the ordinary
+    way, which a killed process does not.
     """
     folder = root / 'tmp' / name
     before = tempfile.tempdir, os.environ.get('TMPDIR')
@@ -108,16 +116,16 @@ def _temporary_files(root: pathlib.Path, name: str) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def resuming() -> contextlib.AbstractContextManager[None]:
-    """Tell who stops the command meanwhile how to go on."""
+def hint_at_resuming() -> contextlib.AbstractContextManager[None]:
+    """Print how to resume the run if somebody stops the command inside the block."""
     command = shlex.join(sys.orig_argv)
     return signals.hint_on_interrupt(f'the same command resumes with what is complete: {command}')
 
 
-def without_nodes(
+def outcome_without_nodes(
     config: PipelineConfig, error: BaseException, *, run_id: str = '', log: str = ''
 ) -> RunOutcome:
-    """Return the outcome of a run that did not come as far as its first node."""
+    """Return the outcome of a run that ended before its first node."""
     return RunOutcome(
         run_id=run_id,
         outcome='interrupted' if isinstance(error, KeyboardInterrupt) else 'failed',
@@ -129,40 +137,29 @@ def without_nodes(
     )
 
 
-def _find(config: PipelineConfig) -> DataSource:
+def _discover(config: PipelineConfig) -> DataSource:
     return discover(config.data.path, config.data.columns, spans=config.data.spans)
 
 
-def _say_whom(other: str) -> None:
-    print(f'waiting for the end of {other}', file=sys.stderr, flush=True)
-
-
-def _say_nothing(other: str) -> None:
-    pass
-
-
-def _bury(dead: Holder, root: pathlib.Path) -> None:
-    """Record a run that could not do it itself, and remove what it was writing."""
-    record = outcomes.records_dir(root) / f'{dead.run_id}.json'
-    page = report_path(root, dead.run_id)
-    # Whatever it is that stands in the way, a run may do without this.
+def _record_killed_run(killed: Holder, root: pathlib.Path) -> None:
+    """Write the record of a run that was killed, and remove its unfinished files."""
+    record = outcomes.records_dir(root) / f'{killed.run_id}.json'
+    page = report_path(root, killed.run_id)
+    # The new run does not depend on this.
     with contextlib.suppress(OSError):
         for path in (record, page):
             remove_parts(path)
         if not record.is_file():
-            outcomes.save_record(_found_dead(dead, root), root)
-
-
-def _found_dead(dead: Holder, root: pathlib.Path) -> RunOutcome:
-    return RunOutcome(
-        run_id=dead.run_id,
-        outcome='interrupted',
-        name=dead.config['name'],
-        data=dead.config['data']['path'],
-        log=os.path.relpath(_log_path(root, dead.run_id)),
-        error=f'process {dead.pid} ended without a word: it was killed, or the machine went down',
-        config=dead.config,
-    )
+            outcome = RunOutcome(
+                run_id=killed.run_id,
+                outcome='interrupted',
+                name=killed.config['name'],
+                data=killed.config['data']['path'],
+                log=os.path.relpath(_log_path(root, killed.run_id)),
+                error=f'process {killed.pid} was killed, or the machine went down',
+                config=killed.config,
+            )
+            outcomes.save_record(outcome, root)
 
 
 def _log_path(root: pathlib.Path, run_id: str) -> pathlib.Path:
@@ -170,7 +167,7 @@ def _log_path(root: pathlib.Path, run_id: str) -> pathlib.Path:
 
 
 def _new_run(root: pathlib.Path, backend: Backend) -> tuple[str, pathlib.Path]:
-    """Name a run by the time, and claim the name: by its log file, and in the store."""
+    """Create a run id, and claim it: by the log file, and in the metadata store."""
 
     def claim(run_id: str) -> None:
         path = _log_path(root, run_id)
@@ -187,10 +184,10 @@ def _new_run(root: pathlib.Path, backend: Backend) -> tuple[str, pathlib.Path]:
 
 
 def require_nodes(names: Collection[str]) -> None:
-    """Check that there are nodes of these ids.
+    """Check node ids.
 
     Raises:
-        ConfigError: If not.
+        ConfigError: If the pipeline has no such node.
     """
     for name in names:
         if name not in CONTAINER_NODES:

@@ -1,23 +1,22 @@
-"""Removes old versions, and none that anybody needs."""
+"""Removes old versions."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from components.common.serving_lock import PART_SUFFIX, serving_lock
-from pipeline.models.listing import Place, Version, load_records, require_versions
+from pipeline.models.listing import Place, Version, require_versions
 from pipeline.models.rollback import readable_errors
 
 
 class Pruned(NamedTuple):
-    """What becomes of a version.
+    """A version that is kept or removed.
 
     Attributes:
-        version: Which.
+        version: The version.
         why: Why it is kept; None if it is removed.
     """
 
@@ -26,22 +25,25 @@ class Pruned(NamedTuple):
 
 
 def prune(place: Place, *, keep: int, dry_run: bool = False) -> list[Pruned]:
-    """Remove the oldest versions, each at once.
+    """Remove the oldest versions, each in one atomic step.
 
-    What is live is kept, what it restores, and the version of the model that
-    the next candidate is compared with.
+    The live version, which is the baseline of the next run, is kept, and the
+    version that it restores.
 
     Args:
-        place: Where the versions are.
-        keep: How many of the newest to keep, at least 1.
+        place: The serving folder.
+        keep: Number of the newest versions to keep, at least 1.
         dry_run: Whether to remove nothing.
 
     Returns:
-        What becomes of each version, oldest first.
+        All versions, oldest first.
 
     Raises:
-        DataError: If there is none, or the folder cannot be written to.
-        ComponentError: If another process holds the folder.
+        DataError: If there is no version, or the folder is not writable.
+        ComponentError: If another process holds the lock of the folder.
+
+    Example:
+        removed = [v.name for v, why in prune(Place(root='runs'), keep=3) if why is None]
     """
     require_versions(place)
     if dry_run:
@@ -50,7 +52,7 @@ def prune(place: Place, *, keep: int, dry_run: bool = False) -> list[Pruned]:
         plan = _plan(place, keep)
         for version, why in plan:
             if why is None:
-                # It is no version any more before the first of its files goes.
+                # Renamed first, so that no model server sees half of a version.
                 aside = version.path.with_name(f'.{uuid.uuid4().hex}{PART_SUFFIX}')
                 os.rename(version.path, aside)
                 shutil.rmtree(aside)
@@ -61,19 +63,7 @@ def _plan(place: Place, keep: int) -> list[Pruned]:
     versions = require_versions(place)
     live = versions[-1]
     reasons: dict[str, str] = {v.name: f'one of the newest {keep}' for v in versions[-keep:]}
-    baseline = _baseline(versions, load_records(place))
-    if baseline is not None:
-        reasons[baseline] = 'the baseline: blessed last'
     if live.restores is not None:
-        reasons[live.restores] = 'what the live one restores'
+        reasons[live.restores] = 'restored by the live version'
     reasons[live.name] = 'live'
     return [Pruned(version, reasons.get(version.name)) for version in versions]
-
-
-def _baseline(
-    versions: Sequence[Version], records: Sequence[Mapping[str, Any]]
-) -> str | None:
-    """Return the version of the model that a run blessed last, and that is not withdrawn."""
-    usable = {str(version.path): version.name for version in versions if not version.withdrawal}
-    pushed = (record['pushed']['path'] for record in reversed(records) if record['pushed'])
-    return next((usable[path] for path in pushed if path in usable), None)

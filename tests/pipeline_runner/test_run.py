@@ -212,7 +212,7 @@ class TestAfterwards:
 
         pruned = run_command('models', 'prune', '--keep', '1', cwd=home)
         assert pruned.code == 0, pruned.err
-        assert 'what the live one restores' in pruned.out
+        assert 'restored by the live version' in pruned.out
         assert first not in {path.name for path in serving.iterdir()}
         done = run_command('models', 'rollback', '17', cwd=home, repo=repo)
         assert done.code == 4

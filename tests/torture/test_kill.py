@@ -27,7 +27,7 @@ _MOST_TRIES = 4
 def in_node(victim: Victim, node: str) -> Moment:
     """Return the moment at which a node of the next run has begun."""
     if node == 'ServedBaseline':
-        # It has no executor, so it makes no folder: it begins when the Trainer is complete.
+        # It takes milliseconds, and so could be missed: it starts when the Trainer is complete.
         new = new_executions(victim, 'Trainer')
         return lambda: any(map(victim.is_complete, new()))
     new = new_executions(victim, node)

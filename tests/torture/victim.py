@@ -197,7 +197,7 @@ class Victim:
         states = {node['id']: node['state'] for node in outcome['nodes']}
         if outcome['outcome'] != 'pushed' or not pathlib.Path(outcome['pushed']['path']).is_dir():
             self.losses.append(f'nothing is pushed: {outcome["outcome"]}')
-        # What is pushed anew is not read from the cache, see `_push_is_live`.
+        # These two depend on what is served, and the Pusher is never cached.
         again = {n for n in complete if states[n] != 'cached'} - {'Pusher', 'ServedBaseline'}
         if again:
             self.losses.append(f'complete, and not reused: {sorted(again)}')

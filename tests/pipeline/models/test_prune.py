@@ -39,18 +39,8 @@ def test_what_is_restored_is_kept_when_a_rollback_is_live(served: Served) -> Non
     live = rollback(served.place, second).now.name
     why = {found.version.name: found.why for found in prune(served.place, keep=1)}
     assert served.names() == [second, live]
-    assert why[second] == 'what the live one restores'
+    assert why[second] == 'restored by the live version'
     assert why[first] is None
-
-
-def test_baseline_is_kept_when_another_one_is_live(served: Served) -> None:
-    first, baseline = served.push('a'), served.push('b')
-    # Pushed by hand, or by another root: no run of this one has blessed it.
-    by_hand = served.folder / str(int(baseline) + 1)
-    served.model('c').rename(by_hand)
-    why = {found.version.name: found.why for found in prune(served.place, keep=1)}
-    assert why == {first: None, baseline: 'the baseline: blessed last', by_hand.name: 'live'}
-    assert served.names() == [baseline, by_hand.name]
 
 
 def test_it_says_so_when_there_is_nothing(served: Served, tmp_path: pathlib.Path) -> None:

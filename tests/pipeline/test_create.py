@@ -1,0 +1,67 @@
+"""The pipeline under TFX's own local runner: the checks at the push hold there, too."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import sys
+
+import pytest
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+from components.common.errors import StoreError
+from components.common.model_versions import digest_of_model
+from components.common.rollback_state import Withdrawal, write_withdrawals
+from components.example_gen.sources import discover
+from pipeline.create import create_pipeline
+from pipeline.models.versions import live_version, versions
+from pipeline.settings.config import PipelineConfig, load_config
+from tests.conftest import snapshot
+from tests.pipeline.store.conftest import small_table
+
+
+def run(config: PipelineConfig) -> None:
+    source = discover(config.data.path, config.data.columns)
+    LocalDagRunner().run(create_pipeline(config, source))
+
+
+def executions(config: PipelineConfig, node_id: str) -> list[str]:
+    """Return the executions of a node that were not taken from the cache."""
+    folder = config.pipeline_root / node_id / '.system' / 'executor_execution'
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_checks_at_the_push_hold_under_tfx_local_runner(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # TFX's Beam nodes parse the arguments of the process, which are those of pytest here.
+    monkeypatch.setattr(sys, 'argv', sys.argv[:1])
+    flags = {'data.path': str(small_table(tmp_path / 'a.csv')), 'root': str(tmp_path / 'runs')}
+    settings = ('gate.min_accuracy=0.6', 'gate.max_accuracy_drop=0.3')
+    config = load_config(preset='ngram', flags=flags, settings=settings)
+    serving = config.serving_path
+    run(config)
+    first = live_version(serving)
+    assert first is not None
+    run(config)
+    assert versions(serving) == [first]
+    assert len(executions(config, 'Evaluator')) == 1
+    assert len(executions(config, 'Pusher')) == 2
+
+    # A rollback withdrew the model.
+    older = shutil.copytree(first, serving / '1')
+    shutil.move(first, tmp_path / 'withdrawn')
+    (older / 'assets' / 'older.txt').write_text('older')
+    (older / 'assets.extra' / 'model_card.md').unlink()
+    digest = digest_of_model(str(tmp_path / 'withdrawn'))
+    write_withdrawals(str(serving), {digest: Withdrawal(first.name, 'today')})
+    run(config)
+    assert versions(serving) == [older]
+    assert len(executions(config, 'Evaluator')) == 2  # it has another baseline
+
+    # The live version is damaged.
+    (older / 'saved_model.pb').write_bytes(b'')
+    before = snapshot(serving)
+    with pytest.raises(StoreError, match='1 is damaged'):
+        run(config)
+    assert snapshot(serving) == before
