@@ -84,8 +84,8 @@ def test_runs_end_as_on_sqlite_when_the_store_is_on_a_server(
     assert 'ML Metadata has nothing' not in (tmp_path / 'a.html').read_text()
     doctor = run_command('doctor', '--json', '--root', str(tmp_path / 'server'), cwd=tmp_path)
     of_store = [f for f in json.loads(doctor.out) if f['area'] == 'store']
-    assert [f['told'] for f in of_store if f['state'] != 'ok'] == []
-    assert any('; schema 10' in f['told'] for f in of_store)
+    assert [f['message'] for f in of_store if f['state'] != 'ok'] == []
+    assert any('; schema 10' in f['message'] for f in of_store)
 
 
 @pytest.mark.parametrize('names', [('twin', 'twin'), ('spam', 'ham')])

@@ -30,9 +30,9 @@ def doctor(*, as_json: bool, **options: Any) -> None:
     that of the first problem.
     """
     config = config_of(options, data=NO_DATA)
-    from pipeline.doctor.examination import examine
+    from pipeline.doctor.run import run_doctor
 
-    examine(
+    run_doctor(
         config.root_path,
         config.serving_path,
         config.data if options['data'] or config.data.path != NO_DATA else None,

@@ -1,4 +1,4 @@
-"""Whether the data can be read, as a run would."""
+"""Checks of the data: a run can read its first rows."""
 
 from __future__ import annotations
 
@@ -15,30 +15,23 @@ from components.example_gen.batches import SourceKind
 from components.example_gen.sources import DataSource, discover, split_of_input
 from components.readers import formats, imdb
 from components.readers.records import Record, Reject, label_value, unknown_label
-from pipeline.doctor.finding import Finding, Say, ok, problem, warning
-from pipeline.settings.config import DataConfig
+from pipeline.doctor.finding import Check, Context, Finding, ok, problem, problem_of, warning
 
 _ROWS = 1_000  # of each file
 _FILES = 100
 
 
-def check(data: DataConfig, say: Say) -> Iterator[Finding]:
-    """Look at the data: what it is, and the first rows of its files.
-
-    Args:
-        data: Its settings.
-        say: Is told what takes long.
-
-    Yields:
-        Findings.
-    """
+def _data(context: Context) -> Iterator[Finding]:
+    data = context.data
+    if data is None:
+        return
     try:
         source = discover(data.path, data.columns, spans=data.spans)
     except ReviewsError as err:
-        yield problem('data', str(err), err.hint, type(err))
+        yield problem_of('data', err)
         return
     if '://' in source.base:
-        yield warning('data', f'{data.path} is not on this machine: only its name was looked at')
+        yield warning('data', f'{data.path} is remote: its content was not checked')
         return
     files = _files(source)
     yield ok('data', f'{data.path}: {_kind(source)}, {len(files):,} file{"s"[: len(files) != 1]}')
@@ -46,7 +39,7 @@ def check(data: DataConfig, say: Say) -> Iterator[Finding]:
     rejects: collections.Counter[str] = collections.Counter()
     first_reject = ''
     for split, path in files[:_FILES]:
-        say(f'reading {os.path.basename(path)}')
+        context.show_progress(f'reading {os.path.basename(path)}')
         try:
             for row in itertools.islice(_rows(source, path, data.columns, split), _ROWS):
                 if isinstance(row, Reject):
@@ -55,33 +48,33 @@ def check(data: DataConfig, say: Say) -> Iterator[Finding]:
                 else:
                     labels[_label(row, data.columns)] += 1
         except DataError as err:
-            yield problem('rows', str(err), err.hint, DataError)
+            yield problem_of('rows', err)
             return
         except OSError as err:
-            told = f'{path} cannot be read: {err.strerror or err}'
-            yield problem('rows', told, 'check its owner and the disk', DataError)
+            message = f'{path} cannot be read: {err.strerror or err}'
+            yield problem('rows', message, 'check its owner and the disk', DataError)
             return
-    yield from _told(labels, rejects, first_reject)
+    yield from _describe_rows(labels, rejects, first_reject)
 
 
-def _told(
+def _describe_rows(
     labels: collections.Counter[str], rejects: collections.Counter[str], first_reject: str
 ) -> Iterator[Finding]:
-    spelled = {label for label in labels if label}
+    values = {label for label in labels if label}
     counts = ', '.join(f'{n:,} {label or "without a label"}' for label, n in labels.most_common(5))
-    if len(spelled) > 2:
-        told = f'{len(spelled)} label values, expected two: {counts}'
-        yield problem('rows', told, 'keep two of them, or name the positive one', DataError)
+    if len(values) > 2:
+        message = f'expected two label values, got {len(values)}: {counts}'
+        yield problem('rows', message, 'keep two, or pass --positive-label VALUE', DataError)
     elif labels:
         yield ok('rows', f'the first {labels.total() + rejects.total():,}: {counts}')
     else:
-        yield problem('rows', 'none can be used', 'see the reasons below', DataError)
-    if len(spelled) == 1:
-        # Sorted data has the other one further down.
-        yield warning('labels', f'all rows that were read are {spelled.pop()}')
+        yield problem('rows', 'no usable rows', 'see the warnings below', DataError)
+    if len(values) == 1:
+        # In sorted data, the other label follows later.
+        yield warning('labels', f'all rows that were read are {values.pop()}')
     for reason, count in rejects.most_common():
-        told = f'{count:,} cannot be used: {reason}; the first is {first_reject}'
-        yield warning('rejects', told, 'mend them, or let the run leave them out')
+        message = f'{count:,} not usable: {reason}; the first is {first_reject}'
+        yield warning('rejects', message, 'correct them, or let the run leave them out')
 
 
 def _label(row: Record, columns: ColumnSettings) -> str:
@@ -124,3 +117,6 @@ def _kind(source: DataSource) -> str:
     kinds = {SourceKind.IMDB_ARCHIVE: 'the IMDB archive', SourceKind.IMDB_FOLDER: 'IMDB, unpacked'}
     spans = f', newest {source.spans} of its spans' if source.spans else ''
     return kinds.get(source.kind, 'tables') + spans
+
+
+CHECKS: tuple[Check, ...] = (_data,)

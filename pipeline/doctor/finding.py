@@ -1,49 +1,83 @@
-"""What the doctor finds."""
+"""Checks of `doctor`: their input, and what they find."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import pathlib
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from components.common.errors import ReviewsError, StoreError
+from pipeline.settings.config import DataConfig
+from pipeline.store.backend import Backend
 
-Area = Literal['installation', 'store', 'served', 'data']
 State = Literal['ok', 'warning', 'problem']
-# Is given a line that tells what takes so long.
-Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Context:
+    """The input of all checks.
+
+    Attributes:
+        root: The pipeline root.
+        serving_dir: The folder of pushed versions.
+        backend: The metadata store.
+        data: Settings of the data; None to skip its checks.
+        show_progress: Shows what takes long.
+    """
+
+    root: pathlib.Path
+    serving_dir: pathlib.Path
+    backend: Backend
+    data: DataConfig | None = None
+    show_progress: Callable[[str], None] = lambda line: None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came of looking at one thing.
+    """The result of looking at one thing.
 
     Attributes:
-        what: The thing, a word or two.
-        state: `problem` for what a run or a prediction would fail on; `warning`
-            for what is mended by itself, or can wait.
-        told: How it is.
-        todo: What to do about it; empty where that is nothing.
-        error: The class of a problem, which says the exit code.
+        subject: The thing, in one or two words.
+        state: `problem` if a run or a prediction would fail; `warning` if the next run
+            repairs it, or if it can wait.
+        message: How it is.
+        hint: What to do about it; empty if nothing.
+        error: Class of a problem, which determines the exit code.
     """
 
-    what: str
+    subject: str
     state: State
-    told: str
-    todo: str = ''
+    message: str
+    hint: str = ''
     error: type[ReviewsError] = StoreError
 
 
-def ok(what: str, told: str) -> Finding:
-    """Make a finding that all is well."""
-    return Finding(what=what, state='ok', told=told)
+# Looks at one thing and changes nothing.
+Check = Callable[[Context], Iterable[Finding]]
 
 
-def warning(what: str, told: str, todo: str = '') -> Finding:
-    """Make a finding that someone should know of."""
-    return Finding(what=what, state='warning', told=told, todo=todo)
+def ok(subject: str, message: str) -> Finding:
+    """Return a finding that needs no action.
+
+    >>> ok('Python', '3.10').state
+    'ok'
+    """
+    return Finding(subject=subject, state='ok', message=message)
 
 
-def problem(what: str, told: str, todo: str, error: type[ReviewsError] = StoreError) -> Finding:
-    """Make a finding that someone has to act on."""
-    return Finding(what=what, state='problem', told=told, todo=todo, error=error)
+def warning(subject: str, message: str, hint: str = '') -> Finding:
+    """Return a finding that the user should know."""
+    return Finding(subject=subject, state='warning', message=message, hint=hint)
+
+
+def problem(
+    subject: str, message: str, hint: str, error: type[ReviewsError] = StoreError
+) -> Finding:
+    """Return a finding that the user must act on."""
+    return Finding(subject=subject, state='problem', message=message, hint=hint, error=error)
+
+
+def problem_of(subject: str, error: ReviewsError) -> Finding:
+    """Return the finding for an error that a run would end with."""
+    return problem(subject, str(error), error.hint, type(error))

@@ -86,7 +86,7 @@ def test_doctor_looks_at_data_when_settings_name_some(
 ) -> None:
     looked_at: list[DataConfig | None] = []
     monkeypatch.setattr(
-        'pipeline.doctor.examination.examine',
+        'pipeline.doctor.run.run_doctor',
         lambda root, serving, data, metadata, *, as_json: looked_at.append(data),
     )
     monkeypatch.chdir(tmp_path)

@@ -13,8 +13,10 @@ import pytest
 import tensorflow as tf
 
 from components.common import features
-from pipeline.doctor.data import check
+from pipeline.doctor.data import CHECKS
+from pipeline.doctor.finding import Context
 from pipeline.settings.config import DataConfig
+from pipeline.store.sqlite import SqliteBackend
 from tests.conftest import run_command
 
 
@@ -127,9 +129,14 @@ def test_pickle_is_not_loaded_when_it_is_the_data(
     name: str, mark: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / name).write_bytes(pickle.dumps(Payload(mark)))
-    said: list[str] = []
-    found = list(check(DataConfig(path=str(tmp_path / name)), said.append))
-    assert [finding.state for finding in found][-1] == 'problem'
+    context = Context(
+        root=tmp_path,
+        serving_dir=tmp_path,
+        backend=SqliteBackend(tmp_path),
+        data=DataConfig(path=str(tmp_path / name)),
+    )
+    found = [finding for check in CHECKS for finding in check(context)]
+    assert found[-1].state == 'problem'
     assert not mark.exists()
 
 

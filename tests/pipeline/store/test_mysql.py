@@ -20,7 +20,8 @@ from tfx.orchestration.portable.mlmd import context_lib
 from components.common.errors import ConfigError, StoreError
 from components.served_baseline.baseline import BaselineChangedError
 from pipeline.cloud.compile import compile_pipeline
-from pipeline.doctor import store as doctor
+from pipeline.doctor import store as store_checks
+from pipeline.doctor.finding import Context, Finding
 from pipeline.local import leftovers
 from pipeline.local.run_ids import new_run_id
 from pipeline.report.collect import collect
@@ -28,6 +29,7 @@ from pipeline.report.tensorboard import find_curves
 from pipeline.results import outcome as outcomes
 from pipeline.settings.config import PipelineConfig, load_config
 from pipeline.settings.metadata import MetadataSettings
+from pipeline.store.backend import Backend
 from pipeline.store.choice import backend_of, backend_of_root, backend_of_run
 from pipeline.store.mysql import MysqlBackend
 from pipeline.store.opening import opened_store, sqlite_config
@@ -61,6 +63,13 @@ def settings_of(
         },
         settings=('gate.min_accuracy=0.6', 'gate.max_accuracy_drop=0.3', *more),
     )
+
+
+def findings_of(
+    backend: Backend, root: pathlib.Path, serving_dir: pathlib.Path
+) -> list[Finding]:
+    context = Context(root=root, serving_dir=serving_dir, backend=backend)
+    return [finding for check in store_checks.CHECKS for finding in check(context)]
 
 
 @pytest.fixture(scope='module')
@@ -109,9 +118,9 @@ def test_commands_find_the_store_when_only_the_root_is_named(
     assert any(node.fingerprint for node in report.nodes.values())
     backend = backend_of_root(root, None)
     assert isinstance(backend, MysqlBackend)
-    found = list(doctor.check(root, anna.config.serving_path, backend, lambda line: None))
-    assert [(f.what, f.told) for f in found if f.state != 'ok'] == []
-    told = {f.what: f.told for f in found}
+    found = findings_of(backend, root, anna.config.serving_path)
+    assert [(f.subject, f.message) for f in found if f.state != 'ok'] == []
+    told = {f.subject: f.message for f in found}
     assert f'reviews at 127.0.0.1:{mariadb.port}, ' in told['metadata']
     assert told['metadata'].endswith('; schema 10')
     assert told['artifacts'].startswith('11 of the latest runs')
@@ -169,8 +178,8 @@ class TestAnotherRoot:
         written = {path.name for path in berta.root.glob('manifests/sentiment/*')}
         assert written == {'Pusher'}  # which is never cached
         backend = backend_of(berta.config)
-        found = list(doctor.check(berta.root, home / 'served', backend, lambda line: None))
-        assert {f.what: f.told for f in found}['artifacts'].startswith('11 of')
+        found = findings_of(backend, berta.root, home / 'served')
+        assert {f.subject: f.message for f in found}['artifacts'].startswith('11 of')
 
     def test_output_is_made_again_when_it_is_damaged_below_the_other_root(
         self, anna: Workshop, mariadb: Server, home: pathlib.Path
@@ -315,8 +324,8 @@ class TestSchema:
     ) -> None:
         mariadb.new_database('reviews_empty')
         backend = MysqlBackend(mariadb.settings(database='reviews_empty'), tmp_path / 'none')
-        found = list(doctor.check(tmp_path / 'none', tmp_path / 's', backend, lambda line: None))
-        assert found[-1].told.endswith('; a run makes the tables')
+        found = findings_of(backend, tmp_path / 'none', tmp_path / 's')
+        assert found[-1].message.endswith('; a run creates the tables')
         assert backend.mend() == []
         assert backend.reader() is None
         assert mariadb.execute('SHOW TABLES', 'reviews_empty') == []
