@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Iterator
+
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from google.protobuf import json_format
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.common import features
 from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
-from components.evaluator.gate import read_eval_config, read_metrics
+from components.evaluator.gate import CONFIG_FILE
 from components.evaluator.metric_table import BASELINE_PREFIX, Check
 
 Metrics = dict[str, float | None]
@@ -73,16 +79,25 @@ def read_evaluation(uri: str) -> Evaluation:
         uri: Folder of the artifact.
     """
     # A run may override the bounds in the settings, so read them from the artifact.
-    config = read_eval_config(uri)
+    with tf.io.gfile.GFile(os.path.join(uri, CONFIG_FILE)) as file:
+        config = json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
     has_baseline = any(spec.is_baseline for spec in config.model_specs)
     slices: dict[str, Metrics] = {}
     baseline: Metrics = {}
-    for found in read_metrics(uri):
-        where = ', '.join(f'{column}={value}' for column, value in found.where)
-        if not found.of_baseline:
-            slices.setdefault(where, {})[found.name] = found.value
-        elif not where:
-            baseline[found.name] = found.value
+    for record in tfma.load_metrics(uri):
+        keys = record.slice_key.single_slice_keys
+        where = ', '.join(f'{key.column}={key.bytes_value.decode()}' for key in keys)
+        for item in record.metric_keys_and_values:
+            value = item.value.double_value.value if item.value.HasField('double_value') else None
+            if value is not None and math.isnan(value):
+                value = None
+            # TFMA leaves out the name if there is only one model.
+            if item.key.is_diff:
+                continue
+            if item.key.model_name in ('', tfma.CANDIDATE_KEY):
+                slices.setdefault(where, {})[item.key.name] = value
+            elif item.key.model_name == tfma.BASELINE_KEY and not where:
+                baseline[item.key.name] = value
     return Evaluation(
         metrics=slices.pop('', {}),
         slices=slices,

@@ -16,7 +16,7 @@ from components.common.atomic_write import UNFINISHED, clear_unfinished
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.overrides import GATE_OVERRIDES, apply_overrides
 from components.evaluator.eval_config import read_gate, resolve_eval_config
-from components.evaluator.gate import read_metrics
+from components.evaluator.evaluation import read_evaluation
 from components.evaluator.metric_table import EXAMPLE_COUNT
 from components.evaluator.workers import Evaluate
 from components.example_gen.artifact_files import split_files
@@ -92,13 +92,9 @@ class Executor(executor.Executor):
 
 def _require_all(evaluation: str, examples: str, splits: list[str]) -> None:
     """Check that all examples were scored."""
-    scored = {
-        int(found.value or 0)
-        for found in read_metrics(evaluation)
-        if not found.where and found.name == EXAMPLE_COUNT
-    }
+    scored = int(read_evaluation(evaluation).metrics.get(EXAMPLE_COUNT) or 0)
     summary = ExamplesSummary.read(examples)
-    summary.require('Evaluator', splits, max(scored, default=0))
+    summary.require('Evaluator', splits, scored)
 
 
 def bless(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
 
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
@@ -20,30 +19,11 @@ from components.common.atomic_write import UNFINISHED, atomic_file, atomic_write
 from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
 from components.evaluator.metrics import COMPUTATIONS, Totals
 
-_CONFIG_FILE = 'eval_config.json'
+CONFIG_FILE = 'eval_config.json'
 
 # As in TFMA: (feature, value) pairs; () is the whole test split.
 Slice = tuple[tuple[str, str], ...]
 Metrics = dict[metric_types.MetricKey, float]
-
-# TFMA leaves out the name if there is only one model.
-_CANDIDATE_NAMES = ('', tfma.CANDIDATE_KEY)
-
-
-class Measured(NamedTuple):
-    """A metric of one model on one slice.
-
-    Attributes:
-        of_baseline: Whether it is the baseline's; otherwise it is the candidate's.
-        where: The slice.
-        name: Name of the metric.
-        value: None if it is NaN or no number.
-    """
-
-    of_baseline: bool
-    where: Slice
-    name: str
-    value: float | None
 
 
 def compute_metrics(totals: Mapping[str, Totals], eval_config: config_pb2.EvalConfig) -> Metrics:
@@ -94,7 +74,7 @@ def write_results(
         model_locations=dict(model_locations),
     )
     text = json_format.MessageToJson(run)
-    atomic_write(os.path.join(folder, _CONFIG_FILE), text.encode(), part_dir=unfinished)
+    atomic_write(os.path.join(folder, CONFIG_FILE), text.encode(), part_dir=unfinished)
     metrics = {
         where: compute_metrics(of_models, eval_config)
         for where, of_models in sorted(totals.items())
@@ -107,30 +87,6 @@ def write_results(
     path = os.path.join(folder, 'validations.tfrecord')
     with atomic_file(path, part_dir=unfinished) as part, tf.io.TFRecordWriter(part) as records:
         records.write(judge(metrics, eval_config).SerializeToString())
-
-
-def read_eval_config(folder: str) -> config_pb2.EvalConfig:
-    """Read the configuration that `write_results` wrote."""
-    with tf.io.gfile.GFile(os.path.join(folder, _CONFIG_FILE)) as file:
-        return json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
-
-
-def read_metrics(folder: str) -> Iterator[Measured]:
-    """Read the metrics that `write_results` wrote, without the differences of the models."""
-    for record in tfma.load_metrics(folder):
-        where = tuple(
-            (key.column, key.bytes_value.decode()) for key in record.slice_key.single_slice_keys
-        )
-        for item in record.metric_keys_and_values:
-            of_baseline = item.key.model_name == tfma.BASELINE_KEY
-            if item.key.is_diff or not (of_baseline or item.key.model_name in _CANDIDATE_NAMES):
-                continue
-            yield Measured(of_baseline, where, item.key.name, _number(item.value))
-
-
-def _number(value: Any) -> float | None:
-    found = value.double_value.value if value.HasField('double_value') else math.nan
-    return None if math.isnan(found) else float(found)
 
 
 def judge(
