@@ -2,8 +2,6 @@
 # `make image` builds it.
 
 FROM python:3.11-slim-trixie AS packages
-# The tests find and remove this stage by its label, if the engine keeps it.
-LABEL reviews.stage=packages
 # Some packages have no wheel. The compiler stays in this stage.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ \

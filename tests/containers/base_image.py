@@ -1,7 +1,7 @@
-"""The official Python image that the Dockerfile builds on, or one like it.
+"""The official Python image that the Dockerfile builds on, or a copy made here.
 
-Where no registry can be reached, it is made of Debian's packages and a CPython
-that is on this machine.
+If no registry can be reached, podman gets a copy that is made of Debian's packages
+and a CPython of this machine.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import shutil
 import subprocess
 
 from requirements import set_up, tools
-from tests.containers import ending
+from tests.containers import process_groups
 from tests.containers.engine import BASE_IMAGE, Engine, EngineError, install_packages, say
 
 _PYTHON = '3.11'
 _SUITE = 'trixie'
-# What CPython's own modules load.
+# Libraries that the modules of CPython load.
 _LIBRARIES = (
     'ca-certificates',
     'libbz2-1.0',
@@ -37,23 +37,26 @@ _CAPTURED = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
 
 
 def provide_base_image(engine: Engine) -> None:
-    """Take the base image that is there, pull it, or make one under its name.
+    """Use the base image that the engine stores, pull it, or make a copy.
 
     Raises:
-        EngineError: If nothing of it can be done.
+        EngineError: If none of this is possible.
     """
     if engine.has(BASE_IMAGE):
-        say(f'the base is the {BASE_IMAGE} that {engine.name} has')
+        say(f'the base is the {BASE_IMAGE} that {engine.name} stores')
         return
-    engine.note_base_is_ours()
     pulled = engine.run('pull', BASE_IMAGE, check=False)
     if pulled.returncode == 0:
         say(f'the base is the official {BASE_IMAGE}')
         return
     reason = (pulled.stderr.strip().splitlines() or ['no reason given'])[-1]
     say(f'the official {BASE_IMAGE} cannot be pulled: {reason}')
-    say('so the base is made here, from Debian 13 by debootstrap and a CPython of this machine;')
-    say('the Dockerfile is the same, but that it builds on the official image is not shown')
+    if engine.name == 'docker':
+        # A copy under the official name must not stay in a storage that others use.
+        raise EngineError(
+            f'{BASE_IMAGE} cannot be pulled: go online, or stop Docker and use podman'
+        )
+    say('the base is made here instead, with debootstrap and a CPython of this machine')
     _require_tools()
     engine.use_sandbox_settings()
     root = engine.folder / 'base'
@@ -64,9 +67,9 @@ def provide_base_image(engine: Engine) -> None:
 
 
 def _require_tools() -> None:
-    # runc works with old and new control groups, and in a sandbox.
+    # runc runs in a sandbox, and with old and new control groups.
     missing = [name for name in ('debootstrap', 'runc') if shutil.which(name) is None]
-    wanted = f'{BASE_IMAGE} cannot be pulled: go online, or have it made here'
+    wanted = f'{BASE_IMAGE} cannot be pulled: go online, or let the tests make it'
     if missing:
         install_packages(*missing, wanted=wanted)
     elif os.geteuid() != 0:
@@ -74,7 +77,7 @@ def _require_tools() -> None:
 
 
 def _find_prefix() -> pathlib.Path:
-    """Return where a CPython is that can be copied: in a folder with nothing else."""
+    """Return the folder of a CPython that can be copied, because nothing else is in it."""
     pyenv_root = pathlib.Path(os.environ.get('PYENV_ROOT') or pathlib.Path.home() / '.pyenv')
     candidates = tools.python_candidates(
         _PYTHON, os.environ.get('PATH', ''), pyenv_root, set_up.VENV
@@ -93,7 +96,7 @@ def _find_prefix() -> pathlib.Path:
 
 def _install_debian(root: pathlib.Path) -> None:
     command = ['debootstrap', '--variant=minbase', f'--include={",".join(_LIBRARIES)}', _SUITE]
-    done = ending.run([*command, str(root)], **_CAPTURED)
+    done = process_groups.run_command([*command, str(root)], **_CAPTURED)
     if done.returncode != 0:
         raise EngineError(f'{" ".join(command)} failed:\n{done.stdout[-2000:]}{done.stderr}')
     for folder in ('var/cache/apt/archives', 'var/lib/apt/lists'):
@@ -104,7 +107,7 @@ def _install_debian(root: pathlib.Path) -> None:
 def _install_python(root: pathlib.Path, prefix: pathlib.Path) -> None:
     local = root / 'usr' / 'local'
     name = f'python{_PYTHON}'
-    # Packages that were installed on this machine stay here.
+    # Without the packages that are installed on this machine.
     unwanted = shutil.ignore_patterns('site-packages', 'test', '__pycache__')
     shutil.copytree(prefix / 'lib' / name, local / 'lib' / name, ignore=unwanted)
     shutil.copytree(prefix / 'include' / name, local / 'include' / name)
@@ -115,15 +118,15 @@ def _install_python(root: pathlib.Path, prefix: pathlib.Path) -> None:
     for link, target in (('python3', name), ('python', 'python3')):
         (local / 'bin' / link).symlink_to(target)
     for command in (['ldconfig'], [f'/usr/local/bin/{name}', '-I', '-m', 'ensurepip']):
-        done = ending.run(['chroot', str(root), *command], **_CAPTURED)
+        done = process_groups.run_command(['chroot', str(root), *command], **_CAPTURED)
         if done.returncode != 0:
             raise EngineError(f'{" ".join(command)} failed in the base image: {done.stderr}')
 
 
 def _import(engine: Engine, root: pathlib.Path) -> None:
-    # /dev holds what only a running system has; proc and sys are empty.
+    # Without devices, which exist in a running system only.
     pack = ['tar', '--create', '--one-file-system', '--exclude=./dev/*', '--directory', str(root)]
-    with ending.started([*pack, '.'], stdout=subprocess.PIPE) as tar:
+    with process_groups.start_command([*pack, '.'], stdout=subprocess.PIPE) as tar:
         engine.run_visibly(
             engine.name, 'import', '-', BASE_IMAGE, stdin=tar.stdout, stdout=subprocess.DEVNULL
         )

@@ -1,4 +1,4 @@
-"""An engine, the image that the Dockerfile makes, and the compiled pipeline to run in it."""
+"""Fixtures: a container engine, the image, and the compiled pipeline to run in it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.cloud.rehearsal.sample import cut_sample
+from pipeline.cloud.rehearsal.workspace import cut_sample
 from requirements import set_up, tools
 from tests.conftest import REPO, run_command
-from tests.containers import ending
+from tests.containers import process_groups
 from tests.containers.base_image import provide_base_image
-from tests.containers.engine import IMAGE, LABEL, Engine, prepared_engine, say
+from tests.containers.engine import IMAGE, LABEL, Engine, prepare_engine, say
 
 _KFP_LOCK = 'requirements/kfp-local.txt'
 _CLUSTER_ROOT = 'minio://mlpipeline/v2/artifacts'
@@ -27,14 +27,14 @@ _ROWS = 600
 
 
 @dataclasses.dataclass(frozen=True)
-class Finished:
-    """A run of a pipeline that has ended.
+class LocalKfpRun:
+    """A finished run of the compiled pipeline.
 
     Attributes:
-        code: 0 if it says that it succeeded.
-        log: What kfp's runner and the steps printed.
-        containers: Image, user and exit code of each, in the order they ran.
-        folder: Where it left its artifacts.
+        code: Exit code, 0 if KFP's runner reports success.
+        folder: Folder of the artifacts.
+        log: Output of KFP's runner and of the steps.
+        containers: Image, user and exit code of each container, in order.
     """
 
     code: int
@@ -44,13 +44,13 @@ class Finished:
 
 
 @dataclasses.dataclass(frozen=True)
-class Kubeflow:
-    """Runs the compiled pipeline as Kubeflow's local runner does.
+class LocalKfp:
+    """Runs the compiled pipeline with KFP's own local runner.
 
     Attributes:
         engine: Runs the containers.
-        python: Of an environment with kfp.
-        root: The one folder that steps can see.
+        python: Python of an environment with kfp.
+        root: The only folder that steps can see.
         spec: The compiled pipeline.
     """
 
@@ -63,50 +63,45 @@ class Kubeflow:
     def serving_dir(self) -> pathlib.Path:
         return self.root / 'serving'
 
-    def run(self, **parameters: Any) -> Finished:
-        """Run it, each step in a container of its own."""
+    def run(self, **parameters: Any) -> LocalKfpRun:
+        """Run the pipeline, each step in a new container."""
         command = [self.python, REPO / 'tests/containers/kfp_local.py', self.spec]
         command += ['--root', self.root, '--label', LABEL, '--parameters', json.dumps(parameters)]
         with self.engine.api() as env:
-            done = ending.run(
+            done = process_groups.run_command(
                 [str(part) for part in command],
                 env={**env, 'PYTHONUNBUFFERED': '1'},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
         log, _, last = done.stdout.rstrip('\n').rpartition('\n')
-        # Shown by pytest where a test fails.
+        # pytest shows it if a test fails.
         print(log)
-        try:
-            containers = json.loads(last)
-        except ValueError:
-            pytest.fail(f'the runner itself failed: {last}')
-        # Named by the time.
-        folder = max(self.root.glob('sentiment-*'), default=None)
-        if folder is None:
-            pytest.fail(f'the runner left no folder of a run in {self.root}')
-        return Finished(done.returncode, folder, log, containers)
+        containers = json.loads(last)
+        # The names of runs end with the time.
+        folder = max(self.root.glob('sentiment-*'))
+        return LocalKfpRun(done.returncode, folder, log, containers)
 
-    def output(self, run: Finished, node: str, key: str) -> pathlib.Path:
-        """Return where a node of a run left an output.
+    def output(self, run: LocalKfpRun, node: str, key: str) -> pathlib.Path:
+        """Return the folder of an output of a node.
 
-        kfp takes the first five letters of a component's name for a prefix of
-        its own, and so leaves them out of the name of the folder.
+        KFP expects component names to start with `comp-`, and removes five
+        letters from ours.
         """
         return run.folder / node[len('comp-') :] / key
 
 
 @pytest.fixture(scope='session')
 def engine() -> Iterator[Engine]:
-    """Yield an engine that has the base image."""
-    with prepared_engine(IMAGE, LABEL) as found:
+    """Yield an engine with the base image."""
+    with prepare_engine() as found:
         provide_base_image(found)
         yield found
 
 
 @pytest.fixture(scope='session')
 def image(engine: Engine) -> str:
-    """Build the image as a user does, and return its name."""
+    """Build the image with make, and return its name."""
     say('make image: some minutes')
     engine.run_visibly('make', '--no-print-directory', 'image', f'IMAGE={IMAGE}', cwd=REPO)
     return IMAGE
@@ -114,7 +109,7 @@ def image(engine: Engine) -> str:
 
 @pytest.fixture(scope='session')
 def kfp_python(engine: Engine) -> pathlib.Path:
-    """Make an environment with kfp and return its Python."""
+    """Install kfp in a new environment, and return its Python."""
     venv = engine.folder / 'kfp'
     uv = tools.find_uv([sys.executable])
     path = os.environ.get('PATH', '')
@@ -129,24 +124,24 @@ def kfp_python(engine: Engine) -> pathlib.Path:
 
 
 @pytest.fixture(scope='session')
-def kubeflow(engine: Engine, image: str, kfp_python: pathlib.Path) -> Kubeflow:
-    """Compile the pipeline for Kubeflow, with few data, and return what runs it."""
+def local_kfp(engine: Engine, image: str, kfp_python: pathlib.Path) -> LocalKfp:
+    """Compile the pipeline for Kubeflow with little data, and return its runner."""
     root = engine.folder / 'root'
     cut_sample(root / 'data', rows=_ROWS)
-    # Steps are no user of this machine.
+    # The user of the steps is none of this machine.
     root.chmod(0o777)
     spec = engine.folder / 'pipeline.yaml'
-    # The runner has a root of its own, as a cluster may.
+    # KFP's runner replaces this root, as a cluster may.
     options = ['--target', 'kubeflow', '--image', image, '--pipeline-root', _CLUSTER_ROOT]
     options += ['--data', str(root / 'data'), '--serving-dir', str(root / 'serving')]
     compiled = run_command('compile', *options, '--output', str(spec), cwd=engine.folder)
     assert compiled.code == 0, compiled.err
-    return Kubeflow(engine, kfp_python, root, spec)
+    return LocalKfp(engine, kfp_python, root, spec)
 
 
 @pytest.fixture
-def signals_arrive() -> Iterator[None]:
-    """Have signals arrive here and in children, also if all was begun with `nohup`."""
+def default_signals() -> Iterator[None]:
+    """Restore signals that are ignored because pytest was started with `nohup`."""
     usual = {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,

@@ -58,13 +58,13 @@ def score(serving_dir: pathlib.Path, output: pathlib.Path) -> None:
     examples = tf.constant([_serialize(text) for text in texts])
     scores = signature(**{features.EXAMPLES_INPUT: examples})[features.PROBABILITY_KEY]
     found = {
-        features.TEXT_SIGNATURE: [one.probability for one in model.score(texts)],
+        features.TEXT_SIGNATURE: [float(one.probability) for one in model.score(texts)],
         features.EXAMPLES_SIGNATURE: scores.numpy().tolist(),
         features.EXPLAIN_SIGNATURE: [
             {'': bias, **_sum_by_ngram(parts)} for bias, parts in model.explain(texts)
         ],
     }
-    output.write_text(json.dumps(found, default=float), encoding='utf-8')
+    output.write_text(json.dumps(found), encoding='utf-8')
 
 
 def _read_texts() -> list[str]:

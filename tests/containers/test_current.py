@@ -1,4 +1,4 @@
-"""This checkout on the newer stack and a new Debian 13, set up and run as the README says."""
+"""This checkout on the newer stack in a new Debian 13, set up and run as README says."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from tests.conftest import REPO, find_imdb_archive
 from tests.containers.debian import pack_checkout, run_on_debian
-from tests.containers.engine import LABEL, Engine, EngineError
+from tests.containers.engine import Engine, EngineError
 
 _ALL = 'make chromium mariadb test run'
-# Whole runs, what must not be pushed, and that what is served stays.
+# Whole runs, models that must not be pushed, and the versions that stay live.
 _GATE = (
     'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses ${WORKERS:-2}'
     ' --dist loadfile tests/pipeline_runner tests/test_lifecycle.py'
@@ -45,9 +45,9 @@ def run(
 ) -> None:
     failure = ''
     try:
-        run_on_debian(engine, command, checkout=checkout, label=LABEL, archive=archive)
+        run_on_debian(engine, command, checkout=checkout, archive=archive)
     except EngineError as err:
         failure = str(err)
     if failure:
-        # Its own output has said why; a traceback would bury it.
+        # The output above says why.
         pytest.fail(failure, pytrace=False)

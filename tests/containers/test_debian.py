@@ -1,4 +1,4 @@
-"""What is tested in a new Debian, and what is said when it fails, with an engine that is played."""
+"""The commands in a new Debian, with a script in place of the engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from tests.containers.debian import pack_checkout, run_on_debian
-from tests.containers.engine import Engine, EngineError
+from tests.containers.engine import LABEL, Engine, EngineError
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def repo(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def engine_that(does: str, folder: pathlib.Path) -> Engine:
-    """Make an engine that is a shell's script; its arguments are left in `arguments`."""
+    """Make an engine from a shell script, which records its arguments."""
     program = folder / 'played'
     program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{folder}/arguments\n{does}\n')
     program.chmod(0o755)
     return Engine('played', folder, {'PATH': f'{folder}:/usr/bin:/bin'})
 
 
-def test_files_are_those_of_the_checkout_when_some_are_not_committed(
+def test_files_of_the_checkout_are_packed_when_some_are_not_committed(
     repo: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     pack_checkout(repo, tmp_path / 'packed.tar')
@@ -52,27 +52,25 @@ def test_files_are_those_of_the_checkout_when_some_are_not_committed(
         assert tar.getmember('new').mode & 0o111
 
 
-def test_one_line_says_why_when_the_folder_is_no_checkout(tmp_path: pathlib.Path) -> None:
+def test_error_names_the_reason_when_the_folder_is_no_repository(tmp_path: pathlib.Path) -> None:
     with pytest.raises(EngineError, match='git cannot list the files of .*: fatal: not a git rep'):
         pack_checkout(tmp_path, tmp_path / 'packed.tar')
 
 
-def test_command_and_its_code_are_told_when_it_fails(tmp_path: pathlib.Path) -> None:
+def test_error_names_the_command_and_its_exit_code_when_it_fails(tmp_path: pathlib.Path) -> None:
     engine = engine_that('exit 3', tmp_path)
     with pytest.raises(EngineError, match=r"TFX 1\.21.*, Debian 13: 'make run' ended with 3 \(see"):
-        run_on_debian(engine, 'make run', checkout=tmp_path, label='a', archive=None)
+        run_on_debian(engine, 'make run', checkout=tmp_path, archive=None)
 
 
 @pytest.mark.parametrize('archive', [None, pathlib.Path('/data/reviews.tar.gz')])
-def test_container_has_what_it_needs_and_a_label_to_be_found_by(
+def test_container_has_its_files_settings_and_label(
     archive: pathlib.Path | None, tmp_path: pathlib.Path
 ) -> None:
     checkout = tmp_path / 'packed.tar'
-    run_on_debian(
-        engine_that('exit 0', tmp_path), 'a && b', checkout=checkout, label='l', archive=archive
-    )
+    run_on_debian(engine_that('exit 0', tmp_path), 'a && b', checkout=checkout, archive=archive)
     arguments = (tmp_path / 'arguments').read_text().splitlines()
-    assert arguments[:3] == ['run', '--rm', '--label=l']
+    assert arguments[:3] == ['run', '--rm', f'--label={LABEL}']
     assert f'--volume={checkout}:/checkout.tar:ro' in arguments
     assert '--env=COMMAND=a && b' in arguments
     assert '--env=STACK=1.21' in arguments

@@ -96,9 +96,7 @@ def test_scores_agree_when_either_stack_serves_the_model(
 
 
 def assert_close(actual: list[float], expected: list[float]) -> None:
-    np.testing.assert_allclose(
-        actual, expected, rtol=0, atol=MAX_SCORE_DIFFERENCE, equal_nan=False
-    )
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=MAX_SCORE_DIFFERENCE, equal_nan=False)
 
 
 @pytest.mark.parametrize('target', TARGETS)

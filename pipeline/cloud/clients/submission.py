@@ -77,9 +77,7 @@ def submit_pipeline(
     _print_status(_MESSAGES[outcome])
 
 
-def follow_run(
-    service: Service, compiled: CompiledPipeline, run: Run, polling: Polling
-) -> Outcome:
+def follow_run(service: Service, compiled: CompiledPipeline, run: Run, polling: Polling) -> Outcome:
     """Wait for the end of a run, and print each change of its state.
 
     Args:

@@ -1,24 +1,37 @@
-"""The one folder that rehearsals write to, and what is where in it."""
+"""The folder that rehearsals write to, and the sample data that they use by default."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
+import itertools
 import pathlib
 
+from components.common.atomic_write import atomic_write
+from components.common.errors import DataError
 from pipeline.cloud.targets import Target
 from pipeline.local.run_ids import new_run_id
 
-# Where Kubeflow Pipelines puts artifacts unless told otherwise.
+# The default pipeline root of Kubeflow Pipelines.
 KUBEFLOW_ROOT = 'minio://mlpipeline/v2/artifacts'
+
+_SAMPLE = pathlib.Path(__file__).resolve().parents[3] / 'data' / 'sample' / 'reviews.csv'
+_SAMPLE_ROWS = 1_200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """Paths of one target's rehearsals, kept from one to the next.
+    """Paths of the rehearsals of one target, kept from one rehearsal to the next.
 
     Attributes:
-        root: The folder, absolute.
-        target: Whose service is played.
+        root: The folder that the user chose, absolute.
+        target: The service that is played.
+
+    Example:
+        >>> workspace = Workspace(root=pathlib.Path('/tmp/r'), target='vertex')
+        >>> str(workspace.serving_dir('sentiment'))
+        '/tmp/r/vertex/serving/sentiment'
     """
 
     root: pathlib.Path
@@ -26,49 +39,76 @@ class Workspace:
 
     @property
     def folder(self) -> pathlib.Path:
-        """All that is this target's."""
+        """Folder of this target."""
         return self.root / self.target
 
     @property
-    def store(self) -> pathlib.Path:
-        """The metadata store."""
-        return self.folder / 'metadata.sqlite'
-
-    @property
     def objects(self) -> pathlib.Path:
-        """What an object store holds."""
+        """Folder that stands for Kubeflow's object store."""
         return self.folder / 'objects'
 
     @property
-    def artifacts(self) -> pathlib.Path:
-        """Stands for the bucket of a service that steps reach by themselves."""
+    def bucket(self) -> pathlib.Path:
+        """Folder that stands for the bucket that steps on Vertex write to."""
         return self.folder / 'artifacts'
 
     @property
     def pipeline_root(self) -> str:
-        """The root of artifacts that the pipeline is compiled with."""
-        return KUBEFLOW_ROOT if self.target == 'kubeflow' else str(self.artifacts)
+        """Pipeline root to compile with."""
+        return KUBEFLOW_ROOT if self.target == 'kubeflow' else str(self.bucket)
 
-    def serving_dir(self, name: str) -> pathlib.Path:
-        """Return where the pipeline of that name pushes its versions."""
-        return self.folder / 'serving' / name
+    def cache(self, pipeline: str) -> pathlib.Path:
+        """Return the folder of the cached outputs of a pipeline."""
+        return self.folder / 'cache' / pipeline
+
+    def serving_dir(self, pipeline: str) -> pathlib.Path:
+        """Return the folder that a pipeline pushes its versions to."""
+        return self.folder / 'serving' / pipeline
 
     def log(self, run_id: str, step: str) -> pathlib.Path:
         """Return the log of a step of a run."""
         return self.folder / 'logs' / run_id / f'{step}.log'
 
     def run_log(self, run_id: str) -> pathlib.Path:
-        """Return the log of all of a run that is no step."""
-        return self.folder / 'logs' / run_id / 'rehearsal.log'
+        """Return the log of everything in a run that is not a step."""
+        return self.log(run_id, 'rehearsal')
 
     def step_folder(self, run_id: str, step: str) -> pathlib.Path:
-        """Return the folder of one execution of a step."""
+        """Return the folder for the files of one execution of a step."""
         return self.folder / 'steps' / run_id / step
 
-    def new_run(self) -> str:
-        """Name a run by the time, and claim the name by making the folder of its logs.
+    def start_run(self) -> str:
+        """Return a new run id, and create the folder of the run's logs.
 
         Raises:
-            ConfigError: If nothing can be written here.
+            ConfigError: If the root cannot be written to.
         """
         return new_run_id(self.root, lambda run_id: self.run_log(run_id).parent.mkdir(parents=True))
+
+
+def cut_sample(
+    folder: pathlib.Path, *, source: pathlib.Path = _SAMPLE, rows: int = _SAMPLE_ROWS
+) -> pathlib.Path:
+    """Write the first rows of the sample data to a folder, and return the file.
+
+    A file with the same content is left as it is, because its modification time
+    is part of ExampleGen's cache key.
+
+    Raises:
+        DataError: If the sample data cannot be read.
+    """
+    path = folder / source.name
+    written = io.StringIO()
+    try:
+        with source.open(encoding='utf-8', newline='') as file:
+            rows_read = itertools.islice(csv.reader(file), rows + 1)
+            csv.writer(written, lineterminator='\n').writerows(rows_read)
+    except OSError as err:
+        raise DataError(
+            f'the sample data cannot be read: {err}', hint='name other data with --data PATH'
+        ) from err
+    content = written.getvalue().encode()
+    if not path.is_file() or path.read_bytes() != content:
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, content)
+    return path

@@ -1,4 +1,4 @@
-"""What a person sees of a rehearsal, with a toy in place of the pipeline."""
+"""What a rehearsal shows, with a toy pipeline."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.pipeline.cloud.rehearsal import toys
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> dict[str, Any]:
-    """Compile the toy, changed as `spec` says; tell the config it was compiled from."""
+    """Compile the toy in `spec`, and record the config that it was compiled from."""
     seen: dict[str, Any] = {'spec': toys.spec()}
-    # What only the real steps' outputs have.
-    monkeypatch.setattr('pipeline.cloud.rehearsal.verdict.Verdict.note', lambda *_: 'a note')
+    results = 'pipeline.cloud.rehearsal.step_results.StepResults'
+    monkeypatch.setattr(f'{results}.describe', lambda *_: 'a note')
     monkeypatch.chdir(tmp_path)
 
     def compile_toy(config: PipelineConfig, target: Target) -> CompiledPipeline:
@@ -54,7 +54,7 @@ def _rehearse(
 
 
 @pytest.mark.parametrize('target', TARGETS)
-def test_a_failing_step_shows_its_last_lines_and_its_log(
+def test_last_lines_and_log_of_a_failing_step_are_shown(
     target: Target, seen: dict[str, Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
     code = 'print("about to"); raise KeyError("colour")'
@@ -72,7 +72,7 @@ def test_a_failing_step_shows_its_last_lines_and_its_log(
     assert pathlib.Path(failed.value.log).name == 'Second.log'
 
 
-def test_the_outcome_is_json_when_a_step_failed(
+def test_outcome_is_json_when_a_step_failed(
     seen: dict[str, Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
     seen['spec']['deploymentSpec']['executors']['first'] = toys.container('raise SystemExit(9)')
@@ -90,7 +90,7 @@ def test_the_outcome_is_json_when_a_step_failed(
     assert '1/2' not in err
 
 
-def test_nothing_is_pushed_when_no_step_says_so(
+def test_outcome_is_not_blessed_when_no_step_pushed(
     seen: dict[str, Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(NotBlessedError) as held_back:
@@ -104,7 +104,7 @@ def test_nothing_is_pushed_when_no_step_says_so(
     ]
 
 
-def test_an_unknown_parameter_is_refused_before_anything_runs(
+def test_unknown_parameter_is_refused_before_a_step_runs(
     seen: dict[str, Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ConfigError, match="no run-time parameter 'colour'") as refused:
@@ -113,20 +113,24 @@ def test_an_unknown_parameter_is_refused_before_anything_runs(
     assert '1/2' not in capfd.readouterr().err
 
 
-def test_data_that_is_not_here_is_refused(seen: dict[str, Any], tmp_path: pathlib.Path) -> None:
+def test_missing_data_is_refused_before_compiling(
+    seen: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
     with pytest.raises(DataError, match=f'no such file or folder: {tmp_path}/other.csv'):
         _rehearse('kubeflow', data=str(tmp_path / 'other.csv'))
     assert 'config' not in seen
 
 
-def test_containers_need_an_image(seen: dict[str, Any], tmp_path: pathlib.Path) -> None:
+def test_image_is_needed_when_steps_run_in_containers(
+    seen: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
     with pytest.raises(ConfigError, match='podman runs the steps in containers, and needs an im'):
         _rehearse('vertex', engine_name='podman')
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize('target', TARGETS)
-def test_all_places_lie_under_the_root(
+def test_everything_is_below_the_root(
     target: Target, seen: dict[str, Any], tmp_path: pathlib.Path
 ) -> None:
     with pytest.raises(NotBlessedError):

@@ -1,17 +1,21 @@
-"""Small compiled pipelines of steps without TFX, for tests that take no time."""
+"""Small compiled pipelines whose steps run without TFX, so that tests of them are quick."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled import CompiledPipeline, Parameter
 from pipeline.cloud.targets import Target
+from pipeline.results.outcome import NodeResult
 
 ROOTS: dict[Target, str] = {'kubeflow': 'minio://bucket/root', 'vertex': '/somewhere'}
+SIZE = Parameter(name='size', kind='integer', default=3, description='size of the model')
 
-# Does what TFX's entry point does: reads an ExecutorInput, writes outputs and an ExecutorOutput.
+# Does the same as TFX's entry point: reads an ExecutorInput, writes outputs and an ExecutorOutput.
 MAKE = """
 import json, os, pathlib, sys
 step = json.loads(sys.argv[1])
@@ -34,6 +38,22 @@ if len(sys.argv) > 2:
 pathlib.Path(step['outputs']['outputFile']).write_text(json.dumps(report))
 print('made', sorted(made))
 """
+
+
+@dataclasses.dataclass
+class RecordedProgress:
+    """Records what `ProgressLines` would show."""
+
+    lines: list[str] = dataclasses.field(default_factory=list)
+
+    def nodes_known(self, node_ids: Sequence[str]) -> None:
+        self.lines.append(' '.join(node_ids))
+
+    def node_started(self, index: int, total: int, node_id: str) -> None:
+        self.lines.append(f'{index}/{total} {node_id}')
+
+    def node_finished(self, index: int, total: int, result: NodeResult) -> None:
+        self.lines.append(f'{index}/{total} {result.id} {result.state} {result.note}'.strip())
 
 
 def artifact_type(title: str) -> dict[str, str]:
@@ -113,5 +133,5 @@ def compiled(
         name='toy',
         pipeline_root=str(root) if root and target == 'vertex' else ROOTS[target],
         spec=copy.deepcopy(spec() if changed is None else changed),
-        parameters={},
+        parameters={'size': SIZE},
     )

@@ -1,4 +1,4 @@
-"""A command runs as a process here, or in a container just as on a cluster."""
+"""A command runs as a process, or in a container as on a cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import sys
 import pytest
 
 from components.common.errors import ConfigError, MissingDependencyError
-from pipeline.cloud.rehearsal.engine import ContainerEngine, Mount, ProcessEngine, make_engine
+from pipeline.cloud.rehearsal.step_engines import (
+    ContainerEngine,
+    Mount,
+    ProcessEngine,
+)
 
 
 def _mounts(tmp_path: pathlib.Path) -> list[Mount]:
@@ -31,13 +35,13 @@ def _process(tmp_path: pathlib.Path, command: list[str], **environment: str) -> 
     return code, log.read_text()
 
 
-def test_a_process_is_run_by_this_python(tmp_path: pathlib.Path) -> None:
+def test_process_runs_with_this_python(tmp_path: pathlib.Path) -> None:
     code, log = _process(tmp_path, ['python', '-c', 'import sys; print(sys.executable)'])
     assert code == 0
     assert log.splitlines()[1] == sys.executable
 
 
-def test_a_process_finds_the_project_and_its_environment(tmp_path: pathlib.Path) -> None:
+def test_process_imports_the_project_and_has_its_environment(tmp_path: pathlib.Path) -> None:
     script = (
         'import os, pathlib, components.common.errors\n'
         'print(os.environ["COLOUR"], repr(os.environ["EMPTY"]), os.environ["SIZE"], os.getcwd())'
@@ -47,7 +51,7 @@ def test_a_process_finds_the_project_and_its_environment(tmp_path: pathlib.Path)
     assert log.splitlines()[-1] == f"red '' big {tmp_path}"
 
 
-def test_a_module_is_ours_when_the_folder_of_logs_has_one_of_that_name(
+def test_module_is_the_projects_when_the_current_folder_has_one_of_that_name(
     tmp_path: pathlib.Path,
 ) -> None:
     (tmp_path / 'components').mkdir()
@@ -58,28 +62,30 @@ def test_a_module_is_ours_when_the_folder_of_logs_has_one_of_that_name(
     assert code == 0
 
 
-def test_a_process_has_its_exit_code_and_both_streams_in_the_log(tmp_path: pathlib.Path) -> None:
+def test_exit_code_is_returned_and_both_streams_are_in_the_log(tmp_path: pathlib.Path) -> None:
     script = 'import sys; print("out"); print("err", file=sys.stderr); sys.exit(7)'
     code, log = _process(tmp_path, ['python', '-c', script])
     assert code == 7
     assert {'out', 'err'} <= set(log.splitlines())
 
 
-def test_a_command_that_is_not_there_ends_as_in_a_shell(tmp_path: pathlib.Path) -> None:
+def test_exit_code_is_127_when_the_program_does_not_exist(tmp_path: pathlib.Path) -> None:
     code, log = _process(tmp_path, ['no-such-program'])
     assert code == 127
     assert 'no-such-program: No such file or directory' in log
 
 
-def test_a_process_sees_what_is_mounted_where_it_is(tmp_path: pathlib.Path) -> None:
-    assert ProcessEngine().path_of(_mounts(tmp_path)[0]) == str(tmp_path / 'minio')
+def test_mount_is_at_its_source_in_a_process_and_at_its_target_in_a_container(
+    tmp_path: pathlib.Path,
+) -> None:
+    (mount, _) = _mounts(tmp_path)
+    assert ProcessEngine().path_of(mount) == str(tmp_path / 'minio')
+    assert ContainerEngine(program='podman').path_of(mount) == '/minio'
 
 
 @pytest.mark.parametrize('program', ['podman', 'docker'])
-def test_a_container_is_run_as_kubernetes_does(tmp_path: pathlib.Path, program: str) -> None:
-    engine = make_engine(program)  # type: ignore[arg-type]
-    assert isinstance(engine, ContainerEngine)
-    line = engine.command_line(
+def test_container_runs_as_on_kubernetes(tmp_path: pathlib.Path, program: str) -> None:
+    line = ContainerEngine(program=program).command_line(  # type: ignore[arg-type]
         {
             'image': 'reviews:1',
             'command': ['python', '-m', 'components.common.entry_point'],
@@ -110,16 +116,12 @@ def test_a_container_is_run_as_kubernetes_does(tmp_path: pathlib.Path, program: 
     assert not any(word.startswith(('--user', '-u')) for word in line)
 
 
-def test_a_container_keeps_the_entry_point_of_its_image_when_there_is_no_command() -> None:
+def test_container_keeps_the_entry_point_of_its_image_when_there_is_no_command() -> None:
     line = ContainerEngine(program='podman').command_line(
         {'image': 'reviews:1', 'args': ['--x']}, name='n', environment={}, mounts=[]
     )
     assert line[-2:] == ['reviews:1', '--x']
     assert not any(word.startswith('--entrypoint') for word in line)
-
-
-def test_a_container_sees_what_is_mounted_where_the_cluster_has_it(tmp_path: pathlib.Path) -> None:
-    assert ContainerEngine(program='podman').path_of(_mounts(tmp_path)[0]) == '/minio'
 
 
 def _fake_podman(folder: pathlib.Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +131,7 @@ def _fake_podman(folder: pathlib.Path, script: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv('PATH', f'{folder}{os.pathsep}{os.environ["PATH"]}')
 
 
-def test_an_image_must_be_on_this_machine(
+def test_image_must_be_on_this_machine(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = '[ "$3" = here:1 ] || { echo "Error: no such image $3" >&2; exit 1; }'
@@ -140,13 +142,13 @@ def test_an_image_must_be_on_this_machine(
         engine.prepare(['here:1', 'away:1'])
 
 
-def test_the_engine_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('PATH', '')
     with pytest.raises(MissingDependencyError, match='docker is not installed'):
-        ContainerEngine(program='docker').prepare([])
+        ContainerEngine(program='docker').prepare(['here:1'])
 
 
-def test_a_container_has_its_exit_code_and_output_in_the_log(
+def test_exit_code_and_output_of_a_container_are_kept(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _fake_podman(tmp_path, 'echo "$@"; exit 3', monkeypatch)
