@@ -78,8 +78,8 @@ def make_batches(
     Args:
         kind: How the files are read.
         split: The split of all of them, None if the rows or a hash decide it.
-        files: Their paths and sizes, in bytes; sorted.
-        batch_bytes: Largest size of a batch of files that can be read in parts.
+        files: Their paths and sizes in bytes, sorted.
+        batch_bytes: Largest size of a batch, except for files without parts.
     """
     paths: list[str] = []
     total = 0

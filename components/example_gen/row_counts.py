@@ -33,15 +33,10 @@ class NodeResult(NamedTuple):
 
 
 def require_complete(result: NodeResult, *, files: int, uri: str) -> None:
-    """Check that the artifact holds what was read.
+    """Check that the artifact at `uri` holds the rows of all `files`.
 
-    The files' sizes are compared, not their records counted: that would mean
-    reading all data once more.
-
-    Args:
-        result: What the workers report.
-        files: Number of files to read.
-        uri: The Examples artifact.
+    The sizes of its files are compared with those that the workers report;
+    counting their records would mean reading all data once more.
 
     Raises:
         ComponentError: If it does not.
@@ -67,16 +62,12 @@ def _differ(what: str, expected: object, got: object) -> ComponentError:
 
 
 def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> ExamplesSummary:
-    """Turn counts into a summary, if the data can be used.
+    """Turn the counts of `workers.BundleResult` into a summary.
 
     >>> counts = {(split, label): 5 for split in ('train', 'val', 'test')
     ...           for label in ('0neg', '1pos')}
     >>> summarize(counts, ColumnSettings()).labels
     ('neg', 'pos')
-
-    Args:
-        counts: See `workers.BundleResult.counts`.
-        columns: Whose `max_rejected_percent` bounds the rejects.
 
     Raises:
         DataError: If there are too many rejects, or not two labels in each split.

@@ -28,16 +28,10 @@ def read_files(
     split: str | None,
     part: ByteRange | None = None,
 ) -> Iterator[Record | Reject]:
-    """Read files of one kind, one after the other.
+    """Read the files of a `Batch`, one after the other.
 
-    Args:
-        kind: How they are read.
-        paths: Where they are.
-        columns: Which columns of a table hold the text, the label and the split.
-        split: The split of all rows, None if the rows or a hash decide it.
-        part: Which lines of the file, which must be JSON Lines; None for all. A
-            line beyond the first part is named by its number after the byte at
-            which its part begins: `big.jsonl, byte 268435461:3`.
+    A line beyond the first part of a file is named by its number after the byte
+    at which its part begins: `big.jsonl, byte 268435461:3`.
 
     Raises:
         DataError: If a file cannot be read, or changed while it was.

@@ -12,6 +12,9 @@ from components.readers.lines import open_lines
 from components.readers.records import Reject
 from components.readers.tables import Row, Table
 
+# A row may have millions of lines, each of which takes some 60 bytes more than its characters.
+_LINES_PER_CHUNK = 10_000
+
 
 def open_table(stream: BinaryIO, name: str, *, delimiter: str) -> Table:
     r"""Open a file with a header line; quoted cells may hold delimiters and line breaks.
@@ -46,7 +49,8 @@ class _RowReader:
 
     def __init__(self, lines: Iterable[str], name: str, delimiter: str) -> None:
         self._name = name
-        self._lines: list[str] = []
+        self._lines: list[str] = []  # of the current row
+        self._chunks: list[str] = []  # the lines before them
         self._characters = 0
         csv.field_size_limit(line_limits.MAX_ROW_CHARACTERS)
         self._reader = csv.reader(self._bounded(lines), delimiter=delimiter, strict=True)
@@ -56,6 +60,7 @@ class _RowReader:
 
     def __next__(self) -> tuple[str, str, list[str]]:
         self._lines.clear()
+        self._chunks.clear()
         self._characters = 0
         where = f'{self._name}:{self._reader.line_num + 1}'
         try:
@@ -64,11 +69,14 @@ class _RowReader:
             raise DataError(
                 f'{where}: {err}', hint='check the quotes of the row that starts there'
             ) from err
-        return where, ''.join(self._lines), cells
+        return where, ''.join(self._chunks + self._lines), cells
 
     def _bounded(self, lines: Iterable[str]) -> Iterator[str]:
         for line in lines:
             self._lines.append(line)
+            if len(self._lines) == _LINES_PER_CHUNK:
+                self._chunks.append(''.join(self._lines))
+                self._lines.clear()
             self._characters += len(line)
             if self._characters > line_limits.MAX_ROW_CHARACTERS:
                 limit = f'{line_limits.MAX_ROW_CHARACTERS:,}'

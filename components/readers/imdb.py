@@ -23,17 +23,10 @@ _REVIEW = re.compile(r'(?:^|/)(?:(train|test)/(pos|neg)|train/unsup)/[^/]+\.txt\
 
 
 def read_archive(stream: BinaryIO, name: str, unlabelled: bool) -> Iterator[Record | Reject]:
-    """Read all reviews of an archive in one pass, without unpacking it.
+    """Read the reviews of an archive in one pass, with Rejects in between.
 
     Memory is bounded by the longest review; nothing is written to disk.
-
-    Args:
-        stream: The bytes of a tar file, packed or not.
-        name: The archive's name, for messages.
-        unlabelled: Whether to read the reviews without a label, too.
-
-    Yields:
-        Records in the archive's order, with Rejects in between.
+    `unlabelled` includes the reviews without a label.
 
     Raises:
         DataError: If the archive is damaged, cut off, or names a path outside
@@ -61,9 +54,7 @@ def read_file(path: str, content: bytes | None) -> Record | Reject:
     >>> read_file('aclImdb/train/pos/0_9.txt', b'Good.')[:3]
     ('Good.', 'pos', 'train')
 
-    Args:
-        path: The path of the file.
-        content: Its bytes, None if they are more than `archive.MAX_FILE_BYTES`.
+    A content of None stands for more than `archive.MAX_FILE_BYTES`.
 
     Raises:
         DataError: If the path is not that of a review.

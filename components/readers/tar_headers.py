@@ -67,9 +67,7 @@ def plain_header(block: bytes) -> Header | None:
 def any_header(block: bytes, read: Callable[[int], bytes]) -> Header:
     """Parse any header, and the extended headers before it.
 
-    Args:
-        block: Its first 512 bytes.
-        read: Returns the next bytes, as many as its argument; fewer at the end.
+    `read` returns the bytes after `block`, fewer than its argument at the end.
 
     Raises:
         tarfile.ReadError: If it is damaged or cut off, is that of a sparse file,

@@ -16,7 +16,7 @@ from components.readers.formats import TEXT_LINES
 from components.readers.lines import readable
 from components.readers.tables import Row, Table
 from components.readers.text_lines import COLUMN
-from pipeline.predict.model import PushedModel, Score, live_model
+from pipeline.predict.model import Explanation, PushedModel, Score, live_model
 from pipeline.predict.rows import Source, TextRow, make_batches, map_in_order, open_source
 from pipeline.predict.writing import Columns, RowWriter, open_output, output_format
 from pipeline.process import signals
@@ -63,12 +63,9 @@ def predict(request: Request, serving_dir: pathlib.Path) -> None:
     model_dir = live_model(serving_dir)
     with no_framework_noise() as terminal, _open_input(request) as source:
         model = PushedModel(model_dir)
-        rows = _require_texts(source.rows)
         if request.explain:
             model.require_explanations()
-            _print_explanations(model, rows, terminal.out, as_json=request.as_json)
-        else:
-            _print_scores(model, rows, terminal.out, as_json=request.as_json)
+        _print_scores(model, _require_texts(source.rows), terminal.out, request)
 
 
 @contextlib.contextmanager
@@ -99,36 +96,8 @@ def _require_texts(rows: Iterable[TextRow]) -> Iterator[TextRow]:
         yield each
 
 
-def _score_rows(model: PushedModel, rows: Iterable[TextRow]) -> Iterator[_ScoredBatch]:
-    """Yield batches of rows with a score for each, None where there is no text."""
-
-    def score(batch: list[TextRow]) -> list[Score | None]:
-        scores = iter(model.score([each.text for each in batch if each.text is not None]))
-        return [None if each.text is None else next(scores) for each in batch]
-
-    return map_in_order(score, make_batches(rows))
-
-
-def _score_json(text: str | None, score: Score) -> dict[str, Any]:
-    return {'text': text, 'label': score.label, 'probability': float(score.probability)}
-
-
 def _print_scores(
-    model: PushedModel, rows: Iterable[TextRow], out: TextIO, *, as_json: bool
-) -> None:
-    for batch, scores in _score_rows(model, rows):
-        for (_, text), score in zip(batch, scores):
-            assert score is not None
-            if as_json:
-                line = json.dumps(_score_json(text, score), ensure_ascii=False)
-            else:
-                probability = float(score.probability)
-                line = f'{score.label}\t{probability:.4f}\t{" ".join((text or "").split())}'
-            print(line, file=out)
-
-
-def _print_explanations(
-    model: PushedModel, rows: Iterable[TextRow], out: TextIO, *, as_json: bool
+    model: PushedModel, rows: Iterable[TextRow], out: TextIO, request: Request
 ) -> None:
     from rich.console import Console
 
@@ -136,17 +105,22 @@ def _print_explanations(
 
     console = Console(file=out, highlight=False)
 
-    def explain(batch: list[TextRow]) -> Iterator[Any]:
+    def score_batch(batch: list[TextRow]) -> list[tuple[str, Score, Explanation | None]]:
         texts = [each.text or '' for each in batch]
-        return zip(texts, model.score(texts), model.explain(texts))
+        explanations = model.explain(texts) if request.explain else [None] * len(texts)
+        return list(zip(texts, model.score(texts), explanations))
 
-    for _, explained in map_in_order(explain, make_batches(rows)):
-        for text, score, explanation in explained:
-            if as_json:
-                found = {**_score_json(text, score), **explanation_json(explanation)}
-                print(json.dumps(found, ensure_ascii=False), file=out)
-            else:
+    for _, results in map_in_order(score_batch, make_batches(rows)):
+        for text, score, explanation in results:
+            probability = float(score.probability)
+            if request.as_json:
+                found = {'text': text, 'label': score.label, 'probability': probability}
+                explained = explanation_json(explanation) if explanation else {}
+                print(json.dumps({**found, **explained}, ensure_ascii=False), file=out)
+            elif explanation:
                 show_explanation(console, text, score, explanation, model.labels)
+            else:
+                print(f'{score.label}\t{probability:.4f}\t{" ".join(text.split())}', file=out)
 
 
 def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -> None:
@@ -177,6 +151,16 @@ def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -
                     model, source, writer, file=file, output=output, terminal=terminal
                 )
             _print_counts(output_file, counts, terminal, as_json=request.as_json)
+
+
+def _score_rows(model: PushedModel, rows: Iterable[TextRow]) -> Iterator[_ScoredBatch]:
+    """Yield batches of rows with a score for each, None where there is no text."""
+
+    def score(batch: list[TextRow]) -> list[Score | None]:
+        scores = iter(model.score([each.text for each in batch if each.text is not None]))
+        return [None if each.text is None else next(scores) for each in batch]
+
+    return map_in_order(score, make_batches(rows))
 
 
 class _Counts(NamedTuple):
