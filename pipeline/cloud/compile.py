@@ -65,8 +65,7 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
     _write_resources(spec, config)
     if source.spans:
         _write_hook(spec)
-    # What is served changes without any input of these tasks changing.
-    for name in (kubeflow_spec.BASELINE, kubeflow_spec.PUSHER):
+    for name in kubeflow_spec.NEVER_CACHED:
         spec['root']['dag']['tasks'][name]['cachingOptions'] = {}
     if target == 'kubeflow':
         kubeflow_spec.adapt(spec, pipeline_root=config.cloud.pipeline_root or '')

@@ -24,7 +24,8 @@ EXAMPLE_GEN = 'ExampleGen'
 DRIVER = 'ExampleGen-driver'
 BASELINE = 'ServedBaseline'
 PUSHER = 'Pusher'
-NEVER_CACHED = (DRIVER, BASELINE, PUSHER)
+# They depend on the served model, which is no input of theirs.
+NEVER_CACHED = (BASELINE, PUSHER)
 # The steps that read data or pushed models, and not only artifacts.
 _MOUNTING = (DRIVER, EXAMPLE_GEN, BASELINE, PUSHER)
 

@@ -136,16 +136,20 @@ def _entry_points(spec: Spec) -> Iterator[str]:
             yield f'{label} does not get the types of its outputs'
 
 
-def _freshness(spec: Spec) -> Iterator[str]:
+def _never_cached(spec: Spec) -> Iterator[str]:
     """Require that tasks which depend on more than their inputs are not cached."""
-    tasks = _tasks(spec)
     for name in NEVER_CACHED:
-        if name in tasks and tasks[name].get('cachingOptions', {}).get('enableCache'):
-            yield f'the task {name} is cached, so it would miss changes'
-    task = tasks.get(EXAMPLE_GEN, {})
+        if _is_cached(_tasks(spec).get(name, {})):
+            yield f'the task {name} is cached, so it would miss changes of the served model'
+
+
+def _cached_by_driver(spec: Spec) -> Iterator[str]:
+    task = _tasks(spec).get(EXAMPLE_GEN, {})
     source = task.get('inputs', {}).get('parameters', {}).get(RESOLVED_INPUT, {})
     follows_driver = source.get('taskOutputParameter', {}).get('producerTask') == DRIVER
-    if task.get('cachingOptions', {}).get('enableCache') and not follows_driver:
+    if _is_cached(_tasks(spec).get(DRIVER, {})):
+        yield f'the task {DRIVER} is cached, so it would miss new data'
+    if _is_cached(task) and not follows_driver:
         yield f'the task {EXAMPLE_GEN} is cached without {DRIVER}, so it would miss new data'
 
 
@@ -183,12 +187,13 @@ _RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _references,
     _run_time_parameters,
     _containers,
+    _never_cached,
 )
 _KUBEFLOW_RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _executor_kinds,
     _no_hooks,
     _entry_points,
-    _freshness,
+    _cached_by_driver,
     _places,
     _workers,
 )
@@ -227,6 +232,10 @@ def _producers(task: Spec) -> Iterator[str]:
     for source in task.get('inputs', {}).get('artifacts', {}).values():
         if 'taskOutputArtifact' in source:
             yield source['taskOutputArtifact']['producerTask']
+
+
+def _is_cached(task: Spec) -> bool:
+    return bool(task.get('cachingOptions', {}).get('enableCache'))
 
 
 def _constant(task: Spec, key: str) -> Any:

@@ -47,7 +47,7 @@ class Place:
         if self.serving_dir is not None and is_remote(self.serving_dir):
             raise ConfigError(
                 f'expected a folder on a disk, got --serving-dir {self.serving_dir}',
-                hint='an object store has no rename: pipeline/cloud/README.md says how to go back',
+                hint='an object store has no rename: docs/cloud.md says how to roll back',
             )
         return serving_location(
             root=self.root, name=self.name, serving_dir=self.serving_dir

@@ -12,7 +12,7 @@ _MOUNT = re.compile(r'^(/[A-Za-z0-9._-]+)+$')
 _CLAIM = re.compile(r'^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')
 _IMAGE = re.compile(r'^[a-z0-9][a-zA-Z0-9._:/@-]*$')
 
-# The nodes that run in their own container on every target.
+# All nodes; each runs in its own container.
 CONTAINER_NODES = (
     'ExampleGen',
     'StatisticsGen',
@@ -20,6 +20,7 @@ CONTAINER_NODES = (
     'ExampleValidator',
     'Transform',
     'Trainer',
+    'ServedBaseline',
     'Evaluator',
     'Pusher',
 )

@@ -119,6 +119,14 @@ BROKEN_ON_BOTH: dict[str, tuple[Callable[[Spec], Any], str]] = {
     ),
 }
 
+BROKEN_ON_BOTH |= {
+    f'cached_{name}': (
+        lambda s, name=name: task(s, name).update(cachingOptions={'enableCache': True}),
+        f'the task {name} is cached',
+    )
+    for name in ('ServedBaseline', 'Pusher')
+}
+
 BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
     'resolver': (
         lambda s: s['deploymentSpec']['executors'].update(
@@ -137,10 +145,6 @@ BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
     'output_types_missing': (
         lambda s: container(s, 'Transform')['args'].remove('--json_serialized_outputs_spec_args'),
         'Transform_executor does not get the types of its outputs',
-    ),
-    'cached_baseline': (
-        lambda s: task(s, 'ServedBaseline').update(cachingOptions={'enableCache': True}),
-        'the task ServedBaseline is cached',
     ),
     'cached_driver': (
         lambda s: task(s, DRIVER).update(cachingOptions={'enableCache': True}),
