@@ -17,7 +17,7 @@ from components.example_gen import span_hook
 from components.example_gen.sources import DataSource, discover
 from pipeline.beam.arguments import require_valid_options
 from pipeline.cloud import kubeflow_spec
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Parameter, run_time_parameters
 from pipeline.cloud.rules import require_valid
 from pipeline.cloud.targets import Target

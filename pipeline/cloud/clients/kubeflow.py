@@ -23,7 +23,7 @@ from pipeline.cloud.clients.service import (
     Schedule,
     ScheduleInfo,
 )
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Value
 from pipeline.process.logs import no_framework_noise
 

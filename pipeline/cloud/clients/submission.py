@@ -19,7 +19,7 @@ from components.common.errors import (
 from components.common.secrets import mask
 from pipeline.cloud.clients.connection import Connection, connect
 from pipeline.cloud.clients.service import Outcome, Run, RunState, RunStatus, Schedule, Service
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.process import signals
 from pipeline.terminal.json_output import print_json
 

@@ -24,7 +24,7 @@ from pipeline.cloud.clients.service import (
     Schedule,
     ScheduleInfo,
 )
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Value
 
 _CONSOLE = 'https://console.cloud.google.com/vertex-ai/locations'

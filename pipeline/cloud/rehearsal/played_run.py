@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from components.common.errors import ReviewsError
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.rehearsal import played_driver
 from pipeline.cloud.rehearsal.compiled_steps import Step, read_steps
 from pipeline.cloud.rehearsal.played_cache import PlayedCache, StepOutputs

@@ -13,7 +13,7 @@ import pathlib
 import re
 
 from pipeline.cloud.compile import compile_pipeline
-from pipeline.cloud.compiled import CompiledPipeline, readable_yaml
+from pipeline.cloud.compiled_pipeline import CompiledPipeline, readable_yaml
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.settings.config import PipelineConfig, load_config
 

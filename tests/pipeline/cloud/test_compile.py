@@ -23,7 +23,7 @@ from components.common.overrides import GATE_OVERRIDES
 from components.example_gen.sources import discover
 from pipeline.beam.arguments import beam_args
 from pipeline.cloud.compile import compile_for_service, compile_pipeline
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.kubeflow_spec import DRIVER
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.create import create_pipeline

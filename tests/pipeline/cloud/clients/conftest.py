@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Parameter
 from pipeline.cloud.targets import Target
 from tests.pipeline.cloud.clients.fake_kubeflow import FakeKubeflow

@@ -13,7 +13,7 @@ from pipeline.cloud.clients.connection import Connection
 from pipeline.cloud.clients.kubeflow import KubeflowService
 from pipeline.cloud.clients.service import Schedule
 from pipeline.cloud.clients.submission import Polling
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from tests.pipeline.cloud.clients.conftest import make_pipeline
 from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
 from tests.played import Server, closed_url

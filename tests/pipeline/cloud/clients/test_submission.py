@@ -19,7 +19,7 @@ from pipeline.cloud.clients import submission
 from pipeline.cloud.clients.connection import Connection
 from pipeline.cloud.clients.service import Outcome, Run, RunStatus, Schedule, ScheduleInfo
 from pipeline.cloud.clients.submission import Polling
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Value
 from tests.pipeline.cloud.clients.conftest import make_pipeline
 

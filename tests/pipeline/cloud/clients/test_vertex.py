@@ -14,7 +14,7 @@ from pipeline.cloud.clients.connection import Connection
 from pipeline.cloud.clients.service import Schedule
 from pipeline.cloud.clients.submission import Polling
 from pipeline.cloud.clients.vertex import VertexService
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from tests.pipeline.cloud.clients.conftest import GOOGLE_TOKEN, make_pipeline
 from tests.pipeline.cloud.clients.fake_vertex import PARENT, FakeVertex
 from tests.played import Server, closed_url

@@ -11,7 +11,7 @@ import pytest
 
 import pipeline.cloud.compile
 from components.common.errors import ConfigError, DataError, NotBlessedError, StepFailedError
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.rehearsal.rehearse import rehearse
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.settings.config import PipelineConfig, load_config

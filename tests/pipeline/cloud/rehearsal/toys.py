@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.cloud.compiled import CompiledPipeline, Parameter
+from pipeline.cloud.compiled_pipeline import CompiledPipeline, Parameter
 from pipeline.cloud.targets import Target
 from pipeline.results.outcome import NodeResult
 

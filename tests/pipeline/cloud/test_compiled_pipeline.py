@@ -4,7 +4,7 @@ import annotated_types
 import pytest
 
 from components.common.errors import ConfigError
-from pipeline.cloud.compiled import CompiledPipeline
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Parameter
 
 PARAMETERS = (
