@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from tfx.components.evaluator import constants
 
 from components.evaluator.evaluation import Evaluation, read_evaluation
-from components.evaluator.metric_table import ACCURACY, Check, format_metric
+from components.evaluator.metric_table import ACCURACY, format_metric
 from pipeline.results import artifacts
 from pipeline.results.artifacts import Artifacts
 from pipeline.results.outcome import Pushed, Withdrawn
@@ -29,7 +30,7 @@ class RunFindings:
     Example:
         findings = RunFindings()
         note = findings.add('Evaluator', outputs)
-        print(note, findings.metrics)
+        outcome = RunOutcome(run_id=run_id, **findings.outcome_fields())
     """
 
     evaluation: Evaluation | None = None
@@ -59,7 +60,7 @@ class RunFindings:
                 blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
                 == constants.BLESSED_VALUE
             )
-            accuracy = format_metric(ACCURACY, self.metrics.get(ACCURACY), 'missing')
+            accuracy = format_metric(ACCURACY, self.evaluation.metrics.get(ACCURACY), 'missing')
             return f'accuracy {accuracy}: {"blessed" if self.blessed else "not blessed"}'
         if node_id == 'ServedBaseline':
             self.baseline_version = artifacts.baseline_version(outputs)
@@ -68,22 +69,20 @@ class RunFindings:
             self.withdrawn = artifacts.withdrawal(outputs)
         return artifacts.describe(node_id, outputs)
 
-    @property
-    def metrics(self) -> dict[str, float | None]:
-        """Metrics of the candidate on the whole test split, by name."""
-        return self.evaluation.metrics if self.evaluation else {}
-
-    @property
-    def slices(self) -> dict[str, dict[str, float | None]]:
-        """Metrics of the candidate, by slice and name."""
-        return self.evaluation.slices if self.evaluation else {}
-
-    @property
-    def baseline(self) -> dict[str, float | None] | None:
-        """Metrics of the baseline, None without a baseline."""
-        return self.evaluation.baseline if self.evaluation else None
-
-    @property
-    def thresholds(self) -> tuple[Check, ...]:
-        """Result of each bound."""
-        return self.evaluation.checks() if self.evaluation else ()
+    def outcome_fields(self) -> dict[str, Any]:
+        """Return the findings as arguments of `RunOutcome`."""
+        fields: dict[str, Any] = {
+            'spans': self.spans,
+            'rejects': self.rejects,
+            'baseline_version': self.baseline_version,
+            'pushed': self.pushed,
+            'withdrawn': self.withdrawn,
+        }
+        if self.evaluation is not None:
+            fields |= {
+                'metrics': self.evaluation.metrics,
+                'slices': self.evaluation.slices,
+                'baseline': self.evaluation.baseline,
+                'thresholds': self.evaluation.checks(),
+            }
+        return fields

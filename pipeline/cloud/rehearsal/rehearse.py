@@ -203,20 +203,12 @@ class _Rehearsal:
             outcome=verdict_of(error, pushed=found.pushed, withdrawn=found.withdrawn),
             name=self._config.name,
             data=self._config.data.path,
-            spans=found.spans,
-            rejects=found.rejects,
-            metrics=found.metrics,
-            slices=found.slices,
-            thresholds=found.thresholds,
-            baseline=found.baseline,
-            baseline_version=found.baseline_version,
             nodes=tuple(self._played.results) if self._played else (),
-            pushed=found.pushed,
-            withdrawn=found.withdrawn,
             seconds=round(seconds, 3),
             log=os.path.relpath(log),
             error=str(error) if error else None,
             config=self._config.model_dump(),
+            **found.outcome_fields(),
         )
 
 
