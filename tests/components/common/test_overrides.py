@@ -13,13 +13,13 @@ from components.trainer.settings import TrainerSettings
 NAMES = ('max_tokens', 'vocab_size')
 
 
-def test_settings_stay_as_they_are_when_a_run_overrides_nothing() -> None:
+def test_settings_are_unchanged_when_a_run_overrides_nothing() -> None:
     settings = TextSettings(max_tokens=7)
     given = {'fingerprint': 'abc', 'min_word_count': 5}
     assert apply_overrides(settings, given, NAMES) == settings
 
 
-def test_only_what_is_given_changes_when_a_run_overrides_it() -> None:
+def test_only_overridden_settings_change_when_a_run_overrides_some() -> None:
     settings = TextSettings(max_tokens=7, min_word_count=4)
     changed = apply_overrides(settings, {'vocab_size': 9}, NAMES)
     assert changed == TextSettings(max_tokens=7, min_word_count=4, vocab_size=9)
@@ -32,7 +32,7 @@ def test_override_is_refused_when_it_is_out_of_range() -> None:
 
 @pytest.mark.parametrize('name', GATE_OVERRIDES)
 @pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, -0.1, 1.1, None, '', 'high'])
-def test_bound_is_refused_when_a_run_names_none(name: str, value: Any) -> None:
+def test_bound_is_refused_when_it_is_not_a_fraction(name: str, value: Any) -> None:
     gate = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
     with pytest.raises(ConfigError, match=rf'^{name}: '):
         apply_overrides(gate, {name: value}, GATE_OVERRIDES)

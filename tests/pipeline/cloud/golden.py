@@ -1,8 +1,7 @@
 """Golden files of the specifications, without the parts that each edit of the code changes.
 
-One for each target. Those of Vertex AI are JSON in fact, and YAML here, where texts of several
-lines can be read.
-Look at the difference before you keep it:
+One for each target. The file for Vertex AI is YAML, although the command writes JSON, because
+YAML shows texts of several lines. To update the files and review the difference:
 
     python -m tests.pipeline.cloud.golden && git diff tests/pipeline/cloud/golden
 """
@@ -21,7 +20,7 @@ FILES: dict[Target, pathlib.Path] = {
     'vertex': pathlib.Path(__file__).with_name('golden') / 'vertex.yaml',
     'kubeflow': pathlib.Path(__file__).with_name('golden') / 'kubeflow.yaml',
 }
-# The options of the command that makes the same.
+# Options of the compile command for the same result.
 OPTIONS = {
     '--data': 'gs://bucket/data/reviews-*.csv',
     '--image': 'europe-docker.pkg.dev/project/repository/reviews:1',
@@ -36,7 +35,7 @@ _LABEL = re.compile(r'\b(tfx(?:_py)?_version:) .*')
 
 
 def config(*settings: str, preset: str = OPTIONS['--preset']) -> PipelineConfig:
-    """Return the settings of the golden files, and further ones."""
+    """Return the settings of the golden files with changes."""
     return load_config(
         preset=preset,
         flags={
@@ -50,14 +49,14 @@ def config(*settings: str, preset: str = OPTIONS['--preset']) -> PipelineConfig:
 
 
 def golden_text(compiled: CompiledPipeline) -> str:
-    """Write a pipeline down, fingerprints of the code and versions of the stack masked."""
+    """Return the text of a pipeline with masked fingerprints and versions."""
     whole = compiled.job() if compiled.target == 'vertex' else compiled.spec
     text = _FINGERPRINT.sub('<fingerprint>', readable_yaml(whole))
     return _LABEL.sub(r'\1 <version>', _TFX.sub('tfx-<version>', text))
 
 
 def main() -> None:
-    """Write all files anew."""
+    """Write all golden files."""
     for target in TARGETS:
         FILES[target].parent.mkdir(exist_ok=True)
         text = golden_text(compile_pipeline(config(), target))

@@ -1,4 +1,4 @@
-"""Both specifications, as they are compiled, held against each other and the local pipeline."""
+"""The compiled specifications, compared with the golden files and the local pipeline."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def compiled() -> Compiled:
 
 @pytest.fixture(params=TARGETS)
 def one(request: pytest.FixtureRequest, compiled: Compiled) -> CompiledPipeline:
-    """Either of them."""
+    """The compiled pipeline of each target."""
     return compiled[request.param]
 
 
@@ -56,7 +56,7 @@ def container(one: CompiledPipeline, node: str) -> dict[str, Any]:
 
 
 def constants(one: CompiledPipeline, node: str) -> dict[str, Any]:
-    """Execution parameters of a node that are compiled in."""
+    """Return the compiled execution parameters of a node."""
     return {
         name: source['runtimeValue']['constant']
         for name, source in tasks(one)[node]['inputs']['parameters'].items()
@@ -116,7 +116,7 @@ def test_bytes_are_the_same_when_compiled_elsewhere_by_the_command(
 
 
 def local_nodes() -> dict[str, Any]:
-    """Execution parameters of the local pipeline, by node."""
+    """Return the execution parameters of the local pipeline by node."""
     config = golden.config()
     source = discover(config.data.path, config.data.columns)
     nodes = create_pipeline(config, source).components
@@ -132,7 +132,7 @@ def test_nodes_are_those_of_a_local_run_when_compiled(compiled: Compiled) -> Non
 def test_config_and_fingerprint_are_those_of_a_local_run_when_compiled(
     one: CompiledPipeline,
 ) -> None:
-    # Of the local run alone, to keep the Pusher out of TFX's cache.
+    # Only a local run has it, to keep the Pusher out of TFX's cache.
     places = {'input_base', 'push_destination', 'serving_dir', 'run_id'}
     overridden = {parameter.name for parameter in one.parameters.values()} - {'data_folder'}
     fingerprints = 0
@@ -159,7 +159,7 @@ def test_each_parameter_reaches_the_one_node_that_reads_it_when_compiled(
     found = set(references(one))
     if one.target == 'kubeflow':
         found.remove((DRIVER, 'data_folder'))
-    # So all before the Trainer stays in the cache when a training parameter changes.
+    # So a new training parameter leaves all nodes before the Trainer cached.
     assert found == {
         ('ExampleGen', 'data_folder'),
         *(('Trainer', name) for name in ('epochs', 'learning_rate', 'seed')),
@@ -188,7 +188,7 @@ def test_each_parameter_reaches_the_one_node_that_reads_it_when_compiled(
         ('accurate', {'epochs', 'learning_rate', 'svm_cost', 'seed'}),
     ],
 )
-def test_only_parameters_that_the_model_reads_are_offered_when_it_is(
+def test_parameters_are_those_of_the_architecture_when_compiled(
     architecture: str, expected: set[str]
 ) -> None:
     config = golden.config(f'trainer.model.architecture={architecture}')
@@ -197,7 +197,7 @@ def test_only_parameters_that_the_model_reads_are_offered_when_it_is(
     assert expected <= set(pipeline.parameters)
 
 
-def test_tasks_that_read_what_is_served_are_never_cached(one: CompiledPipeline) -> None:
+def test_baseline_and_pusher_are_never_cached_when_compiled(one: CompiledPipeline) -> None:
     cached = {
         name for name, task in tasks(one).items() if task['cachingOptions'].get('enableCache')
     }
@@ -205,7 +205,7 @@ def test_tasks_that_read_what_is_served_are_never_cached(one: CompiledPipeline) 
     assert DRIVER not in cached
 
 
-def test_resources_are_on_every_node_that_they_are_for_when_set(one: CompiledPipeline) -> None:
+def test_containers_have_resources_when_set(one: CompiledPipeline) -> None:
     pipeline = compile_pipeline(
         golden.config(
             'cloud.resources.ExampleGen.memory_gb=4.5',
@@ -234,7 +234,7 @@ def test_beam_nodes_get_the_options_when_a_runner_is_chosen(one: CompiledPipelin
         assert container(pipeline, node)['args'][-len(expected) :] == expected
 
 
-def test_specification_names_nothing_of_this_machine_when_compiled(one: CompiledPipeline) -> None:
+def test_specification_has_no_path_of_this_machine_when_compiled(one: CompiledPipeline) -> None:
     assert str(REPO) not in one.text()
 
 
@@ -255,7 +255,7 @@ def test_error_names_the_option_when_a_setting_is_missing(
     assert hint in caught.value.hint
 
 
-def test_volumes_are_mounted_where_data_and_pushed_models_are_read_when_named() -> None:
+def test_steps_that_read_data_or_models_mount_the_volumes_when_set() -> None:
     config = golden.config(
         'data.path=/mnt/films/reviews.csv',
         'serving_dir=/mnt/models/sentiment',
@@ -279,10 +279,9 @@ def test_volumes_are_mounted_where_data_and_pushed_models_are_read_when_named() 
 
 @pytest.mark.parametrize('place', ['gs://bucket/reviews', '/mnt/reviews'])
 @pytest.mark.parametrize('target', TARGETS)
-def test_spans_are_left_to_the_run_when_compiled(target: Target, place: str) -> None:
+def test_specification_has_the_span_pattern_when_compiled(target: Target, place: str) -> None:
     pattern = 'span-{SPAN}/v-{VERSION:2}/*.csv'
     config = golden.config(f'data.path={place}/{pattern}', 'data.spans=7')
-    # That it can be compiled says that no rule is broken.
     one = compile_pipeline(config, target)
     reader = DRIVER if target == 'kubeflow' else 'ExampleGen'
     (split,) = json.loads(constants(one, reader)['input_config'])['splits']
@@ -293,7 +292,7 @@ def test_spans_are_left_to_the_run_when_compiled(target: Target, place: str) -> 
         hook = container(one, 'ExampleGen')['lifecycle']['preCacheCheck']
         stock = container(compile_pipeline(golden.config(), target), 'ExampleGen')
         assert hook['command'] == ['python', '-m', 'components.example_gen.span_hook']
-        # All else is TFX's own, the container's command included.
+        # The rest is unchanged.
         assert hook['args'][:2] == stock['lifecycle']['preCacheCheck']['args'][:2]
         assert container(one, 'ExampleGen')['command'] == stock['command']
 

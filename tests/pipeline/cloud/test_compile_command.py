@@ -11,7 +11,7 @@ from tests.conftest import REPO, run_command
 from tests.pipeline.cloud import golden
 
 OPTIONS = [part for option in golden.OPTIONS.items() for part in option]
-# As if kfp had never been installed.
+# Runs the command line as if kfp were not installed.
 WITHOUT_KFP = """
 import sys
 sys.modules['kfp'] = None
@@ -21,7 +21,7 @@ raise SystemExit(pipeline_runner._exit_code())
 """
 
 
-def test_one_line_says_what_to_install_when_kfp_is_missing(tmp_path: pathlib.Path) -> None:
+def test_hint_is_to_install_kfp_when_it_is_missing(tmp_path: pathlib.Path) -> None:
     args = ['compile', '--target', 'kubeflow', *OPTIONS]
     done = subprocess.run(
         [sys.executable, '-c', WITHOUT_KFP.format(args=args)],
@@ -56,7 +56,7 @@ def test_one_line_says_what_to_install_when_kfp_is_missing(tmp_path: pathlib.Pat
         ),
     ],
 )
-def test_usage_is_refused_when_it_is_wrong(
+def test_options_are_refused_when_one_is_wrong(
     args: tuple[str, ...], words: str, tmp_path: pathlib.Path
 ) -> None:
     done = run_command('compile', *OPTIONS, *args, cwd=tmp_path)

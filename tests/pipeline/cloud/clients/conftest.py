@@ -63,7 +63,7 @@ def make_pipeline(target: Target, pipeline_root: str, name: str = 'sentiment') -
 
 @pytest.fixture(autouse=True)
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    """Keep the clients from the token and the proxies of whoever runs the tests."""
+    """Hide the token and the proxies of this machine from the clients."""
     monkeypatch.delenv('KFP_TOKEN', raising=False)
     for name in ('http_proxy', 'https_proxy', 'all_proxy'):
         monkeypatch.delenv(name, raising=False)
@@ -104,7 +104,7 @@ def vertex_pipeline() -> CompiledPipeline:
 
 
 class FakeTokens:
-    """Google's exchange of one token for another."""
+    """A fake of Google's token exchange."""
 
     def answer(self, request: Request) -> Any:
         """Return an access token."""
@@ -130,7 +130,7 @@ def token_server() -> Iterator[Server]:
 def google_credentials(
     token_server: Server, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> pathlib.Path:
-    """Have Google's client find credentials in the usual place, those of a federated account."""
+    """Create credentials of a federated account where Google's client finds them."""
     subject = tmp_path / 'subject'
     subject.write_text('nobody')
     path = tmp_path / 'credentials.json'

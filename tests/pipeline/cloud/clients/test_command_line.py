@@ -36,7 +36,7 @@ def on_vertex(server: Server) -> list[str]:
 
 
 def without_module(module: str, args: Sequence[str], cwd: pathlib.Path) -> Finished:
-    """Run the command line in a Python that has no such module."""
+    """Run the command line as if a module were not installed."""
     code = (
         f'import sys; sys.modules[{module!r}] = None; sys.path.insert(0, {str(REPO)!r}); '
         'import pipeline_runner; sys.exit(pipeline_runner._exit_code(sys.argv[1:]))'
@@ -127,7 +127,7 @@ class TestSubmit:
 
 
 class TestSchedule:
-    def test_creates_lists_and_deletes_one(
+    def test_schedule_is_created_listed_and_deleted(
         self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
     ) -> None:
         created = run_command(

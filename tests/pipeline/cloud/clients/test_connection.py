@@ -60,35 +60,35 @@ def test_warning_is_printed_when_the_token_is_sent_unencrypted(
     host: str, warned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('KFP_TOKEN', 'token-of-nobody')
-    told: list[str] = []
-    connect(Connection(target='kubeflow', host=host), told.append)
-    assert bool(told) is warned
-    assert 'token-of-nobody' not in ''.join(told)
+    warnings: list[str] = []
+    connect(Connection(target='kubeflow', host=host), warnings.append)
+    assert bool(warnings) is warned
+    assert 'token-of-nobody' not in ''.join(warnings)
 
 
 class TestToken:
-    def test_comes_from_the_file_rather_than_the_environment(self, tmp_path: pathlib.Path) -> None:
+    def test_token_is_that_of_the_file_when_both_exist(self, tmp_path: pathlib.Path) -> None:
         file = tmp_path / 'token'
         file.write_text('  of-file\n')
         read = token_reader(str(file), 'of-environment')
         assert read
         assert read() == 'of-file'
 
-    def test_comes_from_the_environment_when_there_is_no_file(self) -> None:
+    def test_token_is_that_of_the_environment_when_there_is_no_file(self) -> None:
         read = token_reader(None, 'of-environment\n')
         assert read
         assert read() == 'of-environment'
 
     @pytest.mark.parametrize('value', [None, ''])
-    def test_is_none_when_there_is_none(self, value: str | None) -> None:
+    def test_token_is_none_when_there_is_none(self, value: str | None) -> None:
         assert token_reader(None, value) is None
 
-    def test_is_refused_when_the_file_is_missing(self, tmp_path: pathlib.Path) -> None:
+    def test_error_names_the_file_when_it_is_missing(self, tmp_path: pathlib.Path) -> None:
         with pytest.raises(ConfigError, match='cannot read the token from .*: No such file'):
             token_reader(str(tmp_path / 'missing'), None)
 
     @pytest.mark.parametrize('content', ['', ' \n', 'two words', 'two\nlines', 'schlüssel'])
-    def test_is_refused_without_repeating_it_when_it_is_none(
+    def test_token_is_refused_and_not_repeated_when_it_is_malformed(
         self, content: str, tmp_path: pathlib.Path
     ) -> None:
         file = tmp_path / 'token'
@@ -97,7 +97,7 @@ class TestToken:
             token_reader(str(file), None)
         assert not content.strip() or content.strip() not in str(error.value)
 
-    def test_is_refused_when_the_file_is_not_text(self, tmp_path: pathlib.Path) -> None:
+    def test_token_is_refused_when_the_file_is_not_text(self, tmp_path: pathlib.Path) -> None:
         file = tmp_path / 'token'
         file.write_bytes(b'\xff\xfe')
         with pytest.raises(ConfigError, match='it is not text'):
