@@ -23,10 +23,12 @@ CONFIG_FILE = 'eval_config.json'
 
 # As in TFMA: (feature, value) pairs; () is the whole test split.
 Slice = tuple[tuple[str, str], ...]
-Metrics = dict[metric_types.MetricKey, float]
+MetricValues = dict[metric_types.MetricKey, float]
 
 
-def compute_metrics(totals: Mapping[str, Totals], eval_config: config_pb2.EvalConfig) -> Metrics:
+def compute_metrics(
+    totals: Mapping[str, Totals], eval_config: config_pb2.EvalConfig
+) -> MetricValues:
     """Compute the metrics of one slice.
 
     Args:
@@ -37,7 +39,7 @@ def compute_metrics(totals: Mapping[str, Totals], eval_config: config_pb2.EvalCo
         The metrics of each model. With a baseline, also the differences between
         candidate and baseline.
     """
-    metrics: Metrics = {
+    metrics: MetricValues = {
         metric_types.MetricKey(name=name, model_name=model, example_weighted=False): compute(found)
         for model, found in totals.items()
         for name, compute in COMPUTATIONS.items()
@@ -90,7 +92,7 @@ def write_results(
 
 
 def judge(
-    metrics: Mapping[Slice, Metrics], eval_config: config_pb2.EvalConfig
+    metrics: Mapping[Slice, MetricValues], eval_config: config_pb2.EvalConfig
 ) -> validation_result_pb2.ValidationResult:
     """Check the metrics against the bounds.
 
@@ -123,7 +125,7 @@ def judge(
 
 
 def _check_baseline(
-    result: validation_result_pb2.ValidationResult, bound: Bound, metrics: Metrics
+    result: validation_result_pb2.ValidationResult, bound: Bound, metrics: MetricValues
 ) -> None:
     key = metric_types.MetricKey(
         name=bound.metric, model_name=tfma.BASELINE_KEY, example_weighted=False

@@ -34,7 +34,7 @@ _SCORE_BINS = 20
 _WORD_TICKS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
 
 
-class Slice(NamedTuple):
+class SliceAccuracy(NamedTuple):
     """Name, accuracy and number of examples of a slice."""
 
     name: str
@@ -99,7 +99,7 @@ def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Ma
     return draw(layers, name)
 
 
-def draw_slices(slices: Sequence[Slice], overall: float, name: str) -> Markup:
+def draw_slices(slices: Sequence[SliceAccuracy], overall: float, name: str) -> Markup:
     """Draw the accuracy of each slice with its interval, and the overall accuracy as a line."""
     lowest = min([part.accuracy.low for part in slices] + [overall])
     tenths = range(max(0, int(lowest * 10)), 11)

@@ -18,7 +18,7 @@ from components.evaluator.metric_table import (
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.text_statistics import MIN_KNOWN_COUNT, TextStatistics
 from pipeline.report import charts, curves, measures, sentences
-from pipeline.report.charts import Slice
+from pipeline.report.charts import SliceAccuracy
 from pipeline.report.measures import Point
 from pipeline.report.view import Data, Missing, Report
 from pipeline.results.outcome import RunOutcome
@@ -126,7 +126,7 @@ def _confusion(details: ScoreDetails, labels: tuple[str, str]) -> list[Context]:
 
 def slices(outcome: RunOutcome) -> Context | Missing:
     """Return the accuracy by number of words."""
-    parts = [Slice(*part) for part in sentences.slices(outcome)]
+    parts = [SliceAccuracy(*part) for part in sentences.slices(outcome)]
     overall = accuracy_interval(outcome.metrics)
     if not parts or overall is None:
         return Missing(reason='The run ended before the Evaluator.')

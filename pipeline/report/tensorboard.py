@@ -23,7 +23,7 @@ _SEPARATOR = ','  # between the folders in TensorBoard's argument
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Curves:
+class LearningCurves:
     """The learning curves of one model.
 
     Attributes:
@@ -37,7 +37,7 @@ class Curves:
     reused_by: tuple[str, ...]
 
 
-def find_curves(root: pathlib.Path, name: str | None = None) -> list[Curves]:
+def find_curves(root: pathlib.Path, name: str | None = None) -> list[LearningCurves]:
     """Find the learning curves of all runs, oldest first.
 
     Args:
@@ -65,7 +65,7 @@ def find_curves(root: pathlib.Path, name: str | None = None) -> list[Curves]:
     names = {runs[0]['name'] for runs in by_folder.values()}
     label = '{run_id} {config[preset]}' if len(names) == 1 else '{name} {run_id} {config[preset]}'
     return [
-        Curves(
+        LearningCurves(
             label=label.format_map(first),
             folder=folder,
             reused_by=tuple(run['run_id'] for run in later),
@@ -87,7 +87,7 @@ def _folders(root: pathlib.Path, records: list[dict[str, Any]]) -> Iterator[str 
         yield trainer.uri(_LOGS) if trainer else None
 
 
-def serve(curves: list[Curves], port: int | None) -> None:
+def serve(curves: list[LearningCurves], port: int | None) -> None:
     """Run TensorBoard on the loopback interface until it is interrupted.
 
     Args:

@@ -12,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.common.errors import ConfigError, DataError, StoreError
 from pipeline.report import tensorboard
-from pipeline.report.tensorboard import Curves, find_curves, serve
+from pipeline.report.tensorboard import LearningCurves, find_curves, serve
 from pipeline.report.view import Artifact, RecordedNode
 from pipeline.results.outcome import RunOutcome, save_record
 
@@ -64,8 +64,8 @@ def test_curves_are_those_of_the_first_run_when_later_ones_took_the_model_from_t
     for run_id, logs in (('1', 'a'), ('2', 'a'), ('3', None), ('4', 'b'), ('5', 'a')):
         root.add(run_id, logs)
     assert find_curves(root.path) == [
-        Curves(label='1 tutorial', folder=root.folder('a'), reused_by=('2', '5')),
-        Curves(label='4 tutorial', folder=root.folder('b'), reused_by=()),
+        LearningCurves(label='1 tutorial', folder=root.folder('a'), reused_by=('2', '5')),
+        LearningCurves(label='4 tutorial', folder=root.folder('b'), reused_by=()),
     ]
 
 
@@ -98,7 +98,7 @@ def test_error_names_the_store_when_it_is_damaged(tmp_path: pathlib.Path) -> Non
 
 
 def test_port_is_refused_when_it_is_in_use(tmp_path: pathlib.Path) -> None:
-    curves = [Curves(label='1', folder=str(tmp_path), reused_by=())]
+    curves = [LearningCurves(label='1', folder=str(tmp_path), reused_by=())]
     with socket.socket() as other:
         other.bind(('127.0.0.1', 0))
         other.listen()
@@ -110,4 +110,4 @@ def test_port_is_refused_when_it_is_in_use(tmp_path: pathlib.Path) -> None:
 
 def test_folder_is_refused_when_tensorboard_would_take_it_for_two() -> None:
     with pytest.raises(ConfigError, match=r'expected a path without a comma .* /runs/a,b'):
-        serve([Curves(label='1', folder='/runs/a,b', reused_by=())], 0)
+        serve([LearningCurves(label='1', folder='/runs/a,b', reused_by=())], 0)
