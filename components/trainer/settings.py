@@ -1,4 +1,9 @@
-"""Settings of the Trainer: the model's architecture with its own settings, and the seed."""
+"""Settings of the Trainer: the model's architecture with its own settings, and the seed.
+
+Example:
+    >>> TrainerSettings.model_validate({'model': {'architecture': 'ngram'}}).model.architecture
+    'ngram'
+"""
 
 from __future__ import annotations
 
@@ -19,12 +24,7 @@ else:
 
 
 class TrainerSettings(Settings):
-    """The model and how it is trained.
-
-    Example:
-        >>> TrainerSettings.model_validate({'model': {'architecture': 'ngram'}}).model.max_ngram
-        3
-    """
+    """The model and how it is trained."""
 
     model: ModelSettings
     seed: int = pydantic.Field(

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import pydantic
 
+from components.trainer.models import ARCHITECTURES
 from components.trainer.models.ngram.settings import LinearSettings
 
 
@@ -14,7 +15,9 @@ class AccurateSettings(LinearSettings):
 
     run_time_settings: ClassVar[tuple[str, ...]] = ('epochs', 'learning_rate', 'svm_cost')
 
-    architecture: Literal['accurate'] = pydantic.Field('accurate', description='kind of model')
+    architecture: Literal['accurate'] = pydantic.Field(
+        'accurate', description=f'kind of model: {", ".join(ARCHITECTURES)}'
+    )
     epochs: int = pydantic.Field(2, ge=1, le=10_000, description='passes over the training split')
     batch_size: int = pydantic.Field(64, ge=1, le=65_536, description='examples per step')
     learning_rate: float = pydantic.Field(4e-3, gt=0, le=10, description='step size of Adam')

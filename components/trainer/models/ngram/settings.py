@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import pydantic
 
-from components.trainer.models import ArchitectureSettings
+from components.trainer.models import ARCHITECTURES, ArchitectureSettings
 
 
 class LinearSettings(ArchitectureSettings):
@@ -36,4 +36,6 @@ class LinearSettings(ArchitectureSettings):
 class NgramSettings(LinearSettings):
     """A calibrated linear SVM on naive Bayes ratios of n-grams."""
 
-    architecture: Literal['ngram'] = pydantic.Field('ngram', description='kind of model')
+    architecture: Literal['ngram'] = pydantic.Field(
+        'ngram', description=f'kind of model: {", ".join(ARCHITECTURES)}'
+    )

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import pydantic
 
-from components.trainer.models import ArchitectureSettings
+from components.trainer.models import ARCHITECTURES, ArchitectureSettings
 
 
 class TutorialSettings(ArchitectureSettings):
@@ -14,7 +14,9 @@ class TutorialSettings(ArchitectureSettings):
 
     run_time_settings: ClassVar[tuple[str, ...]] = ('epochs', 'learning_rate')
 
-    architecture: Literal['tutorial'] = pydantic.Field('tutorial', description='kind of model')
+    architecture: Literal['tutorial'] = pydantic.Field(
+        'tutorial', description=f'kind of model: {", ".join(ARCHITECTURES)}'
+    )
     epochs: int = pydantic.Field(
         10, ge=1, le=10_000, description='passes over the training split'
     )
