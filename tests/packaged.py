@@ -1,4 +1,4 @@
-"""The project's code as Beam packs it for `--setup_file`, and as a worker installs it."""
+"""Builds the package as Beam does for `--setup_file`, and installs it as a worker does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FILES = ('setup.py', 'pipeline_runner.py', 'README.md', 'LICENSE')
 
 
 def copy_code(folder: pathlib.Path) -> pathlib.Path:
-    """Copy what is packed: Beam builds beside setup.py. Return the copy's setup.py."""
+    """Copy the files of the package, because Beam builds in this folder; return setup.py."""
     ignore = shutil.ignore_patterns('__pycache__')
     for name in _CODE:
         shutil.copytree(REPO / name, folder / name, ignore=ignore)
@@ -27,17 +27,17 @@ def copy_code(folder: pathlib.Path) -> pathlib.Path:
 
 
 def install_package(folder: pathlib.Path) -> pathlib.Path:
-    """Have Beam pack the code, install that as its workers do, and return where it is then."""
+    """Build and install the package, and return the folder where it is installed."""
     built = folder / 'built'
     built.mkdir(parents=True)
     package = Stager._build_setup_package(str(copy_code(folder / 'code')), str(built))
     environment = folder / 'environment'
     subprocess.run([sys.executable, '-m', 'venv', str(environment)], check=True)
-    # The packages of the lock are there, as on a worker; this one is not.
+    # The locked packages are available, as on a worker.
     packages = next(environment.glob('lib/python*/site-packages'))
     (packages / 'locked.pth').write_text(sysconfig.get_path('purelib'), encoding='utf-8')
     pip = [str(environment / 'bin' / 'python'), '-m', 'pip', 'install', '--quiet', '--no-deps']
-    # Nothing is fetched.
+    # Without network access.
     pip += ['--no-index', '--no-build-isolation', '--disable-pip-version-check']
     site = folder / 'site'
     subprocess.run([*pip, '--target', str(site), package], check=True)

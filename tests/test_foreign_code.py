@@ -1,4 +1,4 @@
-"""Nothing that comes from data, settings or a model folder is run as Python."""
+"""The code never executes Python that comes from data, settings or a model folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import REPO
 
 _OURS = ('components', 'pipeline', 'data', 'requirements', 'benchmarks')
-# What runs, loads or unpacks what it is given.
+# Modules and functions that can execute, load or unpack their input.
 _MODULES = {
     'cPickle', 'cloudpickle', 'code', 'codeop', 'ctypes', 'dill', 'joblib', 'jsonpickle',
     'marshal', 'pickle', 'runpy', 'shelve',
@@ -23,22 +23,22 @@ _CALLS = {
     'numpy_function', 'load_model', 'from_config', 'model_from_json', 'model_from_yaml',
 }  # fmt: skip
 _ALLOWED = {
-    ('benchmarks/elsewhere.py', 'import_module'): 'a name in the code: whether it is installed',
-    ('benchmarks/peers/nb_svm.py', 'joblib'): 'a peer writes its own model, as its users do',
+    ('benchmarks/elsewhere.py', 'import_module'): 'a constant name',
+    ('benchmarks/peers/nb_svm.py', 'joblib'): 'a peer saves its own model',
     ('benchmarks/peers/sklearn_tfidf.py', 'joblib'): 'the same',
-    ('benchmarks/score.py', 'joblib'): 'reads what the same benchmark has written a minute before',
-    ('benchmarks/score.py', 'load_model'): "fastText's own format, of numbers and words",
-    ('components/common/entry_point.py', 'import_module'): 'a name in the compiled pipeline',
-    ('components/common/entry_point.py', 'runpy'): "TFX's own entry point, by its name in the code",
+    ('benchmarks/score.py', 'joblib'): 'loads a model that the same benchmark saved',
+    ('benchmarks/score.py', 'load_model'): 'a format without code',
+    ('components/common/entry_point.py', 'import_module'): 'a name from the compiled pipeline',
+    ('components/common/entry_point.py', 'runpy'): 'the entry point of TFX, a constant name',
     ('components/trainer/models/__init__.py', 'import_module'): 'an architecture by its name, '
     'which the settings take from a list',
-    ('pipeline/settings/safe_yaml.py', 'yaml.load'): 'with a SafeLoader that is stricter yet',
-    ('requirements/lock.py', 'runpy'): "the project's own setup.py",
+    ('pipeline/settings/safe_yaml.py', 'yaml.load'): 'with a stricter SafeLoader',
+    ('requirements/lock.py', 'runpy'): 'setup.py of this project',
 }
 
 
 def _findings(path: pathlib.Path) -> Iterator[tuple[str, int]]:
-    """Yield what a module uses that can run, load or unpack what it is given, and the line."""
+    """Yield name and line of each dangerous import or call in a module."""
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -80,7 +80,7 @@ def _modules() -> list[pathlib.Path]:
     return sorted([*found, REPO / 'pipeline_runner.py', REPO / 'setup.py'])
 
 
-def test_nothing_runs_what_it_is_given_but_for_the_exceptions_with_a_reason() -> None:
+def test_code_executes_no_input_except_for_listed_reasons() -> None:
     found = {
         (path.relative_to(REPO).as_posix(), what): line
         for path in _modules()
@@ -88,7 +88,7 @@ def test_nothing_runs_what_it_is_given_but_for_the_exceptions_with_a_reason() ->
     }
     unexpected = {where: line for where, line in found.items() if where not in _ALLOWED}
     assert not unexpected
-    # An exception that is no longer needed would hide the next one.
+    # An exception that is no longer needed could hide a new problem.
     assert _ALLOWED.keys() <= found.keys()
 
 
@@ -113,12 +113,12 @@ def test_nothing_runs_what_it_is_given_but_for_the_exceptions_with_a_reason() ->
         '__import__(name)',
     ],
 )
-def test_scan_finds_it_when_a_module_does_it(code: str, tmp_path: pathlib.Path) -> None:
+def test_scan_finds_dangerous_code(code: str, tmp_path: pathlib.Path) -> None:
     (tmp_path / 'a.py').write_text(code + '\n')
     assert list(_findings(tmp_path / 'a.py'))
 
 
 @pytest.mark.parametrize('code', ['re.compile(x)', 'model.compile()', 'tf.saved_model.load(x)'])
-def test_scan_is_silent_when_nothing_is_run(code: str, tmp_path: pathlib.Path) -> None:
+def test_scan_accepts_harmless_code(code: str, tmp_path: pathlib.Path) -> None:
     (tmp_path / 'a.py').write_text(code + '\n')
     assert not list(_findings(tmp_path / 'a.py'))

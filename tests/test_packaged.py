@@ -1,4 +1,4 @@
-"""What `setup.py` packs is all that a Beam worker needs of this project."""
+"""The package that `setup.py` builds has all code that a Beam worker needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import REPO
 from tests.packaged import install_package
 
-# Whose classes and functions the Beam nodes send to their workers.
+# The Beam nodes send classes and functions of these modules to their workers.
 WORKER_MODULES = (
     'components.example_gen.workers',
     'components.statistics_gen.executor',
@@ -29,7 +29,7 @@ print(json.dumps([files, sorted({name.partition('.')[0] for name in sys.modules}
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Where the package is installed, without the checkout."""
+    """The folder where the package is installed, without the checkout."""
     return install_package(tmp_path_factory.mktemp('package'))
 
 
@@ -42,12 +42,12 @@ def files(folder: pathlib.Path) -> set[str]:
     }
 
 
-def test_the_package_has_each_file_of_the_code_when_beam_packs_it(site: pathlib.Path) -> None:
+def test_package_has_each_file_of_the_code_when_beam_builds_it(site: pathlib.Path) -> None:
     assert files(site) == files(REPO)
     assert (site / 'pipeline_runner.py').is_file()
 
 
-def test_workers_import_their_code_and_no_orchestration_when_they_have_the_package_alone(
+def test_workers_import_their_code_and_no_orchestration_from_the_package(
     site: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     done = subprocess.run(

@@ -83,7 +83,7 @@ def test_lengths_are_the_shortest_or_the_longest_by_parity(count: int) -> None:
         (500, 3, 4_000, 20, (57, 3)),
     ],
 )
-def test_shares_are_those_asked_for_whatever_there_is(
+def test_drawn_labels_have_the_requested_shares(
     negatives: int, positives: int, wanted: int, one_in: int, expected: tuple[int, int]
 ) -> None:
     labels = [0] * negatives + [1] * positives
@@ -95,7 +95,7 @@ def test_shares_are_those_asked_for_whatever_there_is(
     assert draw(labels, wanted, one_in, seed=1) == drawn
 
 
-def test_draw_is_another_when_the_seed_is() -> None:
+def test_draw_depends_on_the_seed() -> None:
     labels = [0, 1] * 100
     assert draw(labels, 50, 2, seed=1) != draw(labels, 50, 2, seed=2)
 

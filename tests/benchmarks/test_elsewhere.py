@@ -1,4 +1,4 @@
-"""All contenders, on made-up reviews of made-up films."""
+"""All contenders, on invented reviews of invented films."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_no_text_is_on_both_sides_when_a_task_is_derived(archive: pathlib.Path) 
 
 
 @pytest.mark.parametrize('held_out', [False, True])
-def test_one_in_20_is_positive_on_either_side_when_labels_are_unbalanced(
+def test_one_in_20_is_positive_in_both_parts_when_labels_are_unbalanced(
     archive: pathlib.Path, held_out: bool
 ) -> None:
     derived = elsewhere.derive(films_of(archive), derive.TASKS['unbalanced'])
@@ -145,7 +145,7 @@ def noisy(labels: Any, noise: float, seed: int) -> Any:
 
 
 @pytest.mark.parametrize('figure', list(elsewhere.FIGURES))
-def test_difference_is_told_from_chance_only_when_there_is_one(figure: str) -> None:
+def test_difference_is_significant_only_when_there_is_one(figure: str) -> None:
     labels = np.array([0.0, 1.0] * 500)
     close, alike, far = noisy(labels, 0.5, 1), noisy(labels, 0.5, 2), noisy(labels, 0.8, 3)
     function = elsewhere.FIGURES[figure]

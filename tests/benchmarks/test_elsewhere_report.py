@@ -45,7 +45,7 @@ Measured 2030-01-02 03:04 UTC, commit 0123456789ab, 2 cores (Some CPU), 24 GiB, 
 Python 3.10.1, TFX 1.2.3, TensorFlow 4.5.6."""
 
 
-def test_table_is_the_golden_one() -> None:
+def test_table_equals_the_golden_table() -> None:
     assert elsewhere_report.markdown(make_results()) == GOLDEN
 
 

@@ -1,4 +1,4 @@
-"""The harness, from a process as small as the one that uses it."""
+"""The harness, in a process as small as the one that uses it."""
 
 from __future__ import annotations
 

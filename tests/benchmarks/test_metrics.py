@@ -8,7 +8,7 @@ import pytest
 from benchmarks import metrics
 
 
-def test_auc_is_the_share_of_pairs_in_order_when_worked_by_hand() -> None:
+def test_auc_is_the_share_of_pairs_in_order_when_calculated_by_hand() -> None:
     # Pairs: .8 beats .2 and .4, .4 beats .2 and ties with .4, .1 beats none: 3.5 of 6.
     labels = [0, 0, 1, 1, 1]
     assert metrics.quality(labels, [0.2, 0.4, 0.8, 0.4, 0.1])['auc'] == pytest.approx(3.5 / 6)
@@ -23,7 +23,7 @@ def test_auc_is_a_bound_or_a_half_when_order_is_perfect_reversed_or_absent(
     assert metrics.quality([0, 0, 1], probabilities)['auc'] == auc
 
 
-def test_ece_weights_the_gap_of_each_bin_when_worked_by_hand() -> None:
+def test_ece_weights_the_gap_of_each_bin_when_calculated_by_hand() -> None:
     # Bins of 1/15. [.6, .667): mean .62 against 1/2, 2 of 4. [.0, .067): .03 against 0, 1 of 4.
     # The last one, 1.0 itself included: 1 against 1.
     labels, probabilities = [1, 0, 0, 1], [0.61, 0.63, 0.03, 1.0]
@@ -47,7 +47,7 @@ def test_accuracy_and_loss_are_those_of_the_positive_label() -> None:
     assert found['examples'] == 4
 
 
-def test_rounding_beyond_one_is_cut_off_but_logits_are_refused() -> None:
+def test_rounding_errors_are_clipped_and_logits_refused() -> None:
     assert metrics.quality([0, 1], [0.0, 1.00001])['accuracy'] == 1
     with pytest.raises(ValueError, match='probabilities in'):
         metrics.quality([0, 1], [-2.0, 3.0])
@@ -57,7 +57,7 @@ def test_rounding_beyond_one_is_cut_off_but_logits_are_refused() -> None:
         metrics.quality([0, 1], [0.5])
 
 
-def test_average_precision_is_the_mean_of_precisions_when_worked_by_hand() -> None:
+def test_average_precision_is_the_mean_of_precisions_when_calculated_by_hand() -> None:
     # Found at ranks 1 and 3, then one of two that tie at 4 and 5: 1, 2/3 and 3/5.
     labels, probabilities = np.array([1.0, 0, 1, 1, 0]), np.array([0.9, 0.8, 0.7, 0.2, 0.2])
     found = metrics.average_precision(labels, probabilities)

@@ -50,7 +50,7 @@ def archive(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='needs Linux')
-def test_each_node_has_its_own_figures_when_one_takes_memory_and_the_next_time(
+def test_each_node_has_its_own_memory_and_time(
     tmp_path: pathlib.Path,
 ) -> None:
     file = tmp_path / 'nodes.json'
@@ -101,7 +101,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return play
 
 
-def test_other_runs_go_on_and_all_are_shown_when_one_fails(
+def test_other_runs_continue_when_one_fails(
     archive: pathlib.Path, played: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     played('')

@@ -71,7 +71,7 @@ def make_vocabulary_size() -> int:
     return len({word for text in make_split(1).texts for word in words_of(text)})
 
 
-def test_text_is_the_real_one_when_the_factor_is_one(tmp_path: pathlib.Path) -> None:
+def test_texts_are_unchanged_when_the_factor_is_one(tmp_path: pathlib.Path) -> None:
     make_tables(tmp_path, 1)
     rows = rows_of(tmp_path / 'train.csv')
     assert sorted(row['text'] for row in rows) == sorted(make_split(1).texts)
@@ -91,7 +91,7 @@ def test_lengths_stay_as_they_are_when_recombined(tmp_path: pathlib.Path) -> Non
     assert made.words / made.reviews == pytest.approx(real, rel=0.03)
 
 
-def test_files_are_the_same_when_the_seed_is_and_only_then(tmp_path: pathlib.Path) -> None:
+def test_files_depend_on_the_seed_only(tmp_path: pathlib.Path) -> None:
     for folder, seed in (('one', 1), ('again', 1), ('other', 2)):
         make_tables(tmp_path / folder, 1.5, seed)
     one, again, other = (
@@ -124,7 +124,7 @@ def test_forms_differ_and_are_single_words() -> None:
     assert all(words_of(form) == [form] for form in forms[::1000])
 
 
-def test_forms_that_the_text_holds_are_never_handed_out() -> None:
+def test_words_of_the_text_are_never_invented() -> None:
     taken = {new_form(0), new_form(2), new_form(3)}
     new_words = NewWords(taken, random.Random(1))
     made = [new_words.make() for _ in range(5)]

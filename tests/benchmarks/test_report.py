@@ -60,7 +60,7 @@ Measured 2030-01-02 03:04 UTC, commit 0123456789ab, 2 cores (Some CPU), 24 GiB, 
 Python 3.10.1, TFX 1.2.3, TensorFlow 4.5.6."""
 
 
-def test_table_is_the_golden_one() -> None:
+def test_table_equals_the_golden_table() -> None:
     assert report.markdown(make_results()) == GOLDEN
 
 
@@ -70,7 +70,7 @@ def test_ratios_are_left_out_when_their_reference_failed() -> None:
     assert [row[2] for row in report.cells(results)] == ['', '', '', '']
 
 
-def test_readme_changes_between_the_markers_only_and_once(tmp_path: pathlib.Path) -> None:
+def test_document_changes_only_between_the_markers(tmp_path: pathlib.Path) -> None:
     readme = tmp_path / 'README.md'
     readme.write_text('before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n')
     assert report.update_document('bench', GOLDEN, readme)
