@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,6 +103,13 @@ def snapshot(folder: pathlib.Path) -> dict[str, str]:
         for path in folder.rglob('*')
         if path.is_file()
     }
+
+
+def restore_folder(folder: pathlib.Path, copy: pathlib.Path) -> None:
+    """Make a folder equal to a copy of an earlier state, if tests changed it since."""
+    if snapshot(folder) != snapshot(copy):
+        shutil.rmtree(folder)
+        shutil.copytree(copy, folder, symlinks=True)
 
 
 def find_imdb_archive() -> pathlib.Path | None:

@@ -1,4 +1,4 @@
-"""Runs that are stopped: by a signal, by the kernel, or because another is under way."""
+"""Runs that are stopped by a signal, by the kernel, or because another run is in progress."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAME = 'sentiment'
 
 @contextlib.contextmanager
 def running(home: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
-    """Run the pipeline on a part of the sample, in the background."""
+    """Run the pipeline on a part of the sample in the background."""
     with subprocess.Popen(
         [sys.executable, str(REPO / 'pipeline_runner.py'), *COMMAND],
         cwd=home,
@@ -41,7 +41,7 @@ def running(home: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for(home: pathlib.Path, pattern: str, process: subprocess.Popen[str]) -> None:
-    """Wait until a node has made its folder."""
+    """Wait until a node has created its folder."""
     artifacts = home / 'runs' / 'artifacts' / _NAME
     while not list(artifacts.glob(pattern)):
         assert process.poll() is None, 'the run has ended'
@@ -49,7 +49,7 @@ def wait_for(home: pathlib.Path, pattern: str, process: subprocess.Popen[str]) -
 
 
 def states(home: pathlib.Path) -> list[int]:
-    """Return the states of all executions that ML Metadata knows."""
+    """Return the states of all executions in ML Metadata."""
     path = home / 'runs' / 'metadata.sqlite'
     with contextlib.closing(sqlite3.connect(path)) as store:
         assert store.execute('PRAGMA integrity_check').fetchone() == ('ok',)
@@ -58,88 +58,88 @@ def states(home: pathlib.Path) -> list[int]:
     return [e.last_known_state for e in metadata_store.MetadataStore(config).get_executions()]
 
 
-@pytest.fixture(scope='module')
-def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+@pytest.fixture
+def home(tmp_path: pathlib.Path) -> pathlib.Path:
     """A folder with a quarter of the sample."""
-    folder = tmp_path_factory.mktemp('home')
     with open(SAMPLE / 'reviews.csv', encoding='utf-8', newline='') as file:
         rows = list(csv.reader(file))
-    with open(folder / 'reviews.csv', 'w', encoding='utf-8', newline='') as file:
+    with open(tmp_path / 'reviews.csv', 'w', encoding='utf-8', newline='') as file:
         csv.writer(file).writerows(rows[:1] + rows[1::4])
-    return folder
+    return tmp_path
 
 
-class TestStopped:
-    """Each of these goes on where the one before it was stopped."""
+def test_runs_resume_when_they_were_interrupted_refused_and_killed(home: pathlib.Path) -> None:
+    """Each step continues where the one before was stopped."""
+    _check_that_an_interrupted_run_leaves_a_record_and_no_files(home)
+    _check_that_the_report_names_the_interrupted_node(home)
+    # This one also kills the run in progress.
+    _check_that_a_second_run_is_refused_while_one_is_in_progress(home)
+    _check_that_a_run_resumes_after_a_killed_one(home)
 
-    def test_it_leaves_a_record_and_no_rest_when_interrupted_in_example_gen(
-        self, home: pathlib.Path
-    ) -> None:
-        with running(home) as process:
-            wait_for(home, 'ExampleGen/examples/*', process)
-            began = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=300)
-        assert time.monotonic() - began < 5
-        assert process.returncode == 130, err
-        last = err.splitlines()[-1]
-        assert last.startswith('interrupted; the same command resumes with what is complete: ')
-        typed = [sys.executable, str(REPO / 'pipeline_runner.py'), *COMMAND]
-        assert shlex.split(last.partition(': ')[2]) == typed
-        outcome = json.loads(out)
-        assert outcome['outcome'] == 'interrupted'
-        assert outcome['error'] == 'stopped by SIGINT'
-        nodes = [node['state'] for node in outcome['nodes']]
-        assert nodes == ['interrupted', *['skipped'] * 8]
-        assert run_command('runs', '--json', cwd=home).json == [outcome]
-        assert states(home) == [metadata_store_pb2.Execution.CANCELED]
-        assert not list((home / 'runs' / 'artifacts').rglob('*.gz'))
 
-    def test_page_says_where_it_was_interrupted_when_it_is_asked_for(
-        self, home: pathlib.Path
-    ) -> None:
-        done = run_command('report', cwd=home)
-        assert done.code == 0, done.err
-        page = pathlib.Path(done.out.strip()).read_text(encoding='utf-8')
-        assert 'Interrupted at ExampleGen' in page
-        assert 'stopped by SIGINT.' in page
+def _check_that_an_interrupted_run_leaves_a_record_and_no_files(home: pathlib.Path) -> None:
+    with running(home) as process:
+        wait_for(home, 'ExampleGen/examples/*', process)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=300)
+    assert time.monotonic() - began < 5
+    assert process.returncode == 130, err
+    last = err.splitlines()[-1]
+    assert last.startswith('interrupted; the same command resumes with what is complete: ')
+    typed = [sys.executable, str(REPO / 'pipeline_runner.py'), *COMMAND]
+    assert shlex.split(last.partition(': ')[2]) == typed
+    outcome = json.loads(out)
+    assert outcome['outcome'] == 'interrupted'
+    assert outcome['error'] == 'stopped by SIGINT'
+    nodes = [node['state'] for node in outcome['nodes']]
+    assert nodes == ['interrupted', *['skipped'] * 8]
+    assert run_command('runs', '--json', cwd=home).json == [outcome]
+    assert states(home) == [metadata_store_pb2.Execution.CANCELED]
+    assert not list((home / 'runs' / 'artifacts').rglob('*.gz'))
 
-    def test_another_is_refused_while_one_is_under_way_and_then_killed(
-        self, home: pathlib.Path
-    ) -> None:
-        with running(home) as process:
-            wait_for(home, 'Transform/transform_graph/*', process)
-            process.send_signal(signal.SIGSTOP)  # where it is, for as long as the other takes
-            refused = run_command(*COMMAND, cwd=home)
-            process.kill()
-        assert refused.code == 2
-        assert f'another run of {_NAME} is in progress: run ' in refused.err
-        assert f'process {process.pid}, since ' in refused.err
-        assert len(refused.err.splitlines()) == 1
-        assert refused.json['outcome'] == 'failed'
 
-    def test_it_resumes_and_clears_what_is_left_when_the_one_before_was_killed(
-        self, home: pathlib.Path
-    ) -> None:
-        artifacts = home / 'runs' / 'artifacts' / _NAME
-        (dead,) = (path.name for path in (artifacts / 'Transform' / 'transform_graph').iterdir())
-        running_before = states(home).count(metadata_store_pb2.Execution.RUNNING)
-        assert running_before == 1
-        done = run_command(*COMMAND, cwd=home)
-        assert done.code == 0, done.err
-        outcome = done.json
-        assert outcome['outcome'] == 'pushed'
-        kept = {name for name, state in done.states().items() if state == 'cached'}
-        assert kept == {'ExampleGen', 'SchemaGen', 'StatisticsGen', 'ExampleValidator'}
-        assert metadata_store_pb2.Execution.RUNNING not in states(home)
-        assert states(home).count(metadata_store_pb2.Execution.CANCELED) == 2
-        assert not (artifacts / 'Transform' / 'transform_graph' / dead).exists()
-        _, killed, last = run_command('runs', '--json', cwd=home).json
-        assert last == outcome
-        assert killed['outcome'] == 'interrupted'
-        assert 'ended without a word' in killed['error']
-        assert killed['config'] == last['config']
-        # What the nodes of a run need while they work goes with them.
-        system = [path for path in artifacts.glob('*/.system/*/*') if any(path.iterdir())]
-        assert system == []
-        assert list((home / 'runs' / 'tmp').iterdir()) == []
+def _check_that_the_report_names_the_interrupted_node(home: pathlib.Path) -> None:
+    done = run_command('report', cwd=home)
+    assert done.code == 0, done.err
+    page = pathlib.Path(done.out.strip()).read_text(encoding='utf-8')
+    assert 'Interrupted at ExampleGen' in page
+    assert 'stopped by SIGINT.' in page
+
+
+def _check_that_a_second_run_is_refused_while_one_is_in_progress(home: pathlib.Path) -> None:
+    with running(home) as process:
+        wait_for(home, 'Transform/transform_graph/*', process)
+        process.send_signal(signal.SIGSTOP)  # where it is, for as long as the other takes
+        refused = run_command(*COMMAND, cwd=home)
+        process.kill()
+    assert refused.code == 2
+    assert f'another run of {_NAME} is in progress: run ' in refused.err
+    assert f'process {process.pid}, since ' in refused.err
+    assert len(refused.err.splitlines()) == 1
+    assert refused.json['outcome'] == 'failed'
+
+
+def _check_that_a_run_resumes_after_a_killed_one(home: pathlib.Path) -> None:
+    artifacts = home / 'runs' / 'artifacts' / _NAME
+    (dead,) = (path.name for path in (artifacts / 'Transform' / 'transform_graph').iterdir())
+    running_before = states(home).count(metadata_store_pb2.Execution.RUNNING)
+    assert running_before == 1
+    done = run_command(*COMMAND, cwd=home)
+    assert done.code == 0, done.err
+    outcome = done.json
+    assert outcome['outcome'] == 'pushed'
+    kept = {name for name, state in done.states().items() if state == 'cached'}
+    assert kept == {'ExampleGen', 'SchemaGen', 'StatisticsGen', 'ExampleValidator'}
+    assert metadata_store_pb2.Execution.RUNNING not in states(home)
+    assert states(home).count(metadata_store_pb2.Execution.CANCELED) == 2
+    assert not (artifacts / 'Transform' / 'transform_graph' / dead).exists()
+    _, killed, last = run_command('runs', '--json', cwd=home).json
+    assert last == outcome
+    assert killed['outcome'] == 'interrupted'
+    assert 'ended without a word' in killed['error']
+    assert killed['config'] == last['config']
+    # What the nodes of a run need while they work goes with them.
+    system = [path for path in artifacts.glob('*/.system/*/*') if any(path.iterdir())]
+    assert system == []
+    assert list((home / 'runs' / 'tmp').iterdir()) == []

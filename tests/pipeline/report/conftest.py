@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request
 
 from pipeline.report.render import render, render_comparison
-from tests.conftest import REPO, SAMPLE, run_command
+from tests.conftest import REPO, SAMPLE, restore_folder, run_command
 from tests.pipeline.report.chromium import find_chromium, started_chromium
 from tests.pipeline.report.made import made_report
 
@@ -39,9 +40,20 @@ class Runs:
         return str(self.outcomes[kind]['run_id'])
 
 
+@pytest.fixture
+def runs(first_runs: tuple[Runs, pathlib.Path]) -> Runs:
+    """Return the runs in their first state, whatever other tests did."""
+    found, copy = first_runs
+    restore_folder(found.home, copy)
+    return found
+
+
 @pytest.fixture(scope='session')
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Return a run that pushes, one with epochs that is not blessed, and one that fails."""
+def first_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Runs, pathlib.Path]:
+    """Return a run that pushes, one with epochs that is not blessed, and one that fails.
+
+    The second value is a copy of their files.
+    """
     home = tmp_path_factory.mktemp('report')
     strict = home / 'strict.pbtxt'
     schema = (REPO / 'components' / 'schema' / 'reviews.pbtxt').read_text()
@@ -60,18 +72,25 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
         done = run_command('run', '--data', str(SAMPLE), '--json', *chosen, cwd=home)
         assert done.code == code, done.err
         outcomes[kind] = done.json
-    return Runs(home, outcomes)
+    copy = tmp_path_factory.mktemp('copy') / 'report'
+    return Runs(home, outcomes), shutil.copytree(home, copy, symlinks=True)
 
 
 @pytest.fixture(scope='session')
-def pages(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
+def pages(
+    first_runs: tuple[Runs, pathlib.Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, pathlib.Path]:
     """Return pages of runs, and pages of made reports with problematic texts."""
+    runs, copy = first_runs
+    restore_folder(runs.home, copy)
     found = {kind: pathlib.Path(outcome['report']) for kind, outcome in runs.outcomes.items()}
     both = (runs.id_of('pushed'), runs.id_of('not_blessed'))
     done = run_command('report', '--compare', *both, cwd=runs.home)
     assert done.code == 0, done.err
     found['compared'] = pathlib.Path(done.out.strip())
     folder = tmp_path_factory.mktemp('made')
+    for kind, page in found.items():
+        found[kind] = pathlib.Path(shutil.copy(page, folder / f'{kind}.html'))
     made = [made_report(kind) for kind in ('pushed', 'not_blessed', 'failed')]
     for name, html in (
         ('made', render(made[0])),

@@ -18,7 +18,7 @@ from tests.conftest import run_command
 from tests.pipeline.report.conftest import Runs
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture
 def pushed(runs: Runs) -> Report:
     return collect(load_outcome(runs.root, runs.id_of('pushed')), runs.root)
 

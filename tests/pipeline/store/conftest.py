@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import os
 import pathlib
+import shutil
 from collections.abc import Collection
 
 import pytest
@@ -14,7 +15,7 @@ from components.example_gen.sources import discover
 from pipeline.local.runner import RunObserver, run_pipeline
 from pipeline.results.outcome import NodeResult, RunOutcome
 from pipeline.settings.config import PipelineConfig, load_config
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, restore_folder
 from tests.listening import watched
 
 _ROWS = 500
@@ -95,9 +96,17 @@ def small_table(path: pathlib.Path, rows: int = _ROWS) -> pathlib.Path:
     return path
 
 
+@pytest.fixture
+def workshop(first_workshop: tuple[Workshop, pathlib.Path]) -> Workshop:
+    """A root with a complete run that pushed its model, whatever other tests did."""
+    found, copy = first_workshop
+    restore_folder(found.root, copy)
+    return found
+
+
 @pytest.fixture(scope='package')
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A root with a complete run, whose model was pushed."""
+def first_workshop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, pathlib.Path]:
+    """A root with a complete run, and a copy of its files."""
     home = tmp_path_factory.mktemp('store')
     config = load_config(
         preset='ngram',
@@ -111,4 +120,4 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     found.first, found.listened_at = outcome, listened_at
     assert error is None
     assert outcome.outcome == 'pushed'
-    return found
+    return found, shutil.copytree(found.root, home / 'copy', symlinks=True)

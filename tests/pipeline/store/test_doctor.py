@@ -44,9 +44,8 @@ def find(
     return {f'{finding.state} {finding.subject}': finding for finding in found}
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture
 def root(workshop: Workshop) -> pathlib.Path:
-    workshop.run()  # repairs what other tests have damaged
     return workshop.root
 
 
