@@ -42,7 +42,7 @@ def test_byte_code_is_there_because_a_step_could_not_write_it(engine: Engine, im
 
 
 def test_what_beam_needs_is_there_when_a_service_runs_it(engine: Engine, image: str) -> None:
-    """Steps import it where `cloud.*_beam_args` say so, and no test has such a service."""
+    """Beam imports these modules if `beam.runner` names a service; no test has one."""
     modules = (
         'apache_beam.io.gcp.bigquery',
         'apache_beam.io.gcp.gcsfilesystem',

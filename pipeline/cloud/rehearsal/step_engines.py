@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 import dataclasses
 import json
 import os
@@ -36,29 +35,22 @@ class Mount:
     read_only: bool = False
 
 
-class StepEngine(abc.ABC):
-    """Runs commands of containers.
+class ProcessEngine:
+    """Runs commands with this Python and this checkout instead of the image's.
 
     Attributes:
         needs_open_folders: Whether steps run as a user who owns no folder of this machine.
     """
 
-    needs_open_folders: ClassVar[bool]
+    needs_open_folders: ClassVar[bool] = False
 
-    @abc.abstractmethod
     def prepare(self, images: Sequence[str]) -> None:
-        """Check that containers of these images can run.
+        """Accept all images: none is used."""
 
-        Raises:
-            MissingDependencyError: If the engine is not installed.
-            ConfigError: If an image is not on this machine.
-        """
-
-    @abc.abstractmethod
     def path_of(self, mount: Mount) -> str:
         """Return where a step finds a mount."""
+        return str(mount.source)
 
-    @abc.abstractmethod
     def run(
         self,
         container: Container,
@@ -75,27 +67,6 @@ class StepEngine(abc.ABC):
             mounts: What the step sees of this machine.
             log: The file that the output is appended to.
         """
-
-
-class ProcessEngine(StepEngine):
-    """Runs commands with this Python and this checkout instead of the image's."""
-
-    needs_open_folders = False
-
-    def prepare(self, images: Sequence[str]) -> None:
-        """Accept all images: none is used."""
-
-    def path_of(self, mount: Mount) -> str:
-        return str(mount.source)
-
-    def run(
-        self,
-        container: Container,
-        *,
-        environment: Mapping[str, str],
-        mounts: Sequence[Mount],
-        log: pathlib.Path,
-    ) -> int:
         command = [*container.get('command', ()), *container.get('args', ())]
         if command[0] in ('python', 'python3'):
             command = _with_this_python(command[1:])
@@ -112,13 +83,22 @@ class ProcessEngine(StepEngine):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ContainerEngine(StepEngine):
-    """Runs each command in a new container, as the user that the image names."""
+class ContainerEngine:
+    """Runs each command in a new container, as the user that the image names.
+
+    It has the methods of `ProcessEngine`.
+    """
 
     program: Literal['podman', 'docker']
     needs_open_folders: ClassVar[bool] = True
 
     def prepare(self, images: Sequence[str]) -> None:
+        """Check that containers of these images can run.
+
+        Raises:
+            MissingDependencyError: If the engine is not installed.
+            ConfigError: If an image is not on this machine.
+        """
         for image in images:
             try:
                 done = subprocess.run(
@@ -184,6 +164,9 @@ class ContainerEngine(StepEngine):
             for action in (['kill', name], ['rm', '--force', name]):
                 subprocess.run([self.program, *action], capture_output=True, check=False)
             raise
+
+
+StepEngine = ProcessEngine | ContainerEngine
 
 
 def make_step_engine(name: EngineName) -> StepEngine:

@@ -18,13 +18,13 @@ from pipeline.cloud.rehearsal.played_cache import StepOutputs
 from pipeline.cloud.rehearsal.played_launcher import PlayedLauncher, StepFiles
 from pipeline.cloud.rehearsal.played_object_store import PlayedObjectStore, local_path
 from pipeline.cloud.rehearsal.played_services import make_played_service
-from pipeline.cloud.rehearsal.step_engines import Mount, StepEngine
+from pipeline.cloud.rehearsal.step_engines import Mount
 from pipeline.cloud.targets import TARGETS, Target
 from tests.pipeline.cloud.rehearsal import toys
 
 
 @dataclasses.dataclass
-class FakeContainers(StepEngine):
+class FakeContainers:
     """Records what a container would get, and writes what the step would, through the mounts."""
 
     needs_open_folders = True
