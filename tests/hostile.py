@@ -1,8 +1,8 @@
-"""What must hold whatever bytes a reader is given: a correct read, or one clear line.
+"""Properties of the readers for any bytes: a correct read, or an error of one clear line.
 
 Each check takes bytes, and raises AssertionError, or what a reader should not
 have raised. Hypothesis runs them in `make test`, a coverage-guided fuzzer in
-`make torture`. What is correct is said by Python's own csv, json, gzip, bz2, lzma
+`make torture`. The references are Python's csv, json, gzip, bz2, lzma
 and tarfile.
 """
 

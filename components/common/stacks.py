@@ -11,17 +11,16 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 
-# By TFX's minor version, the Python that its lock is for: 1.16 has no wheels for a newer one,
-# and 1.21's lock has to be for some one. `requirements/stacks.py` chooses, before anything is
-# installed, and is no part of what is installed.
+# The Python version of the lock of each TFX version. TFX 1.16 has no wheels for a newer Python.
+# `requirements/stacks.py`, which runs before the installation, chooses the stack.
 PYTHONS = {'1.16': '3.10', '1.21': '3.11'}
 
 
 @contextlib.contextmanager
 def quiet_google_imports() -> Iterator[None]:
-    """Have Google's clients not say, each at its import, that Python 3.10 has no future.
+    """Suppress the warnings of Google's clients that Python 3.10 is near its end of support.
 
-    Who runs TFX 1.16 cannot have a newer one.
+    TFX 1.16 does not run on a newer Python.
     """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', FutureWarning)

@@ -22,7 +22,7 @@ _RUN_THERE = {'DoFn', 'CombineFn', 'PTransform', 'Map', 'MapTuple', 'FlatMap', '
 
 
 def test_no_orchestration_is_imported_when_a_worker_imports() -> None:
-    told = subprocess.run(
+    output = subprocess.run(
         [
             sys.executable,
             '-c',
@@ -35,7 +35,7 @@ def test_no_orchestration_is_imported_when_a_worker_imports() -> None:
         text=True,
         check=True,
     ).stdout
-    loaded = set(json.loads(told.splitlines()[-1]))
+    loaded = set(json.loads(output.splitlines()[-1]))
     assert {'apache_beam', 'components'} <= loaded
     assert loaded & ORCHESTRATION == set()
 

@@ -24,12 +24,12 @@ def shared_out(
 
 
 @pytest.mark.parametrize('name', ['a.csv', 'a.tsv', 'a.jsonl.gz', 'a.csv.gz'])
-def test_file_is_read_in_one_go_when_its_rows_cannot_be_told_apart(name: str) -> None:
+def test_file_is_one_batch_when_it_has_no_parts(name: str) -> None:
     assert shared_out((name, 1_000)) == [Batch('test', [name])]
 
 
 @pytest.mark.parametrize('name', ['a.jsonl', 'B.NDJSON'])
-def test_file_is_read_in_parts_when_each_line_stands_for_itself(name: str) -> None:
+def test_file_is_divided_into_parts_when_lines_are_independent(name: str) -> None:
     assert shared_out((name, 250)) == [
         Batch('test', [name], ByteRange(0, 100, 250)),
         Batch('test', [name], ByteRange(100, 200, 250)),
@@ -98,7 +98,7 @@ def test_rows_are_those_of_the_whole_file_when_it_is_read_in_parts(
     ]
     assert [record.text for record in records if isinstance(record, Record)] == texts
     (reject,) = (record for record in records if isinstance(record, Reject))
-    # The row is found by what is said of it.
+    # The message locates the row.
     place, _, line = reject.where.rpartition(':')
     _, _, start = place.partition(', byte ')
     content = path.read_bytes()[int(start or 0) :]

@@ -93,9 +93,9 @@ def test_a_reader_reads_or_refuses_when_it_is_fuzzed_briefly(name: str) -> None:
 
 def test_the_fuzzer_finds_what_lies_behind_three_branches_when_coverage_guides_it() -> None:
     found = Fuzzer(three_branches, [b'aaaa'], [], (__file__,), seed=4).run(20, until_crash=True)
-    ((content, told),) = found.crashes
+    ((content, error),) = found.crashes
     assert content.startswith(b'FUZ')
-    assert told == 'ZeroDivisionError: found'
+    assert error == 'ZeroDivisionError: found'
 
 
 def three_branches(content: bytes) -> None:
@@ -110,7 +110,7 @@ def test_the_fuzzer_ends_what_does_not_end_when_an_input_makes_it_hang(
 ) -> None:
     monkeypatch.setattr('tests.torture.fuzzer._HANG_SECONDS', 0.2)
     found = Fuzzer(endless, [b''], [], (__file__,)).run(0)
-    assert [told for _, told in found.crashes] == ['_HangError: still busy after 0.2 s']
+    assert [error for _, error in found.crashes] == ['_HangError: still busy after 0.2 s']
 
 
 def endless(_: bytes) -> None:

@@ -38,7 +38,7 @@ MAKE: dict[str, tuple[Callable[[pathlib.Path], None], str]] = {
 
 
 @pytest.mark.parametrize('what', MAKE)
-def test_review_is_rejected_alone_when_it_is_none_of_the_folder(
+def test_review_is_rejected_alone_when_it_is_not_a_file_of_the_folder(
     what: str, imdb: pathlib.Path
 ) -> None:
     make, reason = MAKE[what]
@@ -76,7 +76,7 @@ def test_error_names_the_file_when_it_vanished(kind: SourceKind, imdb: pathlib.P
 
 
 @pytest.mark.parametrize('make', [os.mkfifo, pathlib.Path.mkdir])
-def test_error_says_so_when_a_table_is_no_file(
+def test_error_names_the_path_when_a_table_is_not_a_file(
     make: Callable[[pathlib.Path], None], tmp_path: pathlib.Path
 ) -> None:
     make(tmp_path / 'a.csv')
@@ -85,7 +85,7 @@ def test_error_says_so_when_a_table_is_no_file(
 
 
 @pytest.mark.parametrize('change', ['grows', 'shrinks', 'is written anew'])
-def test_error_says_so_when_a_table_changes_while_it_is_read(
+def test_error_names_the_path_when_a_table_changes_while_it_is_read(
     change: str, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / 'a.csv'

@@ -76,7 +76,7 @@ def test_imdb_folder_is_found_when_it_or_its_parent_is_named(
 
 @pytest.mark.parametrize('others', [['train.csv', 'test.csv'], ['a.csv']])
 @pytest.mark.parametrize('name', ['unsup.csv', 'Unlabelled-01.csv'])
-def test_file_has_no_labels_when_its_name_says_so(
+def test_file_has_no_labels_when_it_is_named_unsup(
     others: list[str], name: str, tmp_path: pathlib.Path
 ) -> None:
     fill(tmp_path, *others)
@@ -221,7 +221,7 @@ def test_error_states_what_is_missing_when_names_give_no_complete_split(
         ('nothing.csv.gz', r"no column 'text' in nothing\.csv\.gz; its columns are none"),
     ],
 )
-def test_error_says_what_is_wrong_when_the_path_cannot_be_used(
+def test_error_states_the_problem_when_the_path_cannot_be_used(
     path: str, message: str, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'folder' / 'sub').mkdir(parents=True)
@@ -257,7 +257,7 @@ def test_folder_is_refused_when_one_of_its_files_is(name: str, tmp_path: pathlib
         find(tmp_path)
 
 
-def test_columns_are_looked_for_by_name_when_settings_say_others(tmp_path: pathlib.Path) -> None:
+def test_columns_are_found_when_settings_name_others(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'a.csv').write_bytes(b'review,stars,fold\nFine.,pos,train\n')
     columns = ColumnSettings(text_column='review', label_column='stars', split_column='fold')
     assert discover(str(tmp_path / 'a.csv'), columns).patterns == (('all', 'a.csv'),)
@@ -359,20 +359,20 @@ def test_file_is_no_pattern_when_it_is_called_like_one(tmp_path: pathlib.Path) -
     assert (source.spans, files_by_split(source)) == (0, {None: ['{SPAN}.csv']})
 
 
-def test_several_spans_are_refused_when_none_is_named(tmp_path: pathlib.Path) -> None:
+def test_several_spans_are_refused_when_the_path_has_no_placeholder(tmp_path: pathlib.Path) -> None:
     fill(tmp_path, 'a.csv')
     with pytest.raises(ConfigError, match='data.spans is 7, but .* names no spans') as caught:
         discover(f'{tmp_path}/a.csv', ColumnSettings(), spans=7)
     assert '{SPAN}' in caught.value.hint
 
 
-def test_error_says_so_when_the_path_is_neither_file_nor_folder(tmp_path: pathlib.Path) -> None:
+def test_error_names_the_path_when_it_is_neither_file_nor_folder(tmp_path: pathlib.Path) -> None:
     os.mkfifo(tmp_path / 'a.csv')
     with pytest.raises(DataError, match='neither a file nor a folder: '):
         find(tmp_path / 'a.csv')
 
 
-def test_what_is_no_file_is_passed_over_when_it_is_in_a_folder(tmp_path: pathlib.Path) -> None:
+def test_other_entries_are_skipped_when_a_folder_is_read(tmp_path: pathlib.Path) -> None:
     os.mkfifo(tmp_path / 'a.csv')
     (tmp_path / 'b.csv').mkdir()
     (tmp_path / 'c.csv').write_bytes(TABLE)

@@ -98,7 +98,7 @@ def test_step_stays_as_it_is_when_it_names_no_span() -> None:
 
 
 @pytest.mark.parametrize('prefix', ['custom:', ''])
-def test_spans_are_told_under_the_names_that_tfx_writes_when_a_service_asks(
+def test_spans_have_the_property_names_of_tfx_when_a_service_runs_the_driver(
     prefix: str, data: pathlib.Path
 ) -> None:
     node = make_example_gen(

@@ -164,12 +164,12 @@ def test_bucket_cannot_have_a_placeholder() -> None:
         spans.fixed_part('gs://b-{SPAN}/a.csv')
 
 
-def test_error_says_so_when_a_number_has_too_many_digits() -> None:
+def test_span_is_refused_when_its_number_has_too_many_digits() -> None:
     with pytest.raises(DataError, match='a number of more than 18 digits'):
         spans.newest('{SPAN}.csv', ['9' * 19 + '.csv'], 1)
     assert spans.newest('{SPAN}.csv', ['0' * 30 + '7.csv'], 1)[0].number == 7
 
 
-def test_error_says_so_when_brackets_are_malformed() -> None:
+def test_pattern_is_refused_when_brackets_are_malformed() -> None:
     with pytest.raises(DataError, match='a part in brackets is malformed: bad character range z-a'):
         spans.require_valid('[z-a]-{SPAN}.csv')

@@ -120,7 +120,7 @@ def with_fewer(count: int) -> Callable[[pd.DataFrame], None]:
 
 @pytest.mark.parametrize('split', ['train', 'test'])
 @pytest.mark.parametrize(
-    ('change', 'told'),
+    ('change', 'message'),
     [
         (without_a_text, r"feature 'text': .*not always present.* actual = 0.95\d*"),
         (without_texts, "feature 'text': Column is completely missing"),
@@ -147,18 +147,18 @@ def with_fewer(count: int) -> Callable[[pd.DataFrame], None]:
     ],
 )
 def test_error_names_split_feature_and_anomaly_when_data_does_not_fit(
-    change: Callable[[pd.DataFrame], None], told: str, split: str, tmp_path: pathlib.Path
+    change: Callable[[pd.DataFrame], None], message: str, split: str, tmp_path: pathlib.Path
 ) -> None:
     frame = reviews()
     change(frame)
-    pattern = f'^the data does not fit the schema: {split}: {told}$'
+    pattern = f'^the data does not fit the schema: {split}: {message}$'
     with pytest.raises(DataError, match=pattern) as caught:
         validate(tmp_path, **{split: frame})
     assert caught.value.exit_code == 4
     assert '--set data.schema_file=PATH' in caught.value.hint
 
 
-def test_error_tells_the_first_five_when_there_are_more(tmp_path: pathlib.Path) -> None:
+def test_error_lists_the_first_five_when_there_are_more(tmp_path: pathlib.Path) -> None:
     frame = reviews(10)
     without_a_text(frame)
     with_label(2)(frame)

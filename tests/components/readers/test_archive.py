@@ -141,8 +141,8 @@ def test_archive_is_read_as_tarfile_does_when_a_header_is_changed() -> None:
             changed[start + 148 : start + 156] = b'%06o\0 ' % checksums[0]
         expected = by_tarfile(bytes(changed))
         refused += expected is None
-        told = bytes(changed[start + 148 : start + 156]).partition(b'\0')[0].strip()
-        if expected is None and told.isdigit() and int(told, 8) in checksums:
+        checksum = bytes(changed[start + 148 : start + 156]).partition(b'\0')[0].strip()
+        if expected is None and checksum.isdigit() and int(checksum, 8) in checksums:
             continue  # for a field that nobody reads here, such as the owner
         try:
             found = read(bytes(changed))

@@ -273,14 +273,14 @@ def test_message_is_short_when_there_are_100_000_columns() -> None:
 
 @pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.csv.gz'])
 @pytest.mark.parametrize(
-    ('encoding', 'told'),
+    ('encoding', 'label'),
     [('utf-16', 'UTF-16'), ('utf-16-le', 'UTF-16'), ('utf-16-be', 'UTF-16'), ('utf-32', 'UTF-32')],
 )
-def test_error_names_the_encoding_when_it_is_not_utf8(name: str, encoding: str, told: str) -> None:
+def test_error_names_the_encoding_when_it_is_not_utf8(name: str, encoding: str, label: str) -> None:
     content = encode_table(name.removesuffix('.gz'), labelled(ROWS)).decode().encode(encoding)
-    with pytest.raises(DataError, match=f'{name} is {told}, expected UTF-8 text') as caught:
+    with pytest.raises(DataError, match=f'{name} is {label}, expected UTF-8 text') as caught:
         read(name, gzip.compress(content) if name.endswith('.gz') else content)
-    assert f'iconv -f {told}' in caught.value.hint
+    assert f'iconv -f {label}' in caught.value.hint
 
 
 @pytest.mark.parametrize('content', [b'text,label', b'text,label\r\n', b'\xef\xbb\xbftext,label\n'])

@@ -205,7 +205,7 @@ def test_folder_names_split_and_label_when_a_review_is_a_file(
 
 
 @pytest.mark.parametrize('path', ['/data/aclImdb/test/unsup/3_0.txt', '/data/3_1.txt', ''])
-def test_file_is_refused_when_its_folder_says_no_label(path: str) -> None:
+def test_file_is_refused_when_its_folder_names_no_label(path: str) -> None:
     with pytest.raises(
         DataError, match=r'expected a path such as train/pos/NAME.txt, got '
     ) as caught:

@@ -137,9 +137,7 @@ def truncate(path: pathlib.Path) -> None:
         ('variables/variables.data-00000-of-00001', truncate),
     ],
 )
-def test_check_fails_when_a_file_is_damaged(
-    file: str, harm: Any, tmp_path: pathlib.Path
-) -> None:
+def test_check_fails_when_a_file_is_damaged(file: str, harm: Any, tmp_path: pathlib.Path) -> None:
     model = models.save(tmp_path / 'model')
     harm(model / file)
     with pytest.raises(CheckFailed, match='it can be loaded') as caught:

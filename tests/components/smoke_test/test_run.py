@@ -22,18 +22,18 @@ def test_model_passes_when_it_is_what_the_trainer_exported(
     texts = ['a good and superb film', 'dull', 'ÄÖÜ <br /> ' * 1_000]
     known = [KnownScore(*pair) for pair in zip(texts, exported.probabilities(texts))]
     smoke_test(str(exported.serving), texts=texts, known=known)
-    said = capfd.readouterr()
-    assert said.out == ''  # what TensorFlow prints goes where the log is
+    printed = capfd.readouterr()
+    assert printed.out == ''  # TensorFlow prints to the log
 
 
 def test_nothing_of_this_project_is_imported_when_the_process_runs() -> None:
-    told = (
+    code = (
         'import runpy, sys, tensorflow\n'
         f'runpy.run_path({process.__file__!r})\n'
         'print([name for name in ("components", "pipeline", "tfx") if name in sys.modules])'
     )
     done = subprocess.run(
-        [sys.executable, '-I', '-c', told], capture_output=True, text=True, check=True
+        [sys.executable, '-I', '-c', code], capture_output=True, text=True, check=True
     )
     assert done.stdout == '[]\n'
 
@@ -53,7 +53,7 @@ def test_model_fails_when_its_process_ends_without_an_answer(tmp_path: pathlib.P
         smoke_test(str(model), memory_bytes=32 << 20, timeout_seconds=60)
 
 
-def test_error_says_the_check_when_the_model_is_damaged(tmp_path: pathlib.Path) -> None:
+def test_error_names_the_check_when_the_model_is_damaged(tmp_path: pathlib.Path) -> None:
     model = models.save(tmp_path / 'model')
     (model / 'variables' / 'variables.data-00000-of-00001').unlink()
     with pytest.raises(

@@ -124,7 +124,7 @@ def test_texts_are_counted_whole_when_they_are_long_or_in_several_files(
         assert top[:2] == [(LONG[0], 3), ('One.', 3)]
 
 
-def test_artifact_says_its_splits_and_span_when_it_is_written(both: Any) -> None:
+def test_artifact_has_splits_and_span_when_it_is_written(both: Any) -> None:
     ours, theirs = both
     assert artifact_utils.decode_split_names(ours.split_names) == list(SPLITS)
     assert ours.span == theirs.span == 7

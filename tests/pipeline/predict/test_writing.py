@@ -94,7 +94,9 @@ def test_error_names_the_options_when_a_column_is_there_already(
     with pytest.raises(ConfigError, match=message) as caught:
         rewrite(name, content, output_format(name), columns)
     assert '--label-column' in caught.value.hint
-    assert 'said' in rewrite(name, content, output_format(name), Columns('said', 'how sure'))
+    assert 'predicted' in rewrite(
+        name, content, output_format(name), Columns('predicted', 'how sure')
+    )
 
 
 def test_error_names_the_row_when_an_object_has_a_column_of_its_own() -> None:
@@ -102,7 +104,7 @@ def test_error_names_the_row_when_an_object_has_a_column_of_its_own() -> None:
         rewrite('a.jsonl', b'{"text": "a"}\n{"text": "a", "b": 1}\n', 'csv')
 
 
-def test_error_says_so_when_columns_would_become_one_in_json() -> None:
+def test_columns_are_refused_when_json_would_merge_them() -> None:
     with pytest.raises(ConfigError, match='two columns of the input have the same name'):
         rewrite('a.csv', b'text,x,x\na,1,2\n', 'jsonl')
 
@@ -114,9 +116,7 @@ def test_error_lists_the_formats_when_the_output_has_another(name: str) -> None:
 
 
 @pytest.mark.parametrize('name', ['a.csv', 'a.csv.gz'])
-def test_file_appears_as_a_whole_when_the_block_is_done(
-    name: str, tmp_path: pathlib.Path
-) -> None:
+def test_file_appears_as_a_whole_when_the_block_is_done(name: str, tmp_path: pathlib.Path) -> None:
     path = tmp_path / name
     path.write_bytes(b'old')
     with open_output(str(path)) as file:
@@ -167,12 +167,12 @@ def test_line_breaks_stay_in_their_cell_when_the_format_is_another(kind: str) ->
         assert rows[1] == ['one\r\ntwo\nthree\rfour', '1', 'good', '0.987654']
 
 
-def test_a_mark_stands_for_a_nul_when_json_becomes_csv() -> None:
+def test_nul_is_replaced_when_json_becomes_csv() -> None:
     row = rewrite('a.jsonl', rb'{"text": "a\u0000b"}', 'csv').splitlines()[1]
     assert row.startswith('a\ufffdb,')
 
 
-def test_a_mark_stands_in_a_column_name_when_it_is_not_unicode() -> None:
+def test_column_name_is_replaced_when_it_is_not_unicode() -> None:
     content = rewrite('a.jsonl', rb'{"text": "a", "\ud83d": 1}', 'csv')
     assert content.splitlines()[0] == 'text,\ufffd,label,probability'
     content = rewrite('a.csv', b'text,caf\xe9\na,1\n', 'jsonl')
