@@ -96,7 +96,7 @@ def test_settings_exist(name: str) -> None:
     known = set(setting_names())
     groups = {name.rpartition('.')[0] for name in known}
     for setting in _SETTING.findall(read(REPO / name)):
-        is_file = setting.endswith(('.py', '.md', '.csv', '.json', '.jsonl', '.txt'))
+        is_file = setting.endswith(('.py', '.md', '.csv', '.json', '.jsonl', '.txt', '.sqlite'))
         assert is_file or setting in known | groups, f'{name} mentions {setting}'
 
 
