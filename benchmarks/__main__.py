@@ -196,7 +196,8 @@ def _factors(text: str) -> list[float]:
 @main.command()
 def table() -> None:
     """Update the tables in the documents from benchmarks/results/*.json, and print them."""
-    tables = {'bench': report.markdown(report.load(report.BENCH_FILE))}
+    results = report.load(report.BENCH_FILE)
+    tables = {'bench': report.markdown(results), 'summary': report.summary(results)}
     if elsewhere_report.ELSEWHERE_FILE.is_file():
         others = report.load(elsewhere_report.ELSEWHERE_FILE)
         tables['elsewhere'] = elsewhere_report.markdown(others)

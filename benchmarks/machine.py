@@ -65,7 +65,8 @@ def _commit() -> str:
     """Return the commit of the checkout, with a + if files differ; empty without git."""
     head = _git('rev-parse', '--short=12', 'HEAD')
     # Changes that the benchmarks write themselves do not count.
-    changes = _git('status', '--porcelain', '--', '.', ':!benchmarks/results', ':!README.md')
+    written = (':!benchmarks/results', ':!README.md', ':!docs')
+    changes = _git('status', '--porcelain', '--', '.', *written)
     return head + ('+' if head and changes else '')
 
 

@@ -154,6 +154,13 @@ def markdown(results: Mapping[str, Any]) -> str:
     return f'{markdown_table(_COLUMNS, cells(results))}\n\nMeasured {provenance(results)}.'
 
 
+def summary(results: Mapping[str, Any]) -> str:
+    """Return accuracy, time and memory of each contender as a Markdown table."""
+    chosen = ('contender', 'accuracy', 'wall, s', 'of Keras', 'CPU, s', 'peak, GiB')
+    places = [_COLUMNS.index(column) for column in chosen]
+    return markdown_table(chosen, ([row[place] for place in places] for row in cells(results)))
+
+
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
     """Return a Markdown table.
 

@@ -104,6 +104,8 @@ def test_make_targets_exist() -> None:
     makefile = read(REPO / 'Makefile')
     targets = set(re.findall(r'^([a-z][a-z-]*):', makefile, re.MULTILINE))
     for path in DOCUMENTS:
+        if path.name == 'CHANGELOG.md':  # mentions targets of earlier versions
+            continue
         text = read(path)
         used = set(re.findall(r'^make ([a-z][a-z-]*)', text, re.MULTILINE))
         used |= set(re.findall(r'`make ([a-z][a-z-]*)', text))

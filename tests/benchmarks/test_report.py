@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -109,11 +110,16 @@ def test_results_are_a_data_error_when_missing_or_damaged(tmp_path: pathlib.Path
         report.load(tmp_path / 'bad.json')
 
 
-def test_table_in_the_documents_matches_the_results() -> None:
+@pytest.mark.parametrize(
+    ('name', 'table'), [('bench', report.markdown), ('summary', report.summary)]
+)
+def test_table_in_the_documents_matches_the_results(
+    name: str, table: Callable[[Mapping[str, Any]], str]
+) -> None:
     if not report.BENCH_FILE.is_file():
         pytest.skip('needs results: run make bench')
-    text = report.find_document('bench').read_text(encoding='utf-8')
-    assert report.updated(text, 'bench', report.markdown(report.load(report.BENCH_FILE))) == text
+    text = report.find_document(name).read_text(encoding='utf-8')
+    assert report.updated(text, name, table(report.load(report.BENCH_FILE))) == text
 
 
 def test_table_has_all_sizes_when_one_failed() -> None:

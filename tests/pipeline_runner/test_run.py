@@ -66,11 +66,11 @@ class TestFirstRun:
         counts = [metrics['example_count'] for metrics in outcome['slices'].values()]
         assert sum(counts) == outcome['metrics']['example_count'] == 771
 
-    def test_readme_opens_statistics_and_evaluation_when_run(
+    def test_documented_code_opens_statistics_and_evaluation_when_run(
         self, first: Finished, home: pathlib.Path
     ) -> None:
-        readme = (REPO / 'README.md').read_text(encoding='utf-8')
-        (code,) = re.findall(r'```python\n(import pathlib\n.*?)```', readme, re.DOTALL)
+        page = (REPO / 'docs' / 'operations.md').read_text(encoding='utf-8')
+        (code,) = re.findall(r'```python\n(import pathlib\n.*?)```', page, re.DOTALL)
         done = subprocess.run(
             [sys.executable, '-c', code], cwd=home, capture_output=True, text=True, check=False
         )
