@@ -110,13 +110,13 @@ def open_part(file: BinaryIO, part: ByteRange) -> tuple[BinaryIO, int]:
 
     Each line of the file, which must be seekable, is in one of its parts.
     """
-    end = _line_start(file, part.end) if part.end < part.file_bytes else part.file_bytes
-    start = _line_start(file, part.start)
+    end = _find_line_start(file, part.end) if part.end < part.file_bytes else part.file_bytes
+    start = _find_line_start(file, part.start)
     file.seek(start)
-    return stream_of(_chunks(file, end - start)), start
+    return stream_of(_read_chunks(file, end - start)), start
 
 
-def _line_start(file: BinaryIO, at: int) -> int:
+def _find_line_start(file: BinaryIO, at: int) -> int:
     """Return where the first line begins that begins at byte `at` or later."""
     if at == 0:
         return 0
@@ -130,7 +130,7 @@ def _line_start(file: BinaryIO, at: int) -> int:
     return position
 
 
-def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
+def _read_chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
     while size > 0 and (chunk := file.read(min(_CHUNK_BYTES, size))):
         size -= len(chunk)
         yield chunk

@@ -53,7 +53,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
         kind, columns, shard_bytes = parse_custom_config(exec_properties)
-        batches = list(_batches(exec_properties, kind, shard_bytes))
+        batches = list(_find_batches(exec_properties, kind, shard_bytes))
         # On the same file system as the artifact, so that shards are renamed, not copied.
         unfinished = posixpath.join(examples.uri, UNFINISHED)
         fileio.makedirs(unfinished)
@@ -87,8 +87,10 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             summary = summarize(counts, columns)
         except DataError as err:
             # The rejects are deleted with the other output of a failed node.
-            raise DataError(str(err), hint=f'{err.hint}{_first_reject(examples.uri)}') from err
-        summary = dataclasses.replace(summary, sources=tuple(_patterns(exec_properties).values()))
+            raise DataError(str(err), hint=f'{err.hint}{_read_first_reject(examples.uri)}') from err
+        summary = dataclasses.replace(
+            summary, sources=tuple(_get_patterns(exec_properties).values())
+        )
         summary.write(examples.uri)
         splits = [*features.SPLITS, *([features.UNLABELLED_SPLIT] if summary.unlabelled else [])]
         examples.split_names = artifact_utils.encode_split_names(splits)
@@ -113,10 +115,10 @@ def parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, Co
     return SourceKind(fields['kind']), columns, int(fields['shard_mib']) << 20
 
 
-def _batches(
+def _find_batches(
     exec_properties: dict[str, Any], kind: SourceKind, batch_bytes: int
 ) -> Iterator[Batch]:
-    for name, pattern in _patterns(exec_properties).items():
+    for name, pattern in _get_patterns(exec_properties).items():
         paths = sorted(fileio.glob(pattern))
         if not paths:
             raise DataError(
@@ -129,7 +131,7 @@ def _batches(
         yield from make_batches(kind, split_of_input(name), zip(paths, sizes), batch_bytes)
 
 
-def _patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
+def _get_patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
     """Return the patterns of the files to read, by the name of their input split."""
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
@@ -137,7 +139,7 @@ def _patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
     return {split.name: posixpath.join(base, split.pattern) for split in config.splits}
 
 
-def _first_reject(uri: str) -> str:
+def _read_first_reject(uri: str) -> str:
     for path in reject_files(uri):
         with fileio.open(path) as file:
             reject = json.loads(file.readline())

@@ -42,19 +42,19 @@ def require_complete(result: NodeResult, *, files: int, uri: str) -> None:
         ComponentError: If it does not.
     """
     if result.files != files:
-        raise _differ('files', files, result.files)
+        raise _count_error('files', files, result.files)
     written = sum(count for *_, count in result.counts) + result.left_out
     if written != result.rows:
-        raise _differ('rows to be examples or rejects', result.rows, written)
+        raise _count_error('rows to be examples or rejects', result.rows, written)
     paths = published_files(uri)
     found = dict(zip(paths, sizes_of(paths)))
     for path in sorted(found.keys() | result.sizes.keys()):
         if found.get(path) != result.sizes.get(path):
             expected, got = result.sizes.get(path, 'no'), found.get(path, 'none')
-            raise _differ(f'bytes in {path}', expected, got)
+            raise _count_error(f'bytes in {path}', expected, got)
 
 
-def _differ(what: str, expected: object, got: object) -> ComponentError:
+def _count_error(what: str, expected: object, got: object) -> ComponentError:
     return ComponentError(
         f'ExampleGen: expected {expected} {what}, got {got}',
         hint='a worker died, or files changed meanwhile: run the same command again',

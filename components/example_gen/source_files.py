@@ -45,13 +45,13 @@ def read_files(
             lines, start = stream, 0
             if part is not None:
                 if file_bytes(path) != part.file_bytes:
-                    raise _changed(path)
+                    raise _changed_error(path)
                 with readable(name):
                     lines, start = open_part(stream, part)
             yield from formats.read_records(lines, name, columns, split, start=start)
 
 
-def _changed(path: str) -> DataError:
+def _changed_error(path: str) -> DataError:
     return DataError(
         f'{path} changed while it was read', hint='wait until no other program writes to it'
     )
@@ -61,18 +61,18 @@ def _changed(path: str) -> DataError:
 def _open_unchanged(path: str) -> Iterator[BinaryIO]:
     """Open a file, and check at the end that it is the one that was opened."""
     with readable(path):
-        before = _state(path)
+        before = _get_state(path)
         # Beam would gunzip by file name; the readers do it, and can then name the file.
         file = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     with file:
         yield cast(BinaryIO, file)
     with readable(path):
-        after = _state(path)
+        after = _get_state(path)
     if after != before:
-        raise _changed(path)
+        raise _changed_error(path)
 
 
-def _state(path: str) -> tuple[int, int] | None:
+def _get_state(path: str) -> tuple[int, int] | None:
     """Return size and time of a local file; None elsewhere, where files are never half written."""
     if '://' in path:
         return None

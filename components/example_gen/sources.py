@@ -83,27 +83,27 @@ def discover(
     """
     _require_unicode(path)
     if span_patterns.has_placeholders(path) and not os.path.exists(path):
-        return _spans(path, columns, spans, elsewhere=elsewhere)
+        return _find_spans(path, columns, spans, elsewhere=elsewhere)
     if spans > 1:
         raise ConfigError(
             f'data.spans is {spans}, but {path} names no spans',
             hint='put {SPAN}, or {YYYY}, {MM} and {DD}, into --data',
         )
     if _REMOTE.match(path):
-        return _single(path, remote=True)
+        return _describe_file(path, remote=True)
     if elsewhere and os.path.isabs(path) and not os.path.exists(path) and not glob.glob(path):
-        return _single(path, remote=True)
+        return _describe_file(path, remote=True)
     path = os.path.abspath(path)
     if os.path.isdir(path):
-        return _folder(path, columns)
+        return _search_folder(path, columns)
     if os.path.isfile(path):
         _require_content(path)
-        source = _single(path)
+        source = _describe_file(path)
         if source.kind is SourceKind.TABLES:
             _require_columns(path, columns, None)
         return source
     if glob.has_magic(path):
-        return _glob(path, columns)
+        return _match_glob(path, columns)
     problem = 'neither a file nor a folder' if os.path.lexists(path) else 'no such file or folder'
     raise DataError(
         f'{problem}: {path}',
@@ -111,7 +111,7 @@ def discover(
     )
 
 
-def _single(path: str, *, remote: bool = False) -> DataSource:
+def _describe_file(path: str, *, remote: bool = False) -> DataSource:
     base, name = path.rsplit('/', 1) if remote else os.path.split(path)
     if formats.format_of(name) is None:
         raise DataError(f'cannot tell the format of {name!r}', hint=f'the formats are {_FORMATS}')
@@ -120,11 +120,11 @@ def _single(path: str, *, remote: bool = False) -> DataSource:
     return DataSource(kind=kind, base=base, patterns=((ANY_SPLIT, pattern),))
 
 
-def _folder(path: str, columns: ColumnSettings) -> DataSource:
+def _search_folder(path: str, columns: ColumnSettings) -> DataSource:
     nested = os.path.join(path, 'aclImdb')
     for folder in (path, nested):
         if os.path.isdir(os.path.join(folder, 'train', 'pos')):
-            return _imdb_folder(folder, columns)
+            return _search_imdb_folder(folder, columns)
     with readable(path):
         names = [
             entry.name
@@ -136,10 +136,10 @@ def _folder(path: str, columns: ColumnSettings) -> DataSource:
             f'no data in the folder {path}',
             hint=f'expected files ending in {_FORMATS}, or the folders train/pos, train/neg, …',
         )
-    return _tables(path, names, columns)
+    return _collect_tables(path, names, columns)
 
 
-def _imdb_folder(folder: str, columns: ColumnSettings) -> DataSource:
+def _search_imdb_folder(folder: str, columns: ColumnSettings) -> DataSource:
     patterns = []
     for split in (features.TRAIN_SPLIT, features.TEST_SPLIT):
         for label in ('neg', 'pos'):
@@ -155,7 +155,7 @@ def _imdb_folder(folder: str, columns: ColumnSettings) -> DataSource:
     return DataSource(kind=SourceKind.IMDB_FOLDER, base=folder, patterns=tuple(patterns))
 
 
-def _glob(pattern: str, columns: ColumnSettings) -> DataSource:
+def _match_glob(pattern: str, columns: ColumnSettings) -> DataSource:
     paths = sorted(p for p in glob.glob(pattern) if os.path.isfile(p))
     if not paths:
         raise DataError(f'no file matches {pattern}', hint='check the pattern')
@@ -167,10 +167,10 @@ def _glob(pattern: str, columns: ColumnSettings) -> DataSource:
                 f'the pattern matches {name!r}, which is not a table',
                 hint=f'a pattern may match files ending in {formats.TABLE_SUFFIXES}',
             )
-    return _tables(base, names, columns)
+    return _collect_tables(base, names, columns)
 
 
-def _spans(path: str, columns: ColumnSettings, count: int, *, elsewhere: bool) -> DataSource:
+def _find_spans(path: str, columns: ColumnSettings, count: int, *, elsewhere: bool) -> DataSource:
     span_patterns.require_valid(path)
     if not formats.is_table(path):
         raise DataError(
@@ -182,7 +182,7 @@ def _spans(path: str, columns: ColumnSettings, count: int, *, elsewhere: bool) -
     source = DataSource(
         kind=SourceKind.TABLES, base=base, patterns=((ANY_SPLIT, pattern),), spans=count
     )
-    found = [] if remote else _glob_below(base, span_patterns.glob_of(pattern))
+    found = [] if remote else _match_below(base, span_patterns.glob_of(pattern))
     if found or not (remote or (elsewhere and os.path.isabs(path))):
         newest = span_patterns.newest(pattern, found, 1, folder=base)[0]
         _require_newest(base, newest, columns)
@@ -191,8 +191,8 @@ def _spans(path: str, columns: ColumnSettings, count: int, *, elsewhere: bool) -
 
 def _require_newest(base: str, span: span_patterns.Span, columns: ColumnSettings) -> None:
     """Check the files of a span, as those of any other source."""
-    names = [os.path.relpath(path, base) for path in _glob_below(base, span.pattern)]
-    splits = {split for split, _ in _tables(base, names, columns).patterns}
+    names = [os.path.relpath(path, base) for path in _match_below(base, span.pattern)]
+    splits = {split for split, _ in _collect_tables(base, names, columns).patterns}
     if not all(split.startswith(ANY_SPLIT) for split in splits):
         raise DataError(
             f'the files of span {span.label} name their split, but spans are split by a stable '
@@ -201,14 +201,14 @@ def _require_newest(base: str, span: span_patterns.Span, columns: ColumnSettings
         )
 
 
-def _glob_below(base: str, pattern: str) -> list[str]:
+def _match_below(base: str, pattern: str) -> list[str]:
     return sorted(
         path for path in glob.glob(os.path.join(glob.escape(base), pattern)) if os.path.isfile(path)
     )
 
 
-def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
-    splits = [_split_in_name(name) or ANY_SPLIT for name in names]
+def _collect_tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
+    splits = [_parse_split(name) or ANY_SPLIT for name in names]
     if not columns.use_unlabelled:
         names = [n for n, split in zip(names, splits) if split != features.UNLABELLED_SPLIT]
         splits = [split for split in splits if split != features.UNLABELLED_SPLIT]
@@ -242,7 +242,7 @@ def _tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
     return DataSource(kind=SourceKind.TABLES, base=base, patterns=tuple(patterns))
 
 
-def _split_in_name(name: str) -> str | None:
+def _parse_split(name: str) -> str | None:
     stem = re.split(r'[^a-z]', os.path.basename(name).lower())[0]
     return SPLIT_NAMES.get(stem)
 

@@ -65,24 +65,28 @@ def require_valid(pattern: str) -> None:
     for name, width in found:
         if name not in _NAMES:
             known = ', '.join(f'{{{each}}}' for each in _NAMES)
-            raise _invalid(pattern, f'expected one of {known}, got {{{name}}}')
+            raise _pattern_error(pattern, f'expected one of {known}, got {{{name}}}')
         if names.count(name) > 1:
-            raise _invalid(pattern, f'{{{name}}} occurs more than once')
+            raise _pattern_error(pattern, f'{{{name}}} occurs more than once')
         if width is not None and (name in _DATE or not re.fullmatch(r'[1-9]\d?', width)):
-            raise _invalid(pattern, f'{{{name}:{width}}} has no valid width, such as {{SPAN:4}}')
+            raise _pattern_error(
+                pattern, f'{{{name}:{width}}} has no valid width, such as {{SPAN:4}}'
+            )
     dated = [name for name in _DATE if name in names]
     if 'SPAN' in names and dated:
-        raise _invalid(pattern, f'{{SPAN}} and {{{dated[0]}}} both name the span; use one of them')
+        raise _pattern_error(
+            pattern, f'{{SPAN}} and {{{dated[0]}}} both name the span; use one of them'
+        )
     if dated and len(dated) < len(_DATE):
-        raise _invalid(pattern, 'a day needs all of {YYYY}, {MM} and {DD}')
+        raise _pattern_error(pattern, 'a day needs all of {YYYY}, {MM} and {DD}')
     if 'VERSION' in names and not dated and 'SPAN' not in names:
-        raise _invalid(pattern, '{VERSION} is a version of a span, and no span is named')
+        raise _pattern_error(pattern, '{VERSION} is a version of a span, and no span is named')
     if '{SPAN}{VERSION}' in pattern or '{VERSION}{SPAN}' in pattern:
-        raise _invalid(pattern, 'no character separates the two numbers')
+        raise _pattern_error(pattern, 'no character separates the two numbers')
     try:
-        _expression(pattern)
+        _compile(pattern)
     except re.error as err:
-        raise _invalid(pattern, f'a part in brackets is malformed: {err.msg}') from err
+        raise _pattern_error(pattern, f'a part in brackets is malformed: {err.msg}') from err
 
 
 def glob_of(pattern: str) -> str:
@@ -114,7 +118,7 @@ def fixed_part(path: str) -> tuple[str, str]:
         end += 1
     base = '/'.join(folders[:end])
     if has_placeholders(base):
-        raise _invalid(path, 'the name of the bucket has a placeholder')
+        raise _pattern_error(path, 'the name of the bucket has a placeholder')
     return base or '/', '/'.join(path.split('/')[end:])
 
 
@@ -139,7 +143,7 @@ def newest(
         DataError: If there are none, a path has no number in place of a
             placeholder, or two folders or files are the same span and version.
     """
-    expression = _expression(pattern)
+    expression = _compile(pattern)
     depth = pattern.count('/') + 1
     found: dict[int, dict[int | None, set[str]]] = {}
     for path in paths:
@@ -150,8 +154,8 @@ def newest(
                 hint='move it elsewhere, or make the pattern narrower',
             )
         digits = match.groupdict()
-        version = _integer(digits['VERSION'], path) if 'VERSION' in digits else None
-        versions = found.setdefault(_number(digits, path), {})
+        version = _parse_integer(digits['VERSION'], path) if 'VERSION' in digits else None
+        versions = found.setdefault(_parse_number(digits, path), {})
         versions.setdefault(version, set()).add(_fill(pattern, digits))
     if not found:
         raise DataError(
@@ -159,7 +163,7 @@ def newest(
             hint='check the pattern, and that there is data of a first span',
         )
     newest_numbers = sorted(found)[-count:]
-    return tuple(_newest_version(pattern, number, found[number]) for number in newest_numbers)
+    return tuple(_find_newest_version(pattern, number, found[number]) for number in newest_numbers)
 
 
 def describe(spans: Sequence[Span]) -> str:
@@ -177,7 +181,9 @@ def describe(spans: Sequence[Span]) -> str:
     return f'{len(spans)} {window}' if gaps else window
 
 
-def _newest_version(pattern: str, number: int, versions: Mapping[int | None, set[str]]) -> Span:
+def _find_newest_version(
+    pattern: str, number: int, versions: Mapping[int | None, set[str]]
+) -> Span:
     version = max(versions, key=lambda each: -1 if each is None else each)
     if len(versions[version]) > 1:
         one, other = sorted(versions[version])[:2]
@@ -195,9 +201,9 @@ def _fill(pattern: str, digits: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: digits[match[1]], pattern)
 
 
-def _number(digits: Mapping[str, str], path: str) -> int:
+def _parse_number(digits: Mapping[str, str], path: str) -> int:
     if 'SPAN' in digits:
-        return _integer(digits['SPAN'], path)
+        return _parse_integer(digits['SPAN'], path)
     try:
         day = datetime.date(*(int(digits[name]) for name in _DATE))
     except ValueError as err:
@@ -207,7 +213,7 @@ def _number(digits: Mapping[str, str], path: str) -> int:
     return day.toordinal() - _EPOCH
 
 
-def _integer(digits: str, path: str) -> int:
+def _parse_integer(digits: str, path: str) -> int:
     if len(digits.lstrip('0')) > _MAX_DIGITS:
         raise DataError(
             f'{path} has a number of more than {_MAX_DIGITS} digits',
@@ -216,18 +222,18 @@ def _integer(digits: str, path: str) -> int:
     return int(digits)
 
 
-def _expression(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     parts, end = [], 0
     for match in _PLACEHOLDER.finditer(pattern):
-        parts.append(_glob_expression(pattern[end : match.start()]))
+        parts.append(_translate_glob(pattern[end : match.start()]))
         name, width = match[1], match[2]
         digits = _DIGITS.get(name) or (rf'\d{{{width}}}' if width else r'\d+')
         parts.append(f'(?P<{name}>{digits})')
         end = match.end()
-    return re.compile(''.join([*parts, _glob_expression(pattern[end:])]))
+    return re.compile(''.join([*parts, _translate_glob(pattern[end:])]))
 
 
-def _glob_expression(text: str) -> str:
+def _translate_glob(text: str) -> str:
     """Make a regular expression of the text between two placeholders."""
     parts, end = [], 0
     for match in _GLOB.finditer(text):
@@ -246,5 +252,5 @@ def _glob_expression(text: str) -> str:
     return ''.join([*parts, re.escape(text[end:])])
 
 
-def _invalid(pattern: str, message: str) -> DataError:
+def _pattern_error(pattern: str, message: str) -> DataError:
     return DataError(f'the pattern {pattern} cannot be used: {message}', hint=_EXAMPLE)

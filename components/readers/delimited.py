@@ -33,10 +33,10 @@ def open_table(stream: BinaryIO, name: str, *, delimiter: str) -> Table:
     _, raw, columns = next(reader, ('', '', []))
     header = raw.rstrip('\r\n')
     newline = raw[len(header) :] or '\n'
-    return Table(columns, _rows(reader, len(columns)), header, mark, newline)
+    return Table(columns, _read_rows(reader, len(columns)), header, mark, newline)
 
 
-def _rows(reader: _RowReader, width: int) -> Iterator[Row | Reject]:
+def _read_rows(reader: _RowReader, width: int) -> Iterator[Row | Reject]:
     for where, raw, cells in reader:
         if len(cells) == width:
             yield Row(where, raw.rstrip('\r\n'), cells)

@@ -21,7 +21,7 @@ def open_table(stream: BinaryIO, name: str) -> Table:
     (['text', 'label'], {'text': 'Fine.', 'label': 1})
     """
     lines, mark = open_lines(stream, name)
-    rows = _rows(lines, name)
+    rows = _read_rows(lines, name)
     first = list(itertools.islice(rows, 1))
     columns = [column for row in first if isinstance(row, Row) for column in row.cells]
     all_rows = itertools.chain(first, rows)
@@ -30,10 +30,10 @@ def open_table(stream: BinaryIO, name: str) -> Table:
 
 def open_part(stream: BinaryIO, name: str) -> Iterator[Row | Reject]:
     """Read the rows of a part of a file that begins where a line does."""
-    return _rows(split_lines(stream), name)
+    return _read_rows(split_lines(stream), name)
 
 
-def _rows(lines: Iterable[str], name: str) -> Iterator[Row | Reject]:
+def _read_rows(lines: Iterable[str], name: str) -> Iterator[Row | Reject]:
     for where, line in number_lines(lines, name):
         if line is None:
             yield Reject(TOO_LONG, where)

@@ -20,10 +20,10 @@ def open_table(stream: BinaryIO, name: str) -> Table:
     [['One.'], ['Two.']]
     """
     lines, mark = open_lines(stream, name)
-    return Table([COLUMN], _rows(lines, name), byte_order_mark=mark)
+    return Table([COLUMN], _read_rows(lines, name), byte_order_mark=mark)
 
 
-def _rows(lines: Iterable[str], name: str) -> Iterator[Row | Reject]:
+def _read_rows(lines: Iterable[str], name: str) -> Iterator[Row | Reject]:
     for where, line in number_lines(lines, name):
         if line is None:
             yield Reject(TOO_LONG, where)
