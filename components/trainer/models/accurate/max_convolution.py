@@ -1,4 +1,4 @@
-"""The strongest match of each pattern of words in a text."""
+"""A convolution over words, and its maximum over a text."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _ROWS_PER_PART = 32
 class MaxConvolution(keras.layers.Layer):
     """Word vectors, a convolution over three words, and its maximum over the text.
 
-    As `Embedding`, `Conv1D`, `ReLU` and `GlobalMaxPooling1D` with masking, but
-    each distinct word of a batch is multiplied by the kernel once, and the
-    gradient goes only to the windows that had the maximum: a third of the time.
+    It is equal to `Embedding`, `Conv1D`, `ReLU` and `GlobalMaxPooling1D` with masking, in
+    a third of the time: each distinct word of a batch is multiplied by the kernel once,
+    and only the windows with the maximum have a gradient.
 
     Args:
-        filters: Patterns.
-        vectors: float32 `[words, dim]`: initial word vectors; ids from `words`
-            on are taken for the unknown word.
+        filters: Number of patterns.
+        vectors: float32 `[words, dim]`, initial word vectors. Ids from `words` on are
+            treated as the unknown word.
     """
 
     def __init__(self, filters: int, vectors: npt.NDArray[np.float32], **kwargs: Any) -> None:
@@ -49,17 +49,16 @@ class MaxConvolution(keras.layers.Layer):
 
     def call(self, tokens: tf.Tensor) -> tf.Tensor:
         """Map int32 `[batch, tokens]`, padded with 0, to float32 `[batch, filters]`, >= 0."""
-        # Windows reach over both ends, and one lies beyond: then more padding changes nothing.
+        # Windows extend over both ends, and one is outside. So more padding changes nothing.
         ends = [[0, 0], [_WORDS - 1, _WORDS]]
         vectors, places = self._distinct(tf.pad(tokens, ends, constant_values=features.PADDING_ID))
         strongest = _max_convolution(vectors, tf.convert_to_tensor(self.kernel), places)
         return tf.nn.relu(strongest + self.offset)
 
     def of_rows(self, tokens: tf.RaggedTensor) -> tf.Tensor:
-        """Do as `call` does, without a gradient, for rows of different lengths.
+        """Return what `call` returns, without a gradient, for ragged rows.
 
-        No time is spent on padding. Some rows at a time, so that their windows
-        do not outgrow the cache.
+        It processes a few rows at a time, so that their windows fit into the cache.
 
         Args:
             tokens: int32 `[batch, (tokens)]`.
@@ -96,15 +95,15 @@ class MaxConvolution(keras.layers.Layer):
         return tf.nn.relu(tf.maximum(found, 0.0) + self.offset)
 
     def strongest(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Tell where each pattern is matched best, and how well; text by text, not for speed.
+        """Return position and value of the best match of each pattern.
 
         Args:
             tokens: int32 `[batch, (tokens)]`.
 
         Returns:
-            int64 `[batch, filters]`: the place of the window's last word, of
-            three; the first ones may lie before the text, the last ones after it.
-            float32 `[batch, filters]`: what `call` returns.
+            int64 `[batch, filters]`, the position of the last of the window's three
+            words, which can be outside the text.
+            float32 `[batch, filters]`, the output of `call`.
         """
         kernels = tf.split(tf.convert_to_tensor(self.kernel), _WORDS, axis=1)
 

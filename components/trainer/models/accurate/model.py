@@ -1,8 +1,7 @@
-"""The n-gram model, and a small network trained on what it leaves over.
+"""The n-gram model, and small convolutional networks that correct it.
 
-The network sees the n-grams' logits of models that did not learn from the
-example, and learns what to add to them: orders and words that no n-gram has
-seen often enough. See the README for what it gives, and what else was tried.
+A network learns the difference between the label and the out-of-fold logit of the
+n-grams: it uses word orders and words that are too rare for n-grams.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from components.trainer.models.accurate.settings import AccurateSettings
 from components.trainer.models.accurate.word_vectors import word_vectors
 from components.trainer.models.ngram import model as ngram
 
-# What the network reads of a text: reviews begin and end with their verdict.
+# The network reads the first and the last tokens, because reviews state their verdict there.
 _FIRST_TOKENS = 100
 _LAST_TOKENS = 300
 _WARM_UP_STEPS = 50
@@ -50,7 +49,7 @@ def train(job: TrainingJob) -> TrainedModel:
 
     tokens = keras.Input([None], dtype='int32', name='tokens')
     offset = keras.Input([1], name='ngram_logit')
-    # A column for each network: each has a loss of its own, and learns as if it were alone.
+    # Each network has its own column and loss, and learns independently of the others.
     columns = [keras.layers.Add()([network(tokens), offset]) for network in networks]
     fitted = keras.Model([tokens, offset], keras.layers.Concatenate()(columns))
     steps = settings.epochs * -(-len(train.labels) // settings.batch_size)
@@ -72,11 +71,10 @@ def train(job: TrainingJob) -> TrainedModel:
 def balance(
     networks: Sequence[Network], data: LabelledTokens, logits: npt.NDArray[np.float32]
 ) -> None:
-    """Have the networks expect, on average, as many positive texts as there are.
+    """Shift the networks' logits so that the expected number of positive texts is correct.
 
-    The last steps of training leave the sum of all logits too high or too low
-    by chance, by up to a tenth, which is most of what calibration errors differ
-    by from seed to seed.
+    After the last steps of training, the mean logit is too high or too low by up to 0.1,
+    by chance. This causes most of the differences of the calibration error between seeds.
     """
     texts = ends(data.ragged())
     score = tf.function(
@@ -89,11 +87,11 @@ def balance(
 
 
 class Network(keras.layers.Layer):
-    """From what the patterns of words find in a text to what the n-grams' logit lacks.
+    """A network that corrects the logit of the n-grams.
 
     Args:
-        settings: `filters` and `dropout` are used.
-        vectors: float32 `[words, dim]`: initial word vectors.
+        settings: Settings of the model; `filters` and `dropout` are used.
+        vectors: float32 `[words, dim]`, initial word vectors.
     """
 
     def __init__(
@@ -114,13 +112,13 @@ class Network(keras.layers.Layer):
         return self.logit(self.dropout(self.patterns(tokens), training=training))
 
     def of_rows(self, tokens: tf.RaggedTensor) -> tf.Tensor:
-        """Do the same for int32 `[batch, (tokens)]`, without dropout or gradient."""
+        """Map int32 `[batch, (tokens)]` to float32 `[batch, 1]`, without gradient."""
         return self.logit(self.patterns.of_rows(tokens))
 
     def explain(self, tokens: tf.RaggedTensor) -> Contributions:
-        """Take its logits of int32 `[batch, (tokens)]` apart: a part for each pattern found.
+        """Split the logits of int32 `[batch, (tokens)]` into contributions of patterns.
 
-        A pattern adds what its best window gives above no words at all.
+        The contribution of a pattern is the difference of its best window from no words.
         """
         last, found = self.patterns.strongest(tokens)
         nothing = tf.nn.relu(tf.convert_to_tensor(self.patterns.offset))
@@ -142,9 +140,9 @@ class Network(keras.layers.Layer):
 
 
 class AccurateModel(keras.Model):
-    """Adds what the networks say, on average, to the n-grams' logit."""
+    """The logit of the n-grams plus the mean logit of the networks."""
 
-    # Keras adds a signature of its own to what is saved; nothing calls it, and it takes time.
+    # Nothing calls the signature that Keras adds to a saved model, and it takes time.
     _default_save_signature = None
 
     def __init__(self, ngrams: NGramLogits, networks: Sequence[Network]) -> None:
@@ -158,7 +156,7 @@ class AccurateModel(keras.Model):
         return self.ngrams(tokens) + mean_of(self.networks, ends(tokens))
 
     def explain(self, tokens: tf.RaggedTensor) -> Contributions:
-        """Take the logits of int32 `[batch, (tokens)]` apart."""
+        """Split the logits of int32 `[batch, (tokens)]` into contributions."""
         read = ends(tokens)
         left_out = tokens.row_lengths() - read.row_lengths()
         parts = [self.ngrams.explain(tokens)]
@@ -172,12 +170,12 @@ class AccurateModel(keras.Model):
 
 
 def mean_of(networks: Sequence[Network], tokens: tf.RaggedTensor) -> tf.Tensor:
-    """Return what the networks say on average of int32 `[batch, (tokens)]`: `[batch, 1]`."""
+    """Return the mean logit of the networks, `[batch, 1]`, of int32 `[batch, (tokens)]`."""
     return tf.add_n([network.of_rows(tokens) for network in networks]) / len(networks)
 
 
 def ends(tokens: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Leave out the middle of long texts, `[batch, (tokens)]`."""
+    """Return texts, `[batch, (tokens)]`, without the middle of long ones."""
     first, rest = tokens[:, :_FIRST_TOKENS], tokens[:, _FIRST_TOKENS:]
     return tf.concat([first, rest[:, -_LAST_TOKENS:]], axis=1)
 
@@ -189,13 +187,14 @@ def batches(
     *,
     shuffle_seed: int | None = None,
 ) -> tf.data.Dataset:
-    """Return batches of ((tokens, n-gram logits), labels), each of texts of like length.
+    """Return batches of ((tokens, n-gram logits), labels), each of texts of similar length.
 
     Args:
         data: The examples.
-        logits: Of the n-grams, float32 `[examples, 1]`.
-        settings: `batch_size`, and `networks`, for each of which the labels are repeated.
-        shuffle_seed: Put other texts together, in another order, each epoch.
+        logits: Logits of the n-grams, float32 `[examples, 1]`.
+        settings: `batch_size` and `networks`; the labels are repeated for each network.
+        shuffle_seed: Seed of the composition and order of batches, which are different
+            in each epoch; None: always the same.
     """
     tokens = ends(data.ragged())
     lengths = tokens.row_lengths().numpy()
@@ -225,7 +224,7 @@ def batches(
 
 
 class _WarmUpAndDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises to the rate in a few steps, and falls to nothing at the end."""
+    """A learning rate that rises in the first steps, and then falls linearly to 0."""
 
     def __init__(self, rate: float, steps: int) -> None:
         self._rate = rate

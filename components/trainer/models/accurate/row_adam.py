@@ -1,4 +1,4 @@
-"""Adam for large tables of which a step reads few rows."""
+"""Adam for large tables of which a step uses few rows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import tensorflow as tf
 
 
 class RowAdam(keras.optimizers.Adam):
-    """Adam that leaves the rows alone that a step did not read.
+    """Adam that updates only the rows that a step uses.
 
-    Keras's own brings all rows of a table up to date in each step: of 30,000
-    word vectors, a batch has some 4,000. Rows of a gradient must be distinct.
+    Keras's Adam updates all rows of a table in each step, but a batch uses some 4,000 of
+    30,000 word vectors. The rows of a gradient must be distinct.
     """
 
     def update_step(
@@ -19,7 +19,7 @@ class RowAdam(keras.optimizers.Adam):
         variable: tf.Variable,
         learning_rate: tf.Tensor,
     ) -> None:
-        """Apply a gradient; that of a table comes as `IndexedSlices`."""
+        """Apply a gradient, which is `IndexedSlices` for a table."""
         if not isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return

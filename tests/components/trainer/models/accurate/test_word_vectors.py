@@ -31,7 +31,7 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
     return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
-def test_words_of_like_company_are_near_when_they_never_meet() -> None:
+def test_vectors_are_similar_when_words_have_the_same_neighbours() -> None:
     vectors = word_vectors(data_of(make_texts(400)), words=30, dim=8, seed=1)
     assert vectors.shape == (30, 8)
     assert vectors.dtype == np.float32
@@ -39,7 +39,7 @@ def test_words_of_like_company_are_near_when_they_never_meet() -> None:
     assert cosine(vectors[2], vectors[4]) < 0.3
 
 
-def test_vectors_have_one_length_when_a_word_has_company_and_else_none() -> None:
+def test_vectors_have_equal_norms_when_words_have_neighbours() -> None:
     vectors = word_vectors(data_of(make_texts(100)), words=40, dim=4, seed=1)
     norms = np.linalg.norm(vectors, axis=1)
     np.testing.assert_allclose(norms[[2, 3, 4, 5, *range(10, 30)]], 3.0, rtol=1e-4)
