@@ -17,14 +17,16 @@ FOLDERS = (
     'components/schema',
     'components/smoke_test',
     'components/statistics_gen',
+    'components/trainer',
     'components/transform',
     'pipeline/predict',
     'pipeline/report',
+    'pipeline/settings',
 )
 MODULES = [
-    path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')
+    path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.').removesuffix('.__init__')
     for folder in FOLDERS
-    for path in sorted((ROOT / folder).glob('*.py'))
+    for path in sorted((ROOT / folder).rglob('*.py'))
     if '>>>' in path.read_text(encoding='utf-8')
 ]
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 import itertools
 
 import hypothesis
@@ -10,7 +9,6 @@ import tensorflow as tf
 from hypothesis import strategies
 
 from components.common import features
-from components.trainer.layers import ngram_keys as module
 from components.trainer.layers.ngram_keys import ID_BITS, MAX_NGRAM, ngram_keys
 
 LARGEST = 2**ID_BITS - 1
@@ -107,7 +105,3 @@ def test_keys_are_the_same_when_computed_in_a_graph() -> None:
         )
         for of_graph, direct in zip(graph(ragged(rows)), ngram_keys(ragged(rows), length)):
             np.testing.assert_array_equal(of_graph, direct)
-
-
-def test_example_in_the_docstring_holds_when_it_is_run() -> None:
-    assert doctest.testmod(module) == (0, 3)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -272,7 +270,3 @@ def test_accuracy_rises_when_rare_ngrams_are_in_texts_without_a_label() -> None:
         return float(np.corrcoef(scores, labels[unseen])[0, 1])
 
     assert margin(helped) > margin(plain)
-
-
-def test_example_in_the_docstring_holds_when_it_is_run() -> None:
-    assert doctest.testmod(nb_svm) == (0, 4)
