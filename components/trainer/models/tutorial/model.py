@@ -1,7 +1,7 @@
-"""The tutorial's model: averaged word vectors and one logit.
+"""The model of the TensorFlow tutorial "Basic text classification".
 
-From "Basic text classification" (tensorflow.org/tutorials/keras), where it
-reaches a loss of 0.31 and an accuracy of 0.874 on the IMDB test split.
+See tensorflow.org/tutorials/keras/text_classification. There, it has a loss of 0.31 and an
+accuracy of 0.874 on the IMDB test split.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def train(job: TrainingJob) -> TrainedModel:
         restore_best_epoch=settings.restore_best_epoch,
         log_dir=job.log_dir,
     )
-    if replicas > 1:
+    if settings.distribution == 'mirrored':
         # The exported model has variables of one device.
         weights = network.get_weights()
         network = build(settings, job.text)
@@ -87,12 +87,12 @@ def build(settings: TutorialSettings, text: TextSettings) -> keras.Model:
 
 
 def build_model(settings: TutorialSettings, *, vocab_size: int, max_tokens: int) -> keras.Model:
-    """Build the model, not compiled.
+    """Build the network, without compiling it.
 
     Args:
-        settings: `embedding_dim` and `dropout` are used.
-        vocab_size: Ids are in `[0, vocab_size)`.
-        max_tokens: Columns of the input.
+        settings: Settings of the model; `embedding_dim` and `dropout` are used.
+        vocab_size: Number of ids, which are in `[0, vocab_size)`.
+        max_tokens: Number of columns of the input.
 
     Returns:
         A model from int32 `[batch, max_tokens]` to float32 logits `[batch, 1]`.
