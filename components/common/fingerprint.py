@@ -1,9 +1,8 @@
 """A digest of the code that a node runs, for its cache key.
 
-TFX's cache key knows a node's inputs and parameters, but of its code only the
-content of a `module_file`. Nodes that are given dotted paths instead would
-silently reuse the outputs of code that was edited since. So each node carries
-this digest as one more parameter.
+TFX's cache key covers a node's inputs and parameters, but not its code, except the
+content of a `module_file`. A node whose code was edited would silently reuse old
+outputs. So each node gets this digest as a further parameter.
 """
 
 from __future__ import annotations
@@ -21,17 +20,23 @@ _STACK = ('tfx', 'tensorflow', 'tensorflow-transform', 'tensorflow-model-analysi
 
 
 def code_fingerprint(*modules: str) -> str:
-    """Digest `modules`, all of `components` that they import, and the stack.
+    """Return a digest of modules, all modules of `components` that they import, and the stack.
 
-    Imports are read from the source, not executed, so the digest is the same
-    whether or not a module was loaded before.
+    Imports are read from the source, not executed, so the digest does not depend on
+    what was imported before.
 
     Args:
-        modules: Dotted names of modules below `components`.
+        modules: Dotted names of modules in `components`.
 
     Returns:
-        64 hexadecimal digits: equal exactly when the source text of every
-        module reached and the versions of TFX, TensorFlow, TFT and TFMA are.
+        64 hexadecimal digits. Two digests are equal if and only if the sources of all
+        these modules and the versions of TFX, TensorFlow, TFT and TFMA are equal.
+
+    Raises:
+        ValueError: If a module does not exist.
+
+    >>> len(code_fingerprint('components.common.features'))
+    64
     """
     digest = hashlib.sha256()
     for name in sorted(_reachable(frozenset(modules))):
@@ -59,7 +64,7 @@ def _reachable(modules: frozenset[str]) -> set[str]:
 
 @functools.cache
 def _imports(module: str) -> frozenset[str]:
-    """Names of the modules of `components` that `module` imports."""
+    """Return the names of the modules of `components` that `module` imports."""
     path = _source(module)
     package = module if path.name == '__init__.py' else module.rpartition('.')[0]
     found: set[str] = set()
@@ -83,7 +88,7 @@ def _source(module: str) -> pathlib.Path:
 
 
 def _file(name: str) -> pathlib.Path | None:
-    """Find a module's file by its name alone: looking it up would import its package."""
+    """Return the file of a module, found without importing its package."""
     first, *rest = name.split('.')
     if first != _PACKAGE:
         return None

@@ -1,4 +1,4 @@
-"""The folder of pushed versions, on whatever storage."""
+"""The pushed versions in a serving folder, on a disk or in an object store."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import NamedTuple
 from components.common import features
 from components.common.storage import storage_of
 
-# It is written last: without it, nothing is a model.
+# Written last: a folder without this file is not a model.
 SAVED_MODEL_FILE = 'saved_model.pb'
-# These tell of a version, and are no part of the model.
+# Files about a version, which are not part of the model.
 CARD_PATH = f'assets.extra/{features.MODEL_CARD}'
 RESTORED_PATH = f'assets.extra/{features.ROLLBACK_ASSET}'
 
@@ -23,12 +23,12 @@ _SHA256 = re.compile(r'SHA-256 of the model, over its files: `([0-9a-f]{64})`')
 
 
 class Restored(NamedTuple):
-    """What a version tells that a rollback made.
+    """What a rollback records in the version that it makes.
 
     Attributes:
         version: The version that it is a copy of, as the pipeline pushed it.
-        instead_of: The version that was live before.
-        at: When, in UTC, as text.
+        instead_of: The version that was live before the rollback.
+        at: Time of the rollback, in UTC, as text.
     """
 
     version: str
@@ -37,14 +37,19 @@ class Restored(NamedTuple):
 
 
 def version_numbers(serving_dir: str) -> list[int]:
-    """Return the numbers of all versions, complete or not, in no order."""
+    """Return the numbers of all versions, complete or not, unordered."""
     storage = storage_of(serving_dir)
     names = storage.listdir(serving_dir) if storage.exists(serving_dir) else []
     return [int(name.rstrip('/')) for name in names if name.rstrip('/').isdecimal()]
 
 
 def complete_versions(serving_dir: str) -> Iterator[str]:
-    """Yield the paths of the versions that a model server would load, latest first."""
+    """Yield the paths of the versions that a model server would load, latest first.
+
+    The first one is the live version.
+
+    >>> next(complete_versions('no-such-folder'), None)
+    """
     storage = storage_of(serving_dir)
     for number in sorted(version_numbers(serving_dir), reverse=True):
         path = posixpath.join(serving_dir, str(number))
@@ -53,7 +58,7 @@ def complete_versions(serving_dir: str) -> Iterator[str]:
 
 
 def model_files(folder: str) -> list[str]:
-    """Return the paths of a SavedModel's files from there, in order, without what tells of it."""
+    """Return the sorted relative paths of a SavedModel's files, without those about the version."""
     names = {
         posixpath.join(parent, name)[len(folder) :].lstrip('/')
         for parent, _, names in storage_of(folder).walk(folder)
@@ -63,7 +68,10 @@ def model_files(folder: str) -> list[str]:
 
 
 def digest_of_model(model_dir: str) -> str:
-    """Return the SHA-256 of a SavedModel: of its files' names and SHA-256s, in their order."""
+    """Return the SHA-256 of a SavedModel, computed from its files' paths and SHA-256s.
+
+    Two versions with the same digest serve the same model.
+    """
     digest = hashlib.sha256()
     for name in model_files(model_dir):
         digest.update(name.encode() + b'\0' + _digest(posixpath.join(model_dir, name)))
@@ -71,7 +79,7 @@ def digest_of_model(model_dir: str) -> str:
 
 
 def recorded_digest(version_dir: str) -> str | None:
-    """Return the digest that the model card of a version has, None if there is none."""
+    """Return the digest in the model card of a version, None if there is none."""
     path = posixpath.join(version_dir, CARD_PATH)
     storage = storage_of(path)
     if not storage.exists(path):
@@ -82,10 +90,10 @@ def recorded_digest(version_dir: str) -> str | None:
 
 
 def restored_by(version_dir: str) -> Restored | None:
-    """Return what a rollback left in a version, None if the pipeline pushed it.
+    """Return what a rollback recorded in a version, None if the pipeline pushed it.
 
     Raises:
-        ValueError: If it cannot be read.
+        ValueError: If the record is damaged.
     """
     path = posixpath.join(version_dir, RESTORED_PATH)
     storage = storage_of(path)
@@ -96,7 +104,7 @@ def restored_by(version_dir: str) -> Restored | None:
     try:
         return Restored(**{name: str(found[name]) for name in Restored._fields})
     except (KeyError, TypeError) as err:
-        raise ValueError(f'{path} is not what a rollback writes') from err
+        raise ValueError(f'{path} is not the record of a rollback') from err
 
 
 def _digest(path: str) -> bytes:

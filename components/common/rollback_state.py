@@ -1,13 +1,12 @@
-"""The models that a rollback withdrew: what is told to the runs after it.
+"""The models that rollbacks withdrew, which later runs must not push again.
 
-They are kept in a hidden file of the folder of versions, so that every step
-that can read the folder knows them, on whatever storage it is.
+They are listed in a hidden file of the serving folder, where every step that can read
+the folder finds them, also in an object store.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import posixpath
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -21,11 +20,11 @@ WITHDRAWN_FILE = '.withdrawn.json'
 
 
 class Withdrawal(NamedTuple):
-    """That a model may not come back by itself.
+    """The withdrawal of a model by a rollback.
 
     Attributes:
-        version: The version that served it.
-        at: When it was withdrawn, in UTC, as text.
+        version: The version that served the model.
+        at: Time of the rollback, in UTC, as text.
     """
 
     version: str
@@ -33,11 +32,11 @@ class Withdrawal(NamedTuple):
 
 
 def read_withdrawals(serving_dir: str) -> dict[str, Withdrawal]:
-    """Return all withdrawals of a folder of versions, by the digest of the model.
+    """Return all withdrawals in a serving folder, by the digest of the model.
 
     Raises:
-        DataError: If they cannot be read: a model that was withdrawn must not
-            come back because of that.
+        DataError: If the file is damaged. No run may go on then, as it could push a
+            withdrawn model.
     """
     path = posixpath.join(serving_dir, WITHDRAWN_FILE)
     storage = storage_of(path)
@@ -52,20 +51,23 @@ def read_withdrawals(serving_dir: str) -> dict[str, Withdrawal]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         raise DataError(
-            f'{path} cannot be read: {err}',
-            hint='it names the models that rollbacks withdrew; remove it to forget them',
+            f'{path}, the list of withdrawn models, cannot be read: {err}',
+            hint='restore it, or remove it: then no model is withdrawn',
         ) from err
 
 
 def withdrawn_models(serving_dir: str) -> dict[str, Withdrawal]:
-    """Return what is withdrawn, without what is live all the same.
+    """Return the withdrawals, without that of the live version.
 
-    A withdrawn version is live if the versions after it were removed by hand, or
-    a rollback was killed half way: then it is what people get, and what a
-    candidate must be compared with.
+    A withdrawn version is live if somebody removed the versions after it, or if a
+    rollback was killed halfway. It is what users get then, and so what a candidate
+    must be compared with.
 
     Raises:
-        DataError: If the withdrawals cannot be read.
+        DataError: If the file is damaged.
+
+    >>> withdrawn_models('no-such-folder')
+    {}
     """
     found = read_withdrawals(serving_dir)
     live = next(complete_versions(serving_dir), None) if found else None
@@ -75,11 +77,10 @@ def withdrawn_models(serving_dir: str) -> dict[str, Withdrawal]:
 
 
 def write_withdrawals(serving_dir: str, withdrawals: Mapping[str, Withdrawal]) -> None:
-    """Replace what is withdrawn, at once; the folder is on a disk, and locked.
+    """Replace the withdrawals in one atomic step; hold the `serving_lock`.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the file cannot be written.
     """
-    path = os.path.join(serving_dir, WITHDRAWN_FILE)
-    content = json.dumps({d: w._asdict() for d, w in withdrawals.items()}, indent=2)
-    atomic_write(path, f'{content}\n')
+    text = json.dumps({d: w._asdict() for d, w in withdrawals.items()}, indent=2)
+    atomic_write(posixpath.join(serving_dir, WITHDRAWN_FILE), f'{text}\n')

@@ -1,4 +1,4 @@
-"""Makes a new version of a folder of versions: as a whole, or not at all."""
+"""Adds a version to a serving folder, completely or not at all."""
 
 from __future__ import annotations
 
@@ -24,26 +24,30 @@ CopyFile = Callable[[str, str], Any]
 
 
 def publish(model_dir: str, serving_dir: str, card: str, *, digest: str) -> str:
-    """Copy a SavedModel, and a card of it, into a folder of versions.
+    """Copy a SavedModel and its model card into a serving folder.
 
-    On a local disk the copy is made aside, under a name that no model server
-    takes for a version, and becomes visible by one rename. An object store has
-    no rename: there `saved_model.pb`, without which nothing is a model, comes
-    last. Call it with the folder's `serving_lock`.
+    On a disk, the copy gets a name that no model server takes for a version, and
+    becomes visible by one rename. An object store has no rename: there
+    `saved_model.pb`, without which a folder is not a model, is copied last. Hold the
+    `serving_lock` of the folder.
 
     Args:
         model_dir: The SavedModel.
-        serving_dir: Folder, local or not, that a model server watches.
+        serving_dir: The folder that a model server watches.
         card: The model card, Markdown.
-        digest: Of the model, when it was found good.
+        digest: Digest of the model that was evaluated and tested.
 
     Returns:
-        The path of the new version: its name is the time in seconds since
-        1970, or one more than the latest version if that is not larger.
+        The path of the new version. Its name is the time in seconds since 1970, or
+        one more than the latest version if that is larger.
 
     Raises:
-        ComponentError: If the model is not that of the digest any more.
-        OSError: If it cannot be written.
+        ComponentError: If the model does not have this digest.
+        OSError: If the version cannot be written.
+
+    Example:
+        with serving_lock(serving_dir):
+            publish(model_dir, serving_dir, card, digest=digest_of_model(model_dir))
     """
     if is_remote(serving_dir):
         return _publish_remotely(model_dir, serving_dir, card)
@@ -60,22 +64,21 @@ def publish_locally(
     digest: str,
     copy_file: CopyFile,
 ) -> str:
-    """Make a version of a SavedModel by one rename, on a local disk.
+    """Add a version to a serving folder on a disk, by one rename.
 
     Args:
         model_dir: The SavedModel.
-        serving_dir: The folder of versions.
-        texts: What to write beside it or in place of what it has, by path below
-            it.
-        digest: Of the model, when it was found good.
-        copy_file: Puts a file where another path is, with the same content.
+        serving_dir: The serving folder.
+        texts: Files to add or replace, by relative path.
+        digest: Digest of the model that was evaluated and tested.
+        copy_file: Copies or links a file: source, target.
 
     Returns:
-        The path of the new version, as of `publish`.
+        The path of the new version, see `publish`.
 
     Raises:
-        ComponentError: If the model is not that of the digest any more.
-        OSError: If it cannot be written.
+        ComponentError: If the model does not have this digest.
+        OSError: If the version cannot be written.
     """
     os.makedirs(serving_dir, exist_ok=True)
     aside = os.path.join(serving_dir, f'.{uuid.uuid4().hex}{PART_SUFFIX}')
@@ -96,12 +99,12 @@ def publish_locally(
         if digest_of_model(aside) != digest:
             raise ComponentError(
                 f'the model in {model_dir} changed while it was copied',
-                hint='the same command tries again',
+                hint='run the same command again',
             )
         while True:
             path = os.path.join(serving_dir, str(_next_version(serving_dir)))
             try:
-                # A non-empty folder is never replaced, so a race only means another try.
+                # A rename never replaces a non-empty folder: take the next number then.
                 os.rename(aside, path)
             except OSError:
                 if not os.path.exists(path):
@@ -137,7 +140,7 @@ def _next_version(serving_dir: str) -> int:
 
 
 def _sync(folder: str) -> None:
-    """Have the disk hold all files before their folder becomes a version."""
+    """Flush all files of a folder to the disk, before it becomes a version."""
     for parent, _, names in os.walk(folder):
         for name in names:
             with open(os.path.join(parent, name), 'rb') as file:
@@ -146,7 +149,7 @@ def _sync(folder: str) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Have the disk hold the names in a folder, too: a rename is one of them."""
+    """Flush the names in a folder to the disk; a rename is one of them."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

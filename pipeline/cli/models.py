@@ -20,9 +20,9 @@ def models(context: click.Context, /, as_json: bool, **where: str | None) -> Non
 
 def _list_models(as_json: bool, where: dict[str, str | None]) -> None:
     from pipeline.models.display import list_models
-    from pipeline.models.listing import Place
+    from pipeline.models.listing import ServingFolder
 
-    list_models(Place(**where), as_json=as_json)
+    list_models(ServingFolder(**where), as_json=as_json)
 
 
 @models.command(name='list')
@@ -49,9 +49,9 @@ def rollback(
     does not push it. To undo a rollback, roll back to the version that was live.
     """
     from pipeline.models.display import roll_back
-    from pipeline.models.listing import Place
+    from pipeline.models.listing import ServingFolder
 
-    roll_back(Place(**given(before, where)), version, as_json=as_json)
+    roll_back(ServingFolder(**given(before, where)), version, as_json=as_json)
 
 
 @models.command()
@@ -80,7 +80,7 @@ def prune(
     restores are never removed.
     """
     from pipeline.models.display import prune_models
-    from pipeline.models.listing import Place
+    from pipeline.models.listing import ServingFolder
 
-    place = Place(**given(before, where))
-    prune_models(place, keep=keep, dry_run=dry_run, as_json=as_json)
+    folder = ServingFolder(**given(before, where))
+    prune_models(folder, keep=keep, dry_run=dry_run, as_json=as_json)

@@ -1,39 +1,39 @@
-"""What `models` shows and does, in words."""
+"""Prints the results of the commands `models list`, `rollback` and `prune`."""
 
 from __future__ import annotations
 
 import sys
 
-from pipeline.models.listing import Place, Version, list_versions, require_versions
+from pipeline.models.listing import ServingFolder, Version, list_versions, require_versions
 from pipeline.process.logs import no_framework_noise
 from pipeline.terminal.console import Row, print_models, print_table
 from pipeline.terminal.json_output import print_json
 
 
-def list_models(place: Place, *, as_json: bool) -> None:
-    """Show all pushed versions, and which one is live.
+def list_models(folder: ServingFolder, *, as_json: bool) -> None:
+    """Print all pushed versions, and which one is live.
 
     Raises:
-        ReviewsError: If there are none, or they cannot be read.
+        ReviewsError: If there are none, or they are damaged.
     """
     if as_json:
-        print_json([version.to_json() for version in list_versions(place)])
+        print_json([version.to_json() for version in list_versions(folder)])
     else:
-        print_models([version.to_json() for version in require_versions(place)], sys.stdout)
+        print_models([version.to_json() for version in require_versions(folder)], sys.stdout)
 
 
-def roll_back(place: Place, version: str | None, *, as_json: bool) -> None:
-    """Make an earlier version the live one, and say what changed.
+def roll_back(folder: ServingFolder, version: str | None, *, as_json: bool) -> None:
+    """Make an earlier version the live one, and print what changed.
 
     Raises:
-        ReviewsError: If that cannot be; what is live stays so.
+        ReviewsError: If that is not possible; the live version stays live then.
     """
     from pipeline.models.rollback import rollback
 
-    # TensorFlow has much to say in the process of the smoke test.
+    # The process of the smoke test prints messages of TensorFlow.
     with no_framework_noise():
-        done = rollback(place, version)
-    undo = place.command(f'rollback {done.was.name}')
+        done = rollback(folder, version)
+    undo = folder.command(f'rollback {done.was.name}')
     if as_json:
         print_json(
             {
@@ -52,23 +52,23 @@ def roll_back(place: Place, version: str | None, *, as_json: bool) -> None:
     )
     if done.withdrawn:
         print(
-            f'Withdrawn: {", ".join(done.withdrawn)}. A run that makes the same model again does '
+            f'Withdrawn: {", ".join(done.withdrawn)}. A run that trains the same model again does '
             'not push it.'
         )
     if done.lifted:
-        print(f'Not withdrawn any more: {", ".join(done.lifted)}.')
-    print(f'To undo it: {undo}')
+        print(f'No longer withdrawn: {", ".join(done.lifted)}.')
+    print(f'To undo this: {undo}')
 
 
-def prune_models(place: Place, *, keep: int, dry_run: bool, as_json: bool) -> None:
-    """Remove old versions, and say which, and why others stay.
+def prune_models(folder: ServingFolder, *, keep: int, dry_run: bool, as_json: bool) -> None:
+    """Remove old versions, and print which are removed and why others are kept.
 
     Raises:
         ReviewsError: If there are none, or they cannot be removed.
     """
     from pipeline.models.prune import prune
 
-    plan = prune(place, keep=keep, dry_run=dry_run)
+    plan = prune(folder, keep=keep, dry_run=dry_run)
     if as_json:
         print_json(
             [{**version.to_json(), 'removed': not why, 'why_kept': why} for version, why in plan]

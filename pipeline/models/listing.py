@@ -1,11 +1,11 @@
-"""The pushed versions of a model, with all that is known of them."""
+"""Lists the pushed versions of a model, with the runs that pushed them."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from components.common.errors import ConfigError, DataError
@@ -19,13 +19,16 @@ from pipeline.settings.config import DEFAULT_ROOT, serving_location
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where versions are, as a person named it.
+class ServingFolder:
+    """A serving folder, given by the options of a command.
 
     Attributes:
         root: The folder for all that runs write, None for the default.
-        name: Of the pipeline, None for the default.
-        serving_dir: The folder of versions, None for that below the root.
+        name: Name of the pipeline, None for the default.
+        serving_dir: The serving folder, None for the one below the root.
+
+    Example:
+        [version.name for version in list_versions(ServingFolder(root='runs'))]
     """
 
     root: str | None = None
@@ -39,7 +42,7 @@ class Place:
 
     @property
     def path(self) -> pathlib.Path:
-        """The folder of versions.
+        """The path of the serving folder.
 
         Raises:
             ConfigError: If it is in an object store.
@@ -54,7 +57,7 @@ class Place:
         )
 
     def command(self, what: str) -> str:
-        """Return the command line that does `what` there."""
+        """Return the command line of the group `models` that does `what` in this folder."""
         return models_command(what, dataclasses.asdict(self))
 
 
@@ -64,11 +67,11 @@ class Version:
 
     Attributes:
         path: Its folder.
-        live: Whether a model server serves it.
+        live: Whether it is the live version.
         restores: The version that it is a copy of, if a rollback made it.
-        withdrawal: When a rollback withdrew its model, None if it is not withdrawn.
+        withdrawal: The withdrawal of its model, None if it is not withdrawn.
         run_id: The run that pushed the model, None if it is not known.
-        binary_accuracy: That this run measured on test.
+        binary_accuracy: Accuracy on the test split in that run.
     """
 
     path: pathlib.Path
@@ -89,7 +92,7 @@ class Version:
         return int(self.restores or self.name)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `models --json` shows."""
+        """Return the values that `models --json` prints."""
         return {
             'version': self.name,
             'live': self.live,
@@ -101,41 +104,33 @@ class Version:
         }
 
 
-def list_versions(place: Place) -> list[Version]:
+def list_versions(folder: ServingFolder) -> list[Version]:
     """Return all versions, oldest first.
 
     Raises:
         ConfigError: If the folder is in an object store.
-        DataError: If a record, or what a rollback left, cannot be read.
+        DataError: If a record, or the record of a rollback, is damaged.
     """
-    serving_dir = place.path
+    serving_dir = folder.path
     paths = versions.versions(serving_dir)
     withdrawals = read_withdrawals(str(serving_dir))
-    pushes = {r['pushed']['path']: r for r in load_records(place) if r['pushed']}
+    records = outcomes.load_records(folder.root_path)
+    pushes = {r['pushed']['path']: r for r in records if r['pushed']}
     described = (_describe(path, path == paths[-1], withdrawals, pushes) for path in paths)
     return [version for version in described if version is not None]
 
 
-def require_versions(place: Place) -> list[Version]:
-    """Return all versions, oldest first; at least one.
+def require_versions(folder: ServingFolder) -> list[Version]:
+    """Return all versions, oldest first, at least one.
 
     Raises:
         ConfigError: If the folder is in an object store.
-        DataError: If there is none, or what is there cannot be read.
+        DataError: If there is none, or a record is damaged.
     """
-    found = list_versions(place)
+    found = list_versions(folder)
     if not found:
-        raise DataError(f'no model was pushed to {place.path}', hint='run the pipeline first')
+        raise DataError(f'no model was pushed to {folder.path}', hint='run the pipeline first')
     return found
-
-
-def load_records(place: Place) -> Sequence[dict[str, Any]]:
-    """Return the records of all runs below the root, oldest first.
-
-    Raises:
-        DataError: If one cannot be read.
-    """
-    return outcomes.load_records(place.root_path)
 
 
 def _describe(
@@ -149,7 +144,7 @@ def _describe(
         withdrawal = withdrawals.get(digest_of_model(str(path))) if withdrawals else None
     except (OSError, ValueError) as err:
         if not path.exists():
-            return None  # pruned since: nobody has to hold the lock to look
+            return None  # pruned meanwhile: listing does not need the lock
         raise DataError(f'version {path.name} is damaged: {err}', hint='remove its folder') from err
     pushed_as = path.parent / restored.version if restored else path
     record = pushes.get(str(pushed_as), {})

@@ -1,4 +1,4 @@
-"""What is said of versions in more than one place."""
+"""Messages about versions that several commands and the report print."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any
 from pipeline.results.outcome import RunOutcome
 from pipeline.settings.config import PipelineConfig
 
-# By option, the setting that says the same.
+# The settings of the options that locate a serving folder.
 _OPTIONS = {'--root': 'root', '--name': 'name', '--serving-dir': 'serving_dir'}
 
 
 def models_command(what: str, settings: Mapping[str, Any]) -> str:
-    """Return the command line that does something with pushed versions.
+    """Return a command line of the group `models`.
 
     Args:
-        what: As `rollback 17`.
-        settings: `root`, `name` and `serving_dir`; what is missing, None or the
-            default is not said.
+        what: The command, as `rollback 17`.
+        settings: `root`, `name` and `serving_dir`. Settings that are missing, None or
+            the default are left out.
+
+    >>> models_command('rollback 17', {'root': 'elsewhere', 'name': None})
+    'python pipeline_runner.py models rollback 17 --root elsewhere'
     """
     given = [
         f'{option} {shlex.quote(settings[name])}'
@@ -30,12 +33,12 @@ def models_command(what: str, settings: Mapping[str, Any]) -> str:
 
 
 def withdrawn_lines(outcome: RunOutcome) -> tuple[str, ...]:
-    """Say why a blessed model was not pushed, and how to have it back."""
+    """Return lines that say why a blessed model was not pushed, and how to restore it."""
     withdrawn = outcome.withdrawn
     if withdrawn is None:
         return ()
     return (
         f'A rollback on {withdrawn.at} withdrew this model, which was version '
-        f'{withdrawn.version}; what is served stays as it was.',
-        'To have it back: ' + models_command(f'rollback {withdrawn.version}', outcome.config),
+        f'{withdrawn.version}. The live version stays live.',
+        'To restore the model: ' + models_command(f'rollback {withdrawn.version}', outcome.config),
     )

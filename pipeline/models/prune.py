@@ -8,7 +8,7 @@ import uuid
 from typing import NamedTuple
 
 from components.common.serving_lock import PART_SUFFIX, serving_lock
-from pipeline.models.listing import Place, Version, require_versions
+from pipeline.models.listing import ServingFolder, Version, require_versions
 from pipeline.models.rollback import readable_errors
 
 
@@ -24,14 +24,14 @@ class Pruned(NamedTuple):
     why: str | None
 
 
-def prune(place: Place, *, keep: int, dry_run: bool = False) -> list[Pruned]:
+def prune(folder: ServingFolder, *, keep: int, dry_run: bool = False) -> list[Pruned]:
     """Remove the oldest versions, each in one atomic step.
 
     The live version, which is the baseline of the next run, is kept, and the
     version that it restores.
 
     Args:
-        place: The serving folder.
+        folder: The serving folder.
         keep: Number of the newest versions to keep, at least 1.
         dry_run: Whether to remove nothing.
 
@@ -43,13 +43,13 @@ def prune(place: Place, *, keep: int, dry_run: bool = False) -> list[Pruned]:
         ComponentError: If another process holds the lock of the folder.
 
     Example:
-        removed = [v.name for v, why in prune(Place(root='runs'), keep=3) if why is None]
+        removed = [v.name for v, why in prune(ServingFolder(root='runs'), keep=3) if why is None]
     """
-    require_versions(place)
+    require_versions(folder)
     if dry_run:
-        return _plan(place, keep)
-    with readable_errors(place.path), serving_lock(str(place.path)):
-        plan = _plan(place, keep)
+        return _plan(folder, keep)
+    with readable_errors(folder.path), serving_lock(str(folder.path)):
+        plan = _plan(folder, keep)
         for version, why in plan:
             if why is None:
                 # Renamed first, so that no model server sees half of a version.
@@ -59,8 +59,8 @@ def prune(place: Place, *, keep: int, dry_run: bool = False) -> list[Pruned]:
     return plan
 
 
-def _plan(place: Place, keep: int) -> list[Pruned]:
-    versions = require_versions(place)
+def _plan(folder: ServingFolder, keep: int) -> list[Pruned]:
+    versions = require_versions(folder)
     live = versions[-1]
     reasons: dict[str, str] = {v.name: f'one of the newest {keep}' for v in versions[-keep:]}
     if live.restores is not None:

@@ -1,4 +1,4 @@
-"""Makes an earlier version the live one."""
+"""Makes an earlier version the live version again."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from components.common.rollback_state import Withdrawal, read_withdrawals, write
 from components.common.serving_lock import serving_lock
 from components.pusher.publish import publish_locally
 from components.smoke_test.run import SmokeTestError, smoke_test
-from pipeline.models.listing import Place, Version, require_versions
+from pipeline.models.listing import ServingFolder, Version, require_versions
 
 
 class RolledBack(NamedTuple):
-    """What a rollback changed.
+    """The changes of a rollback.
 
     Attributes:
-        was: What was live.
-        now: What is live.
-        withdrawn: The versions whose models are withdrawn since.
-        lifted: Those whose models are not withdrawn any more.
+        was: The version that was live.
+        now: The version that is live.
+        withdrawn: The versions whose models are newly withdrawn.
+        lifted: The versions whose models are no longer withdrawn.
     """
 
     was: Version
@@ -43,73 +43,76 @@ class RolledBack(NamedTuple):
     lifted: tuple[str, ...]
 
 
-def rollback(place: Place, version: str | None = None) -> RolledBack:
-    """Make a version the live one: a copy of it becomes the highest version.
+def rollback(folder: ServingFolder, version: str | None = None) -> RolledBack:
+    """Make a version the live version: a copy of it becomes the highest version.
 
-    What was pushed after the version that is restored is withdrawn: a run that
-    makes one of these models again does not push it, and no candidate is
-    compared with them. What was pushed before, and what is restored, is not
-    withdrawn any more: so a rollback is undone by another one.
+    The models pushed after the restored version are withdrawn: a run that trains one
+    of them again does not push it, and none is a baseline. The models pushed before
+    it, and the restored one, are no longer withdrawn. So another rollback undoes a
+    rollback.
 
     Args:
-        place: Where the versions are.
-        version: Which one; None for the one that was live before.
+        folder: The serving folder.
+        version: The version to restore; None for the one that was live before.
 
     Returns:
-        What changed.
+        The changes.
 
     Raises:
-        DataError: If there is no such version, or it is damaged, or nothing to
-            go back to, or the folder cannot be written to.
-        ComponentError: If another process holds the folder.
+        DataError: If the version does not exist or is damaged, there is no earlier
+            version, or the folder is not writable.
+        ComponentError: If another process holds the lock of the folder.
+
+    Example:
+        rollback(ServingFolder(root='runs')).now.name
     """
-    require_versions(place)
-    with readable_errors(place.path), serving_lock(str(place.path)):
-        versions = require_versions(place)
+    require_versions(folder)
+    with readable_errors(folder.path), serving_lock(str(folder.path)):
+        versions = require_versions(folder)
         was = versions[-1]
-        target = _find(place, versions, version)
+        target = _find(folder, versions, version)
         digest = digest_of_model(str(target.path))
         if digest == digest_of_model(str(was.path)):
-            raise DataError(f'version {target.name} is what is live already, as {was.name}')
+            raise DataError(f'version {target.name} is live already, as version {was.name}')
         _require_sound(target, digest)
         at = time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())
-        before = read_withdrawals(str(place.path))
+        before = read_withdrawals(str(folder.path))
         after = _withdrawals(versions, before, target.origin, digest, at)
-        # First, so that the old model does not come back if this is the last that happens.
-        write_withdrawals(str(place.path), after)
+        # First: if the process is killed after this, no run pushes a withdrawn model.
+        write_withdrawals(str(folder.path), after)
         restored = Restored(version=str(target.origin), instead_of=was.name, at=at)
         publish_locally(
             str(target.path),
-            str(place.path),
+            str(folder.path),
             _notes(target.path, restored),
             digest=digest,
             copy_file=_link_or_copy,
         )
-        now = require_versions(place)[-1]
+        now = require_versions(folder)[-1]
     return RolledBack(was, now, _only_in(after, before), _only_in(before, after))
 
 
-def _find(place: Place, versions: Sequence[Version], name: str | None) -> Version:
+def _find(folder: ServingFolder, versions: Sequence[Version], name: str | None) -> Version:
     *earlier, live = versions
     if name is None:
-        # What a rollback restored is as old as what it is a copy of: two in a row go further back.
+        # A restored version counts as old as its original: two rollbacks go two versions back.
         older = [v for v in earlier if v.origin < live.origin and v.withdrawal is None]
         if not older:
             others = _names([v for v in earlier if v.origin != live.origin])
             raise DataError(
-                f'there is nothing to go back to: no version before {live.origin} in {place.path} '
-                'that is not withdrawn',
-                hint=f'name one: {others}' if others else 'there is no other',
+                f'there is no version to go back to: expected one before {live.origin} in '
+                f'{folder.path} that is not withdrawn',
+                hint=f'name a version: {others}' if others else 'there is no other version',
             )
         return older[-1]
     for version in versions:
         if version.name == name:
             return version
-    if (place.path / name).is_dir():
-        told = f'version {name} is damaged: it has no {SAVED_MODEL_FILE}'
+    if (folder.path / name).is_dir():
+        message = f'version {name} is damaged: it has no {SAVED_MODEL_FILE}'
     else:
-        told = f'no version {name!r} in {place.path}'
-    raise DataError(told, hint=f'there are {_names(versions)}')
+        message = f'no version {name!r} in {folder.path}'
+    raise DataError(message, hint=f'there are {_names(versions)}')
 
 
 def _names(versions: Sequence[Version]) -> str:
@@ -117,11 +120,11 @@ def _names(versions: Sequence[Version]) -> str:
 
 
 def _require_sound(version: Version, digest: str) -> None:
-    """Check that a version is as it was pushed, and can be served."""
-    hint = 'nothing was changed; name another version, or run the pipeline again'
+    """Check that a version is undamaged, and can be served."""
+    hint = 'nothing was changed; name another version, or run the pipeline'
     if recorded_digest(str(version.path)) not in (digest, None):
-        told = f'version {version.name} is damaged: its files are not those that were pushed'
-        raise DataError(told, hint=hint)
+        message = f'version {version.name} is damaged: its files do not have the digest in its card'
+        raise DataError(message, hint=hint)
     try:
         smoke_test(str(version.path), must_explain=False)
     except SmokeTestError as err:
@@ -135,7 +138,7 @@ def _withdrawals(
     digest: str,
     at: str,
 ) -> dict[str, Withdrawal]:
-    """Return what is withdrawn when the model pushed as `origin` is live."""
+    """Return the withdrawals when the model pushed as `origin` is live."""
     later = {
         digest_of_model(str(version.path)): Withdrawal(str(version.origin), at)
         for version in versions
@@ -156,27 +159,27 @@ def _notes(version: pathlib.Path, restored: Restored) -> dict[str, str]:
     card = version / CARD_PATH
     if card.is_file():
         title, _, rest = card.read_text(encoding='utf-8').partition('\n')
-        told = (
-            f'A copy of version {restored.version}, made by a rollback on {restored.at} in place '
+        message = (
+            f'A copy of version {restored.version}, made by a rollback on {restored.at} in folder '
             f'of version {restored.instead_of}.'
         )
-        notes[CARD_PATH] = f'{title}\n\n{told}\n{rest}'
+        notes[CARD_PATH] = f'{title}\n\n{message}\n{rest}'
     return notes
 
 
 def _link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
-    except OSError:  # the file system has no links, or not to what belongs to others
+    except OSError:  # not on every file system, and not to files of other users
         shutil.copyfile(source, target)
 
 
 @contextlib.contextmanager
 def readable_errors(serving_dir: pathlib.Path) -> Iterator[None]:
-    """Say in one line what the system does not let a command do.
+    """Turn OSErrors about a serving folder into DataErrors with one line.
 
     Raises:
-        DataError: In place of an OSError.
+        DataError: In folder of an OSError.
     """
     try:
         yield
@@ -184,5 +187,5 @@ def readable_errors(serving_dir: pathlib.Path) -> Iterator[None]:
         raise DataError(
             f'{serving_dir} cannot be changed: {err.strerror or err}'
             + (f': {err.filename}' if err.filename else ''),
-            hint='what is live stays so; `ls -ld` says who may write there, `df` what is free',
+            hint='the live version stays live; see `ls -ld` for permissions, `df` for free space',
         ) from err

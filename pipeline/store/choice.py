@@ -1,4 +1,4 @@
-"""Where ML Metadata keeps what it knows: one way in, for all that opens it."""
+"""Chooses the store of ML Metadata: a file below the root, or a MySQL server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.store.sqlite import SqliteBackend
 
 
 def backend(settings: MetadataSettings, root: pathlib.Path) -> Backend:
-    """Return the store that settings mean.
+    """Return the store that is configured.
 
     Args:
         settings: The settings of ML Metadata.
@@ -28,29 +28,34 @@ def backend(settings: MetadataSettings, root: pathlib.Path) -> Backend:
 
 
 def backend_of(config: PipelineConfig) -> Backend:
-    """Return the store of a run."""
+    """Return the store of the runs with these settings.
+
+    Example:
+        backend_of(config).connection()
+    """
     return backend(config.metadata, config.root_path)
 
 
 def backend_of_run(config: Mapping[str, Any], root: pathlib.Path) -> Backend:
-    """Return the store of a run that was recorded.
+    """Return the store of a recorded run.
 
     Args:
-        config: Its effective settings; older ones know of no metadata, and mean the file.
+        config: Its effective settings. Records of older versions have no settings of
+            the store, which was always the file then.
         root: The folder for all that runs write.
 
     Raises:
-        ConfigError: If it was recorded by a version that knows others.
+        ConfigError: If the settings of the store are not valid.
     """
     try:
         settings = MetadataSettings.model_validate(config.get('metadata', {}))
     except pydantic.ValidationError as err:
-        raise setting_error(err, 'the record of a run says so: `runs` lists them') from err
+        raise setting_error(err, 'the record of a run has them: `runs` lists the records') from err
     return backend(settings, root)
 
 
 def backend_of_root(root: pathlib.Path, settings: MetadataSettings | None) -> Backend:
-    """Return the store that is named, or else that of the latest run below a root."""
+    """Return the store that is configured, or that of the latest run below a root."""
     if settings is not None:
         return backend(settings, root)
     records = outcomes.load_records(root, lambda line: None)

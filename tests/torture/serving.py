@@ -55,15 +55,15 @@ def _rolling_back(
     root: pathlib.Path, models: pathlib.Path, choose: random.Random
 ) -> Callable[[], str]:
     from components.common.errors import DataError
-    from pipeline.models.listing import Place
+    from pipeline.models.listing import ServingFolder
     from pipeline.models.rollback import rollback
 
     def roll_back() -> str:
         try:
-            return f'done {rollback(Place(root=str(root))).now.path}'
+            return f'done {rollback(ServingFolder(root=str(root))).now.path}'
         except DataError as err:
             # All that is left may be the same model, or withdrawn.
-            if 'nothing to go back to' in str(err) or 'live already' in str(err):
+            if 'no version to go back to' in str(err) or 'live already' in str(err):
                 time.sleep(0.2)
                 return 'idle'
             raise
@@ -72,12 +72,12 @@ def _rolling_back(
 
 
 def _pruning(root: pathlib.Path, models: pathlib.Path, choose: random.Random) -> Callable[[], str]:
-    from pipeline.models.listing import Place
+    from pipeline.models.listing import ServingFolder
     from pipeline.models.prune import prune
 
     def prune_some() -> str:
         time.sleep(choose.uniform(0, 0.3))
-        removed = [v.name for v, why in prune(Place(root=str(root)), keep=2) if why is None]
+        removed = [v.name for v, why in prune(ServingFolder(root=str(root)), keep=2) if why is None]
         return f'done {" ".join(removed)}'
 
     return prune_some

@@ -1,4 +1,4 @@
-"""What is the same model, and what a version tells of itself."""
+"""Digests of models, and the records in versions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_models_are_the_same_when_one_has_a_card(tmp_path: pathlib.Path) -> None
     assert not same_model(str(one), str(pushed))
 
 
-def test_models_are_the_same_when_one_says_what_it_restores(tmp_path: pathlib.Path) -> None:
+def test_models_are_the_same_when_one_has_the_record_of_a_rollback(tmp_path: pathlib.Path) -> None:
     one, copy = make_version(tmp_path, '1'), make_version(tmp_path, '3')
     (copy / 'assets.extra').mkdir()
     told = {'version': '1', 'instead_of': '2', 'at': '2026-11-25 09:00:00 UTC'}
@@ -60,7 +60,7 @@ def test_models_are_the_same_when_one_says_what_it_restores(tmp_path: pathlib.Pa
 
 
 @pytest.mark.parametrize('content', ['', '[]', '{"version": "1"}', 'null'])
-def test_it_says_so_when_what_a_rollback_left_is_damaged(
+def test_error_when_the_record_of_a_rollback_is_damaged(
     content: str, tmp_path: pathlib.Path
 ) -> None:
     version = make_version(tmp_path, '1')

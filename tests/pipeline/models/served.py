@@ -1,4 +1,4 @@
-"""A folder of pushed versions of small models, and the records of the runs that pushed them."""
+"""A serving folder with versions of small models, and the records of their runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 from components.common.model_versions import digest_of_model
 from components.common.serving_lock import serving_lock
 from components.pusher.publish import publish
-from pipeline.models.listing import Place
+from pipeline.models.listing import ServingFolder
 from pipeline.results.outcome import Pushed, RunOutcome, save_record
 from tests.components.smoke_test import models
 
@@ -17,7 +17,7 @@ NAME = 'sentiment'
 
 
 class Served:
-    """What runs have pushed.
+    """The versions that runs pushed.
 
     Args:
         root: The folder for all that runs write.
@@ -25,7 +25,7 @@ class Served:
     """
 
     def __init__(self, root: pathlib.Path, sound: pathlib.Path) -> None:
-        self.place = Place(root=str(root))
+        self.folder = ServingFolder(root=str(root))
         self.folder = root / 'serving' / NAME
         self._root = root
         self._sound = sound
@@ -51,7 +51,7 @@ class Served:
         return path.name
 
     def model(self, which: str) -> pathlib.Path:
-        """Return what the Trainer exported."""
+        """Return the model `which`, as the Trainer exports it."""
         model = self._root / 'trained' / which
         if not model.exists():
             shutil.copytree(self._sound, model)
@@ -59,7 +59,7 @@ class Served:
         return model
 
     def live(self) -> pathlib.Path:
-        """Return what TensorFlow Serving loads: the highest number."""
+        """Return the version that TensorFlow Serving loads: the highest number."""
         return max(self.folder.glob('[0-9]*'), key=lambda path: int(path.name))
 
     def serves(self) -> str:
@@ -73,5 +73,5 @@ class Served:
 
 
 def make_sound(folder: pathlib.Path) -> pathlib.Path:
-    """Write a SavedModel that stands the smoke test."""
+    """Write a SavedModel that passes the smoke test."""
     return models.save(folder / 'sound')

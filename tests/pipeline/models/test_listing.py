@@ -1,4 +1,4 @@
-"""Which versions there are, while others change them."""
+"""Listing versions while another process removes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.models.rollback import rollback
 from tests.pipeline.models.served import Served
 
 
-def test_version_is_left_out_when_it_is_removed_while_it_is_looked_at(served: Served) -> None:
+def test_version_is_left_out_when_it_is_removed_meanwhile(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     # Something is withdrawn now, so that the files of each version are read.
     third = rollback(served.place).now.name

@@ -1,4 +1,4 @@
-"""What is removed, and what never is."""
+"""Which versions are removed, and which are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conftest import snapshot
 from tests.pipeline.models.served import Served
 
 
-def test_the_newest_are_kept_when_old_ones_are_removed(served: Served) -> None:
+def test_newest_versions_are_kept(served: Served) -> None:
     versions = [served.push(which) for which in 'abcd']
     before = snapshot(served.folder)
     planned = prune(served.place, keep=2, dry_run=True)
@@ -33,7 +33,7 @@ def test_the_newest_are_kept_when_old_ones_are_removed(served: Served) -> None:
     ]
 
 
-def test_what_is_restored_is_kept_when_a_rollback_is_live(served: Served) -> None:
+def test_restored_version_is_kept_when_its_copy_is_live(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     served.push('c')
     live = rollback(served.place, second).now.name
@@ -43,7 +43,7 @@ def test_what_is_restored_is_kept_when_a_rollback_is_live(served: Served) -> Non
     assert why[first] is None
 
 
-def test_it_says_so_when_there_is_nothing(served: Served, tmp_path: pathlib.Path) -> None:
+def test_error_when_no_model_was_pushed(served: Served, tmp_path: pathlib.Path) -> None:
     with pytest.raises(DataError, match='no model was pushed to'):
         prune(served.place, keep=1)
     assert not served.folder.exists()

@@ -1,4 +1,4 @@
-"""Going back, and forth again, as TensorFlow Serving and `predict` see it."""
+"""Rollbacks, and their effect on TensorFlow Serving, `predict` and the baseline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.common.errors import ConfigError, DataError
 from components.common.model_versions import digest_of_model, restored_by
 from components.common.rollback_state import read_withdrawals
 from components.served_baseline.baseline import find_baseline
-from pipeline.models.listing import Place, list_versions
+from pipeline.models.listing import ServingFolder, list_versions
 from pipeline.models.rollback import rollback
 from pipeline.predict.model import live_model
 from tests.conftest import REPO, snapshot
@@ -25,10 +25,10 @@ def withdrawn(served: Served) -> set[str]:
     return {found.version for found in read_withdrawals(str(served.folder)).values()}
 
 
-def test_model_comes_back_by_itself_never_when_it_was_rolled_back_from(served: Served) -> None:
+def test_withdrawn_models_are_not_restored_by_further_rollbacks(served: Served) -> None:
     first, second, third = (served.push(which) for which in 'abc')
 
-    back = rollback(served.place)
+    back = rollback(served.folder)
     assert served.serves() == 'b'
     assert live_model(served.folder) == back.now.path == served.live()
     assert (back.was.name, back.now.restores) == (third, second)
@@ -39,23 +39,23 @@ def test_model_comes_back_by_itself_never_when_it_was_rolled_back_from(served: S
     assert baseline is not None
     assert baseline.version == served.live().name
 
-    further = rollback(served.place)  # not forth again, to the version that is one lower
+    further = rollback(served.folder)  # not forth again, to the version that is one lower
     assert served.serves() == 'a'
     assert further.now.restores == first
     assert withdrawn(served) == {second, third}
 
-    undone = rollback(served.place, third)
+    undone = rollback(served.folder, third)
     assert served.serves() == 'c'
     assert undone.lifted == (second, third)
     assert undone.now.restores == third
     assert withdrawn(served) == set()
-    assert [version.withdrawal for version in list_versions(served.place)] == [None] * 6
+    assert [version.withdrawal for version in list_versions(served.folder)] == [None] * 6
 
 
-def test_version_is_the_model_and_says_what_it_restores_when_it_is_live(served: Served) -> None:
+def test_new_version_is_a_copy_and_records_what_it_restores(served: Served) -> None:
     first, second = served.push('a', 0.91), served.push('b', 0.92)
     before = snapshot(served.folder)
-    back = rollback(served.place, first)
+    back = rollback(served.folder, first)
     after = snapshot(served.folder)
     made = back.now.path
     added = {name for name in after if name not in before}
@@ -95,12 +95,12 @@ def remove_variables(version: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ('harm', 'message'),
     [
-        (damage_labels, 'is damaged: its files are not those that were pushed'),
+        (damage_labels, 'is damaged: its files do not have the digest in its card'),
         (remove_variables, 'cannot be served: the smoke test of the model failed: it can be load'),
         (lambda version: (version / 'saved_model.pb').unlink(), 'is damaged: it has no saved_mod'),
     ],
 )
-def test_version_is_never_live_when_it_is_damaged(
+def test_damaged_version_is_not_restored(
     harm: object, message: str, served: Served
 ) -> None:
     first, _ = served.push('a'), served.push('b')
@@ -108,44 +108,44 @@ def test_version_is_never_live_when_it_is_damaged(
     harm(served.folder / first)
     before = snapshot(served.folder)
     with pytest.raises(DataError, match=f'version {first} {message}'):
-        rollback(served.place, first)
+        rollback(served.folder, first)
     assert snapshot(served.folder) == before
 
 
-def test_it_says_what_there_is_when_it_cannot_go_back(served: Served) -> None:
+def test_error_names_the_versions_when_a_rollback_is_not_possible(served: Served) -> None:
     with pytest.raises(DataError, match='no model was pushed to'):
-        rollback(served.place)
+        rollback(served.folder)
     assert not served.folder.exists()
     first = served.push('a')
-    with pytest.raises(DataError, match=f'nothing to go back to: no version before {first}'):
-        rollback(served.place)
+    with pytest.raises(DataError, match=f'no version to go back to: expected one before {first}'):
+        rollback(served.folder)
     second = served.push('a')
     with pytest.raises(DataError, match=f"no version '17' in {served.folder}") as caught:
-        rollback(served.place, '17')
+        rollback(served.folder, '17')
     assert caught.value.hint == f'there are {first}, {second}'
-    with pytest.raises(DataError, match=f'version {first} is what is live already, as {second}'):
-        rollback(served.place, first)
+    with pytest.raises(DataError, match=f'version {first} is live already, as version {second}'):
+        rollback(served.folder, first)
     for name in ('../escape', '', '.withdrawn.json'):
         with pytest.raises(DataError, match='no version|is damaged'):
-            rollback(served.place, name)
+            rollback(served.folder, name)
     assert served.names() == [first, second]
     with pytest.raises(ConfigError, match='expected a folder on a disk, got --serving-dir gs://b/m'):
-        rollback(Place(serving_dir='gs://b/m'))
+        rollback(ServingFolder(serving_dir='gs://b/m'))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason='only root can become somebody else')
-def test_it_says_so_when_it_may_not_write(served: Served, tmp_path: pathlib.Path) -> None:
+def test_error_when_the_folder_is_not_writable(served: Served, tmp_path: pathlib.Path) -> None:
     served.push('a')
     served.push('b')
     before = snapshot(served.folder)
     code = (
         'import os, pathlib, sys\n'
         'from components.common.errors import DataError\n'
-        'from pipeline.models.listing import Place\n'
+        'from pipeline.models.listing import ServingFolder\n'
         'from pipeline.models.rollback import rollback\n'
         'os.setuid(65534)\n'
         'try:\n'
-        '    rollback(Place(serving_dir=sys.argv[1]))\n'
+        '    rollback(ServingFolder(serving_dir=sys.argv[1]))\n'
         'except DataError as err:\n'
         '    print(err)\n'
     )
@@ -164,29 +164,29 @@ def test_it_says_so_when_it_may_not_write(served: Served, tmp_path: pathlib.Path
     assert snapshot(served.folder) == before
 
 
-def test_live_version_is_as_before_when_the_rollback_ends_after_its_first_write(
+def test_live_version_stays_when_the_rollback_is_killed_halfway(
     served: Served,
 ) -> None:
     first, second = served.push('a'), served.push('b')
-    rollback(served.place)
+    rollback(served.folder)
     made = served.live()
     # As if it had been killed before the rename: what was withdrawn is live.
     made.rename(made.with_name('.1a2b.part'))
     assert served.serves() == 'b'
-    assert [version.withdrawal for version in list_versions(served.place)] == [None, None]
-    again = rollback(served.place)
+    assert [version.withdrawal for version in list_versions(served.folder)] == [None, None]
+    again = rollback(served.folder)
     assert (again.was.name, again.now.restores) == (second, first)
     assert served.serves() == 'a'
     assert not list(served.folder.glob('*.part'))
 
 
-def test_withdrawal_is_kept_when_the_version_is_gone(served: Served) -> None:
+def test_model_stays_withdrawn_when_its_version_is_removed(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
-    rollback(served.place)
+    rollback(served.folder)
     digest = digest_of_model(str(served.folder / second))
     (served.folder / second).rename(served.folder / 'elsewhere')
     served.push('c')
     assert read_withdrawals(str(served.folder))[digest].version == second
     # One goes back to what was live before a push, which is what a rollback has restored.
-    versions = list_versions(served.place)
+    versions = list_versions(served.folder)
     assert [version.restores for version in versions] == [None, first, None]

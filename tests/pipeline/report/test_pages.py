@@ -50,7 +50,7 @@ def test_run_succeeds_when_the_report_cannot_be_written(tmp_path: pathlib.Path) 
     assert done.json['outcome'] == 'pushed'
     assert done.json['report'] is None
     (warning,) = (line for line in done.err.splitlines() if line.startswith('warning'))
-    assert 'no report could be made; the log says why: ' in warning
+    assert 'the report was not written; see the log: ' in warning
     log = (tmp_path / done.json['log']).read_text(encoding='utf-8')
     assert 'Traceback' in log
     assert 'cannot write the report' in log

@@ -61,7 +61,7 @@ def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
     )
     reasons = sentences.reasons(withdrawn)
     assert any('withdrew this model, which was version 17' in reason for reason in reasons)
-    assert 'To have it back: python pipeline_runner.py models rollback 17' in reasons
+    assert 'To restore the model: python pipeline_runner.py models rollback 17' in reasons
     page = render(dataclasses.replace(made_report(), outcome=withdrawn))
     assert 'Blessed, not pushed' in page
     assert 'models rollback 17' in page

@@ -270,11 +270,11 @@ def test_summary_names_the_rollback_command_when_the_model_is_withdrawn() -> Non
     lines = stream.getvalue().splitlines()
     assert lines[1] == 'Blessed, not pushed: this model is withdrawn'
     assert (
-        'A rollback on 2026-11-25 09:00:00 UTC withdrew this model, which was version 7; what is '
-        'served stays as it was.'
+        'A rollback on 2026-11-25 09:00:00 UTC withdrew this model, which was version 7. The live '
+        'version stays live.'
     ) in lines
     assert (
-        "To have it back: python pipeline_runner.py models rollback 7 --root 'my runs'"
+        "To restore the model: python pipeline_runner.py models rollback 7 --root 'my runs'"
     ) in lines
 
 
