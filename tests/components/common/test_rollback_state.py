@@ -46,7 +46,7 @@ def test_what_is_live_is_not_withdrawn_when_the_file_says_so(tmp_path: pathlib.P
 )
 def test_it_is_an_error_when_it_cannot_be_read(content: str, tmp_path: pathlib.Path) -> None:
     (tmp_path / WITHDRAWN_FILE).write_bytes(content.encode(errors='surrogateescape'))
-    with pytest.raises(DataError, match=r'\.withdrawn\.json cannot be read'):
+    with pytest.raises(DataError, match='the list of withdrawn models, cannot be read'):
         read_withdrawals(str(tmp_path))
 
 

@@ -25,7 +25,7 @@ class Served:
     """
 
     def __init__(self, root: pathlib.Path, sound: pathlib.Path) -> None:
-        self.folder = ServingFolder(root=str(root))
+        self.serving_folder = ServingFolder(root=str(root))
         self.folder = root / 'serving' / NAME
         self._root = root
         self._sound = sound

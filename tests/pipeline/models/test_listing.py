@@ -12,7 +12,7 @@ from tests.pipeline.models.served import Served
 def test_version_is_left_out_when_it_is_removed_meanwhile(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     # Something is withdrawn now, so that the files of each version are read.
-    third = rollback(served.place).now.name
+    third = rollback(served.serving_folder).now.name
     removed = []
 
     def prune(event: str, arguments: tuple[object, ...]) -> None:
@@ -21,7 +21,7 @@ def test_version_is_left_out_when_it_is_removed_meanwhile(served: Served) -> Non
             removed.append((served.folder / first).rename(served.folder / '.1a2b.part'))
 
     sys.addaudithook(prune)
-    found = [version.name for version in list_versions(served.place)]
+    found = [version.name for version in list_versions(served.serving_folder)]
     assert removed
     assert found == [second, third]
-    assert list_versions(served.place)[0].withdrawal is not None
+    assert list_versions(served.serving_folder)[0].withdrawal is not None

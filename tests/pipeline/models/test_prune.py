@@ -16,9 +16,9 @@ from tests.pipeline.models.served import Served
 def test_newest_versions_are_kept(served: Served) -> None:
     versions = [served.push(which) for which in 'abcd']
     before = snapshot(served.folder)
-    planned = prune(served.place, keep=2, dry_run=True)
+    planned = prune(served.serving_folder, keep=2, dry_run=True)
     assert snapshot(served.folder) == before
-    assert prune(served.place, keep=2) == planned
+    assert prune(served.serving_folder, keep=2) == planned
     assert [(found.version.name, found.why) for found in planned] == [
         (versions[0], None),
         (versions[1], None),
@@ -28,7 +28,7 @@ def test_newest_versions_are_kept(served: Served) -> None:
     assert served.names() == versions[2:]
     kept = {name: at for name, at in before.items() if not name.startswith(tuple(versions[:2]))}
     assert snapshot(served.folder) == kept
-    assert prune(served.place, keep=9) == [
+    assert prune(served.serving_folder, keep=9) == [
         found._replace(why=found.why.replace('2', '9')) for found in planned[2:] if found.why
     ]
 
@@ -36,8 +36,8 @@ def test_newest_versions_are_kept(served: Served) -> None:
 def test_restored_version_is_kept_when_its_copy_is_live(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     served.push('c')
-    live = rollback(served.place, second).now.name
-    why = {found.version.name: found.why for found in prune(served.place, keep=1)}
+    live = rollback(served.serving_folder, second).now.name
+    why = {found.version.name: found.why for found in prune(served.serving_folder, keep=1)}
     assert served.names() == [second, live]
     assert why[second] == 'restored by the live version'
     assert why[first] is None
@@ -45,5 +45,5 @@ def test_restored_version_is_kept_when_its_copy_is_live(served: Served) -> None:
 
 def test_error_when_no_model_was_pushed(served: Served, tmp_path: pathlib.Path) -> None:
     with pytest.raises(DataError, match='no model was pushed to'):
-        prune(served.place, keep=1)
+        prune(served.serving_folder, keep=1)
     assert not served.folder.exists()

@@ -28,7 +28,7 @@ def withdrawn(served: Served) -> set[str]:
 def test_withdrawn_models_are_not_restored_by_further_rollbacks(served: Served) -> None:
     first, second, third = (served.push(which) for which in 'abc')
 
-    back = rollback(served.folder)
+    back = rollback(served.serving_folder)
     assert served.serves() == 'b'
     assert live_model(served.folder) == back.now.path == served.live()
     assert (back.was.name, back.now.restores) == (third, second)
@@ -39,23 +39,23 @@ def test_withdrawn_models_are_not_restored_by_further_rollbacks(served: Served) 
     assert baseline is not None
     assert baseline.version == served.live().name
 
-    further = rollback(served.folder)  # not forth again, to the version that is one lower
+    further = rollback(served.serving_folder)  # not forth again, to the version that is one lower
     assert served.serves() == 'a'
     assert further.now.restores == first
     assert withdrawn(served) == {second, third}
 
-    undone = rollback(served.folder, third)
+    undone = rollback(served.serving_folder, third)
     assert served.serves() == 'c'
     assert undone.lifted == (second, third)
     assert undone.now.restores == third
     assert withdrawn(served) == set()
-    assert [version.withdrawal for version in list_versions(served.folder)] == [None] * 6
+    assert [version.withdrawal for version in list_versions(served.serving_folder)] == [None] * 6
 
 
 def test_new_version_is_a_copy_and_records_what_it_restores(served: Served) -> None:
     first, second = served.push('a', 0.91), served.push('b', 0.92)
     before = snapshot(served.folder)
-    back = rollback(served.folder, first)
+    back = rollback(served.serving_folder, first)
     after = snapshot(served.folder)
     made = back.now.path
     added = {name for name in after if name not in before}
@@ -108,26 +108,26 @@ def test_damaged_version_is_not_restored(
     harm(served.folder / first)
     before = snapshot(served.folder)
     with pytest.raises(DataError, match=f'version {first} {message}'):
-        rollback(served.folder, first)
+        rollback(served.serving_folder, first)
     assert snapshot(served.folder) == before
 
 
 def test_error_names_the_versions_when_a_rollback_is_not_possible(served: Served) -> None:
     with pytest.raises(DataError, match='no model was pushed to'):
-        rollback(served.folder)
+        rollback(served.serving_folder)
     assert not served.folder.exists()
     first = served.push('a')
     with pytest.raises(DataError, match=f'no version to go back to: expected one before {first}'):
-        rollback(served.folder)
+        rollback(served.serving_folder)
     second = served.push('a')
     with pytest.raises(DataError, match=f"no version '17' in {served.folder}") as caught:
-        rollback(served.folder, '17')
+        rollback(served.serving_folder, '17')
     assert caught.value.hint == f'there are {first}, {second}'
     with pytest.raises(DataError, match=f'version {first} is live already, as version {second}'):
-        rollback(served.folder, first)
+        rollback(served.serving_folder, first)
     for name in ('../escape', '', '.withdrawn.json'):
         with pytest.raises(DataError, match='no version|is damaged'):
-            rollback(served.folder, name)
+            rollback(served.serving_folder, name)
     assert served.names() == [first, second]
     with pytest.raises(ConfigError, match='expected a folder on a disk, got --serving-dir gs://b/m'):
         rollback(ServingFolder(serving_dir='gs://b/m'))
@@ -168,13 +168,13 @@ def test_live_version_stays_when_the_rollback_is_killed_halfway(
     served: Served,
 ) -> None:
     first, second = served.push('a'), served.push('b')
-    rollback(served.folder)
+    rollback(served.serving_folder)
     made = served.live()
     # As if it had been killed before the rename: what was withdrawn is live.
     made.rename(made.with_name('.1a2b.part'))
     assert served.serves() == 'b'
-    assert [version.withdrawal for version in list_versions(served.folder)] == [None, None]
-    again = rollback(served.folder)
+    assert [version.withdrawal for version in list_versions(served.serving_folder)] == [None, None]
+    again = rollback(served.serving_folder)
     assert (again.was.name, again.now.restores) == (second, first)
     assert served.serves() == 'a'
     assert not list(served.folder.glob('*.part'))
@@ -182,11 +182,11 @@ def test_live_version_stays_when_the_rollback_is_killed_halfway(
 
 def test_model_stays_withdrawn_when_its_version_is_removed(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
-    rollback(served.folder)
+    rollback(served.serving_folder)
     digest = digest_of_model(str(served.folder / second))
     (served.folder / second).rename(served.folder / 'elsewhere')
     served.push('c')
     assert read_withdrawals(str(served.folder))[digest].version == second
     # One goes back to what was live before a push, which is what a rollback has restored.
-    versions = list_versions(served.folder)
+    versions = list_versions(served.serving_folder)
     assert [version.restores for version in versions] == [None, first, None]
