@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from components.common.errors import ConfigError, ReviewsError
 from pipeline.doctor.finding import Check, Context, Finding, ok, problem, problem_of, warning
 from pipeline.results import outcome as outcomes
-from pipeline.store import copies, manifest, metadata_file, places
-from pipeline.store.execution_ids import highest_execution
+from pipeline.store import manifest, metadata_file, places
 from pipeline.store.mysql import MysqlBackend
+from pipeline.store.sqlite import BACKUP
 
 _NEXT_RUN = 'nothing: the next run creates it again, and everything after it'
 _UNFINISHED_SECONDS = 3_600  # a file that is being written is renamed sooner
@@ -54,20 +54,20 @@ def _metadata(context: Context) -> Iterator[Finding]:
     path = context.root / metadata_file.METADATA
     state = metadata_file.examine(path, thorough=True, to_write=False)
     if state.problem:
-        yield problem('metadata', f'{path} {state.told}', state.hint)
+        yield problem('metadata', f'{path} {state.message}', state.hint)
     elif not metadata_file.exists(path):
         yield _missing_metadata(path)
     elif (locked := metadata_file.examine(path, lock_wait_seconds=1)).problem == 'locked':
-        yield warning('metadata', f'{path} {locked.told}', locked.hint)
+        yield warning('metadata', f'{path} {locked.message}', locked.hint)
     else:
         yield ok('metadata', f'{path.stat().st_size / 1e6:.1f} MB, no damage')
-        yield _backup(path.with_name(copies.COPY))
+        yield _backup(path.with_name(BACKUP))
 
 
 def _missing_metadata(path: pathlib.Path) -> Finding:
-    if metadata_file.exists(path.with_name(copies.COPY)):
+    if metadata_file.exists(path.with_name(BACKUP)):
         return warning('metadata', f'{path} is missing', 'the next run restores its backup copy')
-    if highest_execution(path.parent / 'artifacts'):
+    if manifest.highest_execution(path.parent / 'artifacts'):
         return warning(
             'metadata',
             f'{path} and its backup copy are missing',

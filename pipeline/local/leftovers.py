@@ -10,7 +10,7 @@ from ml_metadata import ListOptions, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.store.backend import Backend
-from pipeline.store.opening import opened_store
+from pipeline.store.metadata_store import open_store
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def clear(backend: Backend, pipeline_root: pathlib.Path, name: str) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     if backend.reader() is None:
         return 0
-    store = opened_store(backend.connection())
+    store = open_store(backend.connection())
     context = store.get_context_by_type_and_name(*backend.own_context(name))
     if context is None:
         return 0

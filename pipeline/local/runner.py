@@ -113,10 +113,12 @@ def run_pipeline(
             else:  # the command prints one line; the log has the traceback
                 _log.exception('the run failed')
                 error = (
-                    backend.failure(err) or runner.damaged_input() or explain(err, runner.current)
+                    backend.explain_failure(err)
+                    or runner.damaged_input()
+                    or explain(err, runner.current)
                 )
         if not isinstance(error, KeyboardInterrupt):
-            backend.keep_copy()
+            backend.back_up()
         return outcome_of(error), error
 
 

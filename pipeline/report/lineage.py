@@ -8,7 +8,7 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.report.view import Artifact, RecordedNode
-from pipeline.store.opening import opened_store
+from pipeline.store.metadata_store import open_store
 
 # Types of the contexts in which TFX puts executions.
 _RUN_CONTEXT = 'pipeline_run'
@@ -37,7 +37,7 @@ class Lineage:
     def __init__(
         self, config: Any, of_own: Callable[[Any], Collection[int] | None] | None = None
     ) -> None:
-        self._store = opened_store(config)
+        self._store = open_store(config)
         self._own = of_own(self._store) if of_own else None
 
     def nodes(self, run_id: str) -> dict[str, RecordedNode]:

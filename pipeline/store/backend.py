@@ -86,11 +86,11 @@ class Backend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def keep_copy(self) -> None:
+    def back_up(self) -> None:
         """Keep a copy of the store after a run, where that can be done from here."""
 
     @abc.abstractmethod
-    def mend(self) -> list[str]:
+    def repair(self) -> list[str]:
         """Make the store usable again; return what was done, a line each.
 
         Raises:
@@ -98,5 +98,5 @@ class Backend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def failure(self, error: BaseException) -> ReviewsError | None:
+    def explain_failure(self, error: BaseException) -> ReviewsError | None:
         """Return what to tell of an error in a run, if it is the store's; None if not."""

@@ -66,6 +66,13 @@ def manifest_path(artifact: pathlib.Path) -> pathlib.Path | None:
     return root / MANIFESTS / f'{artifact.relative_to(root / "artifacts")}.json'
 
 
+def highest_execution(artifacts: pathlib.Path) -> int:
+    """Return the highest id of an execution that left a folder `NAME/NODE/OUTPUT/ID`, or 0."""
+    return max(
+        (int(p.name) for p in artifacts.glob('*/*/*/*') if p.name.isdecimal()), default=0
+    )
+
+
 def take(folder: pathlib.Path) -> Manifest:
     """Describe all files below a folder, by path from there."""
     return {
@@ -95,7 +102,6 @@ def damage(
     manifest: Manifest,
     *,
     thorough: bool = False,
-    only_these: bool = False,
 ) -> str | None:
     """Tell what is no longer as it was written.
 
@@ -103,7 +109,6 @@ def damage(
         folder: The artifact.
         manifest: What was written into it.
         thorough: Compare all bytes, however many there are.
-        only_these: Whether other files may be there, too.
 
     Returns:
         The first difference, as `Split-train/a.gz was deleted`; None if there is
@@ -116,8 +121,6 @@ def damage(
         found = _difference(folder / name, written, thorough=thorough or total <= _COMPARED_BYTES)
         if found:
             return f'{folder / name} {found}'
-    if only_these:
-        return None
     extra = {path.relative_to(folder).as_posix() for path in _files(folder)} - manifest.keys()
     # A reader takes whatever matches its pattern.
     return f'{folder / min(extra)} was added' if extra else None

@@ -1,4 +1,4 @@
-"""The SQLite file of ML Metadata: whether it can be used."""
+"""The SQLite file of ML Metadata: finds out whether a run can use it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Problem = Literal['damaged', 'newer', 'older', 'locked', 'read-only', 'unreadabl
 
 
 class State(NamedTuple):
-    """How the file is.
+    """The condition of the file.
 
     Attributes:
-        problem: None if it can be used; a missing or empty one can.
-        told: What is wrong, to follow the file's path.
+        problem: None if it can be used, or if it is missing or empty.
+        message: What is wrong; it follows the path of the file.
         hint: What to do about it.
     """
 
     problem: Problem | None = None
-    told: str = ''
+    message: str = ''
     hint: str = ''
 
 
 def exists(path: pathlib.Path) -> bool:
-    """Say whether there is a store; SQLite takes an empty file for a new one."""
+    """Return whether there is a store; SQLite treats an empty file as a new one."""
     return path.is_file() and path.stat().st_size > 0
 
 
@@ -45,12 +45,12 @@ def examine(
     to_write: bool = True,
     lock_wait_seconds: float = LOCK_WAIT_SECONDS,
 ) -> State:
-    """Find out whether the file can be used; nothing is changed.
+    """Find out whether the file can be used. Nothing is changed.
 
     Args:
         path: The file.
         thorough: Check each index, too.
-        to_write: Whether it is to be written, so that a lock is in the way.
+        to_write: Also check that the file is writable and not locked.
         lock_wait_seconds: How long to wait for another process that writes.
     """
     if path.exists() and not path.is_file():
@@ -58,82 +58,63 @@ def examine(
     if not exists(path):
         return State()
     if to_write and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        return State(
-            'read-only', 'cannot be written', f'make it and its folder writable: chmod u+w {path}'
-        )
+        hint = f'make it and its folder writable: chmod u+w {path}'
+        return State('read-only', 'is not writable', hint)
     try:
-        with opened(path, lock_wait_seconds) as connection:
+        with open_file(path, lock_wait_seconds) as connection:
             check = 'integrity_check' if thorough else 'quick_check'
             ((found, *_), *_) = connection.execute(f'PRAGMA {check}(1)').fetchall()
             if found != 'ok':
-                return State('damaged', f'is damaged: {_one_line(found)}', repair_command(path))
+                return _damaged(path, found)
             ((version,),) = connection.execute('SELECT schema_version FROM MLMDEnv').fetchall()
             if to_write:
                 connection.execute('BEGIN IMMEDIATE')
                 connection.execute('ROLLBACK')
     except (sqlite3.Error, ValueError) as err:
-        return _told_of(err, path)
-    return _of_schema(version, path)
+        return _state_of_error(err, path)
+    return _state_of_schema(version, path)
 
 
-def _of_schema(version: int, path: pathlib.Path) -> State:
+def _state_of_schema(version: int, path: pathlib.Path) -> State:
+    versions = f'expected schema {SCHEMA_VERSION}, got {version}'
     if version > SCHEMA_VERSION:
-        return State(
-            'newer',
-            f'was written by a newer ML Metadata: its schema is {version}, {SCHEMA_VERSION} is '
-            'known here',
-            'use the stack that wrote it, or name another --root',
-        )
+        hint = 'use the stack that wrote it, or pass another --root'
+        return State('newer', f'was written by a newer ML Metadata: {versions}', hint)
     if version < SCHEMA_VERSION:
-        told = f'was written by an older ML Metadata: its schema is {version}'
-        return State('older', told, f'bring it to schema {SCHEMA_VERSION}: {repair_command(path)}')
+        hint = f'upgrade it: {repair_command(path)}'
+        return State('older', f'was written by an older ML Metadata: {versions}', hint)
     return State()
 
 
 def has_executions(path: pathlib.Path) -> bool:
-    """Say whether runs are recorded in the file; one that cannot be read may have some."""
+    """Return whether the file records executions, or cannot be read and may record some."""
     if not exists(path):
         return False
     try:
-        with opened(path) as connection:
+        with open_file(path) as connection:
             return bool(connection.execute('SELECT 1 FROM Execution LIMIT 1').fetchall())
     except sqlite3.Error:
         return True
 
 
 def require_usable(path: pathlib.Path, *, to_write: bool = True) -> None:
-    """Check that the file can be used; waits some time for another process that writes.
-
-    Args:
-        path: The file.
-        to_write: Whether it is to be written.
+    """Check that the file can be used; see `examine`.
 
     Raises:
         StoreError: If it cannot.
     """
     state = examine(path, to_write=to_write)
     if state.problem:
-        raise StoreError(f'{path} {state.told}', hint=state.hint)
-
-
-def users(path: pathlib.Path) -> list[str]:
-    """Name the other processes that have the file open, as `4711 (python)`; Linux only."""
-    found = []
-    for process in pathlib.Path('/proc').glob('[0-9]*'):
-        with contextlib.suppress(OSError):
-            open_files = {os.readlink(link) for link in (process / 'fd').iterdir()}
-            if str(path) in open_files and process.name != str(os.getpid()):
-                found.append(f'{process.name} ({(process / "comm").read_text().strip()})')
-    return sorted(found)
+        raise StoreError(f'{path} {state.message}', hint=state.hint)
 
 
 @contextlib.contextmanager
-def opened(
+def open_file(
     path: pathlib.Path, wait_seconds: float = LOCK_WAIT_SECONDS, *, to_write: bool = False
 ) -> Iterator[sqlite3.Connection]:
-    """Open a file that exists; it is not changed unless it is opened `to_write`."""
+    """Open an existing file with SQLite; it is not changed unless `to_write` is set."""
     mode = 'rw' if to_write or os.access(path, os.W_OK) else 'ro'
-    # A file on a medium that cannot be written cannot be locked either, nor change.
+    # SQLite cannot lock a file in a read-only folder; such a file does not change either.
     suffix = '' if os.access(path.parent, os.W_OK) else '&immutable=1'
     connection = sqlite3.connect(
         f'{path.absolute().as_uri()}?mode={mode}{suffix}', uri=True, timeout=wait_seconds
@@ -142,23 +123,36 @@ def opened(
         yield connection
 
 
-def _told_of(err: Exception, path: pathlib.Path) -> State:
-    told = _one_line(str(err))
-    if 'locked' in told:
-        named = users(path)
-        by = f'by process {", ".join(named)}' if named else 'by another process'
-        return State(
-            'locked', f'is locked {by}', 'wait until it has ended, or end it; then run again'
-        )
-    if 'unable to open' in told or 'readonly' in told:
-        return State('unreadable', f'cannot be opened: {told}', f'check its owner: ls -l {path}')
-    return State('damaged', f'is damaged: {told}', repair_command(path))
-
-
 def repair_command(path: pathlib.Path) -> str:
-    """Return the command that mends a file."""
+    """Return the command that repairs a file.
+
+    >>> repair_command(pathlib.Path('runs/metadata.sqlite'))
+    'python pipeline_runner.py repair --root runs'
+    """
     return f'python pipeline_runner.py repair --root {shlex.quote(str(path.parent))}'
 
 
-def _one_line(text: str) -> str:
-    return ' '.join(text.split())
+def _state_of_error(error: Exception, path: pathlib.Path) -> State:
+    text = str(error)
+    if 'locked' in text:
+        users = _users(path)
+        holder = f'process {", ".join(users)}' if users else 'another process'
+        return State('locked', f'is locked by {holder}', 'wait until it has ended, or end it')
+    if 'unable to open' in text or 'readonly' in text:
+        return State('unreadable', f'cannot be opened: {text}', f'check its owner: ls -l {path}')
+    return _damaged(path, text)
+
+
+def _damaged(path: pathlib.Path, text: str) -> State:
+    return State('damaged', f'is damaged: {" ".join(text.split())}', repair_command(path))
+
+
+def _users(path: pathlib.Path) -> list[str]:
+    """Return the other processes that have the file open, as `4711 (python)`; Linux only."""
+    found = []
+    for process in pathlib.Path('/proc').glob('[0-9]*'):
+        with contextlib.suppress(OSError):
+            open_files = {os.readlink(link) for link in (process / 'fd').iterdir()}
+            if str(path) in open_files and process.name != str(os.getpid()):
+                found.append(f'{process.name} ({(process / "comm").read_text().strip()})')
+    return sorted(found)

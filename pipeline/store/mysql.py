@@ -15,9 +15,9 @@ from pipeline.process.logs import no_framework_noise
 from pipeline.settings.metadata import PASSWORD_VARIABLE, MetadataSettings
 from pipeline.store import metadata_file
 from pipeline.store.backend import SCHEMA_VERSION, Backend, OwnContext
-from pipeline.store.execution_ids import highest_execution
+from pipeline.store.manifest import highest_execution
+from pipeline.store.metadata_store import one_line, open_store, unusable_server, upgrade_schema
 from pipeline.store.mysql_connection import connect, read_number
-from pipeline.store.opening import bring_up_to_date, opened_store, rights_hint
 from pipeline.store.root_id import known_root_id, root_id
 
 # Contexts of our own: of what is executed below a root, and of names of runs that are taken.
@@ -85,7 +85,7 @@ class MysqlBackend(Backend):
     def require_usable(self) -> None:
         self.usable_server()
         with self._readable_errors(), no_framework_noise():
-            opened_store(self.connection())
+            open_store(self.connection())
 
     def open_for_run(self) -> str:
         self._require_not_of_a_file()
@@ -105,7 +105,7 @@ class MysqlBackend(Backend):
         if not metadata_file.has_executions(file):
             return
         with self._readable_errors(), no_framework_noise():
-            known = self._own_contexts(opened_store(self.connection()))
+            known = self._own_contexts(open_store(self.connection()))
         if not known:
             raise StoreError(
                 f'the runs below {self._root} are recorded in {file}, and {self.where} knows none '
@@ -118,7 +118,7 @@ class MysqlBackend(Backend):
         from ml_metadata.proto import metadata_store_pb2
 
         with self._readable_errors(), no_framework_noise():
-            store = opened_store(self.connection())
+            store = open_store(self.connection())
             kind = metadata_store_pb2.ContextType(name=_RUN_ID_CONTEXT)
             context = metadata_store_pb2.Context(
                 type_id=store.put_context_type(kind), name=run_id
@@ -147,18 +147,18 @@ class MysqlBackend(Backend):
             if context.name.partition('.')[0] == known
         ]
 
-    def keep_copy(self) -> None:
+    def back_up(self) -> None:
         """Do nothing: who runs the server backs it up."""
 
-    def mend(self) -> list[str]:
+    def repair(self) -> list[str]:
         found = self.server()
         self._require_not_newer(found)
         if found.schema is None or found.schema == SCHEMA_VERSION:
             return []
-        bring_up_to_date(self.connection(), self.where, 'put back a backup of the database')
-        return [f'{self.where} was brought from schema {found.schema} to {SCHEMA_VERSION}']
+        upgrade_schema(self.connection(), self.where, 'put back a backup of the database')
+        return [f'{self.where} was upgraded from schema {found.schema} to {SCHEMA_VERSION}']
 
-    def failure(self, error: BaseException) -> ReviewsError | None:
+    def explain_failure(self, error: BaseException) -> ReviewsError | None:
         if not any(_OF_CLIENT.search(str(err)) for err in _chain(error)):
             return None
         try:
@@ -166,7 +166,7 @@ class MysqlBackend(Backend):
         except ReviewsError as err:
             return type(err)(str(err), hint=f'{err.hint}; then the same command resumes')
         return ServiceError(
-            f'{self.where} failed in the midst of the run: {_one_line(error)}',
+            f'{self.where} failed in the midst of the run: {one_line(error)}',
             hint='the same command resumes',
         )
 
@@ -192,7 +192,7 @@ class MysqlBackend(Backend):
         if found.schema is not None and found.schema < SCHEMA_VERSION:
             raise StoreError(
                 f'{self.where} was written by an older ML Metadata: its schema is {found.schema}',
-                hint=f'when no run is under way, bring it to schema {SCHEMA_VERSION}: '
+                hint=f'when no run is under way, upgrade it: '
                 f'python pipeline_runner.py repair {self._settings.flags()}',
             )
         return found
@@ -241,17 +241,10 @@ class MysqlBackend(Backend):
         try:
             yield
         except (RuntimeError, errors.StatusError) as err:
-            raise ServiceError(
-                f'ML Metadata cannot use {self.where}: {_one_line(err)}',
-                hint=rights_hint(self._settings.user),
-            ) from err
+            raise unusable_server(self.where, err) from err
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _one_line(error: BaseException) -> str:
-    return ' '.join(str(error).split())[:300]

@@ -1,4 +1,4 @@
-"""What `repair` does: makes the metadata of a root usable again."""
+"""The command `repair`: makes the metadata of a pipeline root usable again."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from pipeline.store.choice import backend_of_root
 
 
 def repair(root: pathlib.Path, settings: MetadataSettings | None, *, as_json: bool) -> None:
-    """Mend the metadata, and say what was done.
+    """Repair the metadata, and print what was done.
 
     Args:
-        root: The folder for all that runs write.
-        settings: Of the store; None for that of the latest run below the root.
-        as_json: Print JSON for machines.
+        root: The pipeline root.
+        settings: Settings of the metadata store; None for the store of the latest run.
+        as_json: Print JSON instead.
 
     Raises:
-        DataError: If no run has written there, and no other store is named.
-        StoreError: If it cannot be mended from here.
-        ServiceError: If its server cannot be used.
-        ConfigError: If a run is under way.
+        DataError: If there is no such root.
+        StoreError: If the metadata cannot be repaired.
+        ServiceError: If the server cannot be used.
+        ConfigError: If a run is in progress.
     """
     backend = backend_of_root(root, settings)
     if not root.is_dir() and not backend.shared:
-        raise DataError(f'no run below {root}', hint='name its --root')
+        raise DataError(f'expected a pipeline root, found nothing at {root}', hint='pass --root')
     with contextlib.ExitStack() as stack:
         for lock in root.glob('locks/*.lock'):
             stack.enter_context(run_lock(root, lock.stem))
-        done = backend.mend()
+        done = backend.repair()
     if as_json:
         print(json.dumps({'metadata': backend.where, 'done': done}, indent=2))
         return
-    for line in done or [f'{backend.where} is as it should be; a run checks all else by itself']:
+    for line in done or [f'{backend.where} needs no repair']:
         print(line)

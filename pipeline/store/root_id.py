@@ -8,8 +8,6 @@ import pathlib
 import uuid
 
 ROOT_ID = 'root.id'
-# Whoever knows that what was below a root is gone for good, says so by this file.
-GONE = 'gone'
 
 
 def root_id(root: pathlib.Path) -> str:
@@ -62,4 +60,4 @@ def is_within_reach(root: pathlib.Path) -> bool:
     Args:
         root: Any run's, of a shared store.
     """
-    return (root / ROOT_ID).exists() or (root / GONE).exists()
+    return (root / ROOT_ID).exists()

@@ -7,7 +7,8 @@ import shutil
 
 from components.common.errors import StoreError
 from components.served_baseline.baseline import BaselineChangedError
-from pipeline.store import copies, metadata_file
+from pipeline.store import metadata_file
+from pipeline.store.sqlite import BACKUP
 from tests.components.trainer.settings import with_model
 from tests.conftest import snapshot
 from tests.pipeline.store.conftest import Silent, Workshop, executed, note_of
@@ -55,7 +56,7 @@ def test_worse_model_is_not_pushed_when_root_or_metadata_is_new(
     again, error = worse.run()
     assert error is None
     assert executed(again) == []
-    for name in (metadata_file.METADATA, copies.COPY):
+    for name in (metadata_file.METADATA, BACKUP):
         (worse.root / name).unlink()
     anew, error = worse.run()
     assert error is None

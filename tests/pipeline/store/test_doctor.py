@@ -18,10 +18,10 @@ from pipeline.doctor.finding import Check, Context, Finding, ok, problem, warnin
 from pipeline.report.lineage import Lineage
 from pipeline.settings.config import DataConfig
 from pipeline.settings.metadata import MetadataSettings
-from pipeline.store import copies, metadata_file, opening
+from pipeline.store import metadata_file, metadata_store
 from pipeline.store.backend import Backend
 from pipeline.store.mysql import MysqlBackend, Server
-from pipeline.store.sqlite import SqliteBackend
+from pipeline.store.sqlite import BACKUP, SqliteBackend
 from tests.conftest import SAMPLE, run_command, snapshot
 from tests.pipeline.store.conftest import Workshop
 
@@ -82,7 +82,7 @@ class TestStore:
             f'python pipeline_runner.py repair --root {tmp_path}'
         )
         path.unlink()
-        shutil.copy(root / copies.COPY, tmp_path)
+        shutil.copy(root / BACKUP, tmp_path)
         found = find(store.CHECKS, tmp_path)
         assert 'restores its backup copy' in found['warning metadata'].hint
 
@@ -93,7 +93,7 @@ class TestStore:
             backend='mysql', socket=str(tmp_path / 'gone.sock'), database='d', user='u'
         )
         monkeypatch.setattr(MysqlBackend, 'server', lambda _: Server('10.11', 10))
-        monkeypatch.setattr(opening, '_MAKING_SECONDS', 0)
+        monkeypatch.setattr(metadata_store, '_CREATION_SECONDS', 0)
         found = find(store.CHECKS, tmp_path, backend=MysqlBackend(settings, tmp_path))
         assert found['problem metadata'].error is ServiceError
         assert f'ML Metadata cannot use {settings.where}: ' in found['problem metadata'].message

@@ -1,7 +1,8 @@
-"""The metadata of a real run is damaged; the command line names it, and repair mends it."""
+"""The metadata of a real run is damaged; commands report it, and `repair` repairs it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -18,11 +19,10 @@ from components.common.errors import StoreError
 from components.common.model_versions import digest_of_model
 from pipeline.local.lock import root_lock
 from pipeline.models import versions
-from pipeline.store import copies, metadata_file
-from pipeline.store.execution_ids import highest_execution
-from pipeline.store.opening import opened_store, sqlite_config
-from pipeline.store.sqlite import SqliteBackend
-from pipeline.store.sqlite_mending import mend
+from pipeline.store import metadata_file
+from pipeline.store.manifest import highest_execution
+from pipeline.store.metadata_store import open_store, sqlite_config
+from pipeline.store.sqlite import BACKUP, SqliteBackend
 from tests.conftest import run_command, snapshot
 from tests.pipeline.store.conftest import Workshop, executed, small_table
 
@@ -37,10 +37,10 @@ sys.stdin.read()
 
 @pytest.fixture
 def path(workshop: Workshop, tmp_path: pathlib.Path) -> pathlib.Path:
-    """A copy of the metadata of a run, and of its copy."""
+    """Metadata of a run, with its backup copy, in a root of its own."""
     root = tmp_path / 'runs'
     root.mkdir()
-    for name in (metadata_file.METADATA, copies.COPY):
+    for name in (metadata_file.METADATA, BACKUP):
         shutil.copy(workshop.root / name, root / name)
     return root / metadata_file.METADATA
 
@@ -52,21 +52,19 @@ def flip(path: pathlib.Path) -> None:
     path.write_bytes(content)
 
 
-def set_schema(version: int) -> Callable[[pathlib.Path], None]:
+def execute(statement: str) -> Callable[[pathlib.Path], None]:
     def change(path: pathlib.Path) -> None:
-        connection = sqlite3.connect(path)
-        connection.execute('UPDATE MLMDEnv SET schema_version = ?', (version,))
-        connection.commit()
-        connection.close()
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(statement)
 
     return change
 
 
-def drop_table(path: pathlib.Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute('DROP TABLE MLMDEnv')
-    connection.commit()
-    connection.close()
+def set_schema(version: int) -> Callable[[pathlib.Path], None]:
+    return execute(f'UPDATE MLMDEnv SET schema_version = {version}')
+
+
+drop_table = execute('DROP TABLE MLMDEnv')
 
 
 DAMAGE = [
@@ -80,37 +78,37 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize('damage', DAMAGE)
-def test_copy_is_put_back_when_the_file_is_damaged(
+def test_backup_copy_is_restored_when_the_file_is_damaged(
     damage: Callable[[pathlib.Path], None], path: pathlib.Path
 ) -> None:
-    before = path.with_name(copies.COPY).read_bytes()
+    before = path.with_name(BACKUP).read_bytes()
     damage(path)
     with pytest.raises(StoreError, match=r'metadata\.sqlite is (damaged|not a file)') as found:
         metadata_file.require_usable(path)
     assert found.value.hint == f'python pipeline_runner.py repair --root {path.parent}'
-    aside, told = mend(path)
+    aside, restored = SqliteBackend(path.parent).repair()
     assert aside.startswith(f'the damaged metadata.sqlite is now {path}.damaged-')
-    assert 'is the copy of ' in told
+    assert 'was restored from its backup copy of ' in restored
     assert path.read_bytes() == before
     metadata_file.require_usable(path)
-    assert mend(path) == []
+    assert SqliteBackend(path.parent).repair() == []
 
 
 @pytest.mark.parametrize(
-    ('damage', 'told'),
+    ('damage', 'expected'),
     [
         *(pytest.param(*case.values, 'is (damaged|not a file)', id=case.id) for case in DAMAGE),
-        pytest.param(set_schema(8), 'older ML Metadata: its schema is 8', id='older'),
-        pytest.param(set_schema(11), 'newer ML Metadata: its schema is 11', id='newer'),
+        pytest.param(set_schema(8), 'older ML Metadata: expected schema 10, got 8', id='older'),
+        pytest.param(set_schema(11), 'newer ML Metadata: expected schema 10, got 11', id='newer'),
     ],
 )
-def test_reader_is_told_what_is_wrong_when_the_file_cannot_be_used(
-    damage: Callable[[pathlib.Path], None], told: str, path: pathlib.Path
+def test_reader_reports_the_reason_when_the_file_cannot_be_used(
+    damage: Callable[[pathlib.Path], None], expected: str, path: pathlib.Path
 ) -> None:
     backend = SqliteBackend(path.parent)
-    assert opened_store(backend.reader()).get_executions()
+    assert open_store(backend.reader()).get_executions()
     damage(path)
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match=expected):
         backend.reader()
 
 
@@ -121,24 +119,24 @@ def test_there_is_nothing_to_read_when_the_file_is_missing_or_empty(path: pathli
     assert SqliteBackend(path.parent).reader() is None
 
 
-def test_file_and_command_are_named_when_ml_metadata_cannot_open_it(path: pathlib.Path) -> None:
+def test_error_names_file_and_command_when_ml_metadata_cannot_open_it(path: pathlib.Path) -> None:
     drop_table(path)
     with pytest.raises(StoreError, match=f'^ML Metadata cannot open {path}: ') as found:
-        opened_store(sqlite_config(path))
+        open_store(sqlite_config(path))
     assert found.value.hint == f'python pipeline_runner.py repair --root {path.parent}'
 
 
 @pytest.mark.parametrize('damage', DAMAGE[:2])
-def test_next_run_begins_anew_when_the_copy_is_damaged_too(
+def test_next_run_executes_every_node_when_the_backup_copy_is_damaged_too(
     damage: Callable[[pathlib.Path], None], path: pathlib.Path
 ) -> None:
     damage(path)
-    damage(path.with_name(copies.COPY))
-    assert 'its baseline is what is served' in mend(path)[-1]
+    damage(path.with_name(BACKUP))
+    assert 'the next run executes every node' in SqliteBackend(path.parent).repair()[-1]
     assert not path.exists()
 
 
-def test_one_line_names_file_and_command_when_a_run_finds_it_damaged(path: pathlib.Path) -> None:
+def test_error_names_file_and_command_when_a_run_finds_it_damaged(path: pathlib.Path) -> None:
     flip(path)
     before = snapshot(path.parent)
     small_table(path.parent.parent / 'a.csv', 30)
@@ -153,30 +151,28 @@ def test_one_line_names_file_and_command_when_a_run_finds_it_damaged(path: pathl
     assert after.keys() - before.keys() == {'locks/sentiment.lock'}
     done = run_command('repair', cwd=path.parent.parent)
     assert done.code == 0, done.err
-    assert 'is the copy of ' in done.out
+    assert 'was restored from its backup copy of ' in done.out
 
 
-def test_schema_is_named_when_another_ml_metadata_wrote_it(path: pathlib.Path) -> None:
+def test_newer_schema_is_not_repaired_when_another_ml_metadata_wrote_it(
+    path: pathlib.Path,
+) -> None:
     set_schema(11)(path)
-    with pytest.raises(StoreError, match='newer ML Metadata: its schema is 11, 10 is known'):
-        metadata_file.require_usable(path)
-    with pytest.raises(StoreError, match='newer ML Metadata'):
-        mend(path)
-    set_schema(8)(path)
-    with pytest.raises(StoreError, match='older ML Metadata: its schema is 8') as found:
-        metadata_file.require_usable(path)
-    assert 'repair' in found.value.hint
+    with pytest.raises(StoreError, match='newer ML Metadata: expected schema 10, got 11'):
+        SqliteBackend(path.parent).repair()
 
 
-def test_version_is_the_one_of_the_library_when_it_makes_a_store(tmp_path: pathlib.Path) -> None:
+def test_schema_is_the_expected_one_when_the_library_creates_a_store(
+    tmp_path: pathlib.Path,
+) -> None:
     path = tmp_path / 'new.sqlite'
-    opened_store(sqlite_config(path))
+    open_store(sqlite_config(path))
     assert metadata_file.examine(path, thorough=True) == metadata_file.State()
 
 
 @pytest.fixture
 def holder(path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the file."""
+    """Another process that has locked the file."""
     process = subprocess.Popen(
         [sys.executable, '-c', _HOLD, str(path)],
         stdin=subprocess.PIPE,
@@ -190,22 +186,22 @@ def holder(path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
     process.wait()
 
 
-def test_process_is_named_when_it_holds_the_file(
+def test_process_is_reported_when_it_has_locked_the_file(
     path: pathlib.Path, holder: subprocess.Popen[str]
 ) -> None:
     state = metadata_file.examine(path, lock_wait_seconds=0.2)
     assert state.problem == 'locked'
-    assert state.told.startswith(f'is locked by process {holder.pid} (python')
+    assert state.message.startswith(f'is locked by process {holder.pid} (python')
 
 
-def test_it_is_waited_for_when_the_other_process_ends_soon(
+def test_lock_is_waited_for_when_the_other_process_ends_soon(
     path: pathlib.Path, holder: subprocess.Popen[str]
 ) -> None:
     threading.Timer(1.0, holder.kill).start()
     metadata_file.require_usable(path)
 
 
-def test_it_is_read_only_when_this_user_cannot_write(path: pathlib.Path) -> None:
+def test_file_is_read_only_when_this_user_cannot_write(path: pathlib.Path) -> None:
     if os.geteuid():
         pytest.skip('becoming another user needs root')
     with tempfile.TemporaryDirectory() as folder:
@@ -222,67 +218,67 @@ def test_it_is_read_only_when_this_user_cannot_write(path: pathlib.Path) -> None
         assert os.read(ours, 100) == b'read-only None'
 
 
-class TestAtOnce:
-    """Runs of several names below one root, which share the file."""
+class TestSharedRoot:
+    """Runs of several pipelines below one root, which share the file."""
 
-    def begin(self, function: Callable[[], object]) -> threading.Thread:
+    def start(self, function: Callable[[], object]) -> threading.Thread:
         thread = threading.Thread(target=function)
         thread.start()
         thread.join(0.3)
         return thread
 
-    def test_copy_waits_when_another_run_has_the_root(self, path: pathlib.Path) -> None:
-        copy = path.with_name(copies.COPY)
+    def test_backup_waits_when_another_run_has_the_root(self, path: pathlib.Path) -> None:
+        copy = path.with_name(BACKUP)
         copy.unlink()
         with root_lock(path.parent):
-            thread = self.begin(lambda: copies.keep_copy(path))
+            thread = self.start(SqliteBackend(path.parent).back_up)
             assert thread.is_alive()
             assert not copy.exists()
         thread.join(300)
         assert metadata_file.examine(copy, thorough=True) == metadata_file.State()
         assert not list(path.parent.glob('*.part*'))
 
-    def test_file_is_not_put_back_again_when_another_run_is_faster(
+    def test_file_is_not_restored_again_when_another_run_is_faster(
         self, path: pathlib.Path
     ) -> None:
-        whole = path.read_bytes()
+        content = path.read_bytes()
         path.unlink()
-        told: list[str] = []
+        messages: list[str] = []
         with root_lock(path.parent):
-            thread = self.begin(lambda: told.append(copies.open_for_run(path.parent)))
+            thread = self.start(lambda: messages.append(SqliteBackend(path.parent).open_for_run()))
             assert thread.is_alive()
-            path.write_bytes(whole)
-            made = path.stat().st_ino
+            path.write_bytes(content)
+            inode = path.stat().st_ino
         thread.join(300)
-        assert told == ['']
-        assert path.stat().st_ino == made
+        assert messages == ['']
+        assert path.stat().st_ino == inode
 
     def test_parts_are_removed_when_a_killed_run_left_them(self, path: pathlib.Path) -> None:
-        names = {f'{copies.COPY}.part', f'{copies.COPY}.part-journal', 'metadata.sqlite.part'}
+        names = {f'.{BACKUP}.1.part', f'.{BACKUP}.1.part-journal', '.metadata.sqlite.1.part'}
         for name in names:
             path.with_name(name).write_bytes(b'half')
-        copies.open_for_run(path.parent)
+        SqliteBackend(path.parent).open_for_run()
         assert not names & {p.name for p in path.parent.iterdir()}
 
 
 class TestRun:
     """Runs of the small pipeline, whose metadata is lost."""
 
-    def test_copy_is_put_back_by_itself_when_the_file_is_missing(self, workshop: Workshop) -> None:
+    def test_backup_copy_is_restored_when_the_file_is_missing(self, workshop: Workshop) -> None:
         workshop.run()
         (workshop.root / metadata_file.METADATA).unlink()
         outcome, error = workshop.run()
         assert error is None
         assert executed(outcome) == []
 
-    def test_all_is_made_beside_what_is_there_when_the_copy_is_missing_too(
+    def test_every_node_is_executed_when_the_backup_copy_is_missing_too(
         self, workshop: Workshop
     ) -> None:
         before = snapshot(workshop.config.pipeline_root)
         last = highest_execution(workshop.root / 'artifacts')
         live = versions.live_version(workshop.config.serving_path)
         (workshop.root / metadata_file.METADATA).unlink()
-        (workshop.root / copies.COPY).write_bytes(b'')
+        (workshop.root / BACKUP).write_bytes(b'')
         outcome, error = workshop.run()
         assert error is None
         assert len(executed(outcome)) == len(outcome.nodes)

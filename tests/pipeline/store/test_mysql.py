@@ -31,8 +31,8 @@ from pipeline.settings.config import PipelineConfig, load_config
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.store.backend import Backend
 from pipeline.store.choice import backend_of, backend_of_root, backend_of_run
+from pipeline.store.metadata_store import open_store, sqlite_config
 from pipeline.store.mysql import MysqlBackend
-from pipeline.store.opening import opened_store, sqlite_config
 from pipeline.store.root_id import known_root_id, root_id
 from tests.conftest import run_command, snapshot
 from tests.mariadb import DATABASE, PASSWORD, Server, server
@@ -124,7 +124,7 @@ def test_commands_find_the_store_when_only_the_root_is_named(
     assert f'reviews at 127.0.0.1:{mariadb.port}, ' in told['metadata']
     assert told['metadata'].endswith('; schema 10')
     assert told['artifacts'].startswith('11 of the latest runs')
-    assert backend.mend() == []
+    assert backend.repair() == []
 
 
 def test_password_is_nowhere_when_runs_were_made(
@@ -282,7 +282,7 @@ class TestOwnership:
         dead, alive, of_other_name = (
             self.begin(ours, 'spam'), self.begin(theirs, 'spam'), self.begin(ours, 'other'),
         )  # fmt: skip
-        store = opened_store(ours.connection())
+        store = open_store(ours.connection())
         assert ours.own_executions(store) == {dead, of_other_name}
         assert leftovers.clear(ours, tmp_path / 'a' / 'artifacts' / 'spam', 'spam') == 1
         states = {e.id: e.last_known_state for e in store.get_executions()}
@@ -326,7 +326,7 @@ class TestSchema:
         backend = MysqlBackend(mariadb.settings(database='reviews_empty'), tmp_path / 'none')
         found = findings_of(backend, tmp_path / 'none', tmp_path / 's')
         assert found[-1].message.endswith('; a run creates the tables')
-        assert backend.mend() == []
+        assert backend.repair() == []
         assert backend.reader() is None
         assert mariadb.execute('SHOW TABLES', 'reviews_empty') == []
         assert list(tmp_path.iterdir()) == []
@@ -349,7 +349,7 @@ class TestSchema:
             backend.require_usable()
         _, _, command = found.value.hint.partition('pipeline_runner.py ')
         done = run_command(*shlex.split(command), cwd=tmp_path)
-        assert done.out == f'{backend.where} was brought from schema 8 to 10\n'
+        assert done.out == f'{backend.where} was upgraded from schema 8 to 10\n'
         assert done.code == 0
         backend.require_usable()
 
@@ -360,7 +360,7 @@ class TestSchema:
         backend = MysqlBackend(mariadb.settings(database='reviews_new'), tmp_path)
         backend.require_usable()
         mariadb.execute('UPDATE MLMDEnv SET schema_version = 11', 'reviews_new')
-        for refuses in (backend.require_usable, backend.mend, backend.reader):
+        for refuses in (backend.require_usable, backend.repair, backend.reader):
             with pytest.raises(StoreError, match='newer ML Metadata: its schema is 11, 10') as told:
                 refuses()
             assert told.value.exit_code == 9
@@ -387,7 +387,7 @@ class TestSchema:
         # That the ids of others have come further does not make them those of the root.
         mariadb.execute('INSERT INTO Execution (id, type_id) VALUES (1000, 1)', 'reviews_moved')
         (tmp_path / 'artifacts' / 'x' / 'Trainer' / 'model' / '5').mkdir(parents=True)
-        opened_store(sqlite_config(tmp_path / 'metadata.sqlite'))
+        open_store(sqlite_config(tmp_path / 'metadata.sqlite'))
         assert backend.open_for_run() == ''  # it has no runs
         shutil.copy(workshop.root / 'metadata.sqlite', tmp_path)
         told = r'recorded in .*/metadata\.sqlite, and the MySQL database .* knows none of them'
@@ -428,7 +428,7 @@ class TestCommand:
         flags = mariadb.flags(password_file=str(tmp_path / 'secret'))
         done = run_command('repair', *flags, cwd=tmp_path)
         assert done.code == 0
-        assert 'is as it should be' in done.out
+        assert 'needs no repair' in done.out
         done = run_command('repair', *mariadb.flags(password_file='gone'), cwd=tmp_path)
         assert done.code == 2
         gone = tmp_path / 'gone'
