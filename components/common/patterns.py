@@ -1,4 +1,4 @@
-"""Folders that TensorFlow takes for patterns, and so nothing can be kept in."""
+"""Refuses folders whose path TensorFlow would interpret as a file pattern."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _PATTERN = re.compile(r'[*?[\\]')
 
 
 def require_no_pattern(what: str, folder: str) -> None:
-    """Refuse a folder whose path TensorFlow takes for a pattern where it looks for files.
+    """Check that TensorFlow does not interpret the path of a folder as a pattern.
 
-    It does so for the variables of a model, and TFX for the examples of a split:
-    in `a[1]` both find none, and in `a?` also those of `ab`.
+    TensorFlow does so for the variables of a model, and TFX for the examples of a split:
+    in `a[1]` they find no files, and in `a?` also those of `ab`.
 
     Args:
-        what: Which folder, for the message.
+        what: Name of the folder, for the message.
         folder: Its path or address.
 
     Raises:
-        ConfigError: If it is one.
+        ConfigError: If the path is a pattern.
     """
     found = _PATTERN.search(folder)
     if found:

@@ -1,4 +1,4 @@
-"""Where ML Metadata keeps what it knows of runs."""
+"""Settings of the metadata store."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _HOST = re.compile(r'[\w.:-]+')
 PASSWORD_VARIABLE = 'METADATA_PASSWORD'
 
 
-# Absolute: a command that finds the store by the record of a run may be given elsewhere.
+# Absolute: a later command reads the settings from a run record, maybe in another folder.
 _Path = Annotated[str, pydantic.Field(min_length=1), pydantic.AfterValidator(os.path.abspath)]
 
 
 class TlsSettings(Settings):
-    """How the connection to a MySQL server is encrypted; without `ca` it is not."""
+    """Encryption of the connection to a MySQL server; none without `ca`."""
 
     ca: _Path | None = pydantic.Field(
         None, description='file of the authorities that sign the certificate (PEM)'

@@ -1,1 +1,1 @@
-"""What runs keep on the disk, and whether it is still what they wrote."""
+"""The metadata store, and checks of what runs have written."""

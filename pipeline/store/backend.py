@@ -1,4 +1,4 @@
-"""What a store of ML Metadata must be able to do, whatever it is kept in."""
+"""The interface of a metadata store, which is a file or a database on a server."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any, NamedTuple
 
 from components.common.errors import ReviewsError
 
-# Of ML Metadata's tables, the same on all stacks.
+# Schema of ML Metadata's tables, the same on all stacks.
 SCHEMA_VERSION = 10
 
 
 class OwnContext(NamedTuple):
-    """Type and name of the context that ML Metadata has of what runs of one root execute."""
+    """Type and name of ML Metadata's context for the executions of one root."""
 
     kind: str
     name: str
 
 
 class Backend(abc.ABC):
-    """The store of the runs below a root.
+    """The metadata store of the runs below a pipeline root.
 
     Attributes:
-        where: The store, as a person is told of it.
-        shared: Whether runs of other roots are in it, too.
+        where: Description of the store, for messages.
+        shared: Whether other roots use the store, too.
     """
 
     where: str
@@ -31,7 +31,7 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def connection(self) -> Any:
-        """Return the ConnectionConfig of a run, which may hold a password: never show it.
+        """Return the ConnectionConfig of a run, which may contain a password: never print it.
 
         Raises:
             ConfigError: If the password cannot be read.
@@ -39,7 +39,7 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def reader(self) -> Any | None:
-        """Return a ConnectionConfig to read by; None if nothing was written yet.
+        """Return a ConnectionConfig for reading; None if nothing was written yet.
 
         Raises:
             ReviewsError: If the store cannot be used.
@@ -50,53 +50,48 @@ class Backend(abc.ABC):
         """Check that a run can use the store.
 
         Raises:
-            ReviewsError: If not.
+            ReviewsError: If it cannot.
         """
 
     @abc.abstractmethod
     def open_for_run(self) -> str:
-        """Make the store ready for a run; return what a person should know, or nothing.
+        """Prepare the store for a run; return a message for the user, or ''.
 
         Raises:
-            ReviewsError: If it does not go with what is below the root.
+            ReviewsError: If the store does not fit the artifacts below the root.
         """
 
     @abc.abstractmethod
     def claim(self, run_id: str) -> None:
-        """Take the name of a run, so that no run of another root takes it.
+        """Reserve a run id, so that no run of another root uses it.
 
         Raises:
-            FileExistsError: If one has taken it.
+            FileExistsError: If another run has reserved it.
         """
 
     @abc.abstractmethod
     def own_context(self, name: str) -> OwnContext:
-        """Return the context of all executions of a pipeline that are of this root.
-
-        Args:
-            name: Of the pipeline.
-        """
+        """Return the context for all executions of the pipeline `name` below this root."""
 
     @abc.abstractmethod
     def own_executions(self, store: Any) -> set[int] | None:
-        """Return the ids of all executions of this root; None if there are no others.
-
-        Args:
-            store: The MetadataStore.
-        """
+        """Return the ids of this root's executions in a MetadataStore; None if all are."""
 
     @abc.abstractmethod
     def back_up(self) -> None:
-        """Keep a copy of the store after a run, where that can be done from here."""
+        """Keep a backup copy after a run, if that is the task of this project."""
 
     @abc.abstractmethod
     def repair(self) -> list[str]:
-        """Make the store usable again; return what was done, a line each.
+        """Make the store usable again.
+
+        Returns:
+            What was done, a line each; empty if nothing was wrong.
 
         Raises:
-            ReviewsError: If that cannot be done from here.
+            ReviewsError: If the store cannot be repaired.
         """
 
     @abc.abstractmethod
     def explain_failure(self, error: BaseException) -> ReviewsError | None:
-        """Return what to tell of an error in a run, if it is the store's; None if not."""
+        """Return the error of the store that made a run fail; None if it was another one."""

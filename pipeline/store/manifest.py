@@ -1,7 +1,7 @@
-"""What a node wrote, file by file, so that a later run notices if it is no longer there.
+"""Manifests: the files of an artifact, so that a later run detects damage.
 
-ML Metadata knows of an artifact where it is, not what is in it, and TFX reuses
-whatever it finds there.
+ML Metadata records the folder of an artifact, not its files, and TFX reuses whatever it
+finds there.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pydantic
 
 from components.common.atomic_write import atomic_write
 
-# Up to here, all bytes are compared, which takes some 0.2 s; beyond, those of files that
-# were touched. Examples, the largest artifacts, have checksums that their readers verify.
+# Up to this size, all bytes are compared, which takes 0.2 s; above, only those of files with a
+# new modification time. Examples, the largest artifacts, have checksums that readers verify.
 _COMPARED_BYTES = 1 << 28
 
 MANIFESTS = 'manifests'
@@ -25,12 +25,12 @@ MANIFESTS = 'manifests'
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WrittenFile:
-    """A file as it was written.
+    """A file at the time it was written.
 
     Attributes:
         size: In bytes.
-        mtime_ns: When it was changed last, in nanoseconds since 1970.
-        sha256: Of its content, 64 hexadecimal digits.
+        mtime_ns: Time of modification, in nanoseconds since 1970.
+        sha256: Digest of the content, 64 hexadecimal digits.
     """
 
     size: int
@@ -43,9 +43,7 @@ _FORMAT = pydantic.TypeAdapter(Manifest)
 
 
 def root_of(artifact: pathlib.Path) -> pathlib.Path | None:
-    """Return the root that an artifact is below, None if it is below none.
-
-    With a store that is shared, it may be another one's.
+    """Return the pipeline root of an artifact; None if it is in none.
 
     Args:
         artifact: Its folder, ROOT/artifacts/NAME/NODE/OUTPUT/ID.
@@ -55,11 +53,7 @@ def root_of(artifact: pathlib.Path) -> pathlib.Path | None:
 
 
 def manifest_path(artifact: pathlib.Path) -> pathlib.Path | None:
-    """Return where the manifest of an artifact is; None if the artifact is below no root.
-
-    Args:
-        artifact: Its folder.
-    """
+    """Return the path of the manifest of an artifact folder; None if it is in no root."""
     root = root_of(artifact)
     if root is None:
         return None
@@ -74,7 +68,7 @@ def highest_execution(artifacts: pathlib.Path) -> int:
 
 
 def take(folder: pathlib.Path) -> Manifest:
-    """Describe all files below a folder, by path from there."""
+    """Describe all files in a folder, by relative path."""
     return {
         path.relative_to(folder).as_posix(): WrittenFile(
             size=path.stat().st_size, mtime_ns=path.stat().st_mtime_ns, sha256=_sha256(path)
@@ -84,13 +78,13 @@ def take(folder: pathlib.Path) -> Manifest:
 
 
 def save(path: pathlib.Path, manifest: Manifest) -> None:
-    """Keep a manifest; it appears as a whole."""
+    """Write a manifest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, _FORMAT.dump_json(manifest, indent=1))
 
 
 def load(path: pathlib.Path) -> Manifest | None:
-    """Return a manifest that was kept; None if there is none that can be read."""
+    """Read a manifest; return None if it is missing or damaged."""
     try:
         return _FORMAT.validate_json(path.read_bytes())
     except (OSError, ValueError):
@@ -103,16 +97,15 @@ def damage(
     *,
     thorough: bool = False,
 ) -> str | None:
-    """Tell what is no longer as it was written.
+    """Return the first difference between a folder and its manifest.
 
     Args:
         folder: The artifact.
-        manifest: What was written into it.
-        thorough: Compare all bytes, however many there are.
+        manifest: Its files as they were written.
+        thorough: Compare all bytes, whatever their number.
 
     Returns:
-        The first difference, as `Split-train/a.gz was deleted`; None if there is
-        none.
+        A message, as `Split-train/a.gz was deleted`; None if there is no difference.
     """
     if not folder.is_dir():
         return f'{folder} was deleted'
@@ -122,7 +115,7 @@ def damage(
         if found:
             return f'{folder / name} {found}'
     extra = {path.relative_to(folder).as_posix() for path in _files(folder)} - manifest.keys()
-    # A reader takes whatever matches its pattern.
+    # Readers read every file that matches their pattern.
     return f'{folder / min(extra)} was added' if extra else None
 
 

@@ -1,4 +1,4 @@
-"""The store of a team: a database that runs of several roots and machines share."""
+"""A metadata store on a MySQL server, which several pipeline roots and machines share."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from pipeline.store.metadata_store import one_line, open_store, unusable_server,
 from pipeline.store.mysql_connection import connect, read_number
 from pipeline.store.root_id import known_root_id, root_id
 
-# Contexts of our own: of what is executed below a root, and of names of runs that are taken.
+# Types of contexts that this project adds: executions of a root, and reserved run ids.
 _ROOT_CONTEXT = 'root'
 _RUN_ID_CONTEXT = 'run_id'
-_NEW_ROOT_HINT = 'name a new --root; with the same --serving-dir, its baseline is what is served'
-# What ML Metadata's client and TFX say when the server is gone.
+_NEW_ROOT_HINT = 'pass a new --root; its baseline is the version in --serving-dir'
+# Messages of ML Metadata's client and of TFX when the server cannot be reached.
 _OF_CLIENT = re.compile(
     r'mysql_\w+ (failed|aborted)|Failed to establish connection to Metadata storage'
 )
 
 
 class Server(NamedTuple):
-    """How the server is.
+    """The state of the server.
 
     Attributes:
-        version: What it says of itself.
-        schema: Version of ML Metadata's tables, None if there are none.
+        version: Version of the server.
+        schema: Version of ML Metadata's tables; None if there are none.
     """
 
     version: str
@@ -46,8 +46,8 @@ class MysqlBackend(Backend):
     """A database on a MySQL or MariaDB server.
 
     Args:
-        settings: Where it is.
-        root: The folder for all that runs write.
+        settings: Settings of the backend `mysql`.
+        root: The pipeline root.
     """
 
     shared = True
@@ -66,15 +66,15 @@ class MysqlBackend(Backend):
         if settings.socket is not None:
             mysql.socket = os.path.abspath(settings.socket)
         else:
-            # The client would take this name for a socket somewhere.
+            # For this name, the client would use a Unix socket.
             mysql.host = '127.0.0.1' if settings.host == 'localhost' else settings.host
             mysql.port = settings.port
         mysql.database = settings.database
         mysql.user = settings.user
         mysql.password = self._password() or ''
         mysql.skip_db_creation = True
-        # verify_server_cert is not of use: the client refuses each certificate then, in 1.16 and
-        # in 1.21. `connect` checks the certificate, once.
+        # With verify_server_cert, the client refuses every certificate, in 1.16 and 1.21.
+        # `connect` verifies the certificate once.
         for name, value in settings.tls.model_dump(exclude_none=True).items():
             setattr(mysql.ssl_options, name, os.path.abspath(value))
         return config
@@ -148,7 +148,7 @@ class MysqlBackend(Backend):
         ]
 
     def back_up(self) -> None:
-        """Do nothing: who runs the server backs it up."""
+        """Do nothing: backups are the task of the administrator."""
 
     def repair(self) -> list[str]:
         found = self.server()
@@ -166,15 +166,15 @@ class MysqlBackend(Backend):
         except ReviewsError as err:
             return type(err)(str(err), hint=f'{err.hint}; then the same command resumes')
         return ServiceError(
-            f'{self.where} failed in the midst of the run: {one_line(error)}',
+            f'{self.where} failed during the run: {one_line(error)}',
             hint='the same command resumes',
         )
 
     def server(self) -> Server:
-        """Return how the server is; nothing is changed.
+        """Return the state of the server; nothing is changed.
 
         Raises:
-            ReviewsError: If it cannot be reached, or refuses.
+            ReviewsError: If it cannot be reached, or refuses the connection.
         """
         with self._connect() as connection:
             # MariaDB puts 5.5.5 before its version, for the sake of old replicas.
@@ -182,10 +182,10 @@ class MysqlBackend(Backend):
             return Server(version, read_number(connection, 'SELECT schema_version FROM MLMDEnv'))
 
     def usable_server(self) -> Server:
-        """Return how the server is, if its schema is ours or it has none.
+        """Return the state of the server, and check its schema.
 
         Raises:
-            ReviewsError: If not.
+            ReviewsError: If a run cannot use the server.
         """
         found = self.server()
         self._require_not_newer(found)
@@ -229,13 +229,13 @@ class MysqlBackend(Backend):
             raise ConfigError(
                 f'the password in {PASSWORD_VARIABLE} is not UTF-8',
                 hint='set it in a terminal that is, or name a metadata.password_file',
-            ) from None  # it quotes from the password
+            ) from None  # it quotes the password
         secrets.register(password)
         return password
 
     @contextlib.contextmanager
     def _readable_errors(self) -> Iterator[None]:
-        """Say in one line what the server does not let ML Metadata do."""
+        """Convert errors of ML Metadata to an error of one line."""
         from ml_metadata import errors
 
         try:

@@ -1,4 +1,4 @@
-"""Whether a run can write where it has to, before it begins."""
+"""Checks that a run can write to its folders, before it starts."""
 
 from __future__ import annotations
 
@@ -11,23 +11,20 @@ from typing import NamedTuple
 from components.common.errors import ConfigError
 from components.common.patterns import require_no_pattern
 
-# The log, the metadata and a record take more; how much a run takes is not known before.
+# A lower limit: the log, the metadata and a record need more.
 _LEAST_FREE_BYTES = 1 << 20
 _OF_ROOT = ('artifacts', 'locks', 'logs', 'manifests', 'records', 'reports', 'tmp')
 
 
 class Obstacle(NamedTuple):
-    """Why nothing can be written to a place, and what to do about it."""
+    """The reason why a folder is not writable, and what to do about it."""
 
     told: str
     hint: str
 
 
 def obstacle(folder: pathlib.Path) -> Obstacle | None:
-    """Tell what keeps a folder from being written to, or made; None if nothing does.
-
-    Nothing is changed to find that out.
-    """
+    """Return why a folder cannot be written or created; None if it can. Nothing is changed."""
     if folder.is_symlink() and not folder.exists():
         return Obstacle(
             f'it is a symbolic link to {os.readlink(folder)}, which is not there', 'remove it'
@@ -61,12 +58,12 @@ def require_writable(root: pathlib.Path, serving_dir: pathlib.Path) -> None:
     """Check all folders that a run writes to.
 
     Args:
-        root: The folder for all that runs write.
-        serving_dir: The folder of versions.
+        root: The pipeline root.
+        serving_dir: The folder of pushed versions.
 
     Raises:
-        ConfigError: If one cannot be written, or made, or TensorFlow could not
-            read what is in it.
+        ConfigError: If a folder cannot be written or created, or if TensorFlow could
+            not read its files.
     """
     require_no_pattern('root', str(root))
     require_no_pattern('folder of versions', str(serving_dir))

@@ -1,4 +1,4 @@
-"""The name by which a shared store knows a root, wherever it is mounted."""
+"""The id of a pipeline root in a shared store, independent of where the root is mounted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ ROOT_ID = 'root.id'
 
 
 def root_id(root: pathlib.Path) -> str:
-    """Return the id of a root; it is made when it is first asked for.
+    """Return the id of a root; the first call creates it.
 
-    It is not the path, which other machines may have, too; nor does a copy of a
-    root keep it: both could then take the other's runs for dead.
+    The id is not the path, which may exist on other machines, too. A copy of a root gets
+    another id: each of the two would otherwise cancel executions of the other.
 
     Args:
-        root: The folder for all that runs write.
+        root: The pipeline root.
 
     Raises:
         OSError: If it cannot be written.
@@ -32,7 +32,7 @@ def root_id(root: pathlib.Path) -> str:
     try:
         with open(part, 'x', encoding='utf-8') as file:
             file.write(f'{made} {os.fstat(file.fileno()).st_ino}\n')
-        if path.exists():  # of the root that this one is a copy of
+        if path.exists():  # copied from another root
             os.replace(part, path)
         else:
             with contextlib.suppress(FileExistsError):  # another run was faster
@@ -43,7 +43,7 @@ def root_id(root: pathlib.Path) -> str:
 
 
 def known_root_id(root: pathlib.Path) -> str | None:
-    """Return the id of a root; None if it has none, or that of the root it is a copy of."""
+    """Return the id of a root; None if it has none of its own."""
     try:
         with open(root / ROOT_ID, encoding='utf-8') as file:
             name, number = file.read().split()
@@ -53,11 +53,8 @@ def known_root_id(root: pathlib.Path) -> str | None:
 
 
 def is_within_reach(root: pathlib.Path) -> bool:
-    """Tell whether what is not below a root is gone, and not only not mounted here.
+    """Return whether the files of another root can be read here.
 
-    An empty folder says nothing: it may be where the root is mounted elsewhere.
-
-    Args:
-        root: Any run's, of a shared store.
+    An empty folder may be the mount point of a root that is not mounted.
     """
     return (root / ROOT_ID).exists()
