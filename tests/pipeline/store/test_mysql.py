@@ -375,7 +375,7 @@ class TestSchema:
         (tmp_path / 'artifacts' / 'x' / 'Trainer' / 'model' / '5').mkdir(parents=True)
         with pytest.raises(StoreError, match=r'of execution 5, .* has only come to 0: ') as found:
             backend.open_for_run()
-        assert 'name a new --root' in found.value.hint
+        assert 'pass a new --root' in found.value.hint
 
 
     def test_root_is_refused_when_its_runs_are_in_a_file(
@@ -393,7 +393,7 @@ class TestSchema:
         told = r'recorded in .*/metadata\.sqlite, and the MySQL database .* knows none of them'
         with pytest.raises(StoreError, match=told) as found:
             backend.open_for_run()
-        assert 'name a new --root' in found.value.hint
+        assert 'pass a new --root' in found.value.hint
         with metadata.Metadata(backend.connection()) as handle:
             context_lib.register_context_if_not_exists(handle, *backend.own_context('x'))
         assert backend.open_for_run() == ''  # it was begun there
