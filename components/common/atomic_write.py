@@ -1,4 +1,4 @@
-"""Files that exist completely or not at all.
+"""Writes files that exist completely or not at all.
 
 The content is written to a temporary file, which is renamed at the end. Two writers of one
 file do not disturb each other: each has a temporary file of its own. That includes Beam

@@ -87,7 +87,7 @@ def execute(step: dict[str, Any], inputs_spec: str, others: Sequence[str]) -> No
 
 
 def resolve_input(step: dict[str, Any], inputs_spec: str, others: Sequence[str]) -> None:
-    """Run ExampleGen's driver, which finds the newest spans and a fingerprint of the files.
+    """Run ExampleGen's driver, which finds the newest spans and fingerprints their files.
 
     The output parameter of the step is the driver's ExecutorOutput as JSON, without the
     parts that do not depend on the data.
@@ -135,7 +135,7 @@ def _apply_driver_result(
 
 
 def _complete_artifacts(side: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Set the type of artifacts to that of the interface, and add missing names."""
+    """Set the types that the interface declares, and add missing names."""
     for key, of_key in side.get('artifacts', {}).items():
         definition = spec.get('artifacts', {}).get(key)
         for artifact in of_key.get('artifacts', []):
@@ -153,7 +153,7 @@ def _run(
     *,
     imports: str = _EXECUTOR,
 ) -> None:
-    """Run a module as a program, and return if it succeeds."""
+    """Run a module as a program; raise SystemExit only if it fails."""
     saved = sys.argv
     sys.argv = [
         module,

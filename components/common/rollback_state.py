@@ -60,8 +60,8 @@ def withdrawn_models(serving_dir: str) -> dict[str, Withdrawal]:
     """Return the withdrawals, without that of the live version.
 
     A withdrawn version is live if somebody removed the versions after it, or if a
-    rollback was killed halfway. It is what users get then, and so what a candidate
-    must be compared with.
+    rollback was killed halfway. Users get this version then, so a candidate must be
+    compared with it.
 
     Raises:
         DataError: If the file is damaged.

@@ -49,8 +49,8 @@ def mask(text: str) -> str:
     >>> mask('cannot read https://me:pw@example.com/a.csv?token=abc&x=1')
     'cannot read https://***@example.com/a.csv?token=***&x=1'
     """
-    # A service may quote the token that it refuses. The longest secret comes first: of a
-    # secret that begins like a shorter one, the end would remain otherwise.
+    # A service may quote the token that it refuses. The longest secret is
+    # replaced first, because a shorter one may be its beginning.
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, '***')
     return _PARAMETER.sub(r'\1***', _USER.sub(r'\1***@', text))

@@ -12,7 +12,7 @@ import pydantic
 
 from components.common import features
 
-# Of some 200,000 reviews, which one core reads and writes in some ten seconds; packed, 130 MB.
+# Some 200,000 reviews, which one core reads and writes in some ten seconds; gzipped, 130 MB.
 DEFAULT_SHARD_MIB = 256
 
 
@@ -23,7 +23,7 @@ class Settings(pydantic.BaseModel):
 
 
 class ColumnSettings(Settings):
-    """What is what in a table, and how its rows are split."""
+    """Which table columns hold the text and the label, and how rows are split."""
 
     text_column: str = pydantic.Field('text', min_length=1, description='column with the text')
     label_column: str = pydantic.Field('label', min_length=1, description='column with the label')

@@ -1,4 +1,4 @@
-"""The Evaluator node: the gate."""
+"""The Evaluator node, which judges the candidate."""
 
 from __future__ import annotations
 

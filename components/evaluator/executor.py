@@ -83,18 +83,16 @@ class Executor(executor.Executor):
                 | 'Evaluate' >> Evaluate(models, config, evaluation)
             )
         clear_unfinished(os.path.join(evaluation, UNFINISHED), 'Evaluator')
-        _require_all(evaluation, examples, splits)
+        _require_all_scored(evaluation, examples, splits)
         blessing = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.BLESSING_KEY]
         )
         bless(blessing, evaluation, candidate, baseline)
 
 
-def _require_all(evaluation: str, examples: str, splits: list[str]) -> None:
-    """Check that all examples were scored."""
+def _require_all_scored(evaluation: str, examples: str, splits: list[str]) -> None:
     scored = int(read_evaluation(evaluation).metrics.get(EXAMPLE_COUNT) or 0)
-    summary = ExamplesSummary.read(examples)
-    summary.require('Evaluator', splits, scored)
+    ExamplesSummary.read(examples).require('Evaluator', splits, scored)
 
 
 def bless(

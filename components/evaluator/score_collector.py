@@ -26,8 +26,6 @@ Explain = Callable[[list[bytes]], list[Parts]]
 
 
 class _Ranked(NamedTuple):
-    """An example and its sort key."""
-
     rank: float
     text: bytes
     label: int
@@ -158,7 +156,7 @@ def _is_scored(labels: Numbers, predictions: Numbers) -> npt.NDArray[np.bool_]:
 
 
 def _histogram(labels: Numbers, predictions: Numbers) -> npt.NDArray[np.int64]:
-    # Exact: a float32 has 24 bits, and 1,000 has 10, where a float64 has 53.
+    # Exact, because the product of a float32 (24 bits) and 1,000 (10 bits) fits into 53 bits.
     bins = np.minimum((predictions.astype(np.float64) * BINS).astype(np.int64), BINS - 1)
     flat = labels.astype(np.int64) * BINS + bins
     return np.bincount(flat, minlength=2 * BINS).reshape(2, BINS)

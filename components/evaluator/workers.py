@@ -36,7 +36,7 @@ TotalsBySlice = dict[Slice, dict[str, Totals]]
 
 
 class Scored(NamedTuple):
-    """Scored examples: the totals of each slice and model, and the details for the report."""
+    """The totals of each slice and model, and the details for the report."""
 
     totals: TotalsBySlice
     collector: ScoreCollector
@@ -149,7 +149,6 @@ class _Score(beam.DoFn):
 
 
 def _merge(results: Iterable[Scored], *, has_baseline: bool) -> Scored:
-    """Merge the results of several files."""
     merged = Scored({}, ScoreCollector(has_baseline=has_baseline))
     for result in results:
         merged.collector.merge(result.collector)

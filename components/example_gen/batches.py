@@ -1,7 +1,7 @@
-"""Which files, and which parts of them, a worker reads in one go.
+"""Divides the files of a source into batches, each of which a worker reads in one go.
 
-A batch is what a worker reads and writes in some ten seconds: it is the unit
-that a distributed runner assigns to a worker, and tries again.
+A worker reads and writes a batch in some ten seconds. A distributed runner assigns
+and retries whole batches.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ByteRange(NamedTuple):
 
     Attributes:
         start: First byte of the range.
-        end: The byte behind it.
+        end: First byte after the range.
         file_bytes: Size of the file when the range was chosen.
     """
 
@@ -45,8 +45,8 @@ class Batch(NamedTuple):
 
     Attributes:
         split: None if the rows or a hash decide it.
-        paths: Of the files; of one, if only a part of it is read.
-        part: Which part of the file; None for all of them.
+        paths: The files; a single one if `part` is set.
+        part: The part of the file to read; None for whole files.
     """
 
     split: str | None
@@ -64,9 +64,9 @@ def make_batches(
 ) -> Iterator[Batch]:
     """Divide the files of a source into batches.
 
-    JSON Lines that are not packed are read in parts. In CSV, quoted cells may
-    hold line breaks, so that only a reader that starts at the beginning knows
-    where a row begins; and a packed file, or an archive, is one stream.
+    Large JSON Lines files that are not packed are read in parts. CSV files are not:
+    quoted cells may hold line breaks, so only a reader that starts at the beginning
+    knows where a row begins. A packed file or an archive is one stream.
 
     >>> files = [('a.csv', 40), ('b.jsonl', 150)]
     >>> for batch in make_batches(SourceKind.TABLES, None, files, 100):

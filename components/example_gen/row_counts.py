@@ -1,4 +1,4 @@
-"""Checks of the row counts: the data is fit for training, and no row was lost or doubled."""
+"""Checks, by row counts, that no row was lost and that the data is fit for training."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ REJECTS = 'rejects'
 
 
 class NodeResult(NamedTuple):
-    """Result of all bundles, in types that JSON has.
+    """Result of all bundles, in JSON types; `workers.BundleResult` explains the other fields.
 
     Attributes:
-        counts: Both parts of the key of `workers.BundleResult.counts`, and the
-            number of rows; `fatal`, `files`, `rows` and `left_out` as there.
-        sizes: By path in the artifact, the bytes that were written.
+        counts: The two parts of each key of `BundleResult.counts`, and its number of rows.
+        sizes: Bytes written, by path of the file.
     """
 
     counts: Sequence[tuple[str, str, int]]
@@ -39,7 +38,7 @@ def require_complete(result: NodeResult, *, files: int, uri: str) -> None:
     counting their records would mean reading all data once more.
 
     Raises:
-        ComponentError: If it does not.
+        ComponentError: If files or rows are missing, or the size of a file differs.
     """
     if result.files != files:
         raise _count_error('files', files, result.files)

@@ -30,11 +30,11 @@ def read_files(
 ) -> Iterator[Record | Reject]:
     """Read the files of a `Batch`, one after the other.
 
-    A line beyond the first part of a file is named by its number after the byte
-    at which its part begins: `big.jsonl, byte 268435461:3`.
+    The location of a row in a later part of a file is, for example,
+    `big.jsonl, byte 268435461:3`: line 3 of the part that begins at this byte.
 
     Raises:
-        DataError: If a file cannot be read, or changed while it was.
+        DataError: If a file cannot be read, or changes while it is read.
     """
     for path in paths:
         if kind is SourceKind.IMDB_FOLDER:
@@ -59,10 +59,10 @@ def _changed_error(path: str) -> DataError:
 
 @contextlib.contextmanager
 def _open_unchanged(path: str) -> Iterator[BinaryIO]:
-    """Open a file, and check at the end that it is the one that was opened."""
+    """Open a file, and check at the end that it has not changed."""
     with readable(path):
         before = _get_state(path)
-        # Beam would gunzip by file name; the readers do it, and can then name the file.
+        # The readers unpack gzip themselves, so that their errors name the file.
         file = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     with file:
         yield cast(BinaryIO, file)

@@ -18,6 +18,7 @@ from components.readers.tables import SPLIT_NAMES, require_columns
 
 ANY_SPLIT = 'all'
 
+# Not `storage.is_remote`: that module imports TFX.
 _REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
 _FORMATS = f'{formats.TABLE_SUFFIXES}, the IMDB folder or its .tar.gz'
 
@@ -190,7 +191,6 @@ def _find_spans(path: str, columns: ColumnSettings, count: int, *, elsewhere: bo
 
 
 def _require_newest(base: str, span: span_patterns.Span, columns: ColumnSettings) -> None:
-    """Check the files of a span, as those of any other source."""
     names = [os.path.relpath(path, base) for path in _match_below(base, span.pattern)]
     splits = {split for split, _ in _collect_tables(base, names, columns).patterns}
     if not all(split.startswith(ANY_SPLIT) for split in splits):

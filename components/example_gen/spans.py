@@ -58,7 +58,7 @@ def require_valid(pattern: str) -> None:
     """Check that a pattern names spans without contradiction.
 
     Raises:
-        DataError: If it does not.
+        DataError: If a placeholder is unknown, repeated, incomplete or ambiguous.
     """
     found = [(match[1], match[2]) for match in _PLACEHOLDER.finditer(pattern)]
     names = [name for name, _ in found]
@@ -234,7 +234,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _translate_glob(text: str) -> str:
-    """Make a regular expression of the text between two placeholders."""
+    """Return a regular expression for the text between two placeholders."""
     parts, end = [], 0
     for match in _GLOB.finditer(text):
         parts.append(re.escape(text[end : match.start()]))

@@ -29,10 +29,10 @@ from components.example_gen.shards import Serializer, Shard, ShardWriter, publis
 from components.example_gen.source_files import read_files
 from components.readers.records import Record, Reject, assign_split, label_value, unknown_label
 
-# Two are expected. A wrong column has more, and the rows are counted by the spelling of the label.
+# Two are expected. A wrong column may have millions, and each spelling has a counter.
 _MAX_LABELS = 1_000
-# Rows of `train`, by a split column, that the hash puts into `val`. They go there unless any row is
-# in `val` by the column, which is known only when all rows are read.
+# Rows that the split column puts into `train`, but the hash into `val`. They go to `val`, unless
+# the column puts rows into `val` itself, which is known only when all rows are read.
 _UNDECIDED = 'undecided'
 
 
@@ -49,8 +49,7 @@ class BundleResult(NamedTuple):
             raised on the worker, since Beam would hide them in a long traceback.
         files: Number of files, or parts of one, that were read.
         rows: Number of texts and rejected rows that the readers returned.
-        left_out: How many of them are texts without a label that the settings
-            exclude.
+        left_out: Number of texts without a label that the settings exclude.
     """
 
     first: tuple[str, int]

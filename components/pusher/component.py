@@ -54,8 +54,7 @@ def make_pusher(
 ) -> AtomicPusher:
     """Make the node that copies a blessed `model` to `serving_dir`, with a model card.
 
-    What is served changes without any input of the node changing: it must not be
-    cached.
+    It must not be cached, because the live version can change while its inputs do not.
 
     Args:
         model: The candidate.

@@ -81,13 +81,13 @@ class Executor(executor.Executor):
         baseline = read_baseline(
             artifact_utils.get_single_uri(input_dict[standard_component_specs.BASELINE_MODEL_KEY])
         )
-        found = _find(digest, serving_dir)
+        found = _find_live_or_withdrawn(digest, serving_dir)
         if found is None:
             require_baseline(serving_dir, model, baseline)
-            _try(model, input_dict)
-            card = _card(input_dict, exec_properties, model, digest)
+            _test_serving(model, input_dict)
+            card = _make_card(input_dict, exec_properties, model, digest)
             with serving_lock(serving_dir):
-                found = _find(digest, serving_dir)
+                found = _find_live_or_withdrawn(digest, serving_dir)
                 if found is None:
                     require_baseline(serving_dir, model, baseline)
                     found = publish(model, serving_dir, card, digest=digest)
@@ -100,7 +100,7 @@ class Executor(executor.Executor):
         self._MarkPushed(pushed, pushed_destination=found, pushed_version=posixpath.basename(found))
 
 
-def _find(digest: str, serving_dir: str) -> str | Withdrawal | None:
+def _find_live_or_withdrawn(digest: str, serving_dir: str) -> str | Withdrawal | None:
     """Return the live version if it is this model, or the withdrawal of this model."""
     live = next(complete_versions(serving_dir), None)
     if live is not None and digest_of_model(live) == digest:
@@ -108,18 +108,16 @@ def _find(digest: str, serving_dir: str) -> str | Withdrawal | None:
     return withdrawn_models(serving_dir).get(digest)
 
 
-def _try(model: str, input_dict: dict[str, list[Any]]) -> None:
+def _test_serving(model: str, input_dict: dict[str, list[Any]]) -> None:
     evaluation = artifact_utils.get_single_uri(input_dict[standard_component_specs.EVALUATION_KEY])
-    smoke_test(
-        model, texts=first_texts(_examples(input_dict)), known=known_scores(evaluation)
-    )
+    smoke_test(model, texts=first_texts(_examples(input_dict)), known=known_scores(evaluation))
 
 
 def _examples(input_dict: dict[str, list[Any]]) -> Artifact:
     return artifact_utils.get_single_instance(input_dict[standard_component_specs.EXAMPLES_KEY])
 
 
-def _card(
+def _make_card(
     input_dict: dict[str, list[Any]], exec_properties: dict[str, Any], model_dir: str, digest: str
 ) -> str:
     # Imported here because they need TFMA, which takes seconds to import.
@@ -129,9 +127,7 @@ def _card(
     config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
     examples = _examples(input_dict)
     evaluation = artifact_utils.get_single_uri(input_dict[standard_component_specs.EVALUATION_KEY])
-    with fileio.open(
-        posixpath.join(model_dir, 'assets.extra', features.SETTINGS_ASSET)
-    ) as file:
+    with fileio.open(posixpath.join(model_dir, 'assets.extra', features.SETTINGS_ASSET)) as file:
         settings = json.loads(file.read())
     return write_card(
         CardFacts(

@@ -149,7 +149,7 @@ def _sync(folder: str) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Flush the names in a folder to the disk; a rename is one of them."""
+    """Flush the entries of a folder to the disk, so that a rename is permanent."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -154,6 +154,4 @@ class _Progress(keras.callbacks.Callback):
 
 
 def _val_metrics(values: Mapping[str, float]) -> str:
-    return (
-        f'val accuracy {values["val_binary_accuracy"]:.4f}, val loss {values["val_loss"]:.4f}'
-    )
+    return f'val accuracy {values["val_binary_accuracy"]:.4f}, val loss {values["val_loss"]:.4f}'

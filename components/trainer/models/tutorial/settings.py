@@ -17,9 +17,7 @@ class TutorialSettings(ArchitectureSettings):
     architecture: Literal['tutorial'] = pydantic.Field(
         'tutorial', description=f'kind of model: {", ".join(ARCHITECTURES)}'
     )
-    epochs: int = pydantic.Field(
-        10, ge=1, le=10_000, description='passes over the training split'
-    )
+    epochs: int = pydantic.Field(10, ge=1, le=10_000, description='passes over the training split')
     batch_size: int = pydantic.Field(32, ge=1, le=65_536, description='examples per step')
     learning_rate: float = pydantic.Field(1e-3, gt=0, le=10, description='step size of Adam')
     embedding_dim: int = pydantic.Field(16, ge=1, le=4_096, description='width of a word vector')
