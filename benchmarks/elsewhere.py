@@ -173,7 +173,7 @@ def preset_probabilities(
 def sklearn_probabilities(
     films: tune.Films, held_out: npt.NDArray[np.bool_], *, letters: bool = False
 ) -> metrics.Floats:
-    """Do the same with scikit-learn, on words and bigrams or on letters."""
+    """Train scikit-learn, on words and bigrams or on letters; see `preset_probabilities`."""
     from benchmarks.peers import sklearn_tfidf
 
     model = sklearn_tfidf.make_of_letters() if letters else sklearn_tfidf.make_default()

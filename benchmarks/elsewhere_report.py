@@ -1,4 +1,4 @@
-"""Tables of the results on other tasks than IMDB's."""
+"""Shows the results of `elsewhere` as Markdown tables."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Measured:
 
     @property
     def failure(self) -> str:
-        """The reason why it failed, in one line; empty if it did not."""
+        """Why the program failed, in one line; empty if it did not."""
         if self.code == 0:
             return ''
         lines = [line.strip() for line in self.err.splitlines() if line.strip()]

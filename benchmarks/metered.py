@@ -27,7 +27,6 @@ def cpu_seconds() -> float:
 
 
 def reset_peak() -> None:
-    """Reset the peak memory."""
     pathlib.Path('/proc/self/clear_refs').write_text('5', encoding='ascii')
 
 
@@ -40,8 +39,6 @@ def peak_bytes() -> int:
 
 
 class _Meter(console.ProgressLines):
-    """Progress lines that also measure each node."""
-
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
         self._nodes: dict[str, dict[str, float]] = {}

@@ -73,7 +73,7 @@ class Sentence(NamedTuple):
     """A sentence.
 
     Attributes:
-        text: Its text.
+        text: The text.
         words: Number of words.
         rare: Start and end of each rare word.
     """
@@ -217,7 +217,7 @@ def recombine(
 
 
 def _rare_words(counts: collections.Counter[str], wanted: float) -> set[str]:
-    """Return the rarest words that make up at least a share of all words."""
+    """Return the rarest words, which make up at least the share `wanted` of all words."""
     by_count: dict[int, int] = collections.Counter()
     for count in counts.values():
         by_count[count] += count

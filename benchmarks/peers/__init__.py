@@ -1,4 +1,4 @@
-"""What a practitioner would otherwise use, each as a program of its own.
+"""The peers: programs that a practitioner would otherwise use to train a model.
 
 `python -m benchmarks.peers.NAME ARCHIVE OUTPUT_DIR` does everything: it reads the
 archive, trains on the official training split, tests on the official test split,

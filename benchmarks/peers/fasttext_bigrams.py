@@ -40,7 +40,6 @@ def positive_probabilities(
 
 
 def main() -> None:
-    """Train, test, save."""
     arguments = parse(argparse.ArgumentParser())
     splits = read_splits(arguments.archive)
     train = shuffled(splits['train'], arguments.seed)

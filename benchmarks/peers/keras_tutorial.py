@@ -33,7 +33,6 @@ def standardize(texts: Any) -> Any:
 
 
 def main() -> None:
-    """Train, test, save."""
     arguments = parse(argparse.ArgumentParser())
     keras.utils.set_random_seed(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:

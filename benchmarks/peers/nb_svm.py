@@ -21,7 +21,6 @@ from benchmarks.reviews import read_splits, shuffled
 
 
 def main() -> None:
-    """Train, test, save."""
     arguments = parse(argparse.ArgumentParser())
     splits = read_splits(arguments.archive)
     train = shuffled(splits['train'], arguments.seed)

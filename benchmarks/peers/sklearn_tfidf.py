@@ -33,7 +33,6 @@ def make_of_letters() -> Pipeline:
 
 
 def main() -> None:
-    """Train, test, save."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--tuned', action='store_true', help='min_df 2, sublinear, C 10')
     arguments = parse(parser)

@@ -28,7 +28,6 @@ _SPLITS = {'train': 'train', 'test': 'eval'}
 
 
 def main() -> None:
-    """Train, test, save."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--train-steps', type=int, default=_TRAIN_STEPS)
     parser.add_argument('--eval-steps', type=int, default=_EVAL_STEPS)

@@ -25,7 +25,7 @@ class Format:
     """A format of files.
 
     Attributes:
-        name: What it is called.
+        name: Name of the format.
         suffixes: Endings of file names, in lower case.
         open_table: Opens a table, from its bytes and its name.
         open_part: Reads the rows of a part of a table that begins where a line

@@ -1,4 +1,4 @@
-"""Tables, whatever their format: rows of cells, and the labelled texts in them."""
+"""Tables of any format: their rows, and the labelled texts in these."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A file, opened.
+    """An open table.
 
     Attributes:
         columns: Names of the columns.
         rows: All rows, and a Reject for each that cannot be read.
         header: The header line as it stands in the file, without its line
             break; empty where there is none.
-        byte_order_mark: The one that the file begins with, if it does.
-        newline: What ends the header line.
+        byte_order_mark: The mark that the file begins with, or an empty string.
+        newline: Line break of the header line.
         same_columns: Whether all rows have the same columns.
     """
 
@@ -91,7 +91,7 @@ def require_column(present: list[str], name: str, column: str, option: str) -> N
         option: The option that sets it, for the hint.
 
     Raises:
-        DataError: If it has none, or two; the message lists the columns.
+        DataError: If it has none, or more than one; the message lists the columns.
     """
     if present.count(column) == 1:
         return

@@ -36,7 +36,6 @@ _ASCII = bytes(range(128))
 _ADLER_BASE = 65_521
 _PAX_RECORD = re.compile(rb'(\d{1,6}) ([^=\n]+)=')
 
-
 # The path, with surrogates for bytes that are not UTF-8; the bytes of the content after the header,
 # without padding; and whether it is the content of a file.
 Header: TypeAlias = tuple[str, int, bool]

@@ -11,8 +11,8 @@ from typing import BinaryIO, Protocol
 
 CHUNK_BYTES = 1 << 18
 
-# Texts are packed to a third of their size, IMDB to a quarter, tables of equal rows to 1/200 and
-# less: these only become too large if there are many of them. 10 GB of one letter fit into 10 MB.
+# Texts unpack to three or four times their size. Tables of equal rows unpack to 200 times and more,
+# which does no harm below 1 GiB. But 10 GB of one letter fit into 10 MB.
 _FREE_BYTES = 1 << 30
 _MAX_RATIO = 200
 # xz may ask for 4 GiB before it has unpacked anything; its highest level needs 65 MiB.

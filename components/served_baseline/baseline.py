@@ -12,7 +12,7 @@ from components.common.model_versions import complete_versions, digest_of_model,
 from components.common.rollback_state import withdrawn_models
 from components.common.storage import storage_of
 
-# Files in a baseline artifact, which say the same wherever the artifact is carried to.
+# Files in a baseline artifact. They stay valid when the artifact is copied elsewhere.
 NO_BASELINE_FILE = 'NO_BASELINE'
 VERSION_FILE = 'served_version.json'
 
@@ -47,8 +47,7 @@ def find_baseline(serving_dir: str, candidate: str) -> ServedVersion | None:
         None if there is no such version.
 
     Raises:
-        StoreError: If that version is damaged, so that nobody can tell how good
-            the served model was.
+        StoreError: If that version is damaged, so it cannot be compared with.
         DataError: If the withdrawn versions cannot be read.
 
     Example:

@@ -116,7 +116,7 @@ def _main() -> None:
 
 
 def _limit(request: dict[str, Any]) -> None:
-    """Have the system end this process, even if the one that waits for it has ended."""
+    """Limit time and memory by the system, in case the waiting process has ended."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(request['timeout_seconds'])
     _, most = resource.getrlimit(resource.RLIMIT_DATA)

@@ -21,7 +21,7 @@ from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
 from components.statistics_gen.workers import WriteStatistics
 
-# Their digests take 128 MiB, and so do the words of a billion reviews, in 60 parts.
+# The digests of so many take 128 MiB. So do the words of each of 60 parts of a billion reviews.
 _EXAMPLES_PER_PART = 1 << 24
 
 

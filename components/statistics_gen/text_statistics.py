@@ -113,9 +113,9 @@ def divergence(one: WordCounts, other: WordCounts) -> float:
 
     Args:
         one: Different words with their occurrences. A list of
-            `FINGERPRINT_WORDS` or more lacks the rarest words: a word that only
-            the other list has counts as frequent as the last of this one at
-            most, so that a word just below the cut makes no difference.
+            `FINGERPRINT_WORDS` or more is taken to lack its rarest words: a word
+            that only the other list has gets the share that it has there, but at
+            most that of the rarest word here.
         other: The same; the order of the two does not matter.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Worker code of StatisticsGen: fold files into accumulators, and merge these.
+"""Worker code of StatisticsGen: folds files into accumulators, and merges these.
 
 TFX's executor builds a graph of some 150 transforms for each split, which
 costs more than the statistics do, and sends each text through a shuffle to
@@ -199,8 +199,6 @@ class _MergeAccumulators(beam.CombineFn):
 
 
 class _MergeTexts(beam.CombineFn):
-    """Merges the counts of each split."""
-
     def create_accumulator(self) -> dict[str, TextCounts]:
         return {}
 

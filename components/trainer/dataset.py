@@ -1,4 +1,4 @@
-"""Reads examples as the models take them."""
+"""Reads examples as token ids and labels, into memory or as a stream."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Examples(Protocol):
     """The examples that a model learns from, by split."""
 
     def read(self, split: str) -> LabelledTokens:
-        """Return all examples of a split; those of `unlabelled` may be none."""
+        """Return all examples of a split; `unsup` may be empty."""
 
     def stream(self, split: str, batching: Batching) -> tf.data.Dataset:
         """Return batches as `LabelledTokens.batches` does, without reading all at once."""
@@ -123,11 +123,9 @@ class LoadedExamples:
     splits: Mapping[str, LabelledTokens]
 
     def read(self, split: str) -> LabelledTokens:
-        """Return all examples of a split."""
         return self.splits.get(split, LabelledTokens.from_rows([], []))
 
     def stream(self, split: str, batching: Batching) -> tf.data.Dataset:
-        """Return batches of a split."""
         return self.read(split).batches(batching)
 
 
@@ -218,7 +216,7 @@ def read_split(pattern: str, transform: TransformGraph, *, labelled: bool = True
     rows = np.lexsort((labels, order))
     starts = np.concatenate([[0], np.cumsum(lengths)])[rows]
     row_splits = np.concatenate([[0], np.cumsum(lengths[rows])])
-    # Where each token comes from: its place in its row, from the row's old start.
+    # The old index of each token: the old start of its row plus its place in the row.
     source = np.repeat(starts - row_splits[:-1], lengths[rows]) + np.arange(len(tokens))
     return LabelledTokens(tokens[source], row_splits, labels[rows][:, np.newaxis])
 

@@ -26,16 +26,16 @@ from components.example_gen.summary import ExamplesSummary
 from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
 from components.transform.vocabulary import WriteVocabulary
 
-# So many have some 2 million different words, which a worker holds in 300 MB.
+# So many reviews have some 2 million different words, which a worker holds in 300 MB.
 _EXAMPLES_PER_PART = 1 << 24
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Counts words on Beam, then traces a preprocessing_fn without analyzers.
 
-    TFX's executor traces such a function in place, too, but not if it has
-    assertions, as every function of a ragged tensor has: then it builds a Beam
-    pipeline of a hundred transforms that computes nothing.
+    TFX's executor traces such a function, too, unless it has assertions, as every
+    function of a ragged tensor has. For these it builds a Beam pipeline of a hundred
+    transforms that computes nothing.
     """
 
     def Do(

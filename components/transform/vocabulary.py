@@ -37,9 +37,9 @@ class WriteVocabulary(beam.PTransform):
         count_path: The file to write the number of texts to.
         top_k: Largest number of words to keep.
         min_count: Fewest occurrences of a word to keep.
-        punctuation: How texts become words, see `text.normalize`.
+        punctuation: See `text.normalize`.
         parts: Number of parts that the words are divided into: a worker holds
-            all words of one part at most, and the last one only those to keep.
+            at most all words of one part, and the last worker only those to keep.
     """
 
     def __init__(

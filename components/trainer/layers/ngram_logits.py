@@ -80,11 +80,11 @@ class NGramLogits(keras.layers.Layer):
         else:
             scores = out_of_fold_scores(counts.presence, labels, self._cost, self._seed, further)
         scale, shift = calibrate(scores, labels)
-        self._learn(counts.keys, scale * model.weights, model.ratios, scale * model.bias + shift)
+        self._store(counts.keys, scale * model.weights, model.ratios, scale * model.bias + shift)
         out_of_fold = (scale * scores + shift)[:, np.newaxis].astype(np.float32)
         return out_of_fold, None if watched is None else self._logits_in_batches(watched)
 
-    def _learn(
+    def _store(
         self,
         keys: npt.NDArray[np.int64],
         weights: npt.NDArray[np.float32],
@@ -133,7 +133,7 @@ class NGramLogits(keras.layers.Layer):
     def explain(self, tokens: tf.RaggedTensor) -> Contributions:
         """Split the logits of int32 `[batch, (tokens)]` into a contribution of each n-gram.
 
-        The position is that of the first occurrence.
+        The position of an n-gram is that of its first occurrence.
         """
         cells, known = self._find(tokens)
         starts, lengths = [], []

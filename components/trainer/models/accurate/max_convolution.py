@@ -49,7 +49,7 @@ class MaxConvolution(keras.layers.Layer):
 
     def call(self, tokens: tf.Tensor) -> tf.Tensor:
         """Map int32 `[batch, tokens]`, padded with 0, to float32 `[batch, filters]`, >= 0."""
-        # Windows extend over both ends, and one is outside. So more padding changes nothing.
+        # Windows extend over both ends, and one has only padding. So more padding changes nothing.
         ends = [[0, 0], [_WORDS - 1, _WORDS]]
         vectors, places = self._distinct(tf.pad(tokens, ends, constant_values=features.PADDING_ID))
         strongest = _max_convolution(vectors, tf.convert_to_tensor(self.kernel), places)
@@ -67,7 +67,7 @@ class MaxConvolution(keras.layers.Layer):
             float32 `[batch, filters]`, >= 0.
         """
         vectors, flat = self._distinct(tokens.values)
-        # A row more, for padding: the last one, whose place is len(vectors).
+        # One more row, for padding; its index is len(vectors).
         outputs = tf.pad(tf.matmul(vectors, tf.convert_to_tensor(self.kernel)), [[0, 1], [0, 0]])
         ends = tf.fill([tokens.nrows(), _WORDS - 1], tf.shape(vectors)[0])
         places = tf.concat([ends, tokens.with_values(flat), ends], axis=1)
@@ -91,7 +91,7 @@ class MaxConvolution(keras.layers.Layer):
             fn_output_signature=tf.TensorSpec([_ROWS_PER_PART, self._filters], tf.float32),
         )
         found = tf.reshape(parts, [-1, self._filters])[:size]
-        # As the window beyond the end has it, which is nothing but padding.
+        # 0 is the sum of the window that has only padding.
         return tf.nn.relu(tf.maximum(found, 0.0) + self.offset)
 
     def strongest(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -134,7 +134,7 @@ class MaxConvolution(keras.layers.Layer):
         return found
 
     def _distinct(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the vectors of the distinct words, and which of them stands where."""
+        """Return the vectors of the distinct words, and for each token the index of its word."""
         tokens = tf.where(tokens < self._vectors.shape[0], tokens, features.UNKNOWN_ID)
         words, places = tf.unique(tf.reshape(tokens, [-1]))
         vectors = tf.gather(tf.convert_to_tensor(self.table), words)
@@ -146,7 +146,7 @@ class MaxConvolution(keras.layers.Layer):
 
 
 def _windows(places: tf.Tensor, axis: int) -> tf.Tensor:
-    """Return the words of each window along an axis, as one more axis of 3."""
+    """Return the word indices of each window along an axis, as one more axis of 3."""
     count = tf.shape(places)[axis] - _WORDS + 1
     before = (slice(None),) * axis
     cuts = [(*before, slice(word, word + count)) for word in range(_WORDS)]
@@ -154,13 +154,13 @@ def _windows(places: tf.Tensor, axis: int) -> tf.Tensor:
 
 
 def _add_up(outputs: tf.Tensor, windows: tf.Tensor, filters: int) -> tf.Tensor:
-    """Add up what the words of each window say.
+    """Add up the outputs of the words of each window.
 
     Args:
-        outputs: float32 `[words, 3 * filters]`: what each word adds as the
+        outputs: float32 `[words, 3 * filters]`: the output of each word as the
             first, second and third of a window.
-        windows: int32 `[..., 3]`: which words stand in each.
-        filters: Patterns.
+        windows: int32 `[..., 3]`: the indices of the words of each window.
+        filters: Number of patterns.
 
     Returns:
         float32 `[windows, filters]`, of all windows one after the other.
@@ -180,7 +180,7 @@ def _max_convolution(
     Args:
         vectors: float32 `[words, dim]`, of the distinct words.
         kernel: float32 `[dim, 3 * filters]`: of the first, second and third word.
-        places: int32 `[batch, tokens]`: which of the words stands where.
+        places: int32 `[batch, tokens]`: the index of the word of each token.
 
     Returns:
         float32 `[batch, filters]`.
@@ -197,7 +197,7 @@ def _max_convolution(
         columns = tf.broadcast_to(
             tf.reshape(tf.range(_WORDS * filters), [1, _WORDS, filters]), tf.shape(words)
         )
-        # Of what the words add, one in fifty has a gradient.
+        # One in fifty of the outputs has a gradient.
         of_outputs = tf.SparseTensor(
             tf.cast(tf.reshape(tf.stack([words, columns], -1), [-1, 2]), tf.int64),
             tf.reshape(tf.repeat(upstream[:, tf.newaxis], _WORDS, axis=1), [-1]),
