@@ -34,7 +34,6 @@ _FIGURES = (
 
 
 def say(line: str) -> None:
-    """Print a line of progress."""
     print(line, file=sys.stderr, flush=True)
 
 

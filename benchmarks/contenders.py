@@ -20,7 +20,7 @@ RATE_REFERENCE = 'sklearn-tfidf'
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contender:
-    """One way to get a model from the archive.
+    """A program that trains a model on the archive.
 
     Attributes:
         name: Name for `--only` and `--with`.

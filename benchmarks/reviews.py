@@ -19,7 +19,7 @@ class Review(NamedTuple):
     Attributes:
         split: `train` or `test`.
         label: 1 for positive, 0 for negative.
-        text: As published.
+        text: The text as published.
     """
 
     split: str

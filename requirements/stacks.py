@@ -24,7 +24,7 @@ class SetUpError(Exception):
 
 
 class Stack(NamedTuple):
-    """One set of locked versions.
+    """A set of locked versions.
 
     Attributes:
         name: Minor version of TFX, as in the names of the lock files.

@@ -18,8 +18,7 @@ def parts_by_text(outputs: Mapping[str, Any], texts: int) -> list[Parts]:
         texts: Number of texts in the batch.
 
     Returns:
-        For each text, n-grams and their contributions to its logit, the largest
-        first.
+        For each text, n-grams and their contributions to its logit, by absolute value.
     """
     parts: list[Parts] = [[] for _ in range(texts)]
     keys = features.ROWS_KEY, features.NGRAMS_KEY, features.CONTRIBUTIONS_KEY

@@ -62,9 +62,6 @@ def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
     that at 0.5. TFMA fails closed: a metric that is missing or NaN does not meet
     its bound, and neither does a slice without examples.
 
-    Args:
-        gate: The bounds.
-
     Returns:
         A configuration with all `METRICS`, overall and by number of words. The
         change bound and the second specification, for the baseline, apply if

@@ -73,11 +73,7 @@ class Evaluation:
 
 
 def read_evaluation(uri: str) -> Evaluation:
-    """Read an Evaluation artifact.
-
-    Args:
-        uri: Folder of the artifact.
-    """
+    """Read the Evaluation artifact in the folder `uri`."""
     # A run may override the bounds in the settings, so read them from the artifact.
     with tf.io.gfile.GFile(os.path.join(uri, CONFIG_FILE)) as file:
         config = json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config

@@ -94,7 +94,6 @@ class Totals:
         self.predictions += int(units.sum())
 
     def merge(self, other: Totals) -> None:
-        """Add the examples of another."""
         self.examples += other.examples
         self.histogram += other.histogram
         self.confusion += other.confusion
@@ -146,7 +145,6 @@ class _TotalsCombineFn(beam.CombineFn):
 
 
 def example_count(totals: Totals) -> float:
-    """Return the number of examples."""
     return float(totals.examples)
 
 

@@ -42,7 +42,7 @@ class Example:
         label: 1 for positive, 0 for negative.
         probability: Predicted probability of the positive label, in [0, 1].
         contributions: At most `SHOWN_PARTS` n-grams with their contributions to the
-            logit, largest first; empty if the model cannot explain a score.
+            logit, by absolute value; empty if the model cannot explain a score.
     """
 
     text: str
@@ -89,10 +89,7 @@ _FORMAT = pydantic.TypeAdapter(ScoreDetails)
 
 
 def read_score_details(folder: str) -> ScoreDetails | None:
-    """Read the details from an Evaluation artifact.
-
-    Args:
-        folder: Folder of the artifact.
+    """Read the details from the folder of an Evaluation artifact.
 
     Returns:
         None if the artifact has none, because an older version wrote it.

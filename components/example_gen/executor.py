@@ -30,7 +30,7 @@ from components.example_gen.sources import split_of_input
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
-    """Executor of the file ExampleGen.
+    """Executor of ExampleGen.
 
     Fails with a DataError if a file cannot be read, if there are not exactly two
     labels, if a split lacks one of them, or if too many rows are rejected; with a

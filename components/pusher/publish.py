@@ -64,7 +64,7 @@ def publish_locally(
     digest: str,
     copy_file: CopyFile,
 ) -> str:
-    """Add a version to a serving folder on a disk, by one rename.
+    """Add a version to a serving folder on a disk, by one rename; see `publish`.
 
     Args:
         model_dir: The SavedModel.
@@ -72,13 +72,6 @@ def publish_locally(
         texts: Files to add or replace, by relative path.
         digest: Digest of the model that was evaluated and tested.
         copy_file: Copies or links a file: source, target.
-
-    Returns:
-        The path of the new version, see `publish`.
-
-    Raises:
-        ComponentError: If the model does not have this digest.
-        OSError: If the version cannot be written.
     """
     os.makedirs(serving_dir, exist_ok=True)
     aside = os.path.join(serving_dir, f'.{uuid.uuid4().hex}{PART_SUFFIX}')

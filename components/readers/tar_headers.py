@@ -88,7 +88,7 @@ def any_header(block: bytes, read: Callable[[int], bytes]) -> Header:
         block = read(BLOCK_BYTES)
     if kind == GNUTYPE_SPARSE:
         raise _sparse()
-    own_name = _own_name(block, kind)
+    own_name = _own_name(block)
     # As in the oldest format.
     is_folder = kind == DIRTYPE or (kind == AREGTYPE and own_name.endswith('/'))
     is_file = kind in _FILES and not is_folder
@@ -143,7 +143,7 @@ def _pax_fields(content: bytes) -> tuple[str | None, int | None]:
     return path, size
 
 
-def _own_name(block: bytes, kind: bytes) -> str:
+def _own_name(block: bytes) -> str:
     name, prefix = _text(block[:100]), _text(block[345:500])
     return f'{prefix}/{name}' if prefix else name
 

@@ -127,7 +127,6 @@ class TextCounts:
         self._add_words(counts.where(is_word.to_numpy(zero_copy_only=False)))
 
     def merge(self, other: TextCounts) -> None:
-        """Add the counts of other examples of the split."""
         self.examples += other.examples
         self.labels += other.labels
         self.lengths = _sum(self.lengths, other.lengths)
@@ -199,7 +198,7 @@ class PartSummary(NamedTuple):
     Attributes:
         examples: See `TextCounts`, as for `labels` and `lengths`.
         words: Number of words, repetitions included.
-        unknown: How many of these `train` has fewer than `MIN_KNOWN_COUNT` times.
+        unknown: Number of these that `train` has fewer than `MIN_KNOWN_COUNT` times.
         frequent: The most frequent words, at most `FINGERPRINT_WORDS`, ordered.
         duplicates: See `SplitStatistics`, as for `shared`.
     """

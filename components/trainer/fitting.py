@@ -1,4 +1,4 @@
-"""What all architectures share: their input and output, and training with Keras."""
+"""Code of all architectures: the types of their input and output, and training with Keras."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def compile_model(
 
     Args:
         model: The model.
-        learning_rate: Learning rate of the optimizer, or a schedule.
+        learning_rate: A number, or a schedule.
         optimizer: Adam, or a subclass.
         **options: Further options of the optimizer.
     """

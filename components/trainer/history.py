@@ -12,10 +12,7 @@ _FORMAT = pydantic.TypeAdapter(dict[str, list[float]])
 
 
 def read_history(folder: str) -> dict[str, list[float]]:
-    """Read the history of a training.
-
-    Args:
-        folder: Folder of the Trainer's artifact `model_run`.
+    """Read the training history from the folder of the Trainer's artifact `model_run`.
 
     Returns:
         By name of a metric (`loss`, `binary_accuracy`, and both with the prefix

@@ -1,4 +1,4 @@
-"""N-grams as integers."""
+"""Encodes n-grams as integers."""
 
 from __future__ import annotations
 
@@ -33,11 +33,7 @@ def ngram_keys(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tens
 
 
 def ngram_places(tokens: tf.RaggedTensor, length: int) -> tf.Tensor:
-    """Return the positions of the n-grams of `ngram_keys`, in the same order.
-
-    Args:
-        tokens: As for `ngram_keys`.
-        length: As for `ngram_keys`.
+    """Return the positions of the n-grams that `ngram_keys` returns for the same arguments.
 
     Returns:
         int64 `[ngrams]`, the position of the first word in its text.

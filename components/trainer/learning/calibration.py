@@ -1,4 +1,4 @@
-"""Calibration of scores."""
+"""Calibrates scores: maps them to logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The n-grams of a set of texts, and the texts that contain each."""
+"""Finds the n-grams of texts, and the texts that contain each."""
 
 from __future__ import annotations
 

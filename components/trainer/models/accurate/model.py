@@ -34,7 +34,6 @@ _WARM_UP_STEPS = 50
 
 
 def train(job: TrainingJob) -> TrainedModel:
-    """Train the model."""
     settings, seed = job.settings.model, job.settings.seed
     assert isinstance(settings, AccurateSettings)
     train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))

@@ -18,7 +18,6 @@ from components.trainer.models.ngram.settings import LinearSettings, NgramSettin
 
 
 def train(job: TrainingJob) -> TrainedModel:
-    """Train the model."""
     train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
     settings = job.settings.model
     assert isinstance(settings, NgramSettings)
