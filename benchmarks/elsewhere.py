@@ -1,4 +1,4 @@
-"""Compares the presets with scikit-learn on other tasks than IMDB's.
+"""Compares the presets with scikit-learn on tasks other than IMDB.
 
 The tasks are derived from the training reviews of IMDB, with the films of one fold
 held out. Neither the test split nor texts without a label are used, and only the

@@ -1,6 +1,6 @@
-"""Metrics of probabilities, the same for all contenders.
+"""Computes the same metrics for all contenders.
 
-Not scikit-learn's: its import would count as time and memory of each peer.
+They do not use scikit-learn, because its import would count as time and memory of each peer.
 """
 
 from __future__ import annotations

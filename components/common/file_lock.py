@@ -1,4 +1,4 @@
-"""Locks on files, which the operating system releases when their holder ends."""
+"""Locks files; the operating system releases a lock when its holder ends."""
 
 from __future__ import annotations
 

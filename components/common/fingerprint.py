@@ -1,4 +1,4 @@
-"""A digest of the code that a node runs, for its cache key.
+"""Computes a digest of the code that a node runs, for its cache key.
 
 TFX's cache key covers a node's inputs and parameters, but not its code, except the
 content of a `module_file`. A node whose code was edited would silently reuse old
@@ -64,7 +64,7 @@ def _reachable(modules: frozenset[str]) -> set[str]:
 
 @functools.cache
 def _imports(module: str) -> frozenset[str]:
-    """Return the names of the modules of `components` that `module` imports."""
+    """Return the modules of `components` that `module` imports."""
     path = _source(module)
     package = module if path.name == '__init__.py' else module.rpartition('.')[0]
     found: set[str] = set()

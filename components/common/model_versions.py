@@ -1,4 +1,4 @@
-"""The pushed versions in a serving folder, on a disk or in an object store."""
+"""Reads the pushed versions in a serving folder, on a disk or in an object store."""
 
 from __future__ import annotations
 

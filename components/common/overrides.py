@@ -1,8 +1,8 @@
 """Settings that a run of a compiled pipeline can change.
 
 A node has an execution parameter for each of them, with the name of the field in its
-settings. So the value is part of the cache key of this node only. A local run has no
-such parameters, because there the settings themselves change.
+settings, so the value is part of the cache key of this node only. A local run has no
+such parameters, because it changes the settings themselves.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Progress messages of a node, wherever it runs.
+"""Reports the progress of a node to one logger.
 
-They go to one logger: a runner that shows progress handles it, any other
-writes them to its log.
+A runner that shows progress handles this logger; any other writes the lines to its log.
 """
 
 from __future__ import annotations

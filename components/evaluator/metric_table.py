@@ -1,4 +1,4 @@
-"""The metrics of the project in one table, which gate, terminal, report and model card read.
+"""The table of metrics that gate, terminal, report and model card share.
 
 To add a metric, add a row to `METRICS` and its function to
 `components.evaluator.metrics.COMPUTATIONS`.

@@ -1,4 +1,4 @@
-"""The ExampleGen node: reads files, and writes split and counted examples."""
+"""The ExampleGen node, which reads files and writes examples in splits."""
 
 from __future__ import annotations
 

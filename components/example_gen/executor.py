@@ -1,4 +1,4 @@
-"""Reads labelled texts with Beam, and writes them as examples, split and counted."""
+"""ExampleGen's executor: runs its workers on Beam, and checks their result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The summary of an Examples artifact: its counts, in a file beside its splits."""
+"""The summary of an Examples artifact: row counts, in a file beside the splits."""
 
 from __future__ import annotations
 

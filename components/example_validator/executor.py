@@ -1,4 +1,4 @@
-"""Compares statistics with the schema, and fails on an anomaly."""
+"""ExampleValidator's executor: fails if the statistics do not fit the schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pushes a blessed model that passes its smoke test."""
+"""The Pusher's executor: pushes a blessed model that passes its smoke test."""
 
 from __future__ import annotations
 

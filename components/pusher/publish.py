@@ -42,7 +42,7 @@ def publish(model_dir: str, serving_dir: str, card: str, *, digest: str) -> str:
         one more than the latest version if that is larger.
 
     Raises:
-        ComponentError: If the model does not have this digest.
+        ComponentError: If a copy on a disk does not have this digest.
         OSError: If the version cannot be written.
 
     Example:

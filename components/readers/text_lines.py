@@ -1,4 +1,4 @@
-"""Reads a text from each line of a file, which is a table of one column."""
+"""Reads text files as tables of one column: a text in each line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the schema that is a parameter of the node."""
+"""SchemaGen's executor: writes the schema, whose text is a parameter of the node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The baseline: the version that is served, which a candidate is compared with."""
+"""Finds the baseline: the served version that a candidate is compared with."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def damaged_version(path: str, reason: str) -> StoreError:
 
 
 def read_baseline(baseline_uri: str) -> ServedVersion | None:
-    """Return which version a baseline artifact is, None if there was none."""
+    """Return the version in a baseline artifact, None if there is none."""
     if is_absent(baseline_uri):
         return None
     path = posixpath.join(baseline_uri, VERSION_FILE)

@@ -1,4 +1,4 @@
-"""Makes TFX's cache notice when another version is served."""
+"""The driver of ServedBaseline: makes TFX's cache notice when another version is served."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):  # type: ignore
     """Adds the digest of the baseline to the parameters of the execution.
 
     TFX calls drivers before it looks into its cache, and the parameters are part of
-    the cache key. So the node runs again when another model is served. While it is
-    the same model, even as another version, TFX finds the same artifact, and so the
-    Evaluator's cached outputs, too. Services do not call drivers: there the node is
-    never cached.
+    the cache key. So the node runs again when another model is served. For the same
+    model, even as another version, TFX reuses the artifact, and so the Evaluator's
+    outputs. Services do not call drivers: there the node is never cached.
     """
 
     def __init__(self, metadata_handle: Any) -> None:

@@ -1,4 +1,4 @@
-"""Copies the served version into the baseline artifact."""
+"""ServedBaseline's executor: copies the served version into its output artifact."""
 
 from __future__ import annotations
 

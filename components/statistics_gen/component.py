@@ -1,4 +1,4 @@
-"""The StatisticsGen node: examples in, statistics of each split out."""
+"""The StatisticsGen node, which computes the statistics of each split."""
 
 from __future__ import annotations
 

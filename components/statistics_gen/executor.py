@@ -1,4 +1,4 @@
-"""Computes TFDV's statistics of all splits in one pass and one Beam graph."""
+"""StatisticsGen's executor: computes statistics of all splits in one Beam graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Trainer node."""
+"""The Trainer node, which trains and exports the model."""
 
 from __future__ import annotations
 

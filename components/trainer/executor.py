@@ -1,4 +1,4 @@
-"""The Trainer's executor."""
+"""The Trainer's executor, which applies the settings that a run overrides."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from components.trainer.settings import TrainerSettings
 
 
 class Executor(executor.GenericExecutor):
-    """TFX's executor, which applies the settings that a run overrides."""
-
     def Do(
         self,
         input_dict: dict[str, list[Any]],

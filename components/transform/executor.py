@@ -1,4 +1,4 @@
-"""Computes the vocabulary, and writes the transform graph."""
+"""Transform's executor: computes the vocabulary, and writes the transform graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion of padded tokens to ragged ones."""
+"""Converts padded tokens to ragged ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Naive Bayes ratios and a linear SVM on them.
+"""Fits naive Bayes ratios of n-grams, and a linear SVM on these.
 
 Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic
 Classification" (ACL 2012), with rows scaled to length 1.

@@ -1,1 +1,1 @@
-"""The n-gram model, and small convolutional networks that correct it."""
+"""The architecture `accurate`: the n-gram model with networks that correct it."""

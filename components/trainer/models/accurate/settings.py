@@ -1,4 +1,4 @@
-"""Settings of the n-gram model with networks that correct it."""
+"""Settings of the architecture `accurate`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word vectors from counts of neighbouring words."""
+"""Computes word vectors from counts of neighbouring words."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A calibrated linear SVM on naive Bayes ratios of n-grams."""
+"""The architecture `ngram`: a linear model of n-grams."""

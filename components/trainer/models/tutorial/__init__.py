@@ -1,1 +1,1 @@
-"""The averaged word vectors of the TensorFlow tutorial "Basic text classification"."""
+"""The architecture `tutorial`: averaged word vectors."""
