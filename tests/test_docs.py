@@ -94,7 +94,7 @@ def test_every_command_is_documented() -> None:
 @pytest.mark.parametrize('name', [name for name in _NAMES if name != 'CHANGELOG.md'])
 def test_settings_exist(name: str) -> None:
     known = set(setting_names())
-    groups = {name.rpartition('.')[0] for name in known}
+    groups = {name[:end] for name in known for end, at in enumerate(name) if at == '.'}
     for setting in _SETTING.findall(read(REPO / name)):
         is_file = setting.endswith(('.py', '.md', '.csv', '.json', '.jsonl', '.txt', '.sqlite'))
         assert is_file or setting in known | groups, f'{name} mentions {setting}'

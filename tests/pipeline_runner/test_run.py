@@ -59,7 +59,8 @@ class TestFirstRun:
         assert 'train 2,905, val 324, test 771' in first.err
         found = re.search(r'Trainer .*val accuracy (0\.\d{4})', first.err)
         assert found is not None
-        assert float(found[1]) > 0.85
+        # Four seeds give 0.889 to 0.907 on 324 rows.
+        assert float(found[1]) > 0.87
         assert 'no baseline' in first.err
         assert 'tensorflow/' not in first.err  # the frameworks' own lines stay in the log
 

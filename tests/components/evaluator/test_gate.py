@@ -312,7 +312,8 @@ def test_verdict_is_that_of_the_plain_rule_when_metrics_and_bounds_are_random(
         assert all(check.passed for check in found.checks()) is expected, (case, found.checks())
 
     agrees()
-    assert 50 < sum(seen) < len(seen) - 50, sum(seen)
+    # Hypothesis also draws the constants of loaded modules, so the shares vary with the other tests.
+    assert 20 < sum(seen) < len(seen) - 20, sum(seen)
 
 
 def test_validation_result_has_the_reason_when_the_baseline_ranks_worse_than_chance() -> None:

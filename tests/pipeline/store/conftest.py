@@ -41,6 +41,7 @@ class Workshop:
         config: Of all runs.
         runs: How many there were.
         first: What came of the first.
+        second: What came of the same run again, where the fixture repeats it.
         prefix: What the names of its runs begin with.
         observer: Is told of their nodes.
         listened_at: Addresses that this process listened at in the first run.
@@ -49,6 +50,7 @@ class Workshop:
     config: PipelineConfig
     runs: int = 0
     first: RunOutcome | None = None
+    second: RunOutcome | None = None
     prefix: str = 'run'
     observer: RunObserver = dataclasses.field(default_factory=Silent)
     listened_at: set[str] = dataclasses.field(default_factory=set)

@@ -81,9 +81,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope='module')
 def anna(mariadb: Server, home: pathlib.Path) -> Workshop:
-    """A root on the server, with a complete run."""
+    """A root on the server, with a complete run that was repeated."""
     found = Workshop(settings_of(mariadb, home, 'anna'), prefix='anna')
     outcome, error = found.run()
+    assert error is None
+    # Here, because other tests change what the server has, and tests run in any order.
+    found.second, error = found.run()
     assert error is None
     found.first = dataclasses.replace(outcome, log=str(found.root / 'log'))
     outcomes.save_record(found.first, found.root)
@@ -99,10 +102,9 @@ def test_run_ends_as_on_sqlite_when_the_store_is_on_a_server(
     assert anna.first.metrics == workshop.first.metrics
     assert anna.first.thresholds == workshop.first.thresholds
     assert [n.state for n in anna.first.nodes] == [n.state for n in workshop.first.nodes]
-    outcome, error = anna.run()
-    assert error is None
-    assert executed(outcome) == []
-    assert outcome.metrics == anna.first.metrics
+    assert anna.second is not None
+    assert executed(anna.second) == []
+    assert anna.second.metrics == anna.first.metrics
     assert not list(anna.root.glob('metadata*'))
 
 

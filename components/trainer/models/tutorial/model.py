@@ -40,7 +40,7 @@ def train(job: TrainingJob) -> TrainedModel:
         )
 
     def batches(split: str, size: int, shuffle_seed: int | None) -> tf.data.Dataset:
-        # Keras 3.12 fails if the devices' shares of an epoch's first batch differ in size:
+        # Keras fails if the devices' shares of an epoch's first batch differ in size:
         # "Inputs to operation AddN must have the same size and shape".
         batching = Batching(job.text.max_tokens, size, shuffle_seed, multiple_of=replicas)
         if settings.input == 'stream':
@@ -80,7 +80,7 @@ def build(settings: TutorialSettings, text: TextSettings) -> keras.Model:
     network = build_model(settings, vocab_size=text.vocab_size, max_tokens=text.max_tokens)
     compile_model(network, settings.learning_rate)
     if tf.distribute.has_strategy():
-        # Keras 3.12 fails with several steps per call under MirroredStrategy: "You must feed a
+        # Keras fails with several steps per call under MirroredStrategy: "You must feed a
         # value for placeholder tensor 'while/…'".
         network.steps_per_execution = 1
     return network
