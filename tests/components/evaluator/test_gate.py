@@ -312,7 +312,6 @@ def test_verdict_is_that_of_the_plain_rule_when_metrics_and_bounds_are_random(
         assert all(check.passed for check in found.checks()) is expected, (case, found.checks())
 
     # Hypothesis also draws constants of loaded modules, so the shares depend on the other tests.
-    # Hypothesis also draws the constants of loaded modules, so the shares vary with the other tests.
     assert 20 < sum(seen) < len(seen) - 20, sum(seen)
 
 
