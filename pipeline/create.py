@@ -1,4 +1,4 @@
-"""The pipeline: its nodes, and what flows between them."""
+"""Creates the pipeline: its nodes and the artifacts that connect them."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _add_fingerprint(node: BaseComponent, *modules: str) -> None:
     """Add to a node's cache key what TFX leaves out: its code and the versions of the stack.
 
     Args:
-        node: Its executor's module counts, and that of a function it names.
+        node: The modules of its executor and of its `run_fn` or `preprocessing_fn` count.
         modules: Dotted names of further modules.
     """
     functions = [node.exec_properties.get(key) for key in ('run_fn', 'preprocessing_fn')]

@@ -1,4 +1,4 @@
-"""Which addresses a process and those that it started listen at, as Linux tells it."""
+"""Finds the addresses at which a process and its children listen, on Linux."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of `make torture`: what is not in it was not seen."""
+"""Tests of the table of `make torture`."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from components.readers import formats, lines, text_lines
 from components.readers.records import Reject
 from components.readers.tables import Row, Table, require_column
 
-# Half of a character, or a byte that is not UTF-8: no model reads it.
+# Half of a UTF-16 pair, or a byte that is not UTF-8; UTF-8 cannot encode it.
 _SURROGATE = re.compile('[\ud800-\udfff]')
 _BATCH_ROWS = 1_000
 _BATCH_CHARACTERS = 4_000_000
@@ -59,8 +59,8 @@ def open_source(stream: BinaryIO, name: str, text_column: str) -> Source:
 
     Raises:
         DataError: If the file is an archive, lacks the column, or cannot be read.
-            The rows raise it, too: where one cannot be used, and at the end of a
-            file that is incomplete.
+            Reading the rows also raises it, for an unusable row or a
+            truncated file.
     """
     table = formats.open_table(stream, name, default=formats.TEXT_LINES)
     kind = formats.format_of(name) or formats.TEXT_LINES
@@ -71,7 +71,7 @@ def open_source(stream: BinaryIO, name: str, text_column: str) -> Source:
 
 
 def replace_surrogates(text: str) -> str:
-    r"""Put U+FFFD in place of what is not Unicode.
+    r"""Replace surrogates, which are not valid Unicode text, by U+FFFD.
 
     >>> replace_surrogates('caf\udce9')
     'caf\ufffd'

@@ -87,7 +87,7 @@ def _open(path: str) -> BinaryIO:
 
 def _require_texts(rows: Iterable[TextRow]) -> Iterator[TextRow]:
     for each in rows:
-        # A line left out would shift those after it.
+        # The output has a line for each text, so no row can be left out.
         if each.text is None:
             raise DataError(
                 f'{each.row.where}: the row has no text',
@@ -124,7 +124,6 @@ def _print_scores(
 
 
 def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -> None:
-    """Score a table into another one."""
     if request.input_file is None:
         raise ConfigError(
             '--output FILE needs a table to score', hint='pass --input FILE, and no texts'
@@ -141,7 +140,7 @@ def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -
         signals.hint_on_interrupt(f'{output_file} was not written'),
         _open(request.input_file) as file,
     ):
-        # Before a model is loaded, which takes seconds.
+        # Report a wrong table before the model is loaded, which takes seconds.
         source = open_source(file, os.path.basename(request.input_file), request.text_column)
         with no_framework_noise() as terminal:
             model = PushedModel(model_dir)

@@ -67,7 +67,7 @@ def output_format(path: str) -> str:
     'csv'
 
     Raises:
-        ConfigError: If it is another one, or not known.
+        ConfigError: If it has another format.
     """
     found = format_of(path)
     if found is None or found.name not in _WRITTEN_FORMATS:
@@ -89,7 +89,7 @@ class RowWriter:
         source: The input.
         kind: Format of the output.
         columns: Names of the added columns.
-        labels: Of the model.
+        labels: Labels of the model: negative, positive.
 
     Raises:
         ConfigError: If the input has a column of one of these names, or two

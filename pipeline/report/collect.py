@@ -169,7 +169,6 @@ def _read(
     key: str,
     read: Callable[[str], Found | None],
 ) -> Found | Missing:
-    """Read an output of a node."""
     uri = nodes[node_id].uri(key) if node_id in nodes else None
     if outcome.state_of(node_id) not in ('executed', 'cached'):
         return Missing(reason=_not_reached(outcome, node_id))

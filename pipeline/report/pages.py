@@ -103,7 +103,6 @@ def write_comparison(
 
 
 def _write(path: pathlib.Path, page: str) -> str:
-    """Write a page."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, page)

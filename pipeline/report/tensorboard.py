@@ -126,7 +126,6 @@ def serve(curves: list[LearningCurves], port: int | None) -> None:
 
 
 def _until_interrupted() -> None:
-    """Wait for Ctrl-C."""
     try:
         threading.Event().wait()
     except signals.Terminated:

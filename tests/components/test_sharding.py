@@ -1,4 +1,4 @@
-"""What nodes make of data does not depend on into how many shards, parts and workers it is cut."""
+"""Results of nodes do not depend on the number of shards, parts and workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent to Beam's workers can be run there, without the orchestration."""
+"""Beam workers can run the code that they get without the orchestration."""
 
 from __future__ import annotations
 

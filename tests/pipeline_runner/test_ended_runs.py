@@ -1,4 +1,4 @@
-"""`runs`, `models` and `tensorboard`: what is told of runs that have ended."""
+"""The commands `runs`, `models` and `tensorboard`, after runs that have ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all of `make torture` shares: each test tells what it did, and a table is made of it."""
+"""Fixtures of `make torture`, which collects a report of each test in a table."""
 
 from __future__ import annotations
 

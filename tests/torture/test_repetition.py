@@ -1,4 +1,4 @@
-"""Same in, same out, by whole runs in processes of their own."""
+"""Whole runs with the same data and settings give the same result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines v2 by the client of the kfp package."""
+"""The service Kubeflow Pipelines v2, called with the client of the kfp package."""
 
 from __future__ import annotations
 

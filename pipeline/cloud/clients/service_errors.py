@@ -1,4 +1,4 @@
-"""Errors for what a service answers, or for no answer."""
+"""Creates the errors for failed requests to a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vertex AI Pipelines by the generated API clients of google-cloud-aiplatform.
+"""The service Vertex AI Pipelines, called with the API clients of google-cloud-aiplatform.
 
 The package's classes above these clients look for the bucket of each run and create a
 missing one, hide the error if that fails, and cannot change the pipeline of a schedule.
@@ -239,7 +239,6 @@ class VertexService:
 
     @contextlib.contextmanager
     def _translated_errors(self) -> Iterator[None]:
-        """Translate the client's errors."""
         import requests
         from google.api_core import exceptions as api_exceptions
         from google.auth import exceptions as auth_exceptions

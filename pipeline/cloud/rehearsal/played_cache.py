@@ -1,7 +1,7 @@
-"""The part of a metadata store that a rehearsal plays: artifacts, and outputs to reuse.
+"""The emulated cache of a service: outputs of steps, by cache key.
 
-Kubeflow looks up the outputs of a step by a fingerprint of its inputs, Vertex
-does the same. Here, each fingerprint is a file, kept from one rehearsal to the next.
+Kubeflow and Vertex look up the outputs of a step by a fingerprint of its inputs.
+Here, each fingerprint is a file, kept from one rehearsal to the next.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rehearses a compiled pipeline: runs it on this machine, with its service played."""
+"""Rehearses a compiled pipeline: runs it on this machine and emulates its service."""
 
 from __future__ import annotations
 
@@ -213,7 +213,6 @@ class _Rehearsal:
 
 
 def _with(config: PipelineConfig, changes: Mapping[str, Any]) -> PipelineConfig:
-    """Return the settings with some of them changed."""
     tree = config.model_dump()
     for name, value in changes.items():
         tree[name] = {**tree[name], **value} if isinstance(value, dict) else value

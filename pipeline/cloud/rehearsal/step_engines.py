@@ -1,4 +1,4 @@
-"""Run the command of a step: in a process of this machine, or in a container of its image."""
+"""Runs the command of a step in a local process, or in a container of its image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EngineName = Literal['process', 'podman', 'docker']
 
 _PROJECT = pathlib.Path(__file__).resolve().parents[3]
 _NOT_FOUND = 127
-_TERMINATION_SECONDS = 2  # an interrupted command of ours must end within 5
+_TERMINATION_SECONDS = 2  # an interrupted command must end within 5 s
 _TAIL_LINES = 15
 _EXCEPTION = re.compile(r'[\w.]*(Error|Exception)\b(: .*)?')
 

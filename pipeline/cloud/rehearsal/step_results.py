@@ -1,4 +1,4 @@
-"""Read the results of a rehearsal from the artifacts of its steps."""
+"""Reads the results of a rehearsal from the artifacts of its steps."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class StepResults:
     """
 
     def __init__(self, find_path: Callable[[str], pathlib.Path]) -> None:
-        # It imports TFX.
+        # Imported here because it imports TFX.
         from pipeline.results.run_findings import RunFindings
 
         self.found = RunFindings()

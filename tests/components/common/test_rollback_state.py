@@ -1,4 +1,4 @@
-"""What is kept of withdrawn models, wherever the folder is."""
+"""The records of withdrawn models, in local and remote serving folders."""
 
 from __future__ import annotations
 

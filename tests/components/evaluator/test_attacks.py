@@ -1,4 +1,4 @@
-"""What must not be pushed, by the nodes that judge and push, and what a person is told of it."""
+"""The Evaluator and the Pusher refuse unfit models, and report why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in an artifact is what is in its folder, whatever a person has called that."""
+"""Files of an artifact are found in folders of any name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each check, with a real model that does not stand it; the process itself is in test_run.py."""
+"""Each check, with a real model that fails it; test_run.py tests the process itself."""
 
 from __future__ import annotations
 

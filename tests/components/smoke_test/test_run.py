@@ -1,4 +1,4 @@
-"""The process of its own: what it knows, and how it ends."""
+"""The process of the smoke test: its environment and its exit."""
 
 from __future__ import annotations
 

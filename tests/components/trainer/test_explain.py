@@ -1,4 +1,4 @@
-"""What each architecture says of its logits, through the exported signature."""
+"""Explanations of each architecture, through the exported signature."""
 
 from __future__ import annotations
 

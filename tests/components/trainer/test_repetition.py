@@ -1,4 +1,4 @@
-"""Same in, same out: what is trained from the same examples is the same model."""
+"""Training on the same examples gives the same model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Framework noise goes to the log; what is meant for the person does not."""
+"""Output of frameworks goes to the log, output for the user to the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings as people read them: all of them, explained, and taken back as they are."""
+"""Settings as YAML: complete, with descriptions, and loaded unchanged."""
 
 from __future__ import annotations
 
