@@ -1,4 +1,4 @@
-"""Data that grows: a span after another arrives, and the newest two are trained on."""
+"""Runs on growing data, each with the newest two spans."""
 
 from __future__ import annotations
 

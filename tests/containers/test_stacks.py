@@ -1,4 +1,4 @@
-"""Both stacks make the same of the same data, and each serves the models of the other.
+"""Both stacks give the same results, and each serves the models of the other.
 
 The older stack is the one that runs the tests, the newer one that of the image.
 """

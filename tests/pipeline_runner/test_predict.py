@@ -1,4 +1,4 @@
-"""`predict`, with the model that a run has pushed."""
+"""The command `predict`, with the model that a run pushed."""
 
 from __future__ import annotations
 

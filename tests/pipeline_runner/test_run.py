@@ -1,4 +1,4 @@
-"""`run`, end to end: a first one, and those after it."""
+"""The command `run`, end to end: a first run and later ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is fuzzed: each reader, with inputs to begin with and what they are made of.
+"""The fuzz targets: each reader with its first inputs and their building blocks.
 
 `python -m tests.torture.fuzz_targets NAME --seconds 60 --crashes FOLDER` fuzzes one, in bounded
 memory, and prints what it found as JSON.

@@ -1,4 +1,4 @@
-"""Files that are made to take more memory, time or place than there is."""
+"""Malicious files that would exhaust memory, time or disk space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between stacks is in one module: the code bends around versions nowhere else."""
+"""Only one module has code for differences between stacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers given anything: what `make torture` fuzzes for minutes, here for a second each."""
+"""Readers with arbitrary input, a second each; `make torture` fuzzes them for minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ExampleGen's drivers make of files on the disk."""
+"""ExampleGen's drivers find the spans among files on the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The node: real artifacts of a real model, judged, tried and pushed."""
+"""The Pusher with the artifacts of a real model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The baseline is what is served, whole, and never the candidate itself."""
+"""The baseline is the complete served model, and never the candidate itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model folder or a file that holds Python does not get to run it."""
+"""Python code in a model folder or a file is never executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of real artifacts are damaged; the same run notices, and mends them."""
+"""The next run detects and repairs damaged files of artifacts."""
 
 from __future__ import annotations
 
