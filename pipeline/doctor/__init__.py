@@ -1,1 +1,1 @@
-"""Looks at the installation, at what runs keep, at what is served and at the data."""
+"""Checks of the installation, the stored runs, the served model and the data."""

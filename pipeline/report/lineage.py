@@ -26,8 +26,8 @@ class Lineage:
 
     Args:
         config: The ConnectionConfig of an existing store, which is only read.
-        of_own: Returns the ids of the executions that `unfinished` and
-            `latest_outputs` consider; None for all executions.
+        of_own: Takes the store and returns the ids of the executions that `unfinished`
+            and `latest_outputs` consider; None for all executions.
 
     Example:
         lineage = Lineage(config)

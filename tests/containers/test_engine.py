@@ -1,4 +1,4 @@
-"""The engine is found, and nothing is left behind."""
+"""Tests of the container engine: how it is found, and that it removes its containers."""
 
 from __future__ import annotations
 

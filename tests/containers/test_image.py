@@ -1,4 +1,4 @@
-"""The image: what is in it, and what is not."""
+"""The content of the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs on the sample data, as a person starts them."""
+"""Starts runs on the sample data by the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of the pipeline that are stopped, and what must hold afterwards."""
+"""Stops runs of the pipeline, and checks what must hold afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An evaluation and a summary of examples, as the nodes before the Pusher leave them."""
+"""Makes an evaluation and a summary of examples, as the nodes before the Pusher do."""
 
 from __future__ import annotations
 
