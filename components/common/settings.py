@@ -28,22 +28,33 @@ class ColumnSettings(Settings):
     text_column: str = pydantic.Field('text', min_length=1, description='column with the text')
     label_column: str = pydantic.Field('label', min_length=1, description='column with the label')
     split_column: str | None = pydantic.Field(
-        None, min_length=1, description='column with train, val or test; none: a stable hash splits'
+        None,
+        min_length=1,
+        description='column with train, val or test; null: split by file name, or by a hash of '
+        'the text',
     )
     positive_label: str | None = pydantic.Field(
-        None, min_length=1, description='the label value that means positive; none: guess'
+        None,
+        min_length=1,
+        description='label value of the positive class; null: known pairs, such as pos/neg',
     )
     test_percent: int = pydantic.Field(
-        20, ge=1, le=80, description='share of all rows for test, where the data names none'
+        20, ge=1, le=80, description='percentage of all rows for test, if the data has no splits'
     )
     val_percent: int = pydantic.Field(
-        20, ge=1, le=80, description='share of the training rows for val, where the data names none'
+        20,
+        ge=1,
+        le=80,
+        description='percentage of the training rows for val, if the data has no val',
     )
     use_unlabelled: bool = pydantic.Field(
-        True, description='texts without a label are kept, for what can be learned from them'
+        True, description='whether the model also learns from texts without a label'
     )
     max_rejected_percent: float = pydantic.Field(
-        1.0, ge=0, le=100, description='share of rows that may be unreadable before the run stops'
+        1.0,
+        ge=0,
+        le=100,
+        description='largest percentage of rejected rows; above it, the run stops',
     )
 
 
@@ -51,16 +62,25 @@ class TextSettings(Settings):
     """How a text becomes token ids."""
 
     vocab_size: int = pydantic.Field(
-        10_000, ge=3, le=1_000_000, description='ids in all, padding and unknown word included'
+        10_000,
+        ge=3,
+        le=1_000_000,
+        description='largest number of token ids, including those of padding and unknown words',
     )
     min_word_count: int = pydantic.Field(
-        1, ge=1, description='a word is known if it occurs so often in the training split'
+        1,
+        ge=1,
+        description='smallest number of occurrences of a known word in the training split',
     )
     punctuation: Literal['drop', 'split'] = pydantic.Field(
-        'drop', description='drop: not read; split: each run of marks is a word'
+        'drop',
+        description='drop: remove punctuation; split: a sequence of punctuation is one word',
     )
     max_tokens: int = pydantic.Field(
-        250, ge=1, le=100_000, description='tokens of a text that the model reads, from its start'
+        250,
+        ge=1,
+        le=100_000,
+        description='number of tokens that the model reads from the start of a text',
     )
 
 
@@ -76,10 +96,10 @@ class GateSettings(Settings):
     """
 
     min_accuracy: float = pydantic.Field(
-        gt=0, le=1, description='lowest accuracy on test that is blessed'
+        gt=0, le=1, description='lowest accuracy on test of a blessed model'
     )
     max_accuracy_drop: float = pydantic.Field(
-        ge=0, lt=1, description='largest drop of accuracy against the baseline that is blessed'
+        ge=0, lt=1, description='largest drop of accuracy below that of the baseline'
     )
     # If nine of ten texts are positive, a model that always predicts positive has an accuracy of
     # 0.9. Its AUC is 0.5 for any share of positives, so the bound must be above 0.5. With balanced
@@ -89,7 +109,7 @@ class GateSettings(Settings):
         0.7,
         gt=0.5,
         le=1,
-        description='lowest area under the ROC curve (AUC) on test that is blessed',
+        description='lowest area under the ROC curve (AUC) on test of a blessed model',
     )
     # If the labels of train and test are swapped, the candidate looks good, and only the baseline
     # can show it. The bound is that of random scores: if data has drifted so far that the baseline
@@ -98,13 +118,13 @@ class GateSettings(Settings):
         0.5,
         ge=0,
         le=1,
-        description='lowest AUC of the baseline on test; if it is lower, labels may be swapped, '
-        'and nothing is blessed',
+        description='lowest AUC of the baseline on test; below it, labels may be swapped, and no '
+        'model is blessed',
     )
     slices: dict[str, float] = pydantic.Field(
         default_factory=dict,
-        description='lowest accuracy by number of words, for example {"1-10": 0.7}; slices are '
-        f'{", ".join(features.LENGTH_BUCKETS)}',
+        description='lowest accuracy by number of words in a text, for example {"1-10": 0.7}; the '
+        f'slices are {", ".join(features.LENGTH_BUCKETS)}',
     )
 
     @pydantic.field_validator('slices')

@@ -28,5 +28,5 @@ class TrainerSettings(Settings):
 
     model: ModelSettings
     seed: int = pydantic.Field(
-        1, ge=0, lt=2**31, description='seed of initial weights, dropout and order of examples'
+        1, ge=0, lt=2**31, description='seed of all random numbers in training'
     )

@@ -16,7 +16,7 @@ _CREDENTIAL = re.compile(
 
 
 class BeamSettings(Settings):
-    """The runner of ExampleGen, StatisticsGen, Transform and Evaluator.
+    """The Beam runner of ExampleGen, StatisticsGen, Transform and Evaluator.
 
     Example:
         >>> BeamSettings(runner='PortableRunner', args=('--job_endpoint=localhost:8099',)).runner
@@ -26,11 +26,11 @@ class BeamSettings(Settings):
     runner: str = pydantic.Field(
         'direct',
         min_length=1,
-        description="Beam runner by Beam's own name, such as PortableRunner, FlinkRunner or "
-        'DataflowRunner; direct: in the process of the run, in memory',
+        description='Beam runner: direct (in memory, in the process of the run), or a name that '
+        'Beam knows, such as PortableRunner, FlinkRunner or DataflowRunner',
     )
     args: tuple[str, ...] = pydantic.Field(
-        (), description="pipeline options for Beam, one per element: ['--NAME=VALUE']"
+        (), description="Beam pipeline options, one per element: ['--NAME=VALUE']"
     )
 
     @pydantic.field_validator('args')

@@ -27,43 +27,43 @@ CONTAINER_NODES = (
 
 
 class ResourceSettings(Settings):
-    """Resources of a node's container; none: the default of the service."""
+    """Resources of a node's container. The service has a default for each of them."""
 
-    cpu: float | None = pydantic.Field(None, gt=0, le=1_000, description='number of cores')
+    cpu: float | None = pydantic.Field(None, gt=0, le=1_000, description='number of CPU cores')
     memory_gb: float | None = pydantic.Field(
-        None, gt=0, le=20_000, description='memory in 10^9 bytes'
+        None, gt=0, le=20_000, description='memory in GB (10^9 bytes)'
     )
     accelerator: str | None = pydantic.Field(
         None,
         min_length=1,
-        description='type of accelerator, such as NVIDIA_TESLA_T4 on Vertex or nvidia.com/gpu on '
-        'Kubeflow',
+        description='type of accelerator, such as NVIDIA_TESLA_T4 on Vertex AI or '
+        'nvidia.com/gpu on Kubeflow Pipelines',
     )
-    accelerator_count: int = pydantic.Field(
-        1, ge=1, le=64, description='number of accelerators'
-    )
+    accelerator_count: int = pydantic.Field(1, ge=1, le=64, description='number of accelerators')
 
 
 class CloudSettings(Settings):
-    """Settings for pipelines on Kubeflow Pipelines and Vertex AI.
+    """Settings of pipelines that run on Kubeflow Pipelines or Vertex AI.
 
     Example:
         >>> CloudSettings(resources={'Trainer': ResourceSettings(cpu=8)}).resources['Trainer'].cpu
         8.0
     """
 
-    image: str | None = pydantic.Field(None, description='container image with this project')
+    image: str | None = pydantic.Field(
+        None, description='container image that contains this project'
+    )
     pipeline_root: str | None = pydantic.Field(
-        None, min_length=1, description='folder for artifacts, such as gs://BUCKET/FOLDER'
+        None, min_length=1, description='folder for the artifacts, such as gs://BUCKET/FOLDER'
     )
     resources: dict[str, ResourceSettings] = pydantic.Field(
         default_factory=dict,
-        description='resources by node: {"Trainer": {"cpu": 8, "memory_gb": 32}}',
+        description='resources of each node: {"Trainer": {"cpu": 8, "memory_gb": 32}}',
     )
     volumes: dict[str, str] = pydantic.Field(
         default_factory=dict,
-        description='volumes on Kubeflow for data and pushed models, by path: '
-        '{"/mnt/reviews": "CLAIM"}',
+        description='Kubeflow Pipelines only: PersistentVolumeClaim to mount at a path, for data '
+        'and pushed versions: {"/mnt/reviews": "CLAIM"}',
     )
 
     @pydantic.field_validator('image')

@@ -37,23 +37,27 @@ _SHOW_HINT = 'print all settings with: pipeline_runner.py config show'
 
 
 class DataConfig(Settings):
-    """The data and its format."""
+    """The training data and its format."""
 
     path: str = pydantic.Field(
-        min_length=1, description='file, folder, glob, archive, or pattern with {SPAN} or a date'
+        min_length=1,
+        description='file, folder, glob, archive, or pattern with {SPAN} or {YYYY}{MM}{DD}',
     )
     spans: int = pydantic.Field(
-        1, ge=1, le=100_000, description='number of newest spans to read'
+        1,
+        ge=1,
+        le=100_000,
+        description='number of newest spans to read, if path contains {SPAN} or a date',
     )
     shard_mib: int = pydantic.Field(
         DEFAULT_SHARD_MIB,
         ge=1,
         le=4_096,
-        description='size of a shard of examples in MiB, before compression; one worker reads or '
-        'writes a whole shard',
+        description='largest size of an output file (shard) in MiB, before compression; one worker '
+        'reads or writes a whole shard',
     )
     schema_file: str | None = pydantic.Field(
-        None, description='file with the schema as text proto; none: the schema of the project'
+        None, description='schema file (text proto); null: the schema of this project'
     )
     columns: ColumnSettings = ColumnSettings()
 
@@ -67,18 +71,18 @@ class PipelineConfig(Settings):
         description='name of the pipeline and of its served model',
     )
     preset: str = pydantic.Field(
-        description=f'preset that the settings start from ({", ".join(sorted(PRESETS))}); '
-        'not for --set'
+        description=f'preset with the starting values ({", ".join(sorted(PRESETS))}); '
+        'use --preset, not --set'
     )
     data: DataConfig
     text: TextSettings
     trainer: TrainerSettings
     gate: GateSettings
     root: str = pydantic.Field(
-        DEFAULT_ROOT, min_length=1, description='folder for all outputs of runs'
+        DEFAULT_ROOT, min_length=1, description='folder for the outputs of all runs'
     )
     serving_dir: str | None = pydantic.Field(
-        None, min_length=1, description='folder for pushed versions; none: a folder below root'
+        None, min_length=1, description='folder for pushed versions; null: ROOT/serving/NAME'
     )
     beam: BeamSettings = BeamSettings()
     metadata: MetadataSettings = MetadataSettings()

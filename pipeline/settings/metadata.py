@@ -23,16 +23,16 @@ _Path = Annotated[str, pydantic.Field(min_length=1), pydantic.AfterValidator(os.
 
 
 class TlsSettings(Settings):
-    """Encryption of the connection to a MySQL server; none without `ca`."""
+    """Encryption of the connection to a MySQL server. Without `ca`, it is not encrypted."""
 
     ca: _Path | None = pydantic.Field(
-        None, description='file of the authorities that sign the certificate (PEM)'
+        None, description='PEM file with the certificates of the trusted authorities'
     )
     cert: _Path | None = pydantic.Field(
-        None, description='file with the own certificate, if the server wants one'
+        None, description='file with the client certificate, if the server requires one'
     )
     key: _Path | None = pydantic.Field(
-        None, description='file with the key of the own certificate'
+        None, description='file with the private key of the client certificate'
     )
 
     @pydantic.model_validator(mode='after')
@@ -45,15 +45,16 @@ class TlsSettings(Settings):
 
 
 class MetadataSettings(Settings):
-    """The ML Metadata store of local runs: a file below the root, or a database of a team."""
+    """The ML Metadata store of local runs: a file below the root, or a database on a server."""
 
     backend: Literal['sqlite', 'mysql'] = pydantic.Field(
-        'sqlite', description='sqlite: a file below root; mysql: a server that several roots share'
+        'sqlite',
+        description='sqlite: a file below root; mysql: a MySQL server that several roots can share',
     )
-    host: str | None = pydantic.Field(None, description='machine of the MySQL server')
+    host: str | None = pydantic.Field(None, description='host name of the MySQL server')
     port: int = pydantic.Field(3306, ge=1, le=65_535, description='port of the MySQL server')
     socket: _Path | None = pydantic.Field(
-        None, description='Unix socket of a MySQL server here, in place of host'
+        None, description='Unix socket of a MySQL server on this machine, instead of host'
     )
     # ML Metadata writes it into its SQL as it is.
     database: str | None = pydantic.Field(
@@ -64,7 +65,8 @@ class MetadataSettings(Settings):
     )
     password_file: _Path | None = pydantic.Field(
         None,
-        description=f'file with its password and nothing else; none: {PASSWORD_VARIABLE}',
+        description='file that contains only the password; null: environment variable '
+        f'{PASSWORD_VARIABLE}',
     )
     tls: TlsSettings = TlsSettings()
 

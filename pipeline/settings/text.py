@@ -13,15 +13,15 @@ from components.common.settings import Settings
 _COMMENTS_START = 34
 _WIDTH = 100
 _HEADER = (
-    'All settings; null means none. To change some, write these to a file and pass it with',
-    '--config, or pass --set NAME=VALUE with the full name: --set trainer.seed=5',
+    'All settings; null means that a setting has no value. To change a setting, write it to a file',
+    'and pass --config FILE, or pass its full name with --set, for example --set trainer.seed=5.',
 )
 
 
 def text_of(settings: Settings) -> str:
     """Return all settings as YAML, which loads as their `model_dump`.
 
-    The comment of a section is the docstring of its class:
+    The comment of a section is the docstring of its class, up to its example:
 
         trainer:                          # The model and how it is trained.
           seed: 1                         # seed of initial weights, dropout and …
@@ -33,8 +33,9 @@ def text_of(settings: Settings) -> str:
 def _section(settings: Settings, indent: str) -> Iterator[str]:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        described = type(value).__doc__ if isinstance(value, Settings) else ''
-        yield from _setting(name, value, indent, field.description or described or '')
+        described = type(value).__doc__ or '' if isinstance(value, Settings) else ''
+        comment = field.description or described.partition('Example:')[0]
+        yield from _setting(name, value, indent, comment)
 
 
 def _setting(name: str, value: Any, indent: str, description: str) -> Iterator[str]:

@@ -14,22 +14,27 @@ class LinearSettings(ArchitectureSettings):
 
     run_time_settings: ClassVar[tuple[str, ...]] = ('svm_cost',)
 
-    max_ngram: int = pydantic.Field(3, ge=1, le=3, description='longest n-gram, in words')
+    max_ngram: int = pydantic.Field(
+        3, ge=1, le=3, description='number of words in the longest n-grams'
+    )
     min_ngram_documents: int = pydantic.Field(
-        2, ge=1, description='smallest number of texts that an n-gram must be in to be used'
+        2, ge=1, description='lowest number of texts in which an n-gram must occur'
     )
     svm_cost: float = pydantic.Field(
-        1.0, gt=0, le=1e6, description="C of the linear SVM: the errors' weight in its objective"
+        1.0,
+        gt=0,
+        le=1e6,
+        description='parameter C of the linear SVM; lower values regularise more',
     )
     fit_to_val: bool = pydantic.Field(
-        True, description='whether the linear model learns from val, too'
+        True, description='whether the linear model also learns from val'
     )
     unlabelled_weight: float = pydantic.Field(
         0.5,
         ge=0,
         le=10,
-        description='weight of all texts without a label in the counts of n-grams, relative to '
-        'that of the texts with one; 0: they are not read',
+        description='weight of all unlabelled texts together in the counts of n-grams; the '
+        'labelled texts together weigh 1; 0: unlabelled texts are not used',
     )
 
 
@@ -37,5 +42,5 @@ class NgramSettings(LinearSettings):
     """A calibrated linear SVM on naive Bayes ratios of n-grams."""
 
     architecture: Literal['ngram'] = pydantic.Field(
-        'ngram', description=f'kind of model: {", ".join(ARCHITECTURES)}'
+        'ngram', description=f'architecture of the model: {", ".join(ARCHITECTURES)}'
     )
