@@ -43,43 +43,43 @@ FROM_DEBIAN = missing=; for command in $(1); do \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install \
 	  --no-install-recommends --yes -qq $(2)
 
-help: ## List the targets
+help: ## List all targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables:'
-	@echo '  DATA     data of make run; IMDB archive of make bench and bench-scale'
+	@echo '  DATA     training data for make run; IMDB archive for make bench and make bench-scale'
 	@echo '  TEXT     review that make run scores'
-	@echo '  IMAGE    name and tag for make image'
-	@echo '  WORKERS  test files that make test runs at the same time (default: 2)'
+	@echo '  IMAGE    name and tag of the image that make image builds'
+	@echo '  WORKERS  number of test files that make test runs at the same time (default: 2)'
 	@echo '  COMMAND  command that make test-current runs, for example COMMAND="make run"'
-	@echo '  ARGS     further arguments, for example make test ARGS="-k gate -p no:randomly"'
-	@echo '  STACK    version of TFX: 1.16 or 1.21 (default: chosen for this machine)'
+	@echo '  ARGS     further arguments of the target, for example make test ARGS="-k gate -p no:randomly"'
+	@echo '  STACK    version of TFX: 1.16 or 1.21 (default: depends on this machine)'
 
 setup: ## Install the locked packages in .venv, or update it
 	@$(call SET_UP,install)
 
-cloud: ## Like setup, with the clients of Kubeflow Pipelines and Vertex AI
+cloud: ## Do the same as setup, and install the clients of Kubeflow Pipelines and Vertex AI
 	@$(call SET_UP,install --cloud)
 
-run: setup ## Run the pipeline on the sample data, then score a review
+run: setup ## Run the pipeline on the sample data, and score a review
 	.venv/bin/python pipeline_runner.py run --data '$(DATA)'
 	.venv/bin/python pipeline_runner.py predict "$$TEXT"
 
-test: dev ## Check style and types, then run the tests in random order
+test: dev ## Run lint, then the tests in random order
 	@$(MAKE) --no-print-directory lint
 	.venv/bin/python -m pytest -m 'not slow and not containers and not current and not torture' \
 	  --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
-chromium: ## Install Chromium from Debian, for the tests of reports
+chromium: ## Install Chromium on Debian, for the tests of the report page
 	@$(call FROM_DEBIAN,chromium,chromium)
 
-mariadb: ## Install MariaDB from Debian, for the tests of a shared store (starts no service)
+mariadb: ## Install MariaDB on Debian, for the tests of the metadata store (starts no service)
 	@$(call FROM_DEBIAN,mariadb-install-db mariadb,mariadb-server-core mariadb-client-core)
 
-test-containers: dev ## Run the compiled pipeline in containers, and the gate on Debian 13
+test-containers: dev ## Test the compiled pipeline in containers, and the gate on Debian 13
 	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
 
-test-current: dev ## Run make test and make run on TFX 1.21, in a container with Debian 13
+test-current: dev ## Run make test and make run in a container with Debian 13 and TFX 1.21
 	.venv/bin/python -m pytest -m current --capture=sys --timeout=7200 $(ARGS) \
 	  $(if $(COMMAND),tests/containers/test_current.py)
 
@@ -98,23 +98,23 @@ lint: dev ## Check style, import contracts and types
 image: ## Build the container image for the steps of a compiled pipeline
 	@$(call WITH_ENGINE,build --platform linux/amd64 --tag '$(IMAGE)' .)
 
-bench: peers ## Measure this pipeline and its peers on IMDB, and update the tables
+bench: peers ## Measure this pipeline and other classifiers on IMDB, and update the tables
 	.venv/bin/python -m benchmarks run $(BENCH_DATA) $(ARGS)
 	@if [ -f benchmarks/results/bench.json ]; then .venv/bin/python -m benchmarks table >/dev/null; fi
 
-bench-scale: peers ## Measure time and memory from a quarter to 8 times the size of IMDB
+bench-scale: peers ## Measure time and memory from a quarter of IMDB to 8 times IMDB
 	.venv/bin/python -m benchmarks scale $(BENCH_DATA) $(ARGS); code=$$?; \
 	  if [ -f benchmarks/results/scale.json ]; then .venv/bin/python -m benchmarks plot; fi; \
 	  exit $$code
 	.venv/bin/python -m benchmarks nodes $(BENCH_DATA)
 
-lock: ## Recompile requirements/*.txt (ARGS=--upgrade takes the newest versions)
+lock: ## Resolve the locked versions again (ARGS=--upgrade selects the newest versions)
 	@$(call SET_UP,lock $(ARGS))
 
-audit: setup ## List known vulnerabilities of the locked versions, with verdicts
+audit: setup ## List the known vulnerabilities of the locked packages, each with a verdict
 	.venv/bin/python -m requirements.audit $(ARGS)
 
-clean: ## Remove .venv, .uv and all caches (keeps runs/)
+clean: ## Remove .venv, .uv and all caches, but not runs/
 	rm -rf .venv .uv build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

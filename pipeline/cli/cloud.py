@@ -16,34 +16,47 @@ if TYPE_CHECKING:
     from pipeline.cloud.targets import Target
 
 _TARGET = click.option(
-    '--target', type=click.Choice(TARGETS), required=True, help='Service to compile for.'
+    '--target',
+    type=click.Choice(TARGETS),
+    required=True,
+    help='Service that runs the compiled pipeline.',
 )
-_IMAGE = click.option('--image', metavar='IMAGE', help='Container image with this project.')
+_IMAGE = click.option(
+    '--image', metavar='IMAGE', help='Container image that contains this project.'
+)
 _PIPELINE_ROOT = click.option(
-    '--pipeline-root', metavar='DIR', help='Folder for artifacts, such as gs://BUCKET/DIR.'
+    '--pipeline-root', metavar='DIR', help='Folder for the artifacts, such as gs://BUCKET/DIR.'
 )
 _PARAM = click.option(
-    '--param', 'params', multiple=True, metavar='NAME=VALUE', help='Set a run-time parameter.'
+    '--param',
+    'params',
+    multiple=True,
+    metavar='NAME=VALUE',
+    help='Set a run-time parameter, such as epochs=5. Repeatable.',
 )
 _CONNECTION = (
-    click.option('--host', metavar='URL', help='Address of Kubeflow Pipelines.'),
+    click.option(
+        '--host',
+        metavar='URL',
+        help='Address of the API of the service; required for Kubeflow Pipelines.',
+    ),
     click.option(
         '--token-file',
         metavar='FILE',
         help='File with the token for Kubeflow Pipelines [default: the variable KFP_TOKEN].',
     ),
-    click.option('--namespace', metavar='NAME', help='Kubeflow namespace of the user.'),
+    click.option('--namespace', metavar='NAME', help='Kubeflow namespace of the runs.'),
     click.option('--project', metavar='ID', help='Google Cloud project.'),
     click.option('--region', metavar='REGION', help='Google Cloud region, such as europe-west4.'),
     click.option('--service-account', metavar='NAME', help='Service account that the runs use.'),
-    click.option('--network', metavar='NAME', help='VPC network that Vertex AI peers with.'),
+    click.option('--network', metavar='NAME', help='VPC network that Vertex AI is peered with.'),
 )
 
 _compiles = takes(_TARGET, _IMAGE, _PIPELINE_ROOT, *SETTINGS, *PLACES)
 _uses_service = takes(_TARGET, _IMAGE, _PIPELINE_ROOT, *_CONNECTION, _PARAM, *SETTINGS, *PLACES)
 
 
-@click.command(name='compile')
+@click.command(name='compile', short_help='Compile the pipeline for a service.')
 @_compiles
 @click.option('--output', metavar='FILE', help='File to write [default: standard output].')
 def compile_(target: Target, output: str | None, **options: Any) -> None:
@@ -57,19 +70,19 @@ def compile_(target: Target, output: str | None, **options: Any) -> None:
     write_compiled(config, target, output)
 
 
-@click.command()
+@click.command(short_help='Run the compiled pipeline on this machine.')
 @takes(_TARGET, _IMAGE, *SETTINGS, _PARAM)
 @click.option(
     '--engine',
     type=click.Choice(('process', 'podman', 'docker')),
     default='process',
-    help='Run the steps in processes or in containers of the image [default: process].',
+    help='Run each step as a process, or in a container of the image [default: process].',
 )
 @click.option(
     '--root',
     default='runs/rehearsal',
     metavar='DIR',
-    help='Folder for all results [default: runs/rehearsal].',
+    help='Folder for the outputs of all rehearsals [default: runs/rehearsal].',
 )
 @JSON
 @QUIET
@@ -86,8 +99,8 @@ def rehearse(
 ) -> None:
     """Run the compiled pipeline on this machine, with an emulation of the service.
 
-    Without --data, the pipeline runs on a small part of the sample. The root keeps the
-    cache and the pushed models for the next rehearsal.
+    Without --data, the pipeline runs on a small part of the sample data. The root folder
+    keeps the cache and the pushed models for the next rehearsal.
     """
     sample = options['data'] is None
     config = config_of({**options, 'data': options['data'] or 'data/sample'})
@@ -105,22 +118,24 @@ def rehearse(
     )
 
 
-@click.command()
+@click.command(short_help='Compile the pipeline, and start a run on a service.')
 @_uses_service
-@click.option('--wait', is_flag=True, help='Wait for the end; the exit code is the outcome.')
+@click.option(
+    '--wait', is_flag=True, help='Wait for the end of the run; the exit code shows its result.'
+)
 @click.option(
     '--poll',
     type=click.FloatRange(min=1),
     default=15,
     metavar='SECONDS',
-    help='Time between two requests of --wait [default: 15].',
+    help='With --wait: time between two requests [default: 15].',
 )
 @click.option(
     '--timeout',
     type=click.FloatRange(min=1),
     default=86_400,
     metavar='SECONDS',
-    help='Longest time to wait [default: 86400].',
+    help='With --wait: longest time to wait [default: 86400].',
 )
 def submit(
     *,
@@ -141,10 +156,12 @@ def submit(
     submit_pipeline(compile_for_service(config, target), connection, params, polling)
 
 
-@click.command()
+@click.command(short_help='Create, list or delete schedules on a service.')
 @_uses_service
 @click.option(
-    '--cron', metavar='CRON', help='When to run: minute hour day month weekday, as "0 3 * * *".'
+    '--cron',
+    metavar='CRON',
+    help='Create a schedule: minute hour day month weekday, such as "0 3 * * *".',
 )
 @click.option(
     '--time-zone', metavar='ZONE', help='Time zone of --cron on Vertex AI [default: UTC].'
@@ -154,13 +171,15 @@ def submit(
     type=int,
     default=1,
     metavar='N',
-    help='Number of concurrent runs [default: 1].',
+    help='Largest number of concurrent runs [default: 1].',
 )
 @click.option(
-    '--schedule-name', metavar='NAME', help='Name of the schedule [default: the pipeline name].'
+    '--schedule-name',
+    metavar='NAME',
+    help='Name of the new schedule [default: the name of the pipeline].',
 )
 @click.option('--list', 'show', is_flag=True, help='List all schedules.')
-@click.option('--delete', metavar='NAME', help='Delete the schedule of this name.')
+@click.option('--delete', metavar='NAME', help='Delete the schedule NAME.')
 @JSON
 def schedule(
     *,
@@ -177,7 +196,8 @@ def schedule(
 ) -> None:
     """Create, list or delete schedules of the pipeline on a service.
 
-    A schedule replaces the one of the same name. Missed runs are not made up for.
+    Pass exactly one of --cron, --list and --delete. A new schedule replaces an existing one
+    of the same name. The service does not catch up on missed runs.
     """
     if (cron is not None) + show + (delete is not None) != 1:
         raise ConfigError(

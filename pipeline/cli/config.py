@@ -11,13 +11,16 @@ from pipeline.cli.options import NO_DATA, PLACES, SETTINGS, config_of, takes
 
 @click.group()
 def config() -> None:
-    """Show the settings."""
+    """Print the settings."""
 
 
-@config.command()
+@config.command(short_help='Print all settings with their values and descriptions.')
 @takes(*SETTINGS, *PLACES)
 def show(**options: Any) -> None:
-    """Print all settings with their descriptions, as a YAML file for --config."""
+    """Print all settings with their values and descriptions, as YAML.
+
+    To use the output as a settings file, pass it to other commands with --config.
+    """
     config = config_of(options, data=NO_DATA)
     from pipeline.settings.text import text_of
 

@@ -20,14 +20,14 @@ from pipeline.cli.options import (
 )
 
 
-@click.command()
+@click.command(short_help='Find problems, and print their solutions.')
 @takes(*SETTINGS, *PLACES)
 @JSON
 def doctor(*, as_json: bool, **options: Any) -> None:
     """Check the installation, the stored runs, the served model and, with --data, the data.
 
-    Each problem is shown with its solution. Nothing is changed. The exit code is
-    that of the first problem.
+    The command prints each problem with its solution, and changes nothing. The exit
+    code is that of the first problem, or 0.
     """
     config = config_of(options, data=NO_DATA)
     from pipeline.doctor.run import run_doctor
@@ -41,14 +41,14 @@ def doctor(*, as_json: bool, **options: Any) -> None:
     )
 
 
-@click.command()
+@click.command(short_help='Repair the metadata of a root.')
 @takes(CONFIG_FILE, SET, ROOT)
 @JSON
 def repair(*, as_json: bool, **options: Any) -> None:
     """Repair the metadata of a root: restore its backup, or upgrade its schema.
 
-    The settings name the metadata store; without them, the store of the latest run
-    is used. A damaged file is renamed, never deleted.
+    --config and --set select the metadata store. Without them, the command uses the
+    store of the latest run. A damaged file is renamed, never deleted.
     """
     config = config_of(options, data=NO_DATA)
     from pipeline.store.repair import repair

@@ -14,7 +14,7 @@ def fetch() -> None:
     """Download a data set."""
 
 
-@fetch.command()
+@fetch.command(short_help='Download the IMDB reviews (80 MiB).')
 @click.option(
     '--output',
     default='aclImdb_v1.tar.gz',
@@ -22,7 +22,7 @@ def fetch() -> None:
     help='File to write [default: aclImdb_v1.tar.gz].',
 )
 def imdb(output: str) -> None:
-    """Download the IMDB reviews (Maas et al., 2011; 80 MiB) from their official address."""
+    """Download the IMDB reviews (Maas et al., 2011; 80 MiB) from their official site."""
     _download(output)
 
 

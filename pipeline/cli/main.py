@@ -22,7 +22,7 @@ def main() -> None:
 
     Exit codes: 0 pushed or done, 1 unexpected error, 2 wrong configuration or usage,
     3 model not blessed, 4 wrong data, 5 a component failed, 6 a package or program
-    is not installed, 7 a service refused or failed, 8 the result of a run is unknown,
+    is not installed, 7 a service refused a request or failed, 8 the result of a run is unknown,
     9 stored results are damaged, 130 interrupted, 143 terminated.
     """
 

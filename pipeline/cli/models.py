@@ -12,7 +12,7 @@ from pipeline.cli.options import JSON, VERSIONS, given, takes
 @JSON
 @click.pass_context
 def models(context: click.Context, /, as_json: bool, **where: str | None) -> None:
-    """List, roll back and prune pushed versions."""
+    """List, roll back and prune pushed versions (default: list)."""
     context.obj = where
     if context.invoked_subcommand is None:
         _list_models(as_json, where)
@@ -25,7 +25,7 @@ def _list_models(as_json: bool, where: dict[str, str | None]) -> None:
     list_models(ServingFolder(**where), as_json=as_json)
 
 
-@models.command(name='list')
+@models.command(name='list', short_help='List the pushed versions.')
 @takes(*VERSIONS)
 @JSON
 @click.pass_obj
@@ -34,7 +34,7 @@ def list_versions(before: dict[str, str | None], /, as_json: bool, **where: str 
     _list_models(as_json, given(before, where))
 
 
-@models.command()
+@models.command(short_help='Make an earlier version live again.')
 @click.argument('version', required=False)
 @takes(*VERSIONS)
 @JSON
@@ -44,9 +44,9 @@ def rollback(
 ) -> None:
     """Make an earlier version live again (default: the previous live version).
 
-    A copy of the version becomes the highest version, in one atomic step. The
-    versions pushed after it are withdrawn: a run that trains the same model again
-    does not push it. To undo a rollback, roll back to the version that was live.
+    A copy of VERSION becomes the highest version, in one atomic step. The versions
+    that were pushed after VERSION are withdrawn: a run that trains the same model
+    again does not push it. To undo a rollback, roll back to the version that was live.
     """
     from pipeline.models.display import roll_back
     from pipeline.models.listing import ServingFolder
@@ -60,7 +60,7 @@ def rollback(
     type=click.IntRange(min=1),
     required=True,
     metavar='N',
-    help='Number of versions to keep.',
+    help='Number of newest versions to keep.',
 )
 @click.option('--dry-run', is_flag=True, help='Show what would be removed, and remove nothing.')
 @takes(*VERSIONS)
@@ -76,8 +76,8 @@ def prune(
 ) -> None:
     """Remove all versions except the newest N.
 
-    The live version, which is the baseline of the next run, and the version that it
-    restores are never removed.
+    The command never removes the live version, which is the baseline of the next run.
+    If the live version is the copy of a rollback, the original is kept, too.
     """
     from pipeline.models.display import prune_models
     from pipeline.models.listing import ServingFolder

@@ -8,54 +8,78 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.settings.presets import DEFAULT_PRESET
+from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
 
 if TYPE_CHECKING:
     from pipeline.settings.config import PipelineConfig
     from pipeline.settings.metadata import MetadataSettings
 
-ROOT = click.option('--root', metavar='DIR', help='Folder for all results [default: runs].')
+ROOT = click.option(
+    '--root', metavar='DIR', help='Folder for the outputs of all runs [default: runs].'
+)
 NAME = click.option('--name', metavar='NAME', help='Name of the pipeline [default: sentiment].')
 SERVING_DIR = click.option(
     '--serving-dir', metavar='DIR', help='Folder for pushed versions [default: ROOT/serving/NAME].'
 )
-JSON = click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
-QUIET = click.option('-q', '--quiet', is_flag=True, help='Show errors only.')
-VERBOSE = click.option('-v', '--verbose', is_flag=True, help='Show the traceback of an error.')
+JSON = click.option('--json', 'as_json', is_flag=True, help='Print the result as JSON.')
+QUIET = click.option('-q', '--quiet', is_flag=True, help='Print errors only, no progress.')
+VERBOSE = click.option('-v', '--verbose', is_flag=True, help='Print the traceback of an error.')
 
 AGAIN = click.option(
     '--again',
     multiple=True,
     metavar='NODE',
-    help='Execute this node and all nodes after it, even if they are cached.',
+    help='Execute NODE and all nodes after it, even if they are cached. Repeatable.',
 )
 
 CONFIG_FILE = click.option(
-    '--config', 'config_file', type=click.Path(dir_okay=False), help='YAML file with settings.'
+    '--config',
+    'config_file',
+    type=click.Path(dir_okay=False),
+    help='YAML file with settings; options override it.',
 )
 SET = click.option(
-    '--set', 'settings', multiple=True, metavar='NAME=VALUE', help='Set any setting.'
+    '--set',
+    'settings',
+    multiple=True,
+    metavar='NAME=VALUE',
+    help='Set one setting, such as trainer.seed=5. Repeatable; config show lists all settings.',
 )
 # All settings of a pipeline, except the output folders.
 SETTINGS = (
     click.option(
-        '--data', metavar='PATH', help='Training data: file, folder, glob or IMDB archive.'
+        '--data',
+        metavar='PATH',
+        help='Training data: a file, folder or quoted glob, or the IMDB archive.',
     ),
     click.option(
-        '--spans', type=int, metavar='N', help='Number of newest spans to read [default: 1].'
+        '--spans',
+        type=int,
+        metavar='N',
+        help='Number of newest spans to read, if PATH contains {SPAN} or a date [default: 1].',
     ),
     click.option(
-        '--preset', metavar='NAME', help=f'Preset to start from [default: {DEFAULT_PRESET}].'
+        '--preset',
+        metavar='NAME',
+        help=f'Preset: {", ".join(PRESETS)} [default: {DEFAULT_PRESET}].',
     ),
     CONFIG_FILE,
     SET,
-    click.option('--text-column', metavar='NAME', help='Text column [default: text].'),
-    click.option('--label-column', metavar='NAME', help='Label column [default: label].'),
+    click.option('--text-column', metavar='NAME', help='Column with the text [default: text].'),
+    click.option('--label-column', metavar='NAME', help='Column with the label [default: label].'),
     click.option(
-        '--split-column', metavar='NAME', help='Column with the split: train, val or test.'
+        '--split-column',
+        metavar='NAME',
+        help='Column with the split of each row: train, val or test.',
     ),
-    click.option('--positive-label', metavar='VALUE', help='Label value of the positive class.'),
-    click.option('--beam-runner', metavar='NAME', help='Beam runner [default: direct].'),
+    click.option(
+        '--positive-label',
+        metavar='VALUE',
+        help='Label value of the positive class; not needed for pairs such as pos and neg.',
+    ),
+    click.option(
+        '--beam-runner', metavar='NAME', help='Beam runner [default: direct, which is in memory].'
+    ),
     NAME,
 )
 PLACES = (SERVING_DIR, ROOT)

@@ -9,20 +9,26 @@ import click
 from pipeline.cli.options import JSON, NAME, ROOT, SERVING_DIR
 
 
-@click.command()
+@click.command(short_help='Score texts with the live model.')
 @click.argument('texts', nargs=-1)
 @click.option(
-    '--input', 'input_file', metavar='FILE', help='File with one text per line, or a table.'
+    '--input',
+    'input_file',
+    metavar='FILE',
+    help='File with one text per line, or a table (.csv, .tsv or .jsonl, optionally .gz).',
 )
 @click.option(
-    '--text-column', default='text', metavar='NAME', help='Text column of a table [default: text].'
+    '--text-column',
+    default='text',
+    metavar='NAME',
+    help='Column with the text, if FILE is a table [default: text].',
 )
-@click.option('--explain', is_flag=True, help='Show how much each word contributes to the score.')
+@click.option('--explain', is_flag=True, help='Show how much each word contributes to the logit.')
 @click.option(
     '--output',
     'output_file',
     metavar='FILE',
-    help='Write the table and its scores to FILE: .csv, .tsv or .jsonl, optionally .gz.',
+    help='Write the table with its scores to FILE (.csv, .tsv or .jsonl, optionally .gz).',
 )
 @click.option(
     '--label-column',
@@ -52,10 +58,10 @@ def predict(
 ) -> None:
     """Score texts with the live model: arguments, a file or standard input.
 
-    With --output, a table of any size is scored row by row. All columns are kept,
-    and two are added: the label, and the probability of the positive label. The
-    command fails if the table already has columns with these names. Both are empty
-    for a row without a text. If a row cannot be read, nothing is written.
+    With --output, the command scores a table of any size row by row. It keeps all
+    columns and adds two: the label, and the probability of the positive label. The
+    new columns are empty for a row without a text. The command fails if the table
+    already has columns with these names. If a row cannot be read, nothing is written.
     """
     from pipeline.predict.scoring import Request, predict
     from pipeline.predict.writing import Columns

@@ -9,13 +9,17 @@ import click
 from pipeline.cli.options import AGAIN, JSON, PLACES, QUIET, SETTINGS, VERBOSE, config_of, takes
 
 
-@click.command()
+@click.command(short_help='Train and evaluate a model, and push it if it is blessed.')
 @takes(*SETTINGS, *PLACES)
 @AGAIN
 @JSON
 @QUIET
 @VERBOSE
-@click.option('--wait', is_flag=True, help='Wait while another run of this pipeline is active.')
+@click.option(
+    '--wait',
+    is_flag=True,
+    help='Wait for the end of an active run with the same --root and --name.',
+)
 def run(
     *,
     again: tuple[str, ...],
@@ -27,8 +31,8 @@ def run(
 ) -> None:
     """Run the pipeline: train and evaluate a model, and push it if it is blessed.
 
-    The command refuses to start while another run with the same --root and --name
-    is active.
+    The command fails if another run with the same --root and --name is active; with
+    --wait, it waits for the end of that run.
     """
     config = config_of(options)
     from pipeline.cli.local_run import run_locally

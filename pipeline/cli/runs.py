@@ -12,11 +12,11 @@ from components.common.errors import DataError
 from pipeline.cli.options import JSON, ROOT
 
 
-@click.command()
+@click.command(short_help='List all runs.')
 @ROOT
 @JSON
 def runs(root: str | None, as_json: bool) -> None:
-    """List all runs with their start time, data, metrics and result."""
+    """List all runs of a root, with their start time, data, metrics and result."""
     from pipeline.results import outcome as outcomes
     from pipeline.settings.config import DEFAULT_ROOT
     from pipeline.terminal.console import print_runs

@@ -7,20 +7,20 @@ import pathlib
 
 import click
 
-from pipeline.cli.options import NAME, ROOT
+from pipeline.cli.options import ROOT
 
 
-@click.command()
+@click.command(short_help='Show the learning curves of all runs in TensorBoard.')
 @ROOT
-@NAME
+@click.option('--name', metavar='NAME', help='Name of the pipeline [default: all pipelines].')
 @click.option(
     '--port',
     type=click.IntRange(0, 65535),
     metavar='N',
-    help='Port; 0 takes any free port [default: 6006 or the next free one].',
+    help='Port; 0 selects any free port [default: 6006, or the next free port].',
 )
 def tensorboard(root: str | None, name: str | None, port: int | None) -> None:
-    """Show the learning curves of all runs in TensorBoard, on this machine only."""
+    """Show the learning curves of all runs in TensorBoard, at an address of this machine."""
     from pipeline.report.tensorboard import find_curves, serve
     from pipeline.settings.config import DEFAULT_ROOT
 
