@@ -62,7 +62,7 @@ def test_shown_settings_are_the_same_when_given_back(tmp_path: pathlib.Path) -> 
     shown = run_command('config', 'show', *chosen, cwd=tmp_path)
     (tmp_path / 'c.yaml').write_text(shown.out)
     assert 'trainer: ' in shown.out
-    assert '# passes over the training split' in shown.out
+    assert '# number of passes over the training split' in shown.out
     assert run_command('config', 'show', '--config', 'c.yaml', cwd=tmp_path) == shown
 
 
