@@ -50,7 +50,7 @@ def sign(outcome: RunOutcome) -> str:
 def reasons(outcome: RunOutcome) -> list[str]:
     """Return the reasons for the verdict, and its consequences."""
     if outcome.outcome in ('failed', 'interrupted'):
-        return [f'{outcome.error or "The reason is not recorded"}.'.replace('..', '.')]
+        return [f'{(outcome.error or "The reason is not recorded").removesuffix(".")}.']
     if outcome.outcome == 'not_blessed':
         missed = [_missed(check) for check in outcome.thresholds if not check.passed]
         found = missed or ['The Evaluator found no metric that meets its bound.']
