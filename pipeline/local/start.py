@@ -17,8 +17,6 @@ from components.common.atomic_write import remove_parts
 from components.common.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
 from pipeline.beam.arguments import require_valid_options
-from pipeline.local.lock import Holder, RunLock, run_lock
-from pipeline.local.run_ids import cannot_write, new_run_id
 from pipeline.process import signals
 from pipeline.report.pages import report_path
 from pipeline.results import outcome as outcomes
@@ -28,6 +26,8 @@ from pipeline.settings.config import PipelineConfig
 from pipeline.store import places
 from pipeline.store.backend import Backend
 from pipeline.store.choice import backend_of
+from pipeline.store.run_ids import cannot_write, new_run_id
+from pipeline.store.run_lock import Holder, RunLock, run_lock
 
 
 class StartedRun(NamedTuple):

@@ -13,8 +13,8 @@ from components.common.model_versions import digest_of_model, restored_by
 from components.common.rollback_state import Withdrawal, read_withdrawals
 from components.common.storage import is_remote
 from pipeline.models import versions
-from pipeline.models.messages import models_command
 from pipeline.results import outcome as outcomes
+from pipeline.results.messages import models_command
 from pipeline.settings.config import DEFAULT_ROOT, serving_location
 
 

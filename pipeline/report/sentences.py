@@ -15,7 +15,7 @@ from components.evaluator.metric_table import (
 )
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.text_statistics import SplitStatistics
-from pipeline.models.messages import withdrawn_lines
+from pipeline.results.messages import withdrawn_lines
 from pipeline.results.outcome import NO_BASELINE, RunOutcome, State
 
 NONE = '\N{EN DASH}'  # in place of a missing number

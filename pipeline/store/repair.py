@@ -7,9 +7,9 @@ import json
 import pathlib
 
 from components.common.errors import DataError
-from pipeline.local.lock import run_lock
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.store.choice import backend_of_root
+from pipeline.store.run_lock import run_lock
 
 
 def repair(root: pathlib.Path, settings: MetadataSettings | None, *, as_json: bool) -> None:

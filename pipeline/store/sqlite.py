@@ -13,11 +13,11 @@ from typing import Any
 
 from components.common.atomic_write import atomic_file, remove_parts
 from components.common.errors import ReviewsError, StoreError
-from pipeline.local.lock import root_lock
 from pipeline.store.backend import Backend, OwnContext
 from pipeline.store.manifest import highest_execution
 from pipeline.store.metadata_file import METADATA, examine, exists, open_file, require_usable
 from pipeline.store.metadata_store import open_store, sqlite_config, upgrade_schema
+from pipeline.store.run_lock import root_lock
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from components.common.progress import PROGRESS_LOGGER
 from components.evaluator.metric_table import ACCURACY, COMPARED_METRICS, format_metric
-from pipeline.models.messages import withdrawn_lines
+from pipeline.results.messages import withdrawn_lines
 from pipeline.results.outcome import NO_BASELINE, NodeResult, RunOutcome, State
 from pipeline.terminal.live import LiveNode, can_show
 

@@ -12,12 +12,10 @@ modules:
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 from components.common.settings import Settings
-
-if TYPE_CHECKING:
-    from components.trainer.fitting import Train
 
 ARCHITECTURES = ('tutorial', 'ngram', 'accurate')
 
@@ -34,14 +32,14 @@ class ArchitectureSettings(Settings):
     architecture: str
 
 
-def load_architecture(name: str) -> Train:
-    """Return the function that trains the models of an architecture.
+def load_architecture(name: str) -> Callable[..., Any]:
+    """Return the function that trains the models of an architecture, a `Train`.
 
     Example:
         >>> load_architecture('ngram').__module__
         'components.trainer.models.ngram.model'
     """
-    return cast('Train', importlib.import_module(f'{__name__}.{name}.model').train)
+    return cast(Callable[..., Any], importlib.import_module(f'{__name__}.{name}.model').train)
 
 
 def load_settings_class(name: str) -> type[ArchitectureSettings]:

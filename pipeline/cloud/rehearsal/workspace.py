@@ -11,7 +11,7 @@ import pathlib
 from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
 from pipeline.cloud.targets import Target
-from pipeline.local.run_ids import new_run_id
+from pipeline.store.run_ids import new_run_id
 
 # The default pipeline root of Kubeflow Pipelines.
 KUBEFLOW_ROOT = 'minio://mlpipeline/v2/artifacts'

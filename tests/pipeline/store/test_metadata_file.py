@@ -17,11 +17,11 @@ import pytest
 
 from components.common.errors import StoreError
 from components.common.model_versions import digest_of_model
-from pipeline.local.lock import root_lock
 from pipeline.models import versions
 from pipeline.store import metadata_file
 from pipeline.store.manifest import highest_execution
 from pipeline.store.metadata_store import open_store, sqlite_config
+from pipeline.store.run_lock import root_lock
 from pipeline.store.sqlite import BACKUP, SqliteBackend
 from tests.conftest import run_command, snapshot
 from tests.pipeline.store.conftest import Workshop, executed, small_table

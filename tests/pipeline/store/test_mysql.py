@@ -23,7 +23,6 @@ from pipeline.cloud.compile import compile_pipeline
 from pipeline.doctor import store as store_checks
 from pipeline.doctor.finding import Context, Finding
 from pipeline.local import leftovers
-from pipeline.local.run_ids import new_run_id
 from pipeline.report.collect import collect
 from pipeline.report.tensorboard import find_curves
 from pipeline.results import outcome as outcomes
@@ -34,6 +33,7 @@ from pipeline.store.choice import backend_of, backend_of_root, backend_of_run
 from pipeline.store.metadata_store import open_store, sqlite_config
 from pipeline.store.mysql import MysqlBackend
 from pipeline.store.root_id import known_root_id, root_id
+from pipeline.store.run_ids import new_run_id
 from tests.conftest import run_command, snapshot
 from tests.mariadb import DATABASE, PASSWORD, Server, server
 from tests.pipeline.store.conftest import Silent, Workshop, executed, note_of, small_table

@@ -21,7 +21,7 @@ import pydantic
 
 from components.common.errors import ConfigError
 from components.common.file_lock import acquire_file_lock
-from pipeline.local.run_ids import cannot_write
+from pipeline.store.run_ids import cannot_write
 
 
 class BusyError(ConfigError):

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from components.common.errors import ConfigError, StoreError
-from pipeline.local.lock import BusyError, Holder, run_lock
+from pipeline.store.run_lock import BusyError, Holder, run_lock
 from tests.conftest import REPO
 
 _RUN_ID = '2026-11-25T08-00-00'
 _HOLD = f"""
 import pathlib, subprocess, sys
-from pipeline.local.lock import Holder, run_lock
+from pipeline.store.run_lock import Holder, run_lock
 
 with run_lock(pathlib.Path(sys.argv[1]), 'spam') as lock:
     lock.set_holder(Holder.this_process('{_RUN_ID}', {{'name': 'spam'}}))
