@@ -128,22 +128,4 @@ class StoreError(ReviewsError):
     exit_code = 9
 
 
-def class_of(exit_code: int) -> type[ReviewsError]:
-    """Return the error class of another process's exit code.
-
-    >>> class_of(4).__name__
-    'DataError'
-    """
-    classes = (
-        ConfigError,
-        NotBlessedError,
-        DataError,
-        MissingDependencyError,
-        ServiceError,
-        OutcomeUnknownError,
-        StoreError,
-    )
-    return next((cls for cls in classes if cls.exit_code == exit_code), ComponentError)
-
-
 INTERRUPTED_EXIT_CODE = 130

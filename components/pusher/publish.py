@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import shutil
@@ -42,7 +43,7 @@ def publish(model_dir: str, serving_dir: str, card: str, *, digest: str) -> str:
         one more than the latest version if that is larger.
 
     Raises:
-        ComponentError: If a copy on a disk does not have this digest.
+        ComponentError: If the model no longer has this digest.
         OSError: If the version cannot be written.
 
     Example:
@@ -50,7 +51,7 @@ def publish(model_dir: str, serving_dir: str, card: str, *, digest: str) -> str:
             publish(model_dir, serving_dir, card, digest=digest_of_model(model_dir))
     """
     if is_remote(serving_dir):
-        return _publish_remotely(model_dir, serving_dir, card)
+        return _publish_remotely(model_dir, serving_dir, card, digest)
     return publish_locally(
         model_dir, serving_dir, {CARD_PATH: card}, digest=digest, copy_file=shutil.copyfile
     )
@@ -90,10 +91,7 @@ def publish_locally(
                 file.write(text)
         _sync(aside)
         if digest_of_model(aside) != digest:
-            raise ComponentError(
-                f'the model in {model_dir} changed while it was copied',
-                hint='run the same command again',
-            )
+            raise _changed(model_dir)
         while True:
             path = os.path.join(serving_dir, str(_next_version(serving_dir)))
             try:
@@ -109,7 +107,7 @@ def publish_locally(
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _publish_remotely(model_dir: str, serving_dir: str, card: str) -> str:
+def _publish_remotely(model_dir: str, serving_dir: str, card: str, digest: str) -> str:
     from tfx.dsl.io import fileio
     from tfx.utils import io_utils
 
@@ -118,14 +116,23 @@ def _publish_remotely(model_dir: str, serving_dir: str, card: str) -> str:
         io_utils.copy_dir(model_dir, path, deny_regex_patterns=[r'saved_model\.pb$'])
         with fileio.open(posixpath.join(path, CARD_PATH), 'w') as file:
             file.write(card)
+        if digest_of_model(model_dir) != digest:
+            raise _changed(model_dir)
         io_utils.copy_file(
             posixpath.join(model_dir, SAVED_MODEL_FILE), posixpath.join(path, SAVED_MODEL_FILE)
         )
     except BaseException:
-        if fileio.exists(path):
+        # What cannot be removed is no version: it has no saved_model.pb.
+        with contextlib.suppress(OSError):
             fileio.rmtree(path)
         raise
     return path
+
+
+def _changed(model_dir: str) -> ComponentError:
+    return ComponentError(
+        f'the model in {model_dir} changed while it was copied', hint='run the same command again'
+    )
 
 
 def _next_version(serving_dir: str) -> int:

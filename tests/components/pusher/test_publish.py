@@ -300,6 +300,14 @@ def test_all_else_is_there_first_when_saved_model_goes_to_a_remote_folder(
     assert there[-1] == {name: data for name, data in PUSHED.items() if name != 'saved_model.pb'}
 
 
+def test_model_is_not_pushed_to_a_remote_folder_when_it_changes_meanwhile(
+    model: pathlib.Path, remote: str
+) -> None:
+    with pytest.raises(ComponentError, match='changed while it was copied'):
+        publish.publish(str(model), remote, CARD, digest='0' * 64)
+    assert tf.io.gfile.listdir(remote) == []
+
+
 def test_nothing_is_left_in_a_remote_folder_when_the_push_fails(
     model: pathlib.Path, remote: str
 ) -> None:
