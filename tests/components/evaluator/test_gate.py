@@ -311,6 +311,7 @@ def test_verdict_is_that_of_the_plain_rule_when_metrics_and_bounds_are_random(
         # The displayed checks agree with the verdict.
         assert all(check.passed for check in found.checks()) is expected, (case, found.checks())
 
+    agrees()
     # Hypothesis also draws constants of loaded modules, so the shares depend on the other tests.
     assert 20 < sum(seen) < len(seen) - 20, sum(seen)
 

@@ -65,9 +65,7 @@ def settings_of(
     )
 
 
-def findings_of(
-    backend: Backend, root: pathlib.Path, serving_dir: pathlib.Path
-) -> list[Finding]:
+def findings_of(backend: Backend, root: pathlib.Path, serving_dir: pathlib.Path) -> list[Finding]:
     context = Context(root=root, serving_dir=serving_dir, backend=backend)
     return [finding for check in store_checks.CHECKS for finding in check(context)]
 
@@ -163,61 +161,6 @@ def test_store_is_not_part_of_a_compiled_pipeline_when_it_is_on_a_server() -> No
     assert with_store['pipelineSpec'] == plain['pipelineSpec']
 
 
-class TestAnotherRoot:
-    """Another one's root, on the same store; its folder can be reached, or not."""
-
-    def test_outputs_are_reused_when_the_other_root_can_be_reached(
-        self, anna: Workshop, mariadb: Server, home: pathlib.Path
-    ) -> None:
-        before = snapshot(anna.root)
-        berta = Workshop(settings_of(mariadb, home, 'berta'), prefix='berta')
-        outcome, error = berta.run()
-        assert error is None
-        assert executed(outcome) == []
-        assert anna.first is not None
-        assert outcome.pushed == anna.first.pushed
-        assert snapshot(anna.root) == before
-        written = {path.name for path in berta.root.glob('manifests/sentiment/*')}
-        assert written == {'Pusher'}  # which is never cached
-        backend = backend_of(berta.config)
-        found = findings_of(backend, berta.root, home / 'served')
-        assert {f.subject: f.message for f in found}['artifacts'].startswith('11 of')
-
-    def test_output_is_made_again_when_it_is_damaged_below_the_other_root(
-        self, anna: Workshop, mariadb: Server, home: pathlib.Path
-    ) -> None:
-        schema = anna.newest('SchemaGen/schema') / 'schema.pbtxt'
-        written = schema.read_bytes()
-        schema.write_bytes(written + b'\n')
-        try:
-            carla = Workshop(settings_of(mariadb, home, 'carla'), prefix='carla')
-            carla.observer = _Stops('ExampleValidator')
-            outcome, _ = carla.run()
-            assert executed(outcome)[0] == 'SchemaGen'
-            told = f'{schema} has {len(written) + 1:,} bytes, was written with {len(written):,}'
-            assert note_of(outcome, 'SchemaGen') == f'made again: {told}'
-            assert schema.read_bytes() == written + b'\n'
-        finally:
-            schema.write_bytes(written)
-
-    def test_baseline_is_what_is_served_when_the_root_that_pushed_it_cannot_be_reached(
-        self, anna: Workshop, mariadb: Server, home: pathlib.Path
-    ) -> None:
-        away = shutil.move(anna.root, home / 'away')
-        try:
-            dora = Workshop(
-                settings_of(mariadb, home, 'dora', 'trainer.model.svm_cost=0.5'), prefix='dora'
-            )
-            outcome, error = dora.run()
-            assert error is None
-            assert 'another root, which cannot be reached' in note_of(outcome, 'ExampleGen')
-            assert outcome.baseline is not None
-            assert anna.first is not None
-            assert outcome.baseline == pytest.approx(anna.first.metrics)
-        finally:
-            shutil.move(away, anna.root)
-
-
 class _Stops(Silent):
     """Stops a run where a node begins."""
 
@@ -241,9 +184,55 @@ class _Meanwhile(Silent):
             self.came = self._other.run()
 
 
-def test_nothing_is_pushed_when_another_root_pushed_a_model_meanwhile(
-    anna: Workshop, mariadb: Server, home: pathlib.Path
-) -> None:
+def reuse_outputs_of_another_root(anna: Workshop, mariadb: Server, home: pathlib.Path) -> None:
+    before = snapshot(anna.root)
+    berta = Workshop(settings_of(mariadb, home, 'berta'), prefix='berta')
+    outcome, error = berta.run()
+    assert error is None
+    assert executed(outcome) == []
+    assert anna.first is not None
+    assert outcome.pushed == anna.first.pushed
+    assert snapshot(anna.root) == before
+    written = {path.name for path in berta.root.glob('manifests/sentiment/*')}
+    assert written == {'Pusher'}  # which is never cached
+    backend = backend_of(berta.config)
+    found = findings_of(backend, berta.root, home / 'served')
+    assert {f.subject: f.message for f in found}['artifacts'].startswith('11 of')
+
+
+def damage_an_output_of_another_root(anna: Workshop, mariadb: Server, home: pathlib.Path) -> None:
+    schema = anna.newest('SchemaGen/schema') / 'schema.pbtxt'
+    written = schema.read_bytes()
+    schema.write_bytes(written + b'\n')
+    try:
+        carla = Workshop(settings_of(mariadb, home, 'carla'), prefix='carla')
+        carla.observer = _Stops('ExampleValidator')
+        outcome, _ = carla.run()
+        assert executed(outcome)[0] == 'SchemaGen'
+        told = f'{schema} has {len(written) + 1:,} bytes, was written with {len(written):,}'
+        assert note_of(outcome, 'SchemaGen') == f'made again: {told}'
+        assert schema.read_bytes() == written + b'\n'
+    finally:
+        schema.write_bytes(written)
+
+
+def run_without_the_root_that_pushed(anna: Workshop, mariadb: Server, home: pathlib.Path) -> None:
+    away = shutil.move(anna.root, home / 'away')
+    try:
+        dora = Workshop(
+            settings_of(mariadb, home, 'dora', 'trainer.model.svm_cost=0.5'), prefix='dora'
+        )
+        outcome, error = dora.run()
+        assert error is None
+        assert 'another root, which cannot be reached' in note_of(outcome, 'ExampleGen')
+        assert outcome.baseline is not None
+        assert anna.first is not None
+        assert outcome.baseline == pytest.approx(anna.first.metrics)
+    finally:
+        shutil.move(away, anna.root)
+
+
+def push_from_another_root_meanwhile(mariadb: Server, home: pathlib.Path) -> None:
     emil = Workshop(settings_of(mariadb, home, 'emil', 'trainer.model.svm_cost=0.2'), prefix='emil')
     other_settings = settings_of(mariadb, home, 'frida', 'trainer.model.svm_cost=0.1')
     other = Workshop(other_settings, prefix='frida')
@@ -261,6 +250,16 @@ def test_nothing_is_pushed_when_another_root_pushed_a_model_meanwhile(
     assert error is None
     assert outcome.baseline is not None
     assert outcome.baseline['binary_accuracy'] == theirs.metrics['binary_accuracy']
+
+
+def test_roots_share_outputs_and_baseline(
+    anna: Workshop, mariadb: Server, home: pathlib.Path
+) -> None:
+    """One test, because each step changes the store or what is served."""
+    reuse_outputs_of_another_root(anna, mariadb, home)
+    damage_an_output_of_another_root(anna, mariadb, home)
+    run_without_the_root_that_pushed(anna, mariadb, home)
+    push_from_another_root_meanwhile(mariadb, home)
 
 
 class TestOwnership:
@@ -378,7 +377,6 @@ class TestSchema:
         with pytest.raises(StoreError, match=r'of execution 5, .* has only come to 0: ') as found:
             backend.open_for_run()
         assert 'pass a new --root' in found.value.hint
-
 
     def test_root_is_refused_when_its_runs_are_in_a_file(
         self, workshop: Workshop, mariadb: Server, tmp_path: pathlib.Path
