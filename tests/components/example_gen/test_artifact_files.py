@@ -1,4 +1,4 @@
-"""Files of an artifact are found in folders of any name."""
+"""Tests of the functions that list the files of an artifact."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write(uri: str) -> None:
 
 @pytest.mark.parametrize('name', ['plain', *NAMES])
 @pytest.mark.parametrize('store', ['', 'ram:/'])
-def test_files_are_those_of_the_folder_when_its_name_is(
+def test_only_files_of_the_folder_are_listed_when_its_name_is_a_pattern(
     name: str, store: str, tmp_path: pathlib.Path
 ) -> None:
     for folder in (name, 'a1', 'ab'):
@@ -41,12 +41,12 @@ def test_files_are_those_of_the_folder_when_its_name_is(
     assert reject_files(uri) == [f'{uri}/{path}' for path in REJECTS]
 
 
-def test_there_are_no_files_when_there_is_no_folder(tmp_path: pathlib.Path) -> None:
+def test_no_files_are_listed_when_the_folder_does_not_exist(tmp_path: pathlib.Path) -> None:
     assert published_files(f'{tmp_path}/none') == []
     assert split_files(str(tmp_path), 'test') == []
 
 
-def test_sizes_are_in_the_order_of_the_files_when_one_is_gone(tmp_path: pathlib.Path) -> None:
+def test_size_is_zero_when_a_file_does_not_exist(tmp_path: pathlib.Path) -> None:
     for size in (3, 1):
         (tmp_path / str(size)).write_bytes(b'x' * size)
     assert sizes_of(f'{tmp_path}/{name}' for name in ('3', 'gone', '1')) == [3, 0, 1]

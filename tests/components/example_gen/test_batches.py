@@ -15,7 +15,7 @@ from components.example_gen.source_files import read_files
 from components.readers.records import Record, Reject
 
 
-def shared_out(
+def list_batches(
     *files: tuple[str, int], batch_bytes: int = 100, kind: SourceKind = SourceKind.TABLES
 ) -> list[Batch]:
     batches = list(make_batches(kind, 'test', files, batch_bytes))
@@ -24,35 +24,35 @@ def shared_out(
 
 
 @pytest.mark.parametrize('name', ['a.csv', 'a.tsv', 'a.jsonl.gz', 'a.csv.gz'])
-def test_file_is_one_batch_when_it_has_no_parts(name: str) -> None:
-    assert shared_out((name, 1_000)) == [Batch('test', [name])]
+def test_file_is_one_batch_when_it_cannot_be_divided(name: str) -> None:
+    assert list_batches((name, 1_000)) == [Batch('test', [name])]
 
 
 @pytest.mark.parametrize('name', ['a.jsonl', 'B.NDJSON'])
 def test_file_is_divided_into_parts_when_lines_are_independent(name: str) -> None:
-    assert shared_out((name, 250)) == [
+    assert list_batches((name, 250)) == [
         Batch('test', [name], ByteRange(0, 100, 250)),
         Batch('test', [name], ByteRange(100, 200, 250)),
         Batch('test', [name], ByteRange(200, 250, 250)),
     ]
-    assert shared_out((name, 100)) == [Batch('test', [name])]
+    assert list_batches((name, 100)) == [Batch('test', [name])]
 
 
 def test_files_are_read_together_when_they_are_small() -> None:
     files = [('a.csv', 40), ('b.csv', 60), ('c.csv', 1), ('d.csv', 500), ('e.csv', 1)]
-    paths = [batch.paths for batch in shared_out(*files)]
+    paths = [batch.paths for batch in list_batches(*files)]
     assert paths == [['a.csv', 'b.csv'], ['c.csv'], ['d.csv'], ['e.csv']]
 
 
-def test_files_keep_their_order_when_one_of_them_is_parted() -> None:
-    batches = shared_out(('a.csv', 10), ('b.jsonl', 110), ('c.csv', 10))
+def test_files_keep_their_order_when_one_of_them_is_divided() -> None:
+    batches = list_batches(('a.csv', 10), ('b.jsonl', 110), ('c.csv', 10))
     places = [('a.csv', 0), ('b.jsonl', 0), ('b.jsonl', 100), ('c.csv', 0)]
     assert [batch.sort_key for batch in batches] == sorted(places)
 
 
-def test_reviews_are_read_by_hundreds_when_they_are_files() -> None:
+def test_batch_has_at_most_500_files_when_reviews_are_files() -> None:
     files = [(f'{number}.txt', 0) for number in range(1_200)]
-    sizes = [len(batch.paths) for batch in shared_out(*files, kind=SourceKind.IMDB_FOLDER)]
+    sizes = [len(batch.paths) for batch in list_batches(*files, kind=SourceKind.IMDB_FOLDER)]
     assert sizes == [500, 500, 200]
 
 
@@ -61,12 +61,12 @@ def test_reviews_are_read_by_hundreds_when_they_are_files() -> None:
     st.booleans(),
     st.integers(1, 60),
 )
-def test_each_line_is_in_one_part_when_a_file_is_parted(
+def test_each_line_is_in_one_part_when_a_file_is_divided(
     lines: list[bytes], ends: bool, batch_bytes: int
 ) -> None:
     content = b'\n'.join(lines) + (b'\n' if ends else b'')
     read = []
-    for batch in shared_out(('a.jsonl', len(content)), batch_bytes=batch_bytes):
+    for batch in list_batches(('a.jsonl', len(content)), batch_bytes=batch_bytes):
         part = batch.part or ByteRange(0, len(content), len(content))
         stream, start = open_part(io.BytesIO(content), part)
         read.append(stream.read())
@@ -77,7 +77,7 @@ def test_each_line_is_in_one_part_when_a_file_is_parted(
     assert b''.join(read) == content
 
 
-def write(path: pathlib.Path, rows: int) -> list[str]:
+def write_lines(path: pathlib.Path, rows: int) -> list[str]:
     texts = [f'Nummer {n:03} \u2028 größer\\n' * (1 + n % 3) for n in range(rows)]
     lines = [json.dumps({'text': text, 'label': 'pos'}, ensure_ascii=False) for text in texts]
     lines[40] = 'no JSON'
@@ -90,10 +90,10 @@ def test_rows_are_those_of_the_whole_file_when_it_is_read_in_parts(
     batch_bytes: int, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / 'big.jsonl'
-    texts = write(path, 100)
+    texts = write_lines(path, 100)
     records = [
         record
-        for batch in shared_out((str(path), path.stat().st_size), batch_bytes=batch_bytes)
+        for batch in list_batches((str(path), path.stat().st_size), batch_bytes=batch_bytes)
         for record in read_files(SourceKind.TABLES, batch.paths, ColumnSettings(), None, batch.part)
     ]
     assert [record.text for record in records if isinstance(record, Record)] == texts
@@ -106,9 +106,9 @@ def test_rows_are_those_of_the_whole_file_when_it_is_read_in_parts(
     assert place.startswith('big.jsonl')
 
 
-def test_reading_stops_when_the_file_is_another_than_was_shared_out(tmp_path: pathlib.Path) -> None:
+def test_reading_fails_when_the_file_changed_after_it_was_divided(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'big.jsonl'
-    write(path, 50)
+    write_lines(path, 50)
     size = path.stat().st_size
     for part in (ByteRange(0, 100, size), ByteRange(100, size, size)):
         assert list(read_files(SourceKind.TABLES, [str(path)], ColumnSettings(), None, part))

@@ -5,7 +5,8 @@ import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -31,14 +32,7 @@ class Row(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Generated:
-    """An artifact that ExampleGen wrote, and what is in its files.
-
-    Attributes:
-        artifact: As the executor left it.
-        folder: Where it is.
-        summary: Its summary.
-        examples: The examples of each split.
-    """
+    """An artifact that ExampleGen wrote, its summary, and the examples of each split."""
 
     artifact: standard_artifacts.Examples
     folder: pathlib.Path
@@ -56,9 +50,8 @@ class Generated:
             for example in self.examples[split]
         )
 
-    @property
     def rejects(self) -> list[dict[str, str]]:
-        """What the report says about rows that were not used."""
+        """Return the reported reason and place of each rejected row."""
         lines = [
             json.loads(line)
             for path in (self.folder / 'report').glob('rejects*')
@@ -94,11 +87,11 @@ def generate(data: pathlib.Path, output: pathlib.Path, **columns: Any) -> Genera
             split: [
                 tf.train.Example.FromString(record)
                 for record in tf.data.TFRecordDataset(
-                    [str(path) for path in (folder / f'Split-{split}').iterdir()],
-                    compression_type='GZIP',
+                    [str(path) for path in split_folder.iterdir()], compression_type='GZIP'
                 ).as_numpy_iterator()
             ]
-            for split in features.SPLITS
+            for split_folder in folder.glob('Split-*')
+            for split in [split_folder.name.removeprefix('Split-')]
         },
     )
 
@@ -123,8 +116,7 @@ class Case(NamedTuple):
 
     data: pathlib.Path
     rows: list[Row]
-    columns: dict[str, str]
-    names_val: bool = False
+    columns: Mapping[str, str] = types.MappingProxyType({})
 
 
 SPECIAL = [
@@ -145,7 +137,7 @@ def one_table(folder: pathlib.Path) -> Case:
     bad = [',pos,\r\n', 'no label,,\r\n', 'two fields,pos\r\n', 'Caf\udce9,neg,\r\n']
     content += ''.join(bad)
     (folder / 'reviews.csv').write_bytes(content.encode('utf-8', 'surrogateescape'))
-    return Case(folder / 'reviews.csv', rows, {})
+    return Case(folder / 'reviews.csv', rows)
 
 
 def many_tables(folder: pathlib.Path) -> Case:
@@ -154,25 +146,25 @@ def many_tables(folder: pathlib.Path) -> Case:
         part = make_rows(40, name)
         write_table(folder / name, part)
         rows += part
-    return Case(folder, rows, {})
+    return Case(folder, rows)
 
 
-def named_files(folder: pathlib.Path) -> Case:
+def files_named_by_split(folder: pathlib.Path) -> Case:
     rows = []
     for name, count in (('train-1', 100), ('train-2', 30), ('test', 40)):
         part = make_rows(count, name, split=name.split('-')[0])
         write_table(folder / f'{name}.csv', part)
         rows += part
-    return Case(folder, rows, {})
+    return Case(folder, rows)
 
 
-def named_files_with_val(folder: pathlib.Path) -> Case:
+def files_named_by_split_with_val(folder: pathlib.Path) -> Case:
     rows = []
     for name, split in (('train', 'train'), ('validation', 'val'), ('test', 'test')):
         part = make_rows(40, name, split)
         write_table(folder / f'{name}.jsonl', part)
         rows += part
-    return Case(folder, rows, {}, names_val=True)
+    return Case(folder, rows)
 
 
 def split_column(folder: pathlib.Path) -> Case:
@@ -187,15 +179,15 @@ def split_column_with_val(folder: pathlib.Path) -> Case:
     write_table(folder / 'a.csv', rows)
     last = make_rows(2, 'tune', 'val')
     write_table(folder / 'b.csv', last)
-    return Case(folder, rows + last, {'split_column': 'fold'}, names_val=True)
+    return Case(folder, rows + last, {'split_column': 'fold'})
 
 
-# What the data are called whose rows are not all labelled.
+# Names of the data that has unlabelled texts.
 IMDB_DATA = ('aclImdb_v1.tar.gz', 'aclImdb')
 
 
 def imdb_rows() -> list[Row]:
-    # One folder has more files than go into one element of Beam.
+    # One folder has more files than one Beam element holds.
     rows = [Row(f'Good film {number}.', 1, 'train') for number in range(501)]
     rows += [Row(f'Bad film {number}.', 0, 'train') for number in range(60)]
     return rows + make_rows(40, 'Seen', 'test')
@@ -212,21 +204,29 @@ def imdb_members() -> list[tuple[str, bytes]]:
 
 def imdb_archive(folder: pathlib.Path) -> Case:
     (folder / 'aclImdb_v1.tar.gz').write_bytes(encode_archive(imdb_members()))
-    return Case(folder / 'aclImdb_v1.tar.gz', imdb_rows(), {})
+    return Case(folder / 'aclImdb_v1.tar.gz', imdb_rows())
 
 
 def imdb_folder(folder: pathlib.Path) -> Case:
     for name, content in imdb_members():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    return Case(folder / 'aclImdb', imdb_rows(), {})
+    return Case(folder / 'aclImdb', imdb_rows())
+
+
+def table_in_a_folder_named_like_a_pattern(folder: pathlib.Path) -> Case:
+    rows = make_rows(60, 'Text')
+    write_table(folder / 'reviews [1]' / '[1].csv', rows)
+    write_table(folder / 'reviews 1' / '1.csv', make_rows(60, 'Other'))
+    return Case(folder / 'reviews [1]' / '[1].csv', rows)
 
 
 CASES: list[Callable[[pathlib.Path], Case]] = [
     one_table,
     many_tables,
-    named_files,
-    named_files_with_val,
+    table_in_a_folder_named_like_a_pattern,
+    files_named_by_split,
+    files_named_by_split_with_val,
     split_column,
     split_column_with_val,
     imdb_archive,
@@ -258,7 +258,7 @@ def test_each_row_is_written_once_when_data_is_read(run: Run) -> None:
     case, generated = run
     expected = collections.Counter((row.text, row.label) for row in case.rows)
     assert generated.rows('train', 'val', 'test') == expected
-    for example in (example for split in generated.examples.values() for example in split):
+    for example in (each for split in features.SPLITS for each in generated.examples[split]):
         feature = example.features.feature
         assert set(feature) == {'text', 'label', 'length'}
         (text,) = feature['text'].bytes_list.value
@@ -272,7 +272,7 @@ def test_artifact_has_summary_and_properties_when_it_is_written(run: Run) -> Non
         labels = collections.Counter(label for _, label in generated.rows(split).elements())
         assert generated.summary.splits[split] == (labels[0], labels[1])
     assert generated.summary.labels == ('neg', 'pos')
-    assert generated.summary.rejects == len(generated.rejects)
+    assert generated.summary.rejects == len(generated.rejects())
     artifact = generated.artifact
     splits = ['train', 'val', 'test', *(['unsup'] if case.data.name in IMDB_DATA else [])]
     assert artifact_utils.decode_split_names(artifact.split_names) == splits
@@ -283,13 +283,11 @@ def test_artifact_has_summary_and_properties_when_it_is_written(run: Run) -> Non
 
 
 @pytest.mark.parametrize('make_case', [imdb_archive, imdb_folder])
-def test_texts_without_a_label_are_kept_apart_when_there_are_some(
+def test_unlabelled_texts_have_their_own_split_when_the_data_has_some(
     make_case: Callable[..., Case], run_of: Callable[..., Run]
 ) -> None:
     _, generated = run_of(make_case)
-    files = [str(path) for path in (generated.folder / 'Split-unsup').iterdir()]
-    records = tf.data.TFRecordDataset(files, compression_type='GZIP').as_numpy_iterator()
-    examples = [tf.train.Example.FromString(record) for record in records]
+    examples = generated.examples['unsup']
     assert len(examples) == generated.summary.unlabelled == 20
     assert generated.summary.examples('unsup') == 20
     for example in examples:
@@ -297,7 +295,7 @@ def test_texts_without_a_label_are_kept_apart_when_there_are_some(
         assert example.features.feature['text'].bytes_list.value[:] == [b'Who knows.']
 
 
-def test_texts_without_a_label_are_left_out_when_they_are_not_wanted(
+def test_unlabelled_texts_are_left_out_when_settings_exclude_them(
     tmp_path: pathlib.Path,
 ) -> None:
     case = imdb_archive(tmp_path)
@@ -308,43 +306,45 @@ def test_texts_without_a_label_are_left_out_when_they_are_not_wanted(
     assert not (generated.folder / 'Split-unsup').exists()
 
 
-def test_equal_texts_share_a_split_when_rows_are_split(run: Run) -> None:
+def test_equal_texts_share_a_split_when_they_occur_more_than_once(run: Run) -> None:
     _, generated = run
     texts = [{text for text, _ in generated.rows(split)} for split in ('train', 'val', 'test')]
     assert sum(map(len, texts)) == len(set().union(*texts))
 
 
-def named(case: Case, split: str) -> collections.Counter[tuple[str, int]]:
+def rows_named(case: Case, split: str) -> collections.Counter[tuple[str, int]]:
     return collections.Counter((r.text, r.label) for r in case.rows if r.split == split)
 
 
-@pytest.mark.parametrize('make_case', [named_files, split_column, imdb_archive, imdb_folder])
-def test_val_is_taken_from_train_alone_when_data_names_no_val(
+@pytest.mark.parametrize(
+    'make_case', [files_named_by_split, split_column, imdb_archive, imdb_folder]
+)
+def test_val_is_taken_from_train_only_when_data_names_no_val(
     make_case: Callable[..., Case], run_of: Callable[..., Run]
 ) -> None:
     case, generated = run_of(make_case)
-    assert generated.rows('test') == named(case, 'test')
-    assert generated.rows('train', 'val') == named(case, 'train')
-    share = generated.summary.examples('val') / named(case, 'train').total()
+    assert generated.rows('test') == rows_named(case, 'test')
+    assert generated.rows('train', 'val') == rows_named(case, 'train')
+    share = generated.summary.examples('val') / rows_named(case, 'train').total()
     assert share == pytest.approx(0.2, abs=0.1)
 
 
-@pytest.mark.parametrize('make_case', [named_files_with_val, split_column_with_val])
+@pytest.mark.parametrize('make_case', [files_named_by_split_with_val, split_column_with_val])
 def test_train_is_kept_whole_when_data_names_val(
     make_case: Callable[..., Case], run_of: Callable[..., Run]
 ) -> None:
     case, generated = run_of(make_case)
     for split in ('train', 'val', 'test'):
-        assert generated.rows(split) == named(case, split)
+        assert generated.rows(split) == rows_named(case, split)
 
 
-def test_rejects_have_reason_and_line_when_they_are_as_many_as_allowed(
+def test_rejects_have_reason_and_line_when_the_limit_is_reached(
     run_of: Callable[..., Run],
 ) -> None:
     case, generated = run_of(one_table)
     first = case.data.read_bytes().count(b'\n') - 3
     reasons = ['empty text', 'no label', 'not 3 fields', 'not UTF-8']
-    assert generated.rejects == [
+    assert generated.rejects() == [
         {'reason': reason, 'where': f'reviews.csv:{line}'}
         for line, reason in enumerate(reasons, start=first)
     ]
@@ -372,14 +372,6 @@ def test_settings_reach_the_executor_when_columns_have_other_names(tmp_path: pat
     assert generated.summary.labels == ('ham', 'spam')
     shares = [generated.summary.examples(split) / 200 for split in ('train', 'val', 'test')]
     assert shares == pytest.approx([0.25, 0.25, 0.5], abs=0.12)
-
-
-def test_data_is_found_when_its_folder_looks_like_a_pattern(tmp_path: pathlib.Path) -> None:
-    rows = make_rows(60, 'Text')
-    write_table(tmp_path / 'reviews [1]' / '[1].csv', rows)
-    write_table(tmp_path / 'reviews 1' / '1.csv', make_rows(60, 'Other'))
-    generated = generate(tmp_path / 'reviews [1]' / '[1].csv', tmp_path)
-    assert generated.rows('train', 'val', 'test') == collections.Counter(r[:2] for r in rows)
 
 
 GOOD = make_rows(60, 'Text')
@@ -438,7 +430,7 @@ def table(name: str, rows: Sequence[dict[str, object]]) -> dict[str, bytes]:
         ),
     ],
 )
-def test_node_fails_when_the_data_is_not_fit_for_training(
+def test_node_fails_when_the_data_cannot_be_used_for_training(
     files: dict[str, bytes],
     columns: dict[str, Any],
     message: str,

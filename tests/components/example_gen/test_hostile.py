@@ -1,4 +1,4 @@
-"""Readers with arbitrary input, a second each; `make torture` fuzzes them for minutes."""
+"""Tests of the readers on arbitrary input; `make torture` fuzzes them for longer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def encode(text: str) -> bytes:
 @pytest.mark.parametrize('name', ['a.csv', 'a.tsv', 'a.csv.gz'])
 @BOUNDED
 @given(header=HEADERS, rows=st.lists(st.lists(CELLS, max_size=4), max_size=6), raw=st.binary())
-def test_a_table_is_read_as_csv_does_when_its_rows_are_anything(
+def test_table_is_read_as_csv_reads_it_when_its_rows_are_arbitrary(
     name: str, header: str, rows: list[list[str]], raw: bytes
 ) -> None:
     delimiter = '\t' if '\t' in header else ','
@@ -53,7 +53,7 @@ JSON = st.recursive(
     raw=st.binary(max_size=30),
     at=st.integers(0, 200),
 )
-def test_json_lines_are_read_as_json_does_when_values_are_anything(
+def test_json_lines_are_read_as_json_reads_them_when_values_are_arbitrary(
     objects: list[dict[str, object]], raw: bytes, at: int
 ) -> None:
     content = '\n'.join(map(json.dumps, objects)).encode()
@@ -65,7 +65,7 @@ def test_json_lines_are_read_as_json_does_when_values_are_anything(
 
 @BOUNDED
 @given(st.binary())
-def test_a_file_is_read_or_refused_when_it_is_noise(content: bytes) -> None:
+def test_file_is_read_or_refused_when_its_bytes_are_arbitrary(content: bytes) -> None:
     for check in (hostile.check_archive, hostile.check_review):
         check(content)
     hostile.check_rows('a.txt', content)
@@ -73,47 +73,49 @@ def test_a_file_is_read_or_refused_when_it_is_noise(content: bytes) -> None:
 
 @BOUNDED
 @given(st.text(st.sampled_from('{}SPANVERIODYM:4*?[]!-/^\\a1.'), max_size=30), st.text(max_size=9))
-def test_spans_are_found_or_refused_when_the_pattern_is_anything(pattern: str, path: str) -> None:
+def test_spans_are_found_or_refused_when_the_pattern_is_arbitrary(pattern: str, path: str) -> None:
     hostile.check_spans(encode(f'{{SPAN}}{pattern}\n1{path}\n2{path}'))
     hostile.check_spans(encode(f'{pattern}\n{path}'))
 
 
 @settings(BOUNDED, max_examples=60)
 @given(st.text(st.sampled_from('trainegcloud: &*!<>{}[],-?|"\'\n 019.~'), max_size=40))
-def test_settings_are_read_or_refused_when_yaml_is_anything(text: str) -> None:
+def test_settings_are_read_or_refused_when_yaml_is_arbitrary(text: str) -> None:
     hostile.check_config(encode(text))
 
 
 @pytest.mark.parametrize('name', ['tar', 'packed tar', 'predict jsonl', 'config'])
-def test_a_reader_reads_or_refuses_when_it_is_fuzzed_briefly(name: str) -> None:
+def test_reader_has_no_crash_when_it_is_fuzzed_briefly(name: str) -> None:
     found = Fuzzer(*TARGETS[name], seed=1).run(0.5)
     assert found.crashes == []
     assert found.executions > 5
 
 
-def test_the_fuzzer_finds_what_lies_behind_three_branches_when_coverage_guides_it() -> None:
-    found = Fuzzer(three_branches, [b'aaaa'], [], (__file__,), seed=4).run(20, until_crash=True)
+def test_fuzzer_finds_a_crash_when_it_is_behind_three_branches() -> None:
+    found = Fuzzer(divide_by_zero_for_fuz, [b'aaaa'], [], (__file__,), seed=4).run(
+        20, until_crash=True
+    )
     ((content, error),) = found.crashes
     assert content.startswith(b'FUZ')
     assert error == 'ZeroDivisionError: found'
 
 
-def three_branches(content: bytes) -> None:
+def divide_by_zero_for_fuz(content: bytes) -> None:
     for place, letter in enumerate(b'FUZ'):
         if content[place : place + 1] != bytes([letter]):
             return
     raise ZeroDivisionError('found')
 
 
-def test_the_fuzzer_ends_what_does_not_end_when_an_input_makes_it_hang(
+def test_fuzzer_reports_a_hang_when_an_input_never_returns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr('tests.torture.fuzzer._HANG_SECONDS', 0.2)
-    found = Fuzzer(endless, [b''], [], (__file__,)).run(0)
+    found = Fuzzer(loop_forever, [b''], [], (__file__,)).run(0)
     assert [error for _, error in found.crashes] == ['_HangError: still busy after 0.2 s']
 
 
-def endless(_: bytes) -> None:
+def loop_forever(_: bytes) -> None:
     number = random.Random(0).random()
     while number < 2:
         number = number / 2

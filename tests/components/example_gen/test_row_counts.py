@@ -1,4 +1,4 @@
-"""Checks of counts: rows lost between workers and artifact, and data not fit for training."""
+"""Tests of the checks for lost rows and for data that is not fit for training."""
 
 from __future__ import annotations
 
@@ -23,18 +23,9 @@ Found = list[workers.BundleResult]
 def publish(folder: pathlib.Path, spoil: Callable[[Found], Found]) -> NodeResult:
     """Write four tables as two bundles, do something to them, and publish."""
     batches = write_tables(folder, 4)
-    (folder / 'unfinished').mkdir()
-    writer = make_writer(folder / 'unfinished')
+    writer = make_writer(folder)
     found = spoil([write_bundle(writer, batches[:2]), write_bundle(writer, batches[2:])])
     return NodeResult(**test_workers.publish(folder, found))
-
-
-def lose_a_bundle(found: Found) -> Found:
-    return found[1:]
-
-
-def take_a_bundle_twice(found: Found) -> Found:
-    return [*found, found[0]]
 
 
 def lose_a_shard(found: Found) -> Found:
@@ -58,32 +49,27 @@ def count_a_row_twice(found: Found) -> Found:
     return [found[0]._replace(counts=counts), found[1]]
 
 
-def test_check_passes_when_all_rows_are_published(tmp_path: pathlib.Path) -> None:
-    published = publish(tmp_path, lambda found: found)
-    assert (published.files, published.rows, published.left_out) == (4, 80, 0)
-    require_complete(published, files=4, uri=str(tmp_path / 'out'))
-
-
-def test_check_passes_when_the_name_of_the_folder_looks_like_a_pattern(
-    tmp_path: pathlib.Path,
-) -> None:
-    folder = tmp_path / 'a[1]'
+@pytest.mark.parametrize('name', ['plain', 'a[1]'])
+def test_check_passes_when_all_rows_are_published(name: str, tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / name
     folder.mkdir()
-    require_complete(publish(folder, lambda found: found), files=4, uri=str(folder / 'out'))
+    published = publish(folder, lambda found: found)
+    assert (published.files, published.rows, published.left_out) == (4, 80, 0)
+    require_complete(published, files=4, uri=str(folder / 'out'))
 
 
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (lose_a_bundle, 'expected 4 files, got 2$'),
-        (take_a_bundle_twice, 'expected 4 files, got 6$'),
+        (lambda found: found[1:], 'expected 4 files, got 2$'),
+        (lambda found: [*found, found[0]], 'expected 4 files, got 6$'),
         (lose_a_shard, r'expected \d+ bytes in .*/Split-test/data_.*00000-of-00002.gz, got none$'),
         (cut_a_shard, r'expected \d+ bytes in .*/Split-test/data_.*00001-of-00002.gz, got \d+$'),
         (lose_the_rejects, r'expected \d+ bytes in .*/report/rejects-00000-of-.*, got none$'),
         (count_a_row_twice, 'expected 80 rows to be examples or rejects, got 81$'),
     ],
 )
-def test_check_fails_when_something_is_lost_between_worker_and_artifact(
+def test_check_fails_when_rows_are_lost_or_counted_twice(
     spoil: Callable[[Found], Found], message: str, tmp_path: pathlib.Path
 ) -> None:
     published = publish(tmp_path, spoil)
@@ -91,7 +77,7 @@ def test_check_fails_when_something_is_lost_between_worker_and_artifact(
         require_complete(published, files=4, uri=str(tmp_path / 'out'))
 
 
-def test_check_fails_when_a_shard_is_doubled(tmp_path: pathlib.Path) -> None:
+def test_check_fails_when_a_shard_exists_twice(tmp_path: pathlib.Path) -> None:
     published = publish(tmp_path, lambda found: found)
     shard = min((tmp_path / 'out' / 'Split-test').iterdir())
     shutil.copyfile(shard, shard.with_name('copy-of-it.gz'))
@@ -109,19 +95,30 @@ def counts(
 
 
 @pytest.mark.parametrize(
-    ('bad', 'limit'),
-    [(0, 0.0), (0, 1.0), (60, 50.0), (540, 90.0), (6_000, 100.0), (15, 20.0)],
+    ('bad', 'limit', 'allowed'),
+    [
+        (0, 0.0, True),
+        (0, 1.0, True),
+        (60, 50.0, True),
+        (540, 90.0, True),
+        (6_000, 100.0, True),
+        (15, 20.0, True),
+        (1, 0.0, False),
+        (1, 1.0, False),
+        (61, 50.0, False),
+        (541, 90.0, False),
+    ],
 )
-def test_rejects_are_allowed_when_their_share_is_at_most_the_limit(bad: int, limit: float) -> None:
+def test_rejects_are_refused_when_their_share_is_above_the_limit(
+    bad: int, limit: float, allowed: bool
+) -> None:
     columns = ColumnSettings(max_rejected_percent=limit)
-    assert summarize(counts(rejected={'no label': bad}), columns).rejects == bad
-
-
-@pytest.mark.parametrize(('bad', 'limit'), [(1, 0.0), (1, 1.0), (61, 50.0), (541, 90.0)])
-def test_rejects_are_too_many_when_their_share_is_above_the_limit(bad: int, limit: float) -> None:
-    columns = ColumnSettings(max_rejected_percent=limit)
-    with pytest.raises(DataError, match=rf'{bad} of {bad + 60} rows .*\({bad} no label\)'):
-        summarize(counts(rejected={'no label': bad}), columns)
+    found = counts(rejected={'no label': bad})
+    if allowed:
+        assert summarize(found, columns).rejects == bad
+    else:
+        with pytest.raises(DataError, match=rf'{bad} of {bad + 60} rows .*\({bad} no label\)'):
+            summarize(found, columns)
 
 
 ONE_CLASS = {('train', '1pos'): 30, ('val', '1pos'): 9, ('test', '1pos'): 1_000}
@@ -165,7 +162,7 @@ def test_data_is_refused_when_it_lacks_labels_or_has_too_many_rejects(
     assert hint in caught.value.hint
 
 
-def test_labels_are_spelled_as_most_rows_do_when_spellings_differ() -> None:
+def test_most_frequent_spelling_names_the_label_when_spellings_differ() -> None:
     summary = summarize(
         counts(test={'0negative': 50, '0neg': 1, '1pos': 1, '1yes': 2}), ColumnSettings()
     )

@@ -21,7 +21,7 @@ def read(kind: SourceKind, *paths: pathlib.Path) -> list[Record | Reject]:
 
 @pytest.fixture
 def imdb(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A folder of reviews, in which one is as it should be."""
+    """Make a folder of reviews with one valid review."""
     folder = tmp_path / 'aclImdb' / 'train' / 'pos'
     folder.mkdir(parents=True)
     (folder / '0_9.txt').write_text('Good.')
@@ -38,7 +38,7 @@ MAKE: dict[str, tuple[Callable[[pathlib.Path], None], str]] = {
 
 
 @pytest.mark.parametrize('what', MAKE)
-def test_review_is_rejected_alone_when_it_is_not_a_file_of_the_folder(
+def test_only_the_bad_review_is_rejected_when_it_is_not_a_file_of_the_folder(
     what: str, imdb: pathlib.Path
 ) -> None:
     make, reason = MAKE[what]

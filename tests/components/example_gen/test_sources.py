@@ -20,6 +20,7 @@ IMDB_PATTERNS = (
     ('test-neg', 'test/neg/*.txt'),
     ('test-pos', 'test/pos/*.txt'),
 )
+SPANS = 'day-{YYYY}{MM}{DD}/*.csv'
 
 
 def fill(folder: pathlib.Path, *names: str) -> pathlib.Path:
@@ -49,7 +50,9 @@ def files_by_split(source: DataSource) -> dict[str | None, list[str]]:
 
 
 @pytest.mark.parametrize('name', ['aclImdb_v1.tar.gz', 'imdb.tgz', 'imdb.tar', 'IMDB.TAR.GZ'])
-def test_archive_is_known_by_its_name_when_it_is_a_file(name: str, tmp_path: pathlib.Path) -> None:
+def test_archive_is_recognised_by_its_name_when_it_is_a_file(
+    name: str, tmp_path: pathlib.Path
+) -> None:
     (tmp_path / name).write_bytes(b'not opened yet')
     assert find(tmp_path / name) == DataSource(
         kind=SourceKind.IMDB_ARCHIVE, base=str(tmp_path), patterns=(('all', name),)
@@ -58,7 +61,7 @@ def test_archive_is_known_by_its_name_when_it_is_a_file(name: str, tmp_path: pat
 
 @pytest.mark.parametrize('below', ['', 'aclImdb'])
 @pytest.mark.parametrize('wanted', [True, False])
-def test_imdb_folder_is_found_when_it_or_its_parent_is_named(
+def test_imdb_folder_is_found_when_the_path_is_it_or_its_parent(
     below: str, wanted: bool, tmp_path: pathlib.Path
 ) -> None:
     fill(tmp_path, 'aside.csv')
@@ -76,7 +79,7 @@ def test_imdb_folder_is_found_when_it_or_its_parent_is_named(
 
 @pytest.mark.parametrize('others', [['train.csv', 'test.csv'], ['a.csv']])
 @pytest.mark.parametrize('name', ['unsup.csv', 'Unlabelled-01.csv'])
-def test_file_has_no_labels_when_it_is_named_unsup(
+def test_file_is_read_as_unlabelled_when_it_is_named_unsup(
     others: list[str], name: str, tmp_path: pathlib.Path
 ) -> None:
     fill(tmp_path, *others)
@@ -100,9 +103,7 @@ def test_error_names_the_folder_when_imdb_lacks_it(missing: str, tmp_path: pathl
     'name',
     ['a.csv', 'A.CSV', 'a.csv.gz', 'a.tsv', 'a.tsv.gz', 'a.jsonl', 'a.jsonl.gz', 'train.csv'],
 )
-def test_table_is_one_file_for_any_split_when_it_is_named(
-    name: str, tmp_path: pathlib.Path
-) -> None:
+def test_table_has_no_split_when_it_is_the_only_file(name: str, tmp_path: pathlib.Path) -> None:
     fill(tmp_path, name, 'b.csv')
     source = find(tmp_path / name)
     assert (source.kind, source.base) == (SourceKind.TABLES, str(tmp_path))
@@ -139,14 +140,14 @@ def test_path_is_made_absolute_when_it_is_relative(
         (['train-1.csv', 'train-2.csv'], {None: ['train-1.csv', 'train-2.csv']}),
         # Names that only start like a split name none.
         (['trainers.csv', 'testimonials.csv'], {None: ['testimonials.csv', 'trainers.csv']}),
-        # What is no table lies beside it.
+        # Files that are no tables are ignored.
         (['a.csv', 'README.txt', 'LICENSE', 'more/b.csv'], {None: ['a.csv']}),
         (['a.csv', '.hidden.csv', '._a.csv'], {None: ['a.csv']}),
         (['a.csv', 'spark.csv/part-0.csv'], {None: ['a.csv']}),
         (['[1].csv', '1.csv', '*.csv', 'a?.csv'], {None: ['*.csv', '1.csv', '[1].csv', 'a?.csv']}),
     ],
 )
-def test_files_go_to_their_splits_when_a_folder_is_named(
+def test_files_are_assigned_to_splits_when_the_path_is_a_folder(
     names: list[str], expected: dict[str | None, list[str]], tmp_path: pathlib.Path
 ) -> None:
     source = find(fill(tmp_path, *names))
@@ -165,7 +166,7 @@ def test_files_go_to_their_splits_when_a_folder_is_named(
         ('x/*.tsv', {None: ['train.tsv']}),
     ],
 )
-def test_matching_files_are_taken_when_a_pattern_is_named(
+def test_matching_files_are_read_when_the_path_is_a_pattern(
     pattern: str, expected: dict[str | None, list[str]], tmp_path: pathlib.Path
 ) -> None:
     fill(tmp_path, 'a.csv', 'b.csv', 'c.csv.bak', 'x/train.tsv', 'y/test.tsv')
@@ -174,26 +175,11 @@ def test_matching_files_are_taken_when_a_pattern_is_named(
 
 @pytest.mark.parametrize('folder', ['data', 'data [1]', 'why?', '*'])
 @pytest.mark.parametrize('name', ['[1].csv', 'a*.csv', 'why?.csv', 'plain.csv'])
-def test_file_is_itself_when_its_name_looks_like_a_pattern(
+def test_only_the_named_file_is_read_when_its_name_looks_like_a_pattern(
     folder: str, name: str, tmp_path: pathlib.Path
 ) -> None:
     fill(tmp_path / folder, name, '1.csv', 'ab.csv', 'whyx.csv')
     assert files_by_split(find(tmp_path / folder / name)) == {None: [name]}
-
-
-@pytest.mark.parametrize(
-    ('names', 'message'),
-    [
-        (['train.csv', 'test.csv', 'a.csv'], r"\(test, train\), but 'a.csv' does not"),
-        (['train.csv', 'val.csv'], 'name the splits train and val; train and test are needed'),
-        (['unsup.csv'], 'all files hold texts without a label'),
-    ],
-)
-def test_error_states_what_is_missing_when_names_give_no_complete_split(
-    names: list[str], message: str, tmp_path: pathlib.Path
-) -> None:
-    with pytest.raises(DataError, match=message):
-        find(fill(tmp_path, *names))
 
 
 @pytest.mark.parametrize(
@@ -218,6 +204,7 @@ def test_error_states_what_is_missing_when_names_give_no_complete_split(
         ('deep.jsonl', 'deep.jsonl:1: the first row is not JSON'),
         ('list.jsonl', 'list.jsonl:1: the first row is not a JSON object'),
         ('other.csv', r"no column 'text' in other\.csv; its columns are 'review', 'stars'"),
+        ('fifo.csv', 'neither a file nor a folder: '),
         ('nothing.csv.gz', r"no column 'text' in nothing\.csv\.gz; its columns are none"),
     ],
 )
@@ -225,6 +212,7 @@ def test_error_states_the_problem_when_the_path_cannot_be_used(
     path: str, message: str, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'folder' / 'sub').mkdir(parents=True)
+    os.mkfifo(tmp_path / 'fifo.csv')
     packed = gzip.compress(TABLE)
     for name, content in {
         'empty.csv': b'',
@@ -249,12 +237,31 @@ def test_error_states_the_problem_when_the_path_cannot_be_used(
     assert caught.value.hint
 
 
-@pytest.mark.parametrize('name', ['empty.csv', 'other.csv'])
-def test_folder_is_refused_when_one_of_its_files_is(name: str, tmp_path: pathlib.Path) -> None:
-    fill(tmp_path, 'a.csv', 'b.csv')
-    (tmp_path / name).write_bytes(b'' if name == 'empty.csv' else b'review,label\n')
-    with pytest.raises(DataError, match=name):
-        find(tmp_path)
+@pytest.mark.parametrize(
+    ('names', 'path', 'message'),
+    [
+        (['a.csv', 'b.csv', 'empty.csv'], '', r'empty\.csv'),
+        (['a.csv', 'b.csv', 'other.csv'], '', r'other\.csv'),
+        (['train.csv', 'test.csv', 'a.csv'], '', r"\(test, train\), but 'a.csv' does not"),
+        (['train.csv', 'val.csv'], '', 'name the splits train and val; train and test are needed'),
+        (['unsup.csv'], '', 'all files hold texts without a label'),
+        (
+            ['day-20260102/train.csv', 'day-20260102/test.csv'],
+            SPANS,
+            'the files of span 2026-01-02 name their split',
+        ),
+    ],
+)
+def test_folder_is_refused_when_its_files_are_no_complete_data_set(
+    names: list[str], path: str, message: str, tmp_path: pathlib.Path
+) -> None:
+    fill(tmp_path, *names)
+    if 'empty.csv' in names:
+        (tmp_path / 'empty.csv').write_bytes(b'')
+    if 'other.csv' in names:
+        (tmp_path / 'other.csv').write_bytes(b'review,label\n')
+    with pytest.raises(DataError, match=message):
+        find(f'{tmp_path}/{path}')
 
 
 def test_columns_are_found_when_settings_name_others(tmp_path: pathlib.Path) -> None:
@@ -266,25 +273,32 @@ def test_columns_are_found_when_settings_name_others(tmp_path: pathlib.Path) -> 
 
 
 @pytest.mark.parametrize(
-    ('path', 'kind'),
+    ('base', 'name', 'spans'),
     [
-        ('gs://b/imdb/aclImdb_v1.tar.gz', SourceKind.IMDB_ARCHIVE),
-        ('gs://b/reviews.csv', SourceKind.TABLES),
-        ('gs://b/x/part-*.jsonl.gz', SourceKind.TABLES),
-        ('s3://b/x/[ab].tsv', SourceKind.TABLES),
-        ('/mnt/volume/reviews-*.csv', SourceKind.TABLES),
-        ('/mnt/volume/reviews.csv', SourceKind.TABLES),
+        ('gs://b/imdb', 'aclImdb_v1.tar.gz', 0),
+        ('gs://b', 'reviews.csv', 0),
+        ('gs://b/x', 'part-*.jsonl.gz', 0),
+        ('s3://b/x', '[ab].tsv', 0),
+        ('/mnt/volume', 'reviews-*.csv', 0),
+        ('/mnt/volume', 'reviews.csv', 0),
+        ('gs://bucket', SPANS, 3),
+        ('gs://bucket/reviews', SPANS, 3),
+        ('/mnt/volume', SPANS, 3),
     ],
 )
-def test_only_the_name_is_checked_when_the_path_is_elsewhere(path: str, kind: SourceKind) -> None:
-    base, _, name = path.rpartition('/')
-    expected = DataSource(kind=kind, base=base, patterns=(('all', name),))
-    assert discover(path, ColumnSettings(), elsewhere=True) == expected
+def test_only_the_name_is_checked_when_the_path_is_on_another_machine(
+    base: str, name: str, spans: int
+) -> None:
+    path = f'{base}/{name}'
+    kind = SourceKind.IMDB_ARCHIVE if '.tar' in name else SourceKind.TABLES
+    expected = DataSource(kind=kind, base=base, patterns=(('all', name),), spans=spans)
+    count = max(1, spans)
+    assert discover(path, ColumnSettings(), elsewhere=True, spans=count) == expected
     if '://' in path:
-        assert find(path) == expected
+        assert discover(path, ColumnSettings(), spans=count) == expected
     else:
         with pytest.raises(DataError, match='no such file|no file matches'):
-            find(path)
+            discover(path, ColumnSettings(), spans=count)
 
 
 @pytest.mark.parametrize(
@@ -294,16 +308,13 @@ def test_only_the_name_is_checked_when_the_path_is_elsewhere(path: str, kind: So
         *('gs://bucket/{SPAN}', 'gs://bucket/{SPAN}.tar.gz', 'gs://bucket/{SPAN}/*'),
     ],
 )
-def test_error_lists_the_formats_when_a_remote_name_has_none(path: str) -> None:
+def test_error_lists_the_formats_when_a_remote_name_has_no_known_ending(path: str) -> None:
     with pytest.raises(DataError, match='cannot tell the format of ') as caught:
         find(path)
     assert '.csv' in caught.value.hint
 
 
-SPANS = 'day-{YYYY}{MM}{DD}/*.csv'
-
-
-def test_pattern_stays_one_when_it_names_spans(tmp_path: pathlib.Path) -> None:
+def test_pattern_is_not_expanded_when_it_names_spans(tmp_path: pathlib.Path) -> None:
     fill(tmp_path, 'day-20260101/a.csv', 'day-20260102/a.csv', 'day-20260102/b.csv')
     assert discover(f'{tmp_path}/{SPANS}', ColumnSettings(), spans=7) == DataSource(
         kind=SourceKind.TABLES, base=str(tmp_path), patterns=(('all', SPANS),), spans=7
@@ -332,18 +343,6 @@ def test_newest_span_is_checked_when_it_is_local(
         find(f'{tmp_path}/{SPANS}')
 
 
-def test_splits_by_name_are_refused_when_they_are_of_a_span(tmp_path: pathlib.Path) -> None:
-    fill(tmp_path, 'day-20260102/train.csv', 'day-20260102/test.csv')
-    with pytest.raises(DataError, match='the files of span 2026-01-02 name their split'):
-        find(f'{tmp_path}/{SPANS}')
-
-
-@pytest.mark.parametrize('base', ['gs://bucket', 'gs://bucket/reviews', '/mnt/volume'])
-def test_only_the_name_is_checked_when_spans_are_elsewhere(base: str) -> None:
-    source = discover(f'{base}/{SPANS}', ColumnSettings(), elsewhere=True, spans=3)
-    assert (source.base, source.patterns, source.spans) == (base, (('all', SPANS),), 3)
-
-
 @pytest.mark.parametrize('elsewhere', [True, False])
 def test_error_names_the_folder_when_it_has_no_span(
     elsewhere: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
@@ -353,7 +352,7 @@ def test_error_names_the_folder_when_it_has_no_span(
         discover(SPANS, ColumnSettings(), elsewhere=elsewhere)
 
 
-def test_file_is_no_pattern_when_it_is_called_like_one(tmp_path: pathlib.Path) -> None:
+def test_file_is_read_when_its_name_looks_like_a_span_pattern(tmp_path: pathlib.Path) -> None:
     fill(tmp_path, '{SPAN}.csv')
     source = find(tmp_path / '{SPAN}.csv')
     assert (source.spans, files_by_split(source)) == (0, {None: ['{SPAN}.csv']})
@@ -364,12 +363,6 @@ def test_several_spans_are_refused_when_the_path_has_no_placeholder(tmp_path: pa
     with pytest.raises(ConfigError, match='data.spans is 7, but .* names no spans') as caught:
         discover(f'{tmp_path}/a.csv', ColumnSettings(), spans=7)
     assert '{SPAN}' in caught.value.hint
-
-
-def test_error_names_the_path_when_it_is_neither_file_nor_folder(tmp_path: pathlib.Path) -> None:
-    os.mkfifo(tmp_path / 'a.csv')
-    with pytest.raises(DataError, match='neither a file nor a folder: '):
-        find(tmp_path / 'a.csv')
 
 
 def test_other_entries_are_skipped_when_a_folder_is_read(tmp_path: pathlib.Path) -> None:

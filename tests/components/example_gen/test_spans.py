@@ -29,6 +29,7 @@ def patterns(pattern: str, paths: list[str], count: int) -> list[str]:
         ('{DD:2}{MM}{YYYY}.csv', 'no valid width'),
         ('{DATE}.csv', 'expected one of {SPAN}, {VERSION}, {YYYY}, {MM}, {DD}, got {DATE}'),
         ('{span}.csv', 'got {span}'),
+        ('[z-a]-{SPAN}.csv', 'a part in brackets is malformed: bad character range z-a'),
     ],
 )
 def test_error_names_the_contradiction_when_a_pattern_has_one(pattern: str, message: str) -> None:
@@ -81,18 +82,15 @@ def test_pattern_is_valid_when_each_part_is_named_once(pattern: str) -> None:
         ('*-{SPAN}?[a-c].csv', ['x1-12_b.csv', 'y-7_a.csv'], ['*-7?[a-c].csv', '*-12?[a-c].csv']),
         ('*{SPAN}.csv', ['x12.csv', 'y7.csv'], ['*7.csv', '*12.csv']),
         ('a+(b).{SPAN}.csv', ['a+(b).1.csv'], ['a+(b).1.csv']),
+        # An older version may exist twice.
+        ('{SPAN}/v{VERSION}.csv', ['1/v1.csv', '1/v01.csv', '1/v2.csv'], ['1/v2.csv']),
     ],
 )
-def test_newest_two_are_found_when_there_are_some(
+def test_newest_two_spans_are_returned_when_more_exist(
     pattern: str, paths: list[str], expected: list[str]
 ) -> None:
     assert patterns(pattern, paths, 2) == expected
     assert patterns(pattern, paths[::-1], 2) == expected
-
-
-def test_day_has_the_number_that_tfx_gives_it_when_it_is_a_span() -> None:
-    (span,) = spans.newest('{YYYY}-{MM}-{DD}.csv', ['1970-01-31.csv'], 1)
-    assert (span.number, span.version, span.label) == (30, None, '1970-01-31')
 
 
 @pytest.mark.parametrize(
@@ -102,6 +100,7 @@ def test_day_has_the_number_that_tfx_gives_it_when_it_is_a_span() -> None:
         ('{SPAN}/a.csv', ['1/a.csv', 'old/a.csv'], r'old/a\.csv does not match \{SPAN\}/a\.csv'),
         ('{SPAN:2}/a.csv', ['12/a.csv', '100/a.csv'], r'100/a\.csv does not match'),
         ('{SPAN}.csv', ['-1.csv'], r'-1\.csv does not match'),
+        ('{SPAN}.csv', ['9' * 19 + '.csv'], 'a number of more than 18 digits'),
         ('{YYYY}{MM}{DD}.csv', ['20260231.csv'], r'20260231\.csv does not name a day'),
         ('s-{SPAN}/a.csv', ['s-1/a.csv', 's-01/a.csv'], 'version, got s-01/a.csv and s-1/a'),
         ('{SPAN}/v{VERSION}.csv', ['1/v1.csv', '1/v01.csv'], 'version, got 1/v01.csv and 1/v1'),
@@ -112,11 +111,6 @@ def test_error_names_the_path_when_spans_are_ambiguous(
 ) -> None:
     with pytest.raises(DataError, match=message):
         spans.newest(pattern, paths, 1, folder='gs://b/d')
-
-
-def test_old_version_may_exist_twice_when_a_newer_one_counts() -> None:
-    paths = ['1/v1.csv', '1/v01.csv', '1/v2.csv']
-    assert patterns('{SPAN}/v{VERSION}.csv', paths, 1) == ['1/v2.csv']
 
 
 @pytest.mark.parametrize(
@@ -133,7 +127,9 @@ def test_old_version_may_exist_twice_when_a_newer_one_counts() -> None:
         ),
     ],
 )
-def test_description_names_the_spans(pattern: str, paths: list[str], expected: str) -> None:
+def test_description_names_the_spans_when_there_are_one_or_more(
+    pattern: str, paths: list[str], expected: str
+) -> None:
     assert spans.describe(spans.newest(pattern, paths, 7)) == expected
 
 
@@ -147,29 +143,32 @@ def test_description_names_the_spans(pattern: str, paths: list[str], expected: s
         ('/mnt/r/s/{SPAN}.csv', ('/mnt/r/s', '{SPAN}.csv')),
     ],
 )
-def test_folder_of_all_spans_is_parted_from_the_pattern(
+def test_folder_is_separated_from_the_pattern_when_the_path_names_spans(
     path: str, expected: tuple[str, str]
 ) -> None:
     assert spans.fixed_part(path) == expected
 
 
-def test_folder_may_look_like_a_pattern_when_it_exists(tmp_path: pathlib.Path) -> None:
+def test_folder_is_not_a_pattern_when_it_exists(tmp_path: pathlib.Path) -> None:
     folder = tmp_path / 'data [1]'
     folder.mkdir()
     assert spans.fixed_part(f'{folder}/{{SPAN}}.csv') == (str(folder), '{SPAN}.csv')
 
 
-def test_bucket_cannot_have_a_placeholder() -> None:
+@pytest.mark.parametrize(
+    ('pattern', 'path', 'number', 'label'),
+    [
+        ('{YYYY}-{MM}-{DD}.csv', '1970-01-31.csv', 30, '1970-01-31'),  # as TFX numbers days
+        ('{SPAN}.csv', f'{"0" * 30}7.csv', 7, '7'),
+    ],
+)
+def test_span_has_a_number_when_it_is_a_day_or_has_leading_zeros(
+    pattern: str, path: str, number: int, label: str
+) -> None:
+    (span,) = spans.newest(pattern, [path], 1)
+    assert (span.number, span.version, span.label) == (number, None, label)
+
+
+def test_pattern_is_refused_when_the_bucket_has_a_placeholder() -> None:
     with pytest.raises(DataError, match='the name of the bucket has a placeholder'):
         spans.fixed_part('gs://b-{SPAN}/a.csv')
-
-
-def test_span_is_refused_when_its_number_has_too_many_digits() -> None:
-    with pytest.raises(DataError, match='a number of more than 18 digits'):
-        spans.newest('{SPAN}.csv', ['9' * 19 + '.csv'], 1)
-    assert spans.newest('{SPAN}.csv', ['0' * 30 + '7.csv'], 1)[0].number == 7
-
-
-def test_pattern_is_refused_when_brackets_are_malformed() -> None:
-    with pytest.raises(DataError, match='a part in brackets is malformed: bad character range z-a'):
-        spans.require_valid('[z-a]-{SPAN}.csv')

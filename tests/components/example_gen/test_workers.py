@@ -30,11 +30,14 @@ def write_tables(folder: pathlib.Path, count: int) -> list[Batch]:
 
 
 def make_writer(folder: pathlib.Path, shard_bytes: int = 1 << 20) -> workers.WriteShards:
+    """Return a writer as a worker gets it, with unfinished shards in a folder of their own."""
+    unfinished = folder / 'unfinished'
+    unfinished.mkdir(exist_ok=True)
     writer = workers.WriteShards(
         SourceKind.TABLES,
         ColumnSettings(),
         split_train=True,
-        folder=str(folder),
+        folder=str(unfinished),
         shard_bytes=shard_bytes,
     )
     return pickle.loads(pickle.dumps(writer))  # type: ignore[no-any-return]
@@ -49,14 +52,14 @@ def write_bundle(writer: workers.WriteShards, batches: list[Batch]) -> workers.B
 
 
 def publish(folder: pathlib.Path, found: list[workers.BundleResult]) -> dict[str, Any]:
-    """Do what PublishShards does, and return the result."""
+    """Publish shards as PublishShards does, and return the result."""
     result_file = folder / 'result.json'
     for renamed in workers.name_shards((0, found), str(folder / 'out'), str(result_file)):
         shards.publish_shard(*renamed)
     return json.loads(result_file.read_text())  # type: ignore[no-any-return]
 
 
-def texts(folder: pathlib.Path) -> list[list[str]]:
+def read_texts(folder: pathlib.Path) -> list[list[str]]:
     return [
         [
             tf.train.Example.FromString(record)
@@ -72,12 +75,11 @@ def texts(folder: pathlib.Path) -> list[list[str]]:
 EXPECTED = [f'{file:02} {number:02}' for file in range(4) for number in range(19)]
 
 
-def test_shards_are_in_the_order_of_the_files_when_bundles_come_in_any(
+def test_shards_have_the_order_of_the_files_when_bundles_are_unordered(
     tmp_path: pathlib.Path,
 ) -> None:
     batches = write_tables(tmp_path, 4)
-    (tmp_path / 'unfinished').mkdir()
-    writer = make_writer(tmp_path / 'unfinished')
+    writer = make_writer(tmp_path)
     found = [write_bundle(writer, batches[2:]), write_bundle(writer, batches[:2])]
     publish(tmp_path, found)
     folder = tmp_path / 'out' / 'Split-test'
@@ -85,24 +87,23 @@ def test_shards_are_in_the_order_of_the_files_when_bundles_come_in_any(
         'data_tfrecord-00000-of-00002.gz',
         'data_tfrecord-00001-of-00002.gz',
     ]
-    assert list(itertools.chain(*texts(folder))) == EXPECTED
+    assert list(itertools.chain(*read_texts(folder))) == EXPECTED
     assert sorted(path.name for path in (tmp_path / 'out' / 'report').iterdir()) == [
         'rejects-00000-of-00002.jsonl',
         'rejects-00001-of-00002.jsonl',
     ]
 
 
-def test_each_row_is_published_once_when_work_is_tried_again(tmp_path: pathlib.Path) -> None:
+def test_each_row_is_published_once_when_work_is_retried(tmp_path: pathlib.Path) -> None:
     batches = write_tables(tmp_path, 4)
-    (tmp_path / 'unfinished').mkdir()
-    writer = make_writer(tmp_path / 'unfinished')
+    writer = make_writer(tmp_path)
     writer.start_bundle()
-    writer.process(batches[0])  # and then its worker died
-    write_bundle(make_writer(tmp_path / 'unfinished'), batches)  # and nobody heard of it
-    found = [write_bundle(make_writer(tmp_path / 'unfinished'), batches)]
+    writer.process(batches[0])  # the worker dies after this
+    write_bundle(make_writer(tmp_path), batches)  # the result is lost
+    found = [write_bundle(make_writer(tmp_path), batches)]
     for _ in range(2):
         report = publish(tmp_path, found)
-        assert texts(tmp_path / 'out' / 'Split-test') == [EXPECTED]
+        assert read_texts(tmp_path / 'out' / 'Split-test') == [EXPECTED]
         assert sorted(report['counts']) == [
             ['rejects', 'empty text', 4],
             ['test', '0neg', 40],
@@ -110,21 +111,20 @@ def test_each_row_is_published_once_when_work_is_tried_again(tmp_path: pathlib.P
         ]
 
 
-def test_shards_are_those_of_one_attempt_when_the_reading_is_done_again_in_other_bundles(
+def test_only_the_last_attempt_is_published_when_bundles_differ(
     tmp_path: pathlib.Path,
 ) -> None:
     batches = write_tables(tmp_path, 4)
-    (tmp_path / 'unfinished').mkdir()
-    writer = make_writer(tmp_path / 'unfinished')
+    writer = make_writer(tmp_path)
     publish(tmp_path, [write_bundle(writer, [batch]) for batch in batches])
     report = publish(tmp_path, [write_bundle(writer, batches)])
-    assert texts(tmp_path / 'out' / 'Split-test') == [EXPECTED]
+    assert read_texts(tmp_path / 'out' / 'Split-test') == [EXPECTED]
     found = {str(path) for path in (tmp_path / 'out').rglob('*') if path.is_file()}
     assert found == set(report['sizes'])
 
 
 @pytest.mark.parametrize(('name', 'other'), [('runs?', 'runs1'), ('runs[12]', 'runs1')])
-def test_files_of_another_folder_stay_when_a_name_is_a_pattern_that_matches_it(
+def test_other_folders_are_kept_when_the_name_is_a_pattern_that_matches_them(
     name: str, other: str, tmp_path: pathlib.Path
 ) -> None:
     stays = tmp_path / other / 'Split-train' / 'data_tfrecord-00000-of-00001.gz'
@@ -134,23 +134,21 @@ def test_files_of_another_folder_stay_when_a_name_is_a_pattern_that_matches_it(
     assert stays.read_bytes() == b'x'
 
 
-def test_shards_are_of_bounded_size_when_a_bundle_is_large(tmp_path: pathlib.Path) -> None:
+def test_shard_size_is_bounded_when_a_bundle_is_large(tmp_path: pathlib.Path) -> None:
     batches = write_tables(tmp_path, 4)
-    (tmp_path / 'unfinished').mkdir()
     # An example of these has 52 bytes: 10 are in a shard, and a reject's line has fewer than 520.
     found = [
-        write_bundle(make_writer(tmp_path / 'unfinished', 520), batches[start : start + 2])
-        for start in (2, 0)
+        write_bundle(make_writer(tmp_path, 520), batches[start : start + 2]) for start in (2, 0)
     ]
     report = publish(tmp_path, found)
-    shards_of_test = texts(tmp_path / 'out' / 'Split-test')
+    shards_of_test = read_texts(tmp_path / 'out' / 'Split-test')
     assert list(itertools.chain(*shards_of_test)) == EXPECTED
     assert [len(shard) for shard in shards_of_test] == [10, 10, 10, 8] * 2
     assert len([path for path in report['sizes'] if 'Split-test' in path]) == 8
 
 
 @pytest.mark.parametrize(('labels', 'fits'), [(1_000, True), (1_001, False)])
-def test_label_values_are_counted_by_their_spelling_when_splits_are_many(
+def test_label_values_are_limited_when_each_occurs_in_several_splits(
     labels: int, fits: bool, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / 'a.csv'
@@ -178,7 +176,6 @@ def test_each_row_is_written_once_when_there_are_several_workers(
     mode: str, tmp_path: pathlib.Path
 ) -> None:
     batches = write_tables(tmp_path, 4)
-    (tmp_path / 'unfinished').mkdir()
     options = PipelineOptions(
         [f'--runner={DIRECT_RUNNER}', f'--direct_running_mode={mode}', '--direct_num_workers=2']
     )
@@ -187,17 +184,17 @@ def test_each_row_is_written_once_when_there_are_several_workers(
         _ = (
             pipeline
             | beam.Create(batches)
-            | beam.ParDo(make_writer(tmp_path / 'unfinished'))
+            | beam.ParDo(make_writer(tmp_path))
             | workers.PublishShards(str(tmp_path / 'out'), str(result_file))
         )
-    assert sorted(itertools.chain(*texts(tmp_path / 'out' / 'Split-test'))) == EXPECTED
+    assert sorted(itertools.chain(*read_texts(tmp_path / 'out' / 'Split-test'))) == EXPECTED
     counts: Any = json.loads(result_file.read_text())['counts']
     assert sum(count for _, _, count in counts) == 80
 
 
 @pytest.mark.parametrize('label', [0, 1])
 @pytest.mark.parametrize('text', ['.', 'Très bien, 傑作', 'word ' * 300, 'x' * 70_000])
-def test_bytes_are_those_of_a_new_example_when_one_is_used_again(text: str, label: int) -> None:
+def test_serialized_bytes_are_correct_when_the_example_is_reused(text: str, label: int) -> None:
     serializer = shards.Serializer()
     serializer.serialize('word ' * 300 + 'other', label)
     serializer.serialize('b', label)
