@@ -38,12 +38,12 @@ def read(
     return list(read_records(io.BytesIO(content), name, ColumnSettings(**columns), split))
 
 
-def pairs(records: list[Record | Reject]) -> list[tuple[str, str]]:
+def text_and_label(records: list[Record | Reject]) -> list[tuple[str, str]]:
     assert all(isinstance(record, Record) for record in records), records
     return [(record.text, record.label) for record in records if isinstance(record, Record)]
 
 
-def labelled(rows: list[tuple[str, str]]) -> list[dict[str, object]]:
+def table_rows(rows: list[tuple[str, str]]) -> list[dict[str, object]]:
     return [{'text': text, 'label': label} for text, label in rows]
 
 
@@ -65,14 +65,16 @@ def labelled(rows: list[tuple[str, str]]) -> list[dict[str, object]]:
         ('', None),
     ],
 )
-def test_format_is_found_when_only_the_name_is_known(name: str, expected: str | None) -> None:
+def test_format_is_recognised_when_the_name_has_a_known_ending(
+    name: str, expected: str | None
+) -> None:
     found = format_of(name)
     assert (found and found.name) == expected
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_texts_come_back_equal_when_they_need_quotes(name: str) -> None:
-    assert pairs(read(name, encode_table(name, labelled(ROWS)))) == ROWS
+def test_texts_are_read_unchanged_when_they_need_quotes(name: str) -> None:
+    assert text_and_label(read(name, encode_table(name, table_rows(ROWS)))) == ROWS
 
 
 TEXTS = st.text(st.characters(exclude_categories=['Cs']), min_size=1).filter(str.strip)
@@ -82,16 +84,16 @@ LABELS = st.text(st.characters(exclude_categories=['Cs', 'Cc', 'Z']), min_size=1
 @pytest.mark.parametrize('name', ['any.csv', 'any.tsv', 'any.jsonl'])
 @hypothesis_settings(deadline=None)
 @given(rows=st.lists(st.tuples(TEXTS, LABELS), min_size=1))
-def test_any_row_comes_back_equal_when_it_was_written(
+def test_rows_are_read_unchanged_when_texts_are_arbitrary(
     name: str, rows: list[tuple[str, str]]
 ) -> None:
     if name != 'any.jsonl':  # csv has no NUL
         rows = [(text.replace('\0', '␀'), label) for text, label in rows]
-    assert pairs(read(name, encode_table(name, labelled(rows)))) == rows
+    assert text_and_label(read(name, encode_table(name, table_rows(rows)))) == rows
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_columns_are_found_when_they_have_other_names_and_places(name: str) -> None:
+def test_columns_are_found_when_names_and_order_differ(name: str) -> None:
     content = encode_table(name, [{'id': '7', 'Stars': 'good', 'Review text': 'Fine.', 'x': ''}])
     assert read(name, content, text_column='Review text', label_column='Stars') == [
         Record('Fine.', 'good', None, f'{name}:{1 if "jsonl" in name else 2}')
@@ -102,13 +104,13 @@ def test_columns_are_found_when_they_have_other_names_and_places(name: str) -> N
 @pytest.mark.parametrize('name', NAMES[::2])
 @pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig'])
 @pytest.mark.parametrize('newline', ['\n', '\r\n', '\n\n\n'])
-def test_rows_are_equal_when_line_breaks_and_mark_differ(
+def test_rows_are_equal_when_line_breaks_and_byte_order_mark_differ(
     name: str, encoding: str, newline: str
 ) -> None:
     rows = [('Fine.', 'pos'), ('Bad.', 'neg')]
-    table = encode_table(name, labelled(rows)).decode()
+    table = encode_table(name, table_rows(rows)).decode()
     content = newline.join(table.splitlines()).encode(encoding)  # and no newline at the end
-    assert pairs(read(name, content)) == rows
+    assert text_and_label(read(name, content)) == rows
     assert read_columns(io.BytesIO(content), name) == ['text', 'label']
 
 
@@ -148,21 +150,17 @@ def test_rows_are_equal_when_line_breaks_and_mark_differ(
 def test_reject_names_file_and_line_when_a_row_cannot_be_used(
     name: str, row: str, reason: str
 ) -> None:
-    good = labelled([('One.', 'pos'), ('Two.', 'neg')])
+    good = table_rows([('One.', 'pos'), ('Two.', 'neg')])
     plain = name.removesuffix('.gz')
     first, second = encode_table(plain, good[:1]).decode(), encode_table(plain, good).decode()
     content = (first + row + '\n' + second.removeprefix(first)).encode('utf-8', 'surrogateescape')
     found = read(name, gzip.compress(content) if name != plain else content)
     assert found[1] == Reject(reason, f'{name}:{len(first.splitlines()) + 1}')
-    assert pairs([found[0], *found[2:]]) == [('One.', 'pos'), ('Two.', 'neg')]
-
-
-def test_row_is_kept_when_another_column_is_not_utf8() -> None:
-    assert pairs(read('a.csv', b'text,label,by\nFine.,pos,Jos\xe9\n')) == [('Fine.', 'pos')]
+    assert text_and_label([found[0], *found[2:]]) == [('One.', 'pos'), ('Two.', 'neg')]
 
 
 @pytest.mark.parametrize('newline', ['\r', '\n', '\r\n'])
-def test_line_is_that_where_the_row_starts_when_texts_have_line_breaks(newline: str) -> None:
+def test_place_is_the_first_line_of_the_row_when_texts_have_line_breaks(newline: str) -> None:
     lines = ['text,label', '"one', 'two",pos', ',neg', 'three,neg', '']
     assert [(found[0], found.where) for found in read('a.csv', newline.join(lines).encode())] == [
         (f'one{newline}two', 'a.csv:2'),
@@ -188,22 +186,17 @@ def test_line_is_that_where_the_row_starts_when_texts_have_line_breaks(newline: 
         ('0, "text": "b", "label": 7', '7'),  # the last value of a key counts
     ],
 )
-def test_label_is_spelled_plainly_when_json_has_another_type(label: str, spelling: str) -> None:
+def test_label_is_converted_to_text_when_json_has_another_type(label: str, spelling: str) -> None:
     (found,) = read('a.jsonl', f'{{"text": "Fine.", "label": {label}}}'.encode())
     assert found[1] == spelling
 
 
-def test_label_is_rejected_when_python_reads_no_number_of_so_many_digits() -> None:
-    content = f'{{"text": "a", "label": {"9" * 5_000}}}'.encode()
-    assert read('a.jsonl', content) == [Reject('not JSON', 'a.jsonl:1')]
-
-
 @pytest.mark.parametrize('ending', ['csv.gz', 'tsv.gz', 'jsonl.gz'])
 @pytest.mark.parametrize('part', [0.001, 0.3, 0.9, 0.999])
-def test_file_is_refused_when_its_gzip_is_cut_off(ending: str, part: float) -> None:
+def test_file_is_refused_when_its_gzip_is_truncated(ending: str, part: float) -> None:
     name = f'reviews.{ending}'
     texts = [random.Random(number).randbytes(50).hex() for number in range(2_000)]
-    content = encode_table(name, labelled([(text, 'pos') for text in texts]))
+    content = encode_table(name, table_rows([(text, 'pos') for text in texts]))
     cut = content[: max(1, int(len(content) * part))]
     with pytest.raises(DataError, match=rf'{name} cannot be read to its end: ') as caught:
         read(name, cut)
@@ -215,20 +208,15 @@ def test_file_is_refused_when_its_gzip_is_cut_off(ending: str, part: float) -> N
     'damage', ['not gzip at all', 'flipped bits', 'wrong checksum', 'garbage behind it']
 )
 def test_file_is_refused_when_its_gzip_is_damaged(name: str, damage: str) -> None:
-    content = bytearray(encode_table(name, labelled(ROWS)))
+    content = bytearray(encode_table(name, table_rows(ROWS)))
     if damage == 'not gzip at all':
-        content = bytearray(encode_table(name.removesuffix('.gz'), labelled(ROWS)))
+        content = bytearray(encode_table(name.removesuffix('.gz'), table_rows(ROWS)))
     elif damage == 'garbage behind it':
         content += b'garbage'
     else:
         content[12 if damage == 'flipped bits' else -6] ^= 0xFF
     with pytest.raises(DataError, match=rf'{name} cannot be read to its end: '):
         read(name, bytes(content))
-
-
-def test_rows_are_all_read_when_gzip_members_follow_each_other() -> None:
-    content = gzip.compress(b'text,label\nOne.,pos\n') + gzip.compress(b'Two.,neg\n')
-    assert pairs(read('a.csv.gz', content)) == [('One.', 'pos'), ('Two.', 'neg')]
 
 
 FOLD = {'split_column': 'fold'}
@@ -277,15 +265,10 @@ def test_message_is_short_when_there_are_100_000_columns() -> None:
     [('utf-16', 'UTF-16'), ('utf-16-le', 'UTF-16'), ('utf-16-be', 'UTF-16'), ('utf-32', 'UTF-32')],
 )
 def test_error_names_the_encoding_when_it_is_not_utf8(name: str, encoding: str, label: str) -> None:
-    content = encode_table(name.removesuffix('.gz'), labelled(ROWS)).decode().encode(encoding)
+    content = encode_table(name.removesuffix('.gz'), table_rows(ROWS)).decode().encode(encoding)
     with pytest.raises(DataError, match=f'{name} is {label}, expected UTF-8 text') as caught:
         read(name, gzip.compress(content) if name.endswith('.gz') else content)
     assert f'iconv -f {label}' in caught.value.hint
-
-
-@pytest.mark.parametrize('content', [b'text,label', b'text,label\r\n', b'\xef\xbb\xbftext,label\n'])
-def test_table_is_empty_when_it_has_only_a_header(content: bytes) -> None:
-    assert read('a.csv', content) == []
 
 
 @pytest.mark.parametrize(
@@ -305,28 +288,46 @@ def test_table_is_empty_when_it_has_only_a_header(content: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize('name', ['a.csv', 'a.jsonl'])
-def test_split_is_known_when_its_column_has_a_usual_name(name: str, value: str, split: str) -> None:
+def test_split_is_recognised_when_its_name_is_a_common_one(
+    name: str, value: str, split: str
+) -> None:
     (record,) = read(name, encode_table(name, [{'text': 'a', 'label': '1', 'fold': value}]), **FOLD)
     assert record[1:3] == (None if split == 'unsup' else '1', split)
 
 
-def test_rows_lack_labels_only_where_the_split_is_unsup() -> None:
-    content = b'text,label,fold\nWho knows.,,unsup\nLost.,,train\n'
-    assert read('a.csv', content, **FOLD) == [
-        Record('Who knows.', None, 'unsup', 'a.csv:2'),
-        Reject('no label', 'a.csv:3'),
-    ]
+ROW = Record('Fine.', 'pos', None, 'a.csv:2')
+UNLABELLED = Record('Fine.', None, 'unsup', 'a.csv:2')
+_TWO_MEMBERS = b''.join(gzip.compress(part, mtime=0) for part in (b'text,label\nFine', b'.,pos\n'))
 
 
-def test_split_of_the_file_counts_when_a_column_has_another() -> None:
-    content = b'text,label,fold\nFine.,pos,train\n'
-    assert read('a.csv', content, split='test', split_column='fold') == [
-        Record('Fine.', 'pos', 'test', 'a.csv:2')
-    ]
+@pytest.mark.parametrize(
+    ('name', 'content', 'settings', 'expected'),
+    [
+        ('a.csv', b'text,label,by\nFine.,pos,Jos\xe9\n', {}, [ROW]),
+        ('a.csv', b'text,label,fold\nFine.,,unsup\n,,unsup\nLost.,,train\n', FOLD,
+         [UNLABELLED, Reject('empty text', 'a.csv:3'), Reject('no label', 'a.csv:4')]),
+        ('a.csv', b'text,label,fold\nFine.,pos,train\n', {**FOLD, 'split': 'test'},
+         [ROW._replace(split='test')]),
+        ('a.csv.gz', _TWO_MEMBERS, {}, [ROW._replace(where='a.csv.gz:2')]),
+        ('a.csv', b'text,label', {}, []),
+        ('a.csv', b'text,label\r\n', {}, []),
+        ('a.csv', b'\xef\xbb\xbftext,label\n', {}, []),
+        ('a.jsonl', b'\xef', {}, [Reject('not JSON', 'a.jsonl:1')]),
+        ('a.jsonl', b'\xef\xbb', {}, [Reject('not JSON', 'a.jsonl:1')]),
+        pytest.param(
+            'a.jsonl', b'{"text": "a", "label": ' + b'9' * 5_000 + b'}', {},
+            [Reject('not JSON', 'a.jsonl:1')], id='more digits than Python reads',
+        ),
+    ],
+)  # fmt: skip
+def test_each_row_is_read_or_rejected_when_a_table_is_unusual(
+    name: str, content: bytes, settings: dict[str, Any], expected: list[Record | Reject]
+) -> None:
+    assert read(name, content, **settings) == expected
 
 
 @pytest.mark.parametrize('name', ['a.csv', 'a.jsonl'])
-def test_label_column_may_be_missing_when_the_file_has_no_labels(name: str) -> None:
+def test_label_column_is_optional_when_the_file_is_unlabelled(name: str) -> None:
     content = encode_table(name, [{'text': 'Who knows.'}, {'text': ' '}])
     first, second = read(name, content, split='unsup')
     assert first[:3] == ('Who knows.', None, 'unsup')
@@ -336,7 +337,7 @@ def test_label_column_may_be_missing_when_the_file_has_no_labels(name: str) -> N
 @pytest.mark.usefixtures('short_rows')
 @pytest.mark.parametrize('size', [39, 40, 41, 80, 81, 82, 100])
 @pytest.mark.parametrize('end', ['\n', '\r\n', '\r'])
-def test_lines_are_counted_when_one_is_too_long_wherever_it_is_cut(size: int, end: str) -> None:
+def test_line_numbers_are_correct_when_a_line_is_too_long(size: int, end: str) -> None:
     lines = ['b' * size, '', '{"text": "c"}', '']
     found = read('a.jsonl', end.join(lines).encode())
     reason = 'not JSON' if size + len(end) <= 40 else 'too long'
@@ -352,8 +353,3 @@ def test_lines_are_counted_when_one_is_too_long_wherever_it_is_cut(size: int, en
 def test_error_names_the_line_when_a_row_of_csv_is_too_long(row: str) -> None:
     with pytest.raises(DataError, match=r'a.csv:3: .*(longer than|larger than field limit)'):
         read('a.csv', f'text,label\nFine.,pos\n{row}\n'.encode())
-
-
-@pytest.mark.parametrize('content', [b'\xef', b'\xef\xbb'])
-def test_row_is_rejected_when_it_is_half_a_byte_order_mark(content: bytes) -> None:
-    assert read('a.jsonl', content) == [Reject('not JSON', 'a.jsonl:1')]

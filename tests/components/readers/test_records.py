@@ -37,7 +37,7 @@ def split_of(
         (['нет'], 'да', 0),
     ],
 )
-def test_value_of_a_label_is_by_its_spelling(
+def test_label_has_a_value_when_its_spelling_is_known(
     labels: list[str], positive_label: str | None, value: int | None
 ) -> None:
     assert {label_value(label, positive_label) for label in labels} == {value}
@@ -59,34 +59,31 @@ def test_value_of_a_label_is_by_its_spelling(
         ('line one\nline two', 'train'),
     ],
 )
-def test_split_is_the_same_forever_when_the_text_is(text: str, split: str) -> None:
+def test_split_is_stable_when_the_text_is_equal(text: str, split: str) -> None:
     assert split_of(text) == split
 
 
 @pytest.mark.parametrize(
-    ('test_percent', 'val_percent'), [(20, 20), (1, 80), (80, 1), (50, 50), (1, 1)]
+    ('test_percent', 'val_percent', 'expected'),
+    [
+        (20, 20, {'train': 6480, 'val': 1567, 'test': 1953}),
+        (1, 80, {'train': 1905, 'val': 7977, 'test': 118}),
+        (80, 1, {'train': 2023, 'val': 18, 'test': 7959}),
+        (50, 50, None),
+        (1, 1, None),
+    ],
 )
-def test_shares_are_about_right_when_texts_are_many(test_percent: int, val_percent: int) -> None:
-    counts = collections.Counter(
-        split_of(text, test_percent=test_percent, val_percent=val_percent) for text in TEXTS
-    )
-    learning = len(TEXTS) - counts['test']
-    # Within four standard deviations of a fair draw, which is 2 % of all at most.
-    assert counts['test'] / len(TEXTS) == pytest.approx(test_percent / 100, abs=0.02)
-    assert counts['val'] / learning == pytest.approx(val_percent / 100, abs=0.045)
-
-
-@pytest.mark.parametrize(
-    ('test_percent', 'val_percent', 'train', 'val', 'test'),
-    [(20, 20, 6480, 1567, 1953), (1, 80, 1905, 7977, 118), (80, 1, 2023, 18, 7959)],
-)
-def test_counts_are_the_same_forever_when_the_texts_are(
-    test_percent: int, val_percent: int, train: int, val: int, test: int
+def test_shares_are_near_the_settings_and_stable_when_texts_are_many(
+    test_percent: int, val_percent: int, expected: dict[str, int] | None
 ) -> None:
     counts = collections.Counter(
         split_of(text, test_percent=test_percent, val_percent=val_percent) for text in TEXTS
     )
-    assert counts == {'train': train, 'val': val, 'test': test}
+    assert expected is None or counts == expected
+    learning = len(TEXTS) - counts['test']
+    # Within four standard deviations of a fair draw, which is 2 % of all at most.
+    assert counts['test'] / len(TEXTS) == pytest.approx(test_percent / 100, abs=0.02)
+    assert counts['val'] / learning == pytest.approx(val_percent / 100, abs=0.045)
 
 
 def test_test_split_only_grows_when_its_share_grows() -> None:
@@ -105,7 +102,7 @@ def test_split_is_kept_when_the_data_names_it(split: str, split_train: bool) -> 
     assert kept == {split}
 
 
-def test_train_gives_to_val_and_never_to_test_when_it_is_split_again() -> None:
+def test_train_rows_move_only_to_val_when_train_is_split() -> None:
     counts = collections.Counter(
         split_of(text, 'train', test_percent=80, val_percent=30, split_train=True) for text in TEXTS
     )
