@@ -1,7 +1,7 @@
-"""Properties of the readers for any bytes: a correct read, or an error of one clear line.
+"""Checks that readers read any bytes correctly, or refuse them with an error of one line.
 
-Each check takes bytes, and raises AssertionError, or what a reader should not
-have raised. Hypothesis runs them in `make test`, a coverage-guided fuzzer in
+Each check takes bytes. It raises AssertionError, or an error that a reader must
+not raise. Hypothesis runs them in `make test`, a coverage-guided fuzzer in
 `make torture`. The references are Python's csv, json, gzip, bz2, lzma
 and tarfile.
 """
@@ -31,7 +31,7 @@ from pipeline.predict.model import Score
 from pipeline.predict.rows import Source, TextRow, open_source
 from pipeline.predict.writing import Columns, RowWriter
 from pipeline.settings.config import PipelineConfig, load_config
-from tests.components.readers.test_archive import by_tarfile
+from tests.components.readers.test_archive import read_with_tarfile
 
 _T = TypeVar('_T')
 
@@ -50,13 +50,13 @@ _REASONS = re.compile(
 )
 _OTHER_ENCODING = ('is UTF-16', 'is UTF-32', 'is gzip', 'is a zip')
 _REVIEW = re.compile(r'(?s:.*/)?(train/(pos|neg|unsup)|test/(pos|neg))/[^/]+\.txt')
-# RFC 1952 demands it; Python's gzip does not look.
+# RFC 1952 requires these checks; Python's gzip omits them.
 _STRICTER_GZIP = re.compile('unknown header flags set|header crc mismatch')
 _SCORE = Score('pos', '0.75')
 
 
 def outcome(read: Callable[[], _T]) -> tuple[_T | None, str]:
-    """Return what was read, or why it was refused: one line that can be printed."""
+    """Return the result, or the printable one-line message of the error."""
     try:
         return read(), ''
     except ReviewsError as err:
@@ -72,7 +72,7 @@ def outcome(read: Callable[[], _T]) -> tuple[_T | None, str]:
 
 
 def check_table(name: str, content: bytes) -> None:
-    """ExampleGen's reader of tables gives each row once, as csv and json do."""
+    """Check that ExampleGen reads each row of a table once, as csv and json do."""
     columns = ColumnSettings()
     read = formats.read_records
     found, refused = outcome(lambda: list(read(io.BytesIO(content), name, columns, None)))
@@ -80,7 +80,7 @@ def check_table(name: str, content: bytes) -> None:
     if name.endswith('.gz'):
         unpacked = _unpacked(gzip.decompress, content)
         if unpacked is None:
-            assert found is None, 'read what gzip refuses'
+            assert found is None, 'read a file that gzip refuses'
             return
         if _STRICTER_GZIP.search(refused):
             return
@@ -88,10 +88,10 @@ def check_table(name: str, content: bytes) -> None:
     is_json = formats.has_parts(name)
     expected = _json_rows(content) if is_json else _csv_rows(name, content)
     if expected is None or any(sign in refused for sign in _OTHER_ENCODING):
-        assert found is None, 'read what cannot be'
+        assert found is None, 'read an unreadable file'
         return
     assert found is not None, refused
-    # Rows in are records and rejects, and each is the row that it should be.
+    # Each row is either a record or a reject.
     assert len(found) == len(expected), (len(found), len(expected))
     for got, row in zip(found, expected):
         if isinstance(got, Reject):
@@ -145,14 +145,14 @@ def _unpacked(unpack: Callable[[bytes], bytes], content: bytes) -> bytes | None:
         return None
 
 
-# What tarfile reads, and ours refuses: it could be made to do harm, or is written by nobody.
+# tarfile reads these, our reader refuses them: they are harmful, or nothing writes them.
 _STRICTER = re.compile(
     'sparse|extended header|pax header|global header|bad number|bad checksum|outside the archive'
 )
 
 
 def check_archive(content: bytes) -> None:
-    """The reader of archives gives the files that tarfile gives, or refuses."""
+    """Check that the archive reader reads the files that tarfile reads, or refuses."""
     found, refused = outcome(lambda: _files(content))
     unpacked: bytes | None = content
     for magic, unpack in (
@@ -163,9 +163,9 @@ def check_archive(content: bytes) -> None:
         if content.startswith(magic):
             unpacked = _unpacked(unpack, content)
     if unpacked is None:
-        assert found is None, 'read what cannot be unpacked'
+        assert found is None, 'read an archive that cannot be unpacked'
         return
-    expected = by_tarfile(unpacked)
+    expected = read_with_tarfile(unpacked)
     if found is not None and expected is not None:
         assert found == expected
     if found is None and expected is not None and unpacked is content:
@@ -186,7 +186,7 @@ def _files(content: bytes) -> list[tuple[str, bytes | None]]:
 
 
 def check_rows(name: str, content: bytes) -> None:
-    """Predict's reader gives each row as it stands in the file, and it can be written."""
+    """Check that `predict` reads each row unchanged and can write it."""
     source, _ = outcome(lambda: _read_all(name, content))
     if source is None:
         return
@@ -227,7 +227,7 @@ def _write(source: Source, rows: list[TextRow], kind: str) -> None:
 
 
 def check_spans(content: bytes) -> None:
-    """The first line is a pattern, the others are paths: the newest spans, or one clear line."""
+    """Check the newest spans; the first line is the pattern, the others are paths."""
     pattern, *paths = content.decode('utf-8', 'surrogateescape').split('\n')
     if not spans.has_placeholders(pattern):
         return
@@ -247,7 +247,7 @@ def check_spans(content: bytes) -> None:
 
 
 def check_config(content: bytes) -> None:
-    """A file of settings, and the value of `--set`, make settings or one clear line."""
+    """Check that a settings file and a value of `--set` are read or refused."""
     with tempfile.NamedTemporaryFile(suffix='.yaml') as file:
         file.write(content)
         file.flush()
@@ -261,7 +261,7 @@ def check_config(content: bytes) -> None:
 
 
 def check_review(content: bytes) -> None:
-    """A review's file is a record of its text, or rejected with a reason."""
+    """Check that a review file becomes a record of its text or a reject."""
     found = imdb.read_file('/data/aclImdb/train/pos/1_9.txt', content)
     if isinstance(found, Record):
         assert found.text.encode('utf-8') == content

@@ -100,7 +100,7 @@ class Strict(tarfile.TarInfo):
         return member
 
 
-def by_tarfile(content: bytes) -> list[tuple[str, bytes]] | None:
+def read_with_tarfile(content: bytes) -> list[tuple[str, bytes]] | None:
     """Read an archive with Python's own module; return None if it refuses."""
     found = []
     try:
@@ -129,7 +129,7 @@ def test_archive_is_read_as_tarfile_reads_it_when_a_header_is_changed() -> None:
         checksums = tarfile.calc_chksums(block)  # type: ignore[attr-defined]
         if rng.random() < 0.5:
             changed[start + 148 : start + 156] = b'%06o\0 ' % checksums[0]
-        expected = by_tarfile(bytes(changed))
+        expected = read_with_tarfile(bytes(changed))
         refused += expected is None
         checksum = bytes(changed[start + 148 : start + 156]).partition(b'\0')[0].strip()
         if expected is None and checksum.isdigit() and int(checksum, 8) in checksums:

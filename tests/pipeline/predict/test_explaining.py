@@ -13,7 +13,7 @@ EXPLANATION = Explanation(-0.25, (('not good', -1.5), ('great', 1.0), *WEAK))
 TEXT = 'It is not, not\n GOOD: [red]great[/red] <script>'
 
 
-def shown(text: str, explanation: Explanation) -> str:
+def show(text: str, explanation: Explanation) -> str:
     out = io.StringIO()
     console = Console(file=out, highlight=False, width=100)
     show_explanation(console, text, Score('neg', '0.3208213'), explanation, ('neg', 'pos'))
@@ -47,8 +47,8 @@ def test_words_are_marked_by_their_sign_when_a_text_is_explained() -> None:
     assert spans == {'not\n GOOD': 'bold red underline', 'great': 'bold green underline'}
 
 
-def test_sum_is_the_logit_when_it_is_shown() -> None:
-    lines = [' '.join(line.split()) for line in shown(TEXT, EXPLANATION).splitlines()]
+def test_contributions_add_up_to_the_logit_when_an_explanation_is_printed() -> None:
+    lines = [' '.join(line.split()) for line in show(TEXT, EXPLANATION).splitlines()]
     assert lines[0] == "neg 0.3208 (probability of 'pos')"
     assert lines[1:3] == ['It is not, not', 'GOOD: [red]great[/red] <script>']
     assert lines[3].startswith('-1.500 not good ███')
@@ -57,11 +57,11 @@ def test_sum_is_the_logit_when_it_is_shown() -> None:
     assert any(line.startswith('-0.670 the logit;') for line in lines)
 
 
-def test_there_is_only_the_bias_when_a_text_is_empty() -> None:
-    assert '-0.250  a text without a word' in shown('', Explanation(-0.25, ()))
+def test_only_the_bias_is_printed_when_the_text_is_empty() -> None:
+    assert '-0.250  a text without a word' in show('', Explanation(-0.25, ()))
 
 
-def test_all_parts_are_there_when_it_is_json() -> None:
+def test_all_contributions_are_included_when_the_output_is_json() -> None:
     found = explanation_json(EXPLANATION)
     assert found['bias'] == -0.25
     assert found['contributions'][0] == {'ngram': 'not good', 'contribution': -1.5}  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""Python code in a model folder or a file is never executed."""
+"""Tests that Python code in a model folder or a data file is never executed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.conftest import run_command
 
 
 class Payload:
-    """Makes a file where it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
@@ -32,7 +32,7 @@ class Payload:
 
 @pytest.fixture
 def mark(tmp_path: pathlib.Path) -> pathlib.Path:
-    """What a payload would make; that it can is tried here."""
+    """Return a path that a payload would create, after checking that it does."""
     path = tmp_path / 'executed'
     pickle.loads(pickle.dumps(Payload(path)))
     assert path.exists()
@@ -42,14 +42,26 @@ def mark(tmp_path: pathlib.Path) -> pathlib.Path:
 
 @pytest.fixture
 def version(tmp_path: pathlib.Path) -> pathlib.Path:
-    """An empty version of a model."""
+    """Return the folder of a model version that has only the labels."""
     folder = tmp_path / 'serving' / '1'
-    (folder / 'assets.extra').mkdir(parents=True)
-    (folder / 'assets.extra' / features.LABELS_ASSET).write_text('["negative", "positive"]')
+    write_labels(folder)
     return folder
 
 
-def predict(version: pathlib.Path) -> Any:
+def write_labels(version: pathlib.Path) -> None:
+    extra = version / 'assets.extra'
+    extra.mkdir(parents=True, exist_ok=True)
+    (extra / features.LABELS_ASSET).write_text('["negative", "positive"]')
+
+
+def save_model(module: tf.Module, serve: Any, version: pathlib.Path) -> None:
+    shutil.rmtree(version)
+    tf.saved_model.save(module, str(version), signatures={features.TEXT_SIGNATURE: serve})
+    write_labels(version)
+
+
+def predict(version: pathlib.Path) -> str:
+    """Run `predict`, check that it fails with one line, and return that line."""
     done = run_command(
         'predict', 'a film', '--serving-dir', str(version.parent), cwd=version.parent
     )
@@ -57,7 +69,7 @@ def predict(version: pathlib.Path) -> Any:
     assert done.out == ''
     assert 'Traceback' not in done.err
     assert done.err.count('\n') == 1
-    return done
+    return done.err
 
 
 def test_python_function_is_not_called_when_a_saved_model_has_one(
@@ -73,14 +85,11 @@ def test_python_function_is_not_called_when_a_saved_model_has_one(
     def serve(text: Any) -> dict[str, Any]:
         return {features.PROBABILITY_KEY: tf.py_function(payload, [text], tf.float32)}
 
-    serve(tf.constant(['here it works']))
+    serve(tf.constant(['called in this process']))
     assert mark.exists()
     mark.unlink()
-    extra = shutil.move(version / 'assets.extra', version.parent.parent / 'extra')
-    tf.saved_model.save(module, str(version), signatures={features.TEXT_SIGNATURE: serve})
-    shutil.rmtree(version / 'assets.extra', ignore_errors=True)
-    shutil.move(extra, version / 'assets.extra')
-    assert 'does not score' in predict(version).err
+    save_model(module, serve, version)
+    assert 'does not score' in predict(version)
     assert not mark.exists()
 
 
@@ -94,7 +103,7 @@ def test_lambda_is_not_called_when_a_keras_model_has_one(
     mark.unlink()
     model.save(version / 'model.keras')
     (version / 'saved_model.pb').write_bytes((version / 'model.keras').read_bytes())
-    assert 'cannot be loaded' in predict(version).err
+    assert 'cannot be loaded' in predict(version)
     assert not mark.exists()
 
 
@@ -113,19 +122,15 @@ def test_pickle_is_not_loaded_when_it_is_a_file_of_a_model(
         def serve(self, text: Any) -> dict[str, Any]:
             return {features.PROBABILITY_KEY: tf.zeros_like(text, tf.float32) + self.bias}
 
-    labels = (version / 'assets.extra' / features.LABELS_ASSET).read_text()
     module = Scorer()
-    signatures = {features.TEXT_SIGNATURE: module.serve}
-    tf.saved_model.save(module, str(version), signatures=signatures)
-    (version / 'assets.extra').mkdir(exist_ok=True)
-    (version / 'assets.extra' / features.LABELS_ASSET).write_text(labels)
+    save_model(module, module.serve, version)
     (version / name).write_bytes(pickle.dumps(Payload(mark)))
-    assert 'cannot be loaded' in predict(version).err
+    assert 'cannot be loaded' in predict(version)
     assert not mark.exists()
 
 
 @pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.tsv', 'a.csv.gz', 'a.tar.gz', 'a.pkl'])
-def test_pickle_is_not_loaded_when_it_is_the_data(
+def test_pickle_is_not_loaded_when_it_is_a_data_file(
     name: str, mark: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / name).write_bytes(pickle.dumps(Payload(mark)))
@@ -141,7 +146,7 @@ def test_pickle_is_not_loaded_when_it_is_the_data(
 
 
 @pytest.mark.parametrize('option', ['--config', '--token-file'])
-def test_pickle_is_not_loaded_when_it_is_a_file_of_settings(
+def test_pickle_is_not_loaded_when_it_is_a_settings_file(
     option: str, mark: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'a').write_bytes(pickle.dumps(Payload(mark)))

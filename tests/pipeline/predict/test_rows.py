@@ -61,7 +61,7 @@ def test_rows_keep_order_and_bytes_when_a_table_is_read(name: str, gz: str) -> N
         ('standard input', b'one\n', ['one']),
     ],
 )
-def test_texts_are_valid_unicode_or_none_when_cells_are_odd(
+def test_texts_are_valid_unicode_or_none_when_cells_are_not(
     name: str, content: bytes, expected: list[str | None]
 ) -> None:
     assert texts(name, content) == expected
@@ -111,20 +111,20 @@ def test_results_keep_the_order_when_the_first_takes_longest() -> None:
     assert list(map_in_order(double, range(50))) == [(n, n * 2) for n in range(50)]
 
 
-def test_little_is_read_ahead_when_the_results_are_not_consumed() -> None:
+def test_few_items_are_read_ahead_when_the_results_are_not_consumed() -> None:
     read = itertools.count()
 
-    def endless() -> Iterator[int]:
+    def count_reads() -> Iterator[int]:
         while True:
             yield next(read)
 
-    results = map_in_order(lambda item: item, endless())
+    results = map_in_order(lambda item: item, count_reads())
     assert [next(results)[0] for _ in range(3)] == [0, 1, 2]
     assert next(read) < 3 + 2 * len(threading.enumerate()) + 64
     results.close()
 
 
-def test_error_of_an_item_is_raised_when_the_items_before_it_are_done() -> None:
+def test_error_is_raised_in_order_when_an_item_fails() -> None:
     def fail(item: int) -> int:
         if item == 3:
             raise ValueError('of item 3')

@@ -19,42 +19,56 @@ SCORES = [Score('good', '0.987654'), Score('bad, very', '1e-07'), None]
 
 
 def rewrite(name: str, content: bytes, kind: str, columns: Columns = COLUMNS) -> str:
-    """Give the rows of a table these scores, in turn."""
+    """Return a table with `SCORES` added to its rows, in turn."""
     source = open_source(io.BytesIO(content), name, 'text')
     writer = RowWriter(source, kind, columns, LABELS)
     rows = [writer.row(each.row, SCORES[n % 3]) for n, each in enumerate(source.rows)]
     return writer.header() + ''.join(rows)
 
 
-def test_rows_stay_to_the_byte_when_the_format_is_the_same() -> None:
-    content = '\ufeff"id",text ,text\r\n007,"a ""b"",\nc",x\r\n 1.50 ,\'d\',"\u2028"\r\n,é,'
-    assert rewrite('a.csv', content.encode(), 'csv') == (
-        '\ufeff"id",text ,text,label,probability\r\n'
-        '007,"a ""b"",\nc",x,good,0.987654\r\n'
-        ' 1.50 ,\'d\',"\u2028","bad, very",1e-07\r\n'
-        ',é,,,\r\n'
-    )
+@pytest.mark.parametrize(
+    ('name', 'content', 'kind', 'expected'),
+    [
+        (
+            'a.csv',
+            '\ufeff"id",text ,text\r\n007,"a ""b"",\nc",x\r\n 1.50 ,\'d\',"\u2028"\r\n,é,',
+            'csv',
+            '\ufeff"id",text ,text,label,probability\r\n'
+            '007,"a ""b"",\nc",x,good,0.987654\r\n'
+            ' 1.50 ,\'d\',"\u2028","bad, very",1e-07\r\n'
+            ',é,,,\r\n',
+        ),
+        (
+            'a.tsv',
+            'text\tn\na\t1\nb\t2\n',
+            'tsv',
+            'text\tn\tlabel\tprobability\na\t1\tgood\t0.987654\nb\t2\tbad, very\t1e-07\n',
+        ),
+        (
+            'a.jsonl',
+            '{"text": "a", "n": 1.50, "big": 12345678901234567890, "x": {"y": [1e5]} }\n'
+            '{}\n{"z":1}',
+            'jsonl',
+            '{"text": "a", "n": 1.50, "big": 12345678901234567890, "x": {"y": [1e5]}, '
+            '"label": "good", "probability": 0.987654}\n'
+            '{"label": "bad, very", "probability": 1e-07}\n'
+            '{"z":1, "label": null, "probability": null}\n',
+        ),
+        (
+            'a.txt',
+            'one, two\n\nthree\n',
+            'csv',
+            'text,label,probability\n"one, two",good,0.987654\nthree,"bad, very",1e-07\n',
+        ),
+    ],
+)
+def test_rows_are_copied_byte_for_byte_when_the_format_is_the_same_or_was_text(
+    name: str, content: str, kind: str, expected: str
+) -> None:
+    assert rewrite(name, content.encode(), kind) == expected
 
 
-def test_delimiter_is_a_tab_when_the_table_is_tsv() -> None:
-    assert rewrite('a.tsv', b'text\tn\na\t1\nb\t2\n', 'tsv') == (
-        'text\tn\tlabel\tprobability\na\t1\tgood\t0.987654\nb\t2\tbad, very\t1e-07\n'
-    )
-
-
-def test_objects_stay_to_the_byte_when_the_format_is_the_same() -> None:
-    content = (
-        b'{"text": "a", "n": 1.50, "big": 12345678901234567890, "x": {"y": [1e5]} }\n{}\n{"z":1}'
-    )
-    assert rewrite('a.jsonl', content, 'jsonl') == (
-        '{"text": "a", "n": 1.50, "big": 12345678901234567890, "x": {"y": [1e5]}, '
-        '"label": "good", "probability": 0.987654}\n'
-        '{"label": "bad, very", "probability": 1e-07}\n'
-        '{"z":1, "label": null, "probability": null}\n'
-    )
-
-
-def test_values_are_those_of_the_objects_when_json_becomes_csv() -> None:
+def test_values_are_kept_when_json_becomes_csv() -> None:
     content = '{"text": "a, é", "n": 1.5, "x": {"y": ["ü"]}, "t": true}\n{"text": null}\n'.encode()
     written = rewrite('a.jsonl', content, 'csv')
     assert list(csv.reader(io.StringIO(written))) == [
@@ -64,18 +78,12 @@ def test_values_are_those_of_the_objects_when_json_becomes_csv() -> None:
     ]
 
 
-def test_values_are_those_of_the_cells_when_csv_becomes_json() -> None:
-    written = rewrite('a.csv', b'text,n\n"a ""b""\n",007\nCaf\xe9,\n', 'jsonl')
-    assert [json.loads(line) for line in written.splitlines()] == [
-        {'text': 'a "b"\n', 'n': '007', 'label': 'good', 'probability': 0.987654},
-        {'text': 'Caf\ufffd', 'n': '', 'label': 'bad, very', 'probability': 1e-7},
+def test_values_are_kept_when_csv_becomes_json() -> None:
+    written = rewrite('a.csv', b'text,n\xe9\n"a ""b""\n",007\nCaf\xe9,\n', 'jsonl')
+    assert [json.loads(line.encode()) for line in written.splitlines()] == [
+        {'text': 'a "b"\n', 'n\ufffd': '007', 'label': 'good', 'probability': 0.987654},
+        {'text': 'Caf\ufffd', 'n\ufffd': '', 'label': 'bad, very', 'probability': 1e-7},
     ]
-
-
-def test_lines_become_a_table_when_there_was_none() -> None:
-    assert rewrite('a.txt', b'one, two\n\nthree\n', 'csv') == (
-        'text,label,probability\n"one, two",good,0.987654\nthree,"bad, very",1e-07\n'
-    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,7 @@ def test_lines_become_a_table_when_there_was_none() -> None:
         ('a.jsonl', b'{"text": "a"}\n{"label": 1}\n', COLUMNS, '^a.jsonl:2: the input already'),
     ],
 )
-def test_error_names_the_options_when_a_column_is_there_already(
+def test_error_names_the_options_when_a_column_exists_already(
     name: str, content: bytes, columns: Columns, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
@@ -99,24 +107,40 @@ def test_error_names_the_options_when_a_column_is_there_already(
     )
 
 
-def test_error_names_the_row_when_an_object_has_a_column_of_its_own() -> None:
-    with pytest.raises(DataError, match="^a.jsonl:2: 'b' is not a column of the first row"):
-        rewrite('a.jsonl', b'{"text": "a"}\n{"text": "a", "b": 1}\n', 'csv')
-
-
-def test_columns_are_refused_when_json_would_merge_them() -> None:
-    with pytest.raises(ConfigError, match='two columns of the input have the same name'):
-        rewrite('a.csv', b'text,x,x\na,1,2\n', 'jsonl')
+@pytest.mark.parametrize(
+    ('name', 'content', 'kind', 'error', 'message'),
+    [
+        (
+            'a.jsonl',
+            b'{"text": "a"}\n{"text": "a", "b": 1}\n',
+            'csv',
+            DataError,
+            "^a.jsonl:2: 'b' is not a column of the first row",
+        ),
+        (
+            'a.csv',
+            b'text,x,x\na,1,2\n',
+            'jsonl',
+            ConfigError,
+            'two columns of the input have the same name',
+        ),
+    ],
+)
+def test_columns_are_refused_when_the_other_format_cannot_hold_them(
+    name: str, content: bytes, kind: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        rewrite(name, content, kind)
 
 
 @pytest.mark.parametrize('name', ['a.txt', 'a', 'a.csv.zip', '/dev/stdout', 'a.tar.gz'])
-def test_error_lists_the_formats_when_the_output_has_another(name: str) -> None:
+def test_error_lists_the_formats_when_the_output_has_an_unknown_ending(name: str) -> None:
     with pytest.raises(ConfigError, match='cannot tell the format of --output'):
         output_format(name)
 
 
 @pytest.mark.parametrize('name', ['a.csv', 'a.csv.gz'])
-def test_file_appears_as_a_whole_when_the_block_is_done(name: str, tmp_path: pathlib.Path) -> None:
+def test_file_is_replaced_at_once_when_the_block_ends(name: str, tmp_path: pathlib.Path) -> None:
     path = tmp_path / name
     path.write_bytes(b'old')
     with open_output(str(path)) as file:
@@ -131,7 +155,7 @@ def test_file_appears_as_a_whole_when_the_block_is_done(name: str, tmp_path: pat
 
 @pytest.mark.parametrize('error', [DataError('x'), KeyboardInterrupt('x')])
 @pytest.mark.parametrize('name', ['a.csv', 'a.csv.gz'])
-def test_nothing_is_left_when_the_block_fails(
+def test_no_file_is_left_when_the_block_fails(
     name: str, error: BaseException, tmp_path: pathlib.Path
 ) -> None:
     def write_half() -> None:
@@ -149,7 +173,7 @@ def test_error_names_the_file_when_its_folder_is_missing(tmp_path: pathlib.Path)
         open_output(str(tmp_path / 'none' / 'a.csv')).__enter__()
 
 
-def test_link_stays_a_link_when_what_it_names_is_written(tmp_path: pathlib.Path) -> None:
+def test_link_is_kept_when_its_target_is_written(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'link.csv').symlink_to('real.csv')
     with open_output(str(tmp_path / 'link.csv')) as file:
         file.write('x')
@@ -158,7 +182,7 @@ def test_link_stays_a_link_when_what_it_names_is_written(tmp_path: pathlib.Path)
 
 
 @pytest.mark.parametrize('kind', ['tsv', 'jsonl'])
-def test_line_breaks_stay_in_their_cell_when_the_format_is_another(kind: str) -> None:
+def test_line_breaks_are_kept_in_their_cell_when_the_format_changes(kind: str) -> None:
     content = rewrite('a.csv', b'text,n\r\n"one\r\ntwo\nthree\rfour",1\r\n', kind)
     if kind == 'jsonl':
         assert json.loads(content)['text'] == 'one\r\ntwo\nthree\rfour'
@@ -167,16 +191,17 @@ def test_line_breaks_stay_in_their_cell_when_the_format_is_another(kind: str) ->
         assert rows[1] == ['one\r\ntwo\nthree\rfour', '1', 'good', '0.987654']
 
 
-def test_nul_is_replaced_when_json_becomes_csv() -> None:
-    row = rewrite('a.jsonl', rb'{"text": "a\u0000b"}', 'csv').splitlines()[1]
-    assert row.startswith('a\ufffdb,')
-
-
-def test_column_name_is_replaced_when_it_is_not_unicode() -> None:
-    content = rewrite('a.jsonl', rb'{"text": "a", "\ud83d": 1}', 'csv')
-    assert content.splitlines()[0] == 'text,\ufffd,label,probability'
-    content = rewrite('a.csv', b'text,caf\xe9\na,1\n', 'jsonl')
-    assert json.loads(content.encode())['caf\ufffd'] == '1'
+@pytest.mark.parametrize(
+    ('content', 'line', 'expected'),
+    [
+        (rb'{"text": "a\u0000b"}', 1, 'a\ufffdb,good,0.987654'),
+        (rb'{"text": "a", "\ud83d": 1}', 0, 'text,\ufffd,label,probability'),
+    ],
+)
+def test_character_is_replaced_when_csv_cannot_hold_it(
+    content: bytes, line: int, expected: str
+) -> None:
+    assert rewrite('a.jsonl', content, 'csv').splitlines()[line] == expected
 
 
 def test_error_names_the_row_when_an_object_is_nested_too_deep_for_a_cell() -> None:
