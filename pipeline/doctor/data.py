@@ -1,4 +1,4 @@
-"""Checks of the data: a run can read its first rows."""
+"""Checks whether a run can read the first rows of the data."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from components.readers import formats, imdb
 from components.readers.records import Record, Reject, label_value, unknown_label
 from pipeline.doctor.finding import Check, Context, Finding, ok, problem, problem_of, warning
 
-_ROWS = 1_000  # of each file
-_FILES = 100
+_ROWS_PER_FILE = 1_000
+_MAX_FILES = 100
 
 
-def _data(context: Context) -> Iterator[Finding]:
+def _check_data(context: Context) -> Iterator[Finding]:
     data = context.data
     if data is None:
         return
@@ -33,20 +33,22 @@ def _data(context: Context) -> Iterator[Finding]:
     if '://' in source.base:
         yield warning('data', f'{data.path} is remote: its content was not checked')
         return
-    files = _files(source)
-    yield ok('data', f'{data.path}: {_kind(source)}, {len(files):,} file{"s"[: len(files) != 1]}')
+    files = _list_files(source)
+    count = f'{len(files):,} file{"s"[: len(files) != 1]}'
+    yield ok('data', f'{data.path}: {_describe_kind(source)}, {count}')
     labels: collections.Counter[str] = collections.Counter()
     rejects: collections.Counter[str] = collections.Counter()
     first_reject = ''
-    for split, path in files[:_FILES]:
+    for split, path in files[:_MAX_FILES]:
         context.show_progress(f'reading {os.path.basename(path)}')
         try:
-            for row in itertools.islice(_rows(source, path, data.columns, split), _ROWS):
+            rows = _read_rows(source, path, data.columns, split)
+            for row in itertools.islice(rows, _ROWS_PER_FILE):
                 if isinstance(row, Reject):
                     rejects[row.reason] += 1
                     first_reject = first_reject or row.where
                 else:
-                    labels[_label(row, data.columns)] += 1
+                    labels[_label_of(row, data.columns)] += 1
         except DataError as err:
             yield problem_of('rows', err)
             return
@@ -70,14 +72,14 @@ def _describe_rows(
     else:
         yield problem('rows', 'no usable rows', 'see the warnings below', DataError)
     if len(values) == 1:
-        # In sorted data, the other label follows later.
+        # Only a warning: in sorted data, the other label follows later.
         yield warning('labels', f'all rows that were read are {values.pop()}')
     for reason, count in rejects.most_common():
         message = f'{count:,} not usable: {reason}; the first is {first_reject}'
         yield warning('rejects', message, 'correct them, or let the run leave them out')
 
 
-def _label(row: Record, columns: ColumnSettings) -> str:
+def _label_of(row: Record, columns: ColumnSettings) -> str:
     if row.label is None:
         return ''
     value = label_value(row.label, columns.positive_label)
@@ -86,7 +88,7 @@ def _label(row: Record, columns: ColumnSettings) -> str:
     return row.label if columns.positive_label else row.label.casefold()
 
 
-def _files(source: DataSource) -> list[tuple[str | None, str]]:
+def _list_files(source: DataSource) -> list[tuple[str | None, str]]:
     patterns = list(source.patterns)
     if source.spans:
         ((name, pattern),) = patterns
@@ -102,7 +104,7 @@ def _files(source: DataSource) -> list[tuple[str | None, str]]:
     ]
 
 
-def _rows(
+def _read_rows(
     source: DataSource, path: str, columns: ColumnSettings, split: str | None
 ) -> Iterator[Record | Reject]:
     name = os.path.basename(path)
@@ -113,10 +115,10 @@ def _rows(
             yield from formats.read_records(stream, name, columns, split)
 
 
-def _kind(source: DataSource) -> str:
+def _describe_kind(source: DataSource) -> str:
     kinds = {SourceKind.IMDB_ARCHIVE: 'the IMDB archive', SourceKind.IMDB_FOLDER: 'IMDB, unpacked'}
     spans = f', newest {source.spans} of its spans' if source.spans else ''
     return kinds.get(source.kind, 'tables') + spans
 
 
-CHECKS: tuple[Check, ...] = (_data,)
+CHECKS: tuple[Check, ...] = (_check_data,)

@@ -1,4 +1,4 @@
-"""Checks of `doctor`: their input, and what they find."""
+"""The input and the results of the checks of `doctor`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Context:
         serving_dir: The folder of pushed versions.
         backend: The metadata store.
         data: Settings of the data; None to skip its checks.
-        show_progress: Shows what takes long.
+        show_progress: Called with a line that says which slow step begins; '' removes the line.
     """
 
     root: pathlib.Path
@@ -35,14 +35,14 @@ class Context:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The result of looking at one thing.
+    """The result of checking one thing.
 
     Attributes:
         subject: The thing, in one or two words.
         state: `problem` if a run or a prediction would fail; `warning` if the next run
             repairs it, or if it can wait.
-        message: How it is.
-        hint: What to do about it; empty if nothing.
+        message: What was found.
+        hint: What to do about it; empty if nothing needs to be done.
         error: Class of a problem, which determines the exit code.
     """
 
@@ -53,7 +53,7 @@ class Finding:
     error: type[ReviewsError] = StoreError
 
 
-# Looks at one thing and changes nothing.
+# A check changes nothing.
 Check = Callable[[Context], Iterable[Finding]]
 
 
@@ -67,7 +67,7 @@ def ok(subject: str, message: str) -> Finding:
 
 
 def warning(subject: str, message: str, hint: str = '') -> Finding:
-    """Return a finding that the user should know."""
+    """Return a finding that the user should know about."""
     return Finding(subject=subject, state='warning', message=message, hint=hint)
 
 

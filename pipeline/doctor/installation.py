@@ -17,19 +17,19 @@ from components.common.errors import MissingDependencyError
 from pipeline.doctor.finding import Check, Context, Finding, ok, problem, warning
 
 _PROJECT = pathlib.Path(__file__).resolve().parents[2]
-_LOCKED = re.compile(r'^([A-Za-z0-9._-]+)==(\S+)', re.MULTILINE)
+_LOCKED_VERSION = re.compile(r'^([A-Za-z0-9._-]+)==(\S+)', re.MULTILINE)
 _SETUP_HINT = 'run `make setup`, then use .venv/bin/python'
-# The peak of a run of IMDB with the default preset.
+# The peak memory of a run on IMDB with the default preset.
 _MEMORY_BYTES = 2_300_000_000
 _DISK_BYTES = 1_000_000_000
-_LOAD_SECONDS = 120
+_IMPORT_SECONDS = 120
 
 
-def _python(context: Context) -> Iterator[Finding]:
-    version, tfx = platform.python_version(), _installed('tfx')
+def _check_python(context: Context) -> Iterator[Finding]:
+    version, tfx = platform.python_version(), _installed_version('tfx')
     if tfx is None:
         message = f'{version} at {sys.executable}, without TFX'
-    elif stacks.PYTHONS.get(_minor(tfx)) == _minor(version):
+    elif stacks.PYTHONS.get(_minor_version(tfx)) == _minor_version(version):
         yield ok('Python', f'{version}, with TFX {tfx}')
         return
     else:
@@ -38,8 +38,8 @@ def _python(context: Context) -> Iterator[Finding]:
     yield problem('Python', message, _SETUP_HINT, MissingDependencyError)
 
 
-def _packages(context: Context) -> Iterator[Finding]:
-    lock = _PROJECT / 'requirements' / f'tfx-{_minor(_installed("tfx") or "")}.txt'
+def _check_packages(context: Context) -> Iterator[Finding]:
+    lock = _PROJECT / 'requirements' / f'tfx-{_minor_version(_installed_version("tfx") or "")}.txt'
     if lock.is_file():
         yield compare_with_lock(lock)
     else:
@@ -48,12 +48,12 @@ def _packages(context: Context) -> Iterator[Finding]:
 
 def compare_with_lock(lock: pathlib.Path) -> Finding:
     """Compare the installed packages with a lock file."""
-    locked = dict(_LOCKED.findall(lock.read_text(encoding='utf-8')))
+    locked = dict(_LOCKED_VERSION.findall(lock.read_text(encoding='utf-8')))
     name = f'requirements/{lock.name}'
     wrong = [
         f'{package} is {found or "missing"}, expected {version}'
         for package, version in locked.items()
-        if (found := _installed(package)) != version
+        if (found := _installed_version(package)) != version
     ]
     if not wrong:
         return ok('packages', f'{len(locked)}, all as in {name}')
@@ -62,22 +62,22 @@ def compare_with_lock(lock: pathlib.Path) -> Finding:
     return problem('packages', message, 'run `make setup`', MissingDependencyError)
 
 
-def _imports(context: Context) -> Iterator[Finding]:
+def _check_imports(context: Context) -> Iterator[Finding]:
     context.show_progress('loading TensorFlow and TFX')
     started = time.monotonic()
     reason = ''
     try:
-        # In another process: a library that does not fit the machine kills the process.
+        # In another process, because a library that does not suit the machine kills its process.
         done = subprocess.run(
             [sys.executable, '-c', 'import pipeline.local.runner'],
             cwd=_PROJECT,
             capture_output=True,
             text=True,
             check=False,
-            timeout=_LOAD_SECONDS,
+            timeout=_IMPORT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        reason = f'not complete after {_LOAD_SECONDS} s'
+        reason = f'not complete after {_IMPORT_SECONDS} s'
     else:
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines()
@@ -89,7 +89,7 @@ def _imports(context: Context) -> Iterator[Finding]:
         yield ok('imports', f'TensorFlow and TFX: {time.monotonic() - started:.1f} s')
 
 
-def _resources(context: Context) -> Iterator[Finding]:
+def _check_resources(context: Context) -> Iterator[Finding]:
     folder = next(path for path in (context.root, *context.root.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     message = f'{free / 1e9:,.1f} GB free at {folder}'
@@ -116,15 +116,15 @@ def _available_memory_bytes() -> int | None:
     return int(match[1]) * 1024 if match else None
 
 
-def _installed(package: str) -> str | None:
+def _installed_version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def _minor(version: str) -> str:
+def _minor_version(version: str) -> str:
     return '.'.join(version.split('.')[:2])
 
 
-CHECKS: tuple[Check, ...] = (_python, _packages, _imports, _resources)
+CHECKS: tuple[Check, ...] = (_check_python, _check_packages, _check_imports, _check_resources)

@@ -1,4 +1,4 @@
-"""Checks of the folder of pushed versions: the live one is complete and can be served."""
+"""Checks whether the pushed versions are complete, and whether the live one can be served."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.doctor.finding import Check, Context, Finding, ok, problem, warnin
 from pipeline.models import versions
 
 
-def _versions(context: Context) -> Iterator[Finding]:
+def _check_versions(context: Context) -> Iterator[Finding]:
     folder = context.serving_dir
     found = versions.versions(folder)
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -28,7 +28,7 @@ def _versions(context: Context) -> Iterator[Finding]:
         yield ok('versions', f'none yet in {folder}')
 
 
-def _live_version(context: Context) -> Iterator[Finding]:
+def _check_live_version(context: Context) -> Iterator[Finding]:
     live = versions.live_version(context.serving_dir)
     if live is None:
         return
@@ -59,4 +59,4 @@ def _live_version(context: Context) -> Iterator[Finding]:
         yield ok('scores', f'smoke test passed in {time.monotonic() - started:.1f} s')
 
 
-CHECKS: tuple[Check, ...] = (_versions, _live_version)
+CHECKS: tuple[Check, ...] = (_check_versions, _check_live_version)

@@ -14,11 +14,11 @@ from pipeline.store import manifest, metadata_file, places
 from pipeline.store.mysql import MysqlBackend
 from pipeline.store.sqlite import BACKUP
 
-_NEXT_RUN = 'nothing: the next run creates it again, and everything after it'
-_UNFINISHED_SECONDS = 3_600  # a file that is being written is renamed sooner
+_REPEATED_BY_NEXT_RUN = 'nothing: the next run creates it again, and everything after it'
+_UNFINISHED_SECONDS = 3_600  # a file that is still being written is renamed sooner
 
 
-def _folders(context: Context) -> Iterator[Finding]:
+def _check_folders(context: Context) -> Iterator[Finding]:
     try:
         places.require_writable(context.root, context.serving_dir)
     except ConfigError as err:
@@ -27,7 +27,7 @@ def _folders(context: Context) -> Iterator[Finding]:
         yield ok('folders', f'{context.root} is writable')
 
 
-def _records(context: Context) -> Iterator[Finding]:
+def _check_records(context: Context) -> Iterator[Finding]:
     damaged: list[str] = []
     records = outcomes.load_records(context.root, damaged.append)
     for line in damaged:
@@ -40,7 +40,7 @@ def _records(context: Context) -> Iterator[Finding]:
         yield ok('runs', 'none yet')
 
 
-def _metadata(context: Context) -> Iterator[Finding]:
+def _check_metadata(context: Context) -> Iterator[Finding]:
     backend = context.backend
     if isinstance(backend, MysqlBackend):
         try:
@@ -56,15 +56,15 @@ def _metadata(context: Context) -> Iterator[Finding]:
     if state.problem:
         yield problem('metadata', f'{path} {state.message}', state.hint)
     elif not metadata_file.exists(path):
-        yield _missing_metadata(path)
+        yield _check_missing_metadata(path)
     elif (locked := metadata_file.examine(path, lock_wait_seconds=1)).problem == 'locked':
         yield warning('metadata', f'{path} {locked.message}', locked.hint)
     else:
         yield ok('metadata', f'{path.stat().st_size / 1e6:.1f} MB, no damage')
-        yield _backup(path.with_name(BACKUP))
+        yield _check_backup(path.with_name(BACKUP))
 
 
-def _missing_metadata(path: pathlib.Path) -> Finding:
+def _check_missing_metadata(path: pathlib.Path) -> Finding:
     if metadata_file.exists(path.with_name(BACKUP)):
         return warning('metadata', f'{path} is missing', 'the next run restores its backup copy')
     if manifest.highest_execution(path.parent / 'artifacts'):
@@ -76,7 +76,7 @@ def _missing_metadata(path: pathlib.Path) -> Finding:
     return ok('metadata', 'none yet')
 
 
-def _backup(copy: pathlib.Path) -> Finding:
+def _check_backup(copy: pathlib.Path) -> Finding:
     if not metadata_file.exists(copy):
         return warning('backup copy', f'{copy} is missing', 'nothing: the next run creates one')
     if metadata_file.examine(copy, thorough=True, to_write=False).problem:
@@ -85,13 +85,13 @@ def _backup(copy: pathlib.Path) -> Finding:
     return ok('backup copy', f'of {created}')
 
 
-def _artifacts(context: Context) -> Iterator[Finding]:
+def _check_artifacts(context: Context) -> Iterator[Finding]:
     from pipeline.report.lineage import Lineage
 
     try:
         config = context.backend.reader()
     except ReviewsError:
-        return  # `_metadata` reports it
+        return  # `_check_metadata` reports it
     if config is None:
         return
     try:
@@ -109,7 +109,7 @@ def _artifacts(context: Context) -> Iterator[Finding]:
         folder = pathlib.Path(artifact.uri)
         damage = _artifact_damage(context, folder)
         if damage:
-            yield warning(node.rpartition('.')[2], damage, _NEXT_RUN)
+            yield warning(node.rpartition('.')[2], damage, _REPEATED_BY_NEXT_RUN)
             continue
         intact += 1
         sizes = [path.stat().st_size for path in folder.rglob('*') if path.is_file()]
@@ -130,11 +130,17 @@ def _artifact_damage(context: Context, folder: pathlib.Path) -> str | None:
     return manifest.damage(folder, written, thorough=True)
 
 
-def _leftovers(context: Context) -> Iterator[Finding]:
+def _check_leftovers(context: Context) -> Iterator[Finding]:
     for path in (*context.root.glob('*.part'), *context.root.glob('*/*.part')):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _UNFINISHED_SECONDS:
                 yield warning('leftover', f'{path} was never completed', f'rm {path}')
 
 
-CHECKS: tuple[Check, ...] = (_folders, _records, _metadata, _artifacts, _leftovers)
+CHECKS: tuple[Check, ...] = (
+    _check_folders,
+    _check_records,
+    _check_metadata,
+    _check_artifacts,
+    _check_leftovers,
+)

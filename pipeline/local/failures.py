@@ -19,8 +19,8 @@ def explain(err: BaseException, node_id: str) -> BaseException:
     """Return the error to show for an exception.
 
     Args:
-        err: The exception; one of this project's errors is returned as it is, also
-            if it is the cause of another one.
+        err: The exception. If it is an error of this project, or was caused by one,
+            that error is returned.
         node_id: The node that raised it; empty before the first node.
 
     >>> explain(OSError('No space left on device'), 'Trainer')

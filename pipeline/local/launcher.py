@@ -1,4 +1,4 @@
-"""Has TFX execute single nodes of a compiled pipeline."""
+"""Executes single nodes of a compiled pipeline with TFX."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Launched(NamedTuple):
     Attributes:
         outputs: Its artifacts by key.
         cached: Whether they are the outputs of an earlier execution.
-        damage: Why the cached outputs were not used, None if there is no reason.
+        damage: Damage because of which cached outputs were not used, None if there is none.
     """
 
     outputs: Artifacts
@@ -42,10 +42,10 @@ class Launched(NamedTuple):
 
 
 class NodeLauncher:
-    """Launches nodes as TFX's LocalDagRunner does, but trusts no damaged cached outputs.
+    """Launches nodes as TFX's LocalDagRunner does, but does not use damaged cached outputs.
 
     Args:
-        pipeline: The compiled pipeline, run-time parameters substituted.
+        pipeline: The compiled pipeline, with values for its run-time parameters.
         find_damage: Checks the outputs that TFX would take from its cache.
     """
 
@@ -57,14 +57,14 @@ class NodeLauncher:
         self._connection = getattr(connection, connection.WhichOneof('connection_config'))
 
     def launch(self, node: pipeline_pb2.PipelineNode, *, cache: bool) -> Launched:
-        """Execute a node; all nodes that it depends on have run.
+        """Execute a node, after all nodes that it depends on.
 
         Args:
             node: The node.
             cache: Whether outputs of an earlier execution may be used.
 
         Raises:
-            ComponentError: If it could not start. What the node raises is passed on.
+            ComponentError: If it could not start. Exceptions of the node are passed on.
         """
         node_id = node.node_info.id
         node.execution_options.caching_options.enable_cache = cache
@@ -105,9 +105,9 @@ class NodeLauncher:
 class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ignore[misc]
     """Turns off the cache for a node whose cached outputs are damaged.
 
-    TFX itself checks only that their folders exist. It runs drivers right before
-    it looks into its cache, and so this one, which runs the node's own driver if
-    there is one, sees the cache key that TFX will use.
+    TFX itself checks only that the folders of the outputs exist. It runs the driver
+    of a node right before it looks into its cache. This driver first runs the node's
+    own driver, if there is one, so it gets the cache key that TFX will use.
     """
 
     SUPPORTED_EXECUTABLE_SPEC_TYPE: ClassVar[list[Any]] = [_DriverSpec]
@@ -141,7 +141,7 @@ class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ig
         """Return the outputs of the newest execution with the same cache key."""
         outputs = dict(info.output_dict)
         for key, found in driver_output.output_artifacts.items():
-            outputs[key] = [_artifact_of(outputs[key][0].type, one) for one in found.artifacts]
+            outputs[key] = [_make_artifact(outputs[key][0].type, one) for one in found.artifacts]
         parameters = {
             **info.exec_properties,
             **{
@@ -167,7 +167,7 @@ class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ig
             return published(handle.store, executions[0].id)[1] if executions else None
 
 
-def _artifact_of(artifact_class: Any, stored: metadata_store_pb2.Artifact) -> Any:
+def _make_artifact(artifact_class: Any, stored: metadata_store_pb2.Artifact) -> Any:
     artifact = artifact_class()
     artifact.set_mlmd_artifact(stored)
     return artifact

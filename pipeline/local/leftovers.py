@@ -15,16 +15,16 @@ from pipeline.store.metadata_store import open_store
 _log = logging.getLogger(__name__)
 
 _ACTIVE = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
-# Number of executions to look at, those of a hundred runs: each run cancels what the run before it
-# left, and reading all executions of a thousand runs would take seconds.
-_NEWEST = 1_000
+# Number of newest executions to read: those of a hundred runs. Older ones cannot be active, because
+# each run cancels what the run before it left. Reading those of a thousand runs takes seconds.
+_NEWEST_EXECUTIONS = 1_000
 
 
 def clear(backend: Backend, pipeline_root: pathlib.Path, name: str) -> int:
     """Cancel the executions of killed runs, and remove what they wrote.
 
-    TFX never resumes an execution, so that of a killed run would stay RUNNING
-    for ever, and nobody would remove its folder.
+    TFX never resumes an execution. Without this function, an execution of a killed
+    run would stay RUNNING, and its folder would stay on the disk.
 
     Args:
         backend: The ML Metadata store, which may not exist yet. Executions of other
@@ -45,12 +45,12 @@ def clear(backend: Backend, pipeline_root: pathlib.Path, name: str) -> int:
     context = store.get_context_by_type_and_name(*backend.own_context(name))
     if context is None:
         return 0
-    # Not every version of ML Metadata can query for the state.
-    newest = ListOptions(limit=_NEWEST, order_by=OrderByField.ID, is_asc=False)
+    # Filtered below, because not every version of ML Metadata can select by state.
+    newest = ListOptions(limit=_NEWEST_EXECUTIONS, order_by=OrderByField.ID, is_asc=False)
     executions = store.get_executions_by_context(context.id, newest)
     active = [execution for execution in executions if execution.last_known_state in _ACTIVE]
     for execution in active:
-        # Files first: if this process is killed, too, the next one finds the execution.
+        # Files first: if this process is also killed, the next one still finds the execution.
         for folder in pipeline_root.glob(f'*/*/{execution.id}'):
             shutil.rmtree(folder, ignore_errors=True)
         execution.last_known_state = metadata_store_pb2.Execution.CANCELED

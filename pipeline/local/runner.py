@@ -35,7 +35,8 @@ from pipeline.store.choice import backend_of
 
 _log = logging.getLogger(__name__)
 
-# Nodes that are never cached: tells from their outputs whether they changed anything.
+# For nodes that TFX never caches: a function that tells from the outputs whether the node changed
+# anything. If it did not, the node can count as cached.
 _CHANGED_SOMETHING: Mapping[str, Callable[[Artifacts], bool]] = {
     'Pusher': artifacts.is_new_version
 }
@@ -63,16 +64,16 @@ def run_pipeline(
 ) -> tuple[RunOutcome, BaseException | None]:
     """Run all nodes, with outputs from the cache where possible, until one fails.
 
-    No other run of the same pipeline may be under way: hold its lock.
+    No other run of the same pipeline may be in progress: hold its lock.
 
     Args:
         config: The settings.
         source: The data.
         observer: Follows the progress.
-        run_id: Name of the run, not used before.
+        run_id: Id of the run, not used before.
         log: Path of the log file, for the outcome.
-        if_ended: Receives the outcome, in another thread, if the process is about
-            to be ended while a node cannot be interrupted.
+        if_ended: Called with the outcome, in another thread, before the process is
+            ended because a signal cannot interrupt the current node.
         again: Ids of nodes to execute even if their outputs are in the cache.
 
     Returns:
@@ -89,7 +90,7 @@ def run_pipeline(
     started = time.monotonic()
 
     def outcome_of(error: BaseException | None) -> RunOutcome:
-        outcome = _outcome(config, runner, error)
+        outcome = _build_outcome(config, runner, error)
         seconds = time.monotonic() - started
         return dataclasses.replace(outcome, run_id=run_id, log=log, seconds=seconds)
 
@@ -101,8 +102,8 @@ def run_pipeline(
             if message:
                 report_progress(message)
             leftovers.clear(backend, config.pipeline_root, config.name)
-            # TFX's Beam nodes have absl parse the process's arguments: hide them.
-            with _no_arguments(), code_on_worker_path():
+            # In TFX's Beam nodes, absl parses the arguments of the process: hide them.
+            with _hide_arguments(), code_on_worker_path():
                 runner.run(create_pipeline(config, source))
         except (Exception, KeyboardInterrupt) as err:
             error = signals.interrupt_cause(err)
@@ -125,8 +126,8 @@ def run_pipeline(
 class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
     """Runs the nodes of a pipeline in their order, as TFX's LocalDagRunner does.
 
-    It adds progress, an interruption that is noticed between nodes, and checks of
-    the files that nodes wrote: damaged outputs are not taken from the cache.
+    It also reports progress, notices interruptions between nodes, and checks the files
+    that nodes wrote, so that damaged outputs are not taken from the cache.
 
     Args:
         observer: Follows the progress.
@@ -137,7 +138,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
 
     Attributes:
         results: The nodes that ended, in their order.
-        findings: What their artifacts say.
+        findings: What was read from their artifacts.
         current: Id of the node that runs, or failed; empty before the first.
 
     Example:
@@ -172,8 +173,8 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
         """Run a compiled pipeline.
 
         Raises:
-            ComponentError: If a node could not start. What a node raises is passed on.
-            KeyboardInterrupt: If a signal came.
+            ComponentError: If a node could not start. Exceptions of a node are passed on.
+            KeyboardInterrupt: If a signal interrupted the run.
         """
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
@@ -187,7 +188,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
         launcher = NodeLauncher(pipeline, self._keeper.find_damage)
         total = len(self._nodes)
         for index, (node_id, node) in enumerate(self._nodes.items(), start=1):
-            # A library may have caught what a signal raised in the node before.
+            # In the node before, a library may have caught the exception that a signal raised.
             signals.raise_if_interrupted()
             self.current, self._node_started = node_id, time.monotonic()
             self._observer.node_started(index, total, node_id)
@@ -201,7 +202,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
             self._observer.node_finished(index, total, self.results[-1])
 
     def all_results(self, state: State) -> list[NodeResult]:
-        """Return a result for each node, where the run ended with `state` in the current one."""
+        """Return a result for each node; the node at which the run ended has the state `state`."""
         results = list(self.results)
         for node_id in list(self._nodes)[len(results) :]:
             if node_id == self.current:
@@ -225,7 +226,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
         cached = launched.cached
         changed_something = _CHANGED_SOMETHING.get(node_id)
         if changed_something is not None and not changed_something(launched.outputs):
-            # It is news only if its inputs are.
+            # It changed nothing: it counts as cached if the node before it is.
             cached = self.results[-1].state == 'cached'
         self._outputs[node_id] = launched.outputs
         self._keeper.keep(launched.outputs)
@@ -241,17 +242,17 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
 
 
 def _add_context(node: pipeline_pb2.PipelineNode, own: OwnContext) -> None:
-    """Put a node's executions into the context of this root, too."""
+    """Add the context of this root to those of a node's executions."""
     if own.kind not in {context.type.name for context in node.contexts.contexts}:
         context = node.contexts.contexts.add()
         context.type.name = own.kind
         context.name.field_value.string_value = own.name
 
 
-def _outcome(
+def _build_outcome(
     config: PipelineConfig, runner: LocalRunner, error: BaseException | None
 ) -> RunOutcome:
-    """Return the outcome of a run, or of the part of it that there is so far."""
+    """Return the outcome of a run that ended, or of a run that is about to be ended."""
     findings = runner.findings
     verdict = verdict_of(error, pushed=findings.pushed, withdrawn=findings.withdrawn)
     nodes = runner.results
@@ -272,7 +273,7 @@ def _outcome(
 
 
 @contextlib.contextmanager
-def _no_arguments() -> Iterator[None]:
+def _hide_arguments() -> Iterator[None]:
     saved = sys.argv
     sys.argv = saved[:1]
     try:

@@ -74,12 +74,12 @@ def start_run(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[St
             print(f'waiting for the end of {other}', file=sys.stderr, flush=True)
 
     # First, so that nothing is written if the data is not usable.
-    source = _discover(config)
+    source = _discover_data(config)
     require_valid_options(config.beam)
     places.require_writable(root, config.serving_path)
     with run_lock(root, config.name, on_wait=print_holder if wait else None) as lock:
         if lock.waited:
-            source = _discover(config)  # the data may have changed meanwhile
+            source = _discover_data(config)  # the data may have changed meanwhile
         backend = backend_of(config)
         backend.require_usable()
         if lock.killed_run is not None:
@@ -94,8 +94,8 @@ def start_run(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[St
 def _temporary_files(root: pathlib.Path, name: str) -> Iterator[None]:
     """Put temporary files into a folder that this run, or the next one, removes.
 
-    TensorFlow removes its temporary files only when Python exits in the ordinary
-    way, which a killed process does not.
+    TensorFlow removes its temporary files only when Python exits normally, and not if
+    the process is killed.
     """
     folder = root / 'tmp' / name
     before = tempfile.tempdir, os.environ.get('TMPDIR')
@@ -117,7 +117,7 @@ def _temporary_files(root: pathlib.Path, name: str) -> Iterator[None]:
 
 
 def hint_at_resuming() -> contextlib.AbstractContextManager[None]:
-    """Print how to resume the run if somebody stops the command inside the block."""
+    """Print how to resume the run if Ctrl-C or SIGTERM stops the command inside the block."""
     command = shlex.join(sys.orig_argv)
     return signals.hint_on_interrupt(f'the same command resumes with what is complete: {command}')
 
@@ -137,7 +137,7 @@ def outcome_without_nodes(
     )
 
 
-def _discover(config: PipelineConfig) -> DataSource:
+def _discover_data(config: PipelineConfig) -> DataSource:
     return discover(config.data.path, config.data.columns, spans=config.data.spans)
 
 
@@ -145,7 +145,7 @@ def _record_killed_run(killed: Holder, root: pathlib.Path) -> None:
     """Write the record of a run that was killed, and remove its unfinished files."""
     record = outcomes.records_dir(root) / f'{killed.run_id}.json'
     page = report_path(root, killed.run_id)
-    # The new run does not depend on this.
+    # An error here must not stop the new run.
     with contextlib.suppress(OSError):
         for path in (record, page):
             remove_parts(path)
@@ -167,7 +167,7 @@ def _log_path(root: pathlib.Path, run_id: str) -> pathlib.Path:
 
 
 def _new_run(root: pathlib.Path, backend: Backend) -> tuple[str, pathlib.Path]:
-    """Create a run id, and claim it: by the log file, and in the metadata store."""
+    """Create a run id, and reserve it with its log file and in the metadata store."""
 
     def claim(run_id: str) -> None:
         path = _log_path(root, run_id)
@@ -184,10 +184,10 @@ def _new_run(root: pathlib.Path, backend: Backend) -> tuple[str, pathlib.Path]:
 
 
 def require_nodes(names: Collection[str]) -> None:
-    """Check node ids.
+    """Check that the pipeline has these nodes.
 
     Raises:
-        ConfigError: If the pipeline has no such node.
+        ConfigError: If it does not have one of them.
     """
     for name in names:
         if name not in CONTAINER_NODES:

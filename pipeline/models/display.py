@@ -26,7 +26,7 @@ def roll_back(folder: ServingFolder, version: str | None, *, as_json: bool) -> N
     """Make an earlier version the live one, and print what changed.
 
     Raises:
-        ReviewsError: If that is not possible; the live version stays live then.
+        ReviewsError: If that is not possible. The live version stays live.
     """
     from pipeline.models.rollback import rollback
 

@@ -71,7 +71,7 @@ class Version:
         restores: The version that it is a copy of, if a rollback made it.
         withdrawal: The withdrawal of its model, None if it is not withdrawn.
         run_id: The run that pushed the model, None if it is not known.
-        binary_accuracy: Accuracy on the test split in that run.
+        binary_accuracy: Accuracy on the test split in that run, None if it is not known.
     """
 
     path: pathlib.Path
@@ -109,7 +109,7 @@ def list_versions(folder: ServingFolder) -> list[Version]:
 
     Raises:
         ConfigError: If the folder is in an object store.
-        DataError: If a record, or the record of a rollback, is damaged.
+        DataError: If a version or the list of withdrawn versions is damaged.
     """
     serving_dir = folder.path
     paths = versions.versions(serving_dir)
@@ -125,7 +125,8 @@ def require_versions(folder: ServingFolder) -> list[Version]:
 
     Raises:
         ConfigError: If the folder is in an object store.
-        DataError: If there is none, or a record is damaged.
+        DataError: If there is none, or if a version or the list of withdrawn versions is
+            damaged.
     """
     found = list_versions(folder)
     if not found:
@@ -144,7 +145,7 @@ def _describe(
         withdrawal = withdrawals.get(digest_of_model(str(path))) if withdrawals else None
     except (OSError, ValueError) as err:
         if not path.exists():
-            return None  # pruned meanwhile: listing does not need the lock
+            return None  # pruned in the meantime: listing does not hold the lock
         raise DataError(f'version {path.name} is damaged: {err}', hint='remove its folder') from err
     pushed_as = path.parent / restored.version if restored else path
     record = pushes.get(str(pushed_as), {})

@@ -27,8 +27,8 @@ class Pruned(NamedTuple):
 def prune(folder: ServingFolder, *, keep: int, dry_run: bool = False) -> list[Pruned]:
     """Remove the oldest versions, each in one atomic step.
 
-    The live version, which is the baseline of the next run, is kept, and the
-    version that it restores.
+    The live version, which is the baseline of the next run, is always kept. The version
+    that it restores is kept, too.
 
     Args:
         folder: The serving folder.

@@ -46,10 +46,10 @@ class RolledBack(NamedTuple):
 def rollback(folder: ServingFolder, version: str | None = None) -> RolledBack:
     """Make a version the live version: a copy of it becomes the highest version.
 
-    The models pushed after the restored version are withdrawn: a run that trains one
-    of them again does not push it, and none is a baseline. The models pushed before
-    it, and the restored one, are no longer withdrawn. So another rollback undoes a
-    rollback.
+    The models that were pushed after the restored version are withdrawn: a run that
+    trains one of them again does not push it, and none of them is a baseline. The
+    restored model and the models that were pushed before it are no longer withdrawn.
+    A second rollback can therefore undo the first.
 
     Args:
         folder: The serving folder.
@@ -70,35 +70,35 @@ def rollback(folder: ServingFolder, version: str | None = None) -> RolledBack:
     with readable_errors(folder.path), serving_lock(str(folder.path)):
         versions = require_versions(folder)
         was = versions[-1]
-        target = _find(folder, versions, version)
+        target = _find_version(folder, versions, version)
         digest = digest_of_model(str(target.path))
         if digest == digest_of_model(str(was.path)):
             raise DataError(f'version {target.name} is live already, as version {was.name}')
         _require_sound(target, digest)
         at = time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())
         before = read_withdrawals(str(folder.path))
-        after = _withdrawals(versions, before, target.origin, digest, at)
-        # First: if the process is killed after this, no run pushes a withdrawn model.
+        after = _withdrawals_after(versions, before, target.origin, digest, at)
+        # Written first: no run pushes a withdrawn model, even if the process is killed now.
         write_withdrawals(str(folder.path), after)
         restored = Restored(version=str(target.origin), instead_of=was.name, at=at)
         publish_locally(
             str(target.path),
             str(folder.path),
-            _notes(target.path, restored),
+            _extra_files(target.path, restored),
             digest=digest,
             copy_file=_link_or_copy,
         )
         now = require_versions(folder)[-1]
-    return RolledBack(was, now, _only_in(after, before), _only_in(before, after))
+    return RolledBack(was, now, _versions_only_in(after, before), _versions_only_in(before, after))
 
 
-def _find(folder: ServingFolder, versions: Sequence[Version], name: str | None) -> Version:
+def _find_version(folder: ServingFolder, versions: Sequence[Version], name: str | None) -> Version:
     *earlier, live = versions
     if name is None:
-        # A restored version counts as old as its original: two rollbacks go two versions back.
+        # A restored version is as old as its original, so two rollbacks go two versions back.
         older = [v for v in earlier if v.origin < live.origin and v.withdrawal is None]
         if not older:
-            others = _names([v for v in earlier if v.origin != live.origin])
+            others = _join_names([v for v in earlier if v.origin != live.origin])
             raise DataError(
                 f'there is no version to go back to: expected one before {live.origin} in '
                 f'{folder.path} that is not withdrawn',
@@ -112,15 +112,14 @@ def _find(folder: ServingFolder, versions: Sequence[Version], name: str | None) 
         message = f'version {name} is damaged: it has no {SAVED_MODEL_FILE}'
     else:
         message = f'no version {name!r} in {folder.path}'
-    raise DataError(message, hint=f'there are {_names(versions)}')
+    raise DataError(message, hint=f'there are {_join_names(versions)}')
 
 
-def _names(versions: Sequence[Version]) -> str:
+def _join_names(versions: Sequence[Version]) -> str:
     return ', '.join(version.name for version in versions)
 
 
 def _require_sound(version: Version, digest: str) -> None:
-    """Check that a version is undamaged, and can be served."""
     hint = 'nothing was changed; name another version, or run the pipeline'
     if recorded_digest(str(version.path)) not in (digest, None):
         message = f'version {version.name} is damaged: its files do not have the digest in its card'
@@ -131,7 +130,7 @@ def _require_sound(version: Version, digest: str) -> None:
         raise DataError(f'version {version.name} cannot be served: {err}', hint=hint) from err
 
 
-def _withdrawals(
+def _withdrawals_after(
     versions: Sequence[Version],
     known: dict[str, Withdrawal],
     origin: int,
@@ -148,13 +147,13 @@ def _withdrawals(
     return {d: w for d, w in {**later, **still}.items() if d != digest}
 
 
-def _only_in(
+def _versions_only_in(
     some: dict[str, Withdrawal], others: dict[str, Withdrawal]
 ) -> tuple[str, ...]:
     return tuple(sorted((some[d].version for d in some.keys() - others.keys()), key=int))
 
 
-def _notes(version: pathlib.Path, restored: Restored) -> dict[str, str]:
+def _extra_files(version: pathlib.Path, restored: Restored) -> dict[str, str]:
     notes = {RESTORED_PATH: json.dumps(restored._asdict(), indent=2) + '\n'}
     card = version / CARD_PATH
     if card.is_file():
@@ -170,16 +169,16 @@ def _notes(version: pathlib.Path, restored: Restored) -> dict[str, str]:
 def _link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
-    except OSError:  # not on every file system, and not to files of other users
+    except OSError:  # some file systems have no hard links, and files of other users allow none
         shutil.copyfile(source, target)
 
 
 @contextlib.contextmanager
 def readable_errors(serving_dir: pathlib.Path) -> Iterator[None]:
-    """Turn OSErrors about a serving folder into DataErrors with one line.
+    """Turn OSErrors about a serving folder into DataErrors with a message of one line.
 
     Raises:
-        DataError: In folder of an OSError.
+        DataError: In place of an OSError.
     """
     try:
         yield

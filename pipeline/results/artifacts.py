@@ -36,7 +36,7 @@ def only(outputs: Artifacts, key: str) -> Artifact:
 
 
 def describe(node_id: str, outputs: Artifacts) -> str:
-    """Return a note about the outputs of a node, one line; empty if there is nothing to say."""
+    """Return one line about the outputs of a node; empty if there is nothing to say."""
     description = _DESCRIPTIONS.get(node_id)
     return description(outputs) if description else ''
 
@@ -95,12 +95,12 @@ def baseline_version(outputs: Artifacts) -> str | None:
 
 
 def is_new_version(outputs: Artifacts) -> bool:
-    """Return whether the Pusher pushed a version, and did not find the model live already."""
+    """Return whether the Pusher added a version; it adds none if the model is live already."""
     return bool(only(outputs, 'pushed_model').get_int_custom_property(NEW_VERSION_PROPERTY))
 
 
 def withdrawal(outputs: Artifacts) -> Withdrawn | None:
-    """Return the withdrawal that keeps a blessed model back, None if there is none."""
+    """Return the withdrawal because of which a model was not pushed, None if there is none."""
     artifact = only(outputs, 'pushed_model')
     version = artifact.get_string_custom_property(WITHDRAWN_VERSION_PROPERTY)
     if not version:
@@ -108,7 +108,7 @@ def withdrawal(outputs: Artifacts) -> Withdrawn | None:
     return Withdrawn(version=version, at=artifact.get_string_custom_property(WITHDRAWN_AT_PROPERTY))
 
 
-def _example_gen(outputs: Artifacts) -> str:
+def _describe_example_gen(outputs: Artifacts) -> str:
     summary = example_counts(outputs)
     parts = [f'{split} {summary.examples(split):,}' for split in features.SPLITS]
     if summary.unlabelled:
@@ -121,14 +121,14 @@ def _example_gen(outputs: Artifacts) -> str:
     return f'{spans}: {note}' if spans else note
 
 
-def _transform(outputs: Artifacts) -> str:
+def _describe_transform(outputs: Artifacts) -> str:
     assets = pathlib.Path(only(outputs, 'transform_graph').uri) / 'transform_fn' / 'assets'
     with open(assets / features.VOCABULARY_NAME, 'rb') as file:
         words = sum(1 for _ in file)
     return f'{words:,} words in the vocabulary'
 
 
-def _trainer(outputs: Artifacts) -> str:
+def _describe_trainer(outputs: Artifacts) -> str:
     history = read_history(only(outputs, 'model_run').uri)
     accuracies = history[f'val_{ACCURACY}']
     shown = ' '.join(f'{a:.3f}'.removeprefix('0') for a in accuracies[-12:])
@@ -137,14 +137,14 @@ def _trainer(outputs: Artifacts) -> str:
     return f'val accuracy by epoch: {"… " if len(accuracies) > 12 else ""}{shown}'
 
 
-def _baseline(outputs: Artifacts) -> str:
+def _describe_baseline(outputs: Artifacts) -> str:
     version = baseline_version(outputs)
     if version is None:
         return 'no baseline: no other model is served'
     return f'the baseline is version {version}, which is served'
 
 
-def _pusher(outputs: Artifacts) -> str:
+def _describe_pusher(outputs: Artifacts) -> str:
     pushed, withdrawn = pushed_version(outputs), withdrawal(outputs)
     if withdrawn is not None:
         return f'nothing pushed: a rollback withdrew this model, version {withdrawn.version}'
@@ -152,10 +152,10 @@ def _pusher(outputs: Artifacts) -> str:
 
 
 _DESCRIPTIONS = {
-    'ExampleGen': _example_gen,
+    'ExampleGen': _describe_example_gen,
     'ExampleValidator': lambda outputs: 'no anomalies',
-    'Transform': _transform,
-    'Trainer': _trainer,
-    'ServedBaseline': _baseline,
-    'Pusher': _pusher,
+    'Transform': _describe_transform,
+    'Trainer': _describe_trainer,
+    'ServedBaseline': _describe_baseline,
+    'Pusher': _describe_pusher,
 }

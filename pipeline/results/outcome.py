@@ -75,7 +75,7 @@ class RunOutcome:
         nothing_new: Whether all nodes were cached, because data, settings and code
             are those of an earlier run.
         metrics: Metrics of the candidate on the test split, by name.
-        slices: The same by slice.
+        slices: Metrics of the candidate by slice, then by name.
         thresholds: Result of each bound of the gate.
         baseline: Metrics of the baseline, None without a baseline.
         baseline_version: Pushed version that is the baseline, None if it is not known.
@@ -122,7 +122,7 @@ class RunOutcome:
         return dataclasses.asdict(self)
 
 
-_REMOVE = 'delete the file; no model or artifact depends on it'
+_REMOVE_HINT = 'delete the file; no model or artifact depends on it'
 _FORMAT = pydantic.TypeAdapter(RunOutcome)
 
 
@@ -130,7 +130,7 @@ def _warn(line: str) -> None:
     print(f'warning: {line}', file=sys.stderr)
 
 
-def _reason(err: OSError | ValueError) -> str:
+def _describe_error(err: OSError | ValueError) -> str:
     if isinstance(err, pydantic.ValidationError):
         first = err.errors(include_url=False)[0]
         where = '.'.join(map(str, first['loc']))
@@ -183,7 +183,7 @@ def load_records(
             _FORMAT.validate_json(content)
             records.append(json.loads(content))
         except (OSError, ValueError) as err:
-            on_damaged(f'{path} {_reason(err)}; {_REMOVE}')
+            on_damaged(f'{path} {_describe_error(err)}; {_REMOVE_HINT}')
     return records
 
 
@@ -215,4 +215,4 @@ def load_outcome(root: pathlib.Path, run_id: str | None = None) -> RunOutcome:
     try:
         return _FORMAT.validate_json(path.read_bytes())
     except (OSError, ValueError) as err:
-        raise DataError(f'{path} {_reason(err)}', hint=_REMOVE) from err
+        raise DataError(f'{path} {_describe_error(err)}', hint=_REMOVE_HINT) from err

@@ -1,4 +1,4 @@
-"""Collects what a run's nodes found, from their artifacts."""
+"""Collects the results of a run from the artifacts of its nodes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RunFindings:
         blessed: Whether the Evaluator blessed the candidate.
         baseline_version: Version of the baseline, None without a baseline.
         pushed: The version that the Pusher pushed, None if none.
-        withdrawn: The rollback because of which a blessed model was not pushed.
+        withdrawn: The rollback because of which a blessed model was not pushed, None if none.
         spans: The spans that were read, None if the data has none.
         rejects: Pattern of the files with rejected rows, None if there are none.
 

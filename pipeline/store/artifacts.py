@@ -1,4 +1,4 @@
-"""Records what nodes write, and checks later that it is still there."""
+"""Records the files that nodes write, and checks later that they are unchanged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ArtifactKeeper:
 
     def keep(self, outputs: Artifacts) -> None:
         """Record the files of complete artifacts, if they are not recorded yet."""
-        for artifact in _all(outputs):
+        for artifact in _all_artifacts(outputs):
             folder = pathlib.Path(artifact.uri)
             path = manifest.manifest_path(folder)
             # The artifacts of another root are recorded by its own runs.
@@ -66,7 +66,7 @@ class ArtifactKeeper:
 
     def find_damage(self, outputs: Artifacts) -> str | None:
         """Return what is wrong with the first damaged artifact, None if none is."""
-        return next(filter(None, map(self.damage, _all(outputs))), None)
+        return next(filter(None, map(self.damage, _all_artifacts(outputs))), None)
 
     def damaged_input(self, node_id: str, inputs: Mapping[str, Artifacts]) -> StoreError | None:
         """Return the error for a failed node with a damaged input, None if no input is damaged.
@@ -76,7 +76,7 @@ class ArtifactKeeper:
             inputs: Its input artifacts, by the node that wrote them.
         """
         for origin, artifacts in inputs.items():
-            for artifact in _all(artifacts):
+            for artifact in _all_artifacts(artifacts):
                 found = self.damage(artifact, thorough=True)
                 if found:
                     return StoreError(
@@ -87,6 +87,6 @@ class ArtifactKeeper:
         return None
 
 
-def _all(outputs: Artifacts) -> Iterator[Artifact]:
+def _all_artifacts(outputs: Artifacts) -> Iterator[Artifact]:
     for artifacts in outputs.values():
         yield from artifacts

@@ -75,11 +75,11 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def own_executions(self, store: Any) -> set[int] | None:
-        """Return the ids of this root's executions in a MetadataStore; None if all are."""
+        """Return the ids of this root's executions in a MetadataStore; None for all executions."""
 
     @abc.abstractmethod
     def back_up(self) -> None:
-        """Keep a backup copy after a run, if that is the task of this project."""
+        """Make a backup copy after a run, unless the administrator of a server makes backups."""
 
     @abc.abstractmethod
     def repair(self) -> list[str]:
@@ -94,4 +94,4 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def explain_failure(self, error: BaseException) -> ReviewsError | None:
-        """Return the error of the store that made a run fail; None if it was another one."""
+        """Return an error if the store made a run fail; None if another cause did."""

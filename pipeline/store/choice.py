@@ -40,8 +40,8 @@ def backend_of_run(config: Mapping[str, Any], root: pathlib.Path) -> Backend:
     """Return the store of a recorded run.
 
     Args:
-        config: Its effective settings. Records of older versions have no settings of
-            the store, which was always the file then.
+        config: Its effective settings. Records of older versions lack the settings
+            of the store, because it was always the file.
         root: The folder for all that runs write.
 
     Raises:

@@ -16,8 +16,9 @@ import pydantic
 
 from components.common.atomic_write import atomic_write
 
-# Up to this size, all bytes are compared, which takes 0.2 s; above, only those of files with a
-# new modification time. Examples, the largest artifacts, have checksums that readers verify.
+# Up to this size of an artifact, all its bytes are compared, which takes 0.2 s. Above it, only
+# files with a new modification time are compared byte by byte. Examples, the largest artifacts,
+# contain checksums that readers verify.
 _COMPARED_BYTES = 1 << 28
 
 MANIFESTS = 'manifests'
@@ -43,7 +44,7 @@ _FORMAT = pydantic.TypeAdapter(Manifest)
 
 
 def root_of(artifact: pathlib.Path) -> pathlib.Path | None:
-    """Return the pipeline root of an artifact; None if it is in none.
+    """Return the pipeline root of an artifact; None if it is not in a root.
 
     Args:
         artifact: Its folder, ROOT/artifacts/NAME/NODE/OUTPUT/ID.
@@ -53,7 +54,7 @@ def root_of(artifact: pathlib.Path) -> pathlib.Path | None:
 
 
 def manifest_path(artifact: pathlib.Path) -> pathlib.Path | None:
-    """Return the path of the manifest of an artifact folder; None if it is in no root."""
+    """Return the path of the manifest of an artifact folder; None if it is not in a root."""
     root = root_of(artifact)
     if root is None:
         return None
@@ -102,10 +103,10 @@ def damage(
     Args:
         folder: The artifact.
         manifest: Its files as they were written.
-        thorough: Compare all bytes, whatever their number.
+        thorough: Compare all bytes, even if the artifact is large.
 
     Returns:
-        A message, as `Split-train/a.gz was deleted`; None if there is no difference.
+        A message, for example `…/Split-train/a.gz was deleted`; None if there is no difference.
     """
     if not folder.is_dir():
         return f'{folder} was deleted'
@@ -115,7 +116,7 @@ def damage(
         if found:
             return f'{folder / name} {found}'
     extra = {path.relative_to(folder).as_posix() for path in _files(folder)} - manifest.keys()
-    # Readers read every file that matches their pattern.
+    # An added file is damage, because readers read every file that matches their pattern.
     return f'{folder / min(extra)} was added' if extra else None
 
 

@@ -1,4 +1,4 @@
-"""The SQLite file of ML Metadata: finds out whether a run can use it."""
+"""Finds out whether a run can use the SQLite file of ML Metadata."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class State(NamedTuple):
 
     Attributes:
         problem: None if it can be used, or if it is missing or empty.
-        message: What is wrong; it follows the path of the file.
+        message: What is wrong, as the end of a sentence that begins with the path.
         hint: What to do about it.
     """
 
@@ -49,7 +49,7 @@ def examine(
 
     Args:
         path: The file.
-        thorough: Check each index, too.
+        thorough: Also check each index.
         to_write: Also check that the file is writable and not locked.
         lock_wait_seconds: How long to wait for another process that writes.
     """
@@ -114,7 +114,7 @@ def open_file(
 ) -> Iterator[sqlite3.Connection]:
     """Open an existing file with SQLite; it is not changed unless `to_write` is set."""
     mode = 'rw' if to_write or os.access(path, os.W_OK) else 'ro'
-    # SQLite cannot lock a file in a read-only folder; such a file does not change either.
+    # In a read-only folder, SQLite cannot lock a file, so it must regard the file as immutable.
     suffix = '' if os.access(path.parent, os.W_OK) else '&immutable=1'
     connection = sqlite3.connect(
         f'{path.absolute().as_uri()}?mode={mode}{suffix}', uri=True, timeout=wait_seconds
@@ -135,7 +135,7 @@ def repair_command(path: pathlib.Path) -> str:
 def _state_of_error(error: Exception, path: pathlib.Path) -> State:
     text = str(error)
     if 'locked' in text:
-        users = _users(path)
+        users = _processes_using(path)
         holder = f'process {", ".join(users)}' if users else 'another process'
         return State('locked', f'is locked by {holder}', 'wait until it has ended, or end it')
     if 'unable to open' in text or 'readonly' in text:
@@ -147,7 +147,7 @@ def _damaged(path: pathlib.Path, text: str) -> State:
     return State('damaged', f'is damaged: {" ".join(text.split())}', repair_command(path))
 
 
-def _users(path: pathlib.Path) -> list[str]:
+def _processes_using(path: pathlib.Path) -> list[str]:
     """Return the other processes that have the file open, as `4711 (python)`; Linux only."""
     found = []
     for process in pathlib.Path('/proc').glob('[0-9]*'):

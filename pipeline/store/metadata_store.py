@@ -1,4 +1,4 @@
-"""Opens stores of ML Metadata, which is imported only when one is opened."""
+"""Opens stores of ML Metadata. The package is imported only when a store is opened."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from components.common.errors import ReviewsError, ServiceError, StoreError
 from pipeline.process.logs import no_framework_noise
 from pipeline.store.metadata_file import repair_command
 
-# ML Metadata fails if another process is creating the tables of a new database on a server.
+# ML Metadata fails while another process creates the tables of a new database on a server. This
+# is how long `open_store` tries again.
 _CREATION_SECONDS = 15.0
 
 
 def sqlite_config(path: pathlib.Path, *, read_only: bool = False) -> Any:
-    """Return the ConnectionConfig of a SQLite file, which is created unless it is read only."""
+    """Return the ConnectionConfig of a SQLite file; without `read_only`, opening it creates it."""
     from ml_metadata.proto import metadata_store_pb2
 
     config = metadata_store_pb2.ConnectionConfig()

@@ -20,12 +20,12 @@ from pipeline.store.metadata_store import one_line, open_store, unusable_server,
 from pipeline.store.mysql_connection import connect, read_number
 from pipeline.store.root_id import known_root_id, root_id
 
-# Types of contexts that this project adds: executions of a root, and reserved run ids.
+# Types of contexts that this project adds: for the executions of a root, and for reserved ids.
 _ROOT_CONTEXT = 'root'
 _RUN_ID_CONTEXT = 'run_id'
 _NEW_ROOT_HINT = 'pass a new --root; its baseline is the version in --serving-dir'
-# Messages of ML Metadata's client and of TFX when the server cannot be reached.
-_OF_CLIENT = re.compile(
+# Messages of ML Metadata's client and of TFX if the server cannot be reached.
+_UNREACHABLE = re.compile(
     r'mysql_\w+ (failed|aborted)|Failed to establish connection to Metadata storage'
 )
 
@@ -66,15 +66,15 @@ class MysqlBackend(Backend):
         if settings.socket is not None:
             mysql.socket = os.path.abspath(settings.socket)
         else:
-            # For this name, the client would use a Unix socket.
+            # For the name localhost, the client would use a Unix socket.
             mysql.host = '127.0.0.1' if settings.host == 'localhost' else settings.host
             mysql.port = settings.port
         mysql.database = settings.database
         mysql.user = settings.user
         mysql.password = self._password() or ''
         mysql.skip_db_creation = True
-        # With verify_server_cert, the client refuses every certificate, in 1.16 and 1.21.
-        # `connect` verifies the certificate once.
+        # Without verify_server_cert: with it, the client refuses every certificate, in 1.16
+        # and 1.21. `connect` verifies the certificate instead.
         for name, value in settings.tls.model_dump(exclude_none=True).items():
             setattr(mysql.ssl_options, name, os.path.abspath(value))
         return config
@@ -159,7 +159,7 @@ class MysqlBackend(Backend):
         return [f'{self.where} was upgraded from schema {found.schema} to {SCHEMA_VERSION}']
 
     def explain_failure(self, error: BaseException) -> ReviewsError | None:
-        if not any(_OF_CLIENT.search(str(err)) for err in _chain(error)):
+        if not any(_UNREACHABLE.search(str(err)) for err in _error_chain(error)):
             return None
         try:
             self.server()
@@ -177,7 +177,7 @@ class MysqlBackend(Backend):
             ReviewsError: If it cannot be reached, or refuses the connection.
         """
         with self._connect() as connection:
-            # MariaDB puts 5.5.5 before its version, for the sake of old replicas.
+            # MariaDB puts 5.5.5 before its version, for compatibility with old replicas.
             version = connection.get_server_info().removeprefix('5.5.5-')
             return Server(version, read_number(connection, 'SELECT schema_version FROM MLMDEnv'))
 
@@ -229,7 +229,7 @@ class MysqlBackend(Backend):
             raise ConfigError(
                 f'the password in {PASSWORD_VARIABLE} is not UTF-8',
                 hint='set it in a terminal that is, or name a metadata.password_file',
-            ) from None  # it quotes the password
+            ) from None  # the UnicodeError contains the password
         secrets.register(password)
         return password
 
@@ -244,7 +244,7 @@ class MysqlBackend(Backend):
             raise unusable_server(self.where, err) from err
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _error_chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

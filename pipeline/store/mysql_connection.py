@@ -1,9 +1,9 @@
 """Connects to a MySQL server with PyMySQL, and explains why that fails.
 
 ML Metadata's own client reports every failure as `mysql_real_connect failed: errno: ,
-error: `, and accepts any certificate. A command therefore connects this way first, under
-the conditions of that client: the same account, the same encryption, the one
-authentication plugin that it supports.
+error: `, and accepts any certificate. Before a command opens the store, it therefore
+connects with PyMySQL. It uses what that client uses: the same account, the same encryption,
+and the only authentication plugin that the client supports.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pymysql.constants import CR, ER
 from components.common.errors import ConfigError, ServiceError
 from pipeline.settings.metadata import PASSWORD_VARIABLE, MetadataSettings
 
-# The only one that ML Metadata's client supports, in 1.16 and in 1.21.
+# The only authentication plugin that ML Metadata's client supports, in 1.16 and in 1.21.
 _PLUGIN = 'mysql_native_password'
 _OTHER_PLUGINS = (
     'caching_sha2_password',
@@ -34,7 +34,7 @@ _PLUGIN_HINT = (
     'USING PASSWORD(…)'
 )
 _ADDRESS_HINT = 'set metadata.host and metadata.port, or metadata.socket'
-# The second one is MariaDB's ER_ACCESS_DENIED_NO_PASSWORD_ERROR, which PyMySQL does not name.
+# 1698 is MariaDB's ER_ACCESS_DENIED_NO_PASSWORD_ERROR, for which PyMySQL has no name.
 _ACCESS_DENIED = (ER.ACCESS_DENIED_ERROR, 1698)
 _TIMEOUT_SECONDS = 10
 
@@ -79,7 +79,7 @@ def connect(settings: MetadataSettings, password: str | None) -> Iterator[Any]:
             port=settings.port,
             unix_socket=settings.socket,
             user=settings.user,
-            # PyMySQL encodes text as Latin-1.
+            # As bytes, because PyMySQL encodes text as Latin-1.
             password=(password or '').encode(),
             database=settings.database,
             ssl=tls,
@@ -91,7 +91,7 @@ def connect(settings: MetadataSettings, password: str | None) -> Iterator[Any]:
     except pymysql.OperationalError as err:
         raise _explain(settings, err, with_password=password is not None) from err
     except (pymysql.Error, ValueError, LookupError, struct.error) as err:
-        # PyMySQL could not read the greeting.
+        # PyMySQL cannot read the first message of the server.
         raise ServiceError(
             f'expected a MySQL server at {settings.where}, got another kind of server',
             hint=_ADDRESS_HINT,

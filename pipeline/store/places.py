@@ -1,4 +1,4 @@
-"""Checks that a run can write to its folders, before it starts."""
+"""Checks, before a run starts, that it can write to its folders."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import NamedTuple
 from components.common.errors import ConfigError
 from components.common.patterns import require_no_pattern
 
-# A lower limit: the log, the metadata and a record need more.
-_LEAST_FREE_BYTES = 1 << 20
-_OF_ROOT = ('artifacts', 'locks', 'logs', 'manifests', 'records', 'reports', 'tmp')
+# A run with less than this certainly fails: its log, metadata and record need more.
+_MIN_FREE_BYTES = 1 << 20
+_FOLDERS_OF_ROOT = ('artifacts', 'locks', 'logs', 'manifests', 'records', 'reports', 'tmp')
 
 
 class Obstacle(NamedTuple):
@@ -24,7 +24,7 @@ class Obstacle(NamedTuple):
 
 
 def obstacle(folder: pathlib.Path) -> Obstacle | None:
-    """Return why a folder cannot be written or created; None if it can. Nothing is changed."""
+    """Return why a folder cannot be created or written to; None if it can. Nothing is changed."""
     if folder.is_symlink() and not folder.exists():
         return Obstacle(
             f'it is a symbolic link to {os.readlink(folder)}, which is not there', 'remove it'
@@ -40,7 +40,7 @@ def obstacle(folder: pathlib.Path) -> Obstacle | None:
         return Obstacle(
             _reason(place), f'have {place} made writable, or name a folder that can be written'
         )
-    if shutil.disk_usage(place).free < _LEAST_FREE_BYTES:
+    if shutil.disk_usage(place).free < _MIN_FREE_BYTES:
         return Obstacle('no space left on the disk', 'make room')
     return None
 
@@ -62,14 +62,14 @@ def require_writable(root: pathlib.Path, serving_dir: pathlib.Path) -> None:
         serving_dir: The folder of pushed versions.
 
     Raises:
-        ConfigError: If a folder cannot be written or created, or if TensorFlow could
-            not read its files.
+        ConfigError: If a folder cannot be created or written to, or if its path contains
+            characters that TensorFlow reads as a pattern.
     """
     require_no_pattern('root', str(root))
     require_no_pattern('folder of versions', str(serving_dir))
     for what, folder in [
         ('root', root),
-        *((f'folder of {name}', root / name) for name in _OF_ROOT),
+        *((f'folder of {name}', root / name) for name in _FOLDERS_OF_ROOT),
         ('folder of versions', serving_dir),
     ]:
         found = obstacle(folder)

@@ -13,8 +13,9 @@ ROOT_ID = 'root.id'
 def root_id(root: pathlib.Path) -> str:
     """Return the id of a root; the first call creates it.
 
-    The id is not the path, which may exist on other machines, too. A copy of a root gets
-    another id: each of the two would otherwise cancel executions of the other.
+    The id is not the path, because other machines may have the same path. A copy of a
+    root gets an id of its own; otherwise, each of the two roots would cancel executions
+    of the other.
 
     Args:
         root: The pipeline root.
@@ -43,7 +44,8 @@ def root_id(root: pathlib.Path) -> str:
 
 
 def known_root_id(root: pathlib.Path) -> str | None:
-    """Return the id of a root; None if it has none of its own."""
+    """Return the id of a root; None if it has none, or was copied from another root."""
+    # A copied file has another inode number than the one that it contains.
     try:
         with open(root / ROOT_ID, encoding='utf-8') as file:
             name, number = file.read().split()

@@ -1,4 +1,4 @@
-"""Ids of runs."""
+"""Creates ids of runs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from components.common.errors import ConfigError
 
 
 def new_run_id(root: pathlib.Path, claim: Callable[[str], None]) -> str:
-    """Create the id of a run from the time, and claim it, so that no other run gets it.
+    """Create the id of a run from the current time, and reserve it.
 
     Args:
         root: The folder for all that runs write.
-        claim: Creates something for an id that can exist only once; raises
-            FileExistsError if it exists.
+        claim: Reserves an id; raises FileExistsError if another run has reserved it.
 
     Returns:
-        The id, as `2026-11-24T02-19-23`, followed by `-2` and so on if that is taken.
+        The id, for example `2026-11-24T02-19-23`. If it is reserved, `-2` and so on
+        follows.
 
     Raises:
-        ConfigError: If the root is not writable.
+        ConfigError: If the root is not writable, or if too many runs start in one second.
 
     Example:
         >>> new_run_id(pathlib.Path('runs'), lambda run_id: None)  # doctest: +ELLIPSIS

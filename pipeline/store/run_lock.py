@@ -1,8 +1,8 @@
 """The lock of a pipeline: one run at a time below one pipeline root.
 
-The operating system releases the lock when its holder ends, however it ends. A file
-beside the lock describes the holder: for messages, and for the next run to detect a
-run that was killed.
+The operating system releases the lock when its holder ends, even if it is killed. A file
+beside the lock describes the holder. Messages name the holder, and the next run detects
+from this file that a run was killed.
 """
 
 from __future__ import annotations
@@ -76,13 +76,13 @@ class RunLock:
         self._holder_file = holder_file
 
     def set_holder(self, holder: Holder) -> None:
-        """Describe the run that holds the lock; the description of a killed run is replaced."""
-        # On a full disk the lock still holds; a message then cannot name the holder.
+        """Write the description of the run that holds the lock."""
+        # On a full disk, the lock still works, but a message cannot name its holder.
         with contextlib.suppress(OSError):
             self._holder_file.write_bytes(_HOLDER_FORMAT.dump_json(holder))
 
     def clear_holder(self) -> None:
-        """Remove the description, after the run has left a record of its own."""
+        """Remove the description, after the run has saved its record."""
         with contextlib.suppress(OSError):
             self._holder_file.unlink(missing_ok=True)
 
@@ -96,8 +96,8 @@ def run_lock(
     Args:
         root: The pipeline root.
         name: Name of the pipeline.
-        on_wait: Called with the other run before this process waits for it; None to
-            refuse instead of waiting.
+        on_wait: Called with a description of the other run before this process waits
+            for it; None to raise an error instead of waiting.
 
     Yields:
         The lock. Child processes do not inherit it.
@@ -148,7 +148,7 @@ def root_lock(root: pathlib.Path) -> contextlib.AbstractContextManager[None]:
         with root_lock(root):
             ...
     """
-    # Without the suffix of the pipelines' locks, of which `repair` acquires all at once.
+    # No suffix `.lock`: `repair` holds all locks with this suffix when it waits for this one.
     return _acquire(root, root / 'locks' / 'root')
 
 

@@ -55,7 +55,7 @@ class SqliteBackend(Backend):
     def open_for_run(self) -> str:
         """Restore a missing file from its backup copy, or create a new one.
 
-        The ids of executions that have left files are not used again.
+        New executions do not get the ids of executions that left files.
         """
         with root_lock(self._root):  # runs of other pipelines may find it missing, too
             for path in (self._backup, self._path):
@@ -78,7 +78,7 @@ class SqliteBackend(Backend):
         """Do nothing: no other root uses the file."""
 
     def own_context(self, name: str) -> OwnContext:
-        return OwnContext('pipeline', name)  # TFX's own
+        return OwnContext('pipeline', name)  # the context that TFX itself creates
 
     def own_executions(self, store: Any) -> set[int] | None:
         return None
@@ -105,8 +105,8 @@ class SqliteBackend(Backend):
     def repair(self) -> list[str]:
         """Upgrade an older schema, or replace a damaged or missing file by its backup copy.
 
-        The damaged file is renamed, never deleted. Executions that followed the backup copy
-        are repeated by the next run; without a copy, all are.
+        The damaged file is renamed, never deleted. The next run repeats the executions that
+        are newer than the backup copy, or all executions if there is no copy.
         """
         state = examine(self._path, thorough=True)
         if state.problem == 'older':
@@ -138,7 +138,7 @@ class SqliteBackend(Backend):
         copy = self._backup
         if not exists(copy) or examine(copy, thorough=True, to_write=False).problem:
             return None
-        # A journal that is still there belongs to the lost file.
+        # A journal that still exists belongs to the lost file.
         self._journal().unlink(missing_ok=True)
         with atomic_file(self._path) as part:
             shutil.copyfile(copy, part)

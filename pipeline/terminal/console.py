@@ -1,4 +1,4 @@
-"""Shows a run in the terminal: a line for each node, then a summary."""
+"""Shows runs in the terminal: a line for each node, a summary, and tables."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class ProgressLines(logging.Handler):
         """Show the result of a node."""
         self._stop()
         style, mark = _STYLES[result.state], _mark(self._console, result.state)
-        # Without a terminal, only a failure has a mark.
+        # In a pipe or file, only a failure has a mark.
         line = Text(f'{mark} ' if self._is_live else '', style=style)
         line.append(self._place(index, total, result.id), style='none')
         if result.state == 'executed':

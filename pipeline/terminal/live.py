@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 _REDRAWN_PER_SECOND = 5
-_LINES_SHOWN = 5  # messages of a node
+_LINES_SHOWN = 5  # newest messages of a node
 _BAR_CELLS = 40
 
 
@@ -24,7 +24,7 @@ class LiveNode:
 
     Args:
         console: A terminal that can move its cursor.
-        where: Text for the node.
+        where: Position and id of the node.
         done: Number of finished nodes.
         total: Number of nodes, 0 if it is not known yet.
 
@@ -47,7 +47,7 @@ class LiveNode:
             console=console,
             refresh_per_second=_REDRAWN_PER_SECOND,
             transient=True,
-            # Both streams go to the log during a run, with the output of frameworks.
+            # During a run, both streams go to the log already, with the output of frameworks.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -67,7 +67,7 @@ class LiveNode:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         seconds = time.monotonic() - self._started
         frame = self._spinner.render(console.get_time())
-        assert isinstance(frame, Text)  # a spinner without a text of its own
+        assert isinstance(frame, Text)  # because the spinner has no text
         yield _line(f'{frame.plain} {self._where}{seconds:>6.0f} s')
         for line in self._lines:
             yield _line(f'       {line}')
