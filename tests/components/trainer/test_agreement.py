@@ -19,14 +19,14 @@ from tests.components.trainer.tiny import LABELS, TEXT, Exported, Tiny, build
 
 
 class Eager(keras.layers.Layer):
-    """Turns logits around where it is called, and not where it is traced."""
+    """Negates logits when it runs eagerly, but not when it is traced."""
 
     def call(self, logits: tf.Tensor) -> tf.Tensor:
         return -logits if tf.executing_eagerly() else logits
 
 
 class Noisy(keras.layers.Layer):
-    """Drops out in every call, as a layer that does not know of `training` does."""
+    """Adds noise in every call, like a layer that ignores `training`."""
 
     def call(self, logits: tf.Tensor) -> tf.Tensor:
         return logits + tf.random.uniform(tf.shape(logits), 0.5, 1)
@@ -47,7 +47,7 @@ class Wrapped(keras.Model):
         return self.model.explain(tokens)
 
 
-def test_training_stops_when_a_layer_is_another_once_it_is_saved(
+def test_training_fails_when_a_layer_differs_after_export(
     tiny: Tiny, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = tutorial.train
@@ -65,40 +65,42 @@ def test_training_stops_when_a_layer_is_another_once_it_is_saved(
         run(tiny, tmp_path)
 
 
-def test_training_stops_when_a_layer_says_something_else_each_time(
+def test_training_fails_when_a_layer_is_random(
     tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
 ) -> None:
     noisy = Wrapped(exported.model, Noisy())
     with pytest.raises(ComponentError, match=r'differs in \d\d of 40 val examples'):
-        _check(tiny, noisy, noisy, tmp_path)
+        check_scores(tiny, noisy, noisy, tmp_path)
 
 
-def _check(tiny: Tiny, model: keras.Model, exported: keras.Model, folder: pathlib.Path) -> None:
+def check_scores(
+    tiny: Tiny, model: keras.Model, exported: keras.Model, folder: pathlib.Path
+) -> None:
     transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
     export(ServingModel(exported, transform, TEXT), LABELS, str(folder))
     require_same_scores(model, transform, [tiny.pattern(features.VAL_SPLIT)], str(folder))
 
 
-def _with(change: float, of: keras.Model) -> keras.Model:
+def shift_bias(change: float, of: keras.Model) -> keras.Model:
     model = build()
     *others, bias = of.get_weights()
     model.set_weights([*others, bias + change])
     return model
 
 
-def test_training_stops_when_other_weights_were_saved(
+def test_training_fails_when_other_weights_were_exported(
     tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
 ) -> None:
     # A shift of 0.001 in the logit is one of 0.00025 in the probability.
     with pytest.raises(ComponentError, match='expected the exported model to return the scores'):
-        _check(tiny, exported.model, _with(1e-3, exported.model), tmp_path / '1')
-    _check(tiny, exported.model, _with(1e-6, exported.model), tmp_path / '2')
+        check_scores(tiny, exported.model, shift_bias(1e-3, exported.model), tmp_path / '1')
+    check_scores(tiny, exported.model, shift_bias(1e-6, exported.model), tmp_path / '2')
 
 
-def test_one_that_is_not_a_number_is_left_to_the_gate_when_both_are(
+def test_nan_is_accepted_when_both_scores_are_nan(
     tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
 ) -> None:
-    nan = _with(np.nan, exported.model)
-    _check(tiny, nan, nan, tmp_path / '1')
+    nan = shift_bias(np.nan, exported.model)
+    check_scores(tiny, nan, nan, tmp_path / '1')
     with pytest.raises(ComponentError, match='nan in place of 0'):
-        _check(tiny, exported.model, nan, tmp_path / '2')
+        check_scores(tiny, exported.model, nan, tmp_path / '2')

@@ -18,7 +18,7 @@ TRAINER = trainer_settings(
 )
 
 
-def test_worker_gets_function_and_settings_when_the_node_is_made() -> None:
+def test_node_has_function_settings_and_splits_when_it_is_made() -> None:
     examples, transform_graph, schema = (
         channel_utils.as_channel([artifact()])
         for artifact in (

@@ -21,14 +21,14 @@ def transform(tiny: Tiny) -> TransformGraph:
 
 
 def plain_ids(tiny: Tiny, text: str) -> list[int]:
-    """Look words up in the vocabulary file, which has no punctuation or capitals to remove."""
+    """Look up the words of a text without punctuation or capitals in the vocabulary file."""
     path = tiny.transform_graph / 'transform_fn' / 'assets' / features.VOCABULARY_NAME
     known = {word: number for number, word in enumerate(path.read_text().split(), start=2)}
     return [known.get(word, features.UNKNOWN_ID) for word in text.split()][: TEXT.max_tokens]
 
 
 @pytest.mark.parametrize('split', features.SPLITS)
-def test_rows_are_those_of_the_vocabulary_when_a_split_is_read(
+def test_ids_are_those_of_the_vocabulary_when_a_split_is_read(
     split: str, tiny: Tiny, transform: TransformGraph
 ) -> None:
     data = read_split(tiny.pattern(split), transform)
@@ -43,13 +43,13 @@ def test_rows_are_those_of_the_vocabulary_when_a_split_is_read(
     assert 0 < (data.tokens == features.UNKNOWN_ID).mean() < 1
 
 
-def test_rows_have_one_order_when_files_and_batches_are_cut_otherwise(
+def test_order_of_rows_is_unchanged_when_files_and_batches_differ(
     tiny: Tiny,
     transform: TransformGraph,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # One text twice with either label: only the label can put these rows in order.
+    # The last text occurs with both labels, so that only the label determines its order.
     reviews: list[Review] = [*tiny.reviews['train'], ('good word1', 0), ('good word1', 1)]
     write_split(tmp_path / 'one', [reviews])
     random.Random(5).shuffle(reviews)
@@ -62,13 +62,14 @@ def test_rows_have_one_order_when_files_and_batches_are_cut_otherwise(
     assert one.labels.tolist() != sorted(one.labels.tolist())
 
 
-def test_reading_fails_when_no_file_matches(tmp_path: pathlib.Path, tiny: Tiny) -> None:
-    transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
+def test_reading_fails_when_no_file_matches(
+    tmp_path: pathlib.Path, transform: TransformGraph
+) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match='No files matched pattern'):
         read_split(str(tmp_path / '*'), transform)
 
 
-def test_rows_keep_their_ends_when_they_are_empty_or_longer_than_a_batch(
+def test_rows_are_complete_when_texts_are_empty_or_batches_small(
     tiny: Tiny, transform: TransformGraph, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reviews: list[Review] = [('', 0), ('good ' * 9, 1), ('?!', 1), ('', 1), ('bad neverseen', 0)]
@@ -84,18 +85,17 @@ def test_rows_keep_their_ends_when_they_are_empty_or_longer_than_a_batch(
     ]
 
 
-def test_rows_are_cut_or_filled_when_they_are_padded() -> None:
-    padded = LabelledTokens.from_rows([[2, 3, 4], [], [5]], [0, 1, 1]).padded(2)
+@pytest.mark.parametrize(
+    ('width', 'expected'),
+    [(2, [[2, 3], [0, 0], [5, 0]]), (4, [[2, 3, 4, 0], [0, 0, 0, 0], [5, 0, 0, 0]])],
+)
+def test_rows_are_truncated_or_padded_to_the_width(width: int, expected: list[list[int]]) -> None:
+    padded = LabelledTokens.from_rows([[2, 3, 4], [], [5]], [0, 1, 1]).padded(width)
     assert padded.dtype == np.int32
-    assert padded.tolist() == [[2, 3], [0, 0], [5, 0]]
-    assert LabelledTokens.from_rows([[2, 3, 4], [], [5]], [0, 1, 1]).padded(4).tolist() == [
-        [2, 3, 4, 0],
-        [0, 0, 0, 0],
-        [5, 0, 0, 0],
-    ]
+    assert padded.tolist() == expected
 
 
-def test_rows_of_both_follow_when_two_splits_are_joined() -> None:
+def test_rows_are_concatenated_when_two_splits_are_joined() -> None:
     other = LabelledTokens.from_rows([[], [4], [5, 6]], [1, 0, 1])
     joined = LabelledTokens.from_rows([[2, 3], []], [0, 1]).joined(other)
     assert joined.ragged().to_list() == [[2, 3], [], [], [4], [5, 6]]
@@ -104,7 +104,7 @@ def test_rows_of_both_follow_when_two_splits_are_joined() -> None:
 
 
 @pytest.mark.parametrize('streamed', [False, True])
-def test_order_is_new_each_epoch_and_the_same_each_time_when_a_seed_is_given(
+def test_order_differs_by_epoch_and_depends_on_the_seed_when_examples_are_shuffled(
     streamed: bool, tiny: Tiny, transform: TransformGraph
 ) -> None:
     examples = StoredExamples(str(tiny.examples), transform)

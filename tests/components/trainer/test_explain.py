@@ -40,8 +40,6 @@ SETTINGS = {
     'ngram': TextSettings(vocab_size=100, max_tokens=1_000, punctuation='split'),
     'accurate': TextSettings(vocab_size=35, max_tokens=1_000, punctuation='split'),
 }
-
-
 SMALL: dict[str, dict[str, Any]] = {
     'tutorial': {'epochs': 6, 'batch_size': 8, 'learning_rate': 0.02, 'embedding_dim': 8},
     'ngram': {},
@@ -50,7 +48,7 @@ SMALL['accurate'] = {**SMALL['tutorial'], 'filters': 12}
 
 
 class Explained(NamedTuple):
-    """One text's answer."""
+    """The explanation of one text."""
 
     ngrams: list[str]
     contributions: np.ndarray
@@ -61,7 +59,7 @@ class Explained(NamedTuple):
 
 
 class Served:
-    """An exported model, as who calls it sees it, and the Keras model it was made of."""
+    """An exported model and the Keras model that it was exported from."""
 
     def __init__(self, folder: pathlib.Path, model: keras.Model, transform: TransformGraph) -> None:
         self._model = tf.saved_model.load(str(folder))
@@ -119,23 +117,18 @@ def served(request: pytest.FixtureRequest, serve: Callable[[str], Served]) -> Se
     return serve(request.param)
 
 
-def test_contributions_and_bias_add_up_to_the_logit_when_texts_are_explained(
-    served: Served,
-) -> None:
-    logits = served.logits(TEXTS)
-    sums = [float(text.contributions.sum()) + text.bias for text in served.explain(TEXTS)]
+def test_contributions_and_the_logit_of_an_empty_text_add_up_to_the_logit(served: Served) -> None:
+    logits, explained = served.logits(TEXTS), served.explain(TEXTS)
+    sums = [float(text.contributions.sum()) + text.bias for text in explained]
     np.testing.assert_allclose(sums, logits, atol=1e-4)
     assert np.ptp(logits) > 1
-
-
-def test_bias_is_the_logit_of_an_empty_text_when_texts_are_explained(served: Served) -> None:
     (of_nothing,) = served.logits([''])
-    explained = served.explain(TEXTS)
     np.testing.assert_allclose([text.bias for text in explained], of_nothing, atol=1e-5)
     assert explained[0].ngrams == explained[2].ngrams == []
 
 
-def test_answers_are_the_same_when_texts_come_one_by_one(served: Served) -> None:
+def test_explanations_are_equal_when_texts_are_sent_alone_or_in_a_batch(served: Served) -> None:
+    assert served.explain([]) == []
     for text, together in zip(TEXTS, served.explain(TEXTS)):
         (alone,) = served.explain([text])
         assert dict(zip(alone.ngrams, alone.contributions.tolist())) == pytest.approx(
@@ -143,11 +136,7 @@ def test_answers_are_the_same_when_texts_come_one_by_one(served: Served) -> None
         )
 
 
-def test_there_is_no_answer_when_there_are_no_texts(served: Served) -> None:
-    assert served.explain([]) == []
-
-
-def test_each_ngram_comes_once_and_the_strongest_first_when_words_are_repeated(
+def test_ngrams_are_distinct_and_sorted_by_strength_when_words_are_repeated(
     served: Served,
 ) -> None:
     for text in served.explain(TEXTS):
@@ -156,7 +145,7 @@ def test_each_ngram_comes_once_and_the_strongest_first_when_words_are_repeated(
         assert (np.diff(strength) <= 0).all()
 
 
-def test_ngrams_are_of_the_words_of_the_text_when_it_is_explained(served: Served) -> None:
+def test_ngrams_consist_of_words_of_the_text(served: Served) -> None:
     texts = ['Good GOOD great, superb best!', 'bad 最高 dull awful']
     words = [
         {'good', 'great', 'superb', 'best', ',', '!'},
@@ -167,7 +156,7 @@ def test_ngrams_are_of_the_words_of_the_text_when_it_is_explained(served: Served
         assert {word for ngram in explained.ngrams for word in ngram.split()} <= own
 
 
-def test_words_move_the_score_as_they_should_when_they_tell_the_label(served: Served) -> None:
+def test_contributions_have_the_sign_of_the_label_when_words_indicate_it(served: Served) -> None:
     good, bad = served.explain(['a great word1 film', 'an awful word1 film'])
     assert good.of('great') > 0.1
     assert bad.of('awful') < -0.1
@@ -175,7 +164,7 @@ def test_words_move_the_score_as_they_should_when_they_tell_the_label(served: Se
     assert bad.ngrams[0] == 'awful'
 
 
-def test_a_word_adds_what_the_logit_rises_by_when_the_model_is_a_mean(
+def test_contribution_is_the_change_of_the_logit_when_the_model_is_a_mean(
     serve: Callable[[str], Served],
 ) -> None:
     tutorial = serve('tutorial')
@@ -186,7 +175,7 @@ def test_a_word_adds_what_the_logit_rises_by_when_the_model_is_a_mean(
     assert cut.ngrams == ['bad']
 
 
-def test_unknown_words_are_spelled_out_when_a_model_reads_them(
+def test_unknown_words_are_listed_when_the_model_reads_them(
     serve: Callable[[str], Served],
 ) -> None:
     for name in ('tutorial', 'accurate'):
@@ -196,7 +185,7 @@ def test_unknown_words_are_spelled_out_when_a_model_reads_them(
     assert explained.ngrams == []
 
 
-def test_an_ellipsis_stands_for_what_is_left_out_when_windows_reach_over_the_middle(
+def test_ngram_has_an_ellipsis_when_its_window_spans_the_skipped_middle(
     serve: Callable[[str], Served],
 ) -> None:
     # The networks read the first 100 and the last 300 words: here none between `best` and `bad`.
@@ -208,7 +197,7 @@ def test_an_ellipsis_stands_for_what_is_left_out_when_windows_reach_over_the_mid
     assert not any('best bad' in ngram for ngram in explained.ngrams)
 
 
-def test_signature_is_that_of_the_contract_when_the_model_is_loaded(served: Served) -> None:
+def test_signature_matches_the_contract_when_the_model_is_loaded(served: Served) -> None:
     signature: Any = served._model.signatures[features.EXPLAIN_SIGNATURE]
     (text,) = signature.structured_input_signature[1].values()
     assert (text.name, text.dtype, text.shape.as_list()) == ('text', tf.string, [None])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import collections
 import logging
 import math
 import pathlib
@@ -18,7 +19,7 @@ from tests.components.trainer.tiny import COUNTS, KEYS, MODEL, TEXT, Exported, b
 
 
 def noise(count: int, seed: int) -> LabelledTokens:
-    """Make rows whose labels nothing tells: a model can only learn them by heart."""
+    """Make rows with random labels, which a model can only memorise."""
     rng = np.random.default_rng(seed)
     tokens = rng.integers(2, TEXT.vocab_size, count * TEXT.max_tokens, dtype=np.int32)
     row_splits = np.arange(count + 1) * TEXT.max_tokens
@@ -49,7 +50,7 @@ def val_loss(model: keras.Model) -> float:
     return float(model.evaluate(tokens, data.labels, verbose=0, return_dict=True)['loss'])
 
 
-def test_model_learns_when_words_tell_the_label(exported: Exported) -> None:
+def test_model_learns_when_words_indicate_the_label(exported: Exported) -> None:
     history = exported.history
     assert set(history) == KEYS
     assert {len(values) for values in history.values()} == {MODEL['epochs']}
@@ -57,15 +58,20 @@ def test_model_learns_when_words_tell_the_label(exported: Exported) -> None:
     assert history['val_binary_accuracy'][-1] > 0.9
 
 
+def read_events(folder: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
+    """Return the steps and values of each tag in a folder with one file of events."""
+    (events,) = folder.glob('events.out.tfevents.*')
+    found: dict[str, list[tuple[int, float]]] = collections.defaultdict(list)
+    for event in tf.compat.v1.train.summary_iterator(str(events)):
+        for value in event.summary.value:
+            if value.tensor.dtype == tf.float32.as_datatype_enum:
+                found[value.tag].append((event.step, float(tf.make_ndarray(value.tensor))))
+    return found
+
+
 def test_tensorboard_has_files_when_a_model_was_fitted(exported: Exported) -> None:
     for part in ('train', 'validation'):
-        (events,) = (exported.logs / part).glob('events.out.tfevents.*')
-        tags = {
-            value.tag
-            for event in tf.compat.v1.train.summary_iterator(str(events))
-            for value in event.summary.value
-        }
-        assert {'epoch_loss', 'epoch_binary_accuracy'} <= tags
+        assert {'epoch_loss', 'epoch_binary_accuracy'} <= set(read_events(exported.logs / part))
 
 
 def test_model_is_compiled_for_logits_when_it_is_fitted(exported: Exported) -> None:
@@ -77,12 +83,12 @@ def test_model_is_compiled_for_logits_when_it_is_fitted(exported: Exported) -> N
     assert float(exported.network.optimizer.learning_rate) == pytest.approx(MODEL['learning_rate'])
 
 
-def test_every_batch_is_a_step_when_an_epoch_ends_within_a_round(exported: Exported) -> None:
+def test_every_batch_is_a_step_when_the_last_one_is_smaller(exported: Exported) -> None:
     steps = MODEL['epochs'] * math.ceil(COUNTS['train'] / MODEL['batch_size'])
     assert int(exported.network.optimizer.iterations) == steps
 
 
-def test_history_is_that_of_the_seed_when_a_fit_is_repeated(tmp_path: pathlib.Path) -> None:
+def test_history_and_weights_are_equal_when_the_seed_is_equal(tmp_path: pathlib.Path) -> None:
     (model, one), (again, other), (_, third) = (
         fit_noise(tmp_path / str(number), epochs=2, seed=seed)
         for number, seed in enumerate([1, 1, 2])
@@ -93,7 +99,7 @@ def test_history_is_that_of_the_seed_when_a_fit_is_repeated(tmp_path: pathlib.Pa
 
 
 @pytest.mark.parametrize('restore', [False, True])
-def test_weights_are_of_the_best_epoch_when_it_is_to_be_restored(
+def test_weights_are_of_the_best_epoch_when_it_is_restored(
     restore: bool, tmp_path: pathlib.Path
 ) -> None:
     model, history = fit_noise(tmp_path, restore_best_epoch=restore)
@@ -103,29 +109,29 @@ def test_weights_are_of_the_best_epoch_when_it_is_to_be_restored(
     assert val_loss(model) == pytest.approx(min(losses) if restore else losses[-1], abs=1e-5)
 
 
-def test_progress_is_told_when_an_epoch_ends(
+def test_progress_is_logged_when_an_epoch_ends(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
         _, history = fit_noise(tmp_path, epochs=2)
-    told = [
+    expected = [
         f'epoch {n + 1}/2: val accuracy {history["val_binary_accuracy"][n]:.4f}, '
         f'val loss {history["val_loss"][n]:.4f}'
         for n in range(2)
     ]
-    assert [record.getMessage() for record in caplog.records] == told
+    assert [record.getMessage() for record in caplog.records] == expected
 
 
 @pytest.fixture
 def measured(tmp_path: pathlib.Path) -> dict[str, list[float]]:
     labels = np.array([[0], [1], [1], [0]], np.float32)
-    # A logit of exactly 0 is not above a half; 0.3 is, though it is below one half itself.
+    # The threshold is a probability of 0.5: a logit of 0 is not above it, one of 0.3 is.
     logits = np.array([[-1], [0.3], [0], [2]], np.float32)
     return measure({'train': (labels, logits), 'val': (labels[:3], logits[:3])}, str(tmp_path))
 
 
-def test_measures_are_those_of_the_formulas_when_logits_are_measured(
-    measured: dict[str, list[float]],
+def test_metrics_equal_those_of_the_formulas_when_logits_are_measured(
+    measured: dict[str, list[float]], tmp_path: pathlib.Path
 ) -> None:
     first = [math.log1p(math.exp(-1)), math.log1p(math.exp(-0.3)), math.log(2)]
     last = math.log1p(math.exp(2))
@@ -135,25 +141,14 @@ def test_measures_are_those_of_the_formulas_when_logits_are_measured(
         'val_loss': [pytest.approx(sum(first) / 3)],
         'val_binary_accuracy': [pytest.approx(2 / 3)],
     }
-
-
-def test_tensorboard_has_the_same_values_when_logits_are_measured(
-    measured: dict[str, list[float]], tmp_path: pathlib.Path
-) -> None:
     for part, prefix in (('train', ''), ('validation', 'val_')):
-        (events,) = (tmp_path / part).glob('events.out.tfevents.*')
-        found = {
-            value.tag: float(tf.make_ndarray(value.tensor))
-            for event in tf.compat.v1.train.summary_iterator(str(events))
-            for value in event.summary.value
-        }
-        assert found == {
-            f'epoch_{name}': pytest.approx(measured[prefix + name][0])
+        assert read_events(tmp_path / part) == {
+            f'epoch_{name}': [(0, pytest.approx(measured[prefix + name][0]))]
             for name in ('loss', 'binary_accuracy')
         }
 
 
-def test_progress_is_told_when_logits_are_measured(
+def test_progress_is_logged_when_logits_are_measured(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = (np.array([[1]], np.float32), np.array([[0.5]], np.float32))

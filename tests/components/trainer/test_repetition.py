@@ -35,14 +35,14 @@ def train(
     parts = [read_split(pattern, transform) for pattern in patterns]
     keras.utils.set_random_seed(settings.seed)
     job = TrainingJob(loaded(*parts), settings, TEXT, str(logs))
-    weights: list[npt.NDArray[np.float32]] = (
-        load_architecture(settings.model.architecture)(job).model.get_weights()
-    )
+    weights: list[npt.NDArray[np.float32]] = load_architecture(settings.model.architecture)(
+        job
+    ).model.get_weights()
     return weights
 
 
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
-def test_weights_are_the_same_when_rows_come_in_another_order_and_in_other_files(
+def test_weights_are_equal_when_rows_are_in_another_order_and_in_other_files(
     architecture: str, tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
     rng = random.Random(4)
@@ -56,6 +56,6 @@ def test_weights_are_the_same_when_rows_come_in_another_order_and_in_other_files
     first = train(patterns, transform, settings, tmp_path / 'first')
     again = train(others, transform, settings, tmp_path / 'again')
     assert len(first) == len(again) > 0
-    # To the last bit: what TensorFlow adds up in several threads is too small here to be split.
+    # Bitwise equal: TensorFlow does not divide sums as small as these among threads.
     assert all(np.array_equal(one, other) for one, other in zip(first, again))
     assert any(np.std(weights) > 0 for weights in first)

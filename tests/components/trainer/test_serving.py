@@ -28,7 +28,7 @@ TEXTS = [
 ]
 Score = Callable[[list[str]], list[float]]
 
-# Reads texts, prints what both signatures say of them; knows nothing of this project.
+# Prints the probabilities that both signatures return for texts, without this project's code.
 SCRIPT = """
 import json, sys
 import tensorflow as tf
@@ -60,7 +60,7 @@ def by_example(signatures: Any, texts: list[str]) -> tf.Tensor:
 
 
 @pytest.mark.parametrize('score', [by_text, by_example])
-def test_probability_is_that_of_the_keras_model_when_all_but_the_export_is_gone(
+def test_probability_equals_that_of_the_keras_model_when_only_the_export_is_left(
     score: Callable[..., tf.Tensor], signatures: Any, exported: Exported
 ) -> None:
     expected = exported.probabilities(TEXTS)
@@ -72,21 +72,15 @@ def test_probability_is_that_of_the_keras_model_when_all_but_the_export_is_gone(
 
 
 @pytest.mark.parametrize('score', [by_text, by_example])
-def test_probability_is_the_same_when_texts_come_one_by_one(
+def test_probability_is_equal_when_texts_are_sent_alone_or_in_a_batch(
     score: Callable[..., tf.Tensor], signatures: Any
 ) -> None:
     singly = [float(score(signatures, [text])[0]) for text in TEXTS]
     np.testing.assert_allclose(score(signatures, TEXTS), singly, rtol=1e-6)
-
-
-@pytest.mark.parametrize('score', [by_text, by_example])
-def test_there_are_no_scores_when_there_are_no_texts(
-    score: Callable[..., tf.Tensor], signatures: Any
-) -> None:
     assert score(signatures, []).shape == [0]
 
 
-def test_probability_is_the_same_when_a_process_without_this_project_loads_the_model(
+def test_probability_is_equal_when_a_process_without_this_project_loads_the_model(
     exported: Exported, tmp_path: pathlib.Path
 ) -> None:
     done = subprocess.run(
@@ -102,12 +96,12 @@ def test_probability_is_the_same_when_a_process_without_this_project_loads_the_m
     np.testing.assert_allclose(of_texts, exported.probabilities(TEXTS), rtol=1e-5)
 
 
-def test_words_decide_when_a_text_is_scored(signatures: Any) -> None:
+def test_probability_depends_on_the_words_of_the_text(signatures: Any) -> None:
     bad, empty, good = by_text(signatures, ['Bad! ' * 40, '', 'GOOD ' * 40]).numpy()
     assert bad < 0.2 < empty < 0.8 < good
 
 
-def test_signatures_are_those_of_the_contract_when_the_model_is_loaded(signatures: Any) -> None:
+def test_signatures_match_the_contract_when_the_model_is_loaded(signatures: Any) -> None:
     inputs = {
         name: {key: (spec.dtype, spec.shape.as_list()) for key, spec in kwargs.items()}
         for name, signature in signatures.items()
@@ -146,7 +140,7 @@ def test_scoring_fails_when_an_example_has_no_text(
         signatures['serving_default'](examples=tf.constant([make_example('good', 0), serialized]))
 
 
-def test_folder_has_all_a_model_server_needs_when_it_is_exported(exported: Exported) -> None:
+def test_folder_has_model_labels_and_vocabulary_when_it_is_exported(exported: Exported) -> None:
     folder = exported.serving
     extra = folder / 'assets.extra' / 'labels.json'
     assert json.loads(extra.read_text(encoding='utf-8')) == list(LABELS)

@@ -1,4 +1,4 @@
-"""A small data set, what Transform makes of it, and a model exported from both."""
+"""A small data set, its transform graph, and a model that is trained on it and exported."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Review = tuple[str, int]
 
 
 def make_reviews(count: int, seed: int, wrong: float = 0) -> list[Review]:
-    """Make reviews whose words tell their label, except for the share `wrong` of them."""
+    """Make reviews whose words indicate their label, except for the share `wrong` of them."""
     rng = random.Random(seed)
     reviews = []
     for number in range(count):
@@ -66,7 +66,7 @@ def make_example(text: str, label: int) -> bytes:
 
 
 def write_split(folder: pathlib.Path, shards: list[list[Review]]) -> None:
-    """Write a split as so many files."""
+    """Write a split as one file per shard."""
     folder.mkdir(parents=True)
     for number, reviews in enumerate(shards):
         path = folder / f'data_tfrecord-{number:05}-of-{len(shards):05}.gz'
@@ -76,12 +76,12 @@ def write_split(folder: pathlib.Path, shards: list[list[Review]]) -> None:
 
 
 def write_summary(examples: pathlib.Path, splits: dict[str, tuple[int, int]]) -> None:
-    """Write what ExampleGen counted."""
+    """Write the summary that ExampleGen writes."""
     ExamplesSummary(splits=splits, labels=LABELS, rejected={}).write(str(examples))
 
 
 def damage_shard(split: pathlib.Path, how: str) -> None:
-    """Have the first file of a split be `dropped`, `duplicated` or `truncated` by a record."""
+    """Damage the first file of a split: `dropped`, `duplicated` or `truncated` by one record."""
     first = min(split.iterdir())
     if how == 'duplicated':
         shutil.copyfile(first, split / f'copy-{first.name}')
@@ -99,9 +99,9 @@ class Tiny:
     """The data set.
 
     Attributes:
-        reviews: By split.
-        examples: The artifact, as ExampleGen writes it.
-        transform_graph: The artifact, as Transform writes it.
+        reviews: The reviews of each split.
+        examples: The folder of ExampleGen's artifact.
+        transform_graph: The folder of Transform's artifact.
     """
 
     reviews: dict[str, list[Review]]
@@ -133,7 +133,7 @@ def make_tiny(base: pathlib.Path) -> Tiny:
 def write_transform_graph(
     examples: pathlib.Path, text: TextSettings, transform_graph: pathlib.Path
 ) -> None:
-    """Write what Transform makes of the training split."""
+    """Write the transform graph of the training split."""
     schema = text_format.Parse(CURATED_SCHEMA.read_text(), schema_pb2.Schema())
     vocabulary = transform_graph.parent / 'words' / features.VOCABULARY_NAME
     counts = count_words([str(p) for p in sorted(examples.glob('Split-train/*'))], text.punctuation)
@@ -146,7 +146,7 @@ def write_transform_graph(
 def loaded(
     train: LabelledTokens, val: LabelledTokens, unlabelled: LabelledTokens | None = None
 ) -> LoadedExamples:
-    """Return examples that are in memory."""
+    """Return examples in memory."""
     splits = {features.TRAIN_SPLIT: train, features.VAL_SPLIT: val}
     return LoadedExamples(
         splits if unlabelled is None else {**splits, features.UNLABELLED_SPLIT: unlabelled}
@@ -155,15 +155,15 @@ def loaded(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Exported:
-    """A model, in memory and exported; nothing else of its making is left.
+    """A model, in memory and exported; its inputs are deleted.
 
     Attributes:
-        model: As it was fitted, of ragged tokens.
-        network: What it is made of, compiled, of padded tokens.
-        transform: What makes its input.
-        test: The test split, as the model reads it.
-        history: Of the fit.
-        logs: Where TensorBoard's files are.
+        model: The fitted model, which reads ragged tokens.
+        network: The compiled network inside the model, which reads padded tokens.
+        transform: The graph that makes the model's input.
+        test: The transformed test split.
+        history: The training history.
+        logs: The folder of TensorBoard's files.
         serving: The exported folder.
     """
 
@@ -176,14 +176,14 @@ class Exported:
     serving: pathlib.Path
 
     def probabilities(self, texts: list[str]) -> list[float]:
-        """Score texts with the Keras model, called directly on their ids."""
+        """Score texts with a direct call of the Keras model."""
         logits = self.model(self.transform(tf.constant(texts)), training=False)
         return [float(value) for value in tf.sigmoid(logits)[:, 0]]
 
 
 @functools.cache
 def make_exported(base: pathlib.Path) -> Exported:
-    """Fit and export, once per session, then delete all but the exported folder."""
+    """Fit and export once per session, then delete everything but the exported folder."""
     tiny = make_tiny(base)
     folder = base / 'work'
     shutil.copytree(tiny.transform_graph, folder / 'transform_graph')

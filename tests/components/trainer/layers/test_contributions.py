@@ -19,21 +19,21 @@ def spell(parts: Contributions, words: list[list[str]]) -> list[str]:
     return [phrase.decode() for phrase in parts.phrases(ragged).numpy()]
 
 
-def test_words_are_spelled_by_their_places_when_texts_differ_in_length() -> None:
+def test_phrase_has_the_words_at_its_positions_when_texts_differ_in_length() -> None:
     parts = contributions([0, 0, 2], [[1, -1, -1], [0, 1, -1], [0, 1, 2]], [0.0] * 3)
     assert spell(parts, [['a', 'b'], [], ['c', 'd', 'é']]) == ['b', 'a b', 'c d é']
 
 
-def test_gap_is_shown_when_words_are_no_neighbours() -> None:
+def test_phrase_has_an_ellipsis_when_words_are_not_adjacent() -> None:
     parts = contributions([0, 0], [[0, 1, 3], [0, 2, 3]], [0.0])
     assert spell(parts, [['a', 'b', 'c', 'd']]) == ['a b … d', 'a … c d']
 
 
-def test_there_is_nothing_to_spell_when_no_text_has_a_word() -> None:
+def test_there_are_no_phrases_when_no_text_has_a_word() -> None:
     assert spell(contributions([], [], [0.0]), [[]]) == []
 
 
-def test_parts_follow_each_other_and_biases_add_up_when_models_are_added() -> None:
+def test_contributions_are_concatenated_and_biases_summed_when_models_are_added() -> None:
     both = add(
         [
             contributions([1], [[0, 1, 2]], [1.0, 2.0]),
@@ -46,6 +46,6 @@ def test_parts_follow_each_other_and_biases_add_up_when_models_are_added() -> No
     assert both.bias.numpy().tolist() == [4, 6]
 
 
-def test_places_end_with_the_length_when_lengths_differ() -> None:
+def test_places_end_at_the_length_when_lengths_differ() -> None:
     found = places(tf.constant([5, 0, 2], tf.int64), tf.constant([1, 3, 2]))
     assert found.numpy().tolist() == [[5, -1, -1], [0, 1, 2], [2, 3, -1]]

@@ -42,7 +42,7 @@ def plain(rows: list[list[int]], length: int) -> list[tuple[tuple[int, ...], int
 
 
 def words_of(key: int) -> tuple[int, ...]:
-    """Take a key apart; an id is never 0."""
+    """Split a key into ids, which are never 0."""
     ids = [(key >> (ID_BITS * place)) & LARGEST for place in range(MAX_NGRAM)]
     return tuple(token for token in ids if token)
 
@@ -57,34 +57,36 @@ def found(rows: list[list[int]], length: int) -> list[tuple[tuple[int, ...], int
 
 @hypothesis.settings(deadline=None, max_examples=60)
 @hypothesis.given(ROWS, strategies.sampled_from(LENGTHS))
-def test_ngrams_are_those_of_plain_python_when_rows_are_random(
+def test_ngrams_equal_those_of_plain_python_when_rows_are_random(
     rows: list[list[int]], length: int
 ) -> None:
     assert found(rows, length) == plain(rows, length)
 
 
-def test_ngram_is_left_out_when_any_of_its_words_is_unknown() -> None:
-    row = [[2, 3, 1, 4, 5, 6]]
-    assert found(row, 1) == [((2,), 0), ((3,), 0), ((4,), 0), ((5,), 0), ((6,), 0)]
-    assert found(row, 2) == [((2, 3), 0), ((4, 5), 0), ((5, 6), 0)]
-    assert found(row, 3) == [((4, 5, 6), 0)]
-
-
-def test_ngram_never_spans_rows_when_neighbours_could_make_one() -> None:
-    rows = [[2, 3], [], [4], [5, 6]]
-    assert found(rows, 2) == [((2, 3), 0), ((5, 6), 3)]
-    assert found(rows, 3) == []
+@pytest.mark.parametrize(
+    ('rows', 'length', 'expected'),
+    [
+        # Unknown words.
+        ([[2, 3, 1, 4, 5, 6]], 1, [((2,), 0), ((3,), 0), ((4,), 0), ((5,), 0), ((6,), 0)]),
+        ([[2, 3, 1, 4, 5, 6]], 2, [((2, 3), 0), ((4, 5), 0), ((5, 6), 0)]),
+        ([[2, 3, 1, 4, 5, 6]], 3, [((4, 5, 6), 0)]),
+        # Rows.
+        ([[2, 3], [], [4], [5, 6]], 2, [((2, 3), 0), ((5, 6), 3)]),
+        ([[2, 3], [], [4], [5, 6]], 3, []),
+        ([[2], [3, 4], []], 3, []),
+        ([[2]], 2, []),
+    ],
+)
+def test_ngram_is_omitted_when_it_would_contain_an_unknown_word_or_span_rows(
+    rows: list[list[int]], length: int, expected: list[tuple[tuple[int, ...], int]]
+) -> None:
+    assert found(rows, length) == expected
 
 
 @pytest.mark.parametrize('length', LENGTHS)
 @pytest.mark.parametrize('rows', [[], [[]], [[], [], []], [[1]], [[1, 1, 1, 1]]], ids=repr)
 def test_there_are_no_ngrams_when_no_word_is_known(rows: list[list[int]], length: int) -> None:
     assert found(rows, length) == []
-
-
-def test_there_are_no_ngrams_when_all_rows_are_shorter() -> None:
-    assert found([[2], [3, 4], []], 3) == []
-    assert found([[2]], 2) == []
 
 
 def test_keys_are_positive_and_distinct_when_ids_are_the_largest() -> None:
@@ -96,7 +98,7 @@ def test_keys_are_positive_and_distinct_when_ids_are_the_largest() -> None:
     assert [words_of(key) for key in keys.tolist()] == ngrams
 
 
-def test_keys_are_the_same_when_computed_in_a_graph() -> None:
+def test_keys_are_equal_when_computed_in_a_graph() -> None:
     rows = [[2, 3, 1, 4, 5, 6], [], [LARGEST, 2, 3]]
     for length in LENGTHS:
         graph = tf.function(

@@ -11,7 +11,7 @@ from components.trainer.learning.calibration import calibrate
 from components.trainer.learning.nb_svm import Unlabelled, fit_nb_svm, out_of_fold_scores
 from components.trainer.learning.ngram_counts import count_ngrams, find_ngrams
 
-UNSEEN = 500  # known to the vocabulary, and in no text that is learned from
+UNSEEN = 500  # known to the vocabulary, and in no training text
 
 
 def make_layer(max_ngram: int = 3, seed: int = 1) -> NGramLogits:
@@ -21,26 +21,18 @@ def make_layer(max_ngram: int = 3, seed: int = 1) -> NGramLogits:
 
 
 def make_data(texts: int, seed: int, share: float = 0.5) -> LabelledTokens:
-    """Make texts of up to 30 tokens, some of which tell the label; id 1 is the unknown word."""
+    """Make texts of up to 30 tokens, some of which indicate the label; id 1 is the unknown word."""
     rng = np.random.default_rng(seed)
     labels = rng.random(texts) < share
     rows = [
         np.where(rng.random(n) < 0.2, 2 + 2 * rng.integers(0, 5, n) + label, rng.integers(1, 60, n))
         for label, n in zip(labels, rng.integers(0, 30, texts))
     ]
-    return data_of([row.tolist() for row in rows], labels.astype(int).tolist())
-
-
-def data_of(rows: list[list[int]], labels: list[int]) -> LabelledTokens:
-    return LabelledTokens(
-        np.array([token for row in rows for token in row], np.int32),
-        np.cumsum([0, *map(len, rows)]),
-        np.array(labels, np.float32)[:, np.newaxis],
-    )
+    return LabelledTokens.from_rows([row.tolist() for row in rows], labels.astype(int).tolist())
 
 
 def logits_of(layer: NGramLogits, *rows: list[int]) -> list[float]:
-    tokens = data_of(list(rows), [0] * len(rows)).ragged()
+    tokens = LabelledTokens.from_rows(list(rows), [0] * len(rows)).ragged()
     logits = layer(tokens)
     assert logits.shape == (len(rows), 1)
     assert logits.dtype == tf.float32
@@ -62,7 +54,7 @@ def layer(data: LabelledTokens) -> NGramLogits:
 
 @pytest.mark.parametrize('max_ngram', [1, 2, 3])
 @pytest.mark.parametrize('share', [0.5, 0.1])
-def test_logits_are_those_of_numpy_when_texts_were_learned_from(
+def test_logits_equal_those_of_numpy_when_the_layer_was_trained(
     max_ngram: int, share: float
 ) -> None:
     data = make_data(200, seed=2, share=share)
@@ -80,7 +72,7 @@ def test_logits_are_those_of_numpy_when_texts_were_learned_from(
     assert np.ptp(expected) > 0.5
 
 
-def test_logits_are_those_of_numpy_when_there_are_texts_without_a_label() -> None:
+def test_logits_equal_those_of_numpy_when_some_texts_have_no_label() -> None:
     data, further = make_data(200, seed=2), make_data(500, seed=3)
     further = further._replace(labels=np.full_like(further.labels, np.nan))
     labels = data.labels[:, 0].astype(np.int8)
@@ -99,7 +91,7 @@ def test_logits_are_those_of_numpy_when_there_are_texts_without_a_label() -> Non
     assert np.abs(layer(data.ragged()) - plain(data.ragged())).max() > 0.01
 
 
-def test_watched_logits_are_those_of_the_layer_when_there_are_many(
+def test_validation_logits_equal_those_of_the_layer_when_they_fill_several_batches(
     data: LabelledTokens,
 ) -> None:
     watched = make_data(2_300, seed=3)  # more than two batches
@@ -111,44 +103,40 @@ def test_watched_logits_are_those_of_the_layer_when_there_are_many(
     assert (out_of_fold.dtype, logits.dtype) == (np.float32, np.float32)
 
 
-def test_watched_texts_are_not_learned_from_when_given(
+def test_validation_texts_do_not_change_the_weights_when_given(
     data: LabelledTokens, layer: NGramLogits
 ) -> None:
     other = make_layer()
-    other.adapt(data, data_of([[UNSEEN]] * 50, [1] * 50))
+    other.adapt(data, LabelledTokens.from_rows([[UNSEEN]] * 50, [1] * 50))
     np.testing.assert_array_equal(other.terms.numpy(), layer.terms.numpy())
     assert float(other.bias) == float(layer.bias)
 
 
-def test_logit_stays_when_an_ngram_is_repeated(layer: NGramLogits) -> None:
+def test_logit_is_unchanged_when_an_ngram_is_repeated(layer: NGramLogits) -> None:
     once = logits_of(layer, [2, 2, 2], [4, 5, 4, 5, 4])
     assert logits_of(layer, [2] * 50, [4, 5] * 40) == pytest.approx(once, abs=1e-6)
     assert once[0] != pytest.approx(once[1], abs=1e-3)
 
 
-def test_logit_changes_when_a_new_ngram_comes(layer: NGramLogits) -> None:
+def test_logit_changes_when_a_new_ngram_is_added(layer: NGramLogits) -> None:
     one, other = logits_of(layer, [2, 1], [2, 1, 3])
     assert one < other
 
 
-def test_logits_agree_when_tokens_are_padded_or_ragged(
-    data: LabelledTokens, layer: NGramLogits
-) -> None:
-    padded = layer(tf.constant(data.padded(40)))
-    np.testing.assert_allclose(padded, layer(data.ragged()), rtol=1e-5, atol=1e-6)
-
-
-def test_logits_agree_when_rows_come_alone_or_in_a_batch(
-    data: LabelledTokens, layer: NGramLogits
+@pytest.mark.parametrize('form', ['padded', 'one row at a time', 'traced'])
+def test_logits_agree_when_tokens_come_in_another_form(
+    form: str, data: LabelledTokens, layer: NGramLogits
 ) -> None:
     tokens = data.ragged()
-    alone = np.concatenate([layer(tokens[row : row + 1]) for row in range(30)])
-    np.testing.assert_allclose(layer(tokens)[:30], alone, rtol=1e-5, atol=1e-6)
-
-
-def test_logits_agree_when_the_call_is_traced(data: LabelledTokens, layer: NGramLogits) -> None:
-    traced = tf.function(layer, input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)])
-    np.testing.assert_allclose(traced(data.ragged()), layer(data.ragged()), rtol=1e-5, atol=1e-6)
+    if form == 'padded':
+        found = layer(tf.constant(data.padded(40)))
+    elif form == 'traced':
+        signature = [tf.RaggedTensorSpec([None, None], tf.int32)]
+        found = tf.function(layer, input_signature=signature)(tokens)
+    else:
+        found = np.concatenate([layer(tokens[row : row + 1]) for row in range(30)])
+    np.testing.assert_allclose(found, layer(tokens)[: len(found)], rtol=1e-5, atol=1e-6)
+    assert len(found) >= 30
 
 
 @pytest.mark.parametrize('row', [[], [1], [1, 1, 1, 1], [UNSEEN], [UNSEEN, 1, UNSEEN]], ids=repr)
@@ -157,18 +145,15 @@ def test_logit_is_the_bias_when_no_ngram_is_known(layer: NGramLogits, row: list[
     assert logits_of(layer, [2], row, [3])[1] == float(layer.bias)
 
 
-def test_unknown_words_change_nothing_when_they_stand_at_the_ends(layer: NGramLogits) -> None:
+def test_logit_is_unchanged_when_unknown_words_are_added_at_the_ends(layer: NGramLogits) -> None:
     bare, among = logits_of(layer, [2, 4, 6], [1, 1, 2, 4, 6, 1])
     assert among == pytest.approx(bare, abs=1e-6)
 
 
-def test_result_has_no_rows_when_the_batch_is_empty(layer: NGramLogits) -> None:
-    assert logits_of(layer) == []
-
-
-def test_logits_are_finite_when_a_row_has_20_000_tokens_and_another_none(
+def test_logits_are_finite_when_there_are_no_rows_and_when_one_has_20_000_tokens(
     layer: NGramLogits,
 ) -> None:
+    assert logits_of(layer) == []
     long = np.random.default_rng(4).integers(1, 60, 20_000).tolist()
     logits = logits_of(layer, long, [], [3, 5])
     assert np.isfinite(logits).all()
@@ -178,8 +163,8 @@ def test_logits_are_finite_when_a_row_has_20_000_tokens_and_another_none(
 
 
 @pytest.mark.parametrize('labels', [[0, 0, 1], [0, 0, 0, 1, 1, 1, 1]], ids=repr)
-def test_logit_is_the_base_rate_when_no_ngram_is_in_two_texts(labels: list[int]) -> None:
-    data = data_of([[10 + number] for number in range(len(labels))], labels)
+def test_logit_is_the_base_rate_when_no_ngram_is_in_two_texts(labels: list[float]) -> None:
+    data = LabelledTokens.from_rows([[10 + number] for number in range(len(labels))], labels)
     layer = make_layer()
     out_of_fold, logits = layer.adapt(data, data)
     assert logits is not None
@@ -190,7 +175,9 @@ def test_logit_is_the_base_rate_when_no_ngram_is_in_two_texts(labels: list[int])
 
 
 def test_layer_learns_when_one_text_is_positive() -> None:
-    data = data_of([[2, 3], [2, 4], [2, 5], [4, 5], [6, 7], [6]], [0, 0, 0, 0, 1, 0])
+    data = LabelledTokens.from_rows(
+        [[2, 3], [2, 4], [2, 5], [4, 5], [6, 7], [6]], [0, 0, 0, 0, 1, 0]
+    )
     layer = make_layer()
     out_of_fold, logits = layer.adapt(data, data)
     assert logits is not None
@@ -203,9 +190,7 @@ def weights(layer: NGramLogits) -> list[npt.NDArray[np.float32]]:
     return [variable.numpy() for variable in (layer.terms, layer.bias)]
 
 
-def test_weights_are_the_same_when_learned_again_with_the_seed(
-    data: LabelledTokens, layer: NGramLogits
-) -> None:
+def test_weights_are_equal_when_the_seed_is_equal(data: LabelledTokens, layer: NGramLogits) -> None:
     again, other = make_layer(), make_layer(seed=2)
     again.adapt(data)
     other.adapt(data)

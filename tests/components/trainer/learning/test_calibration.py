@@ -6,7 +6,7 @@ import pytest
 from components.trainer.learning.calibration import calibrate, missing_shift
 
 
-def test_calibration_finds_scale_and_shift_when_labels_follow_them() -> None:
+def test_calibration_finds_scale_and_shift_when_labels_are_drawn_by_them() -> None:
     rng = np.random.default_rng(8)
     scores = rng.normal(size=50_000).astype(np.float32)
     labels = (rng.random(50_000) < 1 / (1 + np.exp(-(2.5 * scores - 0.7)))).astype(np.int8)
@@ -14,7 +14,7 @@ def test_calibration_finds_scale_and_shift_when_labels_follow_them() -> None:
 
 
 @pytest.mark.parametrize('gap', [1e-3, 1.0, 1e3])
-def test_calibration_is_finite_when_scores_part_the_labels(gap: float) -> None:
+def test_calibration_is_finite_when_scores_separate_the_labels(gap: float) -> None:
     scores = np.array([-gap] * 50 + [gap] * 50, np.float32)
     scale, shift = calibrate(scores, np.repeat(np.array([0, 1], np.int8), 50))
     # Platt's targets are 51 of 52 and 1 of 52.
@@ -23,7 +23,7 @@ def test_calibration_is_finite_when_scores_part_the_labels(gap: float) -> None:
 
 
 @pytest.mark.parametrize('positives', [1, 10, 990, 999])
-def test_calibration_gives_the_base_rate_when_scores_say_nothing(positives: int) -> None:
+def test_calibration_gives_the_base_rate_when_scores_are_constant(positives: int) -> None:
     labels = np.zeros(1_000, np.int8)
     labels[:positives] = 1
     scores = np.full(1_000, 0.3, np.float32)
@@ -43,7 +43,7 @@ def test_calibration_is_finite_when_all_labels_are_one(label: int) -> None:
 
 
 @pytest.mark.parametrize('shift', [-5.0, -0.3, 0.0, 4.0])
-def test_shift_is_found_when_labels_follow_the_shifted_logits(shift: float) -> None:
+def test_shift_is_found_when_labels_are_drawn_by_shifted_logits(shift: float) -> None:
     rng = np.random.default_rng(10)
     logits = rng.normal(scale=2, size=50_000).astype(np.float32)
     labels = (rng.random(50_000) < 1 / (1 + np.exp(-(logits + shift)))).astype(np.float32)

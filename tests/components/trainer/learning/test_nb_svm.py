@@ -31,7 +31,7 @@ def make_labels(texts: int, share: float, seed: int) -> Labels:
 
 
 def make_learnable(texts: int, seed: int, share: float = 0.5) -> tuple[sparse.csr_matrix, Labels]:
-    """Make texts some of whose n-grams tell the label, and others do not."""
+    """Make texts of which some n-grams indicate the label."""
     rng = np.random.default_rng(seed)
     labels = make_labels(texts, share, seed)
     telling = rng.random([texts, 10]) < np.where(labels > 0, 0.5, 0.2)[:, np.newaxis]
@@ -68,24 +68,30 @@ def least(rows: npt.NDArray[np.float64], labels: Labels, cost: float) -> float:
     return float(found.fun)
 
 
-def test_ratios_are_those_computed_by_hand_when_texts_are_few() -> None:
-    # N-gram 0 is in two positive texts, 1 in one of each, 2 in two negative ones, 3 in none.
-    presence = sparse.csr_matrix(
-        np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]], np.float32)
-    )
-    ratios = naive_bayes_ratios(presence, np.array([1, 1, 0, 0], np.int8))
-    # One more of each: positive 3, 2, 1, 1 of 7, negative 1, 2, 3, 1 of 7.
-    np.testing.assert_allclose(ratios, np.log([3, 1, 1 / 3, 1]), atol=1e-6)
+@pytest.mark.parametrize(
+    ('presence', 'labels', 'expected'),
+    [
+        # N-gram 0 is in two positive texts, 1 in one of each, 2 in two negative ones, 3 in none.
+        # With one more of each: positive 3, 2, 1, 1 of 7, negative 1, 2, 3, 1 of 7.
+        (
+            [[1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]],
+            [1, 1, 0, 0],
+            np.log([3, 1, 1 / 3, 1]),
+        ),
+        ([[1, 0]] * 4, [1, 0, 0, 0], [0, 0]),
+    ],
+    ids=['few_texts', 'every_text_has_the_ngram'],
+)
+def test_ratios_equal_those_computed_by_hand(
+    presence: list[list[int]], labels: list[int], expected: list[float]
+) -> None:
+    matrix = sparse.csr_matrix(np.array(presence, np.float32))
+    ratios = naive_bayes_ratios(matrix, np.array(labels, np.int8))
+    np.testing.assert_allclose(ratios, expected, atol=1e-6)
     assert ratios.dtype == np.float32
 
 
-def test_ratios_say_nothing_when_every_text_of_unbalanced_labels_has_the_ngram() -> None:
-    presence = sparse.csr_matrix(np.array([[1, 0]] * 4, np.float32))
-    ratios = naive_bayes_ratios(presence, np.array([1, 0, 0, 0], np.int8))
-    np.testing.assert_allclose(ratios, [0, 0], atol=1e-6)
-
-
-def test_rare_ngrams_speak_for_their_label_when_it_is_the_more_frequent_one() -> None:
+def test_ratios_of_rare_ngrams_favour_their_label_when_it_is_the_more_frequent_one() -> None:
     # One text in 20 is positive; the n-grams but the first are in one or two texts each.
     columns = [[0], *([1 + text // 2, 1 + (text + 1) // 2] for text in range(19))]
     presence = np.zeros([20, 11], np.float32)
@@ -104,13 +110,21 @@ def test_ratios_are_finite_when_texts_of_a_label_have_no_ngrams(label: int) -> N
     assert np.isfinite(naive_bayes_ratios(presence, np.array([1 - label, label], np.int8))).all()
 
 
-@pytest.mark.parametrize('cost', [0.1, 1.0, 10.0, 100.0])
-@pytest.mark.parametrize('share', [0.5, 0.1, 0.9], ids=lambda share: f'positive-{share}')
-@pytest.mark.parametrize('shape', [(200, 50), (100, 1_000)], ids=['tall', 'wide'])
-def test_svm_is_at_its_optimum_when_compared_with_scipy(
-    shape: tuple[int, int], share: float, cost: float
+@pytest.mark.parametrize(
+    ('texts', 'ngrams', 'share', 'cost'),
+    [
+        *(
+            (*shape, share, cost)
+            for shape in ((200, 50), (100, 1_000))
+            for share in (0.5, 0.1, 0.9)
+            for cost in (0.1, 1.0, 10.0, 100.0)
+        ),
+        *((2_000, 300, 0.01, cost) for cost in (0.1, 1.0)),
+    ],
+)
+def test_svm_is_at_the_optimum_that_scipy_finds(
+    texts: int, ngrams: int, share: float, cost: float
 ) -> None:
-    texts, ngrams = shape
     rows = make_presence(texts, ngrams, 0.1, seed=5)
     values = np.random.default_rng(5).normal(size=rows.nnz)
     rows.data = (values / np.sqrt(ngrams / 10)).astype(np.float32)
@@ -122,19 +136,7 @@ def test_svm_is_at_its_optimum_when_compared_with_scipy(
     assert best * (1 - 1e-6) <= found <= 1.01 * best
 
 
-@pytest.mark.parametrize('cost', [0.1, 1.0])
-def test_svm_is_at_its_optimum_when_one_in_a_hundred_is_positive(cost: float) -> None:
-    rows = make_presence(2_000, 300, 0.1, seed=5)
-    values = np.random.default_rng(5).normal(size=rows.nnz)
-    rows.data = (values / np.sqrt(30)).astype(np.float32)
-    labels = make_labels(2_000, 0.01, seed=6)
-    weights, bias = fit_svm(rows, labels, cost)
-    dense = rows.toarray().astype(np.float64)
-    found = objective(dense, labels, cost, np.append(weights, bias).astype(np.float64))
-    assert found <= 1.01 * least(dense, labels, cost)
-
-
-def test_svm_is_at_its_optimum_when_rows_are_those_of_texts() -> None:
+def test_svm_is_at_its_optimum_when_rows_are_scaled_by_ratios() -> None:
     presence, labels = make_learnable(300, seed=1, share=0.2)
     ratios = naive_bayes_ratios(presence, labels)
     dense = presence.toarray() * ratios
@@ -147,7 +149,7 @@ def test_svm_is_at_its_optimum_when_rows_are_those_of_texts() -> None:
 
 
 @pytest.mark.parametrize('ngrams', [0, 3])
-def test_svm_is_the_best_bias_alone_when_no_text_has_an_ngram(ngrams: int) -> None:
+def test_svm_has_the_best_bias_when_no_text_has_an_ngram(ngrams: int) -> None:
     rows = sparse.csr_matrix((8, ngrams), dtype=np.float32)
     labels = np.array([1, 1, 1, 1, 1, 1, 0, 0], np.int8)
     weights, bias = fit_svm(rows, labels, 1.0)
@@ -156,33 +158,29 @@ def test_svm_is_the_best_bias_alone_when_no_text_has_an_ngram(ngrams: int) -> No
     assert bias == pytest.approx(8 / 17, rel=1e-4)
 
 
-def test_svm_stays_at_zero_when_the_gradient_is_zero_there() -> None:
-    """As many of either label and nothing to tell them apart."""
+def test_svm_is_zero_when_labels_are_balanced_and_rows_are_equal() -> None:
     weights, bias = fit_svm(
         sparse.csr_matrix(np.ones([4, 2], np.float32)), np.array([0, 1, 0, 1], np.int8), 1.0
     )
     assert [*weights, bias] == pytest.approx([0, 0, 0], abs=1e-4)
 
 
-def test_scores_are_the_bias_when_a_text_has_no_ngrams() -> None:
+def test_score_is_the_bias_when_a_text_has_no_ngram_or_all_ratios_are_zero() -> None:
     model = LinearModel(np.array([2, 4], np.float32), np.array([3, 4], np.float32), 0.25)
     presence = sparse.csr_matrix(np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32))
     scores = model.scores(presence)
     assert scores.dtype == np.float32
     assert scores.tolist() == pytest.approx([0.25, 0.25 + 2 / 3, 0.25 + 1, 0.25 + 6 / 5])
-
-
-def test_scores_are_the_bias_when_all_ratios_are_zero() -> None:
-    model = LinearModel(np.zeros(1, np.float32), np.zeros(1, np.float32), -1.5)
-    assert model.scores(sparse.csr_matrix(np.ones([2, 1], np.float32))).tolist() == [-1.5, -1.5]
+    zero = LinearModel(np.zeros(1, np.float32), np.zeros(1, np.float32), -1.5)
+    assert zero.scores(sparse.csr_matrix(np.ones([2, 1], np.float32))).tolist() == [-1.5, -1.5]
 
 
 def accuracy(scores: npt.NDArray[np.float32], labels: Labels) -> float:
     return float(np.mean((scores > 0) == labels))
 
 
-def test_out_of_fold_scores_know_nothing_when_labels_are_random() -> None:
-    """A score that saw the text's own label would tell it, as those in sample do."""
+def test_out_of_fold_scores_are_at_chance_when_labels_are_random() -> None:
+    # In-sample scores do reveal the label.
     presence = make_presence(400, 2_000, 0.02, seed=2)
     labels = make_labels(400, 0.5, seed=3)
     in_sample = fit_nb_svm(presence, labels, 1.0).scores(presence)
@@ -190,15 +188,15 @@ def test_out_of_fold_scores_know_nothing_when_labels_are_random() -> None:
     assert accuracy(out_of_fold_scores(presence, labels, 1.0, seed=1), labels) < 0.6
 
 
-def test_out_of_fold_scores_tell_the_label_when_ngrams_do() -> None:
+def test_out_of_fold_scores_predict_the_label_when_ngrams_do() -> None:
     presence, labels = make_learnable(600, seed=4)
     assert accuracy(out_of_fold_scores(presence, labels, 1.0, seed=1), labels) > 0.75
 
 
-def test_each_half_learns_from_the_other_when_scored_out_of_fold(
+def test_each_half_is_scored_by_a_model_of_the_other_when_out_of_fold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """N-gram i is in text i alone, so that a row says which text it is."""
+    # N-gram i occurs in text i alone, so that a row identifies its text.
     labels = make_labels(41, 0.3, seed=7)
     halves: list[tuple[set[int], list[int]]] = []
 
@@ -225,16 +223,16 @@ def test_each_half_learns_from_the_other_when_scored_out_of_fold(
         assert 20 <= len(learned) <= 21
 
 
-def test_out_of_fold_scores_depend_on_the_seed_alone_when_computed_again() -> None:
+def test_out_of_fold_scores_are_equal_when_the_seed_is_equal() -> None:
     presence, labels = make_learnable(100, seed=5)
     first, second = (out_of_fold_scores(presence, labels, 1.0, seed=1) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert (first != out_of_fold_scores(presence, labels, 1.0, seed=2)).any()
 
 
-def test_ratios_are_those_of_all_texts_when_the_further_ones_are_as_sure() -> None:
+def test_ratios_equal_those_of_all_texts_when_unlabelled_ones_have_full_weight() -> None:
     presence, labels = make_learnable(200, seed=6)
-    # As if the labels of the second half were not known, and are guessed right.
+    # The labels of the second half are unknown, and the first model predicts them.
     known, unknown = np.arange(100), np.arange(100, 200)
     first = fit_nb_svm(presence[known], labels[known], 1.0)
     guessed = (first.scores(presence[unknown]) > 0).astype(np.int8)
@@ -244,14 +242,14 @@ def test_ratios_are_those_of_all_texts_when_the_further_ones_are_as_sure() -> No
 
 
 @pytest.mark.parametrize(('weight', 'each'), [(0.5, 0.5), (10.0, 1.0), (0.0, 0.0)])
-def test_further_texts_weigh_as_told_and_none_more_than_a_labelled_one(
+def test_unlabelled_text_has_its_weight_and_at_most_that_of_a_labelled_one(
     weight: float, each: float
 ) -> None:
     presence = sparse.csr_matrix(np.array([[1, 0], [0, 1]], np.float32))
     labels = np.array([1, 0], np.int8)
-    further = sparse.csr_matrix(np.array([[1, 0], [1, 0]], np.float32))
-    model = fit_nb_svm(presence, labels, 1.0, Unlabelled(further, weight))
-    # Smoothed by two in all, parted as the counts are: 1 + 2 * each positive, 1 negative.
+    unlabelled = sparse.csr_matrix(np.array([[1, 0], [1, 0]], np.float32))
+    model = fit_nb_svm(presence, labels, 1.0, Unlabelled(unlabelled, weight))
+    # Smoothed by two in all, divided like the counts: 1 + 2 * each positive, 1 negative.
     share = (1 + 2 * each) / (2 + 2 * each)
     positive = np.array([1 + 2 * each, 0]) + 2 * share
     negative = np.array([0, 1]) + 2 * (1 - share)

@@ -19,12 +19,9 @@ TEXTS = strategies.lists(
 )
 
 
-def data_of(texts: list[list[int]]) -> LabelledTokens:
-    return LabelledTokens(
-        np.array([token for text in texts for token in text], np.int32),
-        np.cumsum([0, *map(len, texts)]),
-        np.zeros([len(texts), 1], np.float32),
-    )
+def count(texts: list[list[int]], max_ngram: int, min_documents: int) -> NGramCounts:
+    data = LabelledTokens.from_rows(texts, [0.0] * len(texts))
+    return count_ngrams(data, max_ngram, min_documents)
 
 
 def ngrams(text: list[int], max_ngram: int) -> set[NGram]:
@@ -41,7 +38,7 @@ def key(ngram: NGram) -> int:
 
 
 def plain(texts: list[list[int]], max_ngram: int, min_documents: int) -> dict[int, list[int]]:
-    """By key, which texts have the n-gram."""
+    """Return the texts that have each n-gram, by key."""
     documents = Counter(ngram for text in texts for ngram in ngrams(text, max_ngram))
     return {
         key(ngram): [number for number, t in enumerate(texts) if ngram in ngrams(t, max_ngram)]
@@ -61,10 +58,10 @@ def by_key(counts: NGramCounts) -> dict[int, list[int]]:
 
 @hypothesis.settings(deadline=None, max_examples=60)
 @hypothesis.given(TEXTS, strategies.integers(1, 3), strategies.integers(1, 4))
-def test_counts_are_those_of_plain_python_when_texts_are_random(
+def test_counts_equal_those_of_plain_python_when_texts_are_random(
     texts: list[list[int]], max_ngram: int, min_documents: int
 ) -> None:
-    counts = count_ngrams(data_of(texts), max_ngram, min_documents)
+    counts = count(texts, max_ngram, min_documents)
     assert by_key(counts) == plain(texts, max_ngram, min_documents)
     assert counts.presence.shape == (len(texts), len(counts.keys))
     assert counts.presence.dtype == np.float32
@@ -78,16 +75,16 @@ def test_counts_are_the_same_when_keys_are_sorted_in_parts(
     rng = np.random.default_rng(3)
     texts = [rng.integers(1, 7, 20).tolist() for _ in range(20)]
     monkeypatch.setattr(ngram_counts, '_KEYS_PER_PART', keys_per_part)
-    assert by_key(count_ngrams(data_of(texts), 3, 2)) == plain(texts, 3, 2)
+    assert by_key(count(texts, 3, 2)) == plain(texts, 3, 2)
 
 
 def test_ngram_is_left_out_when_one_text_repeats_it() -> None:
-    counts = count_ngrams(data_of([[2, 2, 2, 2], [3], [3, 4]]), 1, 2)
+    counts = count([[2, 2, 2, 2], [3], [3, 4]], 1, 2)
     assert by_key(counts) == {3: [1, 2]}
 
 
 def test_presence_is_one_when_a_text_repeats_an_ngram() -> None:
-    counts = count_ngrams(data_of([[2, 3, 2, 3, 2], [2], [4]]), 1, 1)
+    counts = count([[2, 3, 2, 3, 2], [2], [4]], 1, 1)
     order = np.argsort(counts.keys)
     assert counts.keys[order].tolist() == [2, 3, 4]
     assert counts.presence.toarray()[:, order].tolist() == [[1, 1, 0], [1, 0, 0], [0, 0, 1]]
@@ -97,7 +94,7 @@ def test_presence_is_one_when_a_text_repeats_an_ngram() -> None:
     'texts', [[[2, 3], [4, 5]], [[1, 1], [1]], [[], []], [[2]]], ids=['rare', 'unknown', 'empty', 1]
 )
 def test_there_are_no_ngrams_when_none_is_in_enough_texts(texts: list[list[int]]) -> None:
-    counts = count_ngrams(data_of(texts), 3, 2)
+    counts = count(texts, 3, 2)
     assert counts.keys.tolist() == []
     assert counts.keys.dtype == np.int64
     assert counts.presence.shape == (len(texts), 0)
@@ -105,7 +102,7 @@ def test_there_are_no_ngrams_when_none_is_in_enough_texts(texts: list[list[int]]
 
 def test_order_of_ngrams_is_the_same_when_counted_again() -> None:
     rng = np.random.default_rng(4)
-    data = data_of([rng.integers(1, 30, 50).tolist() for _ in range(50)])
-    first, second = (count_ngrams(data, 3, 2) for _ in range(2))
+    texts = [rng.integers(1, 30, 50).tolist() for _ in range(50)]
+    first, second = (count(texts, 3, 2) for _ in range(2))
     np.testing.assert_array_equal(first.keys, second.keys)
     np.testing.assert_array_equal(first.presence.indices, second.presence.indices)

@@ -27,7 +27,7 @@ def make_rows(count: int, longest: int, seed: int) -> tf.RaggedTensor:
     return tf.RaggedTensor.from_row_lengths(values, lengths)
 
 
-def plainly(layer: MaxConvolution, row: list[int]) -> np.ndarray:
+def convolve(layer: MaxConvolution, row: list[int]) -> np.ndarray:
     """Slide a window of three words over a text, with nothing before and after it."""
     table, kernel = np.array(layer.table), np.array(layer.kernel)
     known = [word if word < WORDS else 1 for word in row]
@@ -40,26 +40,24 @@ def plainly(layer: MaxConvolution, row: list[int]) -> np.ndarray:
     return strongest
 
 
-def test_outputs_are_those_of_a_plain_convolution_when_rows_are_padded(
+def test_outputs_equal_those_of_numpy_when_rows_are_padded(
     layer: MaxConvolution,
 ) -> None:
     rows = make_rows(20, 15, seed=1)
-    expected = np.stack([plainly(layer, row) for row in rows.to_list()])
+    expected = np.stack([convolve(layer, row) for row in rows.to_list()])
     np.testing.assert_allclose(layer(rows.to_tensor(0)), expected, atol=1e-5)
     assert (expected > 0).any()
 
 
 @pytest.mark.parametrize('more', [1, 30])
-def test_padding_changes_nothing_when_there_is_more_of_it(layer: MaxConvolution, more: int) -> None:
+def test_outputs_are_unchanged_when_padding_is_added(layer: MaxConvolution, more: int) -> None:
     padded = make_rows(10, 9, seed=2).to_tensor(0)
     wider = tf.pad(padded, [[0, 0], [0, more]])
     np.testing.assert_allclose(layer(wider), layer(padded), atol=1e-6)
 
 
 @pytest.mark.parametrize('count', [0, 1, 31, 32, 33, 100])
-def test_rows_of_any_length_give_the_same_when_they_are_not_padded(
-    layer: MaxConvolution, count: int
-) -> None:
+def test_outputs_are_unchanged_when_rows_are_not_padded(layer: MaxConvolution, count: int) -> None:
     rows = make_rows(count, 40, seed=count)
     found = layer.of_rows(rows)
     assert found.shape == (count, FILTERS)
@@ -67,13 +65,13 @@ def test_rows_of_any_length_give_the_same_when_they_are_not_padded(
         np.testing.assert_allclose(found, layer(rows.to_tensor(0)), atol=1e-5)
 
 
-def test_empty_texts_give_the_offset_when_no_row_has_a_word(layer: MaxConvolution) -> None:
+def test_output_is_the_offset_when_rows_are_empty(layer: MaxConvolution) -> None:
     rows = tf.ragged.constant([[], []], dtype=tf.int32, inner_shape=())
     expected = np.tile(np.maximum(np.array(layer.offset), 0), [2, 1])
     np.testing.assert_allclose(layer.of_rows(rows), expected, atol=1e-6)
 
 
-def test_gradient_is_that_of_the_plain_operations_when_it_is_backpropagated(
+def test_gradient_equals_that_of_plain_operations(
     layer: MaxConvolution,
 ) -> None:
     tokens = make_rows(8, 10, seed=3).to_tensor(0)
@@ -97,7 +95,7 @@ def test_gradient_is_that_of_the_plain_operations_when_it_is_backpropagated(
         np.testing.assert_allclose(one, tf.convert_to_tensor(other), atol=1e-4)
 
 
-def test_strongest_window_is_that_of_a_plain_convolution_when_rows_differ(
+def test_strongest_window_gives_the_output_when_rows_differ_in_length(
     layer: MaxConvolution,
 ) -> None:
     rows = make_rows(20, 15, seed=8)

@@ -13,7 +13,7 @@ from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models.accurate.model import Network, balance, batches, ends, mean_of, train
 from components.trainer.models.accurate.settings import AccurateSettings
-from tests.components.trainer.models.ngram.test_model import data_of, logits_of, loss_and_accuracy
+from tests.components.trainer.models.ngram.test_model import logits_of, loss_and_accuracy
 from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import loaded
 
@@ -29,17 +29,18 @@ SMALL = {
 
 
 def make_data(texts: int, seed: int) -> LabelledTokens:
-    """Make texts whose label is told by which of two words comes first: no n-gram tells it."""
+    """Make texts whose label depends on which of two words comes first, not on any n-gram."""
     rng = np.random.default_rng(seed)
-    rows, labels = [], []
+    rows: list[list[int]] = []
+    labels: list[float] = []
     for _ in range(texts):
         label = int(rng.random() < 0.5)
-        # The two words stand apart, so only what surrounds each tells which is the first.
+        # The words are far apart; only their neighbours show which one comes first.
         first, second = (2, 3) if label else (3, 2)
         start, end = rng.integers(4, 12, 6).tolist(), rng.integers(4, 12, 6).tolist()
         rows.append([20, first, 21, *start, *end, 22, second, 23])
         labels.append(label)
-    return data_of(rows, labels)
+    return LabelledTokens.from_rows(rows, labels)
 
 
 def train_small(log_dir: pathlib.Path, **settings: Any) -> tuple[TrainedModel, LabelledTokens]:
@@ -57,7 +58,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Lab
     return train_small(tmp_path_factory.mktemp('logs'))
 
 
-def test_order_is_learned_when_single_words_tell_nothing(
+def test_word_order_is_learned_when_single_words_are_uninformative(
     trained: tuple[TrainedModel, LabelledTokens],
 ) -> None:
     (model, history), test = trained
@@ -79,7 +80,7 @@ def test_logits_agree_when_rows_are_padded_alone_or_in_a_batch(
     np.testing.assert_allclose(alone, ragged, atol=1e-5)
 
 
-def test_logits_are_the_same_when_the_model_was_saved_and_loaded(
+def test_logits_are_unchanged_when_the_model_is_saved_and_loaded(
     trained: tuple[TrainedModel, LabelledTokens], tmp_path: pathlib.Path
 ) -> None:
     (model, _), test = trained
@@ -117,7 +118,7 @@ def test_model_adds_the_mean_of_its_networks_when_there_are_several(
     np.testing.assert_allclose(model(tokens).numpy(), expected, atol=1e-5)
 
 
-def test_networks_learn_as_if_alone_when_there_are_several(tmp_path: pathlib.Path) -> None:
+def test_each_network_is_accurate_alone_when_there_are_several(tmp_path: pathlib.Path) -> None:
     (model, history), test = train_small(tmp_path, networks=3)
     assert len(model.networks) == 3
     tokens = test.ragged().to_tensor(0)
@@ -127,7 +128,7 @@ def test_networks_learn_as_if_alone_when_there_are_several(tmp_path: pathlib.Pat
     assert history['val_binary_accuracy'][-1] > 0.9
 
 
-def test_positives_are_as_many_as_expected_when_networks_are_balanced() -> None:
+def test_mean_probability_is_the_share_of_positives_when_networks_are_balanced() -> None:
     data = make_data(200, seed=6)
     vectors = np.random.default_rng(6).normal(size=[40, 8]).astype(np.float32)
     settings = AccurateSettings.model_validate(SMALL)
@@ -140,7 +141,7 @@ def test_positives_are_as_many_as_expected_when_networks_are_balanced() -> None:
     assert tf.sigmoid(sums).numpy().mean() == pytest.approx(data.labels.mean(), abs=1e-4)
 
 
-def test_weights_are_the_same_when_trained_again(
+def test_logits_are_equal_when_training_is_repeated(
     trained: tuple[TrainedModel, LabelledTokens], tmp_path: pathlib.Path
 ) -> None:
     again, test = train_small(tmp_path)
@@ -149,13 +150,13 @@ def test_weights_are_the_same_when_trained_again(
     )
 
 
-def test_ends_are_read_when_a_text_is_longer_than_the_network_reads() -> None:
+def test_middle_is_skipped_when_a_text_is_longer_than_the_limit() -> None:
     tokens = tf.ragged.constant([list(range(1, 1_001)), [5, 6], []], dtype=tf.int32)
     read = ends(tokens).to_list()
     assert read == [[*range(1, 101), *range(701, 1_001)], [5, 6], []]
 
 
-def test_each_example_comes_once_when_an_epoch_is_shuffled() -> None:
+def test_each_example_occurs_once_per_epoch_when_examples_are_shuffled() -> None:
     data = make_data(50, seed=6)
     data = data._replace(labels=np.arange(50, dtype=np.float32)[:, np.newaxis])
     settings = AccurateSettings.model_validate({**SMALL, 'networks': 2})

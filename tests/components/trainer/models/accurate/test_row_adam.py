@@ -9,7 +9,7 @@ from components.trainer.models.accurate.row_adam import RowAdam
 SETTINGS = {'learning_rate': 0.1, 'beta_2': 0.99}
 
 
-def test_rows_move_as_with_adam_when_each_step_reads_all() -> None:
+def test_weights_equal_those_of_adam_when_each_step_reads_all_rows() -> None:
     start = np.random.default_rng(1).normal(size=[4, 3]).astype(np.float32)
     ours, adams = keras.Variable(start), keras.Variable(start)
     row_adam, adam = RowAdam(**SETTINGS), keras.optimizers.Adam(**SETTINGS)
@@ -23,7 +23,7 @@ def test_rows_move_as_with_adam_when_each_step_reads_all() -> None:
     assert np.abs(ours.numpy() - start).min() > 0.01
 
 
-def test_rows_stay_when_a_step_did_not_read_them() -> None:
+def test_rows_are_unchanged_when_no_step_reads_them() -> None:
     start = np.ones([4, 2], np.float32)
     table = keras.Variable(start)
     optimizer = RowAdam(**SETTINGS)
@@ -34,7 +34,7 @@ def test_rows_stay_when_a_step_did_not_read_them() -> None:
     assert (table.numpy()[2] < 0.8).all()
 
 
-def test_dense_gradients_are_left_to_adam_when_a_weight_is_no_table() -> None:
+def test_weights_equal_those_of_adam_when_the_gradient_is_dense() -> None:
     ours, adams = (keras.Variable(np.ones(3, np.float32)) for _ in range(2))
     gradient = tf.constant([0.1, -2.0, 3.0])
     RowAdam(**SETTINGS).apply([gradient], [ours])

@@ -8,15 +8,7 @@ from components.trainer.models.accurate import word_vectors as module
 from components.trainer.models.accurate.word_vectors import word_vectors
 
 
-def data_of(texts: list[list[int]]) -> LabelledTokens:
-    return LabelledTokens(
-        np.array([token for text in texts for token in text], np.int32),
-        np.cumsum([0, *map(len, texts)]),
-        np.zeros([len(texts), 1], np.float32),
-    )
-
-
-def make_texts(count: int) -> list[list[int]]:
+def make_data(count: int) -> LabelledTokens:
     """Make texts of two kinds: 2 and 3 among 10 to 19, 4 and 5 among 20 to 29."""
     rng = np.random.default_rng(2)
     texts = []
@@ -24,7 +16,7 @@ def make_texts(count: int) -> list[list[int]]:
         own, company = ([2, 3], range(10, 20)) if number % 2 else ([4, 5], range(20, 30))
         words = [int(rng.choice(own)), *rng.choice(list(company), 5).tolist()]
         texts.append(rng.permutation(words).tolist())
-    return texts
+    return LabelledTokens.from_rows(texts, [0.0] * count)
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
@@ -32,7 +24,7 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_vectors_are_similar_when_words_have_the_same_neighbours() -> None:
-    vectors = word_vectors(data_of(make_texts(400)), words=30, dim=8, seed=1)
+    vectors = word_vectors(make_data(400), words=30, dim=8, seed=1)
     assert vectors.shape == (30, 8)
     assert vectors.dtype == np.float32
     assert cosine(vectors[2], vectors[3]) > 0.8
@@ -40,7 +32,7 @@ def test_vectors_are_similar_when_words_have_the_same_neighbours() -> None:
 
 
 def test_vectors_have_equal_norms_when_words_have_neighbours() -> None:
-    vectors = word_vectors(data_of(make_texts(100)), words=40, dim=4, seed=1)
+    vectors = word_vectors(make_data(100), words=40, dim=4, seed=1)
     norms = np.linalg.norm(vectors, axis=1)
     np.testing.assert_allclose(norms[[2, 3, 4, 5, *range(10, 30)]], 3.0, rtol=1e-4)
     assert norms[[0, 1, *range(6, 10), *range(30, 40)]].tolist() == [0] * 16
@@ -48,19 +40,21 @@ def test_vectors_have_equal_norms_when_words_have_neighbours() -> None:
 
 @pytest.mark.parametrize('texts', [[], [[]], [[2]], [[1, 1, 1]], [[2], [3]]])
 def test_vectors_are_zero_when_no_word_stands_near_another(texts: list[list[int]]) -> None:
-    assert not word_vectors(data_of(texts), words=5, dim=3, seed=1).any()
+    data = LabelledTokens.from_rows(texts, [0.0] * len(texts))
+    assert not word_vectors(data, words=5, dim=3, seed=1).any()
 
 
 def test_vectors_are_the_same_when_words_are_counted_in_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data = data_of(make_texts(50))
+    data = make_data(50)
     whole = word_vectors(data, words=30, dim=6, seed=1)
     monkeypatch.setattr(module, '_WORDS_PER_PART', 7)
     np.testing.assert_allclose(word_vectors(data, words=30, dim=6, seed=1), whole, atol=1e-4)
 
 
 def test_vectors_are_finite_when_there_are_more_columns_than_words() -> None:
-    vectors = word_vectors(data_of([[2, 3, 2, 3]]), words=4, dim=50, seed=1)
+    data = LabelledTokens.from_rows([[2, 3, 2, 3]], [0])
+    vectors = word_vectors(data, words=4, dim=50, seed=1)
     assert vectors.shape == (4, 50)
     assert np.isfinite(vectors).all()

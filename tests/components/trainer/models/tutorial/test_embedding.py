@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from components.trainer.models.tutorial.embedding import WordVectors
 
-# Words that come once, often, in several rows and, like 5, never.
+# Words that occur once, often, in several rows and, like 5, never.
 TOKENS = np.array([[2, 3, 2, 0], [1, 2, 4, 4], [0, 0, 0, 0]], np.int32)
 
 
 @pytest.mark.parametrize('in_graph', [False, True])
-def test_gradient_is_dense_and_that_of_an_embedding_when_words_are_repeated(
+def test_gradient_is_dense_and_equals_that_of_keras_when_words_are_repeated(
     in_graph: bool,
 ) -> None:
     layer, reference = WordVectors(6, 3), keras.layers.Embedding(6, 3)
@@ -39,7 +39,7 @@ def test_gradient_is_dense_and_that_of_an_embedding_when_words_are_repeated(
     assert not np.any(dense[5])
 
 
-def test_layer_is_the_same_when_it_is_made_from_its_config() -> None:
+def test_layer_is_equal_when_it_is_made_from_its_config() -> None:
     config = WordVectors(7, 5, name='words').get_config()
     again = WordVectors.from_config(config)
     assert again.get_config() == config

@@ -34,7 +34,7 @@ def test_logits_have_one_column_when_the_model_is_called() -> None:
     assert [layer.rate for layer in model.layers if hasattr(layer, 'rate')] == [0.2, 0.2]
 
 
-def test_outputs_are_the_same_when_the_model_was_saved_and_loaded(tmp_path: pathlib.Path) -> None:
+def test_outputs_are_unchanged_when_the_model_is_saved_and_loaded(tmp_path: pathlib.Path) -> None:
     model = build_model(TutorialSettings(), vocab_size=6, max_tokens=4)
     model.save(tmp_path / 'model.keras')
     loaded = keras.saving.load_model(tmp_path / 'model.keras')
@@ -45,7 +45,7 @@ def test_outputs_are_the_same_when_the_model_was_saved_and_loaded(tmp_path: path
 
 
 @pytest.mark.parametrize('in_graph', [False, True])
-def test_logits_are_those_of_the_first_tokens_when_rows_are_ragged_or_longer(
+def test_logits_are_those_of_the_first_tokens_when_rows_are_ragged(
     in_graph: bool,
 ) -> None:
     network = build_model(TutorialSettings(), vocab_size=6, max_tokens=4)
@@ -76,7 +76,7 @@ def train_on_two_devices(
     )
 
 
-def test_model_is_as_good_when_examples_are_streamed(tiny: Tiny, tmp_path: pathlib.Path) -> None:
+def test_accuracy_is_equal_when_examples_are_streamed(tiny: Tiny, tmp_path: pathlib.Path) -> None:
     kept, streamed = (
         train_tutorial(tiny.examples, tiny.transform_graph, tmp_path / kind, input=kind)
         for kind in ('memory', 'stream')
@@ -86,7 +86,7 @@ def test_model_is_as_good_when_examples_are_streamed(tiny: Tiny, tmp_path: pathl
     assert streamed.history['val_loss'][-1] == pytest.approx(kept.history['val_loss'][-1], abs=0.1)
 
 
-def test_weights_are_the_same_when_two_devices_share_each_streamed_batch(
+def test_weights_are_equal_when_two_devices_share_each_streamed_batch(
     tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
     # One batch in an epoch and no dropout, so that order does not matter. The devices have equal
@@ -102,7 +102,7 @@ def test_weights_are_the_same_when_two_devices_share_each_streamed_batch(
         assert alone.history[name] == pytest.approx(values, abs=1e-5), name
 
 
-def test_model_is_as_good_when_two_devices_share_batches_of_odd_sizes(
+def test_accuracy_is_high_when_two_devices_share_batches_of_odd_sizes(
     tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
     examples = tmp_path / 'examples'
@@ -116,7 +116,7 @@ def test_model_is_as_good_when_two_devices_share_batches_of_odd_sizes(
     assert json.loads(done.stdout)['val_binary_accuracy'][-1] >= 0.9
 
 
-def test_batch_is_refused_when_the_devices_cannot_share_it_equally(
+def test_batch_size_is_refused_when_devices_cannot_share_it_equally(
     tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
     done = train_on_two_devices(tiny, tmp_path, batch_size=7)
