@@ -14,28 +14,26 @@ from components.common.atomic_write import (
 from components.common.errors import ComponentError
 
 
-@pytest.fixture(params=['beside', 'in a folder'])
+@pytest.fixture(params=['same folder', 'other folder'])
 def part_dir(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> str | None:
-    return None if request.param == 'beside' else str(tmp_path / 'unfinished')
+    return None if request.param == 'same folder' else str(tmp_path / 'unfinished')
 
 
-def _files(folder: pathlib.Path) -> list[str]:
+def file_names(folder: pathlib.Path) -> list[str]:
     return sorted(path.name for path in folder.rglob('*') if path.is_file())
 
 
-def test_file_has_its_name_when_it_is_complete(
-    tmp_path: pathlib.Path, part_dir: str | None
-) -> None:
+def test_file_is_replaced_when_the_block_ends(tmp_path: pathlib.Path, part_dir: str | None) -> None:
     path = tmp_path / 'file'
     path.write_text('old')
     with atomic_file(path, part_dir=part_dir) as part:
         pathlib.Path(part).write_text('new')
         assert path.read_text() == 'old'
     assert path.read_text() == 'new'
-    assert _files(tmp_path) == ['file']
+    assert file_names(tmp_path) == ['file']
 
 
-def test_file_stays_as_it_was_when_the_block_raises(
+def test_file_is_unchanged_when_the_block_raises(
     tmp_path: pathlib.Path, part_dir: str | None
 ) -> None:
     path = tmp_path / 'file'
@@ -49,10 +47,10 @@ def test_file_stays_as_it_was_when_the_block_raises(
     with pytest.raises(ValueError, match='failed'):
         fail()
     assert path.read_text() == 'old'
-    assert _files(tmp_path) == ['file']
+    assert file_names(tmp_path) == ['file']
 
 
-def test_file_is_that_of_one_writer_when_two_write_at_once(
+def test_file_is_complete_when_two_writers_write_at_once(
     tmp_path: pathlib.Path, part_dir: str | None
 ) -> None:
     path = tmp_path / 'file'
@@ -79,7 +77,7 @@ def test_parts_are_removed_when_their_writers_were_killed(tmp_path: pathlib.Path
     for writer in (killed, other):
         pathlib.Path(writer.__enter__()).touch()
     remove_parts(tmp_path / 'a[1]')
-    (left,) = _files(tmp_path)
+    (left,) = file_names(tmp_path)
     assert left.startswith('.b.')
 
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -19,7 +20,9 @@ from pipeline.settings.beam import BeamSettings
 from tests.conftest import LOCAL_BEAM_ARGS
 from tests.pipeline.beam.services import RecordingService, recording_service
 
-_end = threading.Event()
+# Beam's job service also raises in a thread the error that it has reported.
+pytestmark = pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
+_end_of_work = threading.Event()
 
 
 def open_file(name: str) -> None:
@@ -39,7 +42,15 @@ def fail(_: Any) -> None:
 
 
 def work(_: Any) -> None:
-    _end.wait(300)
+    _end_of_work.wait(300)
+
+
+@pytest.fixture
+def end_of_work() -> Iterator[threading.Event]:
+    """Return the event that ends `work`; it is set after the test."""
+    _end_of_work.clear()
+    yield _end_of_work
+    _end_of_work.set()
 
 
 def run(args: list[str], function: Any, argument: Any) -> None:
@@ -52,8 +63,6 @@ def portable_args(endpoint: str) -> list[str]:
     return list(beam_args(BeamSettings(runner='PortableRunner', args=args)))
 
 
-# Beam's job service also raises in a thread the error that it has reported.
-@pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
 @pytest.mark.parametrize(
     ('function', 'message', 'hint'),
     [
@@ -63,7 +72,7 @@ def portable_args(endpoint: str) -> list[str]:
         (fail, 'Node: the Beam job failed: .*of two', 'the log'),
     ],
 )
-def test_error_has_the_last_line_when_a_job_failed_on_a_service(
+def test_error_has_the_last_line_when_a_job_fails_on_a_service(
     function: Any, message: str, hint: str
 ) -> None:
     with (
@@ -88,60 +97,48 @@ class LosesConnection(RecordingService):
         context.abort(grpc.StatusCode.UNAVAILABLE, 'socket closed')
 
 
-@pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
-def test_job_is_cancelled_when_the_connection_is_lost() -> None:
-    _end.clear()
-    try:
-        with recording_service(LosesConnection()) as (endpoint, service):
-            message = '^Node: the connection to the Beam job service was lost: socket closed$'
-            with pytest.raises(ServiceError, match=message) as caught:
-                run(portable_args(endpoint), work, 1)
-            assert 'may still run' in caught.value.hint
-            assert len(service.cancelled) == 1
-            _end.set()
-    finally:
-        _end.set()
+def call_once_the_job_runs(function: Callable[[], object], service: RecordingService) -> None:
+    """Start a thread that waits for the job, and then calls the function."""
 
-
-@pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
-def test_error_says_that_the_connection_was_lost_when_the_service_is_gone() -> None:
-    _end.clear()
-
-    def stop() -> None:
+    def wait_and_call() -> None:
         while not service.run:
             time.sleep(0.05)
         time.sleep(0.5)
-        service.stop()
+        function()
 
-    try:
-        with recording_service() as (endpoint, service):
-            threading.Thread(target=stop, daemon=True).start()
-            with pytest.raises(ServiceError, match='connection to the Beam job service was lost'):
-                run(portable_args(endpoint), work, 1)
-            _end.set()
-    finally:
-        _end.set()
+    threading.Thread(target=wait_and_call, daemon=True).start()
 
 
-def test_job_is_cancelled_when_the_wait_is_interrupted() -> None:
-    _end.clear()
+def test_job_is_cancelled_when_the_connection_is_lost(end_of_work: threading.Event) -> None:
+    with recording_service(LosesConnection()) as (endpoint, service):
+        message = '^Node: the connection to the Beam job service was lost: socket closed$'
+        with pytest.raises(ServiceError, match=message) as caught:
+            run(portable_args(endpoint), work, 1)
+        assert 'may still run' in caught.value.hint
+        assert len(service.cancelled) == 1
+        end_of_work.set()
 
-    def interrupt() -> None:
-        while not service.run:
-            time.sleep(0.05)
-        time.sleep(0.5)
-        signal.raise_signal(signal.SIGINT)
 
+def test_error_says_that_the_connection_was_lost_when_the_service_stops(
+    end_of_work: threading.Event,
+) -> None:
+    with recording_service() as (endpoint, service):
+        call_once_the_job_runs(service.stop, service)
+        with pytest.raises(ServiceError, match='connection to the Beam job service was lost'):
+            run(portable_args(endpoint), work, 1)
+        end_of_work.set()
+
+
+def test_job_is_cancelled_when_the_wait_is_interrupted(end_of_work: threading.Event) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with recording_service() as (endpoint, service):
-            threading.Thread(target=interrupt, daemon=True).start()
+            call_once_the_job_runs(lambda: signal.raise_signal(signal.SIGINT), service)
             with pytest.raises(KeyboardInterrupt):
                 run(portable_args(endpoint), work, 1)
             assert len(service.cancelled) == 1
-            _end.set()
+            end_of_work.set()
     finally:
-        _end.set()
         signal.signal(signal.SIGINT, before)
 
 

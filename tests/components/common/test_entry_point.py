@@ -1,4 +1,4 @@
-"""The entry point of steps, with a fake of TFX's entry point."""
+"""Tests of the entry point of steps, with a fake of TFX's entry point."""
 
 from __future__ import annotations
 
@@ -49,14 +49,10 @@ def tfx(monkeypatch: pytest.MonkeyPatch) -> FakeTfx:
 def run_step(step: Step, inputs: Step, outputs: Step, *more: str) -> None:
     entry_point.main(
         [
-            '--executor_class_path',
-            'some.Executor',
-            '--json_serialized_invocation_args',
-            json.dumps(step),
-            '--json_serialized_inputs_spec_args',
-            json.dumps(inputs),
-            '--json_serialized_outputs_spec_args',
-            json.dumps(outputs),
+            *('--executor_class_path', 'some.Executor'),
+            *('--json_serialized_invocation_args', json.dumps(step)),
+            *('--json_serialized_inputs_spec_args', json.dumps(inputs)),
+            *('--json_serialized_outputs_spec_args', json.dumps(outputs)),
             *more,
         ]
     )
@@ -80,7 +76,7 @@ INPUTS = {'artifacts': {'model': {'artifactType': MODEL}}}
 OUTPUTS = {'artifacts': {'baseline': {'artifactType': MODEL}}}
 
 
-def test_tfx_gets_all_other_arguments_when_a_step_runs(
+def test_tfx_gets_the_other_arguments_when_a_step_runs(
     tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS, '--runner=DirectRunner')
@@ -92,7 +88,7 @@ def test_tfx_gets_all_other_arguments_when_a_step_runs(
 
 
 @pytest.mark.parametrize('given', [{}, {'type': {}}, {'type': {'schemaTitle': 'system.Artifact'}}])
-def test_types_are_those_of_the_interface_when_artifacts_have_type(
+def test_artifact_types_are_those_of_the_interface_when_the_step_has_others(
     given: Step, tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     run_step(evaluator(tmp_path, 'gs://b', **given), INPUTS, OUTPUTS)
@@ -104,7 +100,7 @@ def test_types_are_those_of_the_interface_when_artifacts_have_type(
 @pytest.mark.parametrize(
     ('name', 'expected'), [('42', '42'), ('', 'minio://b/1/model')], ids=['kept', 'the_address']
 )
-def test_artifact_has_a_name_when_the_backend_passes_one_or_none(
+def test_artifact_is_named_when_the_backend_passes_a_name_or_none(
     name: str, expected: str, tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     run_step(evaluator(tmp_path, 'minio://b', name=name), INPUTS, OUTPUTS)
@@ -150,7 +146,7 @@ def test_addresses_are_unchanged_when_tensorflow_can_open_them(
     assert written['artifacts']['baseline']['artifacts'][0]['uri'] == 'gs://b/2/baseline'
 
 
-def test_step_fails_when_tfx_does(tfx: FakeTfx, tmp_path: pathlib.Path) -> None:
+def test_step_fails_when_tfx_fails(tfx: FakeTfx, tmp_path: pathlib.Path) -> None:
     tfx.code = 3
     with pytest.raises(SystemExit, match='3'):
         run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS)

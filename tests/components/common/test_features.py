@@ -26,20 +26,20 @@ from components.common import features
         (1_000_000, '401+'),
     ],
 )
-def test_length_bucket_changes_when_a_bound_is_passed(words: int, bucket: str) -> None:
+def test_length_bucket_changes_when_its_upper_bound_is_exceeded(words: int, bucket: str) -> None:
     assert features.length_bucket(words) == bucket
 
 
-def test_every_bucket_is_reached_when_lengths_grow() -> None:
+def test_buckets_are_in_order_of_length() -> None:
     reached = dict.fromkeys(features.length_bucket(words) for words in range(1, 1_000))
     assert tuple(reached) == features.LENGTH_BUCKETS
 
 
-def test_ids_below_the_reserved_ones_are_distinct_when_words_are_counted() -> None:
+def test_reserved_ids_are_those_of_padding_and_unknown_words() -> None:
     assert {features.PADDING_ID, features.UNKNOWN_ID} == set(range(features.RESERVED_IDS))
 
 
-def test_nothing_heavy_is_imported_when_a_worker_imports_features() -> None:
+def test_no_other_package_is_imported_when_features_is() -> None:
     code = 'import sys; old = set(sys.modules); import components.common.features; '
     code += 'print(*sorted({m.split(".")[0] for m in set(sys.modules) - old}))'
     command = [sys.executable, '-c', code]

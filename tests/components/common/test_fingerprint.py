@@ -23,7 +23,7 @@ ROOTS = {
     'components.pusher.executor',
     'components.relative',
 }
-# Imports from the package that it is in, as no module of ours does so far.
+# Relative imports, which no module of this project has so far.
 RELATIVE = 'def late():\n    from .transform import text\n    from .common import progress\n'
 # Prints the digest of each root, before and after each file was edited.
 SCRIPT = """
@@ -53,11 +53,11 @@ EDITS: dict[str, set[str]] = {
         'components.trainer.run',
         'components.trainer.models.tutorial.model',
     },
-    # Reached by its name, which pipeline/create.py adds.
+    # pipeline/create.py adds this module by its name.
     'trainer/models/tutorial/model.py': {'components.trainer.models.tutorial.model'},
     'trainer/models/tutorial/settings.py': {'components.trainer.models.tutorial.model'},
     'trainer/models/ngram/model.py': set(),
-    # The Pusher reads the bounds for its card by the code that writes them.
+    # The Pusher uses this code to read the bounds for its card.
     'evaluator/metrics.py': {'components.evaluator.metrics', 'components.pusher.executor'},
     'pusher/executor.py': {'components.pusher.executor'},
     'readers/tables.py': {'components.example_gen.executor'},
@@ -66,7 +66,7 @@ EDITS: dict[str, set[str]] = {
         'components.trainer.models.tutorial.model',
         'components.relative',
     },
-    # Whoever counts the examples says so if some are missing.
+    # Nodes that count examples raise errors if some are missing.
     'common/errors.py': {
         'components.example_gen.executor',
         'components.example_validator.executor',
@@ -74,7 +74,7 @@ EDITS: dict[str, set[str]] = {
         'components.trainer.models.tutorial.model',
         'components.pusher.executor',
     },
-    # A file that another Python runs, and not this one.
+    # A file that runs in another process.
     'smoke_test/process.py': {'components.pusher.executor'},
     'common/settings.py': {
         'components.example_gen.executor',
@@ -90,7 +90,7 @@ EDITS: dict[str, set[str]] = {
 
 @pytest.fixture(scope='module')
 def edited(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return what SCRIPT tells of a copy of the package."""
+    """Return the output of SCRIPT for a copy of the package."""
     folder = tmp_path_factory.mktemp('copy')
     package = folder / 'components'
     shutil.copytree(pathlib.Path(components.__file__).parent, package)
@@ -103,23 +103,23 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize('edit', EDITS)
-def test_digest_changes_where_a_module_is_reached_when_it_is_edited(edit: str, edited: Any) -> None:
+def test_digest_changes_when_a_module_that_is_imported_is_edited(edit: str, edited: Any) -> None:
     before, after = edited['digests'][''], edited['digests'][edit]
     assert {root for root in ROOTS if before[root] != after[root]} == EDITS[edit]
 
 
-def test_digest_is_the_same_when_another_process_finds_it_elsewhere(edited: Any) -> None:
+def test_digest_is_equal_when_the_package_is_in_another_folder(edited: Any) -> None:
     known = ROOTS - {'components.relative'}
     assert {root: edited['digests'][''][root] for root in known} == {
         root: code_fingerprint(root) for root in known
     }
 
 
-def test_nothing_is_executed_when_imports_are_read(edited: Any) -> None:
+def test_no_module_is_executed_when_its_imports_are_read(edited: Any) -> None:
     assert not {'keras', 'tensorflow', 'tfx', 'pydantic'} & set(edited['loaded'])
 
 
-def test_digest_is_of_the_set_when_modules_are_named_in_another_order() -> None:
+def test_digest_is_equal_when_modules_are_in_another_order_or_repeated() -> None:
     one, other = 'components.common.features', 'components.common.progress'
     digests = [code_fingerprint(*m) for m in [(one, other), (other, one, one), (one,), ()]]
     assert digests[0] == digests[1]
@@ -130,7 +130,9 @@ def test_digest_is_of_the_set_when_modules_are_named_in_another_order() -> None:
 @pytest.mark.parametrize(
     'package', ['tfx', 'tensorflow', 'tensorflow-transform', 'tensorflow-model-analysis']
 )
-def test_digest_changes_when_the_stack_does(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digest_changes_when_the_version_of_a_package_does(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = code_fingerprint()
     version = importlib.metadata.version
     monkeypatch.setattr(
@@ -140,6 +142,6 @@ def test_digest_changes_when_the_stack_does(package: str, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize('name', ['components.no_such', 'components.common.features.no_such'])
-def test_module_is_refused_when_there_is_no_such(name: str) -> None:
+def test_module_is_refused_when_it_does_not_exist(name: str) -> None:
     with pytest.raises(ValueError, match=f"expected a module of components, got '{name}'"):
         code_fingerprint(name)

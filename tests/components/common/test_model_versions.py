@@ -27,58 +27,63 @@ def make_version(folder: pathlib.Path, name: str, content: str = 'graph') -> pat
     return path
 
 
-def same_model(one: str, other: str) -> bool:
-    return digest_of_model(one) == digest_of_model(other)
+def add_extra(version: pathlib.Path, name: str, content: str) -> None:
+    """Write a file to the folder that is not part of the model."""
+    path = version / 'assets.extra' / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
 
 
-def test_models_differ_when_one_byte_does(tmp_path: pathlib.Path) -> None:
+def same_model(one: pathlib.Path, other: pathlib.Path) -> bool:
+    return digest_of_model(str(one)) == digest_of_model(str(other))
+
+
+def test_models_differ_when_one_byte_or_file_does(tmp_path: pathlib.Path) -> None:
     one, equal = make_version(tmp_path, '1'), make_version(tmp_path, '2')
-    assert same_model(str(one), str(equal))
-    assert not same_model(str(one), str(make_version(tmp_path, '3', content='grapH')))
+    assert same_model(one, equal)
+    assert not same_model(one, make_version(tmp_path, '3', content='grapH'))
     (equal / 'variables' / 'more').write_text('')
-    assert not same_model(str(one), str(equal))
+    assert not same_model(one, equal)
 
 
-def test_models_are_the_same_when_one_has_a_card(tmp_path: pathlib.Path) -> None:
+def test_models_are_equal_when_only_one_has_a_card(tmp_path: pathlib.Path) -> None:
     one, pushed = make_version(tmp_path, '1'), make_version(tmp_path, '2')
-    (pushed / 'assets.extra').mkdir()
-    (pushed / 'assets.extra' / 'model_card.md').write_text('# Model card\n')
-    assert same_model(str(one), str(pushed))
-    (pushed / 'assets.extra' / 'labels.json').write_text('[]')
-    assert not same_model(str(one), str(pushed))
+    add_extra(pushed, 'model_card.md', '# Model card\n')
+    assert same_model(one, pushed)
+    add_extra(pushed, 'labels.json', '[]')
+    assert not same_model(one, pushed)
 
 
-def test_models_are_the_same_when_one_has_the_record_of_a_rollback(tmp_path: pathlib.Path) -> None:
+def test_models_are_equal_when_only_one_has_a_rollback_record(tmp_path: pathlib.Path) -> None:
     one, copy = make_version(tmp_path, '1'), make_version(tmp_path, '3')
-    (copy / 'assets.extra').mkdir()
-    told = {'version': '1', 'instead_of': '2', 'at': '2026-11-25 09:00:00 UTC'}
-    (copy / 'assets.extra' / 'rollback.json').write_text(json.dumps(told))
-    assert same_model(str(one), str(copy))
-    assert digest_of_model(str(one)) == digest_of_model(str(copy))
+    record = {'version': '1', 'instead_of': '2', 'at': '2026-11-25 09:00:00 UTC'}
+    add_extra(copy, 'rollback.json', json.dumps(record))
+    assert same_model(one, copy)
     assert restored_by(str(one)) is None
     assert restored_by(str(copy)) == Restored('1', '2', '2026-11-25 09:00:00 UTC')
 
 
 @pytest.mark.parametrize('content', ['', '[]', '{"version": "1"}', 'null'])
-def test_error_when_the_record_of_a_rollback_is_damaged(
+def test_rollback_record_is_refused_when_it_is_damaged(
     content: str, tmp_path: pathlib.Path
 ) -> None:
     version = make_version(tmp_path, '1')
-    (version / 'assets.extra').mkdir()
-    (version / 'assets.extra' / 'rollback.json').write_text(content)
+    add_extra(version, 'rollback.json', content)
     with pytest.raises(ValueError, match=r'rollback\.json|Expecting value'):
         restored_by(str(version))
 
 
-def test_digest_is_that_of_the_card_when_there_is_one(tmp_path: pathlib.Path) -> None:
+def test_recorded_digest_is_that_of_the_card_when_there_is_one(tmp_path: pathlib.Path) -> None:
     version = make_version(tmp_path, '1')
     assert recorded_digest(str(version)) is None
     digest = digest_of_model(str(version))
-    (version / 'assets.extra').mkdir()
-    card = version / 'assets.extra' / 'model_card.md'
-    card.write_text(f'# Card\n- SHA-256 of the model, over its files: `{digest}`.\n')
+    add_extra(
+        version,
+        'model_card.md',
+        f'# Card\n- SHA-256 of the model, over its files: `{digest}`.\n',
+    )
     assert recorded_digest(str(version)) == digest
-    card.write_text('# Card\n')
+    add_extra(version, 'model_card.md', '# Card\n')
     assert recorded_digest(str(version)) is None
 
 

@@ -8,7 +8,7 @@ import pytest
 from components.common.module_command import module_command
 
 
-def test_module_is_ours_when_the_current_folder_has_one_of_that_name(
+def test_module_is_that_of_the_project_when_the_current_folder_has_one_of_its_name(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / 'components').mkdir()

@@ -38,6 +38,6 @@ def test_bound_is_refused_when_it_is_not_a_fraction(name: str, value: Any) -> No
         apply_overrides(gate, {name: value}, GATE_OVERRIDES)
 
 
-def test_every_override_is_a_setting_when_listed() -> None:
+def test_every_override_is_a_setting() -> None:
     assert set(TRAINER_OVERRIDES) <= set(TrainerSettings.model_fields)
     assert set(GATE_OVERRIDES) <= set(GateSettings.model_fields)

@@ -1,4 +1,4 @@
-"""The records of withdrawn models, in local and remote serving folders."""
+"""Tests of the records of withdrawn models in serving folders."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def test_nothing_is_withdrawn_when_there_was_no_rollback(tmp_path: pathlib.Path)
     assert withdrawn_models(str(tmp_path)) == {}
 
 
-def test_what_was_written_is_read_when_it_is_replaced(tmp_path: pathlib.Path) -> None:
+def test_list_of_withdrawals_is_replaced_when_it_is_written_again(tmp_path: pathlib.Path) -> None:
     write_withdrawals(str(tmp_path), {'aa': Withdrawal('7', AT), 'bb': Withdrawal('8', AT)})
     write_withdrawals(str(tmp_path), {'bb': Withdrawal('8', AT)})
     assert read_withdrawals(str(tmp_path)) == {'bb': Withdrawal('8', AT)}
     assert [path.name for path in tmp_path.iterdir()] == [WITHDRAWN_FILE]
 
 
-def test_what_is_live_is_not_withdrawn_when_the_file_says_so(tmp_path: pathlib.Path) -> None:
+def test_live_model_is_not_withdrawn_when_the_list_names_it(tmp_path: pathlib.Path) -> None:
     for name in ('7', '8'):
         (tmp_path / name).mkdir()
         (tmp_path / name / 'saved_model.pb').write_text(name)
@@ -44,13 +44,15 @@ def test_what_is_live_is_not_withdrawn_when_the_file_says_so(tmp_path: pathlib.P
 @pytest.mark.parametrize(
     'content', ['', '{', '[]', 'null', '{"aa": 1}', '{"aa": {"at": ""}}', '\udcff']
 )
-def test_it_is_an_error_when_it_cannot_be_read(content: str, tmp_path: pathlib.Path) -> None:
+def test_list_of_withdrawals_is_refused_when_it_is_damaged(
+    content: str, tmp_path: pathlib.Path
+) -> None:
     (tmp_path / WITHDRAWN_FILE).write_bytes(content.encode(errors='surrogateescape'))
     with pytest.raises(DataError, match='the list of withdrawn models, cannot be read'):
         read_withdrawals(str(tmp_path))
 
 
-def test_it_is_read_when_the_folder_is_remote(tmp_path: pathlib.Path) -> None:
+def test_list_of_withdrawals_is_read_when_the_folder_is_remote(tmp_path: pathlib.Path) -> None:
     remote = f'ram://{tmp_path.name}/serving'
     write_withdrawals(str(tmp_path), {'aa': Withdrawal('7', AT)})
     tf.io.gfile.copy(str(tmp_path / WITHDRAWN_FILE), f'{remote}/{WITHDRAWN_FILE}')

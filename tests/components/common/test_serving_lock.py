@@ -27,7 +27,7 @@ with serving_lock(str(folder)):
 
 
 @contextlib.contextmanager
-def _holder(folder: pathlib.Path) -> Iterator[None]:
+def hold_lock(folder: pathlib.Path) -> Iterator[None]:
     """Run a process that holds the lock; kill it at the end of the block."""
     process = subprocess.Popen(
         [sys.executable, '-c', _HOLD, str(folder)], cwd=REPO, stdout=subprocess.PIPE, text=True
@@ -44,7 +44,7 @@ def _holder(folder: pathlib.Path) -> Iterator[None]:
 def test_second_process_gives_up_when_the_lock_is_held_for_too_long(
     tmp_path: pathlib.Path,
 ) -> None:
-    with _holder(tmp_path):
+    with hold_lock(tmp_path):
         started = time.monotonic()
         with (
             pytest.raises(ComponentError, match=r'another process has been changing .* for 0\.3 s'),
@@ -59,7 +59,7 @@ def test_unfinished_files_are_removed_when_their_holder_was_killed(tmp_path: pat
     (tmp_path / '7').mkdir()
     (tmp_path / 'backup.part').mkdir()
     (tmp_path / '.hidden').write_text('')
-    with _holder(tmp_path):
+    with hold_lock(tmp_path):
         pass
     assert (tmp_path / '.1a2b.part').is_dir()
     with serving_lock(str(tmp_path), wait_seconds=30):
@@ -79,7 +79,7 @@ def test_nothing_is_locked_when_the_folder_is_remote(tmp_path: pathlib.Path) -> 
         pass
 
 
-def test_error_names_the_folder_to_remove_when_it_is_in_the_place_of_the_lock(
+def test_error_names_the_folder_when_it_has_the_name_of_the_lock_file(
     tmp_path: pathlib.Path,
 ) -> None:
     (tmp_path / LOCK_FILE).mkdir()

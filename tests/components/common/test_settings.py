@@ -7,12 +7,7 @@ import pydantic
 import pytest
 
 from components.common import features
-from components.common.settings import (
-    ColumnSettings,
-    GateSettings,
-    Settings,
-    TextSettings,
-)
+from components.common.settings import ColumnSettings, GateSettings, Settings, TextSettings
 from components.trainer.models import ARCHITECTURES
 from components.trainer.models.accurate.settings import AccurateSettings
 from components.trainer.models.ngram.settings import NgramSettings
@@ -106,7 +101,7 @@ def build(settings: type[Settings], **fields: Any) -> Settings:
     ('settings', 'field', 'value'),
     [(s, field, value) for s, field, allowed, _ in BOUNDS for value in allowed],
 )
-def test_value_is_kept_when_it_is_at_its_bound(
+def test_value_is_accepted_when_it_is_at_its_bound(
     settings: type[Settings], field: str, value: Any
 ) -> None:
     assert getattr(build(settings, **{field: value}), field) == value
@@ -125,7 +120,7 @@ def test_error_names_the_field_when_a_value_is_beyond_its_bound(
     assert [error['loc'] for error in caught.value.errors()] == [(field,)]
 
 
-def test_every_field_has_bounds_in_this_test_when_one_is_added() -> None:
+def test_every_field_has_bounds_in_this_test() -> None:
     fields = {(c, name) for c in CLASSES for name in c.model_fields}
     elsewhere = {(GateSettings, 'slices'), (TrainerSettings, 'model')}
     assert fields - elsewhere == {(c, name) for c, name, *_ in BOUNDS}
@@ -137,7 +132,7 @@ def test_settings_are_refused_when_a_field_is_unknown(settings: type[Settings]) 
         build(settings, epohcs=3)
 
 
-def test_settings_stay_as_built_when_someone_assigns() -> None:
+def test_settings_are_unchanged_when_code_assigns_to_them() -> None:
     settings = TextSettings()
     with pytest.raises(pydantic.ValidationError, match='frozen'):
         settings.vocab_size = 3  # type: ignore[misc]
@@ -150,7 +145,7 @@ def test_gate_is_refused_when_it_lacks_a_bound(missing: str) -> None:
         GateSettings.model_validate({k: v for k, v in GATE.items() if k != missing})
 
 
-def test_gate_takes_slices_when_all_are_length_buckets() -> None:
+def test_gate_accepts_slices_when_all_are_length_buckets() -> None:
     slices = dict.fromkeys(features.LENGTH_BUCKETS, 0.7) | {'401+': 1.0}
     assert GateSettings.model_validate(GATE | {'slices': slices}).slices == slices
     assert GateSettings.model_validate(GATE).slices == {}
@@ -168,7 +163,9 @@ def test_gate_takes_slices_when_all_are_length_buckets() -> None:
         ({'1-10': 'high'}, r'1-10'),
     ],
 )
-def test_gate_names_the_slice_when_it_cannot_be(slices: dict[str, Any], message: str) -> None:
+def test_gate_is_refused_when_a_slice_is_unknown_or_its_bound_out_of_range(
+    slices: dict[str, Any], message: str
+) -> None:
     with pytest.raises(pydantic.ValidationError, match=message):
         GateSettings.model_validate(GATE | {'slices': slices})
 
@@ -185,5 +182,5 @@ def test_gate_names_the_slice_when_it_cannot_be(slices: dict[str, Any], message:
     ],
     ids=repr,
 )
-def test_settings_are_equal_when_they_travelled_as_json(settings: Settings) -> None:
+def test_settings_are_equal_when_they_are_read_from_json(settings: Settings) -> None:
     assert type(settings).model_validate_json(settings.model_dump_json()) == settings

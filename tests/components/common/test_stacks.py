@@ -1,4 +1,4 @@
-"""Only one module has code for differences between stacks."""
+"""Checks that only one module has code for differences between stacks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from requirements.stacks import STACKS
 from tests.conftest import REPO
 
 _MODULE = 'components/common/stacks.py'
-# Who asks for versions, and why; none of them decides by one what to do.
+# Modules that may ask for versions, and why; none of them branches on one.
 _MAY_ASK_VERSIONS = {
     'components/common/fingerprint.py',  # they are part of each node's cache key
     'components/pusher/model_card.py',  # the card names them
@@ -40,36 +40,36 @@ _NAMED_VERSION = re.compile(
 )
 
 
-def bends(path: str, code: str) -> list[str]:
-    """Say where a module bends around versions, as `PATH:LINE: what`."""
+def find_version_code(path: str, code: str) -> list[str]:
+    """Return where a module handles differences of versions, as `PATH:LINE: what`."""
     tree = ast.parse(code)
-    found = [*_of_imports(tree), *_of_attributes(tree)]
+    found = [*_find_fallback_imports(tree), *_find_attribute_checks(tree)]
     if path not in _MAY_ASK_VERSIONS:
-        found += _of_versions(tree)
-    found += _of_words(code)
+        found += _find_version_checks(tree)
+    found += _find_version_names(code)
     return [f'{path}:{line}: {what}' for line, what in sorted(found)]
 
 
-def _of_imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def _find_fallback_imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Try):
             imports = any(isinstance(part, ast.Import | ast.ImportFrom) for part in node.body)
             for handler in node.handlers:
                 caught = ast.unparse(handler.type) if handler.type else ''
                 missing = re.search(r'(Import|ModuleNotFound|Attribute)Error|\bException\b', caught)
-                if imports and missing and not _ends(handler.body[-1]):
+                if imports and missing and not _raises_or_exits(handler.body[-1]):
                     yield handler.lineno, 'another import, or none, where one fails'
 
 
-def _ends(statement: ast.stmt) -> bool:
-    """Whether it raises, or ends the process: then nothing takes the place of what failed."""
+def _raises_or_exits(statement: ast.stmt) -> bool:
+    """Whether the statement raises or ends the process, so that nothing replaces the import."""
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         return ast.unparse(statement.value.func) == 'sys.exit'
     return isinstance(statement, ast.Raise)
 
 
-def _of_attributes(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Find where a framework is asked whether it has something."""
+def _find_attribute_checks(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Find calls that check whether a framework has an attribute."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -88,7 +88,7 @@ def _of_attributes(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, 'asks a framework whether it has something'
 
 
-def _of_versions(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def _find_version_checks(tree: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             name = '.'.join(ast.unparse(node).split('.')[-2:])
@@ -101,8 +101,8 @@ def _of_versions(tree: ast.Module) -> Iterator[tuple[int, str]]:
                     yield node.lineno, f'asks for {alias.name}'
 
 
-def _of_words(code: str) -> Iterator[tuple[int, str]]:
-    """Find comments and texts that name a version: knowledge of one stack."""
+def _find_version_names(code: str) -> Iterator[tuple[int, str]]:
+    """Find comments and strings that name a version."""
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         # From Python 3.12 on, the text in an f-string is a token of its own.
         if token.type in (tokenize.COMMENT, tokenize.STRING):
@@ -110,14 +110,14 @@ def _of_words(code: str) -> Iterator[tuple[int, str]]:
                 yield token.start[0], f'names {" ".join(found[0].split())}'
 
 
-def test_no_code_bends_around_a_version_when_it_is_not_the_module_for_that() -> None:
+def test_no_other_module_has_code_for_versions() -> None:
     folders = ('components', 'pipeline', 'data')
     paths = [path for folder in folders for path in (REPO / folder).rglob('*.py')]
     found: list[str] = []
     for path in [REPO / 'pipeline_runner.py', *paths]:
         name = path.relative_to(REPO).as_posix()
         if name != _MODULE:
-            found += bends(name, path.read_text(encoding='utf-8'))
+            found += find_version_code(name, path.read_text(encoding='utf-8'))
     assert not found, f'{_MODULE} is the place for it:\n' + '\n'.join(found)
     assert all((REPO / name).is_file() for name in _MAY_ASK_VERSIONS)
 
@@ -142,8 +142,8 @@ def test_no_code_bends_around_a_version_when_it_is_not_the_module_for_that() -> 
         ('"""For Keras 3.15."""', r'names Keras 3\.15'),
     ],
 )
-def test_bend_is_found_when_code_has_one(code: str, what: str) -> None:
-    (found,) = bends('components/new.py', code)
+def test_version_code_is_found_when_a_module_has_some(code: str, what: str) -> None:
+    (found,) = find_version_code('components/new.py', code)
     assert re.match(rf'components/new\.py:\d+: .*{what}', found)
 
 
@@ -158,15 +158,15 @@ def test_bend_is_found_when_code_has_one(code: str, what: str) -> None:
         'import keras\nversion = keras.Variable(1)',
     ],
 )
-def test_nothing_is_found_when_code_does_not_bend(code: str) -> None:
-    assert bends('components/new.py', code) == []
+def test_nothing_is_found_when_a_module_has_no_version_code(code: str) -> None:
+    assert find_version_code('components/new.py', code) == []
 
 
-def test_pythons_are_those_of_the_locks() -> None:
+def test_python_versions_equal_those_of_the_locks() -> None:
     assert {stack.name: stack.python for stack in STACKS.values()} == stacks.PYTHONS
 
 
-def test_googles_clients_are_quiet_alone_when_they_are_imported() -> None:
+def test_only_future_warnings_are_hidden_when_google_clients_are_imported() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
         with stacks.quiet_google_imports():

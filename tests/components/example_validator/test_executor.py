@@ -30,7 +30,7 @@ def reviews(count: int = 20) -> pd.DataFrame:
 def validate(
     folder: pathlib.Path, *further: str, **bad: pd.DataFrame
 ) -> standard_artifacts.ExampleAnomalies:
-    """Run the node on statistics of the splits, good ones where none are given."""
+    """Run the node on statistics of the splits, which fit the schema unless given in `bad`."""
     splits = [*SPLITS, *further]
     statistics, schema, anomalies = (
         standard_artifacts.ExampleStatistics(),
@@ -80,7 +80,7 @@ def test_split_without_labels_passes_when_only_the_label_is_missing(tmp_path: pa
         validate(tmp_path / 'worse', 'unsup', unsup=frame, val=frame)
 
 
-# What each does to a good frame.
+# Changes to a frame that fits the schema.
 def without_a_text(frame: pd.DataFrame) -> None:
     frame.loc[3, 'text'] = None
 
@@ -158,7 +158,7 @@ def test_error_names_split_feature_and_anomaly_when_data_does_not_fit(
     assert '--set data.schema_file=PATH' in caught.value.hint
 
 
-def test_error_lists_the_first_five_when_there_are_more(tmp_path: pathlib.Path) -> None:
+def test_error_lists_five_anomalies_when_there_are_more(tmp_path: pathlib.Path) -> None:
     frame = reviews(10)
     without_a_text(frame)
     with_label(2)(frame)

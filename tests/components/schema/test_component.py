@@ -24,7 +24,7 @@ def schema() -> schema_pb2.Schema:
     return text_format.Parse(CURATED_SCHEMA.read_text(encoding='utf-8'), schema_pb2.Schema())
 
 
-def test_length_buckets_are_those_of_features_when_the_schema_is_read(
+def test_length_buckets_equal_those_of_features(
     schema: schema_pb2.Schema,
 ) -> None:
     domains = {domain.name: tuple(domain.value) for domain in schema.string_domain}
@@ -32,7 +32,7 @@ def test_length_buckets_are_those_of_features_when_the_schema_is_read(
     assert domains[length.domain] == features.LENGTH_BUCKETS
 
 
-def test_each_feature_is_one_value_always_when_the_schema_is_read(
+def test_each_feature_has_exactly_one_value(
     schema: schema_pb2.Schema,
 ) -> None:
     assert schema_utils.schema_as_feature_spec(schema).feature_spec == {
@@ -44,7 +44,7 @@ def test_each_feature_is_one_value_always_when_the_schema_is_read(
     assert {f.presence.min_count for f in schema.feature} == {1}
 
 
-def test_schema_has_the_features_that_are_written_when_a_table_is_read(
+def test_schema_has_the_features_that_example_gen_writes(
     schema: schema_pb2.Schema, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'reviews.csv').write_text('text,label\nGood,pos\nBad film,neg\n')

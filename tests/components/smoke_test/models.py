@@ -22,13 +22,13 @@ def probability(text: tf.Tensor) -> tf.Tensor:
     return tf.sigmoid(logits(text))
 
 
-def of_the_batch(text: tf.Tensor) -> tf.Tensor:
-    """What a model answers that looks at its neighbours."""
+def depend_on_batch(text: tf.Tensor) -> tf.Tensor:
+    """Return probabilities that depend on the size of the batch."""
     return tf.sigmoid(logits(text)) / tf.cast(tf.size(text), tf.float32)
 
 
-def never(text: tf.Tensor) -> tf.Tensor:
-    """Answer after a loop that does not end."""
+def loop_forever(text: tf.Tensor) -> tf.Tensor:
+    """Return probabilities after a loop that does not end."""
     (turns,) = tf.while_loop(lambda turns: turns >= 0, lambda turns: [turns * 0], [tf.size(text)])
     return tf.sigmoid(logits(text) + tf.cast(turns, tf.float32))
 
@@ -53,16 +53,16 @@ def save(
     """Write a SavedModel.
 
     Args:
-        folder: Where to.
-        by_text: From tf.string `[batch]` to what `serving_text` answers.
-        by_example: The same of `serving_default`.
-        explained: The logit that `explain_text` takes apart, into one part and a bias.
-        output: What the scoring signatures call their output.
+        folder: The folder of the model.
+        by_text: From tf.string `[batch]` to the output of `serving_text`.
+        by_example: The same for `serving_default`.
+        explained: The logit that `explain_text` divides into one contribution and a bias.
+        output: The name of the output of the scoring signatures.
         without: A signature to leave out.
         labels: The content of `labels.json`.
     """
     module = tf.Module()
-    # A part of what is loaded, so that there are files of variables.
+    # With a variable, the model has files of variables.
     module.scale = tf.Variable(1.0)
 
     def score_texts(text: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""Each check, with a real model that fails it; test_run.py tests the process itself."""
+"""Tests of each check with a real model that fails it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
         r'0\.\d+ for "',
     ),
     'of_the_batch': (
-        {'by_text': models.of_the_batch, 'by_example': models.of_the_batch},
+        {'by_text': models.depend_on_batch, 'by_example': models.depend_on_batch},
         'serving_text, alone and in a batch',
         r'within 1e-05',
         'for "',
@@ -113,7 +113,7 @@ def test_check_passes_when_a_model_need_not_explain(tmp_path: pathlib.Path) -> N
     check(tf, make_request(str(model), must_explain=False))
 
 
-def test_check_fails_when_the_evaluator_measured_something_else(tmp_path: pathlib.Path) -> None:
+def test_check_fails_when_scores_differ_from_those_of_the_evaluator(tmp_path: pathlib.Path) -> None:
     model = models.save(tmp_path / 'model')
     score = float(models.probability(tf.constant(['fine']))[0])
     check(tf, make_request(str(model), known=[KnownScore('fine', score + 9e-6)]))

@@ -1,4 +1,4 @@
-"""The process of the smoke test: its environment and its exit."""
+"""Tests of the process of the smoke test: its environment and its exit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.components.smoke_test import models
 from tests.components.trainer.tiny import Exported
 
 
-def test_model_passes_when_it_is_what_the_trainer_exported(
+def test_model_passes_when_the_trainer_exported_it(
     exported: Exported, capfd: pytest.CaptureFixture[str]
 ) -> None:
     texts = ['a good and superb film', 'dull', 'ÄÖÜ <br /> ' * 1_000]
@@ -26,7 +26,7 @@ def test_model_passes_when_it_is_what_the_trainer_exported(
     assert printed.out == ''  # TensorFlow prints to the log
 
 
-def test_nothing_of_this_project_is_imported_when_the_process_runs() -> None:
+def test_project_and_tfx_are_not_imported_when_the_process_runs() -> None:
     code = (
         'import runpy, sys, tensorflow\n'
         f'runpy.run_path({process.__file__!r})\n'
@@ -39,7 +39,9 @@ def test_nothing_of_this_project_is_imported_when_the_process_runs() -> None:
 
 
 def test_model_fails_when_it_never_answers(tmp_path: pathlib.Path) -> None:
-    model = models.save(tmp_path / 'model', by_text=models.never, by_example=models.never)
+    model = models.save(
+        tmp_path / 'model', by_text=models.loop_forever, by_example=models.loop_forever
+    )
     began = time.monotonic()
     with pytest.raises(SmokeTestError, match='it answers in time: expected all scores within 5 s'):
         smoke_test(str(model), timeout_seconds=5)

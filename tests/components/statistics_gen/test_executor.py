@@ -17,7 +17,7 @@ from components.statistics_gen.workers import WriteStatistics, merging_workers
 from tests.components.trainer.tiny import damage_shard, write_summary
 from tests.conftest import LOCAL_BEAM_ARGS
 
-# Alike in all of the first 1,024 bytes, which is where TFDV stops to look by default.
+# These texts have equal first 1,024 bytes, which is as far as TFDV reads by default.
 LONG = ['x' * 1_500 + end for end in ('a', 'a', 'b')]
 SPLITS: dict[str, list[list[str]]] = {
     'train': [['One.', 'Two.', *LONG, 'Once.'], ['One.', 'Très bien', 'One.', LONG[0]]],
@@ -85,7 +85,7 @@ def read(artifact: standard_artifacts.ExampleStatistics, split: str) -> Any:
 def both(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[standard_artifacts.ExampleStatistics, standard_artifacts.ExampleStatistics]:
-    """What our executor and TFX's wrote about the same examples."""
+    """Return the outputs of this project's executor and of TFX's for the same examples."""
     examples = write_examples(tmp_path_factory.mktemp('examples'))
     return (
         execute(our_executor(examples), examples, tmp_path_factory.mktemp('ours')),
@@ -94,9 +94,7 @@ def both(
 
 
 @pytest.mark.parametrize('split', SPLITS)
-def test_statistics_are_those_of_tfx_when_values_are_no_more_than_the_sketches_hold(
-    split: str, both: Any
-) -> None:
+def test_statistics_equal_those_of_tfx_when_sketches_hold_all_values(split: str, both: Any) -> None:
     ours, theirs = (read(artifact, split) for artifact in both)
     assert ours.num_examples == theirs.num_examples == sum(map(len, SPLITS[split]))
     features = [
@@ -114,7 +112,7 @@ def test_statistics_are_those_of_tfx_when_values_are_no_more_than_the_sketches_h
 
 
 @pytest.mark.parametrize(('split', 'unique'), [('train', 6), ('val', 3), ('test', 2_345)])
-def test_texts_are_counted_whole_when_they_are_long_or_in_several_files(
+def test_whole_texts_are_counted_when_they_are_long_or_in_several_files(
     split: str, unique: int, both: Any
 ) -> None:
     (text,) = (f for f in read(both[0], split).features if f.path.step[0] == 'text')
@@ -124,7 +122,7 @@ def test_texts_are_counted_whole_when_they_are_long_or_in_several_files(
         assert top[:2] == [(LONG[0], 3), ('One.', 3)]
 
 
-def test_artifact_has_splits_and_span_when_it_is_written(both: Any) -> None:
+def test_artifact_has_the_splits_and_span_of_the_examples(both: Any) -> None:
     ours, theirs = both
     assert artifact_utils.decode_split_names(ours.split_names) == list(SPLITS)
     assert ours.span == theirs.span == 7
@@ -132,7 +130,7 @@ def test_artifact_has_splits_and_span_when_it_is_written(both: Any) -> None:
     assert rates[0] == rates[1]
 
 
-def test_text_statistics_are_written_beside_those_of_tfdv(both: Any) -> None:
+def test_text_statistics_are_written_with_those_of_tfdv(both: Any) -> None:
     statistics = read_text_statistics(both[0].uri)
     assert statistics is not None
     train, val, test = statistics.splits
@@ -145,7 +143,7 @@ def test_text_statistics_are_written_beside_those_of_tfdv(both: Any) -> None:
 
 
 @pytest.mark.parametrize(('files', 'mergers'), [(1, 1), (64, 1), (65, 2), (128, 2), (129, 3)])
-def test_workers_merge_for_the_last_one_when_files_are_more_than_one_takes(
+def test_number_of_merging_workers_grows_when_there_are_more_files(
     files: int, mergers: int
 ) -> None:
     assert merging_workers(files) == mergers
@@ -165,10 +163,10 @@ def test_split_is_refused_when_it_has_no_files(tmp_path: pathlib.Path) -> None:
     assert '--root' in caught.value.hint
 
 
-@pytest.mark.parametrize(('damage', 'came'), [('dropped', 4), ('truncated', 9), ('duplicated', 16)])
-def test_run_stops_when_a_shard_is(damage: str, came: int, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(('damage', 'left'), [('dropped', 4), ('truncated', 9), ('duplicated', 16)])
+def test_run_fails_when_a_shard_is(damage: str, left: int, tmp_path: pathlib.Path) -> None:
     examples = write_examples(tmp_path / 'examples')
     damage_shard(tmp_path / 'examples' / 'Split-train', damage)
-    message = f'^StatisticsGen: expected the 10 examples of train that .* wrote, got {came}$'
+    message = f'^StatisticsGen: expected the 10 examples of train that .* wrote, got {left}$'
     with pytest.raises(ComponentError, match=message):
         execute(our_executor(examples), examples, tmp_path)

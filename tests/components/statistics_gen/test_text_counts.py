@@ -55,21 +55,21 @@ def count(rows: list[tuple[str, int | None]], per_batch: int = 1_000) -> TextCou
     return texts
 
 
-def parted(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     spaced = re.sub(r'<br\s*/?>', ' ', text, flags=re.IGNORECASE)
     return re.sub(r'([\u3041-\u30fa\u4e00-\u9fff])', r' \1 ', spaced).split()
 
 
 def words(text: str) -> list[str]:
     marks = string.punctuation + '“”…。'
-    found = (word.strip(marks).lower() for word in parted(text))
+    found = (word.strip(marks).lower() for word in split_words(text))
     return [word for word in found if 0 < len(word.encode()) <= 100]
 
 
 def lengths(texts: list[str]) -> list[int]:
     bins = [0] * 64
     for text in texts:
-        number = len(parted(text))
+        number = len(split_words(text))
         bins[next(i for i in range(64) if number < 2 ** ((i + 1) / 2))] += 1
     while bins and not bins[-1]:
         bins.pop()
@@ -103,7 +103,7 @@ def sample() -> dict[str, list[tuple[str, int | None]]]:
     return splits
 
 
-def test_statistics_equal_those_of_brute_force_when_texts_are_the_sample() -> None:
+def test_statistics_equal_those_of_brute_force() -> None:
     rows = sample()
     found = summarize({name: count(split) for name, split in rows.items()})
     counts = {n: Counter(w for text, _ in split for w in words(text)) for n, split in rows.items()}
@@ -141,7 +141,7 @@ def test_statistics_equal_those_of_brute_force_when_texts_are_the_sample() -> No
     assert 0 < found.drift['test'] < 0.2
 
 
-def test_statistics_are_the_same_when_shards_batches_order_and_parts_differ() -> None:
+def test_statistics_are_equal_when_shards_batches_order_and_parts_differ() -> None:
     rows = sample()
     expected = summarize({name: count(split) for name, split in rows.items()})
     chance = random.Random(7)
@@ -160,7 +160,7 @@ def test_statistics_are_the_same_when_shards_batches_order_and_parts_differ() ->
         assert summarize(dict(sorted(merged.items(), reverse=True)), parts) == expected
 
 
-def test_no_part_holds_most_words_or_texts_when_they_are_divided() -> None:
+def test_words_and_texts_are_spread_evenly_when_they_are_divided() -> None:
     texts = count(sample()['train'])
     words, examples = len(texts.words().words), texts.examples
     parts = texts.divide(8)
@@ -184,15 +184,15 @@ def test_table_of_words_stays_small_when_batches_repeat_them(
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=['Cs']), max_size=30), min_size=1))
-def test_texts_are_counted_when_they_are_any(any_texts: list[str]) -> None:
-    texts = count([(text, 0) for text in any_texts])
-    assert texts.lengths.sum() == len(any_texts) == texts.examples
+def test_texts_are_counted_when_they_are_random(random_texts: list[str]) -> None:
+    texts = count([(text, 0) for text in random_texts])
+    assert texts.lengths.sum() == len(random_texts) == texts.examples
     (split,) = summarize({'train': texts}).splits
-    assert split.duplicates == len(any_texts) - len(set(any_texts))
+    assert split.duplicates == len(random_texts) - len(set(random_texts))
     assert split.words == sum(number for _, number in split.frequent) or len(split.frequent) == 50
 
 
-def test_split_has_no_unknown_share_when_it_has_no_words() -> None:
+def test_share_of_unknown_words_is_none_when_a_split_has_no_words() -> None:
     found = summarize(
         {'train': count([('Good.', 1)]), 'val': TextCounts(), 'test': count([('...', 0)])}
     )
@@ -202,7 +202,7 @@ def test_split_has_no_unknown_share_when_it_has_no_words() -> None:
     assert found.splits[1].lengths == []
 
 
-def test_batch_is_counted_when_no_example_of_it_has_a_label_or_a_text() -> None:
+def test_examples_are_counted_when_a_batch_has_no_labels_or_texts() -> None:
     nulls = pa.array([None, None])
     texts = TextCounts()
     texts.add(pa.RecordBatch.from_arrays([nulls, nulls], ['text', 'label']))

@@ -37,17 +37,17 @@ STATISTICS = TextStatistics(
 )
 
 
-def test_same_is_read_when_it_was_written(tmp_path: pathlib.Path) -> None:
+def test_statistics_are_unchanged_when_written_and_read(tmp_path: pathlib.Path) -> None:
     (tmp_path / TEXT_STATISTICS_FILE).parent.mkdir()
     (tmp_path / TEXT_STATISTICS_FILE).write_bytes(to_json(STATISTICS))
     assert read_text_statistics(str(tmp_path)) == STATISTICS
 
 
-def test_nothing_is_read_when_an_older_run_wrote_nothing(tmp_path: pathlib.Path) -> None:
+def test_none_is_returned_when_there_is_no_file(tmp_path: pathlib.Path) -> None:
     assert read_text_statistics(str(tmp_path)) is None
 
 
-def test_error_names_the_field_when_the_file_is_another(tmp_path: pathlib.Path) -> None:
+def test_error_names_the_field_when_the_file_is_damaged(tmp_path: pathlib.Path) -> None:
     (tmp_path / TEXT_STATISTICS_FILE).parent.mkdir()
     (tmp_path / TEXT_STATISTICS_FILE).write_bytes(
         to_json(STATISTICS).replace(b'"examples":3', b'"examples":"x"')
@@ -56,7 +56,7 @@ def test_error_names_the_field_when_the_file_is_another(tmp_path: pathlib.Path) 
         read_text_statistics(str(tmp_path))
 
 
-def test_reader_loads_neither_tensorflow_nor_tfx_when_it_is_imported() -> None:
+def test_heavy_packages_are_not_loaded_when_the_reader_is_imported() -> None:
     code = (
         'import sys, components.statistics_gen.text_statistics, components.evaluator.score_details;'
         'sys.exit(bool({"tensorflow", "tfx", "pyarrow", "numpy"} & set(sys.modules)))'
@@ -64,7 +64,7 @@ def test_reader_loads_neither_tensorflow_nor_tfx_when_it_is_imported() -> None:
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
 
 
-def test_divergence_is_by_its_definition_when_lists_are_whole() -> None:
+def test_divergence_equals_its_definition_when_lists_are_complete() -> None:
     p, q = {'a': 0.5, 'b': 0.5}, {'b': 0.25, 'c': 0.75}
     mean = {word: (p.get(word, 0) + q.get(word, 0)) / 2 for word in 'abc'}
 
@@ -87,14 +87,14 @@ def test_divergence_is_by_its_definition_when_lists_are_whole() -> None:
         ([('a', 1), ('b', 2)], [('b', 4), ('a', 2)], 0.0),
     ],
 )
-def test_divergence_is_a_bound_when_lists_are_equal_or_have_nothing_in_common(
+def test_divergence_is_0_or_1_when_lists_are_equal_or_disjoint(
     one: list[tuple[str, int]], other: list[tuple[str, int]], expected: float
 ) -> None:
     assert divergence(one, other) == expected
 
 
-def test_divergence_is_none_when_lists_differ_only_below_the_cut() -> None:
+def test_divergence_is_0_when_full_lists_differ_only_in_the_last_word() -> None:
     frequent = [(f'w{number}', 2) for number in range(FINGERPRINT_WORDS - 1)]
     assert divergence([*frequent, ('here', 2)], [*frequent, ('there', 2)]) == 0.0
-    # Without a cut, the words that are not listed are not there.
+    # A shorter list is complete, so a word that is not listed does not occur.
     assert divergence([*frequent[1:], ('here', 2)], [*frequent[1:], ('there', 2)]) > 0.0

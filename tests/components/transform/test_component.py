@@ -12,7 +12,7 @@ from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
 TEXT = TextSettings(vocab_size=77, max_tokens=9)
 
 
-def test_worker_gets_function_and_settings_when_the_node_is_made() -> None:
+def test_node_has_function_settings_and_splits_when_it_is_made() -> None:
     examples, schema = (
         channel_utils.as_channel([artifact()])
         for artifact in (standard_artifacts.Examples, standard_artifacts.Schema)
@@ -22,5 +22,5 @@ def test_worker_gets_function_and_settings_when_the_node_is_made() -> None:
     assert pydoc.locate(node.exec_properties['preprocessing_fn']) is preprocessing_fn
     custom_config = json.loads(node.exec_properties['custom_config'])
     assert TextSettings.model_validate(custom_config[SETTINGS_KEY]) == TEXT
-    # The vocabulary must not know what the model is measured on.
+    # The vocabulary must not contain words of the splits that evaluate the model.
     assert json.loads(node.exec_properties['splits_config']) == {'analyze': ['train']}

@@ -51,7 +51,7 @@ def raw(texts: list[str]) -> list[dict[str, Any]]:
 
 
 class PreprocessingTest(tft_unit.TransformTestCase):
-    """Data, schema and vocabulary together."""
+    """Tests data, schema and vocabulary together."""
 
     test_session = None  # tf.test.TestCase's, which pytest would count as skipped
 
@@ -120,7 +120,7 @@ class PreprocessingTest(tft_unit.TransformTestCase):
 
 
 def vocabulary_of_tft(settings: TextSettings, files: list[str], folder: str) -> list[bytes]:
-    """Let TFT's own analyzer make the vocabulary."""
+    """Return the vocabulary that TFT's own analyzer makes."""
 
     def preprocess(inputs: dict[str, Any]) -> dict[str, Any]:
         words = tokenize(inputs[features.TEXT_KEY])
@@ -144,9 +144,7 @@ def vocabulary_of_tft(settings: TextSettings, files: list[str], folder: str) -> 
 
 
 @pytest.mark.parametrize('vocab_size', [17, 10_000])
-def test_vocabulary_is_that_of_tft_when_both_count_the_same_texts(
-    vocab_size: int, tiny: Tiny, tmp_path: pathlib.Path
-) -> None:
+def test_vocabulary_equals_that_of_tft(vocab_size: int, tiny: Tiny, tmp_path: pathlib.Path) -> None:
     settings = TextSettings(vocab_size=vocab_size)
     files = sorted(str(path) for path in tiny.examples.glob('Split-train/*'))
     words = most_frequent(count_words(files).words, top_k=vocab_size - features.RESERVED_IDS)

@@ -107,7 +107,7 @@ def in_a_graph(texts: Sequence[bytes], punctuation: Punctuation) -> list[list[st
     [(kind, given, expected) for kind, golden in GOLDEN.items() for given, expected in golden],
     ids=lambda value: repr(value)[:40],
 )
-def test_words_are_as_listed_when_a_text_is_tokenized(
+def test_words_equal_those_of_the_golden_table(
     punctuation: Punctuation, given: str | bytes, expected: list[str]
 ) -> None:
     assert words([given], punctuation) == [expected]
@@ -115,7 +115,7 @@ def test_words_are_as_listed_when_a_text_is_tokenized(
 
 @pytest.mark.parametrize('punctuation', ['drop', 'split'])
 @pytest.mark.parametrize('tokenize', [in_batches, in_a_graph])
-def test_words_are_the_same_when_the_way_of_the_call_differs(
+def test_words_are_equal_when_tokenized_in_batches_or_in_a_graph(
     tokenize: Callable[[Sequence[bytes], Punctuation], list[list[str]]], punctuation: Punctuation
 ) -> None:
     texts = encode([given for given, _ in GOLDEN[punctuation]])
@@ -126,8 +126,8 @@ def test_result_has_no_rows_when_the_batch_is_empty() -> None:
     assert words([]) == words([], 'split') == []
 
 
-def test_words_are_the_same_when_the_locale_is_another() -> None:
-    """ICU takes the language of the process for its own: with Turkish, I becomes ı."""
+def test_words_are_equal_when_the_locale_differs() -> None:
+    # ICU uses the language of the process: in Turkish, I becomes a dotless i.
     code = (
         'import sys, tensorflow as tf; from components.transform import text; '
         'sys.stdout.buffer.write(text.normalize(tf.constant([sys.argv[1]])).numpy()[0])'
@@ -147,7 +147,7 @@ def test_words_are_the_same_when_the_locale_is_another() -> None:
 
 @hypothesis.settings(deadline=None, max_examples=50)
 @hypothesis.given(strategies.lists(strategies.text('aZ9 \t\n<br/>BR.\'"-_[]^\\~', max_size=30)))
-def test_words_are_those_of_plain_python_when_texts_are_ascii(texts: list[str]) -> None:
+def test_words_equal_those_of_plain_python_when_texts_are_ascii(texts: list[str]) -> None:
     punctuation = f'[{re.escape(string.punctuation)}]'
     expected = [
         re.sub(punctuation, '', re.sub(r'<br\s*/?>', ' ', given.lower())).split() for given in texts
@@ -181,7 +181,7 @@ def test_no_word_has_spaces_or_mixes_marks_with_letters_when_texts_are_random(
 
 @hypothesis.settings(deadline=None, max_examples=50)
 @hypothesis.given(strategies.text('aZ9 \t\n<br/>BR.\'"-_[]^\\~', max_size=40))
-def test_only_marks_are_added_when_they_are_split_not_dropped(given: str) -> None:
+def test_only_punctuation_differs_when_it_is_split_instead_of_dropped(given: str) -> None:
     split = ''.join(words([given], 'split')[0])
     dropped = text.normalize(tf.constant([given])).numpy()[0].decode()
     assert [c for c in split if c not in PUNCTUATION] == [c for c in dropped if not c.isspace()]

@@ -27,11 +27,11 @@ def test_words_are_kept_when_they_occur_often_enough(
     assert most_frequent(COUNTS, top_k=top_k, min_count=min_count) == expected
     path = tmp_path / 'new' / 'words'
     write_vocabulary(COUNTS, str(path), top_k=top_k, min_count=min_count)
-    # A table cannot be made from an empty file, so that a word stands in that no text has.
+    # A table cannot be made from an empty file, so a word is written that no text has.
     assert path.read_bytes() == b''.join(word + b'\n' for word in expected or [b' '])
 
 
-def test_marks_are_counted_when_they_are_words(tmp_path: pathlib.Path) -> None:
+def test_punctuation_is_counted_when_it_is_split(tmp_path: pathlib.Path) -> None:
     write_split(tmp_path / 'train', [[('Good film!!', 1), ("It's good.", 1)], [('Good... .', 0)]])
     files = sorted(str(path) for path in (tmp_path / 'train').iterdir())
     assert count_words(files, 'split').words == {
