@@ -19,7 +19,7 @@ MODULES = [
 
 
 @pytest.mark.parametrize('name', MODULES)
-def test_examples_hold_when_they_are_run(name: str) -> None:
+def test_docstring_examples_return_what_they_show(name: str) -> None:
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
     module = importlib.import_module(name)
     assert doctest.testmod(module, optionflags=options).failed == 0

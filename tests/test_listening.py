@@ -1,3 +1,5 @@
+"""Listening addresses of a process are found on Linux."""
+
 from __future__ import annotations
 
 import os

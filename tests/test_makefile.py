@@ -105,7 +105,7 @@ def targets(file: str, command: str) -> list[str]:
     return re.findall(command, (REPO / file).read_text(encoding='utf-8'), re.MULTILINE)
 
 
-def test_both_ci_scripts_run_the_same_targets() -> None:
+def test_local_and_hosted_ci_run_the_same_targets() -> None:
     local = targets('.ci/run', r'^make ([a-z-]+)$')
     hosted = targets('.github/workflows/ci.yml', r'run: (?:sudo )?make ([a-z-]+)$')
     assert local == [target for target in hosted if target != 'setup']

@@ -54,7 +54,7 @@ def stripped(told: Any) -> Any:
     return told['outcome'], told['metrics'], told['slices'], told['thresholds'], told['baseline']
 
 
-def test_runs_end_as_on_sqlite_when_the_store_is_on_a_server(
+def test_results_equal_those_on_sqlite_when_the_store_is_on_a_server(
     mariadb: Server, tmp_path: pathlib.Path
 ) -> None:
     flags = mariadb.flags()
@@ -89,7 +89,7 @@ def test_runs_end_as_on_sqlite_when_the_store_is_on_a_server(
 
 
 @pytest.mark.parametrize('names', [('twin', 'twin'), ('spam', 'ham')])
-def test_neither_harms_the_other_when_two_runs_share_an_empty_store_at_once(
+def test_both_runs_succeed_when_they_share_an_empty_store(
     mariadb: Server, tmp_path: pathlib.Path, names: tuple[str, str]
 ) -> None:
     database = f'reviews_{names[0]}'
@@ -121,7 +121,7 @@ def test_neither_harms_the_other_when_two_runs_share_an_empty_store_at_once(
     assert mariadb.execute(ended, database) == [['1']]
 
 
-def test_same_command_finishes_when_the_server_was_killed_in_the_midst_of_a_run(
+def test_same_command_resumes_when_the_server_was_killed_during_a_run(
     mariadb: Server, tmp_path: pathlib.Path
 ) -> None:
     args = arguments(tmp_path / 'root', '--name', 'killed', *mariadb.flags())

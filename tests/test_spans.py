@@ -31,7 +31,7 @@ def run(home: pathlib.Path, *args: str) -> Finished:
     return run_command('run', '--data', pattern, '--spans', '2', *small, *args, cwd=home)
 
 
-def test_newest_spans_are_trained_on_when_they_arrive_and_nothing_is_done_when_none_does(
+def test_newest_spans_are_trained_on_and_a_run_is_cached_when_none_is_new(
     home: pathlib.Path,
 ) -> None:
     arrive(home, 'span-9/v-1', 0)

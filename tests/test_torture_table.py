@@ -11,7 +11,7 @@ from tests.torture import table
 from tests.torture.table import Row, added_up, markdown, save
 
 
-def test_rows_are_added_up_when_they_are_of_the_same_fault() -> None:
+def test_rows_of_the_same_fault_are_added_up() -> None:
     rows = [Row('b', 1, 1, 0), Row('a', 2, 3, 1), Row('b', 4, 5, 6)]
 
     assert added_up(rows) == [Row('a', 2, 3, 1), Row('b', 5, 6, 6), Row('all', 7, 9, 7)]
@@ -19,7 +19,7 @@ def test_rows_are_added_up_when_they_are_of_the_same_fault() -> None:
 
 
 @pytest.mark.parametrize(('failed', 'code'), [(0, 0), (1, 1)])
-def test_page_gets_the_table_only_when_no_test_failed(
+def test_table_is_written_to_the_page_only_when_no_test_failed(
     failed: int, code: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, results = tmp_path / 'README.md', tmp_path / 'results.json'
@@ -37,7 +37,7 @@ def test_page_gets_the_table_only_when_no_test_failed(
     assert told.endswith('\nz\n')
 
 
-def test_results_say_where_they_are_from_when_they_are_kept(tmp_path: pathlib.Path) -> None:
+def test_saved_results_contain_versions_and_machine(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'results.json'
     save([Row('killed', 30, 30, 0)], path, seconds=90.4, failed=0)
 

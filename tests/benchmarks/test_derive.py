@@ -1,6 +1,7 @@
+"""Derived texts and labels: scripts, lengths and shares of labels."""
+
 from __future__ import annotations
 
-import doctest
 import string
 import unicodedata
 
@@ -11,10 +12,6 @@ from benchmarks.derive import cyrillic, draw, last_sentence, uneven, without_spa
 from components.common.errors import ConfigError
 
 TEXT = 'It isn\'t "GOOD", é?<br />Well-made, in 1999; 10/10!'
-
-
-def test_examples_in_docstrings_are_true() -> None:
-    assert doctest.testmod(derive) == (0, 8)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +26,7 @@ def test_examples_in_docstrings_are_true() -> None:
         ('', ''),
     ],
 )
-def test_last_sentence_is_cut_when_it_has_a_word(text: str, expected: str) -> None:
+def test_last_sentence_with_a_word_is_returned(text: str, expected: str) -> None:
     assert last_sentence(text) == expected
 
 
@@ -40,7 +37,7 @@ def test_last_sentence_is_cut_when_it_has_a_word(text: str, expected: str) -> No
         (without_spaces, string.ascii_lowercase, 'CJK UNIFIED'),
     ],
 )
-def test_letters_have_one_partner_each_in_the_other_script(
+def test_each_letter_maps_to_one_letter_of_the_other_script(
     change: derive.Callable[[str], str], letters: str, script: str
 ) -> None:
     partners = change(letters)
@@ -56,7 +53,7 @@ def test_cyrillic_keeps_case_marks_and_words_when_letters_change() -> None:
     assert ''.join(back.get(c, c) for c in changed) == derive.plain(TEXT)
 
 
-def test_nothing_but_spaces_and_case_is_lost_when_a_script_has_no_spaces() -> None:
+def test_only_spaces_and_case_are_lost_when_a_script_has_no_spaces() -> None:
     back = {without_spaces(letter): letter for letter in string.ascii_lowercase}
     restored = ''.join(back.get(c, c) for c in without_spaces(TEXT))
     assert restored == ''.join(derive.plain(TEXT).lower().split())

@@ -1,11 +1,10 @@
+"""Tables of the results on derived tasks."""
+
 from __future__ import annotations
 
-import doctest
 from typing import Any
 
-import pytest
-
-from benchmarks import elsewhere_report, report
+from benchmarks import elsewhere_report
 from tests.benchmarks.test_report import make_results as make_facts
 
 
@@ -55,15 +54,3 @@ def test_full_table_has_each_cell() -> None:
         assert all(cell in shown for cell in row)
     assert 'better: accuracy +0.0200 (+0.0100 to +0.0300)' in shown
     assert 'worse: average precision -0.0200 (-0.0300 to -0.0100)' in shown
-
-
-def test_docstring_examples() -> None:
-    assert doctest.testmod(elsewhere_report) == (0, 2)
-
-
-def test_table_in_the_documents_matches_the_results() -> None:
-    if not elsewhere_report.ELSEWHERE_FILE.is_file():
-        pytest.skip('needs results: run python -m benchmarks elsewhere')
-    text = report.find_document('elsewhere').read_text(encoding='utf-8')
-    table = elsewhere_report.markdown(report.load(elsewhere_report.ELSEWHERE_FILE))
-    assert report.updated(text, 'elsewhere', table) == text

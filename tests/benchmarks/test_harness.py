@@ -34,12 +34,12 @@ def usage_of(program: str, cwd: pathlib.Path) -> Any:
     return json.loads(done.stdout)
 
 
-def test_peak_is_that_of_the_child_when_it_allocates(tmp_path: pathlib.Path) -> None:
+def test_peak_is_measured_when_the_child_allocates(tmp_path: pathlib.Path) -> None:
     peak = usage_of('block = b"x" * 200_000_000', tmp_path)['peak_bytes']
     assert 200_000_000 <= peak <= 260_000_000
 
 
-def test_peak_is_that_of_a_grandchild_when_that_one_allocates(tmp_path: pathlib.Path) -> None:
+def test_peak_is_measured_when_a_grandchild_allocates(tmp_path: pathlib.Path) -> None:
     program = (
         'import subprocess, sys; subprocess.run([sys.executable, "-c", "b\'x\' * 200_000_000"])'
     )
@@ -70,7 +70,7 @@ def test_failure_is_one_line_when_the_child_fails(
     assert done.failure == failure
 
 
-def test_output_of_any_length_is_read_when_the_child_prints_much(tmp_path: pathlib.Path) -> None:
+def test_complete_output_is_read_when_the_child_prints_megabytes(tmp_path: pathlib.Path) -> None:
     program = 'import sys; print("y" * 1_000_000); print("z" * 1_000_000, file=sys.stderr)'
     done = measure([sys.executable, '-c', program], cwd=tmp_path)
     assert (done.code, len(done.out)) == (0, 1_000_001)

@@ -37,7 +37,7 @@ for index, (name, megabytes, seconds) in enumerate(nodes, start=1):
 
 @pytest.fixture
 def archive(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Make an archive in the layout of IMDB's, of 800 different texts that tell their label."""
+    """Make an archive in the layout of IMDB's, of 800 different texts that reveal their label."""
     path = tmp_path / 'small.tar.gz'
     members = []
     for number in range(800):
@@ -50,9 +50,7 @@ def archive(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='needs Linux')
-def test_each_node_has_its_own_memory_and_time(
-    tmp_path: pathlib.Path,
-) -> None:
+def test_each_node_has_its_own_memory_and_time(tmp_path: pathlib.Path) -> None:
     file = tmp_path / 'nodes.json'
     subprocess.run([sys.executable, '-c', METERED, str(file)], cwd=REPO, check=True)
     large, slow, idle = json.loads(file.read_text()).values()
@@ -84,7 +82,7 @@ TOOK = {'cpu_seconds': 12.34, 'peak_bytes': 3 << 29, 'output_bytes': 5_600_000}
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Have the runs played; tell whether the data can be made by the error, if any."""
+    """Replace the runs; an error text makes the preparation of the data fail."""
 
     def run(_: pathlib.Path, variant: str, __: pathlib.Path) -> dict[str, Any]:
         if variant == 'tutorial':
@@ -114,7 +112,7 @@ def test_other_runs_continue_when_one_fails(
     assert err.splitlines()[-1].startswith('error: a run failed: exit code 1: no luck;')
 
 
-def test_runs_fail_in_one_line_when_their_data_cannot_be_made(
+def test_runs_fail_in_one_line_when_their_data_cannot_be_created(
     archive: pathlib.Path, played: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     played('OSError: no space')
@@ -129,7 +127,7 @@ def test_runs_fail_in_one_line_when_their_data_cannot_be_made(
     ('selected', 'is_kept'),
     [([], True), (['--factors', '0.5,1,2'], False), (['--variants', 'ngram'], False)],
 )
-def test_published_results_stay_when_only_some_are_measured(
+def test_published_results_are_unchanged_when_only_some_variants_are_measured(
     selected: list[str],
     archive: pathlib.Path,
     tmp_path: pathlib.Path,
@@ -149,7 +147,7 @@ def test_published_results_stay_when_only_some_are_measured(
     assert kept == {tmp_path / 'asked.json'}
 
 
-def test_variant_is_refused_when_its_preset_is_not_known(
+def test_variant_is_refused_when_its_preset_is_unknown(
     archive: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     command = ['nodes', '--data', str(archive), '--variants', 'none+trainer.model.max_ngram=1']

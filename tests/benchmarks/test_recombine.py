@@ -1,3 +1,5 @@
+"""Tables of recombined sentences, whose vocabulary follows Heaps' law."""
+
 from __future__ import annotations
 
 import csv
@@ -85,7 +87,7 @@ def test_sentences_stay_with_label_and_split_when_recombined(tmp_path: pathlib.P
             assert f'label{other}' not in row['text']
 
 
-def test_lengths_stay_as_they_are_when_recombined(tmp_path: pathlib.Path) -> None:
+def test_mean_length_is_unchanged_when_recombined(tmp_path: pathlib.Path) -> None:
     made = make_tables(tmp_path, 8)['train']
     real = sum(len(words_of(text)) for text in make_split(1).texts) / REVIEWS
     assert made.words / made.reviews == pytest.approx(real, rel=0.03)
@@ -101,7 +103,7 @@ def test_files_depend_on_the_seed_only(tmp_path: pathlib.Path) -> None:
     assert one != other
 
 
-def test_law_is_found_when_text_follows_it() -> None:
+def test_heaps_law_is_fitted_when_the_text_follows_it() -> None:
     # From the 317th word on, one is new whenever 10 * n**0.6 passes an integer.
     texts, distinct = [], 0
     for number in range(1, 40_001):
@@ -113,7 +115,7 @@ def test_law_is_found_when_text_follows_it() -> None:
     assert law.distinct(40_000) == pytest.approx(len(set(texts)))
 
 
-def test_law_is_refused_when_there_is_nothing_to_fit() -> None:
+def test_fit_is_refused_when_there_are_too_few_words() -> None:
     with pytest.raises(ValueError, match='too few'):
         fit_heaps(['word'])
 
@@ -124,7 +126,7 @@ def test_forms_differ_and_are_single_words() -> None:
     assert all(words_of(form) == [form] for form in forms[::1000])
 
 
-def test_words_of_the_text_are_never_invented() -> None:
+def test_new_words_never_occur_in_the_text() -> None:
     taken = {new_form(0), new_form(2), new_form(3)}
     new_words = NewWords(taken, random.Random(1))
     made = [new_words.make() for _ in range(5)]

@@ -1,3 +1,5 @@
+"""Tables of results, and their place in the documents."""
+
 from __future__ import annotations
 
 import json
@@ -7,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import report
+from benchmarks import elsewhere_report, report
 from benchmarks.contenders import RATE_REFERENCE, WALL_REFERENCE
 from components.common.errors import DataError
 
@@ -111,15 +113,20 @@ def test_results_are_a_data_error_when_missing_or_damaged(tmp_path: pathlib.Path
 
 
 @pytest.mark.parametrize(
-    ('name', 'table'), [('bench', report.markdown), ('summary', report.summary)]
+    ('name', 'file', 'table'),
+    [
+        ('bench', report.BENCH_FILE, report.markdown),
+        ('summary', report.BENCH_FILE, report.summary),
+        ('elsewhere', elsewhere_report.ELSEWHERE_FILE, elsewhere_report.markdown),
+    ],
 )
 def test_table_in_the_documents_matches_the_results(
-    name: str, table: Callable[[Mapping[str, Any]], str]
+    name: str, file: pathlib.Path, table: Callable[[Mapping[str, Any]], str]
 ) -> None:
-    if not report.BENCH_FILE.is_file():
-        pytest.skip('needs results: run make bench')
+    if not file.is_file():
+        pytest.skip('needs results: run make bench, or python -m benchmarks elsewhere')
     text = report.find_document(name).read_text(encoding='utf-8')
-    assert report.updated(text, name, table(report.load(report.BENCH_FILE))) == text
+    assert report.updated(text, name, table(report.load(file))) == text
 
 
 def test_table_has_all_sizes_when_one_failed() -> None:

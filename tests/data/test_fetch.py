@@ -1,3 +1,5 @@
+"""Downloads from a loopback server: complete and verified files, or an error."""
+
 from __future__ import annotations
 
 import contextlib
@@ -98,7 +100,7 @@ def content(destination: pathlib.Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize('encoding', [{}, {'Content-Encoding': 'gzip'}], ids=['plain', 'labelled'])
 @pytest.mark.parametrize('has_length', [True, False])
-def test_file_arrives_byte_for_byte_with_progress_when_all_goes_well(
+def test_file_is_downloaded_byte_for_byte_and_progress_is_reported(
     remote: Remote, destination: pathlib.Path, encoding: dict[str, str], *, has_length: bool
 ) -> None:
     remote.headers, remote.has_length = encoding, has_length
@@ -110,9 +112,7 @@ def test_file_arrives_byte_for_byte_with_progress_when_all_goes_well(
     assert calls[2] == (len(BODY), len(BODY))
 
 
-def test_no_request_is_sent_when_the_file_is_there(
-    remote: Remote, destination: pathlib.Path
-) -> None:
+def test_no_request_is_sent_when_the_file_exists(remote: Remote, destination: pathlib.Path) -> None:
     destination.parent.mkdir()
     destination.write_bytes(BODY)
     assert remote.fetch(destination, sha256=SHA256.upper()) == destination
@@ -156,7 +156,9 @@ def test_destination_stays_as_it_was_when_the_download_fails(
     assert content(destination) == present
 
 
-def test_cause_is_named_when_nobody_answers(remote: Remote, destination: pathlib.Path) -> None:
+def test_error_names_the_cause_when_the_connection_is_refused(
+    remote: Remote, destination: pathlib.Path
+) -> None:
     with socket.socket() as unused:
         unused.bind(('127.0.0.1', 0))
         remote.url = f'http://127.0.0.1:{unused.getsockname()[1]}/reviews.tar.gz'
@@ -165,13 +167,15 @@ def test_cause_is_named_when_nobody_answers(remote: Remote, destination: pathlib
     assert caught.value.hint.startswith('check the network connection')
 
 
-def test_address_is_named_when_it_is_not_one(remote: Remote, destination: pathlib.Path) -> None:
+def test_error_names_the_address_when_it_is_not_http(
+    remote: Remote, destination: pathlib.Path
+) -> None:
     remote.url = 'file:///etc/passwd'
     with pytest.raises(DataError, match='cannot download file:///etc/passwd'):
         remote.fetch(destination)
 
 
-def test_destination_is_named_when_it_cannot_be_written(
+def test_error_names_the_destination_when_it_cannot_be_written(
     remote: Remote, destination: pathlib.Path
 ) -> None:
     with pytest.raises(ConfigError, match='is a folder; expected the name of a file'):

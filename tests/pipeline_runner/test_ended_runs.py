@@ -17,7 +17,7 @@ from tests.conftest import REPO, Finished, run_command
 from tests.listening import listening
 
 
-def test_runs_are_listed_when_some_were_made(home: pathlib.Path, first: Finished) -> None:
+def test_runs_are_listed(home: pathlib.Path, first: Finished) -> None:
     done = run_command('runs', cwd=home)
     assert done.code == 0
     assert first.json['run_id'] in done.out
@@ -31,7 +31,7 @@ def test_one_model_is_live_when_listed(home: pathlib.Path, serving: pathlib.Path
     assert 'live' in run_command('models', cwd=home).out
 
 
-def test_curves_are_served_until_it_is_interrupted_when_models_were_trained(
+def test_tensorboard_serves_training_curves_until_it_is_interrupted(
     first: Finished, home: pathlib.Path
 ) -> None:
     run_id = first.json['run_id']

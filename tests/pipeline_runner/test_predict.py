@@ -21,7 +21,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tests.conftest import REPO, run_command, snapshot
 
 
-def test_scores_when_given_arguments(home: pathlib.Path, serving: pathlib.Path) -> None:
+def test_texts_are_scored_when_passed_as_arguments(
+    home: pathlib.Path, serving: pathlib.Path
+) -> None:
     texts = ('A wonderful film. I loved it.', 'A dull and boring mess. I hated it.')
     done = run_command('predict', *texts, cwd=home)
     assert done.code == 0, done.err
@@ -29,7 +31,7 @@ def test_scores_when_given_arguments(home: pathlib.Path, serving: pathlib.Path) 
     assert labels == ['positive', 'negative']
 
 
-def test_same_scores_when_texts_come_by_stdin_or_file(
+def test_scores_are_the_same_when_texts_come_from_stdin_or_a_file(
     home: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     table = tmp_path / 'texts.csv'
@@ -42,7 +44,7 @@ def test_same_scores_when_texts_come_by_stdin_or_file(
     assert len(by_file.out.splitlines()) == 2
 
 
-def test_pushed_folder_scores_when_all_else_is_gone(
+def test_pushed_folder_is_sufficient_to_score(
     serving: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     moved = shutil.copytree(serving, tmp_path / 'elsewhere')
@@ -50,7 +52,7 @@ def test_pushed_folder_scores_when_all_else_is_gone(
     assert done.code == 0, done.err
 
 
-def test_what_moved_the_score_is_shown_when_asked_for(
+def test_contributions_are_shown_when_explain_is_passed(
     home: pathlib.Path, serving: pathlib.Path
 ) -> None:
     text = 'A wonderful film. I loved it, [b]all[/b] of it.'
@@ -66,7 +68,7 @@ def test_what_moved_the_score_is_shown_when_asked_for(
     assert 'i loved' in [part['ngram'] for part in found['contributions'][:5]]
 
 
-def test_it_says_so_when_the_model_cannot_explain(
+def test_explain_fails_when_the_model_has_no_explain_signature(
     serving: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     old = tmp_path / 'serving'
@@ -92,7 +94,7 @@ def test_it_says_so_when_the_model_cannot_explain(
     assert run_command('predict', 'Fine.', *where, cwd=tmp_path).code == 0
 
 
-def test_columns_stay_and_scores_are_added_when_a_table_is_scored(
+def test_columns_are_kept_and_scores_added_when_a_table_is_scored(
     home: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     table = tmp_path / 'in.csv'
@@ -187,7 +189,7 @@ def test_nothing_is_left_when_scoring_is_terminated(
     assert list(tmp_path.iterdir()) == [table]
 
 
-def test_it_says_so_when_nothing_was_pushed(tmp_path: pathlib.Path) -> None:
+def test_predict_fails_when_no_model_was_pushed(tmp_path: pathlib.Path) -> None:
     done = run_command('predict', 'Lovely', cwd=tmp_path)
     assert done.code == 4
     assert 'no model was pushed' in done.err

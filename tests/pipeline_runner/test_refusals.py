@@ -37,7 +37,7 @@ from tests.conftest import NODES, REPO, SAMPLE, run_command
         (('tensorboard', '--port', '70000'), 2, '70000'),
     ],
 )
-def test_one_line_and_the_exit_code_when_input_is_bad(
+def test_command_fails_in_one_line_when_input_is_invalid(
     args: tuple[str, ...], code: int, message: str, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'empty.csv').touch()
@@ -53,7 +53,7 @@ def test_one_line_and_the_exit_code_when_input_is_bad(
 
 
 @pytest.mark.parametrize('command', [('run',), ('rehearse', '--target', 'vertex')])
-def test_one_line_and_nothing_written_when_the_current_folder_is_called_as_a_pattern(
+def test_nothing_is_written_when_the_current_folder_is_named_like_a_pattern(
     command: tuple[str, ...], tmp_path: pathlib.Path
 ) -> None:
     folder = tmp_path / 'a[1]'
@@ -65,7 +65,7 @@ def test_one_line_and_nothing_written_when_the_current_folder_is_called_as_a_pat
     assert list(folder.iterdir()) == []
 
 
-def test_json_says_failed_when_the_data_is_missing(tmp_path: pathlib.Path) -> None:
+def test_json_outcome_is_failed_when_the_data_is_missing(tmp_path: pathlib.Path) -> None:
     done = run_command('run', '--data', 'none.csv', '--json', cwd=tmp_path)
     assert done.code == 4
     assert done.json['outcome'] == 'failed'
@@ -96,7 +96,7 @@ def tiny_disk(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
     subprocess.run(['umount', str(disk)], check=True)
 
 
-def test_one_line_when_the_disk_is_full(tiny_disk: pathlib.Path) -> None:
+def test_run_fails_without_a_traceback_when_the_disk_is_full(tiny_disk: pathlib.Path) -> None:
     done = run_command('run', '--data', str(SAMPLE), cwd=tiny_disk)
     assert done.code == 5
     assert 'no space left on the disk' in done.err
@@ -104,7 +104,7 @@ def test_one_line_when_the_disk_is_full(tiny_disk: pathlib.Path) -> None:
     assert not (tiny_disk / 'runs' / 'serving').exists()
 
 
-def test_one_line_when_the_disk_is_read_only(tiny_disk: pathlib.Path) -> None:
+def test_run_is_refused_when_the_disk_is_read_only(tiny_disk: pathlib.Path) -> None:
     subprocess.run(['mount', '-o', 'remount,ro', str(tiny_disk)], check=True)
     root = str(tiny_disk / 'runs')
     done = run_command('run', '--data', str(SAMPLE), '--root', root, cwd=tiny_disk)
@@ -113,7 +113,7 @@ def test_one_line_when_the_disk_is_read_only(tiny_disk: pathlib.Path) -> None:
     assert 'Read-only file system' in done.err
 
 
-def test_nothing_heavy_is_imported_when_help_is_asked_for(tmp_path: pathlib.Path) -> None:
+def test_no_large_package_is_imported_when_help_is_printed(tmp_path: pathlib.Path) -> None:
     done = subprocess.run(
         [sys.executable, '-X', 'importtime', str(REPO / 'pipeline_runner.py'), '--help'],
         cwd=tmp_path,
@@ -126,7 +126,7 @@ def test_nothing_heavy_is_imported_when_help_is_asked_for(tmp_path: pathlib.Path
     assert not imported & {'tensorflow', 'tfx', 'apache_beam', 'pydantic', 'rich', 'numpy'}
 
 
-def test_it_says_what_to_do_when_nothing_is_installed(tmp_path: pathlib.Path) -> None:
+def test_error_names_make_setup_when_nothing_is_installed(tmp_path: pathlib.Path) -> None:
     done = subprocess.run(
         [sys.executable, '-S', str(REPO / 'pipeline_runner.py'), 'runs'],
         cwd=tmp_path,

@@ -48,12 +48,12 @@ class TestFirstRun:
         )
         assert (home / outcome['log']).stat().st_size > 0
 
-    def test_all_that_is_written_lies_under_the_root_when_run(
+    def test_all_files_are_written_below_the_root(
         self, first: Finished, home: pathlib.Path
     ) -> None:
         assert [path.name for path in home.iterdir()] == ['runs']
 
-    def test_a_line_per_node_goes_to_stderr_when_run(self, first: Finished) -> None:
+    def test_progress_of_each_node_goes_to_stderr(self, first: Finished) -> None:
         assert 'preset ngram' in first.err
         assert '1/9  ExampleGen' in first.err
         assert 'train 2,905, val 324, test 771' in first.err
@@ -64,12 +64,12 @@ class TestFirstRun:
         assert 'no baseline' in first.err
         assert 'tensorflow/' not in first.err  # the frameworks' own lines stay in the log
 
-    def test_slices_add_up_when_sliced_by_length(self, first: Finished) -> None:
+    def test_example_counts_of_slices_add_up(self, first: Finished) -> None:
         outcome = first.json
         counts = [metrics['example_count'] for metrics in outcome['slices'].values()]
         assert sum(counts) == outcome['metrics']['example_count'] == 771
 
-    def test_documented_code_opens_statistics_and_evaluation_when_run(
+    def test_documented_code_opens_statistics_and_evaluation(
         self, first: Finished, home: pathlib.Path
     ) -> None:
         page = (REPO / 'docs' / 'operations.md').read_text(encoding='utf-8')
@@ -94,7 +94,7 @@ class TestAfterwards:
         assert again.json['pushed'] == first.json['pushed']
         assert again.json['metrics'] == first.json['metrics']
 
-    def test_nothing_is_pushed_when_the_bound_is_out_of_reach(
+    def test_nothing_is_pushed_when_accuracy_is_below_the_bound(
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
         before = snapshot(serving)
@@ -106,7 +106,7 @@ class TestAfterwards:
         assert 'expected >= 0.9900' in done.err
         assert done.err.count('cached') == 7  # all but the Evaluator and the Pusher
 
-    def test_worse_model_is_held_back_when_there_is_a_baseline(
+    def test_worse_model_is_not_pushed_when_there_is_a_baseline(
         self, first: Finished, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
         before = snapshot(serving)
@@ -161,7 +161,7 @@ class TestAfterwards:
         assert done.json['metrics'] == pytest.approx(first.json['metrics'])
         assert done.json['baseline']['loss'] == pytest.approx(first.json['metrics']['loss'])
 
-    def test_model_is_pushed_again_when_what_is_served_was_removed(
+    def test_model_is_pushed_again_when_the_served_version_was_removed(
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
         shutil.rmtree(serving)
@@ -171,7 +171,7 @@ class TestAfterwards:
         assert done.states()['Pusher'] == 'executed'
         assert pathlib.Path(done.json['pushed']['path']).is_dir()
 
-    def test_model_stays_away_when_it_was_rolled_back_from(
+    def test_model_is_not_pushed_when_a_rollback_withdrew_it(
         self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
     ) -> None:
         (first,) = (path.name for path in serving.glob('[0-9]*'))

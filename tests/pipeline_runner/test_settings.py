@@ -30,7 +30,7 @@ _SERVICE = ('--target', 'kubeflow', '--host', 'http://127.0.0.1:9')
     ],
     ids=lambda command: command[0],
 )
-def test_preset_of_a_file_counts_when_any_command_reads_it(
+def test_each_command_reads_the_preset_from_the_settings_file(
     command: tuple[str, ...], tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'c.yaml').write_text('preset: best\ndata: {path: a.csv}\n')
@@ -48,7 +48,7 @@ def test_preset_of_a_file_counts_when_any_command_reads_it(
         (('--config', 'c.yaml', '--data', 'flag.csv'), 'flag.csv'),
     ],
 )
-def test_shown_data_is_what_a_run_would_read_when_anything_names_it(
+def test_config_show_prints_the_data_path_that_a_run_would_read(
     args: tuple[str, ...], path: str, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'c.yaml').write_text('data: {path: of-file.csv}\n')
@@ -57,7 +57,7 @@ def test_shown_data_is_what_a_run_would_read_when_anything_names_it(
     assert yaml.safe_load(done.out)['data']['path'] == path
 
 
-def test_shown_settings_are_the_same_when_given_back(tmp_path: pathlib.Path) -> None:
+def test_shown_settings_are_unchanged_when_read_back(tmp_path: pathlib.Path) -> None:
     chosen = ('--preset', 'accurate', '--set', 'trainer.model.epochs=3', '--data', 'é, #1.csv')
     shown = run_command('config', 'show', *chosen, cwd=tmp_path)
     (tmp_path / 'c.yaml').write_text(shown.out)
@@ -78,7 +78,7 @@ def test_shown_settings_are_the_same_when_given_back(tmp_path: pathlib.Path) -> 
         (('--set', 'data.path=set.csv'), 'set.csv'),
     ],
 )
-def test_doctor_looks_at_data_when_settings_name_some(
+def test_doctor_checks_data_only_when_settings_name_a_path(
     args: tuple[str, ...],
     path: str | None,
     tmp_path: pathlib.Path,

@@ -1,4 +1,4 @@
-"""The audit, with the real pip-audit and a service that the test plays at the wire."""
+"""The audit, with the real pip-audit and a fake OSV service."""
 
 from __future__ import annotations
 
@@ -111,9 +111,7 @@ def test_every_lock_is_read_when_versions_are_listed() -> None:
 
 
 @pytest.mark.usefixtures('few')
-def test_service_is_asked_about_all_versions_of_both_stacks(
-    osv: FakeOsv, pip_audit: list[str]
-) -> None:
+def test_audit_queries_all_versions_of_both_stacks(osv: FakeOsv, pip_audit: list[str]) -> None:
     versions = [version for package, version in audit.locked() if package == 'protobuf']
     assert len(versions) > 1
     osv.vulnerable = {

@@ -54,7 +54,7 @@ def test_hashes_are_required_where_something_is_installed() -> None:
 
 
 @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
-def test_holds_what_setup_py_asks_for(stack: Stack) -> None:
+def test_locks_contain_each_requirement_of_setup_py(stack: Stack) -> None:
     declared = runpy.run_path(str(ROOT / 'setup.py'))
     lists = (
         (stack.lock, 'INSTALL'),
@@ -74,7 +74,9 @@ def test_holds_what_setup_py_asks_for(stack: Stack) -> None:
 
 @pytest.mark.parametrize('stack', STACKS.values(), ids=STACKS)
 @pytest.mark.parametrize('extra', ['dev', 'bench', 'cloud'])
-def test_an_extra_changes_no_runtime_version(extra: str, stack: Stack) -> None:
+def test_runtime_versions_are_unchanged_when_an_extra_is_installed(
+    extra: str, stack: Stack
+) -> None:
     assert_agree(pins_of(stack.lock), pins_of(stack.extra_lock(extra)))
 
 
@@ -87,26 +89,20 @@ def test_extras_can_be_installed_together(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ('stack', 'kfp', 'protobuf'), [(OLD, '2.5.0', '3'), (NEW, '2.16.1', '6')], ids=STACKS
 )
-def test_kfp_is_the_one_for_the_protobuf_of_the_stack(
-    stack: Stack, kfp: str, protobuf: str
-) -> None:
+def test_kfp_supports_the_protobuf_of_the_stack(stack: Stack, kfp: str, protobuf: str) -> None:
     assert pins_of(stack.cloud_lock)['kfp'] == kfp
     assert pins_of(stack.lock)['protobuf'].split('.')[0] == protobuf
 
 
-def test_old_stack_has_the_beam_that_brings_dill() -> None:
+def test_old_stack_has_the_versions_that_its_packages_import() -> None:
     pins = pins_of(OLD.lock)
-    assert pins['apache-beam'] == '2.59.0'
+    assert pins['apache-beam'] == '2.59.0'  # installs dill
     assert 'dill' in pins
-
-
-def test_old_stack_has_the_setuptools_that_tensorboard_imports() -> None:
-    pins = pins_of(OLD.lock)
-    assert 'tensorboard' in pins
+    assert 'tensorboard' in pins  # imports pkg_resources of setuptools
     assert int(pins['setuptools'].split('.')[0]) < 82
 
 
-def test_source_only_packages_are_really_locked() -> None:
+def test_source_only_packages_are_locked() -> None:
     locked = {
         package for stack in STACKS.values() for name in stack.locks for package in pins_of(name)
     }

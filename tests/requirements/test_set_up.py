@@ -45,7 +45,9 @@ class TestChooseStack:
             (INTEL_MAC, '1.16', OLD),
         ],
     )
-    def test_takes_the_stack_that_loads(self, host: Host, wanted: str, stack: Stack) -> None:
+    def test_stack_is_one_that_runs_on_the_host(
+        self, host: Host, wanted: str, stack: Stack
+    ) -> None:
         assert stacks.choose_stack(host, wanted).stack == stack
 
     @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ class TestChooseStack:
             (Host('FreeBSD', 'amd64', None), '', 6, 'for FreeBSD on amd64'),
         ],
     )
-    def test_refuses_in_one_line_when_none_loads(
+    def test_error_is_one_line_when_no_stack_runs_on_the_host(
         self, host: Host, wanted: str, exit_code: int, message: str
     ) -> None:
         with pytest.raises(SetUpError, match=message) as refusal:
@@ -71,11 +73,11 @@ class TestChooseStack:
         assert refusal.value.exit_code == exit_code
         assert '\n' not in str(refusal.value)
 
-    def test_names_the_glibc_it_decided_on(self) -> None:
+    def test_reason_names_the_glibc_version(self) -> None:
         assert '2.36' in stacks.choose_stack(DEBIAN_12).reason
         assert '2.41' in stacks.choose_stack(DEBIAN_13).reason
 
-    def test_refusal_becomes_the_exit_code_and_one_line(
+    def test_exit_code_is_6_when_no_stack_runs_on_the_host(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(stacks, 'detect_host', lambda: Host('Linux', 'aarch64', (2, 41)))
@@ -84,7 +86,7 @@ class TestChooseStack:
 
 
 class TestFindPython:
-    def test_passes_over_a_shim_when_it_does_not_run(self, tmp_path: Path) -> None:
+    def test_shim_is_skipped_when_it_does_not_run(self, tmp_path: Path) -> None:
         shim = make_program(tmp_path / 'shims' / 'python3.10', 'echo not selected >&2; exit 127')
         answer = '["CPython", "3.10.13", "x86_64", true]'
         good = make_program(tmp_path / 'pyenv/versions/3.10.13/bin/python', f"echo '{answer}'")
@@ -107,7 +109,7 @@ class TestFindPython:
             (FITTING._replace(headers=False), 'has no C headers'),
         ],
     )
-    def test_takes_only_a_python_that_can_build_for_this_machine(
+    def test_python_is_used_only_when_it_can_build_for_this_machine(
         self, probe: Probe | None, reason: str
     ) -> None:
         assert tools.unfit_reason(probe, '3.10', 'x86_64') == reason
@@ -116,20 +118,18 @@ class TestFindPython:
         )
         assert found.is_found is (not reason)
 
-    def test_leaves_it_to_uv_when_nothing_is_found(self) -> None:
+    def test_uv_provides_python_when_none_is_found(self) -> None:
         python = tools.find_python('3.10', 'x86_64', [])
         assert (python.request, python.is_found) == ('3.10', False)
 
-    def test_takes_the_newest_of_pyenv_when_there_are_several(self, tmp_path: Path) -> None:
+    def test_pyenv_versions_are_tried_from_the_newest(self, tmp_path: Path) -> None:
         for version in ('3.10.9', '3.10.13', '3.11.7', '3.1.2'):
             (tmp_path / 'versions' / version).mkdir(parents=True)
         candidates = tools.python_candidates('3.10', '', tmp_path, tmp_path / '.venv')
         names = [Path(path).parent.parent.name for path, _ in candidates]
         assert names == ['3.10.13', '3.10.9']
 
-    def test_passes_over_the_active_environment_when_it_is_to_be_replaced(
-        self, tmp_path: Path
-    ) -> None:
+    def test_active_environment_is_skipped_when_it_is_to_be_replaced(self, tmp_path: Path) -> None:
         make_program(tmp_path / '.venv/bin/python3.10', 'exit 0')
         other = make_program(tmp_path / 'bin/python3', 'exit 0')
         search_path = f'{tmp_path}/.venv/bin:{tmp_path}/bin'
@@ -141,17 +141,23 @@ class TestFindPython:
         assert tools.probe_python(str(tmp_path / 'missing')) is None
 
 
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on PATH, empty at first."""
+    monkeypatch.setenv('PATH', str(tmp_path))
+    return tmp_path
+
+
 class TestCheckCompiler:
-    def test_refuses_before_anything_is_installed_when_there_is_none(
+    def test_nothing_is_installed_when_there_is_no_compiler(
         self,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
-        tmp_path: Path,
+        programs: Path,
     ) -> None:
         monkeypatch.setattr(stacks, 'detect_host', lambda: DEBIAN_12)
-        monkeypatch.setattr(set_up, 'STAMP', tmp_path / 'no-stamp.json')
+        monkeypatch.setattr(set_up, 'STAMP', programs / 'no-stamp.json')
         monkeypatch.setattr(set_up, '_make_venv', lambda *_: pytest.fail('made .venv'))
-        monkeypatch.setenv('PATH', str(tmp_path))
         monkeypatch.delenv('CXX', raising=False)
         monkeypatch.delenv('STACK', raising=False)
         assert set_up.main(['install']) == 6
@@ -159,50 +165,39 @@ class TestCheckCompiler:
         assert message.startswith('error: no C++ compiler works (tried c++, g++)')
         assert message.count('\n') == 1
 
-    def test_refuses_when_the_compiler_is_there_but_fails(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
-        make_program(tmp_path / 'c++', 'exit 1')
-        monkeypatch.setenv('PATH', str(tmp_path))
+    def test_compiler_is_refused_when_it_fails(self, programs: Path) -> None:
+        make_program(programs / 'c++', 'exit 1')
         with pytest.raises(SetUpError, match=r'no C\+\+ compiler works'):
             tools.check_compiler()
 
-    def test_takes_the_one_named_by_cxx(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
-        monkeypatch.setenv('PATH', str(tmp_path))
-        mine = make_program(tmp_path / 'mine', 'exit 0')
+    def test_compiler_named_by_cxx_is_used(self, programs: Path) -> None:
+        mine = make_program(programs / 'mine', 'exit 0')
         tools.check_compiler(preferred=f'{mine} -m64')
 
 
 class TestFindUv:
-    def test_takes_the_one_on_path_when_it_is_recent(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
-        uv = make_program(tmp_path / 'uv', 'echo "uv 99.1.2 (linux)"')
-        monkeypatch.setenv('PATH', str(tmp_path))
+    def test_uv_on_path_is_used_when_it_is_recent(self, programs: Path) -> None:
+        uv = make_program(programs / 'uv', 'echo "uv 99.1.2 (linux)"')
         assert tools.find_uv([]) == uv
 
     @pytest.mark.parametrize('script', ['echo "uv 0.7.22 (linux)"', 'exit 127'])
-    def test_says_what_to_install_when_uv_is_unfit_and_no_python_has_pip(
-        self, script: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    def test_error_names_what_to_install_when_there_is_neither_a_recent_uv_nor_pip(
+        self, script: str, monkeypatch: pytest.MonkeyPatch, programs: Path
     ) -> None:
-        make_program(tmp_path / 'uv', script)
-        python = make_program(tmp_path / 'python3', 'echo "No module named $2" >&2; exit 1')
-        monkeypatch.setattr(tools, 'UV_DIR', tmp_path / '.uv')
-        monkeypatch.setenv('PATH', str(tmp_path))
+        make_program(programs / 'uv', script)
+        python = make_program(programs / 'python3', 'echo "No module named $2" >&2; exit 1')
+        monkeypatch.setattr(tools, 'UV_DIR', programs / '.uv')
         with pytest.raises(SetUpError, match=r'no recent uv.* No module named pip;.*venv'):
             tools.find_uv([python])
-        assert not (tmp_path / '.uv').exists()
+        assert not (programs / '.uv').exists()
 
-    def test_takes_the_pinned_one_again_when_it_is_there(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    def test_pinned_uv_is_reused_when_it_is_installed(
+        self, monkeypatch: pytest.MonkeyPatch, programs: Path
     ) -> None:
         pinned = re.match(r'uv==(\S+) ', (ROOT / tools.UV_LOCK).read_text())
         assert pinned
-        uv = make_program(tmp_path / '.uv/bin/uv', f'echo "uv {pinned.group(1)} (linux)"')
-        monkeypatch.setattr(tools, 'UV_DIR', tmp_path / '.uv')
-        monkeypatch.setenv('PATH', str(tmp_path))
+        uv = make_program(programs / '.uv/bin/uv', f'echo "uv {pinned.group(1)} (linux)"')
+        monkeypatch.setattr(tools, 'UV_DIR', programs / '.uv')
         assert tools.find_uv([]) == uv
 
 
@@ -244,32 +239,34 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
 
 
 class TestStamp:
-    def test_does_nothing_when_nothing_changed(self, machine: FakeMachine) -> None:
+    def test_second_set_up_does_nothing_when_nothing_changed(self, machine: FakeMachine) -> None:
         assert [set_up.main(['install']) for _ in range(2)] == [0, 0]
         assert (machine.made_venv, machine.synced) == (1, [[OLD.lock]])
 
-    def test_starts_anew_when_the_last_set_up_was_cut_short(self, machine: FakeMachine) -> None:
+    def test_environment_is_recreated_when_the_last_set_up_failed(
+        self, machine: FakeMachine
+    ) -> None:
         machine.sync_fails = True
         assert set_up.main(['install']) == 6
         machine.sync_fails = False
         assert set_up.main(['install']) == 0
         assert machine.made_venv == 2
 
-    def test_is_half_made_when_an_update_was_cut_short(self, machine: FakeMachine) -> None:
+    def test_stamp_is_removed_when_an_update_fails(self, machine: FakeMachine) -> None:
         set_up.main(['install'])
         machine.hashes[OLD.lock] = 'changed'
         machine.sync_fails = True
         set_up.main(['install'])
         assert set_up.read_stamp(machine.stamp) is None
 
-    def test_syncs_in_place_when_a_lock_changed(self, machine: FakeMachine) -> None:
+    def test_packages_are_synced_in_place_when_a_lock_changed(self, machine: FakeMachine) -> None:
         set_up.main(['install'])
         machine.hashes[OLD.lock] = 'changed'
         set_up.main(['install'])
         assert (machine.made_venv, len(machine.synced)) == (1, 2)
 
     @pytest.mark.parametrize('extra', set_up.EXTRAS)
-    def test_adds_an_extra_in_place_and_keeps_it(self, extra: str, machine: FakeMachine) -> None:
+    def test_extra_is_added_in_place_and_kept(self, extra: str, machine: FakeMachine) -> None:
         both = [OLD.lock, OLD.extra_lock(extra)]
         set_up.main(['install'])
         set_up.main(['install', f'--{extra}'])
@@ -277,21 +274,23 @@ class TestStamp:
         assert (machine.made_venv, machine.synced) == (1, [[OLD.lock], both])
         machine.hashes[OLD.lock] = 'changed'
         set_up.main(['install'])
-        assert machine.synced[-1] == both
+        assert (machine.made_venv, machine.synced[2:]) == (1, [both])
 
-    def test_keeps_an_extra_when_another_is_added(self, machine: FakeMachine) -> None:
+    def test_extra_is_kept_when_another_is_added(self, machine: FakeMachine) -> None:
         set_up.main(['install', '--dev'])
         set_up.main(['install', '--bench'])
         both = [OLD.lock, OLD.bench_lock, OLD.dev_lock]
         assert (machine.made_venv, machine.synced) == (1, [[OLD.lock, OLD.dev_lock], both])
 
-    def test_installs_all_extras_at_once_when_all_are_wanted(self, machine: FakeMachine) -> None:
+    def test_extras_are_installed_at_once_when_all_are_requested(
+        self, machine: FakeMachine
+    ) -> None:
         set_up.main(['install', '--dev', '--bench', '--cloud'])
         everything = [OLD.lock, OLD.bench_lock, OLD.cloud_lock, OLD.dev_lock]
         assert machine.synced == [everything]
 
     @pytest.mark.parametrize('python', ['', '3.10.14'])
-    def test_starts_anew_when_the_python_is_gone_or_another(
+    def test_environment_is_recreated_when_python_is_missing_or_different(
         self, python: str, machine: FakeMachine
     ) -> None:
         set_up.main(['install'])
@@ -299,7 +298,7 @@ class TestStamp:
         set_up.main(['install'])
         assert machine.made_venv == 2
 
-    def test_starts_anew_when_the_stack_changes(
+    def test_environment_is_recreated_when_the_stack_changes(
         self, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         machine.host = DEBIAN_13
@@ -308,7 +307,7 @@ class TestStamp:
         set_up.main(['install'])
         assert (machine.made_venv, machine.synced) == (2, [[NEW.lock], [OLD.lock]])
 
-    def test_starts_anew_when_the_checkout_moved(self, machine: FakeMachine) -> None:
+    def test_environment_is_recreated_when_the_checkout_moved(self, machine: FakeMachine) -> None:
         set_up.main(['install'])
         stamp = set_up.read_stamp(machine.stamp)
         assert stamp
@@ -317,11 +316,11 @@ class TestStamp:
         assert machine.made_venv == 2
 
     @pytest.mark.parametrize('content', ['', '{"stack": "1.16', '[]', '{}', '{"locks": 1}'])
-    def test_is_no_stamp_when_it_cannot_be_read(self, content: str, tmp_path: Path) -> None:
+    def test_stamp_is_none_when_it_cannot_be_read(self, content: str, tmp_path: Path) -> None:
         (tmp_path / 'stamp').write_text(content)
         assert set_up.read_stamp(tmp_path / 'stamp') is None
 
-    def test_comes_back_as_it_was_written(self, tmp_path: Path) -> None:
+    def test_stamp_is_unchanged_when_written_and_read(self, tmp_path: Path) -> None:
         stamp = Stamp('1.16', '3.10.13', '/checkout', {OLD.lock: 'a'})
         set_up.write_stamp(tmp_path / 'stamp', stamp)
         assert set_up.read_stamp(tmp_path / 'stamp') == stamp

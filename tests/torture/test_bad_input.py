@@ -152,7 +152,7 @@ READABLE: dict[str, tuple[Callable[[pathlib.Path], None], dict[str, int]]] = {
 
 
 @pytest.mark.parametrize('name', READABLE)
-def test_rows_are_all_accounted_for_when_they_are_huge_or_empty(
+def test_all_rows_are_counted_when_they_are_huge_or_empty(
     name: str, tmp_path: pathlib.Path, tally: Tally
 ) -> None:
     write, counts = READABLE[name]

@@ -110,7 +110,7 @@ def _run_on(home: pathlib.Path, args: list[str]) -> tuple[Finished, list[str]]:
 
 
 @pytest.mark.timeout(900)
-def test_same_command_goes_on_when_files_are_damaged(
+def test_same_command_resumes_when_files_are_damaged(
     tmp_path: pathlib.Path, tally: Tally
 ) -> None:
     draw = random.Random(_SEED)

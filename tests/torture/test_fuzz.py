@@ -40,7 +40,7 @@ def fuzz(name: str, crashes: pathlib.Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize('name', TARGETS)
-def test_a_reader_reads_or_refuses_when_its_input_is_fuzzed(
+def test_reader_accepts_or_refuses_input_when_it_is_fuzzed(
     name: str, fuzzing: Pending, tally: Tally
 ) -> None:
     found = fuzzing[name].result()

@@ -117,7 +117,7 @@ ALONE = ('--name', 'other')
         ('a test split of one class', one_class, SPLIT, DATA, 'all positive'),
     ],
 )
-def test_what_is_served_stays_when_the_data_is_an_attack(
+def test_serving_folder_is_unchanged_when_the_data_is_an_attack(
     fault: str,
     attack: Callable[[list[Row]], list[Row]],
     args: tuple[str, ...],
@@ -184,7 +184,7 @@ def test_equal_model_is_pushed_when_it_is_trained_again_in_a_new_root(home: Home
 BOUNDS = ('min_accuracy', 'max_accuracy_drop', 'min_auc', 'min_baseline_auc')
 
 
-def test_what_is_served_stays_when_bounds_are_missing_or_no_numbers(
+def test_serving_folder_is_unchanged_when_bounds_are_missing_or_not_numbers(
     home: Home, tally: Tally
 ) -> None:
     before = snapshot(home.serving)

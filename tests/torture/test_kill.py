@@ -137,7 +137,7 @@ if 'run' in sys.orig_argv:
 """
 
 
-def test_it_leaves_a_record_when_it_is_ended_in_a_call_that_cannot_be_interrupted(
+def test_run_leaves_a_record_when_terminated_in_a_call_that_cannot_be_interrupted(
     tmp_path: pathlib.Path, tally: Tally
 ) -> None:
     victim = Victim(tmp_path / 'home')
@@ -169,7 +169,7 @@ def test_it_leaves_a_record_when_it_is_ended_in_a_call_that_cannot_be_interrupte
     assert err.splitlines()[-1].startswith('terminated; the same command resumes with what is')
 
 
-def test_it_stops_within_five_seconds_when_a_signal_comes_in_each_node(
+def test_run_stops_within_five_seconds_when_a_signal_arrives_in_any_node(
     tmp_path: pathlib.Path, tally: Tally
 ) -> None:
     def chain(home: pathlib.Path, seed: int) -> Victim:

@@ -17,7 +17,7 @@ _MAX_GROWTH_BYTES = 32 << 20
 
 
 @pytest.mark.parametrize('preset', ['ngram', 'accurate'])
-def test_pushed_model_keeps_its_answers_and_its_memory_when_eight_threads_call_it(
+def test_scores_and_memory_are_stable_when_eight_threads_call_the_model(
     preset: str, tmp_path: pathlib.Path, tally: Tally
 ) -> None:
     pushed = run_command('run', '--data', str(SAMPLE), '--preset', preset, '--json', cwd=tmp_path)

@@ -90,7 +90,7 @@ def _train(folder: pathlib.Path) -> None:
         (model / 'assets' / 'words').write_bytes(os.urandom(_FILLING_BYTES))
 
 
-def test_what_is_live_is_whole_when_pushes_rollbacks_and_prunes_are_killed(
+def test_live_version_is_complete_when_pushes_rollbacks_and_prunes_are_killed(
     tmp_path: pathlib.Path, tally: Tally
 ) -> None:
     choose = random.Random(1)
@@ -202,7 +202,7 @@ def test_model_fails_its_smoke_test_when_a_file_is_damaged(
 
 
 @pytest.mark.parametrize('name', ['never', 'too_large'])
-def test_model_fails_its_smoke_test_when_it_takes_without_end(
+def test_model_fails_its_smoke_test_when_it_never_answers(
     name: str, tmp_path: pathlib.Path, tally: Tally
 ) -> None:
     score = getattr(models, name)

@@ -45,7 +45,7 @@ def test_two_pipelines_run_side_by_side_when_they_share_a_root(
     assert overlapping == _ROUNDS
 
 
-def test_second_run_of_a_pipeline_is_refused_or_waits_when_one_is_under_way(
+def test_second_run_of_a_pipeline_is_refused_or_waits_when_one_is_in_progress(
     tmp_path: pathlib.Path, tally: Tally
 ) -> None:
     victim = Victim(tmp_path / 'home')

@@ -1,3 +1,5 @@
+"""The model card: its facts and its example requests."""
+
 from __future__ import annotations
 
 import json
@@ -193,7 +195,7 @@ class RestServer:
         return [value.decode() if isinstance(value, bytes) else value for value in values]
 
 
-def test_requests_in_the_card_return_what_the_card_says(
+def test_requests_in_the_card_return_the_documented_responses(
     tmp_path: pathlib.Path, exported: Exported
 ) -> None:
     card = make_card(tmp_path)

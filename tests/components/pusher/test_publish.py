@@ -1,3 +1,5 @@
+"""Publishing a model: complete versions, or a serving folder that is unchanged."""
+
 from __future__ import annotations
 
 import concurrent.futures
@@ -59,9 +61,7 @@ def files(folder: pathlib.Path) -> dict[str, bytes]:
 def push(model: pathlib.Path, serving: str | pathlib.Path) -> str:
     """Push as the Pusher does."""
     with serving_lock(str(serving)):
-        return publish.publish(
-            str(model), str(serving), CARD, digest=digest_of_model(str(model))
-        )
+        return publish.publish(str(model), str(serving), CARD, digest=digest_of_model(str(model)))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def model(tmp_path: pathlib.Path) -> pathlib.Path:
 
 @pytest.fixture
 def serving(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Return a folder with a version, and things that are none."""
+    """Return a folder with a version, and entries that are not versions."""
     folder = tmp_path / 'serving'
     write(folder / '7')
     write(folder / 'old-9999999999')
@@ -93,7 +93,7 @@ def test_version_holds_the_model_when_it_is_pushed(
     assert content(serving) == before
 
 
-def test_folder_is_made_when_it_is_the_first_version(
+def test_serving_folder_is_created_when_it_does_not_exist(
     model: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     version = push(model, tmp_path / 'a' / 'b')
@@ -109,7 +109,7 @@ def test_versions_increase_when_they_are_pushed_in_the_same_second(
 
 
 @pytest.mark.parametrize('kind', ['version', 'empty folder', 'file'])
-def test_version_is_larger_than_any_when_one_is_in_the_future(
+def test_version_number_is_the_highest_when_an_existing_one_is_in_the_future(
     kind: str, model: pathlib.Path, serving: pathlib.Path
 ) -> None:
     future = serving / '99999999999'
@@ -175,7 +175,7 @@ def test_all_versions_are_complete_when_pushes_run_at_once(
     assert len(list(serving.iterdir())) == 4 + 8  # the lock is one of them
 
 
-def test_model_is_not_pushed_when_it_changes_meanwhile(
+def test_model_is_not_pushed_when_it_changes_during_the_copy(
     model: pathlib.Path, serving: pathlib.Path
 ) -> None:
     before = content(serving)
@@ -186,7 +186,7 @@ def test_model_is_not_pushed_when_it_changes_meanwhile(
     assert content(serving) == before
 
 
-# Pushes a model, and tells what came of it.
+# Pushes a model, and prints the path of its version.
 PUSH = """
 import os, sys, time
 from components.pusher.publish import publish
@@ -285,7 +285,7 @@ def test_versions_are_complete_when_the_folder_is_remote(model: pathlib.Path, re
     assert [remote_files(version) for version in versions] == [PUSHED, PUSHED]
 
 
-def test_all_else_is_there_first_when_saved_model_goes_to_a_remote_folder(
+def test_saved_model_is_copied_last_when_the_folder_is_remote(
     model: pathlib.Path, remote: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there: list[dict[str, bytes]] = []
@@ -300,7 +300,7 @@ def test_all_else_is_there_first_when_saved_model_goes_to_a_remote_folder(
     assert there[-1] == {name: data for name, data in PUSHED.items() if name != 'saved_model.pb'}
 
 
-def test_model_is_not_pushed_to_a_remote_folder_when_it_changes_meanwhile(
+def test_model_is_not_pushed_to_a_remote_folder_when_it_changes_during_the_copy(
     model: pathlib.Path, remote: str
 ) -> None:
     with pytest.raises(ComponentError, match='changed while it was copied'):
@@ -315,5 +315,3 @@ def test_nothing_is_left_in_a_remote_folder_when_the_push_fails(
     with pytest.raises(NotFoundError, match='^$'):  # TFX drops the message
         push(model, remote)
     assert tf.io.gfile.listdir(remote) == []
-
-

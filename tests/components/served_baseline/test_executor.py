@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import shutil
+from collections.abc import Callable
 
 import pytest
 from tfx.types import channel_utils
@@ -59,7 +60,7 @@ def weights(baseline: pathlib.Path) -> str:
 
 @pytest.fixture
 def serving(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Two versions, of which 10 is live, one that is being pushed, and other things."""
+    """Two versions, of which 10 is live, an unfinished one, and other entries."""
     folder = tmp_path / 'serving'
     write_version(folder / '9', 'old')
     write_version(folder / '10', 'new')
@@ -81,14 +82,14 @@ def test_baseline_is_a_copy_of_the_live_version(
     assert read_baseline(str(baseline)) == ServedVersion('10', digest)
 
 
-def test_baseline_is_the_version_before_when_the_candidate_is_live(
+def test_baseline_is_the_previous_version_when_the_candidate_is_live(
     tmp_path: pathlib.Path, serving: pathlib.Path
 ) -> None:
     assert weights(resolve(tmp_path, serving, 'new')) == 'old'
 
 
 @pytest.mark.parametrize('content', ['no_folder', 'nothing', 'no_model', 'the_candidate'])
-def test_baseline_is_absent_when_the_serving_folder_has(
+def test_baseline_is_absent_when_no_other_model_is_served(
     content: str, tmp_path: pathlib.Path
 ) -> None:
     serving = tmp_path / 'served'
@@ -105,7 +106,7 @@ def test_baseline_is_absent_when_the_serving_folder_has(
 
 
 @pytest.mark.parametrize(('candidate', 'baseline'), [('newest', 'new'), ('new', 'older')])
-def test_baseline_is_not_withdrawn_when_there_was_a_rollback(
+def test_baseline_is_never_a_withdrawn_version_when_there_was_a_rollback(
     candidate: str, baseline: str, tmp_path: pathlib.Path, serving: pathlib.Path
 ) -> None:
     write_version(serving / '8', 'older')
@@ -131,9 +132,8 @@ def make_file_a_folder(version: pathlib.Path) -> None:
 
 @pytest.mark.parametrize('harm', [remove_card, change_weights, make_file_a_folder])
 def test_run_stops_when_the_live_version_is_damaged(
-    harm: object, tmp_path: pathlib.Path, serving: pathlib.Path
+    harm: Callable[[pathlib.Path], None], tmp_path: pathlib.Path, serving: pathlib.Path
 ) -> None:
-    assert callable(harm)
     harm(serving / '10')
     with pytest.raises(StoreError, match=f'the served version {serving}/10 is damaged') as caught:
         resolve(tmp_path, serving, 'candidate')
@@ -143,7 +143,7 @@ def test_run_stops_when_the_live_version_is_damaged(
     assert weights(resolve(tmp_path, serving, 'candidate')) == 'old'
 
 
-def test_damaged_version_is_left_out_when_it_was_the_candidate(
+def test_damaged_version_is_skipped_when_it_is_the_candidate(
     tmp_path: pathlib.Path, serving: pathlib.Path
 ) -> None:
     change_weights(serving / '10')
@@ -151,7 +151,7 @@ def test_damaged_version_is_left_out_when_it_was_the_candidate(
     assert weights(resolve(tmp_path, serving, 'new')) == 'old'
 
 
-def test_model_is_another_when_it_has_a_file_more(
+def test_baseline_is_the_live_version_when_the_candidate_has_an_additional_file(
     tmp_path: pathlib.Path, serving: pathlib.Path
 ) -> None:
     candidate = write_model(tmp_path / 'candidate', 'new')
@@ -173,7 +173,7 @@ class TestRequireBaseline:
         return ServedVersion('10', digest_of_model(str(serving / '10')))
 
     @pytest.mark.parametrize('served', ['nothing else', 'the same as 12', 'the candidate'])
-    def test_push_goes_on_when_meanwhile_is_served(
+    def test_push_continues_when_the_live_model_is_the_baseline_or_the_candidate(
         self, served: str, candidate: pathlib.Path, serving: pathlib.Path, compared: ServedVersion
     ) -> None:
         content = {'the same as 12': 'new', 'the candidate': 'candidate'}
@@ -200,7 +200,7 @@ class TestRequireBaseline:
         with pytest.raises(BaselineChangedError, match='is now 12'):
             require_baseline(str(serving), str(candidate), compared)
 
-    def test_push_stops_when_the_baseline_is_gone_or_damaged(
+    def test_push_stops_when_the_baseline_is_removed_or_damaged(
         self, candidate: pathlib.Path, serving: pathlib.Path, compared: ServedVersion
     ) -> None:
         change_weights(serving / '10')

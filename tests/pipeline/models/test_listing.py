@@ -9,7 +9,7 @@ from pipeline.models.rollback import rollback
 from tests.pipeline.models.served import Served
 
 
-def test_version_is_left_out_when_it_is_removed_meanwhile(served: Served) -> None:
+def test_version_is_not_listed_when_it_is_removed_during_the_listing(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     # Something is withdrawn now, so that the files of each version are read.
     third = rollback(served.serving_folder).now.name

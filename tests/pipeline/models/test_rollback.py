@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 
 import pytest
 
@@ -101,10 +102,9 @@ def remove_variables(version: pathlib.Path) -> None:
     ],
 )
 def test_damaged_version_is_not_restored(
-    harm: object, message: str, served: Served
+    harm: Callable[[pathlib.Path], None], message: str, served: Served
 ) -> None:
     first, _ = served.push('a'), served.push('b')
-    assert callable(harm)
     harm(served.folder / first)
     before = snapshot(served.folder)
     with pytest.raises(DataError, match=f'version {first} {message}'):
@@ -129,7 +129,9 @@ def test_error_names_the_versions_when_a_rollback_is_not_possible(served: Served
         with pytest.raises(DataError, match='no version|is damaged'):
             rollback(served.serving_folder, name)
     assert served.names() == [first, second]
-    with pytest.raises(ConfigError, match='expected a folder on a disk, got --serving-dir gs://b/m'):
+    with pytest.raises(
+        ConfigError, match='expected a folder on a disk, got --serving-dir gs://b/m'
+    ):
         rollback(ServingFolder(serving_dir='gs://b/m'))
 
 
@@ -164,9 +166,7 @@ def test_error_when_the_folder_is_not_writable(served: Served, tmp_path: pathlib
     assert snapshot(served.folder) == before
 
 
-def test_live_version_stays_when_the_rollback_is_killed_halfway(
-    served: Served,
-) -> None:
+def test_live_version_stays_when_the_rollback_is_killed_halfway(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     rollback(served.serving_folder)
     made = served.live()

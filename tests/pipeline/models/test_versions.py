@@ -15,22 +15,15 @@ def make_version(folder: pathlib.Path, name: str) -> pathlib.Path:
     return path
 
 
-def test_highest_number_is_live_when_there_are_several(tmp_path: pathlib.Path) -> None:
-    for name in ('9', '10', '2'):
+def test_highest_number_is_live_and_other_entries_are_not_listed(tmp_path: pathlib.Path) -> None:
+    for name in ('9', '10', '2', '.a1b2.part', 'backup'):
         make_version(tmp_path, name)
+    (tmp_path / '99').mkdir()
+    (tmp_path / '100').write_text('a file')
     assert [path.name for path in versions(tmp_path)] == ['2', '9', '10']
     live = live_version(tmp_path)
     assert live is not None
     assert live.name == '10'
-
-
-def test_what_a_model_server_ignores_is_no_version_when_listed(tmp_path: pathlib.Path) -> None:
-    make_version(tmp_path, '1')
-    make_version(tmp_path, '.a1b2.part')
-    make_version(tmp_path, 'backup')
-    (tmp_path / '99').mkdir()
-    (tmp_path / '100').write_text('a file')
-    assert [path.name for path in versions(tmp_path)] == ['1']
 
 
 def test_nothing_is_live_when_the_folder_is_missing(tmp_path: pathlib.Path) -> None:
