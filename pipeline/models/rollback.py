@@ -159,7 +159,7 @@ def _extra_files(version: pathlib.Path, restored: Restored) -> dict[str, str]:
     if card.is_file():
         title, _, rest = card.read_text(encoding='utf-8').partition('\n')
         message = (
-            f'A copy of version {restored.version}, made by a rollback on {restored.at} in folder '
+            f'A copy of version {restored.version}, made by a rollback on {restored.at} in place '
             f'of version {restored.instead_of}.'
         )
         notes[CARD_PATH] = f'{title}\n\n{message}\n{rest}'
