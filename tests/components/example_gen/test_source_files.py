@@ -29,19 +29,18 @@ def imdb(tmp_path: pathlib.Path) -> pathlib.Path:
     return folder
 
 
-MAKE: dict[str, tuple[Callable[[pathlib.Path], None], str]] = {
-    'link out': (lambda path: path.symlink_to('../../../secret.txt'), 'link out of the folder'),
-    'FIFO': (os.mkfifo, 'not a file'),
-    'folder': (pathlib.Path.mkdir, 'not a file'),
-    'link to nothing': (lambda path: path.symlink_to('nothing'), 'not a file'),
-}
-
-
-@pytest.mark.parametrize('what', MAKE)
+@pytest.mark.parametrize(
+    ('make', 'reason'),
+    [
+        (lambda path: path.symlink_to('../../../secret.txt'), 'link out of the folder'),
+        (lambda path: path.symlink_to('nothing'), 'not a file'),
+        (os.mkfifo, 'not a file'),
+        (pathlib.Path.mkdir, 'not a file'),
+    ],
+)
 def test_only_the_bad_review_is_rejected_when_it_is_not_a_file_of_the_folder(
-    what: str, imdb: pathlib.Path
+    make: Callable[[pathlib.Path], None], reason: str, imdb: pathlib.Path
 ) -> None:
-    make, reason = MAKE[what]
     make(imdb / '1_9.txt')
     (imdb / '2_9.txt').symlink_to('0_9.txt')  # inside, so it is followed
     found = read(SourceKind.IMDB_FOLDER, *(imdb / f'{number}_9.txt' for number in range(3)))
@@ -68,20 +67,26 @@ def test_review_is_rejected_when_it_is_too_long(
     assert read(SourceKind.IMDB_FOLDER, path) == [Reject('too long', str(path))]
 
 
-@pytest.mark.parametrize('kind', [SourceKind.TABLES, SourceKind.IMDB_FOLDER])
-def test_error_names_the_file_when_it_vanished(kind: SourceKind, imdb: pathlib.Path) -> None:
-    name = 'a.csv' if kind is SourceKind.TABLES else '9_9.txt'
-    with pytest.raises(DataError, match=rf'cannot read .*{name}: '):
-        read(kind, imdb / name)
-
-
-@pytest.mark.parametrize('make', [os.mkfifo, pathlib.Path.mkdir])
-def test_error_names_the_path_when_a_table_is_not_a_file(
-    make: Callable[[pathlib.Path], None], tmp_path: pathlib.Path
+@pytest.mark.parametrize(
+    ('kind', 'name', 'make', 'message'),
+    [
+        (SourceKind.TABLES, 'a.csv', None, r'cannot read .*a\.csv: '),
+        (SourceKind.TABLES, 'a.csv', os.mkfifo, r'a\.csv is not a file'),
+        (SourceKind.TABLES, 'a.csv', pathlib.Path.mkdir, r'a\.csv is not a file'),
+        (SourceKind.IMDB_FOLDER, '9_9.txt', None, r'cannot read .*9_9\.txt: '),
+    ],
+)
+def test_error_names_the_path_when_a_file_is_missing_or_not_a_file(
+    kind: SourceKind,
+    name: str,
+    make: Callable[[pathlib.Path], None] | None,
+    message: str,
+    imdb: pathlib.Path,
 ) -> None:
-    make(tmp_path / 'a.csv')
-    with pytest.raises(DataError, match=r'a\.csv is not a file'):
-        read(SourceKind.TABLES, tmp_path / 'a.csv')
+    if make:
+        make(imdb / name)
+    with pytest.raises(DataError, match=message):
+        read(kind, imdb / name)
 
 
 @pytest.mark.parametrize('change', ['grows', 'shrinks', 'is written anew'])

@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 import pytest
+from tfx.components.example_gen.component import FileBasedExampleGen
 
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
@@ -31,12 +32,15 @@ def add_table(data: pathlib.Path, name: str) -> None:
     file.write_bytes(ROW)
 
 
-def resolve(data: pathlib.Path, spans: int = 2) -> dict[str, Any]:
-    """Run the driver as the local runner does, as far as the cache key depends on it."""
-    source = discover(
-        f'{data}/span-{{SPAN}}/v-{{VERSION}}/reviews.csv', ColumnSettings(), spans=spans
-    )
-    node = make_example_gen(source, ColumnSettings())
+def make_node(
+    data: pathlib.Path, spans: int = 1, files: str = 'reviews.csv'
+) -> FileBasedExampleGen:
+    pattern = f'{data}/span-{{SPAN}}/v-{{VERSION}}/{files}'
+    return make_example_gen(discover(pattern, ColumnSettings(), spans=spans), ColumnSettings())
+
+
+def resolve(node: FileBasedExampleGen) -> dict[str, Any]:
+    """Run the driver as the local runner does, up to the properties in the cache key."""
     found: dict[str, Any] = node.DRIVER_CLASS(None).resolve_exec_properties(
         dict(node.exec_properties), None, None
     )
@@ -50,11 +54,11 @@ def patterns(found: dict[str, Any]) -> list[str]:
 def test_newest_versions_of_the_newest_spans_are_read_when_a_number_is_set(
     data: pathlib.Path,
 ) -> None:
-    found = resolve(data)
+    found = resolve(make_node(data, spans=2))
     assert patterns(found) == ['span-8/v-2/reviews.csv', 'span-9/v-1/reviews.csv']
     assert (found['span'], found['version'], found['spans']) == (9, 1, 'spans 8 to 9')
     assert found['input_fingerprint'].count('num_files:1,') == 2
-    found = resolve(data, spans=1)
+    found = resolve(make_node(data))
     assert patterns(found) == ['span-9/v-1/reviews.csv']
     assert found['spans'] == 'span 9, version 1'
 
@@ -74,20 +78,19 @@ def test_newest_versions_of_the_newest_spans_are_read_when_a_number_is_set(
 def test_cache_key_changes_when_a_file_that_is_read_changes(
     edited: str | None, added: str | None, changes: bool, data: pathlib.Path
 ) -> None:
-    before = resolve(data)
+    before = resolve(make_node(data, spans=2))
     if edited:
         (data / edited / 'reviews.csv').write_bytes(ROW + b'Bad.,neg\n')
     if added:
         add_table(data, added)
-    assert (resolve(data) != before) == changes
+    assert (resolve(make_node(data, spans=2)) != before) == changes
 
 
 def test_driver_fails_when_the_spans_were_removed(data: pathlib.Path) -> None:
-    source = discover(f'{data}/span-{{SPAN}}/v-{{VERSION}}/*.csv', ColumnSettings())
-    node = make_example_gen(source, ColumnSettings())
+    node = make_node(data, files='*.csv')
     data.rename(data.with_name('gone'))
     with pytest.raises(DataError, match=r'no file matches span-\{SPAN\}'):
-        node.DRIVER_CLASS(None).resolve_exec_properties(dict(node.exec_properties), None, None)
+        resolve(node)
 
 
 def test_step_is_unchanged_when_it_names_no_span() -> None:
@@ -99,10 +102,8 @@ def test_step_is_unchanged_when_it_names_no_span() -> None:
 def test_spans_are_recorded_as_in_tfx_when_a_service_runs_the_driver(
     prefix: str, data: pathlib.Path
 ) -> None:
-    node = make_example_gen(
-        discover(f'{data}/span-{{SPAN}}/v-{{VERSION}}/*.csv', ColumnSettings()), ColumnSettings()
-    )
-    parameters = {key: value for key, value in node.exec_properties.items() if value is not None}
+    properties = make_node(data, files='*.csv').exec_properties
+    parameters = {key: value for key, value in properties.items() if value is not None}
     step, window = span_hook.resolve({'inputs': {'parameterValues': parameters}})
     assert window is not None
     given = step['inputs']['parameterValues']
