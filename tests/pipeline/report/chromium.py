@@ -16,7 +16,7 @@ def find_chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def started_chromium(path: str) -> Iterator[Browser]:
+def start_chromium(path: str) -> Iterator[Browser]:
     """Start the Chromium at `path` without a screen, and end it."""
     # Letters without coloured edges: pictures are smaller, and the same on all screens.
     options = ['--disable-lcd-text']

@@ -1,4 +1,4 @@
-"""Runs on the sample data, and a browser for their reports."""
+"""Fixtures: runs on the sample data, their pages, and a browser."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request
+from playwright.sync_api import Browser, Page
 
 from pipeline.report.render import render, render_comparison
 from tests.conftest import REPO, SAMPLE, restore_folder, run_command
-from tests.pipeline.report.chromium import find_chromium, started_chromium
-from tests.pipeline.report.made import made_report
+from tests.pipeline.report.chromium import find_chromium, start_chromium
+from tests.pipeline.report.sample_reports import make_report
 
 _NARROW = {'width': 360, 'height': 740}
 _WIDE = {'width': 1280, 'height': 900}
@@ -42,7 +42,7 @@ class Runs:
 
 @pytest.fixture
 def runs(first_runs: tuple[Runs, pathlib.Path]) -> Runs:
-    """Return the runs in their first state, whatever other tests did."""
+    """Return the runs, restored to their first state."""
     found, copy = first_runs
     restore_folder(found.home, copy)
     return found
@@ -91,7 +91,7 @@ def pages(
     folder = tmp_path_factory.mktemp('made')
     for kind, page in found.items():
         found[kind] = pathlib.Path(shutil.copy(page, folder / f'{kind}.html'))
-    made = [made_report(kind) for kind in ('pushed', 'not_blessed', 'failed')]
+    made = [make_report(kind) for kind in ('pushed', 'not_blessed', 'failed')]
     for name, html in (
         ('made', render(made[0])),
         ('made_failed', render(made[2])),
@@ -104,38 +104,32 @@ def pages(
 
 @pytest.fixture(scope='session')
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a screen."""
+    """Start Debian's Chromium without a screen."""
     path = find_chromium()
     if path is None:
         pytest.skip('needs Chromium: `make chromium` installs Debian’s')
-    with started_chromium(path) as chromium:
+    with start_chromium(path) as chromium:
         yield chromium
 
 
 @dataclasses.dataclass(frozen=True)
-class Opened:
-    """A page in the browser.
-
-    Attributes:
-        page: The page.
-        messages: Console messages and errors.
-        requests: Requested addresses.
-    """
+class BrowserPage:
+    """A page in the browser, its console messages and errors, and the requested addresses."""
 
     page: Page
     messages: list[str]
     requests: list[str]
 
 
-Open = Callable[..., Opened]
+OpenPage = Callable[..., BrowserPage]
 
 
 @pytest.fixture
-def opened(browser: Browser, pages: dict[str, pathlib.Path]) -> Iterator[Open]:
-    """Open a page, light or dark, wide or as narrow as a small phone."""
+def open_page(browser: Browser, pages: dict[str, pathlib.Path]) -> Iterator[OpenPage]:
+    """Return a function that opens a page: light or dark, wide or as narrow as a phone."""
     contexts = []
 
-    def open_page(kind: str, *, dark: bool = False, narrow: bool = False) -> Opened:
+    def open_one(kind: str, *, dark: bool = False, narrow: bool = False) -> BrowserPage:
         context = browser.new_context(
             viewport=_NARROW if narrow else _WIDE,  # type: ignore[arg-type]
             color_scheme='dark' if dark else 'light',
@@ -147,13 +141,10 @@ def opened(browser: Browser, pages: dict[str, pathlib.Path]) -> Iterator[Open]:
         page.on('console', lambda message: messages.append(message.text))
         page.on('pageerror', lambda error: messages.append(str(error)))
 
-        def asked(request: Request) -> None:
-            requests.append(request.url)
-
-        page.on('request', asked)
+        page.on('request', lambda request: requests.append(request.url))
         page.goto(pages[kind].as_uri())
-        return Opened(page, messages, requests)
+        return BrowserPage(page, messages, requests)
 
-    yield open_page
+    yield open_one
     for context in contexts:
         context.close()

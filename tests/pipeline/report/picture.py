@@ -16,7 +16,7 @@ import tempfile
 from PIL import Image
 
 from tests.conftest import REPO, run_command
-from tests.pipeline.report.chromium import find_chromium, started_chromium
+from tests.pipeline.report.chromium import find_chromium, start_chromium
 
 PICTURE = REPO / 'docs' / 'report.png'
 _RUN = ('run', '--data', 'data/sample', '--json', '--root')
@@ -34,7 +34,7 @@ def main() -> None:
             if done.code != 0:
                 sys.exit(done.err)
         page_path = pathlib.Path(done.json['report'])
-        with started_chromium(chromium) as browser:
+        with start_chromium(chromium) as browser:
             page = browser.new_page(viewport={'width': 1080, 'height': 800})
             page.goto(page_path.as_uri())
             below = page.locator('#scores h3').first.bounding_box()

@@ -1,4 +1,4 @@
-"""Tests of the content that is collected for a report, and of the reasons for missing content."""
+"""Tests of the content of a report and of the reasons for missing content."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folder_of(report: Report, node_id: str, key: str) -> pathlib.Path:
     return pathlib.Path(uri)
 
 
-def test_content_agrees_with_the_record(pushed: Report) -> None:
+def test_content_agrees_with_the_record_when_the_model_is_pushed(pushed: Report) -> None:
     assert not isinstance(pushed.scores, Missing)
     details = pushed.scores
     metrics = pushed.outcome.metrics
@@ -46,7 +46,7 @@ def test_content_agrees_with_the_record(pushed: Report) -> None:
     assert pushed.data.baseline == Missing(reason=NO_BASELINE)
 
 
-def test_inputs_are_outputs_of_other_nodes(pushed: Report) -> None:
+def test_inputs_are_outputs_of_other_nodes_when_lineage_is_recorded(pushed: Report) -> None:
     assert pushed.lineage is None
     nodes = pushed.nodes
     assert set(nodes) == {node.id for node in pushed.outcome.nodes}
@@ -67,7 +67,7 @@ def test_data_of_the_baseline_is_found_when_there_is_one(runs: Runs) -> None:
     assert 0 < found.divergence < 0.05
 
 
-def test_content_before_the_failure_is_collected(runs: Runs) -> None:
+def test_content_before_the_failure_is_collected_when_a_run_failed(runs: Runs) -> None:
     report = collect(load_outcome(runs.root, runs.id_of('failed')), runs.root)
     broken = 'ExampleValidator failed.'
     assert report.scores == Missing(reason=f'The run ended before Evaluator: {broken}')
@@ -78,51 +78,42 @@ def test_content_before_the_failure_is_collected(runs: Runs) -> None:
     assert 'Pusher' not in report.nodes
 
 
-def test_reason_is_given_when_details_are_missing_or_damaged(pushed: Report, runs: Runs) -> None:
-    for node_id, key, file in (
-        ('Evaluator', 'evaluation', SCORE_DETAILS_FILE),
-        ('StatisticsGen', 'statistics', TEXT_STATISTICS_FILE),
-    ):
-        path = folder_of(pushed, node_id, key) / file
-        kept = path.read_bytes()
-        path.unlink()
-        try:
-            report = collect(pushed.outcome, runs.root)
-            found = {'Evaluator': report.scores, 'StatisticsGen': report.data}[node_id]
-            path.write_text('{}')
-            spoiled = collect(pushed.outcome, runs.root)
-        finally:
-            path.write_bytes(kept)
-        assert isinstance(found, Missing)
-        assert 'An older version made this run' in found.reason
-        worse = {'Evaluator': spoiled.scores, 'StatisticsGen': spoiled.data}[node_id]
-        assert isinstance(worse, Missing)
-        assert 'cannot be read' in worse.reason
+@pytest.mark.parametrize(
+    ('node_id', 'key', 'file', 'part'),
+    [
+        ('Evaluator', 'evaluation', SCORE_DETAILS_FILE, 'scores'),
+        ('StatisticsGen', 'statistics', TEXT_STATISTICS_FILE, 'data'),
+    ],
+)
+def test_reason_is_given_when_details_are_missing_or_damaged(
+    node_id: str, key: str, file: str, part: str, pushed: Report, runs: Runs
+) -> None:
+    path = folder_of(pushed, node_id, key) / file
+    path.unlink()
+    missing = getattr(collect(pushed.outcome, runs.root), part)
+    assert isinstance(missing, Missing)
+    assert 'An older version made this run' in missing.reason
+    path.write_text('{}')
+    damaged = getattr(collect(pushed.outcome, runs.root), part)
+    assert isinstance(damaged, Missing)
+    assert 'cannot be read' in damaged.reason
 
 
 def test_other_content_is_collected_when_the_summary_of_examples_is_damaged(
     pushed: Report, runs: Runs
 ) -> None:
-    path = folder_of(pushed, 'ExampleGen', 'examples') / SUMMARY_FILE
-    kept = path.read_bytes()
-    path.write_text('{}')
-    try:
-        report = collect(pushed.outcome, runs.root)
-        done = run_command('report', '--output', str(runs.home / 'x.html'), cwd=runs.home)
-    finally:
-        path.write_bytes(kept)
+    (folder_of(pushed, 'ExampleGen', 'examples') / SUMMARY_FILE).write_text('{}')
+    report = collect(pushed.outcome, runs.root)
     assert isinstance(report.data, Data)
     assert report.data.rejected is None
+    done = run_command('report', '--output', str(runs.home / 'x.html'), cwd=runs.home)
     assert (done.code, done.err) == (0, '')
 
 
 def test_reason_is_given_when_an_artifact_is_deleted(pushed: Report, runs: Runs) -> None:
     folder = folder_of(pushed, 'Trainer', 'model_run')
-    away = folder.rename(folder.with_name('away'))
-    try:
-        report = collect(pushed.outcome, runs.root)
-    finally:
-        away.rename(folder)
+    folder.rename(folder.with_name('away'))
+    report = collect(pushed.outcome, runs.root)
     assert report.history == Missing(reason=f'The folder of the artifact is missing: {folder}.')
 
 
@@ -146,14 +137,11 @@ def test_reason_is_given_when_ml_metadata_is_damaged(
     assert 'metadata.sqlite is damaged' in report.lineage.reason
 
 
-def test_record_of_another_version_is_read(pushed: Report, runs: Runs) -> None:
+def test_record_is_read_when_another_version_wrote_it(pushed: Report, runs: Runs) -> None:
     fields = dataclasses.asdict(pushed.outcome)
     path = runs.root / 'records' / '2000-01-01T00-00-00.json'
     old = {key: fields[key] for key in ('run_id', 'outcome', 'name', 'data', 'nodes')}
     path.write_text(json.dumps({**old, 'unheard_of': 1}))
-    try:
-        outcome = load_outcome(runs.root, path.stem)
-    finally:
-        path.unlink()
+    outcome = load_outcome(runs.root, path.stem)
     assert outcome.nodes == pushed.outcome.nodes
     assert outcome.versions == {}

@@ -12,6 +12,7 @@ from scipy import stats
 
 from components.evaluator.metric_table import wilson_interval
 from components.evaluator.score_details import BINS, Histogram
+from components.statistics_gen.text_statistics import divergence
 from pipeline.report import measures
 
 
@@ -30,7 +31,7 @@ def scores() -> list[tuple[int, float]]:
 
 
 @given(total=st.integers(1, 100_000), share=st.floats(0, 1))
-def test_interval_equals_scipys(total: int, share: float) -> None:
+def test_interval_equals_that_of_scipy_when_shares_are_arbitrary(total: int, share: float) -> None:
     hits = round(share * total)
     expected = stats.binomtest(hits, total).proportion_ci(method='wilson')
     found = wilson_interval(hits / total, total)
@@ -39,7 +40,9 @@ def test_interval_equals_scipys(total: int, share: float) -> None:
     assert found.high == pytest.approx(expected.high, abs=1e-6)
 
 
-def test_area_under_the_roc_curve_is_the_auc(scores: list[tuple[int, float]]) -> None:
+def test_area_under_the_roc_curve_is_the_auc_when_labels_are_unbalanced(
+    scores: list[tuple[int, float]],
+) -> None:
     curve = measures.roc(histogram_of(scores))
     assert (curve[0], curve[-1]) == ((0, 0), (1, 1))
     area = sum(
@@ -52,7 +55,7 @@ def test_area_under_the_roc_curve_is_the_auc(scores: list[tuple[int, float]]) ->
     assert len(curve) < 600
 
 
-def test_curve_has_precision_and_recall_of_a_threshold(
+def test_curve_has_precision_and_recall_when_the_threshold_is_one_half(
     scores: list[tuple[int, float]],
 ) -> None:
     curve = measures.precision_recall(histogram_of(scores))
@@ -64,7 +67,7 @@ def test_curve_has_precision_and_recall_of_a_threshold(
     assert nearest.y == pytest.approx(cut.y, abs=0.01)
 
 
-def test_reliability_bins_have_observed_shares() -> None:
+def test_reliability_bins_have_observed_shares_when_they_have_examples() -> None:
     bins = measures.reliability(histogram_of([(1, 0.95), (1, 0.96), (0, 0.97), (0, 0.05)]))
     assert [part.examples for part in bins] == [1, 3]
     assert bins[0].observed.share == 0
@@ -79,17 +82,15 @@ def test_roc_is_empty_when_a_label_is_missing(label: int) -> None:
     assert bool(measures.precision_recall(scores)) == bool(label)
 
 
-def test_drift_by_chance_is_near_that_of_random_samples() -> None:
-    from components.statistics_gen.text_statistics import divergence
-
+def test_expected_drift_is_near_the_measured_one_when_samples_are_random() -> None:
     generator = random.Random(3)
     words = [f'word {n}' for n in range(400)]
 
-    def drawn(size: int) -> list[tuple[str, int]]:
+    def draw(size: int) -> list[tuple[str, int]]:
         counts = dict.fromkeys(words, 0)
         for word in generator.choices(words, k=size):
             counts[word] += 1
         return list(counts.items())
 
     expected = measures.divergence_by_chance(len(words), 40_000, 20_000)
-    assert divergence(drawn(40_000), drawn(20_000)) == pytest.approx(expected, rel=0.2)
+    assert divergence(draw(40_000), draw(20_000)) == pytest.approx(expected, rel=0.2)

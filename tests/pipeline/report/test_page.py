@@ -10,18 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.pipeline.report.conftest import Open, Runs
-from tests.pipeline.report.made import HOSTILE
+from tests.pipeline.report.conftest import OpenPage, Runs
+from tests.pipeline.report.sample_reports import HOSTILE
 
-KINDS = (
-    'pushed',
-    'not_blessed',
-    'failed',
-    'compared',
-    'made',
-    'made_failed',
-    'made_compared',
-)
 CHARTS = {
     # Scores, three curves, slices, splits, lengths; with epochs, two more.
     'pushed': 7,
@@ -32,6 +23,7 @@ CHARTS = {
     'made_failed': 2,
     'made_compared': 3,
 }
+KINDS = tuple(CHARTS)
 _OVERFLOWING = """() => [...document.querySelectorAll('body *')]
     .filter(e => !e.closest('.box, pre, .hidden, svg') && e.checkVisibility())
     .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
@@ -52,10 +44,10 @@ _CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_page_needs_no_other_file_and_logs_nothing(
-    kind: str, opened: Open, pages: dict[str, pathlib.Path]
+def test_page_loads_without_other_files_or_messages_when_opened(
+    kind: str, open_page: OpenPage, pages: dict[str, pathlib.Path]
 ) -> None:
-    found = opened(kind)
+    found = open_page(kind)
     found.page.wait_for_load_state('networkidle')
     assert found.messages == []
     assert found.requests == [pages[kind].as_uri()]
@@ -63,8 +55,8 @@ def test_page_needs_no_other_file_and_logs_nothing(
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_charts_are_drawn(kind: str, opened: Open) -> None:
-    page = opened(kind).page
+def test_charts_are_visible_when_the_page_is_opened(kind: str, open_page: OpenPage) -> None:
+    page = open_page(kind).page
     charts = page.get_by_role('img')
     assert charts.count() == CHARTS[kind]
     for chart in charts.all():
@@ -79,10 +71,10 @@ def test_charts_are_drawn(kind: str, opened: Open) -> None:
 
 @pytest.mark.parametrize(('dark', 'narrow'), [(False, False), (True, True)])
 @pytest.mark.parametrize('kind', KINDS)
-def test_page_is_accessible(
-    kind: str, dark: bool, narrow: bool, opened: Open
+def test_page_is_accessible_when_light_or_dark(
+    kind: str, dark: bool, narrow: bool, open_page: OpenPage
 ) -> None:
-    page = opened(kind, dark=dark, narrow=narrow).page
+    page = open_page(kind, dark=dark, narrow=narrow).page
     # Check folded parts as well.
     page.evaluate('document.querySelectorAll("details").forEach(e => e.open = true)')
     found = Axe().run(page)
@@ -91,16 +83,18 @@ def test_page_is_accessible(
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_nothing_overflows_when_the_page_is_narrow(kind: str, opened: Open) -> None:
-    page = opened(kind, narrow=True).page
+def test_nothing_overflows_when_the_page_is_narrow(kind: str, open_page: OpenPage) -> None:
+    page = open_page(kind, narrow=True).page
     page.evaluate('document.querySelectorAll("details").forEach(e => e.open = true)')
     assert page.evaluate(_OVERFLOWING) == []
     assert page.evaluate('document.documentElement.scrollWidth') == 360
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_levels_of_headings_have_no_gaps(kind: str, opened: Open) -> None:
-    page = opened(kind).page
+def test_heading_levels_have_no_gaps_when_the_page_is_opened(
+    kind: str, open_page: OpenPage
+) -> None:
+    page = open_page(kind).page
     levels = page.evaluate(
         '[...document.querySelectorAll("h1, h2, h3, h4")].map(h => Number(h.tagName[1]))'
     )
@@ -118,16 +112,18 @@ def test_levels_of_headings_have_no_gaps(kind: str, opened: Open) -> None:
     ],
 )
 def test_verdict_is_visible_when_opened(
-    kind: str, verdict: str, opened: Open, runs: Runs
+    kind: str, verdict: str, open_page: OpenPage, runs: Runs
 ) -> None:
-    page = opened(kind).page
+    page = open_page(kind).page
     heading = page.get_by_role('heading', level=1, name=verdict)
     expect(heading).to_be_in_viewport()
     expect(page).to_have_title(f'{verdict}: sentiment, run {runs.id_of(kind)}')
 
 
-def test_tables_have_the_figures_of_the_run(opened: Open, runs: Runs) -> None:
-    page = opened('not_blessed').page
+def test_tables_have_the_figures_of_the_run_when_it_trained_epochs(
+    open_page: OpenPage, runs: Runs
+) -> None:
+    page = open_page('not_blessed').page
     outcome = runs.outcomes['not_blessed']
     accuracy, base = outcome['metrics']['binary_accuracy'], outcome['baseline']['binary_accuracy']
     metrics = page.get_by_role('table', name='Metrics on test')
@@ -148,24 +144,26 @@ def test_tables_have_the_figures_of_the_run(opened: Open, runs: Runs) -> None:
     expect(page.get_by_role('table', name='Metrics at the end of the training')).to_be_visible()
 
 
-def test_section_gives_the_reason_when_the_run_failed_before_it(opened: Open, runs: Runs) -> None:
-    page = opened('failed').page
+def test_section_gives_the_reason_when_the_run_failed_before_it(
+    open_page: OpenPage, runs: Runs
+) -> None:
+    page = open_page('failed').page
     expect(page.get_by_role('banner').or_(page.locator('header'))).to_contain_text('324')
     model = page.get_by_role('region', name='Scores')
     expect(model).to_contain_text('The run ended before Evaluator: ExampleValidator failed.')
     assert 'Traceback' not in page.content()
 
 
-def test_script_in_a_text_is_not_executed(opened: Open) -> None:
-    page = opened('made').page
+def test_script_is_not_executed_when_a_text_contains_one(open_page: OpenPage) -> None:
+    page = open_page('made').page
     assert page.evaluate('window.stolen') is None
     assert page.locator('script, img, iframe, object, link').count() == 0
     expect(page.get_by_text(HOSTILE).first).to_be_visible()
     expect(page.locator('.words')).to_contain_text('<script>')
 
 
-def test_script_is_blocked_when_it_gets_into_the_page(opened: Open) -> None:
-    page = opened('made').page
+def test_script_is_blocked_when_it_gets_into_the_page(open_page: OpenPage) -> None:
+    page = open_page('made').page
     page.evaluate(
         'const s = document.createElement("script"); s.textContent = "window.stolen = 1";'
         'document.body.append(s)'
@@ -175,8 +173,8 @@ def test_script_is_blocked_when_it_gets_into_the_page(opened: Open) -> None:
     assert page.evaluate('window.stolen') is None
 
 
-def test_keyboard_reaches_links_tables_and_details(opened: Open) -> None:
-    page = opened('made', narrow=True).page
+def test_keyboard_reaches_links_tables_and_details_when_tab_is_pressed(open_page: OpenPage) -> None:
+    page = open_page('made', narrow=True).page
     page.keyboard.press('Tab')
     skip = page.get_by_role('link', name='Skip to the content')
     expect(skip).to_be_focused()
@@ -198,8 +196,8 @@ def test_keyboard_reaches_links_tables_and_details(opened: Open) -> None:
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_page_fits_on_paper_when_printed(kind: str, opened: Open) -> None:
-    page = opened(kind, dark=True).page
+def test_page_fits_on_paper_when_printed(kind: str, open_page: OpenPage) -> None:
+    page = open_page(kind, dark=True).page
     page.emulate_media(media='print', color_scheme='dark')
     assert page.evaluate('getComputedStyle(document.body).backgroundColor') == 'rgb(255, 255, 255)'
     assert min(page.evaluate(_CONTRASTS)) >= 4.5

@@ -20,13 +20,13 @@ def test_outcome_names_the_report_when_a_run_has_ended(runs: Runs) -> None:
 
 
 def test_summary_and_error_name_the_report_when_not_json(runs: Runs) -> None:
-    again = ('run', '--data', str(SAMPLE))
-    done = run_command(*again, cwd=runs.home)
+    command = ('run', '--data', str(SAMPLE))
+    done = run_command(*command, cwd=runs.home)
     assert done.code == 0, done.err
     (line,) = (line for line in done.out.splitlines() if line.startswith('report'))
     assert line.split()[1].startswith('runs/reports/')
     strict = f'data.schema_file={runs.home / "strict.pbtxt"}'
-    done = run_command(*again, '--set', strict, cwd=runs.home)
+    done = run_command(*command, '--set', strict, cwd=runs.home)
     assert done.code == 4
     assert 'report: ' in done.err
 
@@ -42,7 +42,7 @@ def test_run_succeeds_when_the_report_cannot_be_written(tmp_path: pathlib.Path) 
     ) as process:
         assert process.stderr is not None
         message = next(line for line in process.stderr if 'ExampleGen' in line)
-        # Were it there before, the run would not have begun.
+        # The run would not start if this file existed before.
         reports.write_text('no folder')
         out, err = process.communicate(timeout=900)
     done = Finished(process.returncode, out, message + err)
@@ -56,7 +56,7 @@ def test_run_succeeds_when_the_report_cannot_be_written(tmp_path: pathlib.Path) 
     assert 'cannot write the report' in log
 
 
-def test_page_of_the_run_is_kept_when_it_exists(runs: Runs) -> None:
+def test_page_is_not_rewritten_when_it_exists(runs: Runs) -> None:
     page = pathlib.Path(runs.outcomes['pushed']['report'])
     before = page.stat().st_mtime_ns
     done = run_command('report', runs.id_of('pushed'), cwd=runs.home)
@@ -74,7 +74,7 @@ def test_page_is_written_again_when_an_output_is_passed(runs: Runs, tmp_path: pa
     assert output.read_bytes() == pathlib.Path(runs.outcomes['failed']['report']).read_bytes()
 
 
-def test_browser_gets_the_page_with_open(
+def test_browser_opens_the_page_when_open_is_passed(
     runs: Runs, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = tmp_path / 'browser'
@@ -101,7 +101,7 @@ def test_browser_gets_the_page_with_open(
         (['--output', '{home}'], 2, 'cannot write the report'),
     ],
 )
-def test_error_explains_wrong_options(
+def test_error_explains_the_problem_when_options_are_wrong(
     arguments: list[str], code: int, message: str, runs: Runs
 ) -> None:
     names = {kind: runs.id_of(kind) for kind in runs.outcomes}

@@ -1,4 +1,4 @@
-"""Tests of the content of a page, without a browser."""
+"""Tests of the HTML of a page, without a browser."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from xml.etree import ElementTree
 import pytest
 
 from components.evaluator.metric_table import Check
-from components.statistics_gen.text_statistics import SplitStatistics
 from pipeline.report import sentences
 from pipeline.report.compare import compare
 from pipeline.report.render import render, render_comparison
 from pipeline.report.vega import draw, layer, number
 from pipeline.report.view import Missing, Report
 from pipeline.results.outcome import NO_BASELINE, Withdrawn
-from tests.pipeline.report.made import made_outcome, made_report
+from tests.pipeline.report.sample_reports import make_outcome, make_report
 
 
-def test_first_missed_bound_is_the_reason_when_not_blessed() -> None:
-    reasons = sentences.reasons(made_outcome('not_blessed'))
+def test_first_missed_bound_is_the_reason_when_the_model_is_not_blessed() -> None:
+    reasons = sentences.reasons(make_outcome('not_blessed'))
     assert reasons[0] == 'Accuracy is 0.7912, expected at least 0.8000.'
     assert reasons[-1] == 'Nothing was pushed. The live version is unchanged.'
 
 
-def test_metric_that_is_missing_is_the_reason_when_not_blessed() -> None:
+def test_missing_metric_is_the_reason_when_the_model_is_not_blessed() -> None:
     check = Check(
         metric='binary_accuracy', slice='length=1-10', value=None, bound='>= 0.7000', passed=False
     )
-    outcome = made_outcome('not_blessed', thresholds=(check,), baseline=None)
+    outcome = make_outcome('not_blessed', thresholds=(check,), baseline=None)
     assert sentences.reasons(outcome) == [
         'Accuracy on texts with 1-10 words is missing, expected at least 0.7000.',
         'Nothing was pushed. The live version is unchanged.',
@@ -45,16 +44,16 @@ def test_hint_is_shown_when_the_baseline_ranks_worse_than_chance() -> None:
         passed=False,
         hint='look at the labels',
     )
-    outcome = made_outcome('not_blessed', thresholds=(check,))
+    outcome = make_outcome('not_blessed', thresholds=(check,))
     reasons = 'AUC of the baseline is 0.0400, expected at least 0.5000. Look at the labels.'
     assert sentences.reasons(outcome)[0] == reasons
-    page = render(dataclasses.replace(made_report('not_blessed'), outcome=outcome))
+    page = render(dataclasses.replace(make_report('not_blessed'), outcome=outcome))
     assert '<th scope="row">AUC of the baseline</th>' in page
     assert reasons in page
 
 
 def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
-    withdrawn = made_outcome(
+    withdrawn = make_outcome(
         outcome='withdrawn',
         pushed=None,
         withdrawn=Withdrawn(version='17', at='2026-11-25 09:00:00 UTC'),
@@ -62,13 +61,13 @@ def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
     reasons = sentences.reasons(withdrawn)
     assert any('withdrew this model, which was version 17' in reason for reason in reasons)
     assert 'To restore the model: python pipeline_runner.py models rollback 17' in reasons
-    page = render(dataclasses.replace(made_report(), outcome=withdrawn))
+    page = render(dataclasses.replace(make_report(), outcome=withdrawn))
     assert 'Blessed, not pushed' in page
     assert 'models rollback 17' in page
 
 
-def test_nothing_from_the_data_is_markup_when_rendered() -> None:
-    page = render(made_report())
+def test_markup_is_escaped_when_texts_contain_it() -> None:
+    page = render(make_report())
     assert '<script' not in page
     assert '<img' not in page
     assert '&lt;script&gt;' in page
@@ -77,11 +76,11 @@ def test_nothing_from_the_data_is_markup_when_rendered() -> None:
 
 
 def test_contributions_are_shown_when_the_model_returns_them() -> None:
-    page = render(made_report())
+    page = render(make_report())
     assert 'Contributions:' in page
     assert '<bdi>not &lt;b&gt;good&lt;/b&gt;</bdi> −1.25' in page
     assert '<bdi>a wonderful</bdi> +0.75' in page
-    report = made_report()
+    report = make_report()
     assert not isinstance(report.scores, Missing)
     silent = dataclasses.replace(report.scores, mistakes=report.scores.uncertain)
     assert 'Contributions:' not in render(dataclasses.replace(report, scores=silent))
@@ -89,14 +88,14 @@ def test_contributions_are_shown_when_the_model_returns_them() -> None:
 
 @pytest.mark.parametrize('part', ['history', 'scores', 'data', 'lineage'])
 def test_section_gives_the_reason_when_content_is_missing(part: str) -> None:
-    report = dataclasses.replace(made_report(), **{part: Missing(reason=f'No {part} <here>.')})
+    report = dataclasses.replace(make_report(), **{part: Missing(reason=f'No {part} <here>.')})
     assert f'No {part} &lt;here&gt;.' in render(report)
 
 
-def test_page_is_rendered_when_a_run_recorded_next_to_nothing() -> None:
+def test_page_is_rendered_when_the_record_is_almost_empty() -> None:
     nothing = Missing(reason='There is nothing.')
     outcome = dataclasses.replace(
-        made_outcome('failed'), nodes=(), config={}, versions={}, error=None, spans=None
+        make_outcome('failed'), nodes=(), config={}, versions={}, error=None, spans=None
     )
     report = Report(
         outcome=outcome,
@@ -113,7 +112,7 @@ def test_page_is_rendered_when_a_run_recorded_next_to_nothing() -> None:
 
 
 def test_page_is_rendered_when_test_has_one_label_only() -> None:
-    report = made_report()
+    report = make_report()
     assert not isinstance(report.scores, Missing)
     details = report.scores
     histogram = dataclasses.replace(details.candidate, negative=[0] * 1_000)
@@ -126,7 +125,7 @@ def test_page_is_rendered_when_test_has_one_label_only() -> None:
 
 
 def test_best_of_each_metric_is_marked_when_runs_are_compared() -> None:
-    better, worse = made_report(), made_report('not_blessed', run_id='2026-11-25T00-00-00')
+    better, worse = make_report(), make_report('not_blessed', run_id='2026-11-25T00-00-00')
     found = compare([worse, better])
     rows = {row.name: row for row in found.metrics}
     assert rows['accuracy'].best == [False, True]
@@ -136,10 +135,10 @@ def test_best_of_each_metric_is_marked_when_runs_are_compared() -> None:
 
 
 def test_settings_that_differ_are_listed_when_runs_are_compared() -> None:
-    report = made_report()
+    report = make_report()
     config = {'name': 'sentiment', 'preset': 'tutorial', 'trainer': {'epochs': 5}}
     other = dataclasses.replace(
-        report, outcome=made_outcome(run_id='2026-11-25T00-00-00', config=config)
+        report, outcome=make_outcome(run_id='2026-11-25T00-00-00', config=config)
     )
     found = compare([report, other])
     assert {row.name: list(row.values) for row in found.settings} == {
@@ -150,36 +149,24 @@ def test_settings_that_differ_are_listed_when_runs_are_compared() -> None:
     assert 'trainer.epochs' in render_comparison([report, other])
 
 
-def test_comparison_warns_when_the_test_splits_differ() -> None:
-    report = made_report()
-    other = made_report(run_id='2026-11-25T00-00-00')
+@pytest.mark.parametrize('test_split_differs', [True, False])
+def test_comparison_warns_when_the_test_splits_differ(test_split_differs: bool) -> None:
+    report = make_report()
+    other = make_report(run_id='2026-11-25T00-00-00')
     assert not isinstance(other.data, Missing)
+    described = other.data.described
     splits = [
         dataclasses.replace(split, examples=split.examples - (split.name == 'test'))
-        for split in other.data.described.splits
+        if test_split_differs
+        else dataclasses.replace(split, unknown=0.5, shared={})
+        for split in described.splits
     ]
-    assert 'evaluated on different texts' in summary_of(report, other, splits)
+    data = dataclasses.replace(other.data, described=dataclasses.replace(described, splits=splits))
+    summary = ' '.join(compare([report, dataclasses.replace(other, data=data)]).summary)
+    assert ('evaluated on different texts' in summary) == test_split_differs
 
 
-def test_comparison_has_no_warning_when_only_the_training_data_differs() -> None:
-    report = made_report()
-    other = made_report(run_id='2026-11-25T00-00-00')
-    assert not isinstance(other.data, Missing)
-    splits = [
-        dataclasses.replace(split, unknown=0.5, shared={}) for split in other.data.described.splits
-    ]
-    assert 'evaluated on different texts' not in summary_of(report, other, splits)
-
-
-def summary_of(report: Report, other: Report, splits: list[SplitStatistics]) -> str:
-    """Return the summary of two reports, the second with these splits."""
-    assert not isinstance(other.data, Missing)
-    described = dataclasses.replace(other.data.described, splits=splits)
-    data = dataclasses.replace(other.data, described=described)
-    return ' '.join(compare([report, dataclasses.replace(other, data=data)]).summary)
-
-
-def test_chart_uses_the_colours_of_the_page() -> None:
+def test_chart_uses_the_colours_of_the_page_when_it_is_drawn() -> None:
     values = [{'x': 1, 'label': 'a <b> \x00'}]
     bar = layer(values, {'type': 'bar', 'color': 'var(--accent)'}, x=number('x', 'x'))
     svg = draw([bar], 'a "name"')

@@ -1,4 +1,4 @@
-"""Tests of the curves that TensorBoard gets; an end-to-end test checks that it shows them."""
+"""Tests of the selection of learning curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.results.outcome import RunOutcome, save_record
 
 
 class Root:
-    """A root with records of runs, and with the folders of their Trainers' logs."""
+    """A root folder with records of runs and the log folders of their Trainers."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
@@ -29,7 +29,7 @@ class Root:
         metadata_store.MetadataStore(config)
 
     def add(self, run_id: str, logs: str | None, *, name: str = 'sentiment') -> None:
-        """Add a run whose Trainer wrote, or took from the cache, the folder `logs`."""
+        """Add a run whose Trainer wrote the folder `logs`, or reused it from the cache."""
         preset = {'preset': 'tutorial'}
         save_record(
             RunOutcome(run_id=run_id, outcome='failed', name=name, data='data', config=preset),
@@ -58,7 +58,7 @@ def root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Root:
     return root
 
 
-def test_curves_are_those_of_the_first_run_when_later_ones_took_the_model_from_the_cache(
+def test_curves_belong_to_the_first_run_when_later_runs_reuse_its_model(
     root: Root,
 ) -> None:
     for run_id, logs in (('1', 'a'), ('2', 'a'), ('3', None), ('4', 'b'), ('5', 'a')):
@@ -108,6 +108,6 @@ def test_port_is_refused_when_it_is_in_use(tmp_path: pathlib.Path) -> None:
     assert '--port' in caught.value.hint
 
 
-def test_folder_is_refused_when_tensorboard_would_take_it_for_two() -> None:
+def test_folder_is_refused_when_its_path_has_a_comma() -> None:
     with pytest.raises(ConfigError, match=r'expected a path without a comma .* /runs/a,b'):
         serve([LearningCurves(label='1', folder='/runs/a,b', reused_by=())], 0)

@@ -1,4 +1,4 @@
-"""Makes reports with all content that a report can have."""
+"""Makes sample reports with all content that a report can have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SLICES['401+'] = 2_560
 _WORDS = ('the', 'and', 'a', 'of', 'to', 'is', 'it', 'film', 'movie', 'in', 'this', 'that', 'was')
 
 
-def made_outcome(
+def make_outcome(
     outcome: Verdict = 'pushed',
     run_id: str = '2026-11-24T02-19-23',
     **changes: Any,
@@ -59,13 +59,13 @@ def made_outcome(
     return dataclasses.replace(record, **changes)
 
 
-def made_report(
+def make_report(
     outcome: Literal['pushed', 'not_blessed', 'failed'] = 'pushed',
     text: str = HOSTILE,
     run_id: str = '2026-11-24T02-19-23',
 ) -> Report:
     """Return a report in which one text is `text`, and another has all other problems."""
-    record = made_outcome(outcome, run_id)
+    record = make_outcome(outcome, run_id)
     failed = outcome == 'failed'
     early = Missing(reason='The run ended before the Evaluator: Trainer failed.')
     return Report(
