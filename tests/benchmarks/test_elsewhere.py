@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import pathlib
 import random
 import sys
-import tarfile
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from benchmarks import __main__ as cli
 from benchmarks import derive, elsewhere, metrics, tune
 from components.common.errors import ComponentError
 from pipeline.settings.presets import PRESETS
+from tests.components.example_gen.samples import encode_archive
 
 FILMS = 40
 REVIEWS = 160
@@ -34,7 +33,7 @@ def make_review(number: int, label: int) -> str:
 
 @pytest.fixture(scope='module')
 def archive(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Make an archive in the layout of IMDB's, films and all, without a test split."""
+    """Make an archive in the layout of IMDB's, with films and without a test split."""
     path = tmp_path_factory.mktemp('archive') / 'tiny.tar.gz'
     files: dict[str, str] = {}
     for label, name in enumerate(('neg', 'pos')):
@@ -42,20 +41,13 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         files[f'urls_{name}.txt'] = '\n'.join(films)
         for number in range(REVIEWS):
             files[f'{name}/{number}_5.txt'] = make_review(number, label)
-    with tarfile.open(path, 'w:gz') as members:
-        for name, text in files.items():
-            member = tarfile.TarInfo(f'aclImdb/train/{name}')
-            member.size = len(text.encode())
-            members.addfile(member, io.BytesIO(text.encode()))
+    members = [(f'aclImdb/train/{name}', text.encode()) for name, text in files.items()]
+    path.write_bytes(encode_archive(members))
     return path
 
 
-def films_of(archive: pathlib.Path) -> tune.Films:
-    return tune.read_films(archive)
-
-
 def test_no_text_is_on_both_sides_when_a_task_is_derived(archive: pathlib.Path) -> None:
-    films = films_of(archive)
+    films = tune.read_films(archive)
     fold_of = {derive.cyrillic(text): fold for text, fold in zip(films.texts, films.folds)}
     derived = elsewhere.derive(films, derive.TASKS['cyrillic'])
     assert [fold_of[text] for text in derived.texts] == derived.folds
@@ -67,7 +59,7 @@ def test_no_text_is_on_both_sides_when_a_task_is_derived(archive: pathlib.Path) 
 def test_one_in_20_is_positive_in_both_parts_when_labels_are_unbalanced(
     archive: pathlib.Path, held_out: bool
 ) -> None:
-    derived = elsewhere.derive(films_of(archive), derive.TASKS['unbalanced'])
+    derived = elsewhere.derive(tune.read_films(archive), derive.TASKS['unbalanced'])
     labels = [
         label
         for label, fold in zip(derived.labels, derived.folds)
@@ -88,7 +80,7 @@ def test_all_contenders_are_measured_and_kept_when_lengths_are_uneven(
     assert [row['name'] for row in task['contenders']] == [*PRESETS, elsewhere.REFERENCE]
     assert task['positives'] * 2 == task['held_out'] > 0
     by_name = {row['name']: row for row in task['contenders']}
-    # The long ones, half of all, tell their label; of the others, half are right by chance.
+    # The long ones, half of all, reveal their label; of the others, half are right by chance.
     for name in ('ngram', 'accurate', elsewhere.REFERENCE):
         assert by_name[name]['accuracy'] > 0.65
     shown = capsys.readouterr().out
@@ -96,9 +88,9 @@ def test_all_contenders_are_measured_and_kept_when_lengths_are_uneven(
     assert all(f'{row["auc"]:.4f}' in shown for row in task['contenders'])
 
 
-def test_letters_are_read_by_both_when_a_script_has_no_spaces(archive: pathlib.Path) -> None:
+def test_contenders_read_letters_when_a_script_has_no_spaces(archive: pathlib.Path) -> None:
     pytest.importorskip('sklearn', reason='sklearn is not installed; run make bench')
-    films = elsewhere.derive(films_of(archive), derive.TASKS['without-spaces'])
+    films = elsewhere.derive(tune.read_films(archive), derive.TASKS['without-spaces'])
     held_out = np.array(films.folds) == elsewhere.HELD_OUT_FOLD
     labels = np.array(films.labels, float)[held_out]
     ours = elsewhere.preset_probabilities(films, held_out, 'ngram')
@@ -108,7 +100,7 @@ def test_letters_are_read_by_both_when_a_script_has_no_spaces(archive: pathlib.P
 
 
 def test_original_and_cyrillic_letters_give_the_same_probabilities(archive: pathlib.Path) -> None:
-    films = films_of(archive)
+    films = tune.read_films(archive)
     held_out = np.array(films.folds) == elsewhere.HELD_OUT_FOLD
     mapped = films._replace(texts=[derive.cyrillic(text) for text in films.texts])
     one, other = (
@@ -128,10 +120,10 @@ def test_run_fails_when_a_probability_is_not_finite(
 
     monkeypatch.setattr(elsewhere, 'preset_probabilities', score)
     with pytest.raises(ComponentError, match='ngram: a probability is not finite'):
-        list(elsewhere.run(films_of(archive), derive.select('few')))
+        list(elsewhere.run(tune.read_films(archive), derive.select('few')))
 
 
-def test_exit_code_is_6_before_anything_is_trained_when_scikit_learn_is_not_there(
+def test_nothing_is_trained_when_scikit_learn_is_not_installed(
     archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, 'sklearn', None)
