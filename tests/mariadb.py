@@ -102,9 +102,9 @@ class Server:
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                told = self._log.read_text(errors='replace')[-2_000:]
+                log = self._log.read_text(errors='replace')[-2_000:]
                 self.kill()
-                raise RuntimeError(f'MariaDB does not start: {told}')
+                raise RuntimeError(f'MariaDB does not start: {log}')
             time.sleep(0.05)
 
     def _answers(self) -> bool:

@@ -33,15 +33,15 @@ def arguments(root: pathlib.Path, *more: str) -> list[str]:
     return ['run', '--json', '--data', str(SAMPLE), '--root', str(root), *more]
 
 
-def begin(*args: str, cwd: pathlib.Path) -> subprocess.Popen[str]:
-    """Begin a command, and do not wait for its end."""
+def start_command(*args: str, cwd: pathlib.Path) -> subprocess.Popen[str]:
+    """Start a command in the background."""
     return subprocess.Popen(
         [sys.executable, str(REPO / 'pipeline_runner.py'), *args],
         cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ},
     )  # fmt: skip
 
 
-def finish(process: subprocess.Popen[str]) -> Finished:
+def wait_for(process: subprocess.Popen[str]) -> Finished:
     out, err = process.communicate(timeout=900)
     return Finished(process.returncode, out, err)
 
@@ -50,8 +50,8 @@ def states(done: Finished) -> set[str]:
     return set(done.states().values())
 
 
-def stripped(told: Any) -> Any:
-    return told['outcome'], told['metrics'], told['slices'], told['thresholds'], told['baseline']
+def comparable_results(outcome: Any) -> Any:
+    return [outcome[key] for key in ('outcome', 'metrics', 'slices', 'thresholds', 'baseline')]
 
 
 def test_results_equal_those_on_sqlite_when_the_store_is_on_a_server(
@@ -59,7 +59,7 @@ def test_results_equal_those_on_sqlite_when_the_store_is_on_a_server(
 ) -> None:
     flags = mariadb.flags()
     kinds = {'file': (), 'server': tuple(flags)}
-    told = {
+    results = {
         kind: [
             run_command(*arguments(tmp_path / kind, *more, *store), cwd=tmp_path)
             for more in (
@@ -70,12 +70,12 @@ def test_results_equal_those_on_sqlite_when_the_store_is_on_a_server(
         ]
         for kind, store in kinds.items()
     }
-    for on_file, on_server in zip(told['file'], told['server']):
+    for on_file, on_server in zip(results['file'], results['server']):
         assert on_server.code == on_file.code == 0, on_server.err
-        assert stripped(on_server.json) == stripped(on_file.json)
+        assert comparable_results(on_server.json) == comparable_results(on_file.json)
         assert on_server.states() == on_file.states()
-    assert states(told['server'][1]) == {'cached'}
-    assert told['server'][2].json['baseline'] is not None
+    assert states(results['server'][1]) == {'cached'}
+    assert results['server'][2].json['baseline'] is not None
     # Each command finds the store by the root alone.
     report = run_command(
         'report', '--root', str(tmp_path / 'server'), '--output', 'a.html', cwd=tmp_path
@@ -98,8 +98,8 @@ def test_both_runs_succeed_when_they_share_an_empty_store(
         arguments(tmp_path / root, '--name', name, *mariadb.flags(database))
         for root, name in zip(('one', 'two'), names)
     ]
-    both = [begin(*command, cwd=tmp_path) for command in commands]
-    done = [finish(process) for process in both]
+    both = [start_command(*command, cwd=tmp_path) for command in commands]
+    done = [wait_for(process) for process in both]
     first, *late = sorted(done, key=lambda one: one.code)
     assert first.code == 0, first.err
     for one in late:
@@ -125,7 +125,7 @@ def test_same_command_resumes_when_the_server_was_killed_during_a_run(
     mariadb: Server, tmp_path: pathlib.Path
 ) -> None:
     args = arguments(tmp_path / 'root', '--name', 'killed', *mariadb.flags())
-    process = begin(*args, cwd=tmp_path)
+    process = start_command(*args, cwd=tmp_path)
     deadline = time.monotonic() + 300
     try:
         while not list(tmp_path.glob('root/artifacts/killed/Trainer/model/*')):
@@ -133,7 +133,7 @@ def test_same_command_resumes_when_the_server_was_killed_during_a_run(
             assert process.poll() is None
             time.sleep(0.02)
         mariadb.kill()
-        done = finish(process)
+        done = wait_for(process)
         assert done.code == 7
         (line,) = [line for line in done.err.splitlines() if line.startswith('error: ')]
         assert 'cannot reach the MySQL database reviews at 127.0.0.1' in line

@@ -14,7 +14,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
-def arrive(home: pathlib.Path, name: str, first: int) -> None:
+def add_span(home: pathlib.Path, name: str, first: int) -> None:
     file = home / 'reviews' / name / 'reviews.csv'
     file.parent.mkdir(parents=True)
     rows = [
@@ -26,7 +26,7 @@ def arrive(home: pathlib.Path, name: str, first: int) -> None:
 
 def run(home: pathlib.Path, *args: str) -> Finished:
     pattern = 'reviews/span-{SPAN}/v-{VERSION}/reviews.csv'
-    # Small: that what is new is trained on shows in the examples, not in the accuracy.
+    # Small: new examples show in the number of examples, not in the accuracy.
     small = ('--set', 'trainer.model.max_ngram=1', '--set', 'gate.min_accuracy=0.1')
     return run_command('run', '--data', pattern, '--spans', '2', *small, *args, cwd=home)
 
@@ -34,14 +34,14 @@ def run(home: pathlib.Path, *args: str) -> Finished:
 def test_newest_spans_are_trained_on_and_a_run_is_cached_when_none_is_new(
     home: pathlib.Path,
 ) -> None:
-    arrive(home, 'span-9/v-1', 0)
+    add_span(home, 'span-9/v-1', 0)
     alone = run(home, '--json')
     assert alone.code == 0, alone.err
     assert alone.json['spans'] == 'span 9, version 1'
     assert '1/9  ExampleGen' in alone.err
     assert 'span 9, version 1: train ' in alone.err
 
-    arrive(home, 'span-10/v-1', 300)
+    add_span(home, 'span-10/v-1', 300)
     both = run(home, '--json')
     assert both.code == 0, both.err
     assert both.json['spans'] == 'spans 9 to 10'
@@ -54,14 +54,14 @@ def test_newest_spans_are_trained_on_and_a_run_is_cached_when_none_is_new(
     assert both.json['baseline'] is not None
 
     # Neither is in the window: one is too old, one was replaced before.
-    arrive(home, 'span-8/v-1', 900)
-    arrive(home, 'span-9/v-0', 900)
+    add_span(home, 'span-8/v-1', 900)
+    add_span(home, 'span-9/v-0', 900)
     again = run(home)
     assert again.code == 0, again.err
     assert again.err.count('cached') == len(NODES)
     assert 'Nothing is new: data (spans 9 to 10), settings and code are those' in again.out
 
-    arrive(home, 'span-11/v-1', 600)
+    add_span(home, 'span-11/v-1', 600)
     rolled = run(home, '--json')
     assert rolled.code == 0, rolled.err
     assert rolled.json['spans'] == 'spans 10 to 11'

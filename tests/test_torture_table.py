@@ -30,11 +30,11 @@ def test_table_is_written_to_the_page_only_when_no_test_failed(
 
     assert table.main() == code
 
-    told = page.read_text(encoding='utf-8')
-    assert ('| killed | 30 | 30 | 0 |' in told) == (not failed)
-    assert ('old' in told) == bool(failed)
-    assert told.startswith('# A\n')
-    assert told.endswith('\nz\n')
+    content = page.read_text(encoding='utf-8')
+    assert ('| killed | 30 | 30 | 0 |' in content) == (not failed)
+    assert ('old' in content) == bool(failed)
+    assert content.startswith('# A\n')
+    assert content.endswith('\nz\n')
 
 
 def test_saved_results_contain_versions_and_machine(tmp_path: pathlib.Path) -> None:

@@ -17,7 +17,7 @@ from tests.pipeline_runner.runs import run_sample
 
 
 def from_node(node: str) -> dict[str, str]:
-    """States of a run that reuses all before `node`."""
+    """Return the states of a run that reuses the outputs of all nodes before `node`."""
     index = NODES.index(node)
     return {n: 'cached' if i < index else 'executed' for i, n in enumerate(NODES)}
 
@@ -200,9 +200,9 @@ class TestAfterwards:
         listed = {m['version']: m for m in run_command('models', '--json', cwd=home).json}
         assert [listed[v]['live'] for v in (first, second, live)] == [False, False, True]
         assert listed[second]['withdrawn'] == again.json['withdrawn']['at']
-        told = run_command('models', 'list', cwd=home).out
-        assert f'live, restores {first}' in told
-        assert 'withdrawn' in told
+        listing = run_command('models', 'list', cwd=home).out
+        assert f'live, restores {first}' in listing
+        assert 'withdrawn' in listing
 
         undone = run_command('models', 'rollback', second, cwd=home, repo=repo)
         assert undone.code == 0, undone.err

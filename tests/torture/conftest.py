@@ -53,9 +53,9 @@ def pytest_terminal_summary(
 
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Tally:
-    """Return what a test tells its runs, faults and losses to."""
+    """Return a function that records the runs, faults and losses of a test."""
 
-    def tell(*, fault: str, runs: int, faults: int, losses: int) -> None:
+    def add_row(*, fault: str, runs: int, faults: int, losses: int) -> None:
         request.config.stash[_ROWS].append(Row(fault, runs, faults, losses))
 
-    return tell
+    return add_row

@@ -197,10 +197,10 @@ def main() -> None:
     fuzzer = Fuzzer(*target, seed=arguments.seed)
     found = fuzzer.run(arguments.seconds)
     crashes = []
-    for number, (content, told) in enumerate(found.crashes):
+    for number, (content, message) in enumerate(found.crashes):
         path = arguments.crashes / f'{arguments.name.replace(" ", "-")}-{number}'
         path.write_bytes(content)
-        crashes.append(f'{told}\n  {path}: {content[:300]!r}')
+        crashes.append(f'{message}\n  {path}: {content[:300]!r}')
     print(json.dumps({**found._asdict(), 'crashes': crashes}))
 
 

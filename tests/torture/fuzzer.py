@@ -25,7 +25,7 @@ Edge = tuple[str, int, int, int]
 
 
 class Found(NamedTuple):
-    """What came of it: inputs tried, those kept, edges of the code reached, and crashes."""
+    """Result of fuzzing: inputs tried, those kept, edges of the code reached, and crashes."""
 
     executions: int
     kept: int
@@ -100,8 +100,8 @@ class Fuzzer:
         finally:
             sys.settrace(None)
         if error is not None:
-            told = f'{type(error).__name__}: {error}'[:2_000]
-            self._crashes.setdefault(_place(error), (content, told))
+            message = f'{type(error).__name__}: {error}'[:2_000]
+            self._crashes.setdefault(_place(error), (content, message))
             return
         # An edge that is taken twice as often is news, too.
         features = {(edge, count.bit_length()) for edge, count in counts.items()}

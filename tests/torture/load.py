@@ -42,7 +42,7 @@ class Answers(NamedTuple):
 
 
 def main(model_dir: pathlib.Path, seconds: float) -> None:
-    """Print what came of it as JSON."""
+    """Print the result as JSON."""
     import csv
 
     with open(SAMPLE / 'reviews.csv', encoding='utf-8', newline='') as file:

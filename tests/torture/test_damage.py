@@ -1,4 +1,4 @@
-"""Files below the root and the serving folder are damaged at random; the same command goes on."""
+"""Files below the root and the serving folder are damaged at random; the same command resumes."""
 
 from __future__ import annotations
 
@@ -77,24 +77,24 @@ def _damage(root: pathlib.Path, draw: random.Random, kind: str) -> pathlib.Path:
     return path
 
 
-def _mend(told: str, home: pathlib.Path) -> list[str]:
-    """Do what an error says; return what is to be added to the command."""
-    again = re.search(r'--again (\w+)', told)
+def _mend(message: str, home: pathlib.Path) -> list[str]:
+    """Follow the hint of an error; return the flags to add to the command."""
+    again = re.search(r'--again (\w+)', message)
     if again:
         return ['--again', again[1]]
-    command = re.search(r'python pipeline_runner\.py (repair .*)', told)
+    command = re.search(r'python pipeline_runner\.py (repair .*)', message)
     if command:
         done = run_command(*shlex.split(command[1]), cwd=home)
         assert done.code == 0, done.err
         return []
-    removal = re.search(r'rm -r (\S+?)[:;\s]', told + ' ')
-    assert removal, f'no command is named: {told}'
+    removal = re.search(r'rm -r (\S+?)[:;\s]', message + ' ')
+    assert removal, f'no command is named: {message}'
     shutil.rmtree(removal[1])
     return []
 
 
 def _run_on(home: pathlib.Path, args: list[str]) -> tuple[Finished, list[str]]:
-    """Run, and do what errors say until it succeeds; return the last run and the errors."""
+    """Run, and follow the hints of errors until it succeeds; return the last run and the errors."""
     errors: list[str] = []
     more: list[str] = []
     while True:
@@ -102,11 +102,11 @@ def _run_on(home: pathlib.Path, args: list[str]) -> tuple[Finished, list[str]]:
         if done.code == 0:
             return done, errors
         assert 'Traceback' not in done.err, done.err
-        told = [line for line in done.err.splitlines() if line.startswith('error: ')]
-        assert len(told) == 1, done.err
-        errors += told
+        lines = [line for line in done.err.splitlines() if line.startswith('error: ')]
+        assert len(lines) == 1, done.err
+        errors += lines
         assert len(errors) <= _MOST_COMMANDS, errors
-        more = _mend(told[0], home)
+        more = _mend(lines[0], home)
 
 
 @pytest.mark.timeout(900)

@@ -79,7 +79,7 @@ class Victim:
         return self.root / 'artifacts' / self.name
 
     def followed_by(self, home: pathlib.Path, rows: int) -> Victim:
-        """Return a new pipeline that goes on counting."""
+        """Return a new pipeline that continues the counts."""
         other = Victim(home, rows)
         other.add(self)
         return other
@@ -168,8 +168,8 @@ class Victim:
         code, out, err, seconds = self.stop(number, moment)
         if code == 0:
             return
-        told = (err.splitlines() or [''])[-1]
-        if code != 128 + number or 'the same command resumes' not in told:
+        last_line = (err.splitlines() or [''])[-1]
+        if code != 128 + number or 'the same command resumes' not in last_line:
             self.losses.append(f'a run that got signal {number} ended with {code}: {err}')
         elif json.loads(out)['outcome'] != 'interrupted':
             self.losses.append(f'a run that got signal {number} says {out}')
