@@ -107,30 +107,11 @@ def test_error_names_the_options_when_a_column_exists_already(
     )
 
 
-@pytest.mark.parametrize(
-    ('name', 'content', 'kind', 'error', 'message'),
-    [
-        (
-            'a.jsonl',
-            b'{"text": "a"}\n{"text": "a", "b": 1}\n',
-            'csv',
-            DataError,
-            "^a.jsonl:2: 'b' is not a column of the first row",
-        ),
-        (
-            'a.csv',
-            b'text,x,x\na,1,2\n',
-            'jsonl',
-            ConfigError,
-            'two columns of the input have the same name',
-        ),
-    ],
-)
-def test_columns_are_refused_when_the_other_format_cannot_hold_them(
-    name: str, content: bytes, kind: str, error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        rewrite(name, content, kind)
+def test_columns_are_refused_when_the_other_format_cannot_hold_them() -> None:
+    with pytest.raises(DataError, match="^a.jsonl:2: 'b' is not a column of the first row"):
+        rewrite('a.jsonl', b'{"text": "a"}\n{"text": "a", "b": 1}\n', 'csv')
+    with pytest.raises(ConfigError, match='two columns of the input have the same name'):
+        rewrite('a.csv', b'text,x,x\na,1,2\n', 'jsonl')
 
 
 @pytest.mark.parametrize('name', ['a.txt', 'a', 'a.csv.zip', '/dev/stdout', 'a.tar.gz'])
@@ -191,17 +172,10 @@ def test_line_breaks_are_kept_in_their_cell_when_the_format_changes(kind: str) -
         assert rows[1] == ['one\r\ntwo\nthree\rfour', '1', 'good', '0.987654']
 
 
-@pytest.mark.parametrize(
-    ('content', 'line', 'expected'),
-    [
-        (rb'{"text": "a\u0000b"}', 1, 'a\ufffdb,good,0.987654'),
-        (rb'{"text": "a", "\ud83d": 1}', 0, 'text,\ufffd,label,probability'),
-    ],
-)
-def test_character_is_replaced_when_csv_cannot_hold_it(
-    content: bytes, line: int, expected: str
-) -> None:
-    assert rewrite('a.jsonl', content, 'csv').splitlines()[line] == expected
+def test_character_is_replaced_when_csv_cannot_hold_it() -> None:
+    header, row = rewrite('a.jsonl', rb'{"text": "a\u0000b", "\ud83d": 1}', 'csv').splitlines()
+    assert header == 'text,\ufffd,label,probability'
+    assert row == 'a\ufffdb,1,good,0.987654'
 
 
 def test_error_names_the_row_when_an_object_is_nested_too_deep_for_a_cell() -> None:
