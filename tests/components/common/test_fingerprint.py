@@ -40,19 +40,12 @@ for edit in edits:
     path.write_bytes(content)
 print(json.dumps({'digests': digests, 'loaded': sorted(sys.modules)}))
 """
+TRAINERS = {'components.trainer.run', 'components.trainer.models.tutorial.model'}
 EDITS: dict[str, set[str]] = {
-    'transform/text.py': {
-        'components.transform.preprocessing',
-        'components.trainer.run',
-        'components.trainer.models.tutorial.model',
-        'components.relative',
-    },
+    'transform/text.py': TRAINERS | {'components.transform.preprocessing', 'components.relative'},
     'trainer/run.py': {'components.trainer.run'},
-    'trainer/serving.py': {'components.trainer.run', 'components.trainer.models.tutorial.model'},
-    'trainer/models/__init__.py': {
-        'components.trainer.run',
-        'components.trainer.models.tutorial.model',
-    },
+    'trainer/serving.py': TRAINERS,
+    'trainer/models/__init__.py': TRAINERS,
     # pipeline/create.py adds this module by its name.
     'trainer/models/tutorial/model.py': {'components.trainer.models.tutorial.model'},
     'trainer/models/tutorial/settings.py': {'components.trainer.models.tutorial.model'},
@@ -61,27 +54,21 @@ EDITS: dict[str, set[str]] = {
     'evaluator/metrics.py': {'components.evaluator.metrics', 'components.pusher.executor'},
     'pusher/executor.py': {'components.pusher.executor'},
     'readers/tables.py': {'components.example_gen.executor'},
-    'common/progress.py': {
-        'components.trainer.run',
-        'components.trainer.models.tutorial.model',
-        'components.relative',
-    },
+    'common/progress.py': TRAINERS | {'components.relative'},
     # Nodes that count examples raise errors if some are missing.
     'common/errors.py': {
         'components.example_gen.executor',
         'components.example_validator.executor',
-        'components.trainer.run',
-        'components.trainer.models.tutorial.model',
         'components.pusher.executor',
+        *TRAINERS,
     },
     # A file that runs in another process.
     'smoke_test/process.py': {'components.pusher.executor'},
     'common/settings.py': {
         'components.example_gen.executor',
         'components.transform.preprocessing',
-        'components.trainer.run',
-        'components.trainer.models.tutorial.model',
         'components.pusher.executor',
+        *TRAINERS,
     },
     'trainer/component.py': set(),
     'common/fingerprint.py': set(),

@@ -27,9 +27,9 @@ class Evaluated:
     """The outputs of the Evaluator.
 
     Attributes:
-        evaluation: The folder of the artifact.
-        blessing: The artifact.
-        metrics: By model, slice and name.
+        evaluation: The folder of the ModelEvaluation.
+        blessing: The ModelBlessing.
+        metrics: Values by model, slice and metric.
     """
 
     evaluation: str
@@ -38,7 +38,7 @@ class Evaluated:
 
     @property
     def blessed(self) -> bool:
-        """Whether the artifact says so, by its property and by its one file."""
+        """Whether the model is blessed, by the property and the one file of the artifact."""
         value = self.blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
         (file,) = pathlib.Path(self.blessing.uri).iterdir()
         assert file.name == ('BLESSED' if value else 'NOT_BLESSED')
@@ -51,9 +51,9 @@ def evaluate(
     model: Model,
     baseline: Model | None,
     gate: GateSettings,
-    **of_run: float,
+    **overrides: float,
 ) -> Evaluated:
-    """Run the node on the test split; `of_run` are bounds that a run overrides."""
+    """Run the node on the test split; `overrides` are bounds that the run overrides."""
     examples, evaluation, blessing = (
         standard_artifacts.Examples(),
         standard_artifacts.ModelEvaluation(),
@@ -76,7 +76,7 @@ def evaluate(
     executor_class(context).Do(
         inputs | ({'baseline_model': [baseline]} if baseline else {}),
         {'evaluation': [evaluation], 'blessing': [blessing]},
-        {**node.exec_properties, **of_run},
+        {**node.exec_properties, **overrides},
     )
     metrics: Any = collections.defaultdict(lambda: collections.defaultdict(dict))
     for record in tfma.load_metrics(evaluation.uri):

@@ -1,4 +1,4 @@
-"""The Evaluator and the Pusher refuse unfit models, and report why."""
+"""Tests that the Evaluator and the Pusher refuse unfit models, and report why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
-import tensorflow_transform as tft
 from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.types import channel_utils, standard_artifacts
@@ -25,31 +24,30 @@ from components.served_baseline.baseline import find_baseline
 from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
-from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.evaluator.evaluated import Evaluated, Model, evaluate
 from tests.components.pusher.evaluations import write_baseline
 from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import (
-    LABELS,
     TEXT,
     Review,
     Tiny,
     build,
+    build_nan,
+    export_model,
     loaded,
     write_split,
     write_summary,
 )
 from tests.conftest import snapshot
 
-# A fifth of the labels of test is wrong: the best of models is right in four of five.
+# A fifth of the labels of test is wrong, so the best possible accuracy is 0.8.
 GATE = GateSettings(min_accuracy=0.7, max_accuracy_drop=0.05)
 Labels = npt.NDArray[np.float32]
 
 
 def save(model: keras.Model, tiny: Tiny, folder: pathlib.Path) -> Model:
     """Export a model as the Trainer does."""
-    transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
-    export(ServingModel(model, transform, TEXT), LABELS, str(folder / 'Format-Serving'))
+    export_model(model, tiny, folder / 'Format-Serving')
     settings = folder / 'Format-Serving' / 'assets.extra' / features.SETTINGS_ASSET
     settings.write_text('{}')
     artifact = Model()
@@ -57,9 +55,9 @@ def save(model: keras.Model, tiny: Tiny, folder: pathlib.Path) -> Model:
     return artifact
 
 
-def learn(change: Callable[[Labels], Labels], tiny: Tiny, folder: pathlib.Path) -> Model:
+def train_on(change: Callable[[Labels], Labels], tiny: Tiny, folder: pathlib.Path) -> Model:
     """Train on the training split with its labels changed, and export."""
-    transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
+    transform = tiny.load_transform()
     train, val = (
         data._replace(labels=change(data.labels))
         for data in (read_split(tiny.pattern(split), transform) for split in features.SPLITS[:2])
@@ -69,29 +67,29 @@ def learn(change: Callable[[Labels], Labels], tiny: Tiny, folder: pathlib.Path) 
     return save(load_architecture('ngram')(job).model, tiny, folder)
 
 
-def shuffled(labels: Labels) -> Labels:
+def shuffle(labels: Labels) -> Labels:
     return np.random.default_rng(2).permutation(labels)
 
 
-def inverted(labels: Labels) -> Labels:
+def invert(labels: Labels) -> Labels:
     return np.float32(1) - labels
 
 
 @pytest.fixture(scope='module')
 def good(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A model as it should be."""
-    return learn(lambda labels: labels, tiny, tmp_path_factory.mktemp('good'))
+    """Return a model that is trained on correct labels."""
+    return train_on(lambda labels: labels, tiny, tmp_path_factory.mktemp('good'))
 
 
 @pytest.fixture(scope='module')
 def backwards(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A model that learned from labels that were turned around."""
-    return learn(inverted, tiny, tmp_path_factory.mktemp('backwards'))
+    """Return a model that is trained on inverted labels."""
+    return train_on(invert, tiny, tmp_path_factory.mktemp('backwards'))
 
 
 @pytest.fixture(scope='module')
 def constant(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A model that says positive of everything."""
+    """Return a model that predicts positive for every text."""
     model = build()
     *others, bias = [np.zeros_like(weight) for weight in model.get_weights()]
     model.set_weights([*others, bias + 2])
@@ -100,14 +98,14 @@ def constant(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture
 def serving(tmp_path: pathlib.Path) -> pathlib.Path:
-    """The folder of versions, with what is live."""
+    """Return a serving folder with a live version."""
     version = tmp_path / 'serving' / '7'
     version.mkdir(parents=True)
     (version / 'saved_model.pb').write_bytes(b'live')
     return tmp_path / 'serving'
 
 
-def with_test(reviews: list[Review], tiny: Tiny, folder: pathlib.Path) -> Tiny:
+def replace_test(reviews: list[Review], tiny: Tiny, folder: pathlib.Path) -> Tiny:
     """Return the same data with another test split."""
     write_split(folder / 'examples' / 'Split-test', [reviews[::2], reviews[1::2]])
     positive = sum(label for _, label in reviews)
@@ -115,15 +113,15 @@ def with_test(reviews: list[Review], tiny: Tiny, folder: pathlib.Path) -> Tiny:
     return dataclasses.replace(tiny, examples=folder / 'examples')
 
 
-def unbalanced(reviews: list[Review]) -> list[Review]:
-    """Leave one negative review for nine positive ones."""
+def unbalance(reviews: list[Review]) -> list[Review]:
+    """Keep one negative review for nine positive ones."""
     positive = [review for review in reviews if review[1]]
     negative = [review for review in reviews if not review[1]]
     return positive + negative[: len(positive) // 9]
 
 
 def push(found: Evaluated, model: Model, data: Tiny, serving: pathlib.Path) -> bool:
-    """Run the Pusher on what the Evaluator left; tell whether it pushed."""
+    """Run the Pusher on the outputs of the Evaluator; return whether it pushed."""
     examples, evaluation = standard_artifacts.Examples(), standard_artifacts.ModelEvaluation()
     examples.uri, evaluation.uri = str(data.examples), found.evaluation
     baseline = standard_artifacts.Model()
@@ -153,8 +151,8 @@ def push(found: Evaluated, model: Model, data: Tiny, serving: pathlib.Path) -> b
     return bool(pushed.get_int_custom_property('pushed'))
 
 
-def missed(found: Evaluated) -> dict[str, str]:
-    """Return what a person is told: by metric, what it should be, and what it is."""
+def failed_checks(found: Evaluated) -> dict[str, str]:
+    """Return the bound and value of each failed check, by metric."""
     checks = read_evaluation(found.evaluation).checks()
     return {
         check.metric: f'{check.bound}, got {check.value if check.value is None else "less"}'
@@ -172,26 +170,24 @@ def model_of(request: pytest.FixtureRequest, tiny: Tiny, tmp_path: pathlib.Path)
 
     def make(name: str) -> Model:
         if name == 'learned_from_shuffled_labels':
-            return learn(shuffled, tiny, tmp_path / name)
+            return train_on(shuffle, tiny, tmp_path / name)
         if name == 'nan':
-            model = build()
-            model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
-            return save(model, tiny, tmp_path / name)
+            return save(build_nan(), tiny, tmp_path / name)
         found: Model = request.getfixturevalue(name)
         return found
 
     return make
 
 
-def same(reviews: list[Review]) -> list[Review]:
+def keep_all(reviews: list[Review]) -> list[Review]:
     return reviews
 
 
-def one_class(reviews: list[Review]) -> list[Review]:
+def keep_positives(reviews: list[Review]) -> list[Review]:
     return [review for review in reviews if review[1]]
 
 
-def turned_around(reviews: list[Review]) -> list[Review]:
+def invert_labels(reviews: list[Review]) -> list[Review]:
     return [(text, 1 - label) for text, label in reviews]
 
 
@@ -200,21 +196,21 @@ MISSING = '>= 0.7000, got None'
 
 
 @pytest.mark.parametrize(
-    ('candidate', 'baseline', 'test', 'told'),
+    ('candidate', 'baseline', 'test', 'expected'),
     [
         (
             'learned_from_shuffled_labels',
             None,
-            same,
+            keep_all,
             {'binary_accuracy': LOW_ACCURACY, 'auc': LOW_AUC},
         ),
-        ('backwards', None, same, {'binary_accuracy': LOW_ACCURACY, 'auc': LOW_AUC}),
-        ('constant', None, unbalanced, {'auc': LOW_AUC}),
-        ('nan', None, same, {'binary_accuracy': MISSING, 'auc': MISSING}),
-        ('good', None, one_class, {'auc': MISSING}),
-        # In train and test alike: only the baseline can show it.
-        ('backwards', 'good', turned_around, {'baseline_auc': '>= 0.5000, got less'}),
-        ('good', 'nan', same, None),
+        ('backwards', None, keep_all, {'binary_accuracy': LOW_ACCURACY, 'auc': LOW_AUC}),
+        ('constant', None, unbalance, {'auc': LOW_AUC}),
+        ('nan', None, keep_all, {'binary_accuracy': MISSING, 'auc': MISSING}),
+        ('good', None, keep_positives, {'auc': MISSING}),
+        # In train and test: only the baseline reveals it.
+        ('backwards', 'good', invert_labels, {'baseline_auc': '>= 0.5000, got less'}),
+        ('good', 'nan', keep_all, None),
     ],
     ids=[
         'labels_were_shuffled',
@@ -230,35 +226,35 @@ def test_nothing_is_pushed_when(
     candidate: str,
     baseline: str | None,
     test: Callable[[list[Review]], list[Review]],
-    told: dict[str, str] | None,
+    expected: dict[str, str] | None,
     model_of: Make,
     tiny: Tiny,
     serving: pathlib.Path,
     tmp_path: pathlib.Path,
 ) -> None:
     before = snapshot(serving)
-    data = with_test(test(tiny.reviews['test']), tiny, tmp_path)
+    data = replace_test(test(tiny.reviews['test']), tiny, tmp_path)
     model = model_of(candidate)
     found = evaluate(tmp_path, data, model, model_of(baseline) if baseline else None, GATE)
     assert not found.blessed
-    assert missed(found)
-    if told is not None:
-        assert missed(found) == told
+    assert failed_checks(found)
+    if expected is not None:
+        assert failed_checks(found) == expected
     assert not push(found, model, data, serving)
     assert snapshot(serving) == before
 
 
-def test_good_model_is_pushed_when_there_is_no_attack(
-    good: Model, tiny: Tiny, serving: pathlib.Path, tmp_path: pathlib.Path
+def test_good_model_is_blessed_when_there_is_no_attack(
+    good: Model, tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
-    # That what is above is held back for the attack, not for the test.
+    # The models above are refused because of the attack, not because of this test.
     found = evaluate(tmp_path, tiny, good, None, GATE)
     assert found.blessed
-    assert not missed(found)
+    assert not failed_checks(found)
 
 
 @pytest.mark.parametrize('spoiled', ['no_bounds', 'nothing'])
-def test_nothing_is_blessed_when_the_evaluator_is_handed_no_bounds(
+def test_nothing_is_blessed_when_the_evaluator_gets_no_bounds(
     spoiled: str,
     good: Model,
     tiny: Tiny,
@@ -279,7 +275,7 @@ def test_nothing_is_blessed_when_the_evaluator_is_handed_no_bounds(
 
 
 @pytest.mark.parametrize('bound', [np.nan, np.inf, 2.0, 0.0])
-def test_nothing_is_blessed_when_a_run_names_no_bound(
+def test_nothing_is_blessed_when_a_run_overrides_a_bound_with_an_invalid_value(
     bound: float, good: Model, tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
     with pytest.raises(ConfigError, match='^min_auc: .*, got '):

@@ -10,11 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
-import tensorflow_transform as tft
 from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import constants, executor
@@ -27,22 +25,23 @@ from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.executor import Executor
 from components.evaluator.score_details import SHOWN_PARTS, read_score_details
 from components.served_baseline.baseline import NO_BASELINE_FILE
-from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.evaluator.evaluated import Evaluated, evaluate
 from tests.components.trainer.tiny import (
-    LABELS,
     TEXT,
     Exported,
     Tiny,
     build,
-    damage_shard,
+    build_nan,
+    copy_damaged,
+    export_model,
+    shift_bias,
     write_split,
     write_summary,
 )
 from tests.conftest import LOCAL_BEAM_ARGS
 
 OVERALL = ''
-# TFMA's class for a metric of ours that it has as well.
+# TFMA's class for each metric that TFMA has too.
 TFMA_METRICS = {
     'binary_accuracy': 'BinaryAccuracy',
     'loss': 'BinaryCrossEntropy',
@@ -75,14 +74,8 @@ def models(
             shutil.copytree(exported.serving, serving)
             return artifact
         keras.utils.set_random_seed(1)
-        model = build()
-        if name == 'nan':
-            model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
-        if name == 'biased':
-            *others, bias = exported.model.get_weights()
-            model.set_weights([*others, bias + 2])
-        graph = tft.TFTransformOutput(str(tiny.transform_graph))
-        export(ServingModel(model, TransformGraph(graph), TEXT), LABELS, str(serving))
+        makers = {'fresh': build, 'nan': build_nan, 'biased': lambda: shift_bias(exported.model, 2)}
+        export_model(makers[name](), tiny, serving)
         return artifact
 
     return make
@@ -100,9 +93,7 @@ def alone(
     return evaluate(tmp_path_factory.mktemp('alone'), tiny, models('good'), None, GATE)
 
 
-def test_accuracy_and_loss_equal_those_of_keras(
-    alone: Evaluated, exported: Exported
-) -> None:
+def test_accuracy_and_loss_equal_those_of_keras(alone: Evaluated, exported: Exported) -> None:
     overall = alone.metrics[''][OVERALL]
     tokens = exported.test.padded(TEXT.max_tokens)
     expected = exported.network.evaluate(tokens, exported.test.labels, verbose=0, return_dict=True)
@@ -111,7 +102,7 @@ def test_accuracy_and_loss_equal_those_of_keras(
     assert overall['loss'] == pytest.approx(expected['loss'], abs=1e-5)
 
 
-def test_slices_add_up_when_test_is_sliced_by_length(alone: Evaluated, tiny: Tiny) -> None:
+def test_slices_by_length_add_up_to_the_overall_metrics(alone: Evaluated, tiny: Tiny) -> None:
     slices = dict(alone.metrics[''])
     overall = slices.pop(OVERALL)
     lengths = collections.Counter(
@@ -126,7 +117,7 @@ def test_slices_add_up_when_test_is_sliced_by_length(alone: Evaluated, tiny: Tin
         assert total / overall['example_count'] == pytest.approx(overall[name])
 
 
-def test_model_is_blessed_by_its_id_when_there_is_no_baseline(alone: Evaluated) -> None:
+def test_model_is_blessed_with_its_id_when_there_is_no_baseline(alone: Evaluated) -> None:
     assert alone.blessed
     properties = (
         constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY,
@@ -135,10 +126,10 @@ def test_model_is_blessed_by_its_id_when_there_is_no_baseline(alone: Evaluated) 
     assert [alone.blessing.get_int_custom_property(name) for name in properties] == [1, 0]
 
 
-def test_values_equal_those_of_tfma(
+def test_metrics_equal_those_of_tfma(
     alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
-    # Its own run on its own classes, from reading the files to the gate.
+    # A run of TFMA with its own metric classes, from reading the files to the gate.
     config = resolve_eval_config(GATE, has_baseline=False)
     config.metrics_specs[0].metrics.extend(
         config_pb2.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
@@ -180,9 +171,7 @@ def test_tfma_reads_configuration_metrics_and_verdict(
     assert tfma.load_validation_result(alone.evaluation).validation_ok
 
 
-def test_details_of_scores_are_stored(
-    alone: Evaluated, exported: Exported, tiny: Tiny
-) -> None:
+def test_score_details_are_stored(alone: Evaluated, exported: Exported, tiny: Tiny) -> None:
     found = read_score_details(alone.evaluation)
     assert found is not None
     assert found.baseline is None
@@ -201,13 +190,14 @@ def test_details_of_scores_are_stored(
         [row[0] for row in nearest], abs=1e-6
     )
     overall = alone.metrics[''][OVERALL]
+    assert found.unscored == 0
     right = found.true_positives + found.true_negatives
     assert right / len(reviews) == pytest.approx(overall['binary_accuracy'])
     assert sum(found.candidate.positive) == sum(label for _, label in reviews)
     assert sum(found.candidate.negative) == sum(1 - label for _, label in reviews)
 
 
-def test_contributions_are_those_of_the_explain_signature(
+def test_contributions_equal_those_of_the_explain_signature(
     alone: Evaluated, models: Callable[[str], Model]
 ) -> None:
     found = read_score_details(alone.evaluation)
@@ -215,11 +205,11 @@ def test_contributions_are_those_of_the_explain_signature(
     model = tf.saved_model.load(os.path.join(models('good').uri, 'Format-Serving'))
     explain = model.signatures[features.EXPLAIN_SIGNATURE]
     for example in found.mistakes[:3] + found.uncertain[:3]:
-        said = explain(text=tf.constant([example.text]))
-        ngrams = [ngram.decode() for ngram in said[features.NGRAMS_KEY].numpy().tolist()]
+        answer = explain(text=tf.constant([example.text]))
+        ngrams = [ngram.decode() for ngram in answer[features.NGRAMS_KEY].numpy().tolist()]
         assert [ngram for ngram, _ in example.contributions] == ngrams[:SHOWN_PARTS]
         assert [value for _, value in example.contributions] == pytest.approx(
-            said[features.CONTRIBUTIONS_KEY].numpy().tolist()[:SHOWN_PARTS], abs=1e-5
+            answer[features.CONTRIBUTIONS_KEY].numpy().tolist()[:SHOWN_PARTS], abs=1e-5
         )
 
 
@@ -239,15 +229,11 @@ def test_model_is_not_blessed_when_test_has(
 
 
 @pytest.mark.parametrize('damage', ['dropped', 'truncated', 'duplicated'])
-def test_run_stops_when_a_shard_of_test_is(
+def test_run_fails_when_a_shard_of_test_is(
     damage: str, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
-    examples = tmp_path / 'examples'
-    shutil.copytree(tiny.examples, examples)
-    damage_shard(examples / 'Split-test', damage)
-    damaged = dataclasses.replace(tiny, examples=examples)
-    came = {'dropped': 30, 'truncated': 59, 'duplicated': 90}[damage]
-    message = f'^Evaluator: expected the 60 examples of test that ExampleGen wrote, got {came}$'
+    damaged, left = copy_damaged(tiny, tmp_path, 'test', damage)
+    message = f'^Evaluator: expected the 60 examples of test that ExampleGen wrote, got {left}$'
     with pytest.raises(ComponentError, match=message):
         evaluate(tmp_path, damaged, models('good'), None, LOW)
     assert not (tmp_path / 'blessing').exists()
@@ -268,33 +254,23 @@ def test_both_models_are_measured_when_there_is_a_baseline(
     both, one = read_score_details(found.evaluation), read_score_details(alone.evaluation)
     assert both is not None
     assert both.baseline is not None
-    # The details of the candidate are those without a baseline.
+    # The details of the candidate do not depend on the baseline.
     assert dataclasses.replace(both, baseline=None) == one
     assert sum(both.baseline.positive) == sum(both.candidate.positive)
     assert both.baseline != both.candidate
 
 
-@pytest.mark.parametrize(
-    ('candidate', 'baseline'),
-    [('fresh', 'good'), ('nan', None)],
-    ids=['it_is_worse_than_the_baseline', 'its_predictions_are_nan'],
-)
-def test_model_is_not_blessed_when(
-    candidate: str,
-    baseline: str | None,
-    tiny: Tiny,
-    models: Callable[[str], Model],
-    tmp_path: pathlib.Path,
+def test_model_is_not_blessed_when_its_predictions_are_nan(
+    tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
-    before = models(baseline) if baseline else None
-    found = evaluate(tmp_path, tiny, models(candidate), before, LOW)
+    found = evaluate(tmp_path, tiny, models('nan'), None, LOW)
     assert not found.blessed
     details = read_score_details(found.evaluation)
     assert details is not None
-    assert details.unscored == (len(tiny.reviews['test']) if candidate == 'nan' else 0)
+    assert details.unscored == len(tiny.reviews['test'])
 
 
-def test_model_is_judged_by_the_bounds_of_the_run_when_it_overrides_them(
+def test_bounds_of_the_run_are_used_when_it_overrides_them(
     tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
     assert not evaluate(tmp_path / '1', tiny, models('good'), None, LOW, min_accuracy=1.0).blessed
@@ -307,7 +283,7 @@ def test_model_is_judged_by_the_bounds_of_the_run_when_it_overrides_them(
     assert evaluate(tmp_path / '6', tiny, *backwards, min_baseline_auc=0.0).blessed
 
 
-def test_first_model_is_blessed_when_the_baseline_stands_for_none(
+def test_first_model_is_blessed_when_the_baseline_artifact_is_empty(
     tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
     nothing = Model()
@@ -319,6 +295,6 @@ def test_first_model_is_blessed_when_the_baseline_stands_for_none(
     assert set(found.metrics) == {''}
 
 
-def test_blessing_is_completed_by_the_entry_point_when_the_executor_is_one_of_tfx() -> None:
-    # It asks for a subclass before it replaces ids by the names that a cloud's resolver needs.
+def test_executor_is_a_subclass_of_that_of_tfx() -> None:
+    # TFX's entry point requires it before it replaces ids by the names that resolvers need.
     assert issubclass(Executor, executor.Executor)

@@ -31,14 +31,14 @@ def gate(**fields: Any) -> GateSettings:
     ],
     ids=repr,
 )
-def test_bounds_are_read_from_the_configuration_as_they_were_written(
+def test_bounds_are_unchanged_when_written_to_a_configuration_and_read(
     built: GateSettings,
 ) -> None:
     text = json_format.MessageToJson(build_eval_config(built))
     assert read_gate(json_format.Parse(text, config_pb2.EvalConfig())) == built
 
 
-def _of(config: config_pb2.EvalConfig, spec: int, metric: int) -> Any:
+def find_threshold(config: config_pb2.EvalConfig, spec: int, metric: int) -> Any:
     return config.metrics_specs[spec].metrics[metric].per_slice_thresholds[0].threshold
 
 
@@ -47,13 +47,25 @@ def _of(config: config_pb2.EvalConfig, spec: int, metric: int) -> Any:
     [
         (lambda c: c.ClearField('metrics_specs'), 'max_accuracy_drop, min_accuracy, min_auc'),
         (lambda c: c.metrics_specs.pop(), 'no bound min_baseline_auc'),
-        (lambda c: _of(c, 0, 0).ClearField('value_threshold'), 'no bound min_accuracy'),
-        (lambda c: _of(c, 0, 0).ClearField('change_threshold'), 'no bound max_accuracy_drop'),
-        (lambda c: _of(c, 0, 2).Clear(), 'no bound min_auc'),
-        (lambda c: _set(_of(c, 0, 0), 0.0), 'min_accuracy: .*greater than 0, got 0.0'),
-        (lambda c: _set(_of(c, 0, 0), math.nan), 'min_accuracy: .*finite number, got nan'),
-        (lambda c: _set(_of(c, 0, 2), 0.5), 'min_auc: .*greater than 0.5, got 0.5'),
-        (lambda c: _set(_of(c, 1, 0), -1.0), 'min_baseline_auc: .*or equal to 0, got -1.0'),
+        (lambda c: find_threshold(c, 0, 0).ClearField('value_threshold'), 'no bound min_accuracy'),
+        (
+            lambda c: find_threshold(c, 0, 0).ClearField('change_threshold'),
+            'no bound max_accuracy_drop',
+        ),
+        (lambda c: find_threshold(c, 0, 2).Clear(), 'no bound min_auc'),
+        (
+            lambda c: set_bound(find_threshold(c, 0, 0), 0.0),
+            'min_accuracy: .*greater than 0, got 0.0',
+        ),
+        (
+            lambda c: set_bound(find_threshold(c, 0, 0), math.nan),
+            'min_accuracy: .*finite number, got nan',
+        ),
+        (lambda c: set_bound(find_threshold(c, 0, 2), 0.5), 'min_auc: .*greater than 0.5, got 0.5'),
+        (
+            lambda c: set_bound(find_threshold(c, 1, 0), -1.0),
+            'min_baseline_auc: .*or equal to 0, got -1.0',
+        ),
     ],
     ids=['no_metrics', 'baseline', 'accuracy', 'drop', 'auc', 'zero', 'nan', 'chance', 'negative'],
 )
@@ -66,11 +78,11 @@ def test_configuration_is_refused_when_a_bound_is_missing_or_out_of_range(
         read_gate(config)
 
 
-def _set(threshold: Any, bound: float) -> None:
+def set_bound(threshold: Any, bound: float) -> None:
     threshold.value_threshold.lower_bound.value = bound
 
 
-def test_served_signature_is_judged_overall_and_by_length_when_the_config_is_built() -> None:
+def test_configuration_evaluates_the_served_signature_overall_and_by_length() -> None:
     config = build_eval_config(gate())
     (model,) = config.model_specs
     assert (model.signature_name, model.prediction_key, model.label_key) == (

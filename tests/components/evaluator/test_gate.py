@@ -71,7 +71,7 @@ def _metrics_of(
     return metrics
 
 
-def plain_rule(case: Case) -> bool:
+def must_be_blessed(case: Case) -> bool:
     """Return whether the candidate must be blessed."""
     gate, nothing = case.gate, Measured(None, None)
 
@@ -94,9 +94,7 @@ def plain_rule(case: Case) -> bool:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     slices = draw(
-        st.dictionaries(
-            st.sampled_from(features.LENGTH_BUCKETS), st.floats(0.01, 0.95), max_size=2
-        )
+        st.dictionaries(st.sampled_from(features.LENGTH_BUCKETS), st.floats(0.01, 0.95), max_size=2)
     )
     gate = GateSettings(
         min_accuracy=draw(st.sampled_from([0.1, 0.8]) | st.floats(1e-6, 0.95)),
@@ -108,7 +106,7 @@ def cases(draw: st.DrawFn) -> Case:
     # Near each bound, at it, and anywhere.
     bounds = [gate.min_accuracy, gate.min_auc, gate.min_baseline_auc, *slices.values()]
     ties = [v for b in bounds for v in (b, math.nextafter(b, 0), math.nextafter(b, 2), b + 5e-10)]
-    # Most values are good, otherwise hardly any candidate would be blessed.
+    # Most values are good; otherwise hardly any candidate would be blessed.
     others = st.one_of(st.sampled_from(_SPECIAL), st.sampled_from(ties), st.floats(0, 1))
     value = st.integers(1, 20).flatmap(lambda n: others if n == 13 else st.floats(0.95, 1))
 
@@ -148,9 +146,7 @@ def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
     (folder / 'eval_config.json').write_text(json_format.MessageToJson(run))
     with tf.io.TFRecordWriter(str(folder / 'metrics-00000-of-00001.tfrecord')) as records:
         for of_slice in metrics.items():
-            records.write(
-                writer.convert_slice_metrics_to_proto(of_slice, None).SerializeToString()
-            )
+            records.write(writer.convert_slice_metrics_to_proto(of_slice, None).SerializeToString())
     with tf.io.TFRecordWriter(str(folder / 'validations.tfrecord')) as records:
         records.write(judge(metrics, config).SerializeToString())
     blessing = standard_artifacts.ModelBlessing()
@@ -191,7 +187,7 @@ def case(
     )
 
 
-# Correct texts of candidate and baseline, number of texts, and the drop, which is just allowed.
+# Correct texts of candidate and baseline, number of texts, and the drop, which is the maximum.
 _DROPS = [
     (50, 75, 100, 0.25),
     (88, 90, 100, 0.02),
@@ -256,13 +252,13 @@ TABLE = [
 
 
 @pytest.mark.parametrize(('case', 'blessed'), TABLE)
-def test_verdict_and_checks_are_those_of_the_truth_table(
+def test_verdict_and_checks_match_the_truth_table(
     case: Case, blessed: bool, tmp_path: pathlib.Path
 ) -> None:
     found, evaluation = write(case, tmp_path)
     assert found is blessed
     assert all(check.passed for check in evaluation.checks()) is blessed
-    assert plain_rule(case) is blessed
+    assert must_be_blessed(case) is blessed
 
 
 @pytest.mark.parametrize(
@@ -274,7 +270,7 @@ def test_verdict_and_checks_are_those_of_the_truth_table(
         (case(slices={'1-10': 0.7}), 'accuracy, 1-10 words', None, '>= 0.7000', ''),
     ],
 )
-def test_failed_check_says_what_was_expected(
+def test_failed_check_has_value_bound_and_hint(
     failing: Case, label: str, value: float | None, bound: str, hint: str, tmp_path: pathlib.Path
 ) -> None:
     _, evaluation = write(failing, tmp_path)
@@ -284,7 +280,7 @@ def test_failed_check_says_what_was_expected(
     assert bool(failed.hint) == bool(hint)
 
 
-def test_verdict_is_that_of_the_plain_rule_when_metrics_and_bounds_are_random(
+def test_verdict_matches_the_plain_rule_when_metrics_and_bounds_are_random(
     tmp_path: pathlib.Path,
 ) -> None:
     seen: list[bool] = []
@@ -305,7 +301,7 @@ def test_verdict_is_that_of_the_plain_rule_when_metrics_and_bounds_are_random(
         folder = tmp_path / str(len(seen))
         folder.mkdir()
         blessed, found = write(case, folder)
-        expected = plain_rule(case)
+        expected = must_be_blessed(case)
         seen.append(expected)
         assert blessed is expected, case
         # The displayed checks agree with the verdict.

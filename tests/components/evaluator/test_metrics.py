@@ -50,7 +50,7 @@ GOOD = [(0, 0.2), (0, 0.6), (1, 0.7), (1, 0.9)]
         ('expected_calibration_error', (0.2 + 0.6 + 0.3 + 0.1) / 4),
     ],
 )
-def test_value_equals_that_computed_by_hand(name: str, expected: float) -> None:
+def test_metric_equals_that_computed_by_hand(name: str, expected: float) -> None:
     assert VALUES[name](totals(*GOOD)) == pytest.approx(expected)
 
 
@@ -87,7 +87,7 @@ def test_loss_and_accuracy_equal_those_of_keras_when_the_model_is_saturated() ->
     assert metrics.accuracy(found) == pytest.approx(float(measured(labels, predictions)))
 
 
-def test_values_do_not_depend_on_order_and_parts() -> None:
+def test_metrics_do_not_depend_on_order_and_parts() -> None:
     rng = np.random.default_rng(1)
     examples = [(float(rng.integers(2)), float(rng.random())) for _ in range(2_345)]
     whole, parts = totals(*examples), totals(*examples[:1_500])
@@ -101,7 +101,7 @@ def test_values_do_not_depend_on_order_and_parts() -> None:
 
 @pytest.mark.parametrize('bad', [(1, math.nan), (0, 1.1), (0, -0.1), (2, 0.5), (math.nan, 0.5)])
 @pytest.mark.parametrize('where', ['among the first', 'in a later batch', 'in another part'])
-def test_values_are_nan_when_a_prediction_or_label_is_invalid(
+def test_metrics_are_nan_when_a_prediction_or_label_is_invalid(
     bad: tuple[float, float], where: str
 ) -> None:
     found = totals(bad, *GOOD) if where == 'among the first' else totals(*GOOD)
@@ -125,6 +125,6 @@ def test_values_are_nan_when_a_prediction_or_label_is_invalid(
         ([(1, 0.9)], {'auc'}),
     ],
 )
-def test_value_is_nan_when_it_is_undefined(examples: list[Any], undefined: set[str]) -> None:
+def test_metric_is_nan_when_it_is_undefined(examples: list[Any], undefined: set[str]) -> None:
     found = totals(*examples)
     assert {name for name, value in VALUES.items() if math.isnan(value(found))} == undefined

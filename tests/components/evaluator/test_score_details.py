@@ -94,12 +94,12 @@ def test_details_equal_those_of_brute_force() -> None:
 
 
 def test_details_do_not_depend_on_order_and_batches() -> None:
-    chance = random.Random(5)
+    rng = random.Random(5)
     expected = brute_force(rows())
     for _ in range(5):
-        shuffled = chance.sample(rows(), len(rows()))
+        shuffled = rng.sample(rows(), len(rows()))
         parts = [
-            collect(shuffled[start : start + 400], per_batch=chance.randint(1, 400))
+            collect(shuffled[start : start + 400], per_batch=rng.randint(1, 400))
             for start in range(0, len(shuffled), 400)
         ]
         total = ScoreCollector(has_baseline=True)
@@ -108,7 +108,7 @@ def test_details_do_not_depend_on_order_and_batches() -> None:
         assert total.details() == expected
 
 
-def test_long_text_is_cut_by_characters_when_it_is_shown() -> None:
+def test_long_text_is_truncated_by_characters() -> None:
     texts = {e.text[0]: (len(e.text), e.cut) for e in collect(rows()[6:8]).details().mistakes}
     assert texts == {'é': (SHOWN_CHARACTERS, True), '🎬': (SHOWN_CHARACTERS, False)}
 
@@ -145,7 +145,7 @@ def test_lists_are_bounded_when_all_scores_are_the_same(score: float) -> None:
 
 
 def explain(texts: list[bytes]) -> list[list[tuple[str, float]]]:
-    """Return the first characters and the length of each text, more often than is stored."""
+    """Return the start and the length of each text, repeated more often than is stored."""
     return [[(text[:6].decode(errors='replace'), float(len(text)))] * 9 for text in texts]
 
 
@@ -161,7 +161,7 @@ def test_contributions_are_kept_when_collectors_are_merged() -> None:
     details = total.details()
     assert details == whole.details()
     for example in details.mistakes + details.uncertain:
-        # By the whole text, also where less is shown.
+        # Contributions are those of the whole text, even if it is shown truncated.
         words, length = example.contributions[0]
         assert example.text.startswith(words.rstrip('\ufffd'))
         assert (length > len(example.text.encode())) == example.cut
@@ -185,13 +185,13 @@ DETAILS = ScoreDetails(
 )
 
 
-def test_details_are_read_as_they_were_written(tmp_path: pathlib.Path) -> None:
+def test_details_are_unchanged_when_written_and_read(tmp_path: pathlib.Path) -> None:
     (tmp_path / SCORE_DETAILS_FILE).parent.mkdir()
     (tmp_path / SCORE_DETAILS_FILE).write_bytes(to_json(DETAILS))
     assert read_score_details(str(tmp_path)) == DETAILS
 
 
-def test_none_is_read_when_there_is_no_file(tmp_path: pathlib.Path) -> None:
+def test_none_is_returned_when_there_is_no_file(tmp_path: pathlib.Path) -> None:
     assert read_score_details(str(tmp_path)) is None
 
 

@@ -80,58 +80,32 @@ def test_split_without_labels_passes_when_only_the_label_is_missing(tmp_path: pa
         validate(tmp_path / 'worse', 'unsup', unsup=frame, val=frame)
 
 
-# Changes to a frame that fits the schema.
-def without_a_text(frame: pd.DataFrame) -> None:
-    frame.loc[3, 'text'] = None
+Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def without_texts(frame: pd.DataFrame) -> None:
-    frame.drop(columns='text', inplace=True)
+def set_first(column: str, value: object) -> Change:
+    """Return a function that replaces the first value of a column."""
+    return lambda frame: frame.assign(**{column: [value, *frame[column][1:]]})
 
 
-def with_label(value: object) -> Callable[[pd.DataFrame], None]:
-    def change(frame: pd.DataFrame) -> None:
-        frame.loc[3, 'label'] = value
-
-    return change
-
-
-def with_labels_as(kind: type) -> Callable[[pd.DataFrame], None]:
-    def change(frame: pd.DataFrame) -> None:
-        frame['label'] = frame['label'].astype(kind)
-
-    return change
-
-
-def with_another_bucket(frame: pd.DataFrame) -> None:
-    frame.loc[3, 'length'] = '1-11'
-
-
-def with_another_column(frame: pd.DataFrame) -> None:
-    frame['stars'] = 5
-
-
-def with_fewer(count: int) -> Callable[[pd.DataFrame], None]:
-    def change(frame: pd.DataFrame) -> None:
-        frame.drop(index=range(count, len(frame)), inplace=True)
-
-    return change
+def cast_labels(kind: type) -> Change:
+    return lambda frame: frame.assign(label=frame['label'].astype(kind))
 
 
 @pytest.mark.parametrize('split', ['train', 'test'])
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (without_a_text, r"feature 'text': .*not always present.* actual = 0.95\d*"),
-        (without_texts, "feature 'text': Column is completely missing"),
-        (with_label(2), "feature 'label': Unexpectedly large value: 2"),
-        (with_label(-1), "feature 'label': Unexpectedly small value: -1"),
-        (with_labels_as(str), "feature 'label': Expected data of type: INT but got STRING"),
-        (with_labels_as(float), "feature 'label': Expected data of type: INT but got FLOAT"),
-        (with_another_bucket, r"feature 'length': .*missing from the schema: 1-11 \(~5%\)"),
-        (with_another_column, r"feature 'stars': New column .*not in schema\)"),
-        (with_fewer(19), 'The dataset has 19 examples, which is fewer than expected'),
-        (with_fewer(0), '.*no examples'),
+        (set_first('text', None), r"feature 'text': .*not always present.* actual = 0.95\d*"),
+        (lambda frame: frame.drop(columns='text'), "feature 'text': Column is completely missing"),
+        (set_first('label', 2), "feature 'label': Unexpectedly large value: 2"),
+        (set_first('label', -1), "feature 'label': Unexpectedly small value: -1"),
+        (cast_labels(str), "feature 'label': Expected data of type: INT but got STRING"),
+        (cast_labels(float), "feature 'label': Expected data of type: INT but got FLOAT"),
+        (set_first('length', '1-11'), r"feature 'length': .*missing from the schema: 1-11 \(~5%\)"),
+        (lambda frame: frame.assign(stars=5), r"feature 'stars': New column .*not in schema\)"),
+        (lambda frame: frame[:19], 'The dataset has 19 examples, which is fewer than expected'),
+        (lambda frame: frame[:0], '.*no examples'),
     ],
     ids=[
         'text_missing',
@@ -147,22 +121,19 @@ def with_fewer(count: int) -> Callable[[pd.DataFrame], None]:
     ],
 )
 def test_error_names_split_feature_and_anomaly_when_data_does_not_fit(
-    change: Callable[[pd.DataFrame], None], message: str, split: str, tmp_path: pathlib.Path
+    change: Change, message: str, split: str, tmp_path: pathlib.Path
 ) -> None:
-    frame = reviews()
-    change(frame)
     pattern = f'^the data does not fit the schema: {split}: {message}$'
     with pytest.raises(DataError, match=pattern) as caught:
-        validate(tmp_path, **{split: frame})
+        validate(tmp_path, **{split: change(reviews())})
     assert caught.value.exit_code == 4
     assert '--set data.schema_file=PATH' in caught.value.hint
 
 
 def test_error_lists_five_anomalies_when_there_are_more(tmp_path: pathlib.Path) -> None:
     frame = reviews(10)
-    without_a_text(frame)
-    with_label(2)(frame)
-    with_another_bucket(frame)
+    for column, value in (('text', None), ('label', 2), ('length', '1-11')):
+        frame = set_first(column, value)(frame)
     with pytest.raises(DataError, match=r'; and 3 more$') as caught:
         validate(tmp_path, train=frame, val=frame)
     parts = re.split(r'; |: (?=train|val)', str(caught.value))

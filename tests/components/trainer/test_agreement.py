@@ -6,16 +6,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from components.common import features
 from components.common.errors import ComponentError
 from components.trainer.agreement import require_same_scores
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models.tutorial import model as tutorial
-from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.trainer.test_run import run
-from tests.components.trainer.tiny import LABELS, TEXT, Exported, Tiny, build
+from tests.components.trainer.tiny import Exported, Tiny, export_model, shift_bias
 
 
 class Eager(keras.layers.Layer):
@@ -76,16 +74,10 @@ def test_training_fails_when_a_layer_is_random(
 def check_scores(
     tiny: Tiny, model: keras.Model, exported: keras.Model, folder: pathlib.Path
 ) -> None:
-    transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
-    export(ServingModel(exported, transform, TEXT), LABELS, str(folder))
-    require_same_scores(model, transform, [tiny.pattern(features.VAL_SPLIT)], str(folder))
-
-
-def shift_bias(change: float, of: keras.Model) -> keras.Model:
-    model = build()
-    *others, bias = of.get_weights()
-    model.set_weights([*others, bias + change])
-    return model
+    export_model(exported, tiny, folder)
+    require_same_scores(
+        model, tiny.load_transform(), [tiny.pattern(features.VAL_SPLIT)], str(folder)
+    )
 
 
 def test_training_fails_when_other_weights_were_exported(
@@ -93,14 +85,14 @@ def test_training_fails_when_other_weights_were_exported(
 ) -> None:
     # A shift of 0.001 in the logit is one of 0.00025 in the probability.
     with pytest.raises(ComponentError, match='expected the exported model to return the scores'):
-        check_scores(tiny, exported.model, shift_bias(1e-3, exported.model), tmp_path / '1')
-    check_scores(tiny, exported.model, shift_bias(1e-6, exported.model), tmp_path / '2')
+        check_scores(tiny, exported.model, shift_bias(exported.model, 1e-3), tmp_path / '1')
+    check_scores(tiny, exported.model, shift_bias(exported.model, 1e-6), tmp_path / '2')
 
 
 def test_nan_is_accepted_when_both_scores_are_nan(
     tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
 ) -> None:
-    nan = shift_bias(np.nan, exported.model)
+    nan = shift_bias(exported.model, np.nan)
     check_scores(tiny, nan, nan, tmp_path / '1')
     with pytest.raises(ComponentError, match='nan in place of 0'):
         check_scores(tiny, exported.model, nan, tmp_path / '2')

@@ -6,7 +6,6 @@ import random
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from components.common import features
 from components.trainer import dataset
@@ -17,7 +16,7 @@ from tests.components.trainer.tiny import COUNTS, TEXT, Review, Tiny, write_spli
 
 @pytest.fixture(scope='module')
 def transform(tiny: Tiny) -> TransformGraph:
-    return TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
+    return tiny.load_transform()
 
 
 def plain_ids(tiny: Tiny, text: str) -> list[int]:

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
-import tensorflow_transform as tft
 
 from components.common import features
 from components.trainer.dataset import read_split
@@ -49,7 +48,7 @@ def test_weights_are_equal_when_rows_are_in_another_order_and_in_other_files(
     for split in LEARNED:
         rows = rng.sample(tiny.reviews[split], len(tiny.reviews[split]))
         write_split(tmp_path / split, [rows[:7], rows[7:30], rows[30:]])
-    transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
+    transform = tiny.load_transform()
     settings = trainer_settings(architecture, **SMALL[architecture])
     patterns = [tiny.pattern(split) for split in LEARNED]
     others = [f'{tmp_path}/{split}/*' for split in LEARNED]

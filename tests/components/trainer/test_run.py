@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
-import shutil
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from components.common.errors import ComponentError
 from components.trainer.history import HISTORY_FILE
 from components.trainer.run import run_fn
 from tests.components.trainer.settings import trainer_settings
-from tests.components.trainer.tiny import COUNTS, KEYS, LABELS, MODEL, TEXT, Tiny, damage_shard
+from tests.components.trainer.tiny import COUNTS, KEYS, LABELS, MODEL, TEXT, Tiny, copy_damaged
 
 
 def run(tiny: Tiny, folder: pathlib.Path, **settings: Any) -> None:
@@ -49,11 +47,8 @@ def test_model_history_and_labels_are_written_when_the_trainer_runs(
 def test_training_fails_when_a_shard_is(
     split: str, kind: str, damage: str, tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
-    copy = dataclasses.replace(tiny, examples=tmp_path / 'examples')
-    shutil.copytree(tiny.examples, copy.examples)
-    damage_shard(copy.examples / f'Split-{split}', damage)
+    copy, left = copy_damaged(tiny, tmp_path, split, damage)
     count = COUNTS[split]
-    left = {'dropped': count // 2, 'truncated': count - 1, 'duplicated': count + count // 2}[damage]
     message = f'^Trainer: expected the {count} examples of {split} that .* wrote, got {left}$'
     with pytest.raises(ComponentError, match=message):
         run(copy, tmp_path, input=kind)

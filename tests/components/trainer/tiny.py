@@ -9,6 +9,7 @@ import random
 import shutil
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from google.protobuf import text_format
@@ -112,6 +113,20 @@ class Tiny:
         """Return the pattern of a split's files."""
         return f'{self.examples}/Split-{split}/*'
 
+    def load_transform(self) -> TransformGraph:
+        """Load the transform graph."""
+        return TransformGraph(tft.TFTransformOutput(str(self.transform_graph)))
+
+
+def copy_damaged(tiny: Tiny, folder: pathlib.Path, split: str, how: str) -> tuple[Tiny, int]:
+    """Copy the examples and damage a split; return the copy and the examples left in the split."""
+    copy = dataclasses.replace(tiny, examples=folder / 'examples')
+    shutil.copytree(tiny.examples, copy.examples)
+    damage_shard(copy.examples / f'Split-{split}', how)
+    count = COUNTS[split]
+    left = {'dropped': count // 2, 'truncated': count - 1, 'duplicated': count * 3 // 2}
+    return copy, left[how]
+
 
 @functools.cache
 def make_tiny(base: pathlib.Path) -> Tiny:
@@ -211,6 +226,26 @@ def make_exported(base: pathlib.Path) -> Exported:
 def build() -> keras.Model:
     """Build a model of ragged tokens with fresh weights, not compiled."""
     return Padded(build_network(), TEXT.max_tokens)
+
+
+def build_nan() -> keras.Model:
+    """Build a model whose weights are all NaN."""
+    model = build()
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    return model
+
+
+def shift_bias(model: keras.Model, change: float) -> keras.Model:
+    """Build a model with the weights of another one and a changed bias."""
+    shifted = build()
+    *others, bias = model.get_weights()
+    shifted.set_weights([*others, bias + change])
+    return shifted
+
+
+def export_model(model: keras.Model, tiny: Tiny, folder: pathlib.Path) -> None:
+    """Export a model with the transform graph and labels of the data set."""
+    export(ServingModel(model, tiny.load_transform(), TEXT), LABELS, str(folder))
 
 
 def build_network() -> keras.Model:

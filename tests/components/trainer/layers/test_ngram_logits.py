@@ -52,43 +52,34 @@ def layer(data: LabelledTokens) -> NGramLogits:
     return layer
 
 
-@pytest.mark.parametrize('max_ngram', [1, 2, 3])
-@pytest.mark.parametrize('share', [0.5, 0.1])
-def test_logits_equal_those_of_numpy_when_the_layer_was_trained(
-    max_ngram: int, share: float
+@pytest.mark.parametrize(
+    ('max_ngram', 'share', 'with_unlabelled'),
+    [*((n, share, False) for n in (1, 2, 3) for share in (0.5, 0.1)), (3, 0.5, True)],
+)
+def test_logits_equal_those_of_numpy_when_the_layer_is_trained(
+    max_ngram: int, share: float, with_unlabelled: bool
 ) -> None:
     data = make_data(200, seed=2, share=share)
     labels = data.labels[:, 0].astype(np.int8)
     counts = count_ngrams(data, max_ngram, 2)
-    model = fit_nb_svm(counts.presence, labels, 1.0)
-    scores = out_of_fold_scores(counts.presence, labels, 1.0, seed=7)
+    texts = unlabelled = None
+    if with_unlabelled:
+        texts = make_data(500, seed=3)
+        texts = texts._replace(labels=np.full_like(texts.labels, np.nan))
+        unlabelled = Unlabelled(find_ngrams(texts, counts.keys, max_ngram), 0.5)
+    model = fit_nb_svm(counts.presence, labels, 1.0, unlabelled)
+    scores = out_of_fold_scores(counts.presence, labels, 1.0, 7, unlabelled)
     scale, shift = calibrate(scores, labels)
-    layer = make_layer(max_ngram, seed=7)
-    out_of_fold, watched = layer.adapt(data)
-    assert watched is None
+    layer, plain = make_layer(max_ngram, seed=7), make_layer(max_ngram, seed=7)
+    out_of_fold, val_logits = layer.adapt(data, unlabelled=texts)
+    assert val_logits is None
     expected = scale * model.scores(counts.presence) + shift
     np.testing.assert_allclose(layer(data.ragged())[:, 0], expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(out_of_fold[:, 0], scale * scores + shift, rtol=1e-4, atol=1e-5)
     assert np.ptp(expected) > 0.5
-
-
-def test_logits_equal_those_of_numpy_when_some_texts_have_no_label() -> None:
-    data, further = make_data(200, seed=2), make_data(500, seed=3)
-    further = further._replace(labels=np.full_like(further.labels, np.nan))
-    labels = data.labels[:, 0].astype(np.int8)
-    counts = count_ngrams(data, 3, 2)
-    unlabelled = Unlabelled(find_ngrams(further, counts.keys, 3), 0.5)
-    model = fit_nb_svm(counts.presence, labels, 1.0, unlabelled)
-    scores = out_of_fold_scores(counts.presence, labels, 1.0, 1, unlabelled)
-    layer = make_layer()
-    out_of_fold, _ = layer.adapt(data, unlabelled=further)
-    scale, shift = calibrate(scores, labels)
-    expected = scale * model.scores(counts.presence) + shift
-    np.testing.assert_allclose(layer(data.ragged())[:, 0], expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(out_of_fold[:, 0], scale * scores + shift, rtol=1e-4, atol=1e-5)
-    plain = make_layer()
     plain.adapt(data)
-    assert np.abs(layer(data.ragged()) - plain(data.ragged())).max() > 0.01
+    difference = np.abs(layer(data.ragged()) - plain(data.ragged())).max()
+    assert difference > 0.01 if with_unlabelled else difference == 0
 
 
 def test_validation_logits_equal_those_of_the_layer_when_they_fill_several_batches(

@@ -27,8 +27,11 @@ def make_rows(count: int, longest: int, seed: int) -> tf.RaggedTensor:
     return tf.RaggedTensor.from_row_lengths(values, lengths)
 
 
-def convolve(layer: MaxConvolution, row: list[int]) -> np.ndarray:
-    """Slide a window of three words over a text, with nothing before and after it."""
+def slide_window(layer: MaxConvolution, row: list[int]) -> np.ndarray:
+    """Return the output of each window of three words, by its last word, and the filters.
+
+    Nothing precedes or follows the text.
+    """
     table, kernel = np.array(layer.table), np.array(layer.kernel)
     known = [word if word < WORDS else 1 for word in row]
     vectors = np.concatenate([np.zeros([2, DIM]), table[known], np.zeros([3, DIM])])
@@ -36,15 +39,15 @@ def convolve(layer: MaxConvolution, row: list[int]) -> np.ndarray:
     windows = [
         sum(vectors[start + i] @ kernels[i] for i in range(3)) for start in range(len(vectors) - 2)
     ]
-    strongest: np.ndarray = np.maximum(np.max(windows, axis=0) + np.array(layer.offset), 0)
-    return strongest
+    return np.array(windows) + np.array(layer.offset)
 
 
 def test_outputs_equal_those_of_numpy_when_rows_are_padded(
     layer: MaxConvolution,
 ) -> None:
     rows = make_rows(20, 15, seed=1)
-    expected = np.stack([convolve(layer, row) for row in rows.to_list()])
+    strongest = [slide_window(layer, row).max(axis=0) for row in rows.to_list()]
+    expected = np.maximum(strongest, 0)
     np.testing.assert_allclose(layer(rows.to_tensor(0)), expected, atol=1e-5)
     assert (expected > 0).any()
 
@@ -101,13 +104,6 @@ def test_strongest_window_gives_the_output_when_rows_differ_in_length(
     rows = make_rows(20, 15, seed=8)
     last, found = layer.strongest(rows)
     np.testing.assert_allclose(found, layer.of_rows(rows), atol=1e-5)
-    table, kernel = np.array(layer.table), np.array(layer.kernel)
     for row, places, values in zip(rows.to_list(), last.numpy(), found.numpy()):
-        for pattern in range(FILTERS):
-            total = float(layer.offset[pattern])
-            for word in range(3):
-                place = int(places[pattern]) - 2 + word
-                if 0 <= place < len(row):
-                    known = row[place] if row[place] < WORDS else 1
-                    total += table[known] @ kernel[:, word * FILTERS + pattern]
-            assert max(total, 0) == pytest.approx(values[pattern], abs=1e-5)
+        outputs = slide_window(layer, row)[places, range(FILTERS)]
+        np.testing.assert_allclose(np.maximum(outputs, 0), values, atol=1e-5)

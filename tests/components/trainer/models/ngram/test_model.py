@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import shutil
 from typing import Any
@@ -8,15 +9,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from components.common import features
 from components.trainer.dataset import LabelledTokens, read_split
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models.ngram.model import train
-from components.trainer.serving import ServingModel, TransformGraph, export
 from tests.components.trainer.settings import trainer_settings
-from tests.components.trainer.tiny import LABELS, NEUTRAL, TEXT, Tiny, loaded, make_example
+from tests.components.trainer.tiny import NEUTRAL, TEXT, Tiny, export_model, loaded, make_example
 
 TEXTS = [
     '',
@@ -46,14 +45,8 @@ def train_on(
     unlabelled: LabelledTokens | None = None,
     **settings: Any,
 ) -> TrainedModel:
-    return train(
-        TrainingJob(
-            loaded(data, val, unlabelled),
-            trainer_settings('ngram', **settings),
-            TEXT,
-            str(log_dir),
-        )
-    )
+    chosen = trainer_settings('ngram', **settings)
+    return train(TrainingJob(loaded(data, val, unlabelled), chosen, TEXT, str(log_dir)))
 
 
 def logits_of(model: keras.Model, data: LabelledTokens) -> np.ndarray:
@@ -72,21 +65,19 @@ def probabilities(serving: Any, texts: list[str]) -> list[float]:
     return values
 
 
-def export_and_load(
-    model: keras.Model, transform_graph: pathlib.Path, folder: pathlib.Path
-) -> tuple[TransformGraph, Any]:
+def export_and_load(model: keras.Model, tiny: Tiny, folder: pathlib.Path) -> Any:
     """Export, delete the inputs, move the exported folder, and load it."""
-    shutil.copytree(transform_graph, folder / 'graph')
-    transform = TransformGraph(tft.TFTransformOutput(str(folder / 'graph')))
-    export(ServingModel(model, transform, TEXT), LABELS, str(folder / 'exported'))
+    shutil.copytree(tiny.transform_graph, folder / 'graph')
+    copy = dataclasses.replace(tiny, transform_graph=folder / 'graph')
+    export_model(model, copy, folder / 'exported')
     shutil.rmtree(folder / 'graph')
     (folder / 'exported').rename(folder / 'moved')
-    return transform, tf.saved_model.load(str(folder / 'moved'))
+    return tf.saved_model.load(str(folder / 'moved'))
 
 
 @pytest.fixture(scope='module')
 def splits(tiny: Tiny) -> tuple[LabelledTokens, LabelledTokens, LabelledTokens]:
-    transform = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
+    transform = tiny.load_transform()
     train, val, test = (read_split(tiny.pattern(split), transform) for split in features.SPLITS)
     return train, val, test
 
@@ -99,10 +90,10 @@ def test_probabilities_are_unchanged_when_the_model_is_exported_and_loaded(
     data, val, test = splits
     model = train_on(data, val, tmp_path / 'logs').model
     assert loss_and_accuracy(logits_of(model, test), test)[1] > 0.7  # a fifth of labels is wrong
-    graph = TransformGraph(tft.TFTransformOutput(str(tiny.transform_graph)))
+    graph = tiny.load_transform()
     texts = TEXTS + [text for text, _ in tiny.reviews['test']]
     expected = tf.sigmoid(model(graph(tf.constant(texts)))[:, 0]).numpy()
-    _, loaded = export_and_load(model, tiny.transform_graph, tmp_path)
+    loaded = export_and_load(model, tiny, tmp_path)
     assert probabilities(loaded, texts) == pytest.approx(expected, abs=1e-5)
     assert [probabilities(loaded, [t])[0] for t in TEXTS] == pytest.approx(
         expected[: len(TEXTS)], abs=1e-5
@@ -125,7 +116,7 @@ def test_model_trains_and_exports_when_no_ngram_is_in_two_texts(
         data, LabelledTokens.from_rows([[7]], [1]), tmp_path / 'logs', fit_to_val=False
     )
     assert np.isfinite(list(history.values())).all()
-    _, loaded = export_and_load(model, tiny.transform_graph, tmp_path)
+    loaded = export_and_load(model, tiny, tmp_path)
     found = probabilities(loaded, [*TEXTS[:3], ' '.join(NEUTRAL)])
     assert found == pytest.approx([float(tf.sigmoid(model.ngrams.bias))] * 4)
     assert found[0] > 0.5
