@@ -20,7 +20,7 @@ from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen import workers
 from components.transform.vocabulary import WriteVocabulary
 from tests.components.example_gen.test_executor import execute
-from tests.components.example_gen.test_workers import texts
+from tests.components.example_gen.test_workers import read_texts
 from tests.conftest import LOCAL_BEAM_ARGS
 
 WORDS = [f'word{number}' for number in range(2_000)]
@@ -67,7 +67,7 @@ def test_examples_are_the_same_when_input_and_output_are_cut(cuts: tuple[Cut, Cu
     for split in ('train', 'val', 'test'):
         assert len(whole.shards(split)) == 1
         rows = [
-            sorted(itertools.chain(*texts(pathlib.Path(each.folder, f'Split-{split}'))))
+            sorted(itertools.chain(*read_texts(pathlib.Path(each.folder, f'Split-{split}'))))
             for each in cuts
         ]
         assert rows[0] == rows[1]
