@@ -14,7 +14,7 @@ from tests.conftest import REPO, find_imdb_archive
 
 MAKE = shutil.which('make') or ''
 
-pytestmark = pytest.mark.skipif(not MAKE, reason='make is not installed')
+pytestmark = pytest.mark.skipif(not MAKE, reason='tests of the Makefile need make; install it')
 
 
 def make(*arguments: str, path: pathlib.Path) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from components.common.entry_point import OUTPUTS_SPEC_FLAG, RESOLVED_INPUT
@@ -77,7 +77,7 @@ def _references(spec: Spec) -> Iterator[str]:
         component = task.get('componentRef', {}).get('name')
         if component not in components:
             yield f'the task {name} refers to the component {component}, which does not exist'
-        for other in sorted({*task.get('dependentTasks', []), *_producers(task)} - set(tasks)):
+        for other in sorted({*task.get('dependentTasks', []), *producers(task)} - set(tasks)):
             yield f'the task {name} refers to the task {other}, which does not exist'
         for source in _parameter_sources(task):
             wanted = source.get('componentInputParameter')
@@ -221,11 +221,12 @@ def _containers_of(spec: Spec) -> Iterator[tuple[str, dict[str, Any]]]:
             yield label, executor['container']
 
 
-def _parameter_sources(task: Spec) -> list[dict[str, Any]]:
+def _parameter_sources(task: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(task.get('inputs', {}).get('parameters', {}).values())
 
 
-def _producers(task: Spec) -> Iterator[str]:
+def producers(task: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the tasks that a task reads outputs of."""
     for source in _parameter_sources(task):
         if 'taskOutputParameter' in source:
             yield source['taskOutputParameter']['producerTask']

@@ -49,7 +49,10 @@ def archive(tmp_path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='needs Linux')
+@pytest.mark.skipif(
+    sys.platform != 'linux',
+    reason='only Linux resets the peak memory of a process (/proc/self/clear_refs)',
+)
 def test_each_node_has_its_own_memory_and_time(tmp_path: pathlib.Path) -> None:
     file = tmp_path / 'nodes.json'
     subprocess.run([sys.executable, '-c', METERED, str(file)], cwd=REPO, check=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import graphlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from components.common.errors import ConfigError
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
+from pipeline.cloud.rules import producers
 from pipeline.cloud.targets import Target
 
 
@@ -75,22 +76,14 @@ def _dependencies(target: Target, name: str, task: Mapping[str, Any]) -> set[str
     Vertex derives them from the inputs. Kubeflow uses `dependentTasks` alone.
     """
     named = set(task.get('dependentTasks', ()))
-    producers = set(_producers(task.get('inputs', {})))
-    if target == 'kubeflow' and producers - named:
+    read = set(producers(task))
+    if target == 'kubeflow' and read - named:
         raise ConfigError(
             f'the dependentTasks of {name} must name every task that it reads from, and lack '
-            f'{", ".join(sorted(producers - named))}',
+            f'{", ".join(sorted(read - named))}',
             hint='Kubeflow Pipelines may start the task too early; correct kubeflow_spec.py',
         )
-    return named | producers
-
-
-def _producers(inputs: Mapping[str, Any]) -> Iterator[str]:
-    for source in inputs.get('artifacts', {}).values():
-        yield source['taskOutputArtifact']['producerTask']
-    for source in inputs.get('parameters', {}).values():
-        if 'taskOutputParameter' in source:
-            yield source['taskOutputParameter']['producerTask']
+    return named | read
 
 
 def _read_step(spec: Mapping[str, Any], name: str) -> Step:

@@ -135,7 +135,7 @@ def test_error_names_the_versions_when_a_rollback_is_not_possible(served: Served
         rollback(ServingFolder(serving_dir='gs://b/m'))
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason='only root can become somebody else')
+@pytest.mark.skipif(os.getuid() != 0, reason='only root can run as another user')
 def test_error_when_the_folder_is_not_writable(served: Served, tmp_path: pathlib.Path) -> None:
     served.push('a')
     served.push('b')
