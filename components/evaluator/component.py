@@ -7,9 +7,9 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel
 
 from components.common import features
-from components.common.settings import GateSettings
 from components.evaluator.eval_config import build_eval_config
 from components.evaluator.executor import Executor
+from components.evaluator.settings import GateSettings
 
 
 class BatchEvaluator(Evaluator):

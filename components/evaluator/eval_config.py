@@ -17,9 +17,9 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.common import features
 from components.common.errors import ConfigError
 from components.common.overrides import setting_error
-from components.common.settings import GateSettings
 from components.evaluator.metric_table import ACCURACY, AUC, METRICS
 from components.evaluator.metrics import TotalsMetric
+from components.evaluator.settings import GateSettings
 
 # 0.88 - 0.90 is a little less than -0.02 in floating point; a drop of just 0.02 is allowed.
 _ROUNDING = 1e-9

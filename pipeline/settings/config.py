@@ -15,13 +15,8 @@ from components.common.errors import ConfigError
 from components.common.overrides import setting_error, setting_name
 from components.common.patterns import require_no_pattern
 from components.common.secrets import has_credentials, mask
-from components.common.settings import (
-    DEFAULT_SHARD_MIB,
-    ColumnSettings,
-    GateSettings,
-    Settings,
-    TextSettings,
-)
+from components.common.settings import DEFAULT_SHARD_MIB, ColumnSettings, Settings, TextSettings
+from components.evaluator.settings import GateSettings
 from components.trainer.models import ARCHITECTURES, load_settings_class
 from components.trainer.settings import TrainerSettings
 from pipeline.settings.beam import BeamSettings

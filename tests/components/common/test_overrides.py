@@ -7,7 +7,8 @@ import pytest
 
 from components.common.errors import ConfigError
 from components.common.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES, apply_overrides
-from components.common.settings import GateSettings, TextSettings
+from components.common.settings import TextSettings
+from components.evaluator.settings import GateSettings
 from components.trainer.settings import TrainerSettings
 
 NAMES = ('max_tokens', 'vocab_size')

@@ -14,8 +14,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.common import features
-from components.common.settings import GateSettings
 from components.evaluator.component import make_evaluator
+from components.evaluator.settings import GateSettings
 from tests.components.trainer.tiny import Tiny
 from tests.conftest import LOCAL_BEAM_ARGS
 

@@ -16,9 +16,9 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.common import features
 from components.common.errors import ConfigError
-from components.common.settings import GateSettings
 from components.evaluator import component
 from components.evaluator.evaluation import read_evaluation
+from components.evaluator.settings import GateSettings
 from components.pusher.component import make_pusher
 from components.served_baseline.baseline import find_baseline
 from components.trainer.dataset import read_split

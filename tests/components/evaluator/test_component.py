@@ -20,10 +20,10 @@ from tfx.types import standard_artifacts
 
 from components.common import features
 from components.common.errors import ComponentError
-from components.common.settings import GateSettings
 from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.executor import Executor
 from components.evaluator.score_details import SHOWN_PARTS, read_score_details
+from components.evaluator.settings import GateSettings
 from components.served_baseline.baseline import NO_BASELINE_FILE
 from tests.components.evaluator.evaluated import Evaluated, evaluate
 from tests.components.trainer.tiny import (

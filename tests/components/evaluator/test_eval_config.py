@@ -13,9 +13,9 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.common import features
 from components.common.errors import ConfigError
-from components.common.settings import GateSettings
 from components.evaluator.eval_config import build_eval_config, read_gate
 from components.evaluator.metric_table import METRICS
+from components.evaluator.settings import GateSettings
 
 
 def gate(**fields: Any) -> GateSettings:

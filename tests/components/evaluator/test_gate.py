@@ -18,12 +18,12 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 from tfx.types import standard_artifacts
 
 from components.common import features
-from components.common.settings import GateSettings
 from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.evaluation import Evaluation, read_evaluation
 from components.evaluator.executor import bless
 from components.evaluator.gate import judge
 from components.evaluator.metric_table import ACCURACY, AUC
+from components.evaluator.settings import GateSettings
 
 Values = dict[str, float | None]
 

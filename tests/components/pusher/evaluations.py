@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.common.settings import GateSettings
 from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.gate import write_results
 from components.evaluator.metrics import Totals
+from components.evaluator.settings import GateSettings
 from components.example_gen.summary import ExamplesSummary
 from components.served_baseline.baseline import NO_BASELINE_FILE, VERSION_FILE, ServedVersion
 
