@@ -62,7 +62,7 @@ def fetch(
             f'{destination} is a folder; expected the name of a file',
             hint='name the file to write inside the folder',
         )
-    by_hand = f'download {url} with a browser and pass the file with --data'
+    manually = _download_manually(url)
     pooch.get_logger().setLevel('WARNING')
     transfer = _Transfer(url, size_bytes, on_progress)
     downloader = pooch.HTTPDownloader(
@@ -85,12 +85,12 @@ def fetch(
     except requests.RequestException as err:
         raise DataError(
             f'cannot download {url}: {_root_cause(err)}',
-            hint=f'check the network connection and run the command again, or {by_hand}',
+            hint=f'check the network connection and run the command again, or {manually}',
         ) from err
     except ValueError as err:
         raise DataError(
             f'{url} is not the expected file: {err}',
-            hint=f'run the command again; if it fails again, {by_hand}',
+            hint=f'run the command again; if it fails again, {manually}',
         ) from err
     except OSError as err:
         if err.errno in _NO_SPACE:
@@ -125,8 +125,9 @@ class _Transfer:
         self._received += count
         if self._received >= self._size_bytes + CHUNK_BYTES:
             raise DataError(
-                f'{self._url} is larger than expected: {self._size_bytes:,} bytes; the download '
-                'was deleted'
+                f'{self._url} is not the expected file: it is larger than '
+                f'{self._size_bytes:,} bytes',
+                hint=f'run the command again; if it fails again, {_download_manually(self._url)}',
             )
         if self._on_progress is not None:
             self._on_progress(min(self._received, self._size_bytes), self._size_bytes)
@@ -136,6 +137,10 @@ class _Transfer:
 
     def close(self) -> None:
         pass
+
+
+def _download_manually(url: str) -> str:
+    return f'download {url} with a browser and pass the file with --data'
 
 
 def _root_cause(err: BaseException) -> str:

@@ -13,7 +13,7 @@ from apache_beam.runners.portability.stager import Stager
 from tests.conftest import REPO
 
 _CODE = ('components', 'pipeline', 'data')
-_FILES = ('setup.py', 'pipeline_runner.py', 'README.md', 'LICENSE')
+_FILES = ('setup.py', 'pipeline_runner.py', 'LICENSE')
 
 
 def copy_code(folder: pathlib.Path) -> pathlib.Path:

@@ -135,8 +135,8 @@ def test_download_is_repeated_when_it_fails_once(
         ({'failures': [('status', 404)] * 3}, 'cannot download http.*: 404 Client Error'),
         ({'failures': [('cut', 9)] * 3}, 'cannot download http.*: .*9 bytes read'),
         ({'body': BODY[:-1]}, 'is not the expected file: SHA256 hash .* does not match'),
-        ({'body': BODY * 2}, 'is larger than expected: 2,109,497 bytes'),
-        ({'body': BODY * 2, 'has_length': False}, 'is larger than expected: 2,109,497 bytes'),
+        ({'body': BODY * 2}, 'it is larger than 2,109,497 bytes'),
+        ({'body': BODY * 2, 'has_length': False}, 'it is larger than 2,109,497 bytes'),
     ],
 )
 def test_destination_stays_as_it_was_when_the_download_fails(
@@ -151,8 +151,9 @@ def test_destination_stays_as_it_was_when_the_download_fails(
         (destination.parent / name).write_bytes(data)
     for name, value in changes.items():
         setattr(remote, name, copy.copy(value))
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as caught:
         remote.fetch(destination)
+    assert 'with a browser and pass the file with --data' in caught.value.hint
     assert content(destination) == present
 
 
