@@ -54,13 +54,13 @@ def setting_name(location: Sequence[str | int]) -> str:
 
     >>> setting_name(('trainer', 'model', 'ngram', 'max_ngram'))
     'trainer.model.max_ngram'
+    >>> setting_name(('model', 'ngram', 'max_ngram'))
+    'model.max_ngram'
     """
     # In a union of architectures, pydantic puts the name of the chosen one after the field's.
-    parts = [
-        str(part)
-        for index, part in enumerate(location)
-        if not (location[max(index - 1, 0)] == 'model' and index < len(location) - 1)
-    ]
+    parts = list(map(str, location))
+    if 'model' in parts[:-2]:
+        del parts[parts.index('model') + 1]
     return '.'.join(parts)
 
 

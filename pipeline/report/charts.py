@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from markupsafe import Markup
 
-from components.evaluator.metric_table import Interval
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.text_statistics import SplitStatistics
 from pipeline.report import measures
 from pipeline.report.curves import share
 from pipeline.report.vega import (
     ACCENT,
-    GUIDE,
     INK,
     MUTED,
     OTHER,
@@ -23,6 +20,7 @@ from pipeline.report.vega import (
     Style,
     category,
     dots,
+    dotted_line,
     draw,
     layer,
     line,
@@ -31,15 +29,8 @@ from pipeline.report.vega import (
 )
 
 _SCORE_BINS = 20
+_COLOUR: Spec = {'field': 'colour', 'type': 'nominal', 'scale': None, 'legend': None}
 _WORD_TICKS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
-
-
-class SliceAccuracy(NamedTuple):
-    """Name, accuracy and number of examples of a slice."""
-
-    name: str
-    accuracy: Interval
-    examples: int
 
 
 def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Markup:
@@ -63,23 +54,11 @@ def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Ma
             )
     most = max(*up, *down, 1)
     x = share('x', f'predicted probability of {labels[1]}')
+    absolute = "format(abs(datum.value), ',d')"
     y = number(
-        'y',
-        'texts',
-        (-1.25 * most, 1.25 * most),
-        format=',d',
-        labelExpr="format(abs(datum.value), ',d')",
-        tickCount=5,
+        'y', 'texts', (-1.25 * most, 1.25 * most), format=',d', labelExpr=absolute, tickCount=5
     )
-    bars = layer(
-        values,
-        {'type': 'bar'},
-        x=x,
-        x2={'field': 'x2'},
-        y=y,
-        y2={'datum': 0},
-        color={'field': 'colour', 'type': 'nominal', 'scale': None, 'legend': None},
-    )
+    ends = {'x2': {'field': 'x2'}, 'y2': {'datum': 0}}
     corners = [
         (0.02, 1.14, f'{labels[1]}, wrong', OTHER),
         (0.98, 1.14, f'{labels[1]}, right', ACCENT),
@@ -87,8 +66,8 @@ def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Ma
         (0.98, -1.14, f'{labels[0]}, wrong', OTHER),
     ]
     layers = [
-        bars,
-        layer([{'x': 0.5}], {'type': 'rule', 'color': GUIDE[0], 'strokeDash': GUIDE[1]}, x=x),
+        layer(values, {'type': 'bar'}, x=x, y=y, color=_COLOUR, **ends),
+        dotted_line('x', 0.5, x),
         layer([{'y': 0}], {'type': 'rule', 'color': MUTED}, y=y),
         *(
             text((at, height * most), label, x, y, color=colour,
@@ -99,7 +78,7 @@ def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Ma
     return draw(layers, name)
 
 
-def draw_slices(slices: Sequence[SliceAccuracy], overall: float, name: str) -> Markup:
+def draw_slices(slices: Sequence[measures.SliceAccuracy], overall: float, name: str) -> Markup:
     """Draw the accuracy of each slice with its interval, and the overall accuracy as a line."""
     lowest = min([part.accuracy.low for part in slices] + [overall])
     tenths = range(max(0, int(lowest * 10)), 11)
@@ -117,9 +96,8 @@ def draw_slices(slices: Sequence[SliceAccuracy], overall: float, name: str) -> M
     y = category('slice', 'number of words', [part.name for part in slices], titleX=-52)
     x = share('x', 'accuracy', [tenth / 10 for tenth in tenths], low=tenths[0] / 10)
     rule = {'type': 'rule', 'color': ACCENT, 'strokeWidth': 2}
-    dotted = {'type': 'rule', 'color': GUIDE[0], 'strokeDash': GUIDE[1]}
     layers = [
-        layer([{'x': overall}], dotted, x=x),
+        dotted_line('x', overall, x),
         layer(values, rule, y=y, x={**x, 'field': 'low'}, x2={'field': 'high'}),
         dots(values, x, y, size=64),
     ]
@@ -145,7 +123,7 @@ def draw_learning(train: Sequence[float], val: Sequence[float], metric: str, nam
             for epoch, value in enumerate(values, start=1)
         ]
         layers += [
-            line([{'x': p['x'], 'y': p['y']} for p in points], x, y, style),
+            line(enumerate(values, start=1), x, y, style),
             dots(points, x, y, style[0], size=36),
             text((epochs, values[-1]), label, x, y, color=style[0], dx=8,
                  dy=-7 if label == higher else 7),
@@ -172,9 +150,8 @@ def draw_splits(splits: Sequence[SplitStatistics], labels: tuple[str, str], name
     most = max(split.examples for split in splits) or 1
     y = category('split', None, [s.name for s in splits], labelColor=INK, labelFontSize=12)
     x = {**number('x', None, (0, most * 1.2)), 'axis': None}
-    colour_of: Spec = {'field': 'colour', 'type': 'nominal', 'scale': None, 'legend': None}
     layers = [
-        layer(values, {'type': 'bar', 'height': 18}, y=y, x=x, x2={'field': 'x2'}, color=colour_of),
+        layer(values, {'type': 'bar', 'height': 18}, y=y, x=x, x2={'field': 'x2'}, color=_COLOUR),
         layer(totals, {'type': 'text', 'align': 'left', 'dx': 6}, y=y, x=x,
               text={'field': 'total'}),
     ]  # fmt: skip
@@ -197,13 +174,11 @@ def draw_lengths(splits: Sequence[SplitStatistics], name: str) -> Markup:
     layers: list[Spec] = []
     for row, (split, style) in enumerate(zip(named, STYLES)):
         height = most * (1.04 - 0.09 * row)
-        lengths = [
-            {'x': 2 ** (index / 2 + 0.25), 'y': count / split.examples}
-            for index, count in enumerate(split.lengths)
-        ]
+        shares = (count / split.examples for count in split.lengths)
+        lengths = [(2 ** (index / 2 + 0.25), part) for index, part in enumerate(shares)]
         layers += [
             line(lengths, x, y, style, interpolate='monotone'),
-            line([{'x': start, 'y': height}, {'x': end, 'y': height}], x, y, style),
+            line([(start, height), (end, height)], x, y, style),
             text((end, height), split.name, x, y, dx=6),
         ]
     return draw(layers, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import pathlib
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from components.statistics_gen.text_statistics import (
 from components.trainer.history import read_history
 from pipeline.report.lineage import Lineage
 from pipeline.report.view import BaselineData, Data, Missing, RecordedNode, Report
-from pipeline.results.outcome import NO_BASELINE, RunOutcome, load_records
+from pipeline.results.outcome import NO_BASELINE, RunOutcome, load_outcome, load_records
 from pipeline.store.choice import backend_of_run
 
 _log = logging.getLogger(__name__)
@@ -47,13 +48,22 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
     """
     lineage, problem = _open_lineage(outcome, root)
     nodes = lineage.nodes(outcome.run_id) if lineage else {}
-    summary = _summary(nodes)
+    read = functools.partial(_read, outcome, nodes)
+    summary = read('ExampleGen', 'examples', _read_summary)
+    described = read('StatisticsGen', 'statistics', read_text_statistics)
     return Report(
         outcome=outcome,
         labels=('negative', 'positive') if isinstance(summary, Missing) else summary.labels,
-        history=_read(outcome, nodes, 'Trainer', 'model_run', read_history),
-        scores=_read(outcome, nodes, 'Evaluator', 'evaluation', read_score_details),
-        data=_data(outcome, nodes, lineage, summary, root),
+        history=read('Trainer', 'model_run', read_history),
+        scores=read('Evaluator', 'evaluation', read_score_details),
+        data=described
+        if isinstance(described, Missing)
+        else Data(
+            described=described,
+            rejected=None if isinstance(summary, Missing) else summary.rejected,
+            anomalies=_anomalies(outcome),
+            baseline=_baseline_data(outcome, nodes, lineage, described, root),
+        ),
         nodes=nodes,
         lineage=None if nodes else Missing(reason=problem or _not_recorded(outcome)),
     )
@@ -69,33 +79,8 @@ def _open_lineage(outcome: RunOutcome, root: pathlib.Path) -> tuple[Lineage | No
         return None, f'ML Metadata cannot be read: {err}.'
 
 
-def _data(
-    outcome: RunOutcome,
-    nodes: _Nodes,
-    lineage: Lineage | None,
-    summary: ExamplesSummary | Missing,
-    root: pathlib.Path,
-) -> Data | Missing:
-    described = _read(outcome, nodes, 'StatisticsGen', 'statistics', read_text_statistics)
-    if isinstance(described, Missing):
-        return described
-    return Data(
-        described=described,
-        rejected=None if isinstance(summary, Missing) else summary.rejected,
-        anomalies=_anomalies(outcome),
-        baseline=_baseline_data(outcome, nodes, lineage, described, root),
-    )
-
-
-def _summary(nodes: _Nodes) -> ExamplesSummary | Missing:
-    uri = nodes['ExampleGen'].uri('examples') if 'ExampleGen' in nodes else None
-    if uri is None:
-        return Missing(reason='ExampleGen wrote no examples.')
-    try:
-        return ExamplesSummary.parse(pathlib.Path(uri, SUMMARY_FILE).read_text(encoding='utf-8'))
-    except (OSError, ValueError, KeyError):
-        _log.warning('the summary of the examples cannot be read', exc_info=True)
-        return Missing(reason='The summary of the examples cannot be read.')
+def _read_summary(uri: str) -> ExamplesSummary:
+    return ExamplesSummary.parse(pathlib.Path(uri, SUMMARY_FILE).read_text(encoding='utf-8'))
 
 
 def _anomalies(outcome: RunOutcome) -> str | None:
@@ -104,6 +89,40 @@ def _anomalies(outcome: RunOutcome) -> str | None:
         # An anomaly fails the node.
         return 'All splits match the schema.'
     return outcome.error if state == 'failed' else None
+
+
+def _baseline_data(
+    outcome: RunOutcome,
+    nodes: _Nodes,
+    lineage: Lineage | None,
+    described: TextStatistics,
+    root: pathlib.Path,
+) -> BaselineData | Missing:
+    # None stands for a file that an older version did not write; there may be no baseline.
+    found = _read(
+        outcome, nodes, 'ServedBaseline', 'model', lambda uri: (uri, read_baseline(uri))
+    )
+    if isinstance(found, Missing):
+        return found
+    uri, served = found
+    if served is None:
+        return Missing(reason=NO_BASELINE)
+    run_id = _run_that_pushed(served, uri, outcome.name, root)
+    if run_id is None or lineage is None:
+        return Missing(reason='No recorded run pushed the baseline.')
+    theirs = _read(
+        load_outcome(root, run_id),
+        lineage.nodes(run_id),
+        'StatisticsGen',
+        'statistics',
+        read_text_statistics,
+    )
+    if isinstance(theirs, Missing):
+        return theirs
+    return BaselineData(
+        run_id=run_id,
+        divergence=divergence(described.fingerprint_words, theirs.fingerprint_words),
+    )
 
 
 def _run_that_pushed(
@@ -119,49 +138,6 @@ def _run_that_pushed(
     return None
 
 
-def _baseline_data(
-    outcome: RunOutcome,
-    nodes: _Nodes,
-    lineage: Lineage | None,
-    described: TextStatistics,
-    root: pathlib.Path,
-) -> BaselineData | Missing:
-    if outcome.state_of('ServedBaseline') not in ('executed', 'cached'):
-        return Missing(reason='The run ended before ServedBaseline.')
-    uri = nodes['ServedBaseline'].uri('model') if 'ServedBaseline' in nodes else None
-    if lineage is None or uri is None:
-        return Missing(reason='ML Metadata does not have the baseline.')
-    try:
-        served = read_baseline(uri)
-        run_id = _run_that_pushed(served, uri, outcome.name, root) if served else None
-    except (OSError, ValueError):
-        _log.warning('the baseline cannot be read', exc_info=True)
-        return Missing(reason='The baseline cannot be read.')
-    if served is None:
-        return Missing(reason=NO_BASELINE)
-    return _data_of_run(run_id, lineage, described)
-
-
-def _data_of_run(
-    run_id: str | None, lineage: Lineage, described: TextStatistics
-) -> BaselineData | Missing:
-    statistics = lineage.nodes(run_id).get('StatisticsGen') if run_id else None
-    described_at = statistics.uri('statistics') if statistics else None
-    if run_id is None or described_at is None:
-        return Missing(reason='ML Metadata does not have the data of the baseline.')
-    try:
-        theirs = read_text_statistics(described_at)
-    except (OSError, ValueError):
-        _log.warning('the statistics of run %s cannot be read', run_id, exc_info=True)
-        theirs = None
-    if theirs is None:
-        return Missing(reason=f'Run {run_id}, which pushed the baseline, has no statistics.')
-    return BaselineData(
-        run_id=run_id,
-        divergence=divergence(described.fingerprint_words, theirs.fingerprint_words),
-    )
-
-
 def _read(
     outcome: RunOutcome,
     nodes: _Nodes,
@@ -169,9 +145,10 @@ def _read(
     key: str,
     read: Callable[[str], Found | None],
 ) -> Found | Missing:
-    uri = nodes[node_id].uri(key) if node_id in nodes else None
+    """Read an output; `read` returns None if an older version did not write it."""
     if outcome.state_of(node_id) not in ('executed', 'cached'):
         return Missing(reason=_not_reached(outcome, node_id))
+    uri = nodes[node_id].uri(key) if node_id in nodes else None
     if uri is None:
         return Missing(reason=_not_recorded(outcome))
     if not pathlib.Path(uri).is_dir():
@@ -180,7 +157,7 @@ def _read(
         found = read(uri)
     except FileNotFoundError:
         found = None
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         _log.warning('%s of %s cannot be read', key, node_id, exc_info=True)
         return Missing(reason=f'The output {key} of {node_id} in {uri} cannot be read.')
     return Missing(reason=_OLDER) if found is None else found

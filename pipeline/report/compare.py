@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import string
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from markupsafe import Markup
+from typing import Any, NamedTuple
 
 from components.evaluator.metric_table import COMPARED_METRICS, accuracy_interval
 from components.statistics_gen.text_statistics import SplitStatistics, divergence
-from pipeline.report import curves, sentences
+from pipeline.report import curves, measures
 from pipeline.report.sentences import NONE
 from pipeline.report.view import Data, Missing, Report
-from pipeline.results.outcome import RunOutcome
+from pipeline.results.outcome import NodeResult
+from pipeline.settings.config import settings_by_name
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row of a table with a column for each run.
 
     Attributes:
@@ -32,55 +29,30 @@ class Row:
     best: Sequence[bool] = ()
 
 
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """The content of the page.
+def compare(reports: Sequence[Report]) -> dict[str, Any]:
+    """Return the values of the template `compare.html`: letters of the runs, tables and charts.
 
-    Attributes:
-        reports: The runs.
-        letters: Letter of each run on the page: A, B, ….
-        summary: Sentences about the result.
-        metrics: Metrics on test.
-        slices: Accuracy by slice.
-        charts: Charts of the runs with scores, by title.
-        data: Data of each run.
-        settings: Settings that differ.
-        code: Versions and fingerprints that differ.
-        nodes: Time or state of each node.
+    Args:
+        reports: Two runs or more, at most as many as there are `STYLES` of curves.
     """
-
-    reports: Sequence[Report]
-    letters: Sequence[str]
-    summary: Sequence[str]
-    metrics: Sequence[Row]
-    slices: Sequence[Row]
-    charts: Mapping[str, Markup]
-    data: Sequence[Row]
-    settings: Sequence[Row]
-    code: Sequence[Row]
-    nodes: Sequence[Row]
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns of numbers, in the form that the macro `table` takes."""
-        return [f'{letter}#' for letter in self.letters]
-
-
-def compare(reports: Sequence[Report]) -> Comparison:
-    """Compare two runs or more, at most as many as there are `STYLES` of curves."""
     letters = string.ascii_uppercase[: len(reports)]
-    return Comparison(
-        reports=reports,
-        letters=letters,
-        summary=_summary(reports, letters),
-        metrics=_metrics(reports),
-        slices=_slices(reports),
-        charts=_charts(reports, letters),
-        data=_data(reports, letters),
-        settings=_differing([_flat(report.outcome.config) for report in reports]),
-        code=_differing([_code(report) for report in reports]),
-        nodes=_nodes(reports),
-    )
+    scores = {
+        letter: report.scores.candidate
+        for letter, report in zip(letters, reports)
+        if not isinstance(report.scores, Missing)
+    }
+    return {
+        'reports': dict(zip(letters, reports)),
+        'columns': [f'{letter}#' for letter in letters],
+        'summary': _summary(reports, letters),
+        'metrics': _metrics(reports),
+        'slices': _slices(reports),
+        'charts': curves.draw_curves(scores) if scores else {},
+        'data': _data(reports, letters),
+        'settings': _differing([settings_by_name(report.outcome.config) for report in reports]),
+        'code': _differing([_code(report) for report in reports]),
+        'nodes': _nodes(reports),
+    }
 
 
 def _summary(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
@@ -103,7 +75,7 @@ def _summary(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
             if best.low <= next_best.high
             else 'Their 95% intervals do not overlap.',
         ]
-    tests = {_texts(split) for report in reports if (split := _split(report, 'test'))}
+    tests = {_texts(split) for report in reports if (split := _splits(report).get('test'))}
     if len(tests) > 1:
         summary.append('They were evaluated on different texts: the test splits differ.')
     return summary
@@ -119,79 +91,55 @@ def _metrics(reports: Sequence[Report]) -> list[Row]:
     rows = []
     for metric in COMPARED_METRICS:
         values = [report.outcome.metrics.get(metric.name) for report in reports]
-        known = [value for value in values if value is not None]
+        known = {value for value in values if value is not None}
         if known:
-            loss = {value: metric.distance_from_best(value) for value in known}
-            least = min(loss.values())
-            differ = len(set(known)) > 1
-            best = [differ and value is not None and loss[value] == least for value in values]
-            rows.append(Row(metric.label, values, best))
+            least = min(map(metric.distance_from_best, known))
+            best = {value for value in known if metric.distance_from_best(value) == least}
+            differ = len(known) > 1
+            rows.append(Row(metric.label, values, [differ and value in best for value in values]))
     return rows
 
 
 def _slices(reports: Sequence[Report]) -> list[Row]:
     found = [
-        {name: interval for name, interval, _ in sentences.slices(report.outcome)}
+        {part.name: part.accuracy.share for part in measures.slice_accuracies(report.outcome)}
         for report in reports
     ]
-    names = dict.fromkeys(name for of_run in found for name in of_run)
-    return [
-        Row(name, [of_run[name].share if name in of_run else None for of_run in found])
-        for name in sorted(names, key=sentences.leading_number)
-    ]
-
-
-def _charts(reports: Sequence[Report], letters: Sequence[str]) -> dict[str, Markup]:
-    scores = {
-        letter: report.scores.candidate
-        for report, letter in zip(reports, letters)
-        if not isinstance(report.scores, Missing)
-    }
-    return curves.draw_curves(scores) if scores else {}
+    names = sorted({name for of_run in found for name in of_run}, key=measures.slice_order)
+    return [Row(name, [of_run.get(name) for of_run in found]) for name in names]
 
 
 def _data(reports: Sequence[Report], letters: Sequence[str]) -> list[Row]:
     rows = [Row('data', [report.outcome.data for report in reports])]
-    names = dict.fromkeys(
-        split.name
-        for report in reports
-        if isinstance(report.data, Data)
-        for split in report.data.described.splits
-    )
-    for name in names:
-        found = [_split(report, name) for report in reports]
-        rows.append(
-            Row(f'texts in {name}', [f'{s.examples:,}' if s else NONE for s in found])
-        )
+    splits = [_splits(report) for report in reports]
+    for name in dict.fromkeys(name for of_run in splits for name in of_run):
+        counts = [f'{of_run[name].examples:,}' if name in of_run else NONE for of_run in splits]
+        rows.append(Row(f'texts in {name}', counts))
     base = reports[0].data
     if isinstance(base, Data):
         words = base.described.fingerprint_words
         drifts = [
-            NONE
-            if isinstance(report.data, Missing)
-            else f'{divergence(words, report.data.described.fingerprint_words):.4f}'
+            f'{divergence(words, report.data.described.fingerprint_words):.4f}'
+            if isinstance(report.data, Data)
+            else NONE
             for report in reports
         ]
         rows.append(Row(f'drift of train from {letters[0]}', drifts))
     return rows
 
 
-def _split(report: Report, name: str) -> SplitStatistics | None:
-    if isinstance(report.data, Missing):
-        return None
-    return next((s for s in report.data.described.splits if s.name == name), None)
+def _splits(report: Report) -> dict[str, SplitStatistics]:
+    found = report.data.described.splits if isinstance(report.data, Data) else ()
+    return {split.name: split for split in found}
 
 
 def _nodes(reports: Sequence[Report]) -> list[Row]:
-    names = dict.fromkeys(node.id for report in reports for node in report.outcome.nodes)
-    rows = [Row(name, [_time(report.outcome, name) for report in reports]) for name in names]
-    return [*rows, Row('total', [f'{report.outcome.seconds:.1f} s' for report in reports])]
+    times = [{node.id: _time(node) for node in report.outcome.nodes} for report in reports]
+    totals = [f'{report.outcome.seconds:.1f} s' for report in reports]
+    return [*_rows(times), Row('total', totals)]
 
 
-def _time(outcome: RunOutcome, node_id: str) -> str:
-    node = next((node for node in outcome.nodes if node.id == node_id), None)
-    if node is None:
-        return NONE
+def _time(node: NodeResult) -> str:
     return f'{node.seconds:.1f} s' if node.state == 'executed' else node.state
 
 
@@ -201,18 +149,10 @@ def _code(report: Report) -> dict[str, str]:
     return {**report.outcome.versions, **prints}
 
 
-def _differing(of_runs: Sequence[Mapping[str, str]]) -> list[Row]:
+def _differing(of_runs: Sequence[Mapping[str, Any]]) -> list[Row]:
+    return [row for row in _rows(of_runs) if len(set(row.values)) > 1]
+
+
+def _rows(of_runs: Sequence[Mapping[str, Any]]) -> list[Row]:
     names = dict.fromkeys(name for of_run in of_runs for name in of_run)
-    rows = [Row(name, [of_run.get(name, NONE) for of_run in of_runs]) for name in names]
-    return [row for row in rows if len(set(row.values)) > 1]
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, str]:
-    """Return settings by dotted name."""
-    flat: dict[str, str] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f'{prefix}{name}.')
-        else:
-            flat[prefix + name] = str(value)
-    return flat
+    return [Row(name, [str(of_run.get(name, NONE)) for of_run in of_runs]) for name in names]

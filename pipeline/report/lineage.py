@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
@@ -14,11 +14,6 @@ from pipeline.store.metadata_store import open_store
 _RUN_CONTEXT = 'pipeline_run'
 _NODE_CONTEXT = 'node'
 _FINGERPRINT_PROPERTY = 'fingerprint'
-# The outputs of a resolver are internal outputs.
-_OUTPUT_EVENTS = (
-    metadata_store_pb2.Event.OUTPUT,
-    metadata_store_pb2.Event.INTERNAL_OUTPUT,
-)
 
 
 class Lineage:
@@ -46,23 +41,12 @@ class Lineage:
         if context is None:
             return {}
         executions = self._store.get_executions_by_context(context.id)
-        events = self._store.get_events_by_execution_ids([e.id for e in executions])
-        artifacts = self._artifacts({event.artifact_id for event in events})
-
-        def of(execution: Any, types: tuple[int, ...]) -> tuple[Artifact, ...]:
-            found = [
-                _artifact(artifacts[event.artifact_id], event)
-                for event in events
-                if event.execution_id == execution.id
-                and event.type in types
-                and event.artifact_id in artifacts
-            ]
-            return tuple(sorted(found, key=lambda artifact: artifact.id))
-
+        inputs = self._artifacts(executions, metadata_store_pb2.Event.INPUT)
+        outputs = self._artifacts(executions, metadata_store_pb2.Event.OUTPUT)
         return {
-            self._node_id(execution): RecordedNode(
-                inputs=of(execution, (metadata_store_pb2.Event.INPUT,)),
-                outputs=of(execution, _OUTPUT_EVENTS),
+            self._context(_NODE_CONTEXT, execution).rpartition('.')[2]: RecordedNode(
+                inputs=inputs[execution.id],
+                outputs=outputs[execution.id],
                 fingerprint=execution.custom_properties[_FINGERPRINT_PROPERTY].string_value,
             )
             for execution in executions
@@ -70,65 +54,57 @@ class Lineage:
 
     def unfinished(self) -> list[tuple[str, str]]:
         """Return node and run of the executions that started and did not end."""
-        running = metadata_store_pb2.Execution.RUNNING
         return [
-            (self._node_id(execution), self._run_id(execution))
+            (
+                self._context(_NODE_CONTEXT, execution).rpartition('.')[2],
+                self._context(_RUN_CONTEXT, execution),
+            )
             for execution in self._store.get_executions()
-            if execution.last_known_state == running and self._is_own(execution)
+            if execution.last_known_state == execution.RUNNING and self._is_own(execution)
         ]
 
     def latest_outputs(self) -> list[tuple[str, Artifact]]:
         """Return the node and output artifacts of the latest complete execution of each node."""
-        complete = (
-            metadata_store_pb2.Execution.COMPLETE,
-            metadata_store_pb2.Execution.CACHED,
-        )
         latest: dict[str, Any] = {}
         for context in self._store.get_contexts_by_type(_NODE_CONTEXT):
             done = [
                 execution
                 for execution in self._store.get_executions_by_context(context.id)
-                if execution.last_known_state in complete and self._is_own(execution)
+                if execution.last_known_state in (execution.COMPLETE, execution.CACHED)
+                and self._is_own(execution)
             ]
             if done:
                 latest[context.name] = max(done, key=lambda execution: int(execution.id))
-        owners = {execution.id: name for name, execution in latest.items()}
-        events = [
-            event
-            for event in self._store.get_events_by_execution_ids(list(owners))
-            if event.type == event.OUTPUT
-        ]
-        artifacts = self._artifacts({event.artifact_id for event in events})
+        outputs = self._artifacts(list(latest.values()), metadata_store_pb2.Event.OUTPUT)
         found = [
-            (owners[event.execution_id], _artifact(artifacts[event.artifact_id], event))
-            for event in events
-            if event.artifact_id in artifacts
+            (name, artifact)
+            for name, execution in latest.items()
+            for artifact in outputs[execution.id]
         ]
         return sorted(found, key=lambda pair: pair[1].id)
 
     def _is_own(self, execution: Any) -> bool:
         return self._own is None or execution.id in self._own
 
-    def _run_id(self, execution: Any) -> str:
-        for context in self._store.get_contexts_by_execution(execution.id):
-            if context.type == _RUN_CONTEXT:
-                return str(context.name)
-        return 'a run'
+    def _context(self, kind: str, execution: Any) -> str:
+        contexts = self._store.get_contexts_by_execution(execution.id)
+        return next((str(context.name) for context in contexts if context.type == kind), 'unknown')
 
-    def _artifacts(self, ids: Iterable[int]) -> dict[int, Any]:
-        live = metadata_store_pb2.Artifact.LIVE
+    def _artifacts(self, executions: list[Any], kind: int) -> dict[int, tuple[Artifact, ...]]:
+        """Return the input or output artifacts of each execution, in the order of their ids."""
+        events = [
+            event
+            for event in self._store.get_events_by_execution_ids([e.id for e in executions])
+            if event.type == kind
+        ]
+        stored = self._store.get_artifacts_by_id(sorted({event.artifact_id for event in events}))
         # The artifacts of a failed node are not live.
-        found = self._store.get_artifacts_by_id(sorted(ids))
-        return {a.id: a for a in found if a.state in (live, metadata_store_pb2.Artifact.UNKNOWN)}
-
-    def _node_id(self, execution: Any) -> str:
-        for context in self._store.get_contexts_by_execution(execution.id):
-            if context.type == _NODE_CONTEXT:
-                return str(context.name).rpartition('.')[2]
-        return str(execution.type)
-
-
-def _artifact(artifact: Any, event: Any) -> Artifact:
-    return Artifact(
-        id=artifact.id, key=event.path.steps[0].key, type=artifact.type, uri=artifact.uri
-    )
+        live = {a.id: a for a in stored if a.state in (a.LIVE, a.UNKNOWN)}
+        found: dict[int, list[Artifact]] = {execution.id: [] for execution in executions}
+        for event in sorted(events, key=lambda event: int(event.artifact_id)):
+            if event.artifact_id in live:
+                artifact = live[event.artifact_id]
+                found[event.execution_id].append(
+                    Artifact(id=artifact.id, key=event.path.steps[0].key, uri=artifact.uri)
+                )
+        return {execution_id: tuple(artifacts) for execution_id, artifacts in found.items()}

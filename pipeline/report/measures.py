@@ -1,13 +1,21 @@
-"""Computes curves from the score histograms of the Evaluator."""
+"""Computes curves and intervals from the metrics and score histograms of the Evaluator."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
-from components.evaluator.metric_table import Interval, wilson_interval
+from components.common import features
+from components.evaluator.metric_table import (
+    EXAMPLE_COUNT,
+    Interval,
+    accuracy_interval,
+    wilson_interval,
+)
 from components.evaluator.score_details import Histogram
+from pipeline.results.outcome import RunOutcome
 
 # A curve is about 300 pixels wide, so points that are nearer than this look equal.
 _VISIBLE = 0.004
@@ -34,6 +42,30 @@ class Bin(NamedTuple):
     examples: int
 
 
+class SliceAccuracy(NamedTuple):
+    """Name, accuracy and number of examples of a slice."""
+
+    name: str
+    accuracy: Interval
+    examples: int
+
+
+def slice_accuracies(outcome: RunOutcome) -> list[SliceAccuracy]:
+    """Return the accuracy of each slice of a run, shortest texts first."""
+    found = [
+        SliceAccuracy(where.partition('=')[2], interval, round(metrics[EXAMPLE_COUNT] or 0))
+        for where, metrics in outcome.slices.items()
+        if (interval := accuracy_interval(metrics)) is not None
+    ]
+    return sorted(found, key=lambda part: slice_order(part.name))
+
+
+def slice_order(name: str) -> int:
+    """Return the sort key of a slice; slices of older versions come last."""
+    known = features.LENGTH_BUCKETS
+    return known.index(name) if name in known else len(known)
+
+
 def roc(scores: Histogram) -> list[Point]:
     """Return false and true positive rates by falling threshold.
 
@@ -42,26 +74,21 @@ def roc(scores: Histogram) -> list[Point]:
     positives, negatives = sum(scores.positive), sum(scores.negative)
     if not positives or not negatives:
         return []
-    points = [Point(0.0, 0.0)]
-    hits = alarms = 0
-    for positive, negative in zip(reversed(scores.positive), reversed(scores.negative)):
-        hits, alarms = hits + positive, alarms + negative
-        points.append(Point(alarms / negatives, hits / positives))
-    return _thinned(points)
+    rates = [Point(alarms / negatives, hits / positives) for hits, alarms in _above(scores)]
+    return _thinned([Point(0.0, 0.0), *rates])
 
 
 def precision_recall(scores: Histogram) -> list[Point]:
     """Return recalls and precisions by falling threshold; empty without positives."""
     positives = sum(scores.positive)
-    if not positives:
-        return []
-    points = []
-    hits = alarms = 0
-    for positive, negative in zip(reversed(scores.positive), reversed(scores.negative)):
-        hits, alarms = hits + positive, alarms + negative
-        if hits:
-            points.append(Point(hits / positives, hits / (hits + alarms)))
-    return _thinned(points)
+    return _thinned(
+        [Point(hits / positives, hits / (hits + alarms)) for hits, alarms in _above(scores) if hits]
+    )
+
+
+def _above(scores: Histogram) -> Iterator[tuple[int, int]]:
+    """Yield the positives and negatives above each threshold, highest threshold first."""
+    return zip(accumulate(reversed(scores.positive)), accumulate(reversed(scores.negative)))
 
 
 def reliability(scores: Histogram, bins: int = 10) -> list[Bin]:
@@ -69,16 +96,14 @@ def reliability(scores: Histogram, bins: int = 10) -> list[Bin]:
     width = len(scores.positive) // bins
     found = []
     for start in range(0, len(scores.positive), width):
-        part = range(start, min(start + width, len(scores.positive)))
-        positive = sum(scores.positive[index] for index in part)
-        total = positive + sum(scores.negative[index] for index in part)
-        if not total:
-            continue
-        middles = (
-            (index + 0.5) * (scores.positive[index] + scores.negative[index]) for index in part
-        )
-        predicted = sum(middles) / len(scores.positive) / total
-        found.append(Bin(predicted, wilson_interval(positive / total, total), total))
+        positives = scores.positive[start : start + width]
+        counts = [sum(pair) for pair in zip(positives, scores.negative[start : start + width])]
+        total = sum(counts)
+        if total:
+            middles = ((index + 0.5) * count for index, count in enumerate(counts, start))
+            predicted = sum(middles) / len(scores.positive) / total
+            observed = wilson_interval(sum(positives) / total, total)
+            found.append(Bin(predicted, observed, total))
     return found
 
 

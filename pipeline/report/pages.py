@@ -11,8 +11,8 @@ from components.common.atomic_write import atomic_write
 from components.common.errors import ConfigError, MissingDependencyError
 from pipeline.process.logs import no_framework_noise
 from pipeline.results.outcome import RunOutcome, load_outcome
+from pipeline.settings.config import DEFAULT_ROOT
 
-_DEFAULT_ROOT = 'runs'
 _MAX_RUNS = 6  # more curves in one chart cannot be distinguished
 
 
@@ -39,12 +39,7 @@ def write_report(outcome: RunOutcome, root: pathlib.Path, path: pathlib.Path | N
         root = pathlib.Path('runs')
         print(write_report(load_outcome(root), root))
     """
-    # Import these only if a page is written, because they are slow to import.
-    from pipeline.report.collect import collect
-    from pipeline.report.render import render
-
-    page = render(collect(outcome, root))
-    return _write(path or report_path(root, outcome.run_id), page)
+    return _write_page([outcome], root, path or report_path(root, outcome.run_id))
 
 
 def print_report(
@@ -74,35 +69,27 @@ def print_report(
         raise ConfigError(
             f'expected one run, got {len(run_ids)}', hint='pass --compare to compare them'
         )
-    folder = pathlib.Path(os.path.abspath(root or _DEFAULT_ROOT))
+    folder = pathlib.Path(os.path.abspath(root or DEFAULT_ROOT))
     found = [load_outcome(folder, run_id) for run_id in (run_ids or (None,))]
-    path = (
-        pathlib.Path(os.path.abspath(output))
-        if output
-        else report_path(folder, *(outcome.run_id for outcome in found))
-    )
+    path = report_path(folder, *(outcome.run_id for outcome in found))
+    if output:
+        path = pathlib.Path(os.path.abspath(output))
     # The page of a run was written when all its artifacts existed, so keep it.
-    with no_framework_noise():
-        if compare:
-            write_comparison(found, folder, path)
-        elif output or not path.is_file():
-            write_report(found[0], folder, path)
+    if compare or output or not path.is_file():
+        with no_framework_noise():
+            _write_page(found, folder, path)
     print(path)
     if open_it and not webbrowser.open(path.as_uri()):
         raise MissingDependencyError('no browser could be started', hint=f'open {path} yourself')
 
 
-def write_comparison(
-    outcomes: Sequence[RunOutcome], root: pathlib.Path, path: pathlib.Path
-) -> str:
-    """Write the comparison of several runs, and return its path; see `write_report`."""
+def _write_page(outcomes: Sequence[RunOutcome], root: pathlib.Path, path: pathlib.Path) -> str:
+    # Import these only if a page is written, because they are slow to import.
     from pipeline.report.collect import collect
-    from pipeline.report.render import render_comparison
+    from pipeline.report.render import render, render_comparison
 
-    return _write(path, render_comparison([collect(outcome, root) for outcome in outcomes]))
-
-
-def _write(path: pathlib.Path, page: str) -> str:
+    reports = [collect(outcome, root) for outcome in outcomes]
+    page = render_comparison(reports) if len(reports) > 1 else render(reports[0])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, page)

@@ -45,7 +45,7 @@ def render(report: Report) -> str:
 def render_comparison(reports: Sequence[Report]) -> str:
     """Render the comparison of two runs or more as HTML, at most as many as `STYLES`."""
     template = _environment().get_template('compare.html')
-    return template.render(comparison=compare(reports), headline_of=sentences.headline)
+    return template.render(compare(reports), headline_of=sentences.headline)
 
 
 def _environment() -> jinja2.Environment:

@@ -15,15 +15,19 @@ from components.evaluator.metric_table import (
     accuracy_interval,
     find_metric,
 )
-from components.evaluator.score_details import ScoreDetails
-from components.statistics_gen.text_statistics import MIN_KNOWN_COUNT, TextStatistics
+from components.statistics_gen.text_statistics import (
+    MIN_KNOWN_COUNT,
+    SplitStatistics,
+    TextStatistics,
+)
 from pipeline.report import charts, curves, measures, sentences
-from pipeline.report.charts import SliceAccuracy
 from pipeline.report.measures import Point
-from pipeline.report.view import Data, Missing, Report
+from pipeline.report.view import Missing, Report
 from pipeline.results.outcome import RunOutcome
 
 Context = dict[str, Any]
+
+_FREQUENT_WORDS_SHOWN = 30
 
 
 def verdict(outcome: RunOutcome) -> Context:
@@ -85,11 +89,12 @@ def scores(report: Report) -> Context | Missing:
     positives = details.true_positives + details.false_negatives
     negatives = details.true_negatives + details.false_positives
     predicted = details.true_positives + details.false_positives
-    at_half: tuple[Point | None, Point | None] = (None, None)
+    at_half: tuple[list[Point], list[Point]] = ([], [])
     if positives and negatives:
         recall = details.true_positives / positives
-        precision = Point(recall, details.true_positives / predicted) if predicted else None
-        at_half = Point(details.false_positives / negatives, recall), precision
+        at_half[0].append(Point(details.false_positives / negatives, recall))
+        if predicted:
+            at_half[1].append(Point(recall, details.true_positives / predicted))
     mistakes = sentences.mistakes(details, report.labels)
     return {
         'mistakes': mistakes,
@@ -98,35 +103,13 @@ def scores(report: Report) -> Context | Missing:
             details, report.labels, f'Scores of the texts of each label. {mistakes}'
         ),
         'curves': curves.draw_curves(histograms, at_half),
-        'confusion': _confusion(details, report.labels),
+        'details': details,
     }
-
-
-def _confusion(details: ScoreDetails, labels: tuple[str, str]) -> list[Context]:
-    """Return the rows of the confusion matrix, with the share of each cell."""
-    cells = (
-        (labels[1], details.true_positives, details.false_negatives),
-        (labels[0], details.false_positives, details.true_negatives),
-    )
-    rows = []
-    for row, (label, positive, negative) in enumerate(cells):
-        total = positive + negative
-        rows.append(
-            {
-                'label': label,
-                'total': total,
-                'cells': [
-                    {'count': n, 'share': n / total if total else 0.0, 'right': row == column}
-                    for column, n in enumerate((positive, negative))
-                ],
-            }
-        )
-    return rows
 
 
 def slices(outcome: RunOutcome) -> Context | Missing:
     """Return the accuracy by number of words."""
-    parts = [SliceAccuracy(*part) for part in sentences.slices(outcome)]
+    parts = measures.slice_accuracies(outcome)
     overall = accuracy_interval(outcome.metrics)
     if not parts or overall is None:
         return Missing(reason='The run ended before the Evaluator.')
@@ -149,48 +132,32 @@ def data(report: Report) -> Context | Missing:
         return report.data
     found = report.data
     splits = found.described.splits
+    train = next((split for split in splits if split.name == 'train'), None)
     total = sum(split.examples for split in splits)
     sizes = ', '.join(f'{split.name} {split.examples:,}' for split in splits)
     return {
+        'found': found,
         'splits': splits,
         'unlabelled': any(split.positive is None for split in splits),
-        'rejected': found.rejected,
         'rejects': report.outcome.rejects,
-        'anomalies': found.anomalies,
-        'baseline': found.baseline,
-        'drift': found.described.drift,
-        'chance': _chance(found.described),
+        'chance': _chance(found.described, train) if train else {},
         'known_from': MIN_KNOWN_COUNT,
         'sizes': f'{total:,} texts: {sizes}.',
         'duplicates': sentences.duplicates(splits),
         'splits_chart': charts.draw_splits(splits, report.labels, f'Texts by split: {sizes}'),
         'lengths_chart': charts.draw_lengths(splits, 'Number of words of the texts in each split'),
-        'frequent': _frequent(found),
+        'frequent': train.frequent[:_FREQUENT_WORDS_SHOWN] if train else [],
     }
 
 
-def _chance(described: TextStatistics) -> dict[str, float]:
+def _chance(described: TextStatistics, train: SplitStatistics) -> dict[str, float]:
     """Return the drift of each split that is expected by chance."""
-    train = next((split for split in described.splits if split.name == 'train'), None)
-    if train is None or not train.words:
-        return {}
     different = len(described.fingerprint_words)
     return {
         split.name: measures.divergence_by_chance(different, train.words, split.words)
         for split in described.splits
-        if split is not train and split.words
+        if split is not train and split.words and train.words
     }
-
-
-def _frequent(found: Data, shown: int = 30) -> list[Context]:
-    train = next((s for s in found.described.splits if s.name == 'train'), None)
-    if train is None or not train.frequent or not train.words:
-        return []
-    most = train.frequent[0][1]
-    return [
-        {'word': word, 'count': count, 'share': count / train.words, 'of_most': count / most}
-        for word, count in train.frequent[:shown]
-    ]
 
 
 def repeat(outcome: RunOutcome) -> Context:

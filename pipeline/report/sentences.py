@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from components.evaluator.metric_table import (
-    EXAMPLE_COUNT,
     Check,
-    Interval,
-    accuracy_interval,
     find_metric,
     format_metric,
     format_slice,
@@ -73,28 +70,6 @@ def _missed(check: Check) -> str:
 
 def _sentence(text: str) -> str:
     return f'{text[:1].upper()}{text[1:]}.'
-
-
-def slices(outcome: RunOutcome) -> list[tuple[str, Interval, int]]:
-    """Return name, accuracy and number of examples of each slice, shortest texts first."""
-    found = []
-    for where, metrics in outcome.slices.items():
-        interval = accuracy_interval(metrics)
-        if interval is not None:
-            name = where.partition('=')[2]
-            found.append((name, interval, round(metrics[EXAMPLE_COUNT] or 0)))
-    return sorted(found, key=lambda part: leading_number(part[0]))
-
-
-def leading_number(name: str) -> int:
-    """Return the sort key of a range of words.
-
-    Example:
-        >>> leading_number('11-50')
-        11
-    """
-    digits = name.partition('-')[0].rstrip('+')
-    return int(digits) if digits.isdecimal() else 0
 
 
 def mistakes(details: ScoreDetails, labels: tuple[str, str]) -> str:

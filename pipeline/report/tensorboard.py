@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 import threading
-from collections.abc import Iterator
-from typing import Any
 
 from components.common.errors import ConfigError, DataError
 from pipeline.process import signals
@@ -16,33 +13,17 @@ from pipeline.report.lineage import Lineage
 from pipeline.results import outcome as outcomes
 from pipeline.store.choice import backend_of_run
 
-_LOOPBACK = '127.0.0.1'
-_TRAINER = 'Trainer'
-_LOGS = 'model_run'
 _SEPARATOR = ','  # between the folders in TensorBoard's argument
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LearningCurves:
-    """The learning curves of one model.
+def find_curves(root: pathlib.Path, name: str | None = None) -> dict[str, str]:
+    """Return the folders with the learning curves of all models, oldest first, and their labels.
 
-    Attributes:
-        label: Run id and preset, after the name of the pipeline if there are several.
-        folder: Folder of the Trainer's logs.
-        reused_by: Ids of the runs in which the Trainer was cached.
-    """
-
-    label: str
-    folder: str
-    reused_by: tuple[str, ...]
-
-
-def find_curves(root: pathlib.Path, name: str | None = None) -> list[LearningCurves]:
-    """Find the learning curves of all runs, oldest first.
+    The label is the first run of the model and its preset; later runs may reuse the model.
 
     Args:
         root: The folder of all runs.
-        name: Name of the pipeline; None for all pipelines.
+        name: Name of the pipeline; None for all pipelines, which the labels name.
 
     Raises:
         DataError: If no run has trained a model.
@@ -51,84 +32,63 @@ def find_curves(root: pathlib.Path, name: str | None = None) -> list[LearningCur
     Example:
         serve(find_curves(pathlib.Path('runs')), port=None)
     """
-    records = [record for record in outcomes.load_records(root) if name in (None, record['name'])]
-    by_folder: dict[str, list[dict[str, Any]]] = {}
-    for record, folder in zip(records, _folders(root, records)):
-        if folder is not None and os.path.isdir(folder):
-            by_folder.setdefault(folder, []).append(record)
-    if not by_folder:
-        of_name = f' of {name}' if name else ''
-        raise DataError(
-            f'no run{of_name} below {root} has trained a model',
-            hint='start a run, or pass its --root',
-        )
-    names = {runs[0]['name'] for runs in by_folder.values()}
-    label = '{run_id} {config[preset]}' if len(names) == 1 else '{name} {run_id} {config[preset]}'
-    return [
-        LearningCurves(
-            label=label.format_map(first),
-            folder=folder,
-            reused_by=tuple(run['run_id'] for run in later),
-        )
-        for folder, (first, *later) in by_folder.items()
-    ]
-
-
-def _folders(root: pathlib.Path, records: list[dict[str, Any]]) -> Iterator[str | None]:
-    """Yield the folder of each run's Trainer logs, which a cached Trainer shares."""
     stores: dict[str, Lineage | None] = {}
-    for record in records:
+    labels: dict[str, str] = {}
+    for record in outcomes.load_records(root):
+        if name not in (None, record['name']):
+            continue
         backend = backend_of_run(record['config'], root)
         if backend.where not in stores:
             config = backend.reader()
             stores[backend.where] = Lineage(config) if config else None
         lineage = stores[backend.where]
-        trainer = lineage.nodes(record['run_id']).get(_TRAINER) if lineage else None
-        yield trainer.uri(_LOGS) if trainer else None
+        trainer = lineage.nodes(record['run_id']).get('Trainer') if lineage else None
+        folder = trainer.uri('model_run') if trainer else None
+        if folder is not None and os.path.isdir(folder):
+            label = '{run_id} {config[preset]}' if name else '{name} {run_id} {config[preset]}'
+            labels.setdefault(folder, label.format_map(record))
+    if not labels:
+        of_name = f' of {name}' if name else ''
+        raise DataError(
+            f'no run{of_name} below {root} has trained a model',
+            hint='start a run, or pass its --root',
+        )
+    return labels
 
 
-def serve(curves: list[LearningCurves], port: int | None) -> None:
+def serve(curves: dict[str, str], port: int | None) -> None:
     """Run TensorBoard on the loopback interface until it is interrupted.
 
     Args:
-        curves: The curves to show.
+        curves: Label of each folder with learning curves.
         port: None for the default port or the next free one; 0 for any free port.
 
     Raises:
         ConfigError: If the port is in use, or a path has a comma.
     """
-    for shown in curves:
-        if _SEPARATOR in shown.folder:
-            raise ConfigError(
-                f'expected a path without a comma for TensorBoard, got {shown.folder}',
-                hint='pass another --root',
-            )
+    if any(_SEPARATOR in folder for folder in curves):
+        raise ConfigError(
+            f'expected paths without a comma for TensorBoard, got {min(curves)}',
+            hint='pass another --root',
+        )
     with no_framework_noise() as terminal:
         from tensorboard import program
 
         board = program.TensorBoard()
         board.configure(
             # Some plugins do not follow symbolic links, so pass each folder.
-            logdir_spec=_SEPARATOR.join(f'{shown.label}:{shown.folder}' for shown in curves),
-            host=_LOOPBACK,
+            logdir_spec=_SEPARATOR.join(f'{label}:{folder}' for folder, label in curves.items()),
+            host='127.0.0.1',
             port=port,
         )
         try:
             url = board.launch()
         except program.TensorBoardServerException as err:
             raise ConfigError(str(err), hint='pass another --port, or 0 for any free port') from err
-        models = f'{len(curves)} model{"s" if len(curves) > 1 else ""}'
-        for shown in curves:
-            reused = f', reused by {", ".join(shown.reused_by)}' if shown.reused_by else ''
-            print(f'{shown.label}{reused}', file=terminal.err)
-        print(f'{models} at {url} (press Ctrl-C to stop)', file=terminal.out, flush=True)
-        _until_interrupted()
-
-
-def _until_interrupted() -> None:
-    try:
-        threading.Event().wait()
-    except signals.Terminated:
-        raise
-    except KeyboardInterrupt:
-        return
+        print(f'{url} (press Ctrl-C to stop)', file=terminal.out, flush=True)
+        try:
+            threading.Event().wait()
+        except signals.Terminated:
+            raise
+        except KeyboardInterrupt:
+            return

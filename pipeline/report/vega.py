@@ -7,7 +7,7 @@ colours are CSS variables, which the page defines for light, dark and print.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,6 +15,7 @@ import vl_convert
 from markupsafe import Markup
 
 Spec = dict[str, Any]
+Points = Iterable[tuple[float, float]]
 Style = tuple[str, list[int]]  # colour and dashes of a line
 
 # Size of a chart with its axes, in CSS pixels; a phone shows this width.
@@ -87,9 +88,9 @@ def draw(layers: Sequence[Spec], name: str, *, height: int = HEIGHT) -> Markup:
 
     Example:
         x, y = number('x', 'epoch'), number('y', 'loss')
-        chart = draw([line([{'x': 1, 'y': 0.6}, {'x': 2, 'y': 0.4}], x, y)], 'Loss by epoch')
+        chart = draw([line([(1, 0.6), (2, 0.4)], x, y)], 'Loss by epoch')
     """
-    chart = {
+    chart: Spec = {
         'layer': list(layers),
         'width': WIDTH,
         'height': height,
@@ -103,12 +104,9 @@ def draw(layers: Sequence[Spec], name: str, *, height: int = HEIGHT) -> Markup:
             element.attrib.pop(attribute, None)
         if label:
             ElementTree.SubElement(element, f'{_SVG}title').text = label
-    width, height_ = root.attrib['width'], root.attrib['height']
-    root.attrib.clear()
-    root.attrib.update(
-        {'class': 'chart', 'role': 'img', 'aria-label': printable(name), 'width': width}
-    )
-    root.attrib['viewBox'] = f'0 0 {width} {height_}'
+    view_box = f'0 0 {root.attrib["width"]} {root.attrib["height"]}'
+    attributes = {'class': 'chart', 'role': 'img', 'aria-label': printable(name)}
+    root.attrib = {**attributes, 'width': root.attrib['width'], 'viewBox': view_box}
     # In a page, SVG needs no prefix.
     ElementTree.register_namespace('', _SVG.strip('{}'))
     return Markup(ElementTree.tostring(root, encoding='unicode'))
@@ -136,10 +134,17 @@ def layer(values: Sequence[Any], mark: Spec, **encoding: Any) -> Spec:
     return {'data': {'values': list(values)}, 'mark': mark, 'encoding': encoding}
 
 
-def line(values: Sequence[Any], x: Spec, y: Spec, style: Style = (ACCENT, []), **mark: Any) -> Spec:
-    """Return a line through points with `x` and `y`."""
+def line(points: Points, x: Spec, y: Spec, style: Style = (ACCENT, []), **mark: Any) -> Spec:
+    """Return a line through points."""
     mark = {'type': 'line', 'color': style[0], 'strokeDash': style[1], **mark}
+    values = [{'x': at, 'y': value} for at, value in points]
     return layer(values, mark, x=x, y=y, order={'value': 0})
+
+
+def dotted_line(axis: str, at: float, encoding: Spec) -> Spec:
+    """Return a dotted line across the chart at a value of an axis."""
+    mark = {'type': 'rule', 'color': GUIDE[0], 'strokeDash': GUIDE[1]}
+    return layer([{axis: at}], mark, **{axis: encoding})
 
 
 def dots(values: Sequence[Any], x: Spec, y: Spec, colour: str = ACCENT, size: int = 44) -> Spec:
@@ -167,6 +172,4 @@ def _printable(value: Any) -> Any:
         return printable(value)
     if isinstance(value, dict):
         return {key: _printable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_printable(item) for item in value]
-    return value
+    return [_printable(item) for item in value] if isinstance(value, list) else value

@@ -58,13 +58,11 @@ class Artifact:
     Attributes:
         id: Id of the artifact.
         key: Name of the input or output, for example `examples`.
-        type: Type, for example `Examples`.
         uri: Folder of the artifact.
     """
 
     id: int
     key: str
-    type: str
     uri: str
 
 

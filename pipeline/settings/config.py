@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -86,19 +87,11 @@ class PipelineConfig(Settings):
     @pydantic.model_validator(mode='after')
     def _without_credentials(self) -> PipelineConfig:
         # Settings are displayed, stored with each run, and part of a compiled pipeline.
-        places = {
-            'data.path': self.data.path,
-            'root': self.root,
-            'serving_dir': self.serving_dir,
-            'cloud.pipeline_root': self.cloud.pipeline_root,
-            'cloud.image': self.cloud.image,
-            **{f'beam.args.{index}': arg for index, arg in enumerate(self.beam.args)},
-            **self.metadata.texts(),
-        }
-        for name, place in places.items():
-            if place is not None and has_credentials(place):
+        for name, value in settings_by_name(self.model_dump()).items():
+            if has_credentials(str(value)):
                 raise ConfigError(
-                    f'{name}: expected a place without user, password or token, got {mask(place)}',
+                    f'{name}: expected a value without user, password or token, '
+                    f'got {mask(str(value))}',
                     hint='pass credentials by environment variables or a service account',
                 )
         return self
@@ -106,14 +99,10 @@ class PipelineConfig(Settings):
     @pydantic.model_validator(mode='after')
     def _without_patterns(self) -> PipelineConfig:
         # The commands that write check the folders above a relative root.
-        places = {
-            'root': self.root,
-            'serving_dir': self.serving_dir,
-            'cloud.pipeline_root': self.cloud.pipeline_root,
-        }
-        for name, place in places.items():
-            if place is not None:
-                require_no_pattern(name, place)
+        for name in ('root', 'serving_dir', 'cloud.pipeline_root'):
+            folder = operator.attrgetter(name)(self)
+            if folder is not None:
+                require_no_pattern(name, folder)
         return self
 
     @property
@@ -209,6 +198,21 @@ def load_config(
         return PipelineConfig.model_validate(tree)
     except pydantic.ValidationError as err:
         raise _config_error(err) from err
+
+
+def settings_by_name(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+    """Return the values of a tree of settings by dotted name.
+
+    >>> settings_by_name({'name': 'a', 'trainer': {'seed': 1}, 'cloud': {'volumes': {}}})
+    {'name': 'a', 'trainer.seed': 1, 'cloud.volumes': {}}
+    """
+    values: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            values |= settings_by_name(value, f'{prefix}{name}.')
+        else:
+            values[prefix + name] = value
+    return values
 
 
 def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str = '') -> list[str]:

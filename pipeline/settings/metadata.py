@@ -122,12 +122,3 @@ class MetadataSettings(Settings):
             f'--set {shlex.quote(f"metadata.{name}={json.dumps(value, ensure_ascii=False)}")}'
             for name, value in pairs.items()
         )
-
-    def texts(self) -> dict[str, str | None]:
-        """Return, by dotted name, what a person may have put an address with a password into."""
-        return {
-            'metadata.socket': self.socket,
-            'metadata.user': self.user,
-            'metadata.password_file': self.password_file,
-            **{f'metadata.tls.{name}': value for name, value in self.tls},
-        }

@@ -234,4 +234,4 @@ def _nodes(results: tuple[NodeResult, ...]) -> dict[str, RecordedNode]:
 
 
 def _artifact(key: str, numbers: dict[str, int]) -> Artifact:
-    return Artifact(id=numbers[key], key=key, type=key.title(), uri=f'/runs/artifacts/{key}')
+    return Artifact(id=numbers[key], key=key, uri=f'/runs/artifacts/{key}')

@@ -12,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.common.errors import ConfigError, DataError, StoreError
 from pipeline.report import tensorboard
-from pipeline.report.tensorboard import LearningCurves, find_curves, serve
+from pipeline.report.tensorboard import find_curves, serve
 from pipeline.report.view import Artifact, RecordedNode
 from pipeline.results.outcome import RunOutcome, save_record
 
@@ -30,13 +30,11 @@ class Root:
 
     def add(self, run_id: str, logs: str | None, *, name: str = 'sentiment') -> None:
         """Add a run whose Trainer wrote the folder `logs`, or reused it from the cache."""
-        preset = {'preset': 'tutorial'}
-        save_record(
-            RunOutcome(run_id=run_id, outcome='failed', name=name, data='data', config=preset),
-            self.path,
-        )
+        config = {'preset': 'tutorial'}
+        record = RunOutcome(run_id=run_id, outcome='failed', name=name, data='data', config=config)
+        save_record(record, self.path)
         if logs is not None:
-            self.logs[run_id] = logs
+            self.logs[run_id] = self.folder(logs)
             pathlib.Path(self.folder(logs)).mkdir(parents=True, exist_ok=True)
 
     def folder(self, logs: str) -> str:
@@ -46,9 +44,8 @@ class Root:
         """Return the nodes of a run, as `Lineage` does."""
         if run_id not in self.logs:
             return {}
-        logs = Artifact(id=1, key='model_run', type='ModelRun', uri=self.folder(self.logs[run_id]))
-        model = Artifact(id=2, key='model', type='Model', uri='model')
-        return {'Trainer': RecordedNode(inputs=(), outputs=(model, logs), fingerprint='')}
+        logs = Artifact(id=1, key='model_run', uri=self.logs[run_id])
+        return {'Trainer': RecordedNode(inputs=(), outputs=(logs,), fingerprint='')}
 
 
 @pytest.fixture
@@ -58,25 +55,16 @@ def root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Root:
     return root
 
 
-def test_curves_belong_to_the_first_run_when_later_runs_reuse_its_model(
-    root: Root,
-) -> None:
+def test_label_names_the_first_run_when_later_runs_reuse_its_model(root: Root) -> None:
     for run_id, logs in (('1', 'a'), ('2', 'a'), ('3', None), ('4', 'b'), ('5', 'a')):
         root.add(run_id, logs)
-    assert find_curves(root.path) == [
-        LearningCurves(label='1 tutorial', folder=root.folder('a'), reused_by=('2', '5')),
-        LearningCurves(label='4 tutorial', folder=root.folder('b'), reused_by=()),
-    ]
-
-
-def test_labels_name_the_pipeline_when_there_are_several(root: Root) -> None:
-    root.add('1', 'a')
-    root.add('2', 'b', name='spam')
-    assert [shown.label for shown in find_curves(root.path)] == [
-        'sentiment 1 tutorial',
-        'spam 2 tutorial',
-    ]
-    assert [shown.label for shown in find_curves(root.path, 'spam')] == ['2 tutorial']
+    root.add('6', 'c', name='spam')
+    assert find_curves(root.path) == {
+        root.folder('a'): 'sentiment 1 tutorial',
+        root.folder('b'): 'sentiment 4 tutorial',
+        root.folder('c'): 'spam 6 tutorial',
+    }
+    assert find_curves(root.path, 'spam') == {root.folder('c'): '6 tutorial'}
 
 
 def test_error_is_raised_when_no_run_has_trained(root: Root, tmp_path: pathlib.Path) -> None:
@@ -98,16 +86,15 @@ def test_error_names_the_store_when_it_is_damaged(tmp_path: pathlib.Path) -> Non
 
 
 def test_port_is_refused_when_it_is_in_use(tmp_path: pathlib.Path) -> None:
-    curves = [LearningCurves(label='1', folder=str(tmp_path), reused_by=())]
     with socket.socket() as other:
         other.bind(('127.0.0.1', 0))
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(ConfigError, match=f'port {port}.* in use') as caught:
-            serve(curves, port)
+            serve({str(tmp_path): '1'}, port)
     assert '--port' in caught.value.hint
 
 
 def test_folder_is_refused_when_its_path_has_a_comma() -> None:
-    with pytest.raises(ConfigError, match=r'expected a path without a comma .* /runs/a,b'):
-        serve([LearningCurves(label='1', folder='/runs/a,b', reused_by=())], 0)
+    with pytest.raises(ConfigError, match=r'expected paths without a comma .* /runs/a,b'):
+        serve({'/runs/a,b': '1'}, 0)

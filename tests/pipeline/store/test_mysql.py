@@ -111,8 +111,8 @@ def test_commands_find_the_store_when_only_the_root_is_named(
 ) -> None:
     root = anna.root
     assert anna.first is not None
-    (curves,) = find_curves(root)
-    assert curves.folder.startswith(str(anna.config.pipeline_root / 'Trainer'))
+    (folder,) = find_curves(root)
+    assert folder.startswith(str(anna.config.pipeline_root / 'Trainer'))
     report = collect(outcomes.load_outcome(root), root)
     assert report.lineage is None
     assert any(node.fingerprint for node in report.nodes.values())
