@@ -10,26 +10,26 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
 from pipeline.settings.metadata import MetadataSettings
 
 USER = 'reviews'
-# Never to be seen anywhere.
+# Tests check that no output contains it.
 PASSWORD = 'canary-3e8c1f60'
 DATABASE = 'reviews'
 _PROGRAMS = ('mariadbd', 'mariadb-install-db', 'mariadb', 'my_print_defaults')
+_PATH = f'{os.environ.get("PATH", "")}:/usr/sbin:/sbin'
 _START_SECONDS = 300.0
-# Small: several may run at once.
+# Small, because several servers may run at once.
 _SIZES = ('--innodb-buffer-pool-size=32M', '--innodb-log-file-size=8M', '--performance-schema=OFF')
 
 
 def require_mariadb() -> None:
     """Skip a test where MariaDB is not installed."""
-    path = f'{os.environ.get("PATH", "")}:/usr/sbin:/sbin'
-    missing = [name for name in _PROGRAMS if shutil.which(name, path=path) is None]
+    missing = [name for name in _PROGRAMS if shutil.which(name, path=_PATH) is None]
     if missing:
         pytest.skip(f'needs MariaDB: no {missing[0]} here; `make mariadb` installs it')
 
@@ -38,61 +38,53 @@ class Server:
     """A server with an account that has all rights on databases named `reviews…`.
 
     Args:
-        folder: For all that it writes.
-        options: Further ones of `mariadbd`.
-        statements: SQL to execute when it starts, as an administrator.
+        folder: Folder for all its files.
+        options: Further options of `mariadbd`.
+        statements: SQL to execute at the start, as an administrator.
     """
 
     def __init__(
         self, folder: pathlib.Path, *, options: tuple[str, ...] = (), statements: str = ''
     ) -> None:
         require_mariadb()
-        self.folder = folder
-        # A socket's path may not be long, and pytest's folders are.
+        # The path of a socket must be short, and the folders of pytest are long.
         self.socket = f'/tmp/mariadb-{os.getpid()}-{id(self):x}.sock'
         self.port = _free_port()
-        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / 'mariadbd.log'
-        self._common = ('--no-defaults', f'--user={getpass.getuser()}', f'--datadir={folder}/data')
+        common = ('--no-defaults', f'--user={getpass.getuser()}', f'--datadir={folder}/data')
+        install = ('--auth-root-authentication-method=normal', '--skip-test-db')
         subprocess.run(
-            [
-                'mariadb-install-db',
-                *self._common,
-                '--auth-root-authentication-method=normal',
-                '--skip-test-db',
-                '--skip-name-resolve',
-            ],
+            ['mariadb-install-db', *common, *install, '--skip-name-resolve'],
             check=True,
             capture_output=True,
-            env={**os.environ, 'PATH': f'{os.environ["PATH"]}:/usr/sbin:/sbin'},
+            env={**os.environ, 'PATH': _PATH},
         )
-        self._at_start = folder / 'start.sql'
-        self._at_start.write_text(
+        start_file = folder / 'start.sql'
+        start_file.write_text(
             f"CREATE USER IF NOT EXISTS {USER}@'%' IDENTIFIED BY '{PASSWORD}';\n"
             f"GRANT ALL ON `reviews%`.* TO {USER}@'%';\n"
             f'CREATE DATABASE IF NOT EXISTS {DATABASE};\n{statements}'
         )
+        self._command = [
+            shutil.which('mariadbd', path=_PATH) or 'mariadbd',
+            *common,
+            f'--socket={self.socket}',
+            f'--port={self.port}',
+            '--bind-address=127.0.0.1',
+            '--skip-name-resolve',
+            f'--init-file={start_file}',
+            f'--pid-file={folder}/pid',
+            *_SIZES,
+            *options,
+        ]
         self.start()
 
     def start(self) -> None:
-        """Start it, on the port that it had before."""
-        path = f'{os.environ["PATH"]}:/usr/sbin:/sbin'
-        program = shutil.which('mariadbd', path=path) or 'mariadbd'
+        """Start the server, on the same port each time."""
         with open(self._log, 'ab') as log:
             self._process = subprocess.Popen(
-                [
-                    program,
-                    *self._common,
-                    f'--socket={self.socket}',
-                    f'--port={self.port}',
-                    '--bind-address=127.0.0.1',
-                    '--skip-name-resolve',
-                    f'--init-file={self._at_start}',
-                    f'--pid-file={self.folder}/pid',
-                    *_SIZES,
-                    *self._options,
-                ],
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -100,21 +92,21 @@ class Server:
                 start_new_session=True,
             )
         deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
+        while not self._accepts_connections():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                log = self._log.read_text(errors='replace')[-2_000:]
+                output = self._log.read_text(errors='replace')[-2_000:]
                 self.kill()
-                raise RuntimeError(f'MariaDB does not start: {log}')
+                raise RuntimeError(f'MariaDB does not start: {output}')
             time.sleep(0.05)
 
-    def _answers(self) -> bool:
-        # The port is open when all statements of the start are done.
+    def _accepts_connections(self) -> bool:
+        # The port opens after the statements of the init file.
         with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', self.port), 1):
             return True
         return False
 
     def kill(self) -> None:
-        """Kill it, as a machine that goes down."""
+        """Kill the server, as if its machine had lost power."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -130,15 +122,15 @@ class Server:
         return [line.split('\t') for line in done.stdout.splitlines()]
 
     def new_database(self, name: str) -> None:
-        """Make a database, empty; one of this name goes."""
+        """Create an empty database; an existing one of this name is dropped."""
         self.execute(f'DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}', 'mysql')
 
     def settings(self, **others: object) -> MetadataSettings:
-        """Return the settings of a store there."""
+        """Return the settings of a store on the server."""
         return MetadataSettings.model_validate({**self.tree(), **others})
 
     def tree(self, database: str = DATABASE) -> dict[str, object]:
-        """Return the same as a tree, as in a file of settings."""
+        """Return the settings as a tree, as in a settings file."""
         return {
             'backend': 'mysql',
             'host': '127.0.0.1',
@@ -148,16 +140,16 @@ class Server:
         }
 
     def flags(self, database: str = DATABASE, **others: object) -> list[str]:
-        """Return the same as options of a command."""
-        pairs: Mapping[str, object] = {**self.tree(database), **others}
-        return [f'--set=metadata.{name}={value}' for name, value in pairs.items()]
+        """Return the settings as options of a command."""
+        settings = {**self.tree(database), **others}
+        return [f'--set=metadata.{name}={value}' for name, value in settings.items()]
 
 
 @contextlib.contextmanager
 def server(
     folder: pathlib.Path, *, options: tuple[str, ...] = (), statements: str = ''
 ) -> Iterator[Server]:
-    """Have a server for the time of the block."""
+    """Run a server for the duration of the block."""
     started = Server(folder, options=options, statements=statements)
     try:
         yield started

@@ -60,7 +60,7 @@ def run_locally(
             run = stack.enter_context(start_run(config, wait=wait, quiet=quiet))
         except (ReviewsError, KeyboardInterrupt) as err:
             if as_json:
-                print_json(outcome_without_nodes(config, err).to_json())
+                print_json(outcome_without_nodes(config.model_dump(), err).to_json())
             raise
         _run_and_show(config, run, again, as_json=as_json, quiet=quiet, verbose=verbose)
 
@@ -140,7 +140,9 @@ def _run(
         if error is None:
             raise
         # If the imports were interrupted, no node has run.
-        outcome = outcome or outcome_without_nodes(config, error, run_id=run.run_id, log=log)
+        outcome = outcome or outcome_without_nodes(
+            config.model_dump(), error, run_id=run.run_id, log=log
+        )
     _save_record(outcome, config.root_path)
     return outcome, error
 

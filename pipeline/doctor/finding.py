@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
 
-from components.common.errors import ReviewsError, StoreError
+from components.common.errors import ReviewsError
 from pipeline.settings.config import DataConfig
-from pipeline.store.backend import Backend
+from pipeline.store.choice import Backend
 
 State = Literal['ok', 'warning', 'problem']
 
@@ -23,18 +23,15 @@ class Context:
         serving_dir: The folder of pushed versions.
         backend: The metadata store.
         data: Settings of the data; None to skip its checks.
-        show_progress: Called with a line that says which slow step begins; '' removes the line.
     """
 
     root: pathlib.Path
     serving_dir: pathlib.Path
     backend: Backend
     data: DataConfig | None = None
-    show_progress: Callable[[str], None] = lambda line: None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """The result of checking one thing.
 
     Attributes:
@@ -43,18 +40,20 @@ class Finding:
             repairs it, or if it can wait.
         message: What was found.
         hint: What to do about it; empty if nothing needs to be done.
-        error: Class of a problem, which determines the exit code.
+        error: The error of a problem, which determines the exit code.
     """
 
     subject: str
     state: State
     message: str
     hint: str = ''
-    error: type[ReviewsError] = StoreError
+    error: ReviewsError | None = None
 
 
-# A check changes nothing.
+# Returns what it finds, and raises the error of a problem. It changes nothing.
 Check = Callable[[Context], Iterable[Finding]]
+# Checks by the subject of the finding if they raise an error.
+Checks = Mapping[str, Check]
 
 
 def ok(subject: str, message: str) -> Finding:
@@ -63,21 +62,18 @@ def ok(subject: str, message: str) -> Finding:
     >>> ok('Python', '3.10').state
     'ok'
     """
-    return Finding(subject=subject, state='ok', message=message)
+    return Finding(subject, 'ok', message)
 
 
 def warning(subject: str, message: str, hint: str = '') -> Finding:
     """Return a finding that the user should know about."""
-    return Finding(subject=subject, state='warning', message=message, hint=hint)
+    return Finding(subject, 'warning', message, hint)
 
 
-def problem(
-    subject: str, message: str, hint: str, error: type[ReviewsError] = StoreError
-) -> Finding:
-    """Return a finding that the user must act on."""
-    return Finding(subject=subject, state='problem', message=message, hint=hint, error=error)
-
-
-def problem_of(subject: str, error: ReviewsError) -> Finding:
-    """Return the finding for an error that a run would end with."""
-    return problem(subject, str(error), error.hint, type(error))
+def find_all(checks: Checks, context: Context) -> Iterator[Finding]:
+    """Run checks, and return what each finds as soon as it is known."""
+    for subject, check in checks.items():
+        try:
+            yield from check(context)
+        except ReviewsError as err:
+            yield Finding(subject, 'problem', str(err), err.hint, err)

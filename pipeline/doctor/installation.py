@@ -14,32 +14,31 @@ from collections.abc import Iterator
 
 from components.common import stacks
 from components.common.errors import MissingDependencyError
-from pipeline.doctor.finding import Check, Context, Finding, ok, problem, warning
+from pipeline.doctor.finding import Checks, Context, Finding, ok, warning
 
 _PROJECT = pathlib.Path(__file__).resolve().parents[2]
 _LOCKED_VERSION = re.compile(r'^([A-Za-z0-9._-]+)==(\S+)', re.MULTILINE)
-_SETUP_HINT = 'run `make setup`, then use .venv/bin/python'
-# The peak memory of a run on IMDB with the default preset.
-_MEMORY_BYTES = 2_300_000_000
-_DISK_BYTES = 1_000_000_000
+_MEMINFO = pathlib.Path('/proc/meminfo')
+# A run on IMDB with the default preset needs less than half of this disk space, and as peak memory:
+_DISK_GB = 1.0
+_MEMORY_GB = 2.3
 _IMPORT_SECONDS = 120
 
 
 def _check_python(context: Context) -> Iterator[Finding]:
     version, tfx = platform.python_version(), _installed_version('tfx')
-    if tfx is None:
-        message = f'{version} at {sys.executable}, without TFX'
-    elif stacks.PYTHONS.get(_minor_version(tfx)) == _minor_version(version):
-        yield ok('Python', f'{version}, with TFX {tfx}')
-        return
-    else:
+    if stacks.PYTHONS.get(_minor_version(tfx)) != _minor_version(version):
         supported = ', '.join(f'{tfx} with Python {py}' for tfx, py in stacks.PYTHONS.items())
-        message = f'{version}, with TFX {tfx}; supported: TFX {supported}'
-    yield problem('Python', message, _SETUP_HINT, MissingDependencyError)
+        raise MissingDependencyError(
+            f'{version} at {sys.executable}, with TFX {tfx or "missing"}; supported: TFX '
+            f'{supported}',
+            hint='run `make setup`, then use .venv/bin/python',
+        )
+    yield ok('Python', f'{version}, with TFX {tfx}')
 
 
 def _check_packages(context: Context) -> Iterator[Finding]:
-    lock = _PROJECT / 'requirements' / f'tfx-{_minor_version(_installed_version("tfx") or "")}.txt'
+    lock = _PROJECT / 'requirements' / f'tfx-{_minor_version(_installed_version("tfx"))}.txt'
     if lock.is_file():
         yield compare_with_lock(lock)
     else:
@@ -47,7 +46,11 @@ def _check_packages(context: Context) -> Iterator[Finding]:
 
 
 def compare_with_lock(lock: pathlib.Path) -> Finding:
-    """Compare the installed packages with a lock file."""
+    """Compare the installed packages with a lock file.
+
+    Raises:
+        MissingDependencyError: If they differ.
+    """
     locked = dict(_LOCKED_VERSION.findall(lock.read_text(encoding='utf-8')))
     name = f'requirements/{lock.name}'
     wrong = [
@@ -55,65 +58,45 @@ def compare_with_lock(lock: pathlib.Path) -> Finding:
         for package, version in locked.items()
         if (found := _installed_version(package)) != version
     ]
-    if not wrong:
-        return ok('packages', f'{len(locked)}, all as in {name}')
-    more = f', and {len(wrong) - 3} more' if len(wrong) > 3 else ''
-    message = f'they differ from {name}: {"; ".join(wrong[:3])}{more}'
-    return problem('packages', message, 'run `make setup`', MissingDependencyError)
+    if wrong:
+        more = f', and {len(wrong) - 3} more' if len(wrong) > 3 else ''
+        message = f'they differ from {name}: {"; ".join(wrong[:3])}{more}'
+        raise MissingDependencyError(message, hint='run `make setup`')
+    return ok('packages', f'{len(locked)}, all as in {name}')
 
 
 def _check_imports(context: Context) -> Iterator[Finding]:
-    context.show_progress('loading TensorFlow and TFX')
     started = time.monotonic()
-    reason = ''
+    # In another process, because a library that does not suit the machine kills its process.
+    command = [sys.executable, '-c', 'import pipeline.local.runner']
     try:
-        # In another process, because a library that does not suit the machine kills its process.
-        done = subprocess.run(
-            [sys.executable, '-c', 'import pipeline.local.runner'],
-            cwd=_PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
+        subprocess.run(
+            command, cwd=_PROJECT, capture_output=True, text=True, check=True,
             timeout=_IMPORT_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        reason = f'not complete after {_IMPORT_SECONDS} s'
-    else:
-        if done.returncode != 0:
-            lines = done.stderr.strip().splitlines()
-            reason = lines[-1] if lines else f'the process ended with code {done.returncode}'
-    if reason:
-        message = f'TensorFlow and TFX cannot be imported: {reason}'
-        yield problem('imports', message, 'run `make clean setup`', MissingDependencyError)
-    else:
-        yield ok('imports', f'TensorFlow and TFX: {time.monotonic() - started:.1f} s')
+        )  # fmt: skip
+    except subprocess.SubprocessError as err:
+        lines = err.stderr.split('\n') if isinstance(err, subprocess.CalledProcessError) else []
+        reason = next(filter(None, reversed(lines)), str(err))
+        raise MissingDependencyError(
+            f'TensorFlow and TFX cannot be imported: {reason}', hint='run `make clean setup`'
+        ) from err
+    yield ok('imports', f'TensorFlow and TFX: {time.monotonic() - started:.1f} s')
 
 
 def _check_resources(context: Context) -> Iterator[Finding]:
     folder = next(path for path in (context.root, *context.root.parents) if path.exists())
-    free = shutil.disk_usage(folder).free
-    message = f'{free / 1e9:,.1f} GB free at {folder}'
-    if free < _DISK_BYTES:
-        yield warning('disk', message, 'make room: a run of IMDB needs 0.4 GB and keeps 0.2 GB')
-    else:
-        yield ok('disk', message)
-    available = _available_memory_bytes()
-    if available is None:
-        return
-    message = f'{available / 1e9:,.1f} GB available'
-    if available < _MEMORY_BYTES:
-        yield warning('memory', message, f'a run of IMDB needs {_MEMORY_BYTES / 1e9:.1f} GB')
-    else:
-        yield ok('memory', message)
+    free = shutil.disk_usage(folder).free / 1e9
+    yield _compare('disk', free, _DISK_GB, f'free at {folder}')
+    if _MEMINFO.exists():  # on Linux
+        (kib,) = re.findall(r'^MemAvailable:\s+(\d+) kB', _MEMINFO.read_text(), re.MULTILINE)
+        yield _compare('memory', int(kib) * 1024 / 1e9, _MEMORY_GB, 'available')
 
 
-def _available_memory_bytes() -> int | None:
-    try:
-        content = pathlib.Path('/proc/meminfo').read_text(encoding='ascii')
-    except OSError:  # not Linux
-        return None
-    match = re.search(r'^MemAvailable:\s+(\d+) kB', content, re.MULTILINE)
-    return int(match[1]) * 1024 if match else None
+def _compare(subject: str, found: float, needed: float, where: str) -> Finding:
+    message = f'{found:,.1f} GB {where}'
+    if found < needed:
+        return warning(subject, message, f'a run of IMDB needs {needed} GB')
+    return ok(subject, message)
 
 
 def _installed_version(package: str) -> str | None:
@@ -123,8 +106,13 @@ def _installed_version(package: str) -> str | None:
         return None
 
 
-def _minor_version(version: str) -> str:
-    return '.'.join(version.split('.')[:2])
+def _minor_version(version: str | None) -> str:
+    return '.'.join((version or '').split('.')[:2])
 
 
-CHECKS: tuple[Check, ...] = (_check_python, _check_packages, _check_imports, _check_resources)
+CHECKS: Checks = {
+    'Python': _check_python,
+    'packages': _check_packages,
+    'imports': _check_imports,
+    'resources': _check_resources,
+}

@@ -6,9 +6,10 @@ import shlex
 import time
 from collections.abc import Iterator
 
+from components.common.errors import StoreError
 from components.common.model_versions import digest_of_model, recorded_digest
 from components.smoke_test.run import SmokeTestError, smoke_test
-from pipeline.doctor.finding import Check, Context, Finding, ok, problem, warning
+from pipeline.doctor.finding import Checks, Context, Finding, ok, warning
 from pipeline.models import versions
 
 
@@ -22,41 +23,31 @@ def _check_versions(context: Context) -> Iterator[Finding]:
             yield warning('version', message, remove)
         elif path.name.startswith('.') and path.name.endswith('.part'):
             yield warning('leftover', f'{path} is an incomplete push, if none is running', remove)
-    if found:
-        yield ok('versions', f'{len(found):,} in {folder}; {found[-1].name} is live')
-    else:
-        yield ok('versions', f'none yet in {folder}')
+    live = f'; {found[-1].name} is live' if found else ''
+    yield ok('versions', f'{len(found):,} in {folder}{live}')
 
 
 def _check_live_version(context: Context) -> Iterator[Finding]:
     live = versions.live_version(context.serving_dir)
     if live is None:
         return
-    damaged = (
+    hint = (
         f'rm -r {shlex.quote(str(live))}: the previous version is then live, and the next run '
         'pushes the model again'
     )
-    context.show_progress(f'verifying {live.name}')
-    try:
-        expected, found = recorded_digest(str(live)), digest_of_model(str(live))
-    except OSError as err:
-        yield problem('live version', f'{live} cannot be read: {err}', damaged)
-        return
-    if expected is None:
-        yield warning('model card', f'{live} has none: its files cannot be verified')
-    elif expected != found:
-        yield problem('live version', f'the files of {live} differ from those pushed', damaged)
-        return
-    else:
-        yield ok('files', f'{live.name} has the SHA-256 digest of its model card')
-    context.show_progress(f'loading {live.name}')
     started = time.monotonic()
     try:
+        expected, found = recorded_digest(str(live)), digest_of_model(str(live))
+        if expected is None:
+            yield warning('model card', f'{live} has none: its files cannot be verified')
+        elif expected != found:
+            raise StoreError(f'the files of {live} differ from those pushed', hint=hint)
+        else:
+            yield ok('files', f'{live.name} has the SHA-256 digest of its model card')
         smoke_test(str(live), must_explain=False)
-    except SmokeTestError as err:
-        yield problem('live version', f'{live} cannot be served: {err}', damaged)
-    else:
-        yield ok('scores', f'smoke test passed in {time.monotonic() - started:.1f} s')
+    except (OSError, SmokeTestError) as err:
+        raise StoreError(f'{live} cannot be served: {err}', hint=hint) from err
+    yield ok('scores', f'smoke test passed in {time.monotonic() - started:.1f} s')
 
 
-CHECKS: tuple[Check, ...] = (_check_versions, _check_live_version)
+CHECKS: Checks = {'versions': _check_versions, 'live version': _check_live_version}

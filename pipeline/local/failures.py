@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+from collections.abc import Iterator
 
-from components.common.errors import ComponentError, ReviewsError
+from components.common.errors import ComponentError, ReviewsError, ServiceError
+from pipeline.store.choice import Backend
 
 # TensorFlow, Beam and SQLite raise their own classes with these messages.
 _DISK_FULL = (
     os.strerror(errno.ENOSPC),
     os.strerror(errno.EDQUOT),
     'database or disk is full',
+)
+# Messages of ML Metadata's client and of TFX if a MySQL server cannot be reached.
+_UNREACHABLE = re.compile(
+    r'mysql_\w+ (failed|aborted)|Failed to establish connection to Metadata storage'
 )
 
 
@@ -26,10 +33,7 @@ def explain(err: BaseException, node_id: str) -> BaseException:
     >>> explain(OSError('No space left on device'), 'Trainer')
     ComponentError('Trainer: no space left on the disk')
     """
-    if isinstance(err, ReviewsError):
-        return err
-    cause: BaseException | None = err
-    while cause is not None:
+    for cause in _error_chain(err):
         if isinstance(cause, ReviewsError):
             return cause
         if any(message in str(cause) for message in _DISK_FULL):
@@ -37,9 +41,28 @@ def explain(err: BaseException, node_id: str) -> BaseException:
                 f'{node_id}: no space left on the disk',
                 hint='free some space; the same command resumes',
             )
-        cause = cause.__cause__ or cause.__context__
     first_line = (str(err).strip().splitlines() or [''])[0]
     return ComponentError(
         f'{node_id or "the pipeline"} failed: {type(err).__name__}: {first_line}',
         hint='the log has the details; the same command resumes from the cached nodes',
     )
+
+
+def explain_server_failure(err: BaseException, backend: Backend) -> ReviewsError | None:
+    """Return an error if the server of the metadata store failed; None if it did not."""
+    unreachable = any(_UNREACHABLE.search(str(cause)) for cause in _error_chain(err))
+    if not (unreachable and backend.shared):
+        return None
+    try:
+        backend.reader()
+    except ReviewsError as found:
+        return type(found)(str(found), hint=f'{found.hint}; then the same command resumes')
+    return ServiceError(
+        f'{backend.where} failed during the run: {err}', hint='the same command resumes'
+    )
+
+
+def _error_chain(err: BaseException | None) -> Iterator[BaseException]:
+    while err is not None:
+        yield err
+        err = err.__cause__ or err.__context__

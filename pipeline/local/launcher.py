@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import metadata
+from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import (
     base_driver_operator,
@@ -142,13 +142,7 @@ class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ig
         outputs = dict(info.output_dict)
         for key, found in driver_output.output_artifacts.items():
             outputs[key] = [_make_artifact(outputs[key][0].type, one) for one in found.artifacts]
-        parameters = {
-            **info.exec_properties,
-            **{
-                key: getattr(value, value.WhichOneof('value'))
-                for key, value in driver_output.exec_properties.items()
-            },
-        }
+        changed = data_types_utils.build_value_dict(driver_output.exec_properties)
         with self._mlmd_connection as handle:
             context = cache_utils.get_cache_context(
                 handle,
@@ -157,7 +151,7 @@ class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ig
                 self._executor_spec,
                 info.input_dict,
                 outputs,
-                parameters,
+                {**info.exec_properties, **changed},
             )
             executions = execution_lib.sort_executions_newest_to_oldest(
                 e

@@ -9,7 +9,7 @@ import shutil
 from ml_metadata import ListOptions, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.store.backend import Backend
+from pipeline.store.choice import Backend
 from pipeline.store.metadata_store import open_store
 
 _log = logging.getLogger(__name__)

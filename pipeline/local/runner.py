@@ -21,7 +21,7 @@ from components.example_gen.sources import DataSource
 from pipeline.beam.worker_code import code_on_worker_path
 from pipeline.create import create_pipeline
 from pipeline.local import leftovers
-from pipeline.local.failures import explain
+from pipeline.local.failures import explain, explain_server_failure
 from pipeline.local.launcher import NodeLauncher
 from pipeline.process import signals
 from pipeline.results import artifacts
@@ -30,7 +30,6 @@ from pipeline.results.outcome import NodeResult, RunOutcome, State, verdict_of
 from pipeline.results.run_findings import RunFindings
 from pipeline.settings.config import PipelineConfig
 from pipeline.store.artifacts import ArtifactKeeper
-from pipeline.store.backend import OwnContext
 from pipeline.store.choice import backend_of
 
 _log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ _log = logging.getLogger(__name__)
 # For nodes that TFX never caches: a function that tells from the outputs whether the node changed
 # anything. If it did not, the node can count as cached.
 _CHANGED_SOMETHING: Mapping[str, Callable[[Artifacts], bool]] = {
-    'Pusher': artifacts.is_new_version
+    'Pusher': artifacts.is_new_version,
 }
 
 
@@ -90,9 +89,25 @@ def run_pipeline(
     started = time.monotonic()
 
     def outcome_of(error: BaseException | None) -> RunOutcome:
-        outcome = _build_outcome(config, runner, error)
-        seconds = time.monotonic() - started
-        return dataclasses.replace(outcome, run_id=run_id, log=log, seconds=seconds)
+        findings = runner.findings
+        verdict = verdict_of(error, pushed=findings.pushed, withdrawn=findings.withdrawn)
+        nodes = runner.results
+        if verdict in {'failed', 'interrupted'}:
+            nodes = runner.all_results('failed' if verdict == 'failed' else 'interrupted')
+        return RunOutcome(
+            run_id=run_id,
+            outcome=verdict,
+            name=config.name,
+            data=config.data.path,
+            log=log,
+            seconds=time.monotonic() - started,
+            nothing_new=not error and all(node.state == 'cached' for node in nodes),
+            nodes=tuple(nodes),
+            error=str(error) if error else None,
+            config=config.model_dump(),
+            **findings.outcome_fields(),
+            versions={'python': platform.python_version(), **stack_versions()},
+        )
 
     error: BaseException | None = None
     with signals.on_forced_exit(lambda err: if_ended(outcome_of(err))):
@@ -114,7 +129,7 @@ def run_pipeline(
             else:  # the command prints one line; the log has the traceback
                 _log.exception('the run failed')
                 error = (
-                    backend.explain_failure(err)
+                    explain_server_failure(err, backend)
                     or runner.damaged_input()
                     or explain(err, runner.current)
                 )
@@ -132,7 +147,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
     Args:
         observer: Follows the progress.
         run_id: Name of the run.
-        own_context: Context for all executions of this root, in a shared store.
+        own_context: Type and name of the context for all executions of this root.
         keeper: Records and checks what nodes write.
         again: Ids of nodes to execute even if their outputs are in the cache.
 
@@ -150,7 +165,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
         observer: RunObserver,
         *,
         run_id: str,
-        own_context: OwnContext,
+        own_context: tuple[str, str],
         keeper: ArtifactKeeper,
         again: Collection[str] = (),
     ) -> None:
@@ -183,8 +198,11 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
         self._nodes = {
             node.pipeline_node.node_info.id: node.pipeline_node for node in pipeline.nodes
         }
+        kind, name = self._own_context
         for node in self._nodes.values():
-            _add_context(node, self._own_context)
+            if kind not in {context.type.name for context in node.contexts.contexts}:
+                context = node.contexts.contexts.add()
+                context.type.name, context.name.field_value.string_value = kind, name
         launcher = NodeLauncher(pipeline, self._keeper.find_damage)
         total = len(self._nodes)
         for index, (node_id, node) in enumerate(self._nodes.items(), start=1):
@@ -233,43 +251,12 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
         notes = [self.findings.add(node_id, launched.outputs)]
         if launched.damage:
             where = launched.damage.removeprefix(f'{self._pipeline_root}/')
-            notes.insert(0, f'made again: {where}')
+            notes.insert(0, f'executed again: {where}')
         note = '; '.join(filter(None, notes))
         return NodeResult(id=node_id, state='cached' if cached else 'executed', note=note)
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self._node_started, 3)
-
-
-def _add_context(node: pipeline_pb2.PipelineNode, own: OwnContext) -> None:
-    """Add the context of this root to those of a node's executions."""
-    if own.kind not in {context.type.name for context in node.contexts.contexts}:
-        context = node.contexts.contexts.add()
-        context.type.name = own.kind
-        context.name.field_value.string_value = own.name
-
-
-def _build_outcome(
-    config: PipelineConfig, runner: LocalRunner, error: BaseException | None
-) -> RunOutcome:
-    """Return the outcome of a run that ended, or of a run that is about to be ended."""
-    findings = runner.findings
-    verdict = verdict_of(error, pushed=findings.pushed, withdrawn=findings.withdrawn)
-    nodes = runner.results
-    if verdict in {'failed', 'interrupted'}:
-        nodes = runner.all_results('failed' if verdict == 'failed' else 'interrupted')
-    return RunOutcome(
-        run_id='',
-        outcome=verdict,
-        name=config.name,
-        data=config.data.path,
-        nothing_new=not error and all(node.state == 'cached' for node in nodes),
-        nodes=tuple(nodes),
-        error=str(error) if error else None,
-        config=config.model_dump(),
-        **findings.outcome_fields(),
-        versions={'python': platform.python_version(), **stack_versions()},
-    )
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import pathlib
 import shlex
@@ -11,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from components.common.atomic_write import remove_parts
 from components.common.errors import ConfigError
@@ -23,10 +22,9 @@ from pipeline.results import outcome as outcomes
 from pipeline.results.outcome import RunOutcome
 from pipeline.settings.cloud import CONTAINER_NODES
 from pipeline.settings.config import PipelineConfig
-from pipeline.store import places
-from pipeline.store.backend import Backend
-from pipeline.store.choice import backend_of
-from pipeline.store.run_ids import cannot_write, new_run_id
+from pipeline.store.choice import Backend, backend_of
+from pipeline.store.folders import cannot_write, require_writable
+from pipeline.store.run_ids import new_run_id
 from pipeline.store.run_lock import Holder, RunLock, run_lock
 
 
@@ -76,7 +74,7 @@ def start_run(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[St
     # First, so that nothing is written if the data is not usable.
     source = _discover_data(config)
     require_valid_options(config.beam)
-    places.require_writable(root, config.serving_path)
+    require_writable(root, config.serving_path)
     with run_lock(root, config.name, on_wait=print_holder if wait else None) as lock:
         if lock.waited:
             source = _discover_data(config)  # the data may have changed meanwhile
@@ -85,7 +83,7 @@ def start_run(config: PipelineConfig, *, wait: bool, quiet: bool) -> Iterator[St
         if lock.killed_run is not None:
             _record_killed_run(lock.killed_run, root)
         run_id, log = _new_run(root, backend)
-        lock.set_holder(Holder.this_process(run_id, config.model_dump()))
+        lock.set_holder(Holder(run_id=run_id, config=config.model_dump()))
         with _temporary_files(root, config.name):
             yield StartedRun(source, run_id, log, lock)
 
@@ -123,17 +121,17 @@ def hint_at_resuming() -> contextlib.AbstractContextManager[None]:
 
 
 def outcome_without_nodes(
-    config: PipelineConfig, error: BaseException, *, run_id: str = '', log: str = ''
+    config: dict[str, Any], error: BaseException, *, run_id: str = '', log: str = ''
 ) -> RunOutcome:
-    """Return the outcome of a run that ended before its first node."""
+    """Return the outcome of a run with these settings whose nodes are not known."""
     return RunOutcome(
         run_id=run_id,
         outcome='interrupted' if isinstance(error, KeyboardInterrupt) else 'failed',
-        name=config.name,
-        data=config.data.path,
+        name=config['name'],
+        data=config['data']['path'],
         log=log,
         error=str(error),
-        config=config.model_dump(),
+        config=config,
     )
 
 
@@ -150,16 +148,11 @@ def _record_killed_run(killed: Holder, root: pathlib.Path) -> None:
         for path in (record, page):
             remove_parts(path)
         if not record.is_file():
-            outcome = RunOutcome(
-                run_id=killed.run_id,
-                outcome='interrupted',
-                name=killed.config['name'],
-                data=killed.config['data']['path'],
-                log=os.path.relpath(_log_path(root, killed.run_id)),
-                error=f'process {killed.pid} was killed, or the machine went down',
-                config=killed.config,
+            error = KeyboardInterrupt(f'process {killed.pid} was killed, or the machine went down')
+            log = os.path.relpath(_log_path(root, killed.run_id))
+            outcomes.save_record(
+                outcome_without_nodes(killed.config, error, run_id=killed.run_id, log=log), root
             )
-            outcomes.save_record(outcome, root)
 
 
 def _log_path(root: pathlib.Path, run_id: str) -> pathlib.Path:
@@ -191,7 +184,7 @@ def require_nodes(names: Collection[str]) -> None:
     """
     for name in names:
         if name not in CONTAINER_NODES:
-            close = difflib.get_close_matches(name, CONTAINER_NODES, n=1)
-            nodes = ', '.join(CONTAINER_NODES)
-            hint = f'did you mean {close[0]}?' if close else f'the nodes are {nodes}'
-            raise ConfigError(f'there is no node {name!r} to execute --again', hint=hint)
+            raise ConfigError(
+                f'--again: there is no node {name!r}',
+                hint=f'the nodes are {", ".join(CONTAINER_NODES)}',
+            )

@@ -10,7 +10,6 @@ effect is that of SIGKILL, which a run must tolerate anyway.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import select
 import signal
@@ -168,7 +167,7 @@ def _interrupt(number: int) -> KeyboardInterrupt:
 def _watch(reader: int, terminal: int | None) -> None:
     number = _next_signal(reader)
     started = time.monotonic()
-    while _next_signal(reader, started + _UNWINDING_SECONDS - time.monotonic()) is not None:
+    while _next_signal(reader, started + _UNWINDING_SECONDS) is not None:
         if time.monotonic() - started > _SAME_SIGNAL_SECONDS:
             break
     assert number is not None  # the first call has no time limit
@@ -176,12 +175,11 @@ def _watch(reader: int, terminal: int | None) -> None:
     _end_process(number, terminal)
 
 
-def _next_signal(reader: int, seconds: float = math.inf) -> int | None:
-    """Return the number of the next SIGINT or SIGTERM; None after `seconds`."""
-    deadline = time.monotonic() + seconds
+def _next_signal(reader: int, deadline: float | None = None) -> int | None:
+    """Return the number of the next SIGINT or SIGTERM; None after the deadline."""
     while True:
-        left = max(0.0, deadline - time.monotonic())
-        if not select.select([reader], [], [], None if math.isinf(left) else left)[0]:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not select.select([reader], [], [], left)[0]:
             return None
         (number,) = os.read(reader, 1)
         # The pipe also receives other signals that have a handler.

@@ -21,8 +21,8 @@ class Lineage:
 
     Args:
         config: The ConnectionConfig of an existing store, which is only read.
-        of_own: Takes the store and returns the ids of the executions that `unfinished`
-            and `latest_outputs` consider; None for all executions.
+        of_own: Takes the store and returns the ids of the executions that `latest_outputs`
+            considers; None for all executions.
 
     Example:
         lineage = Lineage(config)
@@ -44,24 +44,13 @@ class Lineage:
         inputs = self._artifacts(executions, metadata_store_pb2.Event.INPUT)
         outputs = self._artifacts(executions, metadata_store_pb2.Event.OUTPUT)
         return {
-            self._context(_NODE_CONTEXT, execution).rpartition('.')[2]: RecordedNode(
+            self._node_id(execution): RecordedNode(
                 inputs=inputs[execution.id],
                 outputs=outputs[execution.id],
                 fingerprint=execution.custom_properties[_FINGERPRINT_PROPERTY].string_value,
             )
             for execution in executions
         }
-
-    def unfinished(self) -> list[tuple[str, str]]:
-        """Return node and run of the executions that started and did not end."""
-        return [
-            (
-                self._context(_NODE_CONTEXT, execution).rpartition('.')[2],
-                self._context(_RUN_CONTEXT, execution),
-            )
-            for execution in self._store.get_executions()
-            if execution.last_known_state == execution.RUNNING and self._is_own(execution)
-        ]
 
     def latest_outputs(self) -> list[tuple[str, Artifact]]:
         """Return the node and output artifacts of the latest complete execution of each node."""
@@ -86,9 +75,10 @@ class Lineage:
     def _is_own(self, execution: Any) -> bool:
         return self._own is None or execution.id in self._own
 
-    def _context(self, kind: str, execution: Any) -> str:
+    def _node_id(self, execution: Any) -> str:
         contexts = self._store.get_contexts_by_execution(execution.id)
-        return next((str(context.name) for context in contexts if context.type == kind), 'unknown')
+        names = (str(context.name) for context in contexts if context.type == _NODE_CONTEXT)
+        return next(names, 'unknown').rpartition('.')[2]
 
     def _artifacts(self, executions: list[Any], kind: int) -> dict[int, tuple[Artifact, ...]]:
         """Return the input or output artifacts of each execution, in the order of their ids."""

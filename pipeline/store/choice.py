@@ -12,19 +12,11 @@ from components.common.overrides import setting_error
 from pipeline.results import outcome as outcomes
 from pipeline.settings.config import PipelineConfig
 from pipeline.settings.metadata import MetadataSettings
-from pipeline.store.backend import Backend
 from pipeline.store.mysql import MysqlBackend
 from pipeline.store.sqlite import SqliteBackend
 
-
-def backend(settings: MetadataSettings, root: pathlib.Path) -> Backend:
-    """Return the store that is configured.
-
-    Args:
-        settings: The settings of ML Metadata.
-        root: The folder for all that runs write.
-    """
-    return MysqlBackend(settings, root) if settings.backend == 'mysql' else SqliteBackend(root)
+# Both have the same methods, which SqliteBackend describes.
+Backend = SqliteBackend | MysqlBackend
 
 
 def backend_of(config: PipelineConfig) -> Backend:
@@ -33,7 +25,7 @@ def backend_of(config: PipelineConfig) -> Backend:
     Example:
         backend_of(config).connection()
     """
-    return backend(config.metadata, config.root_path)
+    return _backend(config.metadata, config.root_path)
 
 
 def backend_of_run(config: Mapping[str, Any], root: pathlib.Path) -> Backend:
@@ -51,12 +43,16 @@ def backend_of_run(config: Mapping[str, Any], root: pathlib.Path) -> Backend:
         settings = MetadataSettings.model_validate(config.get('metadata', {}))
     except pydantic.ValidationError as err:
         raise setting_error(err, 'the record of a run has them: `runs` lists the records') from err
-    return backend(settings, root)
+    return _backend(settings, root)
 
 
 def backend_of_root(root: pathlib.Path, settings: MetadataSettings | None) -> Backend:
     """Return the store that is configured, or that of the latest run below a root."""
     if settings is not None:
-        return backend(settings, root)
+        return _backend(settings, root)
     records = outcomes.load_records(root, lambda line: None)
     return backend_of_run(records[-1]['config'] if records else {}, root)
+
+
+def _backend(settings: MetadataSettings, root: pathlib.Path) -> Backend:
+    return MysqlBackend(settings, root) if settings.backend == 'mysql' else SqliteBackend(root)

@@ -4,16 +4,44 @@ from __future__ import annotations
 
 import pathlib
 import random
+import shlex
 import time
 from typing import Any
 
 from components.common.errors import ReviewsError, ServiceError, StoreError
 from pipeline.process.logs import no_framework_noise
-from pipeline.store.metadata_file import repair_command
 
+# Schema of ML Metadata's tables, the same on all stacks.
+SCHEMA_VERSION = 10
 # ML Metadata fails while another process creates the tables of a new database on a server. This
 # is how long `open_store` tries again.
 _CREATION_SECONDS = 15.0
+
+
+class OlderSchemaError(StoreError):
+    """An older version of ML Metadata wrote the store; `repair` upgrades it."""
+
+
+def require_schema(where: str, schema: int, repair: str) -> None:
+    """Check that the installed version of ML Metadata can use a store.
+
+    Args:
+        where: Description of the store.
+        schema: Version of its tables.
+        repair: The command that upgrades it.
+
+    Raises:
+        OlderSchemaError: If an older ML Metadata wrote it.
+        StoreError: If a newer ML Metadata wrote it.
+    """
+    versions = f'expected schema {SCHEMA_VERSION}, got {schema}'
+    if schema > SCHEMA_VERSION:
+        message = f'{where} was written by a newer ML Metadata: {versions}'
+        hint = 'use the stack that wrote it, or pass another --root or metadata.database'
+        raise StoreError(message, hint=hint)
+    if schema < SCHEMA_VERSION:
+        message = f'{where} was written by an older ML Metadata: {versions}'
+        raise OlderSchemaError(message, hint=f'while no run is active, upgrade it: {repair}')
 
 
 def sqlite_config(path: pathlib.Path, *, read_only: bool = False) -> Any:
@@ -61,26 +89,35 @@ def _cannot_open(config: Any, error: RuntimeError) -> ReviewsError:
         address = mysql.socket or f'{mysql.host}:{mysql.port}'
         return unusable_server(f'the MySQL database {mysql.database} at {address}', error)
     path = pathlib.Path(config.sqlite.filename_uri)
-    return StoreError(
-        f'ML Metadata cannot open {path}: {one_line(error)}', hint=repair_command(path)
-    )
+    return StoreError(f'ML Metadata cannot open {path}: {error}', hint=repair_command(path))
 
 
 def unusable_server(where: str, error: Exception) -> ServiceError:
     """Return the error for a server that refuses a request of ML Metadata."""
     return ServiceError(
-        f'ML Metadata cannot use {where}: {one_line(error)}',
+        f'ML Metadata cannot use {where}: {error}',
         hint='metadata.user needs all rights on the database; see also the log of the server',
     )
 
 
-def upgrade_schema(config: Any, where: str, hint: str) -> None:
+def repair_command(path: pathlib.Path) -> str:
+    """Return the command that repairs a file.
+
+    >>> repair_command(pathlib.Path('runs/metadata.sqlite'))
+    'python pipeline_runner.py repair --root runs'
+    """
+    return f'python pipeline_runner.py repair --root {shlex.quote(str(path.parent))}'
+
+
+def upgrade_schema(config: Any, where: str) -> str:
     """Upgrade a store to the schema of the installed ML Metadata.
 
     Args:
         config: The ConnectionConfig.
-        where: Description of the store, for the message.
-        hint: What to do if the upgrade fails.
+        where: Description of the store.
+
+    Returns:
+        A message that says what was done.
 
     Raises:
         StoreError: If the upgrade fails.
@@ -91,11 +128,6 @@ def upgrade_schema(config: Any, where: str, hint: str) -> None:
         with no_framework_noise():
             metadata_store.MetadataStore(config, enable_upgrade_migration=True)
     except RuntimeError as err:
-        raise StoreError(
-            f'the schema of {where} cannot be upgraded: {one_line(err)}', hint=hint
-        ) from err
-
-
-def one_line(error: BaseException) -> str:
-    """Return the message of an error in one line of at most 300 characters."""
-    return ' '.join(str(error).split())[:300]
+        message = f'the schema of {where} cannot be upgraded: {err}'
+        raise StoreError(message, hint='restore a backup, or use another store') from err
+    return f'{where} was upgraded to schema {SCHEMA_VERSION}'

@@ -9,6 +9,7 @@ and the only authentication plugin that the client supports.
 from __future__ import annotations
 
 import contextlib
+import functools
 import ssl
 import struct
 from collections.abc import Iterator
@@ -29,27 +30,11 @@ _OTHER_PLUGINS = (
     'mysql_old_password',
     'sha256_password',
 )
-_PLUGIN_HINT = (
-    f'on MySQL: ALTER USER … IDENTIFIED WITH {_PLUGIN} BY …; on MariaDB: IDENTIFIED VIA {_PLUGIN} '
-    'USING PASSWORD(…)'
-)
-_ADDRESS_HINT = 'set metadata.host and metadata.port, or metadata.socket'
-# 1698 is MariaDB's ER_ACCESS_DENIED_NO_PASSWORD_ERROR, for which PyMySQL has no name.
-_ACCESS_DENIED = (ER.ACCESS_DENIED_ERROR, 1698)
 _TIMEOUT_SECONDS = 10
 
 
-class _RefusedPlugin:
-    """An authentication plugin that PyMySQL supports and ML Metadata does not."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __call__(self, connection: Any) -> _RefusedPlugin:
-        return self
-
-    def authenticate(self, packet: Any) -> NoReturn:
-        raise pymysql.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, self._name)
+def _refuse_plugin(name: str, connection: Any) -> NoReturn:
+    raise pymysql.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, f'it requires the plugin {name}')
 
 
 @contextlib.contextmanager
@@ -86,23 +71,23 @@ def connect(settings: MetadataSettings, password: str | None) -> Iterator[Any]:
             ssl_disabled=tls is None,
             connect_timeout=_TIMEOUT_SECONDS,
             read_timeout=_TIMEOUT_SECONDS,
-            auth_plugin_map={name: _RefusedPlugin(name) for name in _OTHER_PLUGINS},
+            auth_plugin_map={
+                name: functools.partial(_refuse_plugin, name) for name in _OTHER_PLUGINS
+            },
         )
-    except pymysql.OperationalError as err:
-        raise _explain(settings, err, with_password=password is not None) from err
-    except (pymysql.Error, ValueError, LookupError, struct.error) as err:
+        try:
+            yield connection
+        finally:
+            with contextlib.suppress(pymysql.Error):
+                connection.close()
+    except pymysql.Error as err:
+        raise _explain(settings, err) from err
+    except (ValueError, LookupError, struct.error) as err:
         # PyMySQL cannot read the first message of the server.
         raise ServiceError(
             f'expected a MySQL server at {settings.where}, got another kind of server',
-            hint=_ADDRESS_HINT,
+            hint='set metadata.host and metadata.port, or metadata.socket',
         ) from err
-    try:
-        yield connection
-    except pymysql.Error as err:
-        raise _explain(settings, err, with_password=password is not None) from err
-    finally:
-        with contextlib.suppress(pymysql.Error):
-            connection.close()
 
 
 def read_number(connection: Any, query: str) -> int | None:
@@ -135,41 +120,29 @@ def _tls_context(settings: MetadataSettings) -> ssl.SSLContext | None:
     return context
 
 
-def _explain(
-    settings: MetadataSettings, error: pymysql.Error, *, with_password: bool
-) -> ServiceError:
+def _explain(settings: MetadataSettings, error: pymysql.Error) -> ServiceError:
+    """Return the error for a server; PyMySQL and the server give the reason."""
     number, text = error.args if len(error.args) == 2 else (None, str(error))
-    cause = getattr(error, 'original_exception', None)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return ServiceError(
-            f'the certificate of {settings.where} is not trusted: {cause.verify_message}',
-            hint='metadata.tls.ca must be the authority that signed it, and metadata.host a name '
-            'in it',
+    problem = 'cannot use'
+    if number in (CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_LOST, CR.CR_SSL_CONNECTION_ERROR):
+        problem = 'cannot reach'
+        hint = (
+            'start the server, or correct metadata.host and metadata.port, metadata.socket, or '
+            'metadata.tls: ca is the authority that signed the certificate of that host'
         )
-    if isinstance(cause, ssl.SSLError) or number == CR.CR_SSL_CONNECTION_ERROR:
-        return ServiceError(
-            f'cannot use TLS with {settings.where}: {getattr(cause, "reason", None) or text}',
-            hint='check whether the server has TLS, and whether it requires metadata.tls.cert',
+    elif number == CR.CR_AUTH_PLUGIN_CANNOT_LOAD:
+        hint = (
+            f'ML Metadata supports {_PLUGIN} only; on MySQL: ALTER USER … IDENTIFIED WITH '
+            f'{_PLUGIN} BY …; on MariaDB: IDENTIFIED VIA {_PLUGIN} USING PASSWORD(…)'
         )
-    if isinstance(cause, OSError) or number == CR.CR_SERVER_LOST:
-        return ServiceError(
-            f'cannot reach {settings.where}: {getattr(cause, "strerror", None) or cause or text}',
-            hint=f'start the server, or {_ADDRESS_HINT}',
-        )
-    if number == CR.CR_AUTH_PLUGIN_CANNOT_LOAD:
-        return ServiceError(
-            f'{settings.where} authenticates {settings.user} by {text}; ML Metadata supports '
-            f'{_PLUGIN} only',
-            hint=_PLUGIN_HINT,
-        )
-    if number in (ER.DBACCESS_DENIED_ERROR, ER.BAD_DB_ERROR):
+    elif number in (ER.DBACCESS_DENIED_ERROR, ER.BAD_DB_ERROR):
         hint = (
             f'on the server: CREATE DATABASE {settings.database}; GRANT ALL ON '
             f'{settings.database}.* TO {settings.user}; ML Metadata creates the tables'
         )
-    elif number in _ACCESS_DENIED:
-        hint = f'set the password in {PASSWORD_VARIABLE}, or name metadata.password_file'
-        hint += '' if with_password else '; none was given'
+    # 1698 is MariaDB's ER_ACCESS_DENIED_NO_PASSWORD_ERROR, for which PyMySQL has no name.
+    elif number in (ER.ACCESS_DENIED_ERROR, 1698):
+        hint = f'set the password in {PASSWORD_VARIABLE}, or the file metadata.password_file'
     else:
         hint = 'check the metadata settings, or ask the administrator of the server'
-    return ServiceError(f'{settings.where} reports: {text} ({number or "no number"})', hint=hint)
+    return ServiceError(f'{problem} {settings.where}: {text} ({number or "no number"})', hint=hint)

@@ -6,7 +6,7 @@ import datetime
 import pathlib
 from collections.abc import Callable
 
-from components.common.errors import ConfigError
+from pipeline.store.folders import cannot_write
 
 
 def new_run_id(root: pathlib.Path, claim: Callable[[str], None]) -> str:
@@ -21,29 +21,20 @@ def new_run_id(root: pathlib.Path, claim: Callable[[str], None]) -> str:
         follows.
 
     Raises:
-        ConfigError: If the root is not writable, or if too many runs start in one second.
+        ConfigError: If the root is not writable.
 
     Example:
         >>> new_run_id(pathlib.Path('runs'), lambda run_id: None)  # doctest: +ELLIPSIS
         '20...'
     """
-    base = datetime.datetime.now().strftime('%Y-%m-%dT%H-%M-%S')
-    try:
-        for attempt in range(1, 1_000):
-            run_id = base if attempt == 1 else f'{base}-{attempt}'
-            try:
-                claim(run_id)
-            except FileExistsError:
-                continue
+    run_id = now = datetime.datetime.now().strftime('%Y-%m-%dT%H-%M-%S')
+    attempt = 1
+    while True:
+        try:
+            claim(run_id)
             return run_id
-    except OSError as err:
-        raise cannot_write(root, err) from err
-    raise ConfigError(f'too many runs started at {base} in {root}')
-
-
-def cannot_write(root: pathlib.Path, error: OSError) -> ConfigError:
-    """Return the error for a root that is not writable."""
-    return ConfigError(
-        f'cannot write to the root {root}: {error.strerror or error}',
-        hint='pass a writable folder: --root DIR',
-    )
+        except FileExistsError:
+            attempt += 1
+            run_id = f'{now}-{attempt}'
+        except OSError as err:
+            raise cannot_write(root, err) from err

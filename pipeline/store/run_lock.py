@@ -1,7 +1,7 @@
 """The lock of a pipeline: one run at a time below one pipeline root.
 
 The operating system releases the lock when its holder ends, even if it is killed. A file
-beside the lock describes the holder. Messages name the holder, and the next run detects
+next to the lock describes the holder. Messages name the holder, and the next run detects
 from this file that a run was killed.
 """
 
@@ -21,11 +21,7 @@ import pydantic
 
 from components.common.errors import ConfigError
 from components.common.file_lock import acquire_file_lock
-from pipeline.store.run_ids import cannot_write
-
-
-class BusyError(ConfigError):
-    """Another run of the same pipeline is in progress, or has changed the baseline."""
+from pipeline.store.folders import cannot_write
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,17 +38,11 @@ class Holder:
 
     run_id: str
     config: dict[str, Any]
-    pid: int
-    host: str
-    since: str
-
-    @classmethod
-    def this_process(cls, run_id: str, config: dict[str, Any]) -> Holder:
-        """Describe a run that this process starts now."""
-        now = datetime.datetime.now().isoformat(' ', 'seconds')
-        return cls(
-            run_id=run_id, config=config, pid=os.getpid(), host=socket.gethostname(), since=now
-        )
+    pid: int = dataclasses.field(default_factory=os.getpid)
+    host: str = dataclasses.field(default_factory=socket.gethostname)
+    since: str = dataclasses.field(
+        default_factory=lambda: datetime.datetime.now().isoformat(' ', 'seconds')
+    )
 
     def __str__(self) -> str:
         where = '' if self.host == socket.gethostname() else f' on {self.host}'
@@ -103,13 +93,13 @@ def run_lock(
         The lock. Child processes do not inherit it.
 
     Raises:
-        BusyError: If another run holds the lock and `on_wait` is None.
+        ConfigError: If another run holds the lock and `on_wait` is None, or if the lock file
+            cannot be written or locked.
         StoreError: If a folder is in the place of the lock file.
-        ConfigError: If the lock file cannot be written or locked.
 
     Example:
         with run_lock(root, 'sentiment') as lock:
-            lock.set_holder(Holder.this_process(run_id, config.model_dump()))
+            lock.set_holder(Holder(run_id=run_id, config=config.model_dump()))
     """
     path = root / 'locks' / f'{name}.lock'
     holder_file = path.with_suffix('.holder.json')
@@ -120,7 +110,7 @@ def run_lock(
         holder = _read_holder(holder_file)
         other = f'run {holder}' if holder else 'a run that has just started'
         if on_wait is None:
-            raise BusyError(
+            raise ConfigError(
                 f'another run of {name} is in progress: {other}',
                 hint='pass --wait to wait for its end, or another --name or --root',
             ) from err
@@ -134,19 +124,7 @@ def run_lock(
 def root_lock(root: pathlib.Path) -> contextlib.AbstractContextManager[None]:
     """Wait for the lock of the files that all pipelines below a root share, and acquire it.
 
-    Args:
-        root: The pipeline root.
-
-    Returns:
-        A context manager that releases the lock.
-
-    Raises:
-        StoreError: If a folder is in the place of the lock file.
-        ConfigError: If the lock file cannot be written or locked.
-
-    Example:
-        with root_lock(root):
-            ...
+    The returned context manager releases the lock. For errors, see `run_lock`.
     """
     # No suffix `.lock`: `repair` holds all locks with this suffix when it waits for this one.
     return _acquire(root, root / 'locks' / 'root')

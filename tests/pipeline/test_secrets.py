@@ -29,7 +29,7 @@ _CANARY = 'canary-5f1d9c'
         ('/data/a?b/token.csv', '/data/a?b/token.csv'),
     ],
 )
-def test_credentials_are_stars_when_an_address_has_them(text: str, masked: str) -> None:
+def test_credentials_are_masked_when_an_address_contains_them(text: str, masked: str) -> None:
     assert mask(text) == masked
     assert has_credentials(text) == (text != masked)
 
@@ -38,7 +38,7 @@ def test_credentials_are_stars_when_an_address_has_them(text: str, masked: str) 
     'setting', ['data.path', 'root', 'serving_dir', 'cloud.pipeline_root', 'cloud.image']
 )
 @pytest.mark.parametrize('place', [f's3://me:{_CANARY}@b/x', f'https://h/x?token={_CANARY}'])
-def test_place_is_refused_when_it_has_credentials(setting: str, place: str) -> None:
+def test_location_is_refused_when_it_contains_credentials(setting: str, place: str) -> None:
     with pytest.raises(ConfigError, match='expected') as found:
         load_config(preset='ngram', flags={'data.path': 'a.csv', setting: place})
     assert _CANARY not in str(found.value) + found.value.hint
@@ -47,7 +47,7 @@ def test_place_is_refused_when_it_has_credentials(setting: str, place: str) -> N
 @pytest.mark.parametrize(
     'setting', ['socket', 'user', 'password_file', 'tls.ca', 'tls.cert', 'tls.key']
 )
-def test_place_of_the_store_is_refused_when_it_has_credentials(setting: str) -> None:
+def test_setting_of_the_store_is_refused_when_it_contains_credentials(setting: str) -> None:
     address = f'mysql://me:{_CANARY}@h/d'
     tree = {'metadata.backend': 'mysql', 'metadata.database': 'd', 'metadata.user': 'u'}
     tree |= {} if setting == 'socket' else {'metadata.host': 'h'}
@@ -106,7 +106,7 @@ def test_token_is_masked_when_a_service_quotes_it(tmp_path: pathlib.Path) -> Non
 
 
 @pytest.mark.parametrize('order', [('key', 'key-and-more'), ('key-and-more', 'key')])
-def test_whole_secret_is_masked_when_it_begins_like_another(order: tuple[str, ...]) -> None:
+def test_whole_secret_is_masked_when_another_one_is_its_prefix(order: tuple[str, ...]) -> None:
     for secret in order:
         register(secret)
     assert mask('refused: key-and-more, key') == 'refused: ***, ***'

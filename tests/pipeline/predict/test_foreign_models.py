@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from components.common import features
 from pipeline.doctor.data import CHECKS
-from pipeline.doctor.finding import Context
+from pipeline.doctor.finding import Context, find_all
 from pipeline.settings.config import DataConfig
 from pipeline.store.sqlite import SqliteBackend
 from tests.conftest import run_command
@@ -140,7 +140,7 @@ def test_pickle_is_not_loaded_when_it_is_a_data_file(
         backend=SqliteBackend(tmp_path),
         data=DataConfig(path=str(tmp_path / name)),
     )
-    found = [finding for check in CHECKS for finding in check(context)]
+    found = list(find_all(CHECKS, context))
     assert found[-1].state == 'problem'
     assert not mark.exists()
 

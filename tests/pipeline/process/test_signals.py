@@ -55,7 +55,6 @@ with signals.on_forced_exit(lambda err: time.sleep(60)):
 """
 
 
-
 def _program(body: str) -> str:
     return f'{_BEGIN}{textwrap.indent(body, "    ")}\nos._exit(signals.exit_on_signal(command))\n'
 
@@ -67,7 +66,7 @@ class _Ended:
         self,
         body: str,
         *numbers: int,
-        pause: float = 0.05,
+        pause: float = 0.0,
         through: Sequence[str] = (),
     ) -> None:
         process = subprocess.Popen(
@@ -93,25 +92,22 @@ class _Ended:
 
 
 @pytest.mark.parametrize(
-    ('numbers', 'code', 'message'),
+    ('numbers', 'pause', 'out', 'message'),
     [
-        ([signal.SIGINT], 130, 'interrupted; the same command starts over\n'),
-        ([signal.SIGTERM], 143, 'terminated; the same command starts over\n'),
+        ([signal.SIGINT], 0, 'cleaned\n', 'interrupted'),
+        ([signal.SIGTERM], 0, 'cleaned\n', 'terminated'),
         # One signal that arrives in two ways.
-        ([signal.SIGTERM, signal.SIGTERM], 143, 'terminated; the same command starts over\n'),
+        ([signal.SIGTERM, signal.SIGTERM], 0.05, 'cleaned\n', 'terminated'),
+        # A second Ctrl-C ends the program at once.
+        ([signal.SIGINT, signal.SIGINT], 0.5, '', 'interrupted'),
     ],
 )
 def test_program_unwinds_when_it_receives_a_signal(
-    numbers: list[int], code: int, message: str
+    numbers: list[int], pause: float, out: str, message: str
 ) -> None:
-    ended = _Ended(_UNWINDS, *numbers)
-    assert (ended.code, ended.out, ended.err) == (code, 'cleaned\n', message)
-
-
-def test_program_ends_at_once_when_a_second_signal_arrives() -> None:
-    ended = _Ended(_UNWINDS, signal.SIGINT, signal.SIGINT, pause=0.5)
-    assert (ended.code, ended.out) == (130, '')
-    assert ended.err == 'interrupted; the same command starts over\n'
+    ended = _Ended(_UNWINDS, *numbers, pause=pause)
+    assert (ended.code, ended.out) == (128 + numbers[0], out)
+    assert ended.err == f'{message}; the same command starts over\n'
 
 
 @pytest.mark.parametrize(

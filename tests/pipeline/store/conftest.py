@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import os
 import pathlib
 import shutil
@@ -23,8 +24,8 @@ _ROWS = 500
 CANARY = 'canary-77a0b2e4'
 
 
-class Silent:
-    """Hears how a run goes, and says nothing."""
+class SilentObserver:
+    """Follows a run, and prints nothing."""
 
     def node_started(self, index: int, total: int, node_id: str) -> None:
         pass
@@ -34,16 +35,16 @@ class Silent:
 
 
 @dataclasses.dataclass
-class Workshop:
-    """A root, and the runs below it.
+class RunRoot:
+    """A pipeline root, and the runs below it.
 
     Attributes:
-        config: Of all runs.
-        runs: How many there were.
-        first: What came of the first.
-        second: What came of the same run again, where the fixture repeats it.
-        prefix: What the names of its runs begin with.
-        observer: Is told of their nodes.
+        config: The settings of all runs.
+        runs: The number of runs.
+        first: The outcome of the first run.
+        second: The outcome of the second run, if the fixture repeats the first.
+        prefix: The run ids begin with it.
+        observer: Follows the runs.
         listened_at: Addresses that this process listened at in the first run.
     """
 
@@ -52,7 +53,7 @@ class Workshop:
     first: RunOutcome | None = None
     second: RunOutcome | None = None
     prefix: str = 'run'
-    observer: RunObserver = dataclasses.field(default_factory=Silent)
+    observer: RunObserver = dataclasses.field(default_factory=SilentObserver)
     listened_at: set[str] = dataclasses.field(default_factory=set)
 
     @property
@@ -61,10 +62,9 @@ class Workshop:
 
     def run(self, again: Collection[str] = ()) -> tuple[RunOutcome, BaseException | None]:
         self.runs += 1
-        source = discover(self.config.data.path, self.config.data.columns)
         return run_pipeline(
             self.config,
-            source,
+            discover(self.config.data.path, self.config.data.columns),
             self.observer,
             run_id=f'{self.prefix}-{self.runs}',
             log='-',
@@ -72,14 +72,19 @@ class Workshop:
             again=again,
         )
 
+    def run_without_error(self, again: Collection[str] = ()) -> RunOutcome:
+        outcome, error = self.run(again)
+        assert error is None
+        return outcome
+
     def newest(self, output: str) -> pathlib.Path:
-        """Return the folder of a node's newest output, as `Trainer/model`."""
+        """Return the folder of a node's newest output, for example of `Trainer/model`."""
         folders = (self.config.pipeline_root / output).iterdir()
         return max(folders, key=lambda folder: int(folder.name))
 
 
 def executed(outcome: RunOutcome) -> list[str]:
-    """Name the nodes that a run did not take from the cache."""
+    """Return the ids of the nodes that a run did not take from the cache."""
     return [node.id for node in outcome.nodes if node.state != 'cached']
 
 
@@ -90,24 +95,24 @@ def note_of(outcome: RunOutcome, node_id: str) -> str:
 def small_table(path: pathlib.Path, rows: int = _ROWS) -> pathlib.Path:
     """Write the first rows of the sample to a table."""
     (sample,) = SAMPLE.glob('*.csv')
-    with open(sample, encoding='utf-8', newline='') as given:
-        reader = csv.reader(given)
-        kept = [row for row, _ in zip(reader, range(rows + 1))]
-    with open(path, 'w', encoding='utf-8', newline='') as file:
-        csv.writer(file).writerows(kept)
+    with (
+        open(sample, encoding='utf-8', newline='') as source,
+        open(path, 'w', encoding='utf-8', newline='') as target,
+    ):
+        csv.writer(target).writerows(itertools.islice(csv.reader(source), rows + 1))
     return path
 
 
 @pytest.fixture
-def workshop(first_workshop: tuple[Workshop, pathlib.Path]) -> Workshop:
-    """A root with a complete run that pushed its model, whatever other tests did."""
-    found, copy = first_workshop
+def run_root(first_run: tuple[RunRoot, pathlib.Path]) -> RunRoot:
+    """A root with a complete run that pushed its model, restored after other tests."""
+    found, copy = first_run
     restore_folder(found.root, copy)
     return found
 
 
 @pytest.fixture(scope='package')
-def first_workshop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, pathlib.Path]:
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunRoot, pathlib.Path]:
     """A root with a complete run, and a copy of its files."""
     home = tmp_path_factory.mktemp('store')
     config = load_config(
@@ -115,11 +120,9 @@ def first_workshop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, 
         flags={'data.path': str(small_table(home / 'a.csv')), 'root': str(home / 'runs')},
         settings=('gate.min_accuracy=0.6', 'gate.max_accuracy_drop=0.3'),
     )
-    found = Workshop(config)
-    with pytest.MonkeyPatch.context() as patch, watched(os.getpid()) as listened_at:
+    found = RunRoot(config)
+    with pytest.MonkeyPatch.context() as patch, watched(os.getpid()) as found.listened_at:
         patch.setenv('KFP_TOKEN', CANARY)
-        outcome, error = found.run()
-    found.first, found.listened_at = outcome, listened_at
-    assert error is None
-    assert outcome.outcome == 'pushed'
+        found.first = found.run_without_error()
+    assert found.first.outcome == 'pushed'
     return found, shutil.copytree(found.root, home / 'copy', symlinks=True)

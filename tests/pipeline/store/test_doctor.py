@@ -7,46 +7,45 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Sequence
 
 import pytest
 from rich.console import Console
 
-from components.common.errors import ConfigError, DataError, ServiceError, StoreError
+from components.common.errors import (
+    ConfigError,
+    DataError,
+    MissingDependencyError,
+    ReviewsError,
+    StoreError,
+)
 from pipeline.doctor import data, installation, run, served, store
-from pipeline.doctor.finding import Check, Context, Finding, ok, problem, warning
+from pipeline.doctor.finding import Checks, Context, Finding, find_all, ok, warning
 from pipeline.report.lineage import Lineage
 from pipeline.settings.config import DataConfig
-from pipeline.settings.metadata import MetadataSettings
-from pipeline.store import metadata_file, metadata_store
-from pipeline.store.backend import Backend
-from pipeline.store.mysql import MysqlBackend, Server
-from pipeline.store.sqlite import BACKUP, SqliteBackend
+from pipeline.store.sqlite import BACKUP, METADATA, SqliteBackend
 from tests.conftest import SAMPLE, run_command, snapshot
-from tests.pipeline.store.conftest import Workshop
+from tests.pipeline.store.conftest import RunRoot
 
 
 def find(
-    checks: Sequence[Check],
+    checks: Checks,
     root: pathlib.Path,
     serving_dir: pathlib.Path | None = None,
-    backend: Backend | None = None,
     data_path: pathlib.Path | None = None,
 ) -> dict[str, Finding]:
     """Return the findings of checks by state and subject."""
     context = Context(
         root=root,
         serving_dir=serving_dir or root / 'serving',
-        backend=backend or SqliteBackend(root),
+        backend=SqliteBackend(root),
         data=DataConfig(path=str(data_path)) if data_path else None,
     )
-    found = [finding for check in checks for finding in check(context)]
-    return {f'{finding.state} {finding.subject}': finding for finding in found}
+    return {f'{found.state} {found.subject}': found for found in find_all(checks, context)}
 
 
 @pytest.fixture
-def root(workshop: Workshop) -> pathlib.Path:
-    return workshop.root
+def root(run_root: RunRoot) -> pathlib.Path:
+    return run_root.root
 
 
 class TestStore:
@@ -55,9 +54,8 @@ class TestStore:
     ) -> None:
         before = snapshot(root)
         found = find(store.CHECKS, root)
-        assert {'ok folders', 'ok runs', 'ok metadata', 'ok backup copy', 'ok artifacts'} == set(
-            found
-        )
+        assert set(found) == {'ok folders', 'ok runs', 'ok metadata', 'ok artifacts'}
+        assert 'no damage; backup copy of 20' in found['ok metadata'].message
         assert snapshot(root) == before
 
     def test_file_is_reported_when_an_artifact_is_damaged(self, root: pathlib.Path) -> None:
@@ -65,55 +63,42 @@ class TestStore:
         outputs = Lineage(SqliteBackend(root).reader()).latest_outputs()
         (model,) = [a.uri for n, a in outputs if (n, a.key) == ('sentiment.Trainer', 'model')]
         (path,) = pathlib.Path(model).glob('**/words')
-        content = path.read_bytes()
-        path.write_bytes(content[:-1])
+        path.write_bytes(path.read_bytes()[:-1])
         found = find(store.CHECKS, root)
-        path.write_bytes(content)
         assert str(path) in found['warning Trainer'].message
         assert 'ok artifacts' in found
 
-    def test_metadata_is_a_problem_when_it_is_damaged(
+    def test_metadata_is_reported_when_it_is_damaged_or_missing(
         self, root: pathlib.Path, tmp_path: pathlib.Path
     ) -> None:
-        path = tmp_path / metadata_file.METADATA
-        path.write_bytes((root / metadata_file.METADATA).read_bytes()[:50_000])
-        found = find(store.CHECKS, tmp_path)
-        assert found['problem metadata'].hint == (
-            f'python pipeline_runner.py repair --root {tmp_path}'
-        )
+        path = tmp_path / METADATA
+        path.write_bytes((root / METADATA).read_bytes()[:50_000])
+        found = find(store.CHECKS, tmp_path)['problem metadata']
+        assert found.hint == f'python pipeline_runner.py repair --root {tmp_path}'
         path.unlink()
         shutil.copy(root / BACKUP, tmp_path)
-        found = find(store.CHECKS, tmp_path)
-        assert 'restores its backup copy' in found['warning metadata'].hint
-
-    def test_server_is_a_problem_when_it_fails_while_it_is_read(
-        self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        settings = MetadataSettings(
-            backend='mysql', socket=str(tmp_path / 'gone.sock'), database='d', user='u'
-        )
-        monkeypatch.setattr(MysqlBackend, 'server', lambda _: Server('10.11', 10))
-        monkeypatch.setattr(metadata_store, '_CREATION_SECONDS', 0)
-        found = find(store.CHECKS, tmp_path, backend=MysqlBackend(settings, tmp_path))
-        assert found['problem metadata'].error is ServiceError
-        assert f'ML Metadata cannot use {settings.where}: ' in found['problem metadata'].message
+        found = find(store.CHECKS, tmp_path)['warning metadata']
+        assert 'restores its backup copy' in found.hint
+        (tmp_path / BACKUP).rename(path)
+        found = find(store.CHECKS, tmp_path)['warning metadata']
+        assert found.message == f'{tmp_path / BACKUP} is missing or damaged'
 
     @pytest.mark.parametrize(
-        ('path', 'root', 'serving_dir', 'expected'),
+        ('file', 'root', 'serving_dir', 'expected'),
         [
             (None, 'a[1]', 'b', 'there is a [ in '),
             (None, 'b', 'a[1]', 'there is a [ in '),
-            ('b/records', 'b', 'c', 'b/records is not a folder'),
+            ('b/records', 'b', 'c', 'b/records: Not a directory'),
         ],
     )
     def test_folders_are_a_problem_when_a_run_cannot_use_them(
-        self, path: str | None, root: str, serving_dir: str, expected: str, tmp_path: pathlib.Path
+        self, file: str | None, root: str, serving_dir: str, expected: str, tmp_path: pathlib.Path
     ) -> None:
-        if path:
-            (tmp_path / path).parent.mkdir()
-            (tmp_path / path).touch()
+        if file:
+            (tmp_path / file).parent.mkdir()
+            (tmp_path / file).touch()
         found = find(store.CHECKS, tmp_path / root, tmp_path / serving_dir)
-        assert found['problem folders'].error is ConfigError
+        assert isinstance(found['problem folders'].error, ConfigError)
         assert expected in found['problem folders'].message
 
     def test_record_is_reported_when_it_is_damaged(self, tmp_path: pathlib.Path) -> None:
@@ -125,10 +110,8 @@ class TestStore:
 
 class TestServed:
     @pytest.fixture
-    def serving(
-        self, root: pathlib.Path, workshop: Workshop, tmp_path: pathlib.Path
-    ) -> pathlib.Path:
-        return shutil.copytree(workshop.config.serving_path, tmp_path / 'serving')
+    def serving(self, run_root: RunRoot, tmp_path: pathlib.Path) -> pathlib.Path:
+        return shutil.copytree(run_root.config.serving_path, tmp_path / 'serving')
 
     def test_live_version_passes_when_it_is_intact(self, serving: pathlib.Path) -> None:
         (serving / '17').mkdir()
@@ -150,7 +133,7 @@ class TestServed:
 
     def test_live_version_is_a_problem_when_it_does_not_load(self, serving: pathlib.Path) -> None:
         live = max(serving.iterdir())
-        (live / 'assets.extra' / 'model_card.md').unlink()  # the digest of its files
+        (live / 'assets.extra' / 'model_card.md').unlink()  # contains the digest of the files
         (live / 'saved_model.pb').write_bytes(b'\xff' * 100)
         found = find(served.CHECKS, serving, serving)
         assert 'warning model card' in found
@@ -165,23 +148,23 @@ class TestData:
         assert 'positive' in found['ok rows'].message
 
     @pytest.mark.parametrize(
-        ('name', 'content', 'subject', 'expected'),
+        ('name', 'content', 'expected'),
         [
-            ('a.csv', 'text,label\nfine,1\nbad,7\n', 'rows', 'expected a label of a known'),
-            ('a.csv', 'text,y\nfine,1\n', 'data', "no column 'label' in a.csv"),
-            ('a.csv', 'text,label\n"fine,1\n', 'rows', 'a.csv'),
-            ('a.txt', 'fine', 'data', 'cannot tell the format'),
-            ('a.csv', '', 'data', 'the file is empty'),
-            ('a.csv', 'text,label\n,1\n,0\n', 'rows', 'no usable rows'),
+            ('a.csv', 'text,label\nfine,1\nbad,7\n', 'expected a label of a known'),
+            ('a.csv', 'text,y\nfine,1\n', "no column 'label' in a.csv"),
+            ('a.csv', 'text,label\n"fine,1\n', 'a.csv'),
+            ('a.txt', 'fine', 'cannot tell the format'),
+            ('a.csv', '', 'the file is empty'),
+            ('a.csv', 'text,label\n,1\n,0\n', 'no usable rows'),
         ],
     )
     def test_problem_is_that_of_a_run_when_the_data_is_not_usable(
-        self, name: str, content: str, subject: str, expected: str, tmp_path: pathlib.Path
+        self, name: str, content: str, expected: str, tmp_path: pathlib.Path
     ) -> None:
         (tmp_path / name).write_text(content)
-        found = find(data.CHECKS, tmp_path, data_path=tmp_path / name)[f'problem {subject}']
+        found = find(data.CHECKS, tmp_path, data_path=tmp_path / name)['problem data']
         assert expected in found.message
-        assert found.error is DataError
+        assert isinstance(found.error, DataError)
 
     def test_rejects_are_counted_when_rows_are_not_usable(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / 'a.csv').write_text('text,label\nfine,1\nbad,0\n,1\n')
@@ -189,13 +172,12 @@ class TestData:
         assert '1 not usable: empty text; the first is a.csv:4' in found.message
 
 
-def test_package_is_reported_when_it_differs_from_the_lock(tmp_path: pathlib.Path) -> None:
+def test_packages_are_reported_when_they_differ_from_the_lock(tmp_path: pathlib.Path) -> None:
     lock = tmp_path / 'tfx-9.9.txt'
     lock.write_text('click==0.1 \\\n    --hash=sha256:0\nno-such-package==1.0 \\\n')
-    found = installation.compare_with_lock(lock)
-    assert 'no-such-package is missing, expected 1.0' in found.message
-    assert ', expected 0.1' in found.message
-    assert (found.state, found.error.exit_code) == ('problem', 6)
+    expected = '(?s)is .*, expected 0.1; no-such-package is missing, expected 1.0'
+    with pytest.raises(MissingDependencyError, match=expected):
+        installation.compare_with_lock(lock)
 
 
 class TestCommand:
@@ -205,15 +187,19 @@ class TestCommand:
         monkeypatch: pytest.MonkeyPatch,
         capfd: pytest.CaptureFixture[str],
     ) -> None:
-        findings = [
-            ok('a', 'fine'), problem('b', 'broken', 'mend it'), problem('c', 'x', '', DataError),
-            warning('d', 'old'),
-        ]  # fmt: skip
-        areas = {name: (name, (lambda context: findings,)) for name in ('store', 'served')}
-        monkeypatch.setattr(run, 'AREAS', areas)
+        def fail(error: ReviewsError) -> list[Finding]:
+            raise error
+
+        checks: Checks = {
+            'a': lambda context: [ok('a', 'fine')],
+            'b': lambda context: fail(StoreError('broken', hint='repair it')),
+            'c': lambda context: fail(DataError('x')),
+            'd': lambda context: [warning('d', 'old')],
+        }
+        monkeypatch.setattr(run, 'AREAS', {name: (name, checks) for name in ('store', 'served')})
         with pytest.raises(StoreError, match='^broken$') as found:
             run.run_doctor(tmp_path, tmp_path, None, None, as_json=True)
-        assert found.value.hint == 'mend it'
+        assert found.value.hint == 'repair it'
         printed = json.loads(capfd.readouterr().out)
         assert [entry['exit_code'] for entry in printed] == [0, 9, 4, 0] * 2
         assert printed[1] == {
@@ -221,17 +207,17 @@ class TestCommand:
             'subject': 'b',
             'state': 'problem',
             'message': 'broken',
-            'hint': 'mend it',
+            'hint': 'repair it',
             'exit_code': 9,
         }
 
     def test_hint_follows_the_message_when_a_finding_is_printed(self) -> None:
         console = Console(file=io.StringIO(), width=10_000)
         message = f'{os.getcwd()}/x ' + 'is broken ' * 30
-        run.print_finding(console, problem('metadata', message, 'mend it'))
+        run.print_finding(console, Finding('metadata', 'problem', message, 'repair it'))
         lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
         assert lines[0].split()[:3] == ['✗', 'metadata', 'x']
-        assert [line.strip() for line in lines[1:]] == ['→ mend it']
+        assert [line.strip() for line in lines[1:]] == ['→ repair it']
 
     def test_command_finds_no_problem_when_nothing_was_run(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / 'a.csv').write_text('text,label\nfine,1\nbad,0\n')

@@ -1,4 +1,4 @@
-"""The metadata of a real run is damaged; commands report it, and `repair` repairs it."""
+"""The metadata file of a real run is damaged; commands report it, and `repair` repairs it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ import pytest
 from components.common.errors import StoreError
 from components.common.model_versions import digest_of_model
 from pipeline.models import versions
-from pipeline.store import metadata_file
-from pipeline.store.manifest import highest_execution
+from pipeline.store.artifacts import highest_execution
 from pipeline.store.metadata_store import open_store, sqlite_config
 from pipeline.store.run_lock import root_lock
-from pipeline.store.sqlite import BACKUP, SqliteBackend
+from pipeline.store.sqlite import BACKUP, METADATA, DamagedFileError, SqliteBackend, check_file
 from tests.conftest import run_command, snapshot
-from tests.pipeline.store.conftest import Workshop, executed, small_table
+from tests.pipeline.store.conftest import RunRoot, executed, small_table
 
 _HOLD = """
 import sqlite3, sys
@@ -36,13 +35,13 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def path(workshop: Workshop, tmp_path: pathlib.Path) -> pathlib.Path:
+def path(run_root: RunRoot, tmp_path: pathlib.Path) -> pathlib.Path:
     """Metadata of a run, with its backup copy, in a root of its own."""
     root = tmp_path / 'runs'
     root.mkdir()
-    for name in (metadata_file.METADATA, BACKUP):
-        shutil.copy(workshop.root / name, root / name)
-    return root / metadata_file.METADATA
+    for name in (METADATA, BACKUP):
+        shutil.copy(run_root.root / name, root / name)
+    return root / METADATA
 
 
 def flip(path: pathlib.Path) -> None:
@@ -81,35 +80,35 @@ DAMAGE = [
 def test_backup_copy_is_restored_when_the_file_is_damaged(
     damage: Callable[[pathlib.Path], None], path: pathlib.Path
 ) -> None:
+    backend = SqliteBackend(path.parent)
     before = path.with_name(BACKUP).read_bytes()
     damage(path)
-    with pytest.raises(StoreError, match=r'metadata\.sqlite is (damaged|not a file)') as found:
-        metadata_file.require_usable(path)
-    assert found.value.hint == f'python pipeline_runner.py repair --root {path.parent}'
-    aside, restored = SqliteBackend(path.parent).repair()
+    for check in (backend.require_usable, backend.reader):
+        with pytest.raises(DamagedFileError, match=r'metadata\.sqlite is (damaged|not a)') as found:
+            check()
+        assert found.value.hint == f'python pipeline_runner.py repair --root {path.parent}'
+    aside, restored = backend.repair()
     assert aside.startswith(f'the damaged metadata.sqlite is now {path}.damaged-')
     assert 'was restored from its backup copy of ' in restored
     assert path.read_bytes() == before
-    metadata_file.require_usable(path)
-    assert SqliteBackend(path.parent).repair() == []
+    backend.require_usable()
+    assert backend.repair() == []
 
 
-@pytest.mark.parametrize(
-    ('damage', 'expected'),
-    [
-        *(pytest.param(*case.values, 'is (damaged|not a file)', id=case.id) for case in DAMAGE),
-        pytest.param(set_schema(8), 'older ML Metadata: expected schema 10, got 8', id='older'),
-        pytest.param(set_schema(11), 'newer ML Metadata: expected schema 10, got 11', id='newer'),
-    ],
-)
-def test_reader_reports_the_reason_when_the_file_cannot_be_used(
-    damage: Callable[[pathlib.Path], None], expected: str, path: pathlib.Path
+@pytest.mark.parametrize(('version', 'age'), [(8, 'older'), (11, 'newer')])
+def test_store_is_refused_when_its_schema_has_another_version(
+    version: int, age: str, path: pathlib.Path
 ) -> None:
     backend = SqliteBackend(path.parent)
     assert open_store(backend.reader()).get_executions()
-    damage(path)
-    with pytest.raises(StoreError, match=expected):
-        backend.reader()
+    set_schema(version)(path)
+    expected = f'{age} ML Metadata: expected schema 10, got {version}'
+    for check in (backend.require_usable, backend.reader):
+        with pytest.raises(StoreError, match=expected):
+            check()
+    if age == 'newer':
+        with pytest.raises(StoreError, match=expected):
+            backend.repair()
 
 
 def test_there_is_nothing_to_read_when_the_file_is_missing_or_empty(path: pathlib.Path) -> None:
@@ -119,19 +118,9 @@ def test_there_is_nothing_to_read_when_the_file_is_missing_or_empty(path: pathli
     assert SqliteBackend(path.parent).reader() is None
 
 
-def test_error_names_file_and_command_when_ml_metadata_cannot_open_it(path: pathlib.Path) -> None:
-    drop_table(path)
-    with pytest.raises(StoreError, match=f'^ML Metadata cannot open {path}: ') as found:
-        open_store(sqlite_config(path))
-    assert found.value.hint == f'python pipeline_runner.py repair --root {path.parent}'
-
-
-@pytest.mark.parametrize('damage', DAMAGE[:2])
-def test_next_run_executes_every_node_when_the_backup_copy_is_damaged_too(
-    damage: Callable[[pathlib.Path], None], path: pathlib.Path
-) -> None:
-    damage(path)
-    damage(path.with_name(BACKUP))
+def test_file_is_moved_away_when_the_backup_copy_is_damaged_too(path: pathlib.Path) -> None:
+    flip(path)
+    flip(path.with_name(BACKUP))
     assert 'the next run executes every node' in SqliteBackend(path.parent).repair()[-1]
     assert not path.exists()
 
@@ -154,20 +143,11 @@ def test_error_names_file_and_command_when_a_run_finds_it_damaged(path: pathlib.
     assert 'was restored from its backup copy of ' in done.out
 
 
-def test_newer_schema_is_not_repaired_when_another_ml_metadata_wrote_it(
-    path: pathlib.Path,
-) -> None:
-    set_schema(11)(path)
-    with pytest.raises(StoreError, match='newer ML Metadata: expected schema 10, got 11'):
-        SqliteBackend(path.parent).repair()
-
-
-def test_schema_is_the_expected_one_when_the_library_creates_a_store(
+def test_schema_is_the_expected_one_when_ml_metadata_creates_a_store(
     tmp_path: pathlib.Path,
 ) -> None:
-    path = tmp_path / 'new.sqlite'
-    open_store(sqlite_config(path))
-    assert metadata_file.examine(path, thorough=True) == metadata_file.State()
+    open_store(sqlite_config(tmp_path / METADATA))
+    check_file(tmp_path / METADATA, thorough=True)
 
 
 @pytest.fixture
@@ -189,33 +169,36 @@ def holder(path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
 def test_process_is_reported_when_it_has_locked_the_file(
     path: pathlib.Path, holder: subprocess.Popen[str]
 ) -> None:
-    state = metadata_file.examine(path, lock_wait_seconds=0.2)
-    assert state.problem == 'locked'
-    assert state.message.startswith(f'is locked by process {holder.pid} (python')
+    with pytest.raises(StoreError, match=rf'is locked by process {holder.pid} \(python'):
+        check_file(path, lock_wait_seconds=0.2)
 
 
-def test_lock_is_waited_for_when_the_other_process_ends_soon(
+def test_file_is_usable_when_the_process_that_locked_it_ends_soon(
     path: pathlib.Path, holder: subprocess.Popen[str]
 ) -> None:
     threading.Timer(1.0, holder.kill).start()
-    metadata_file.require_usable(path)
+    check_file(path)
 
 
-def test_file_is_read_only_when_this_user_cannot_write(path: pathlib.Path) -> None:
+def test_file_is_only_readable_when_this_user_cannot_write(path: pathlib.Path) -> None:
     if os.geteuid():
         pytest.skip('becoming another user needs root')
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         shutil.copy(path, folder)
         copy = pathlib.Path(folder, path.name)
-        ours, theirs = os.pipe()
+        reader, writer = os.pipe()
         if not (child := os.fork()):
             os.setuid(65534)
-            states = [metadata_file.examine(copy, to_write=to_write) for to_write in (True, False)]
-            os.write(theirs, ' '.join(str(state.problem) for state in states).encode())
+            check_file(copy, to_write=False)
+            try:
+                check_file(copy)
+            except StoreError as err:
+                os.write(writer, str(err).encode())
             os._exit(0)
         os.waitpid(child, 0)
-        assert os.read(ours, 100) == b'read-only None'
+        os.close(writer)
+        assert os.read(reader, 1000) == f'{copy} is not writable'.encode()
 
 
 class TestSharedRoot:
@@ -235,7 +218,8 @@ class TestSharedRoot:
             assert thread.is_alive()
             assert not copy.exists()
         thread.join(300)
-        assert metadata_file.examine(copy, thorough=True) == metadata_file.State()
+        assert copy.exists()
+        check_file(copy, thorough=True)
         assert not list(path.parent.glob('*.part*'))
 
     def test_file_is_not_restored_again_when_another_run_is_faster(
@@ -261,32 +245,27 @@ class TestSharedRoot:
         assert not names & {p.name for p in path.parent.iterdir()}
 
 
-class TestRun:
-    """Runs of the small pipeline, whose metadata is lost."""
+def test_next_run_restores_the_backup_copy_when_the_file_is_missing(run_root: RunRoot) -> None:
+    run_root.run()
+    (run_root.root / METADATA).unlink()
+    assert executed(run_root.run_without_error()) == []
 
-    def test_backup_copy_is_restored_when_the_file_is_missing(self, workshop: Workshop) -> None:
-        workshop.run()
-        (workshop.root / metadata_file.METADATA).unlink()
-        outcome, error = workshop.run()
-        assert error is None
-        assert executed(outcome) == []
 
-    def test_every_node_is_executed_when_the_backup_copy_is_missing_too(
-        self, workshop: Workshop
-    ) -> None:
-        before = snapshot(workshop.config.pipeline_root)
-        last = highest_execution(workshop.root / 'artifacts')
-        live = versions.live_version(workshop.config.serving_path)
-        (workshop.root / metadata_file.METADATA).unlink()
-        (workshop.root / BACKUP).write_bytes(b'')
-        outcome, error = workshop.run()
-        assert error is None
-        assert len(executed(outcome)) == len(outcome.nodes)
-        # Another test may have had another model pushed: then that is the baseline.
-        candidate = workshop.newest('Trainer/model') / 'Format-Serving'
-        same = digest_of_model(str(live)) == digest_of_model(str(candidate))
-        assert (outcome.baseline is None) == same
-        after = snapshot(workshop.config.pipeline_root)
-        assert {name: after[name] for name in before} == before
-        assert int(workshop.newest('SchemaGen/schema').name) > last
-        assert executed(workshop.run()[0]) == []
+def test_next_run_executes_every_node_when_file_and_backup_copy_are_missing(
+    run_root: RunRoot,
+) -> None:
+    before = snapshot(run_root.config.pipeline_root)
+    last = highest_execution(run_root.root)
+    live = versions.live_version(run_root.config.serving_path)
+    (run_root.root / METADATA).unlink()
+    (run_root.root / BACKUP).write_bytes(b'')
+    outcome = run_root.run_without_error()
+    assert len(executed(outcome)) == len(outcome.nodes)
+    # The live version is the baseline, unless it is the candidate itself.
+    candidate = run_root.newest('Trainer/model') / 'Format-Serving'
+    same = digest_of_model(str(live)) == digest_of_model(str(candidate))
+    assert (outcome.baseline is None) == same
+    after = snapshot(run_root.config.pipeline_root)
+    assert {name: after[name] for name in before} == before
+    assert int(run_root.newest('SchemaGen/schema').name) > last
+    assert executed(run_root.run_without_error()) == []
