@@ -10,6 +10,7 @@ import re
 from components.common import features
 from components.common.errors import ConfigError, DataError
 from components.common.settings import ColumnSettings
+from components.common.storage import is_remote
 from components.example_gen import spans as span_patterns
 from components.example_gen.batches import SourceKind
 from components.readers import formats
@@ -18,8 +19,6 @@ from components.readers.tables import SPLIT_NAMES, require_columns
 
 ANY_SPLIT = 'all'
 
-# Not `storage.is_remote`: that module imports TFX.
-_REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
 _FORMATS = f'{formats.TABLE_SUFFIXES}, the IMDB folder or its .tar.gz'
 
 
@@ -90,7 +89,7 @@ def discover(
             f'data.spans is {spans}, but {path} names no spans',
             hint='put {SPAN}, or {YYYY}, {MM} and {DD}, into --data',
         )
-    if _REMOTE.match(path):
+    if is_remote(path):
         return _describe_file(path, remote=True)
     if elsewhere and os.path.isabs(path) and not os.path.exists(path) and not glob.glob(path):
         return _describe_file(path, remote=True)
@@ -178,7 +177,7 @@ def _find_spans(path: str, columns: ColumnSettings, count: int, *, elsewhere: bo
             f'cannot tell the format of {os.path.basename(path)!r}',
             hint=f'files of spans must end in {formats.TABLE_SUFFIXES}',
         )
-    remote = _REMOTE.match(path) is not None
+    remote = is_remote(path)
     base, pattern = span_patterns.fixed_part(path if remote else os.path.abspath(path))
     source = DataSource(
         kind=SourceKind.TABLES, base=base, patterns=((ANY_SPLIT, pattern),), spans=count

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
 from components.common.errors import DataError
-from components.readers.unpacking import gunzip
+from components.readers.unpacking import gunzip, stream_of
 
 # 50,000 times the mean IMDB review. csv needs 4 bytes for each character of a field.
 MAX_ROW_CHARACTERS = 64_000_000
@@ -122,27 +122,6 @@ def number_lines(lines: Iterable[str], name: str) -> Iterator[tuple[str, str | N
         elif line.strip():
             yield f'{name}:{number}', line
         number += 1
-
-
-def stream_of(chunks: Iterator[bytes]) -> io.BufferedReader:
-    """Return a file of these chunks, none of which is empty."""
-    return io.BufferedReader(_ChunkStream(chunks), 1 << 16)
-
-
-class _ChunkStream(io.RawIOBase):
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = memoryview(b'')
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        self._rest = self._rest or memoryview(next(self._chunks, b''))
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
 
 
 def _require_utf8(head: bytes, name: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
+import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, cast
 
 CHUNK_BYTES = 1 << 18
 
@@ -17,51 +19,11 @@ _FREE_BYTES = 1 << 30
 _MAX_RATIO = 200
 # xz may ask for 4 GiB before it has unpacked anything; its highest level needs 65 MiB.
 _XZ_MEMORY_BYTES = 1 << 28
+_GZIP_MAGIC = b'\x1f\x8b'
 
 
 class UnpackingError(OSError):
     """A file unpacks to so much more than its size that it must be meant to do harm."""
-
-
-def gunzip(stream: BinaryIO) -> Iterator[bytes]:
-    """Unpack all members of a gzip file, in chunks larger than those of Python's gzip.
-
-    >>> import io
-    >>> b''.join(gunzip(io.BytesIO(gzip.compress(b'one') + gzip.compress(b'two'))))
-    b'onetwo'
-
-    Args:
-        stream: The packed bytes. An empty one is an empty file.
-
-    Yields:
-        Chunks that are not empty, of at most 1 MiB.
-
-    Raises:
-        gzip.BadGzipFile, zlib.error, EOFError: If the file is not gzip, damaged
-            or cut off, checksums included.
-        UnpackingError: If more than 1 GiB comes out, and 200 times what went in.
-    """
-    return _unpack(stream, _GzipDecompressor, b'\x1f\x8b')
-
-
-def bunzip2(stream: BinaryIO) -> Iterator[bytes]:
-    """Unpack bzip2, as `gunzip` does; a damaged file raises OSError or ValueError."""
-    return _unpack(stream, bz2.BZ2Decompressor)
-
-
-def unxz(stream: BinaryIO) -> Iterator[bytes]:
-    """Unpack xz, as `gunzip` does; a damaged file, or one that needs 256 MiB, raises LZMAError."""
-    return _unpack(stream, lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES))
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = ...) -> bytes: ...
 
 
 class _GzipDecompressor:
@@ -82,19 +44,81 @@ class _GzipDecompressor:
     def unused_data(self) -> bytes:
         return self._inflater.unused_data
 
-    def decompress(self, data: bytes, max_length: int = 0) -> bytes:
+    def decompress(self, data: bytes, max_length: int) -> bytes:
         return self._inflater.decompress(self._inflater.unconsumed_tail + data, max_length)
 
 
+_DECOMPRESSORS: dict[bytes, Callable[[], Any]] = {
+    _GZIP_MAGIC: _GzipDecompressor,
+    b'BZh': bz2.BZ2Decompressor,
+    b'\xfd7zXZ\0': functools.partial(lzma.LZMADecompressor, memlimit=_XZ_MEMORY_BYTES),
+}
+
+
+def unpack(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the bytes of a file, unpacked if its first bytes are those of gzip, bzip2 or xz.
+
+    Args:
+        stream: The bytes of the file.
+
+    Yields:
+        Chunks that are not empty, of at most 1 MiB.
+
+    Raises:
+        OSError, ValueError, zlib.error, lzma.LZMAError, EOFError: If the file is
+            damaged or cut off, checksums included, or if xz needs 256 MiB.
+        UnpackingError: If more than 1 GiB comes out, and 200 times what went in.
+    """
+    buffered = io.BufferedReader(cast(io.RawIOBase, stream), CHUNK_BYTES)
+    head = buffered.peek(6)
+    for magic, make_decompressor in _DECOMPRESSORS.items():
+        if head.startswith(magic):
+            return _unpack(buffered, make_decompressor)
+    return iter(lambda: buffered.read(CHUNK_BYTES), b'')
+
+
+def gunzip(stream: BinaryIO) -> Iterator[bytes]:
+    """Unpack all members of a gzip file as `unpack` does; an empty one is an empty file.
+
+    >>> b''.join(gunzip(io.BytesIO(gzip.compress(b'one') + gzip.compress(b'two'))))
+    b'onetwo'
+
+    Raises:
+        gzip.BadGzipFile: If the file is not gzip.
+    """
+    return _unpack(stream, _GzipDecompressor, _GZIP_MAGIC)
+
+
+def stream_of(chunks: Iterator[bytes]) -> io.BufferedReader:
+    """Return a file of these chunks, none of which is empty."""
+    return io.BufferedReader(_ChunkStream(chunks), 1 << 16)
+
+
+class _ChunkStream(io.RawIOBase):
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b'')
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        self._rest = self._rest or memoryview(next(self._chunks, b''))
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
 def _unpack(
-    stream: BinaryIO, make: Callable[[], _Decompressor], magic: bytes = b''
+    stream: BinaryIO, make_decompressor: Callable[[], Any], magic: bytes = b''
 ) -> Iterator[bytes]:
     data = stream.read(CHUNK_BYTES)
     if data and not data.startswith(magic):
         raise gzip.BadGzipFile(f'Not a gzipped file ({data[:2]!r})')
     packed, unpacked = len(data), 0
     while data:
-        decompressor = make()
+        decompressor = make_decompressor()
         while not decompressor.eof:
             if decompressor.needs_input and not data:
                 data = stream.read(CHUNK_BYTES)
@@ -103,20 +127,16 @@ def _unpack(
                     raise EOFError('the packed stream has no end')
             chunk = decompressor.decompress(data, 4 * CHUNK_BYTES)
             data = b''
+            unpacked += len(chunk)
+            if unpacked > _FREE_BYTES and unpacked > _MAX_RATIO * packed:
+                raise UnpackingError(
+                    f'it unpacks to more than {_MAX_RATIO} times its size, and to more than 1 GiB'
+                )
             # An empty chunk would be taken for the end.
             if chunk:
-                unpacked += len(chunk)
-                _require_plausible(unpacked, packed)
                 yield chunk
         # Zeros may follow a member, or another member.
         data = decompressor.unused_data.lstrip(b'\0')
         while not data and (chunk := stream.read(CHUNK_BYTES)):
             packed += len(chunk)
             data = chunk.lstrip(b'\0')
-
-
-def _require_plausible(unpacked: int, packed: int) -> None:
-    if unpacked > _FREE_BYTES and unpacked > _MAX_RATIO * packed:
-        raise UnpackingError(
-            f'it unpacks to more than {_MAX_RATIO} times its size, and to more than 1 GiB'
-        )

@@ -8,7 +8,7 @@ counts of its texts, and sends only these on to be merged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -70,7 +70,7 @@ class WriteStatistics(beam.PTransform):
     def expand(self, files: beam.PCollection) -> beam.PCollection:
         fold = beam.ParDo(_FoldFile(self._texts_parts))
         folded = files | 'Fold' >> fold.with_outputs(_TEXTS, main='folded')
-        merge = beam.CombinePerKey(_MergeAccumulators())
+        merge = beam.CombinePerKey(_Merge(_merge_accumulators))
         mergers = merging_workers(self._most_files)
         if mergers > 1:
             # Otherwise one worker for each of the four splits would merge the accumulators.
@@ -79,14 +79,14 @@ class WriteStatistics(beam.PTransform):
         _ = (
             folded.folded
             | 'BySplit' >> merge
-            | 'Write' >> beam.Map(_write_statistics, self._paths, unfinished)
+            | 'Write' >> beam.MapTuple(_write_statistics, self._paths, unfinished)
         )
         return (
             folded[_TEXTS]
-            | 'ByWord' >> beam.CombinePerKey(_MergeTexts())
+            | 'ByWord' >> beam.CombinePerKey(_Merge(_merge_texts))
             | 'Summarize' >> beam.MapTuple(_summarize)
             | 'Together' >> beam.GroupByKey()
-            | 'WriteTexts' >> beam.Map(_write_text_statistics, self._text_statistics)
+            | 'WriteTexts' >> beam.MapTuple(_write_text_statistics, self._text_statistics)
         )
 
 
@@ -136,7 +136,7 @@ _WHOLE_TEXTS = schema_pb2.Schema(
 class _FoldFile(beam.DoFn):
     """Turns (split, file) into (split, accumulators of the file).
 
-    The output `texts` is (part, (split, TextCounts)) for each part of the texts.
+    The output `texts` is (part, {split: TextCounts}) for each part of the texts.
     """
 
     def __init__(self, texts_parts: int) -> None:
@@ -157,69 +157,50 @@ class _FoldFile(beam.DoFn):
             texts.add(batch)
         yield split, accumulators
         for number, part in enumerate(texts.divide(self._texts_parts)):
-            yield beam.pvalue.TaggedOutput(_TEXTS, (number, (split, part)))
+            yield beam.pvalue.TaggedOutput(_TEXTS, (number, {split: part}))
 
 
-class _MergeAccumulators(beam.CombineFn):
-    """Merges TFDV's accumulators into serialized statistics.
+class _Merge(beam.CombineFn):
+    """Merges values two at a time, so that a worker holds few of them.
 
-    Its own accumulator is None at first: merging a sketch with an empty one
-    takes as long as with a full one.
+    The accumulator is None at first: merging a sketch with an empty one takes as
+    long as with a full one.
     """
 
-    def create_accumulator(self) -> Accumulators | None:
+    def __init__(self, merge_two: Callable[[Any, Any], Any]) -> None:
+        self._merge_two = merge_two
+
+    def create_accumulator(self) -> None:
         return None
 
-    def add_input(
-        self, accumulator: Accumulators | None, element: Accumulators
-    ) -> Accumulators | None:
+    def add_input(self, accumulator: Any, element: Any) -> Any:
         return self.merge_accumulators([accumulator, element])
 
-    def merge_accumulators(
-        self, accumulators: Iterable[Accumulators | None]
-    ) -> Accumulators | None:
-        total = None
-        for parts in accumulators:
-            if total is None or parts is None:
-                total = parts if total is None else total
-                continue
-            total = [
-                generator.merge_accumulators([of_all, part])
-                for generator, of_all, part in zip(make_generators(), total, parts)
-            ]
+    def merge_accumulators(self, accumulators: Iterable[Any]) -> Any:
+        present = (value for value in accumulators if value is not None)
+        total = next(present, None)
+        for value in present:
+            total = self._merge_two(total, value)
         return total
 
-    def extract_output(self, accumulator: Accumulators | None) -> bytes:
-        generators = make_generators()
-        if accumulator is None:
-            accumulator = [generator.create_accumulator() for generator in generators]
-        statistics = stats_impl.extract_statistics_output(accumulator, generators)
-        serialized: bytes = statistics.SerializeToString()
-        return serialized
-
-
-class _MergeTexts(beam.CombineFn):
-    def create_accumulator(self) -> dict[str, TextCounts]:
-        return {}
-
-    def add_input(
-        self, accumulator: dict[str, TextCounts], element: tuple[str, TextCounts]
-    ) -> dict[str, TextCounts]:
-        split, texts = element
-        accumulator.setdefault(split, TextCounts()).merge(texts)
+    def extract_output(self, accumulator: Any) -> Any:
         return accumulator
 
-    def merge_accumulators(
-        self, accumulators: Iterable[dict[str, TextCounts]]
-    ) -> dict[str, TextCounts]:
-        total = self.create_accumulator()
-        for accumulator in accumulators:
-            for element in accumulator.items():
-                self.add_input(total, element)
-        return total
 
-    def extract_output(self, accumulator: dict[str, TextCounts]) -> dict[str, TextCounts]:
-        return accumulator
+def _merge_accumulators(one: Accumulators, other: Accumulators) -> Accumulators:
+    return [
+        generator.merge_accumulators(pair)
+        for generator, *pair in zip(make_generators(), one, other)
+    ]
+
+
+def _merge_texts(one: dict[str, TextCounts], other: dict[str, TextCounts]) -> dict[str, TextCounts]:
+    for split, texts in other.items():
+        if split in one:
+            one[split].merge(texts)
+        else:
+            one[split] = texts
+    return one
 
 
 def _summarize(part: int, texts: Mapping[str, TextCounts]) -> tuple[int, dict[str, PartSummary]]:
@@ -227,13 +208,11 @@ def _summarize(part: int, texts: Mapping[str, TextCounts]) -> tuple[int, dict[st
 
 
 def _write_statistics(
-    element: tuple[str, bytes], paths: Mapping[str, str], unfinished: str
+    split: str, accumulators: Accumulators, paths: Mapping[str, str], unfinished: str
 ) -> None:
-    split, statistics = element
-    atomic_write(paths[split], statistics, part_dir=unfinished)
+    statistics = stats_impl.extract_statistics_output(accumulators, make_generators())
+    atomic_write(paths[split], statistics.SerializeToString(), part_dir=unfinished)
 
 
-def _write_text_statistics(
-    element: tuple[int, Iterable[Mapping[str, PartSummary]]], path: str
-) -> None:
-    atomic_write(path, to_json(merge_summaries(element[1])), part_dir=unfinished_dir(path))
+def _write_text_statistics(_: int, parts: Iterable[Mapping[str, PartSummary]], path: str) -> None:
+    atomic_write(path, to_json(merge_summaries(parts)), part_dir=unfinished_dir(path))

@@ -61,11 +61,6 @@ def published(store: Any, execution_id: int) -> tuple[int, Artifacts]:
     return execution.last_known_state, outputs
 
 
-def example_counts(outputs: Artifacts) -> ExamplesSummary:
-    """Return what ExampleGen counted."""
-    return ExamplesSummary.read(only(outputs, 'examples').uri)
-
-
 def rejects_files(outputs: Artifacts) -> str | None:
     """Return the pattern of the files with rejected rows, None if there are none."""
     uri = only(outputs, 'examples').uri
@@ -109,7 +104,7 @@ def withdrawal(outputs: Artifacts) -> Withdrawn | None:
 
 
 def _describe_example_gen(outputs: Artifacts) -> str:
-    summary = example_counts(outputs)
+    summary = ExamplesSummary.read(only(outputs, 'examples').uri)
     parts = [f'{split} {summary.examples(split):,}' for split in features.SPLITS]
     if summary.unlabelled:
         parts.append(f'no label {summary.unlabelled:,}')

@@ -31,7 +31,6 @@ _TABLE_FILES = tuple(
 )
 _ARCHIVE_FILES = (
     'readers/archive.py',
-    'readers/tar_headers.py',
     'readers/unpacking.py',
     'readers/imdb.py',
 )

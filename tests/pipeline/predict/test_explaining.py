@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import io
 
-import pytest
 from rich.console import Console
 
-from pipeline.predict.explaining import explanation_json, mark, pattern_of, show_explanation
+from pipeline.predict.explaining import explanation_json, show_explanation
 from pipeline.predict.model import Explanation, Score
 
 WEAK = tuple((f'w{number}', 0.01) for number in range(8))
@@ -18,33 +17,6 @@ def show(text: str, explanation: Explanation) -> str:
     console = Console(file=out, highlight=False, width=100)
     show_explanation(console, text, Score('neg', '0.3208213'), explanation, ('neg', 'pos'))
     return out.getvalue()
-
-
-@pytest.mark.parametrize(
-    ('ngram', 'text', 'found'),
-    [
-        ('good', 'Good, goods, good-bye GOOD', ['Good', 'good', 'GOOD']),
-        ('dont like', "I don't <br />like; dont liken", ["don't <br />like"]),
-        ('dont like', 'don’t  LIKE', ['don’t  LIKE']),
-        ('good ! <', 'good! <b>', ['good! <']),
-        ('wellmade', 'well-made', ['well-made']),
-        ('最', '最高', ['最']),
-        ('...', 'so...', ['...']),
-        ('a … b', 'a b', []),
-        ('é', 'Été É', ['É']),
-    ],
-)
-def test_ngram_is_found_when_the_text_is_not_normalised(
-    ngram: str, text: str, found: list[str]
-) -> None:
-    assert pattern_of(ngram).findall(text) == found
-
-
-def test_words_are_marked_by_their_sign_when_a_text_is_explained() -> None:
-    marked = mark(TEXT, EXPLANATION)
-    assert marked.plain == TEXT
-    spans = {marked.plain[span.start : span.end]: str(span.style) for span in marked.spans}
-    assert spans == {'not\n GOOD': 'bold red underline', 'great': 'bold green underline'}
 
 
 def test_contributions_add_up_to_the_logit_when_an_explanation_is_printed() -> None:
