@@ -52,7 +52,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         examples = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
-        kind, columns, shard_bytes = parse_custom_config(exec_properties)
+        kind, columns, shard_bytes = _parse_custom_config(exec_properties)
         batches = list(_find_batches(exec_properties, kind, shard_bytes))
         # On the same file system as the artifact, so that shards are renamed, not copied.
         unfinished = posixpath.join(examples.uri, UNFINISHED)
@@ -100,12 +100,8 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         )
 
 
-def parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, ColumnSettings, int]:
-    """Parse the custom config that `make_example_gen` gives the node.
-
-    Returns:
-        How the files are read, their columns, and the bytes of a shard.
-    """
+def _parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, ColumnSettings, int]:
+    """Return how the files are read, their columns, and the bytes of a shard."""
     config = example_gen_pb2.CustomConfig()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
     struct = struct_pb2.Struct()

@@ -27,7 +27,6 @@ class NodeResult(NamedTuple):
     fatal: Sequence[tuple[str, str]]
     files: int
     rows: int
-    left_out: int
     sizes: Mapping[str, int]
 
 
@@ -42,7 +41,7 @@ def require_complete(result: NodeResult, *, files: int, uri: str) -> None:
     """
     if result.files != files:
         raise _count_error('files', files, result.files)
-    written = sum(count for *_, count in result.counts) + result.left_out
+    written = sum(count for *_, count in result.counts)
     if written != result.rows:
         raise _count_error('rows to be examples or rejects', result.rows, written)
     paths = published_files(uri)

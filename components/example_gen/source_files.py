@@ -84,13 +84,8 @@ def _get_state(path: str) -> tuple[int, int] | None:
 
 
 def _read_review(path: str) -> Record | Reject:
-    if '://' not in path:
+    if '://' not in path and os.path.lexists(path):
         if not os.path.isfile(path):
-            if not os.path.lexists(path):
-                raise DataError(
-                    f'cannot read {path}: No such file or directory',
-                    hint='run the same command again',
-                )
             return Reject(NO_FILE, path)
         if _leads_out(path):
             return Reject(LEADS_OUT, path)

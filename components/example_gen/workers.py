@@ -48,8 +48,7 @@ class BundleResult(NamedTuple):
         fatal: Messages and hints about files that cannot be read. They are not
             raised on the worker, since Beam would hide them in a long traceback.
         files: Number of files, or parts of one, that were read.
-        rows: Number of texts and rejected rows that the readers returned.
-        left_out: Number of texts without a label that the settings exclude.
+        rows: Number of texts and rejected rows to write.
     """
 
     first: tuple[str, int]
@@ -58,7 +57,6 @@ class BundleResult(NamedTuple):
     fatal: list[tuple[str, str]]
     files: int
     rows: int
-    left_out: int
 
 
 class WriteShards(beam.DoFn):
@@ -97,7 +95,7 @@ class WriteShards(beam.DoFn):
         self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
         self._spellings: set[str] = set()
         self._fatal: list[tuple[str, str]] = []
-        self._files = self._rows = self._left_out = 0
+        self._files = self._rows = 0
         self._serializer = Serializer()
 
     def process(self, batch: Batch) -> None:
@@ -107,7 +105,6 @@ class WriteShards(beam.DoFn):
             for record in read_files(
                 self._kind, batch.paths, self._columns, batch.split, batch.part
             ):
-                self._rows += 1
                 if isinstance(record, Reject):
                     self._counts[REJECTS, record.reason] += 1
                     line = json.dumps(record._asdict()) + '\n'
@@ -119,7 +116,8 @@ class WriteShards(beam.DoFn):
                     shard = self._writer(features.UNLABELLED_SPLIT)
                     shard.write(self._serializer.serialize(record.text, None))
                 else:
-                    self._left_out += 1
+                    continue  # the settings exclude it
+                self._rows += 1
         except DataError as err:
             self._fatal.append((str(err), err.hint))
 
@@ -133,7 +131,6 @@ class WriteShards(beam.DoFn):
             self._fatal,
             self._files,
             self._rows,
-            self._left_out,
         )
         yield GlobalWindows.windowed_value((0, result))
 
@@ -226,7 +223,6 @@ def name_shards(
         fatal=[error for bundle in bundles for error in bundle.fatal],
         files=sum(bundle.files for bundle in bundles),
         rows=sum(bundle.rows for bundle in bundles),
-        left_out=sum(bundle.left_out for bundle in bundles),
         sizes=sizes,
     )
     for path in published_files(uri):

@@ -55,16 +55,9 @@ def read_file(path: str, content: bytes | None) -> Record | Reject:
     ('Good.', 'pos', 'train')
 
     A content of None stands for more than `archive.MAX_FILE_BYTES`.
-
-    Raises:
-        DataError: If the path is not that of a review.
     """
     match = _REVIEW.search(path)
-    if match is None:
-        raise DataError(
-            f'expected a path such as train/pos/NAME.txt, got {path}',
-            hint='pass the folder that holds train and test',
-        )
+    assert match is not None, path
     return _read_review(content, match, path)
 
 

@@ -5,10 +5,8 @@ import pathlib
 import pytest
 
 from components.common.settings import ColumnSettings
-from components.example_gen.batches import SourceKind
 from components.example_gen.component import make_example_gen
-from components.example_gen.executor import Executor, parse_custom_config
-from components.example_gen.sources import DataSource, discover
+from components.example_gen.sources import discover
 
 
 def input_fingerprint(data: pathlib.Path) -> str:
@@ -20,32 +18,6 @@ def input_fingerprint(data: pathlib.Path) -> str:
     fingerprint = resolved['input_fingerprint']
     assert isinstance(fingerprint, str)
     return fingerprint
-
-
-@pytest.mark.parametrize('kind', SourceKind)
-@pytest.mark.parametrize(
-    'columns',
-    [
-        ColumnSettings(),
-        ColumnSettings(
-            text_column='Text, "quoted"',
-            label_column='ラベル',
-            split_column='fold',
-            positive_label='1',
-            test_percent=1,
-            val_percent=80,
-            max_rejected_percent=0.1,
-        ),
-    ],
-)
-def test_executor_gets_the_settings_when_they_pass_through_the_node(
-    kind: SourceKind, columns: ColumnSettings
-) -> None:
-    source = DataSource(kind=kind, base='/data', patterns=(('all', 'a.csv'),))
-    node = make_example_gen(source, columns)
-    assert parse_custom_config(node.exec_properties) == (kind, columns, 256 << 20)
-    assert node.id == 'ExampleGen'
-    assert node.executor_spec.executor_class is Executor
 
 
 @pytest.mark.parametrize('folder', ['data', 'data [1]'])

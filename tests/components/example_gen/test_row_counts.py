@@ -54,7 +54,7 @@ def test_check_passes_when_all_rows_are_published(name: str, tmp_path: pathlib.P
     folder = tmp_path / name
     folder.mkdir()
     published = publish(folder, lambda found: found)
-    assert (published.files, published.rows, published.left_out) == (4, 80, 0)
+    assert (published.files, published.rows) == (4, 80)
     require_complete(published, files=4, uri=str(folder / 'out'))
 
 

@@ -75,25 +75,6 @@ def read_texts(folder: pathlib.Path) -> list[list[str]]:
 EXPECTED = [f'{file:02} {number:02}' for file in range(4) for number in range(19)]
 
 
-def test_shards_have_the_order_of_the_files_when_bundles_are_unordered(
-    tmp_path: pathlib.Path,
-) -> None:
-    batches = write_tables(tmp_path, 4)
-    writer = make_writer(tmp_path)
-    found = [write_bundle(writer, batches[2:]), write_bundle(writer, batches[:2])]
-    publish(tmp_path, found)
-    folder = tmp_path / 'out' / 'Split-test'
-    assert sorted(path.name for path in folder.iterdir()) == [
-        'data_tfrecord-00000-of-00002.gz',
-        'data_tfrecord-00001-of-00002.gz',
-    ]
-    assert list(itertools.chain(*read_texts(folder))) == EXPECTED
-    assert sorted(path.name for path in (tmp_path / 'out' / 'report').iterdir()) == [
-        'rejects-00000-of-00002.jsonl',
-        'rejects-00001-of-00002.jsonl',
-    ]
-
-
 def test_each_row_is_published_once_when_work_is_retried(tmp_path: pathlib.Path) -> None:
     batches = write_tables(tmp_path, 4)
     writer = make_writer(tmp_path)
@@ -123,18 +104,9 @@ def test_only_the_last_attempt_is_published_when_bundles_differ(
     assert found == set(report['sizes'])
 
 
-@pytest.mark.parametrize(('name', 'other'), [('runs?', 'runs1'), ('runs[12]', 'runs1')])
-def test_other_folders_are_kept_when_the_name_is_a_pattern_that_matches_them(
-    name: str, other: str, tmp_path: pathlib.Path
+def test_shards_are_bounded_and_in_the_order_of_files_when_bundles_are_not(
+    tmp_path: pathlib.Path,
 ) -> None:
-    stays = tmp_path / other / 'Split-train' / 'data_tfrecord-00000-of-00001.gz'
-    stays.parent.mkdir(parents=True)
-    stays.write_bytes(b'x')
-    workers.name_shards((0, []), str(tmp_path / name), str(tmp_path / 'result.json'))
-    assert stays.read_bytes() == b'x'
-
-
-def test_shard_size_is_bounded_when_a_bundle_is_large(tmp_path: pathlib.Path) -> None:
     batches = write_tables(tmp_path, 4)
     # An example of these has 52 bytes: 10 are in a shard, and a reject's line has fewer than 520.
     found = [

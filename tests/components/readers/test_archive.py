@@ -75,16 +75,6 @@ def test_memory_is_bounded_when_a_small_stream_unpacks_to_a_large_one() -> None:
     assert max(map(len, unpack(stream))) <= 1 << 20
 
 
-def test_size_is_correct_when_it_is_not_octal() -> None:
-    member = tarfile.TarInfo('a.txt')
-    member.size = 3
-    block = bytearray(member.tobuf(tarfile.GNU_FORMAT))
-    block[124:136] = b'\x80' + (3).to_bytes(11, 'big')
-    block[148:156] = b'%06o\0 ' % (sum(block[:148]) + 8 * 32 + sum(block[156:]))
-    content = bytes(block) + b'one' + bytes(509) + bytes(1_024)
-    assert read(content) == [('a.txt', b'one')]
-
-
 class Strict(tarfile.TarInfo):
     """A member that raises an error if it is damaged, instead of ending the archive."""
 

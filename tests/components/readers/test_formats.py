@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import random
 from typing import Any
 
 import pytest
@@ -191,32 +190,24 @@ def test_label_is_converted_to_text_when_json_has_another_type(label: str, spell
     assert found[1] == spelling
 
 
-@pytest.mark.parametrize('ending', ['csv.gz', 'tsv.gz', 'jsonl.gz'])
-@pytest.mark.parametrize('part', [0.001, 0.3, 0.9, 0.999])
-def test_file_is_refused_when_its_gzip_is_truncated(ending: str, part: float) -> None:
-    name = f'reviews.{ending}'
-    texts = [random.Random(number).randbytes(50).hex() for number in range(2_000)]
-    content = encode_table(name, table_rows([(text, 'pos') for text in texts]))
-    cut = content[: max(1, int(len(content) * part))]
-    with pytest.raises(DataError, match=rf'{name} cannot be read to its end: ') as caught:
-        read(name, cut)
-    assert 'complete' in caught.value.hint
-
-
 @pytest.mark.parametrize('name', ['reviews.csv.gz', 'reviews.jsonl.gz'])
 @pytest.mark.parametrize(
-    'damage', ['not gzip at all', 'flipped bits', 'wrong checksum', 'garbage behind it']
+    'damage',
+    ['not gzip at all', 'nearly empty', 'truncated', 'flipped bits', 'wrong checksum', 'garbage'],
 )
 def test_file_is_refused_when_its_gzip_is_damaged(name: str, damage: str) -> None:
     content = bytearray(encode_table(name, table_rows(ROWS)))
     if damage == 'not gzip at all':
         content = bytearray(encode_table(name.removesuffix('.gz'), table_rows(ROWS)))
-    elif damage == 'garbage behind it':
+    elif damage == 'garbage':
         content += b'garbage'
+    elif damage in ('nearly empty', 'truncated'):
+        del content[1 if damage == 'nearly empty' else -9 :]
     else:
         content[12 if damage == 'flipped bits' else -6] ^= 0xFF
-    with pytest.raises(DataError, match=rf'{name} cannot be read to its end: '):
+    with pytest.raises(DataError, match=rf'{name} cannot be read to its end: ') as caught:
         read(name, bytes(content))
+    assert 'complete' in caught.value.hint
 
 
 FOLD = {'split_column': 'fold'}
@@ -250,13 +241,6 @@ def test_error_states_the_problem_and_what_to_do_when_a_table_cannot_be_read(
     with pytest.raises(DataError, match=message) as caught:
         read(name, content, **columns)
     assert hint in caught.value.hint
-
-
-def test_message_is_short_when_there_are_100_000_columns() -> None:
-    header = ','.join(f'c{number}' for number in range(100_000)).encode()
-    with pytest.raises(DataError, match=r"its columns are 'c0', .* … .*'c99999'$") as caught:
-        read('a.csv', header + b'\n')
-    assert len(str(caught.value)) < 2_100
 
 
 @pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.csv.gz'])

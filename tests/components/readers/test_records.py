@@ -86,14 +86,6 @@ def test_shares_are_near_the_settings_and_stable_when_texts_are_many(
     assert counts['val'] / learning == pytest.approx(val_percent / 100, abs=0.045)
 
 
-def test_test_split_only_grows_when_its_share_grows() -> None:
-    small, large = (
-        {text for text in TEXTS if split_of(text, test_percent=percent) == 'test'}
-        for percent in (10, 20)
-    )
-    assert small < large
-
-
 @pytest.mark.parametrize(
     ('split', 'split_train'), [('train', False), ('val', False), ('test', False), ('val', True)]
 )

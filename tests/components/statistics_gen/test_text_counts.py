@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,19 +167,6 @@ def test_words_and_texts_are_spread_evenly_when_they_are_divided() -> None:
     assert sum(len(part.digests()) for part in parts) == examples
     assert max(len(part.words().words) for part in parts) < words / 5
     assert max(len(part.digests()) for part in parts) < examples / 5
-
-
-def test_table_of_words_stays_small_when_batches_repeat_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr('components.statistics_gen.text_counts._MIN_PENDING_ROWS', 10)
-    texts = TextCounts()
-    most = 0
-    for _ in range(200):
-        texts.add(batch([('one two three', 1)]))
-        most = max(most, sum(len(counts.words) for counts in texts._words))
-    assert most <= 2 * 3 + 10
-    assert texts.words().numbers.tolist() == [200, 200, 200]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=['Cs']), max_size=30), min_size=1))
