@@ -79,14 +79,14 @@ class WriteStatistics(beam.PTransform):
         _ = (
             folded.folded
             | 'BySplit' >> merge
-            | 'Write' >> beam.MapTuple(_write_statistics, self._paths, unfinished)
+            | 'Write' >> beam.Map(_write_statistics, self._paths, unfinished)
         )
         return (
             folded[_TEXTS]
             | 'ByWord' >> beam.CombinePerKey(_Merge(_merge_texts))
             | 'Summarize' >> beam.MapTuple(_summarize)
             | 'Together' >> beam.GroupByKey()
-            | 'WriteTexts' >> beam.MapTuple(_write_text_statistics, self._text_statistics)
+            | 'WriteTexts' >> beam.Map(_write_text_statistics, self._text_statistics)
         )
 
 
@@ -208,11 +208,14 @@ def _summarize(part: int, texts: Mapping[str, TextCounts]) -> tuple[int, dict[st
 
 
 def _write_statistics(
-    split: str, accumulators: Accumulators, paths: Mapping[str, str], unfinished: str
+    element: tuple[str, Accumulators], paths: Mapping[str, str], unfinished: str
 ) -> None:
+    split, accumulators = element
     statistics = stats_impl.extract_statistics_output(accumulators, make_generators())
     atomic_write(paths[split], statistics.SerializeToString(), part_dir=unfinished)
 
 
-def _write_text_statistics(_: int, parts: Iterable[Mapping[str, PartSummary]], path: str) -> None:
-    atomic_write(path, to_json(merge_summaries(parts)), part_dir=unfinished_dir(path))
+def _write_text_statistics(
+    element: tuple[int, Iterable[Mapping[str, PartSummary]]], path: str
+) -> None:
+    atomic_write(path, to_json(merge_summaries(element[1])), part_dir=unfinished_dir(path))
