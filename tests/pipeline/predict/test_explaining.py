@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from pipeline.predict.explaining import explanation_json, show_explanation
+from pipeline.predict.explaining import show_explanation
 from pipeline.predict.model import Explanation, Score
 
 WEAK = tuple((f'w{number}', 0.01) for number in range(8))
@@ -31,10 +31,3 @@ def test_contributions_add_up_to_the_logit_when_an_explanation_is_printed() -> N
 
 def test_only_the_bias_is_printed_when_the_text_is_empty() -> None:
     assert '-0.250  a text without a word' in show('', Explanation(-0.25, ()))
-
-
-def test_all_contributions_are_included_when_the_output_is_json() -> None:
-    found = explanation_json(EXPLANATION)
-    assert found['bias'] == -0.25
-    assert found['contributions'][0] == {'ngram': 'not good', 'contribution': -1.5}  # type: ignore[index]
-    assert len(found['contributions']) == 10  # type: ignore[arg-type]

@@ -114,12 +114,6 @@ def test_columns_are_refused_when_the_other_format_cannot_hold_them() -> None:
         rewrite('a.csv', b'text,x,x\na,1,2\n', 'jsonl')
 
 
-@pytest.mark.parametrize('name', ['a.txt', 'a', 'a.csv.zip', '/dev/stdout', 'a.tar.gz'])
-def test_error_lists_the_formats_when_the_output_has_an_unknown_ending(name: str) -> None:
-    with pytest.raises(ConfigError, match='cannot tell the format of --output'):
-        output_format(name)
-
-
 @pytest.mark.parametrize('name', ['a.csv', 'a.csv.gz'])
 def test_file_is_replaced_at_once_when_the_block_ends(name: str, tmp_path: pathlib.Path) -> None:
     path = tmp_path / name
@@ -132,26 +126,6 @@ def test_file_is_replaced_at_once_when_the_block_ends(name: str, tmp_path: pathl
         'é'.encode() + b'\xe9\r\n'
     ) * 100_000
     assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize('error', [DataError('x'), KeyboardInterrupt('x')])
-@pytest.mark.parametrize('name', ['a.csv', 'a.csv.gz'])
-def test_no_file_is_left_when_the_block_fails(
-    name: str, error: BaseException, tmp_path: pathlib.Path
-) -> None:
-    def write_half() -> None:
-        with open_output(str(tmp_path / name)) as file:
-            file.write('x' * 1_000_000)
-            raise error
-
-    with pytest.raises(type(error), match=str(error)):
-        write_half()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_error_names_the_file_when_its_folder_is_missing(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(DataError, match='cannot write .*/none/a.csv: No such file'):
-        open_output(str(tmp_path / 'none' / 'a.csv')).__enter__()
 
 
 def test_link_is_kept_when_its_target_is_written(tmp_path: pathlib.Path) -> None:
