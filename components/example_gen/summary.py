@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import posixpath
 from collections.abc import Sequence
+
+import pydantic
 
 from components.common import features
 from components.common.errors import ComponentError
@@ -73,8 +74,8 @@ class ExamplesSummary:
         # The report parses a summary without TensorFlow.
         import tensorflow as tf
 
-        with tf.io.gfile.GFile(posixpath.join(examples_uri, SUMMARY_FILE), 'w') as file:
-            file.write(json.dumps(dataclasses.asdict(self), indent=2) + '\n')
+        with tf.io.gfile.GFile(posixpath.join(examples_uri, SUMMARY_FILE), 'wb') as file:
+            file.write(_FORMAT.dump_json(self, indent=2) + b'\n')
 
     @classmethod
     def read(cls, examples_uri: str) -> ExamplesSummary:
@@ -89,14 +90,9 @@ class ExamplesSummary:
         """Parse the content of a summary file.
 
         Raises:
-            ValueError: If it is not JSON.
-            KeyError: If it lacks a field.
+            ValueError: If it is not what `write` writes.
         """
-        fields = json.loads(text)
-        return cls(
-            splits={split: tuple(counts) for split, counts in fields['splits'].items()},
-            labels=tuple(fields['labels']),
-            rejected=fields['rejected'],
-            unlabelled=fields['unlabelled'],
-            sources=tuple(fields.get('sources', ())),  # older runs have none
-        )
+        return _FORMAT.validate_json(text)
+
+
+_FORMAT = pydantic.TypeAdapter(ExamplesSummary)
