@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any, BinaryIO, NamedTuple, TextIO
 
 from components.common.errors import ConfigError, DataError
-from components.readers.formats import TEXT_LINES
 from components.readers.lines import readable
-from components.readers.tables import Row, Table
-from components.readers.text_lines import COLUMN
+from components.readers.tables import Row
 from pipeline.predict.model import Explanation, PushedModel, Score, live_model
 from pipeline.predict.rows import Source, TextRow, make_batches, map_in_order, open_source
 from pipeline.predict.writing import Columns, RowWriter, open_output, output_format
@@ -61,23 +59,23 @@ def predict(request: Request, serving_dir: pathlib.Path) -> None:
         _score_file(request, request.output_file, serving_dir)
         return
     model_dir = live_model(serving_dir)
-    with no_framework_noise() as terminal, _open_input(request) as source:
+    with no_framework_noise() as terminal, _open_input(request) as rows:
         model = PushedModel(model_dir)
         if request.explain:
             model.require_explanations()
-        _print_scores(model, _require_texts(source.rows), terminal.out, request)
+        _print_scores(model, _require_texts(rows), terminal.out, request)
 
 
 @contextlib.contextmanager
-def _open_input(request: Request) -> Iterator[Source]:
+def _open_input(request: Request) -> Iterator[Iterable[TextRow]]:
     if request.texts:
-        rows = (TextRow(Row('', text, [text]), text) for text in request.texts)
-        yield Source(TEXT_LINES.name, Table([COLUMN], iter(())), rows)
+        yield [TextRow(Row('', text, [text]), text) for text in request.texts]
     elif request.input_file is None:
-        yield open_source(sys.stdin.buffer, 'standard input', request.text_column)
+        yield open_source(sys.stdin.buffer, 'standard input', request.text_column).rows
     else:
         with _open(request.input_file) as file:
-            yield open_source(file, os.path.basename(request.input_file), request.text_column)
+            name = os.path.basename(request.input_file)
+            yield open_source(file, name, request.text_column).rows
 
 
 def _open(path: str) -> BinaryIO:
