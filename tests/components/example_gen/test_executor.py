@@ -60,10 +60,16 @@ class Generated:
         return sorted(lines, key=lambda line: str(line['where']))
 
 
+def resolve(node: FileBasedExampleGen) -> dict[str, Any]:
+    """Run the node's driver, which adds the fingerprint of the data."""
+    driver = node.DRIVER_CLASS(None)
+    found: dict[str, Any] = driver.resolve_exec_properties(dict(node.exec_properties), None, None)
+    return found
+
+
 def execute(node: FileBasedExampleGen, output: pathlib.Path) -> standard_artifacts.Examples:
     """Run the node's driver and executor, as the pipeline does."""
-    driver = node.DRIVER_CLASS(None)
-    exec_properties = driver.resolve_exec_properties(dict(node.exec_properties), None, None)
+    exec_properties = resolve(node)
     executor_class = node.executor_spec.executor_class
     context = executor_class.Context(
         beam_pipeline_args=LOCAL_BEAM_ARGS, tmp_dir=str(output / 'tmp'), unique_id='1'
@@ -442,3 +448,15 @@ def test_node_fails_when_the_data_was_removed_before_it_ran(tmp_path: pathlib.Pa
     with pytest.raises(DataError, match=r'no file matches a\.csv in ') as caught:
         execute(node, tmp_path)
     assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize('folder', ['data', 'data [1]'])
+def test_cache_key_changes_when_a_file_does(folder: str, tmp_path: pathlib.Path) -> None:
+    data = tmp_path / folder
+    for name in ('train.csv', 'test.csv'):
+        write_table(data / name, GOOD)
+    node = make_example_gen(discover(str(data), ColumnSettings()), ColumnSettings())
+    before = resolve(node)['input_fingerprint']
+    assert before == resolve(node)['input_fingerprint']
+    write_table(data / 'test.csv', GOOD[1:])
+    assert resolve(node)['input_fingerprint'] != before

@@ -14,6 +14,7 @@ from components.common.settings import ColumnSettings
 from components.example_gen import span_hook
 from components.example_gen.component import make_example_gen
 from components.example_gen.sources import discover
+from tests.components.example_gen.test_executor import resolve
 
 ROW = b'text,label\nFine.,pos\n'
 
@@ -37,14 +38,6 @@ def make_node(
 ) -> FileBasedExampleGen:
     pattern = f'{data}/span-{{SPAN}}/v-{{VERSION}}/{files}'
     return make_example_gen(discover(pattern, ColumnSettings(), spans=spans), ColumnSettings())
-
-
-def resolve(node: FileBasedExampleGen) -> dict[str, Any]:
-    """Run the driver as the local runner does, up to the properties in the cache key."""
-    found: dict[str, Any] = node.DRIVER_CLASS(None).resolve_exec_properties(
-        dict(node.exec_properties), None, None
-    )
-    return found
 
 
 def patterns(found: dict[str, Any]) -> list[str]:
