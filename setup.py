@@ -98,6 +98,7 @@ if __name__ == '__main__':
         package_data={
             '': ['*.pbtxt'],
             'data': ['sample/*.csv', 'sample/*.pbtxt'],
+            'components.pusher': ['*.jinja'],
             'pipeline.report': ['templates/*'],
         },
         install_requires=INSTALL_REQUIRES,

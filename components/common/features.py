@@ -40,8 +40,10 @@ ROWS_KEY = 'rows'  # int64 [parts], the index of the text in the batch
 BIAS_KEY = 'bias'  # float32 [batch], the logit of an empty text
 LABELS_ASSET = 'labels.json'  # in assets.extra/: ["negative name", "positive name"]
 SETTINGS_ASSET = 'settings.json'  # in assets.extra/: the settings of the training
-MODEL_CARD = 'model_card.md'  # in assets.extra/ of a pushed version, and no part of the model
-ROLLBACK_ASSET = 'rollback.json'  # the same, of a version that restores an earlier one
+# In assets.extra/ of a pushed version, and no part of the model.
+MODEL_CARD = 'model_card.md'
+DIGEST_ASSET = 'model.sha256'  # the digest of the model when it was pushed
+ROLLBACK_ASSET = 'rollback.json'  # only in a version that restores an earlier one
 
 _LENGTH_BOUNDS_WORDS = (10, 50, 100, 200, 400)
 LENGTH_BUCKETS = ('1-10', '11-50', '51-100', '101-200', '201-400', '401+')

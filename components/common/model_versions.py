@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,10 +15,10 @@ from components.common.storage import storage_of
 SAVED_MODEL_FILE = 'saved_model.pb'
 # Files about a version, which are not part of the model.
 CARD_PATH = f'assets.extra/{features.MODEL_CARD}'
+DIGEST_PATH = f'assets.extra/{features.DIGEST_ASSET}'
 RESTORED_PATH = f'assets.extra/{features.ROLLBACK_ASSET}'
 
 _CHUNK_BYTES = 1 << 22
-_SHA256 = re.compile(r'SHA-256 of the model, over its files: `([0-9a-f]{64})`')
 
 
 class Restored(NamedTuple):
@@ -36,11 +35,16 @@ class Restored(NamedTuple):
     at: str
 
 
-def version_numbers(serving_dir: str) -> list[int]:
-    """Return the numbers of all versions, complete or not, unordered."""
+def version_names(serving_dir: str) -> list[str]:
+    """Return the names of all versions, complete or not, latest first.
+
+    A name is a number. As TensorFlow Serving does, a name with leading zeros is accepted.
+    """
     storage = storage_of(serving_dir)
-    names = storage.listdir(serving_dir) if storage.exists(serving_dir) else []
-    return [int(name.rstrip('/')) for name in names if name.rstrip('/').isdecimal()]
+    entries = storage.listdir(serving_dir) if storage.exists(serving_dir) else []
+    names = [entry.rstrip('/') for entry in entries]
+    numbers = [name for name in names if name.isascii() and name.isdecimal()]
+    return sorted(numbers, key=int, reverse=True)
 
 
 def complete_versions(serving_dir: str) -> Iterator[str]:
@@ -51,8 +55,8 @@ def complete_versions(serving_dir: str) -> Iterator[str]:
     >>> next(complete_versions('no-such-folder'), None)
     """
     storage = storage_of(serving_dir)
-    for number in sorted(version_numbers(serving_dir), reverse=True):
-        path = posixpath.join(serving_dir, str(number))
+    for name in version_names(serving_dir):
+        path = posixpath.join(serving_dir, name)
         if storage.exists(posixpath.join(path, SAVED_MODEL_FILE)):
             yield path
 
@@ -64,7 +68,7 @@ def model_files(folder: str) -> list[str]:
         for parent, _, names in storage_of(folder).walk(folder)
         for name in names
     }
-    return sorted(names - {CARD_PATH, RESTORED_PATH})
+    return sorted(names - {CARD_PATH, DIGEST_PATH, RESTORED_PATH})
 
 
 def digest_of_model(model_dir: str) -> str:
@@ -79,14 +83,18 @@ def digest_of_model(model_dir: str) -> str:
 
 
 def recorded_digest(version_dir: str) -> str | None:
-    """Return the digest in the model card of a version, None if there is none."""
-    path = posixpath.join(version_dir, CARD_PATH)
+    """Return the digest that the model of a version had when it was pushed.
+
+    Returns:
+        None if it was not recorded: another program wrote the version, or an older version
+        of the pipeline.
+    """
+    path = posixpath.join(version_dir, DIGEST_PATH)
     storage = storage_of(path)
     if not storage.exists(path):
         return None
     with storage.open(path, 'rb') as file:
-        found = _SHA256.search(file.read().decode(errors='replace'))
-    return found[1] if found else None
+        return str(file.read().decode(errors='replace').strip())
 
 
 def restored_by(version_dir: str) -> Restored | None:

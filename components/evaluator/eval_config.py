@@ -33,26 +33,35 @@ _HINT = 'set gate.*; pipeline_runner.py config show prints the settings'
 
 
 class Bound(NamedTuple):
-    """A bound in a configuration.
+    """A bound of the gate.
 
     Attributes:
-        of_baseline: Whether the bound is on the baseline, not on the candidate.
         metric: Name of the metric.
-        slice: Range of words, empty for the whole test split.
         lowest: Lowest value, or None.
         least_change: Lowest difference to the baseline, or None. It is negative
             if a loss is allowed.
+        slice: Range of words, empty for the whole test split.
+        of_baseline: Whether the bound is on the baseline, not on the candidate.
     """
 
-    of_baseline: bool
     metric: str
-    slice: str
     lowest: float | None
-    least_change: float | None
+    least_change: float | None = None
+    slice: str = ''
+    of_baseline: bool = False
 
     def holds(self, value: float | None) -> bool:
         """Return whether a value in [0, 1] meets the lower bound; a missing value does not."""
         return value is not None and self.lowest is not None and self.lowest <= value <= 1
+
+
+def _make_bounds(gate: GateSettings) -> list[Bound]:
+    return [
+        Bound(ACCURACY, gate.min_accuracy, least_change=-gate.max_accuracy_drop - _ROUNDING),
+        *(Bound(ACCURACY, bound, slice=name) for name, bound in sorted(gate.slices.items())),
+        Bound(AUC, gate.min_auc),
+        Bound(AUC, gate.min_baseline_auc, of_baseline=True),
+    ]
 
 
 def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
@@ -67,25 +76,15 @@ def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
         change bound and the second specification, for the baseline, apply if
         there is a baseline.
     """
-    overall = config_pb2.MetricThreshold(
-        value_threshold=_at_least(gate.min_accuracy),
-        change_threshold=config_pb2.GenericChangeThreshold(
-            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
-            absolute={'value': -gate.max_accuracy_drop - _ROUNDING},
-        ),
-    )
-    metrics = {metric.name: _metric_config(metric.name) for metric in METRICS}
-    # A plain `threshold` would apply to each slice, however few examples it has.
-    _bind(metrics[ACCURACY], config_pb2.SlicingSpec(), overall)
-    for name, bound in sorted(gate.slices.items()):
-        of_length = config_pb2.SlicingSpec(feature_values={features.LENGTH_KEY: name})
-        lowest = config_pb2.MetricThreshold(value_threshold=_at_least(bound))
-        _bind(metrics[ACCURACY], of_length, lowest)
-    lowest = config_pb2.MetricThreshold(value_threshold=_at_least(gate.min_auc))
-    _bind(metrics[AUC], config_pb2.SlicingSpec(), lowest)
-    of_baseline = _metric_config(AUC)
-    lowest = config_pb2.MetricThreshold(value_threshold=_at_least(gate.min_baseline_auc))
-    _bind(of_baseline, config_pb2.SlicingSpec(), lowest)
+    of_candidate = {metric.name: _metric_config(metric.name) for metric in METRICS}
+    of_baseline: dict[str, config_pb2.MetricConfig] = {}
+    for bound in _make_bounds(gate):
+        if bound.of_baseline:
+            metric = of_baseline.setdefault(bound.metric, _metric_config(bound.metric))
+        else:
+            metric = of_candidate[bound.metric]
+        # A plain `threshold` would apply to each slice, however few examples it has.
+        metric.per_slice_thresholds.append(_to_threshold(bound))
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
@@ -100,9 +99,11 @@ def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
             config_pb2.SlicingSpec(feature_keys=[features.LENGTH_KEY]),
         ],
         metrics_specs=[
-            config_pb2.MetricsSpec(metrics=list(metrics.values())),
+            config_pb2.MetricsSpec(metrics=list(of_candidate.values())),
             # TFMA ignores a bound on a baseline; `judge` checks it.
-            config_pb2.MetricsSpec(metrics=[of_baseline], model_names=[tfma.BASELINE_KEY]),
+            config_pb2.MetricsSpec(
+                metrics=list(of_baseline.values()), model_names=[tfma.BASELINE_KEY]
+            ),
         ],
     )
 
@@ -140,11 +141,11 @@ def bounds_of(config: config_pb2.EvalConfig) -> Iterator[Bound]:
                 change = per_slice.threshold.change_threshold
                 for slicing in per_slice.slicing_specs:
                     yield Bound(
-                        list(spec.model_names) == [tfma.BASELINE_KEY],
                         str(json.loads(metric.config)['name']),
-                        ', '.join(slicing.feature_values.values()),
                         value.lower_bound.value if value.HasField('lower_bound') else None,
                         change.absolute.value if change.HasField('absolute') else None,
+                        slice=', '.join(slicing.feature_values.values()),
+                        of_baseline=list(spec.model_names) == [tfma.BASELINE_KEY],
                     )
 
 
@@ -185,17 +186,15 @@ def _metric_config(name: str) -> config_pb2.MetricConfig:
     )
 
 
-def _bind(
-    metric: config_pb2.MetricConfig,
-    where: config_pb2.SlicingSpec,
-    bound: config_pb2.MetricThreshold,
-) -> None:
-    metric.per_slice_thresholds.append(
-        config_pb2.PerSliceMetricThreshold(slicing_specs=[where], threshold=bound)
+def _to_threshold(bound: Bound) -> config_pb2.PerSliceMetricThreshold:
+    where = {features.LENGTH_KEY: bound.slice} if bound.slice else {}
+    threshold = config_pb2.MetricThreshold(
+        # All bounded metrics are shares, so a value above 1 is an error.
+        value_threshold={'lower_bound': {'value': bound.lowest}, 'upper_bound': {'value': 1.0}}
     )
-
-
-def _at_least(bound: float) -> config_pb2.GenericValueThreshold:
-    # All bounded metrics are shares, so a value above 1 is an error.
-    lowest, highest = {'value': bound}, {'value': 1.0}
-    return config_pb2.GenericValueThreshold(lower_bound=lowest, upper_bound=highest)
+    if bound.least_change is not None:
+        threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
+        threshold.change_threshold.absolute.value = bound.least_change
+    return config_pb2.PerSliceMetricThreshold(
+        slicing_specs=[config_pb2.SlicingSpec(feature_values=where)], threshold=threshold
+    )

@@ -17,7 +17,8 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 
 from components.common.atomic_write import UNFINISHED, atomic_file, atomic_write
 from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
-from components.evaluator.metrics import COMPUTATIONS, Totals
+from components.evaluator.metric_table import METRICS
+from components.evaluator.metrics import Totals, metric_key
 
 CONFIG_FILE = 'eval_config.json'
 
@@ -40,9 +41,9 @@ def compute_metrics(
         candidate and baseline.
     """
     metrics: MetricValues = {
-        metric_types.MetricKey(name=name, model_name=model, example_weighted=False): compute(found)
+        metric_key(metric.name, model): metric.compute(found)
         for model, found in totals.items()
-        for name, compute in COMPUTATIONS.items()
+        for metric in METRICS
     }
     baseline = next((spec.name for spec in eval_config.model_specs if spec.is_baseline), None)
     if baseline is None:
@@ -127,9 +128,7 @@ def judge(
 def _check_baseline(
     result: validation_result_pb2.ValidationResult, bound: Bound, metrics: MetricValues
 ) -> None:
-    key = metric_types.MetricKey(
-        name=bound.metric, model_name=tfma.BASELINE_KEY, example_weighted=False
-    )
+    key = metric_key(bound.metric, tfma.BASELINE_KEY)
     value = metrics.get(key, math.nan)
     if bound.holds(value):
         return

@@ -1,15 +1,17 @@
 """The table of metrics that gate, terminal, report and model card share.
 
-To add a metric, add a row to `METRICS` and its function to
-`components.evaluator.metrics.COMPUTATIONS`.
+To add a metric, add a row to `METRICS`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from components.evaluator.metrics import Totals
 
 Direction = Literal['higher is better', 'lower is better', '1 is best', '']
 
@@ -24,6 +26,10 @@ _Z = 1.959964  # two-sided 95% of the normal distribution
 BASELINE_PREFIX = 'baseline_'
 
 
+def _unknown(totals: Totals) -> tuple[float, float]:
+    return math.nan, 1
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metric:
     """A metric of the gate.
@@ -33,6 +39,7 @@ class Metric:
         label: Its name in texts and tables.
         direction: Which values are better.
         meaning: One sentence that explains the metric.
+        ratio: Returns numerator and denominator of the metric for the totals of a slice.
         number_format: How a value is shown, as for `format`.
         is_compared: Whether tables list the metric and its change against the baseline.
     """
@@ -41,8 +48,17 @@ class Metric:
     label: str
     direction: Direction
     meaning: str
+    ratio: Callable[[Totals], tuple[float, float]] = _unknown
     number_format: str = '.4f'
     is_compared: bool = True
+
+    def compute(self, totals: Totals) -> float:
+        """Compute the metric; NaN if it is undefined, or if an example has no valid score."""
+        # The number of examples is defined for any scores.
+        if totals.unscored and self.name != EXAMPLE_COUNT:
+            return math.nan
+        numerator, denominator = self.ratio(totals)
+        return float(numerator / denominator) if denominator else math.nan
 
     def distance_from_best(self, value: float) -> float:
         """Return a number that is smaller for better values.
@@ -62,48 +78,56 @@ METRICS = (
         label='accuracy',
         direction='higher is better',
         meaning='Share of the texts that are classified correctly.',
+        ratio=lambda totals: (totals.confusion.trace(), totals.confusion.sum()),
     ),
     Metric(
         name=LOSS,
         label='loss',
         direction='lower is better',
         meaning='Mean cross-entropy of the predicted probabilities.',
+        ratio=lambda totals: (totals.loss, totals.confusion.sum()),
     ),
     Metric(
         name=AUC,
         label='AUC',
         direction='higher is better',
         meaning='Probability that a positive text has a higher score than a negative one.',
+        ratio=lambda totals: totals.ordered_pairs(),
     ),
     Metric(
         name='precision',
         label='precision',
         direction='higher is better',
         meaning='Share of the texts predicted positive that are positive.',
+        ratio=lambda totals: (totals.confusion[1, 1], totals.confusion[:, 1].sum()),
     ),
     Metric(
         name='recall',
         label='recall',
         direction='higher is better',
         meaning='Share of the positive texts that are predicted positive.',
+        ratio=lambda totals: (totals.confusion[1, 1], totals.confusion[1].sum()),
     ),
     Metric(
         name='calibration',
         label='calibration',
         direction='1 is best',
         meaning='Sum of the predicted probabilities divided by the number of positive texts.',
+        ratio=lambda totals: (totals.predictions, totals.confusion[1].sum()),
     ),
     Metric(
         name='expected_calibration_error',
         label='expected calibration error',
         direction='lower is better',
         meaning='Mean difference between predicted probabilities and observed shares.',
+        ratio=lambda totals: (totals.calibration_error, totals.confusion.sum()),
     ),
     Metric(
         name=EXAMPLE_COUNT,
         label='examples',
         direction='',
         meaning='Number of texts.',
+        ratio=lambda totals: (totals.examples, 1),
         number_format=',.0f',
         is_compared=False,
     ),

@@ -13,7 +13,7 @@ example by example, from the stored configuration of a run.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -23,10 +23,11 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator import metric_table
+from components.evaluator.metric_table import find_metric
 
-_BUCKETS = 10_000  # of the histogram behind AUC; as many as TFMA's own has thresholds
-_BINS = 15  # for the calibration error, as in Guo et al., 2017, arXiv:1706.04599
+BUCKETS = 10_000  # of the histogram behind AUC; as many as TFMA's own has thresholds
+# Of the calibration error, as in Guo et al., 2017, arXiv:1706.04599.
+_BINS = 15
 _UNIT = 1 << 44  # of the sums, per 1.0
 _EPSILON = 1e-7  # Keras's, which keeps the logarithm of a saturated prediction finite
 _TOTALS_NAME = '_binary_totals'
@@ -41,30 +42,56 @@ class Totals:
     the sums are equal to the last bit for any order of examples and files.
 
     Attributes:
-        examples: Number of examples, including those with invalid predictions.
-        histogram: int64 `[2, buckets]`: number of predictions by label and size.
+        examples: Number of examples.
+        unscored: Number of examples without a valid score, see `is_scored`. They
+            are in no other sum.
+        histogram: int64 `[2, BUCKETS]`: number of predictions by label and size.
         confusion: int64 `[2, 2]`: number of examples by label and predicted label.
-        excess: Unlimited Python integers `[bins]`: by size of the prediction, the
-            sum of the predictions minus the number of positives.
-        loss: Sum of the cross-entropies.
-        predictions: Sum of the predictions.
-        broken: Whether a prediction was no probability, or a label not 0 or 1.
 
     Example:
         >>> totals = Totals()
         >>> totals.add(np.array([0, 1, 1]), np.array([0.2, 0.4, 0.9]))
-        >>> round(accuracy(totals), 4)
-        0.6667
+        >>> totals.confusion.tolist()
+        [[1, 0], [1, 1]]
     """
 
     def __init__(self) -> None:
-        self.examples = 0
-        self.histogram: npt.NDArray[np.int64] = np.zeros((2, _BUCKETS), np.int64)
+        self.examples: int = 0
+        self.unscored: int = 0
+        self.histogram: npt.NDArray[np.int64] = np.zeros((2, BUCKETS), np.int64)
         self.confusion: npt.NDArray[np.int64] = np.zeros((2, 2), np.int64)
-        self.excess: npt.NDArray[np.object_] = np.zeros(_BINS, np.object_)
-        self.loss = 0
-        self.predictions = 0
-        self.broken = False
+        # By size of the prediction, the sum of the predictions minus the number of positives;
+        # unlimited Python integers.
+        self._excess: npt.NDArray[np.object_] = np.zeros(_BINS, np.object_)
+        self._loss = 0
+        self._predictions = 0
+
+    @property
+    def loss(self) -> float:
+        """Sum of the binary cross-entropies, in nats."""
+        return self._loss / _UNIT
+
+    @property
+    def predictions(self) -> float:
+        """Sum of the predictions."""
+        return self._predictions / _UNIT
+
+    @property
+    def calibration_error(self) -> float:
+        """Sum of the differences between predictions and number of positives of 15 equal bins."""
+        return float(np.abs(self._excess).sum() / _UNIT)
+
+    def ordered_pairs(self) -> tuple[float, float]:
+        """Count pairs of a positive and a negative example.
+
+        Returns:
+            The pairs in which the positive example has the higher prediction (a tie
+            counts half), and all pairs. The share is the area under the ROC curve.
+        """
+        negatives, positives = self.histogram
+        below = np.cumsum(negatives) - negatives
+        ordered = (positives * (below + negatives / 2)).sum()
+        return float(ordered), float(negatives.sum()) * float(positives.sum())
 
     def add(self, labels: Numbers, predictions: Numbers) -> None:
         """Add examples.
@@ -74,33 +101,31 @@ class Totals:
                 losses an int64 can hold.
             predictions: Numbers `[examples]` in [0, 1], of the label 1.
         """
+        scored = is_scored(labels, predictions)
         self.examples += len(labels)
-        predictions = predictions.astype(np.float64)
-        is_probability = np.all((predictions >= 0) & (predictions <= 1))
-        if not is_probability or not np.all(np.isin(labels, (0, 1))):
-            # The metrics of a slice with an invalid prediction would be wrong.
-            self.broken = True
-            return
-        label = labels.astype(np.int64)
-        self.histogram += _count(label, _part(predictions, _BUCKETS), _BUCKETS)
+        self.unscored += int(np.count_nonzero(~scored))
+        label, predictions = labels[scored].astype(np.int64), predictions[scored].astype(np.float64)
+        self.histogram += _count(label, _part(predictions, BUCKETS), BUCKETS)
         # As Keras's BinaryAccuracy: one half itself is not positive.
         self.confusion += _count(label, (predictions > 0.5).astype(np.int64), 2)
         units = _in_units(predictions)
         excess = np.zeros(_BINS, np.int64)
         np.add.at(excess, _part(predictions, _BINS), units - label * _UNIT)
-        self.excess += excess.astype(np.object_)
+        self._excess += excess.astype(np.object_)
         of_label = np.clip(np.where(label == 1, predictions, 1 - predictions), _EPSILON, None)
-        self.loss += int(_in_units(-np.log(of_label)).sum())
-        self.predictions += int(units.sum())
+        self._loss += int(_in_units(-np.log(of_label)).sum())
+        self._predictions += int(units.sum())
 
     def merge(self, other: Totals) -> None:
-        self.examples += other.examples
-        self.histogram += other.histogram
-        self.confusion += other.confusion
-        self.excess += other.excess
-        self.loss += other.loss
-        self.predictions += other.predictions
-        self.broken |= other.broken
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+def is_scored(labels: Numbers, predictions: Numbers) -> npt.NDArray[np.bool_]:
+    """Return which examples have a probability as score, and 0 or 1 as label."""
+    # A comparison with NaN is false.
+    in_range: npt.NDArray[np.bool_] = (predictions >= 0) & (predictions <= 1)
+    return in_range & np.isin(labels, (0, 1))
 
 
 def _in_units(values: Numbers) -> npt.NDArray[np.int64]:
@@ -144,81 +169,17 @@ class _TotalsCombineFn(beam.CombineFn):
         return {self._key: accumulator}
 
 
-def example_count(totals: Totals) -> float:
-    return float(totals.examples)
-
-
-def accuracy(totals: Totals) -> float:
-    """Return the share of examples that are classified correctly at 0.5."""
-    return _ratio(totals, np.trace(totals.confusion), totals.confusion.sum())
-
-
-def loss(totals: Totals) -> float:
-    """Return the mean binary cross-entropy, in nats."""
-    return _ratio(totals, totals.loss / _UNIT, totals.confusion.sum())
-
-
-def precision(totals: Totals) -> float:
-    """Return the share of predicted positives that are positive."""
-    return _ratio(totals, totals.confusion[1, 1], totals.confusion[:, 1].sum())
-
-
-def recall(totals: Totals) -> float:
-    """Return the share of positives that are predicted positive."""
-    return _ratio(totals, totals.confusion[1, 1], totals.confusion[1].sum())
-
-
-def calibration(totals: Totals) -> float:
-    """Return the sum of the predictions divided by the number of positives."""
-    return _ratio(totals, totals.predictions / _UNIT, totals.confusion[1].sum())
-
-
-def expected_calibration_error(totals: Totals) -> float:
-    """Return the mean difference between predictions and observed shares of positives.
-
-    Predictions are put into 15 bins of equal width. The difference of a bin is
-    that of its mean prediction and its share of positives. Bins are weighted by
-    their number of examples.
-    """
-    return _ratio(totals, np.abs(totals.excess).sum() / _UNIT, totals.confusion.sum())
-
-
-def auc(totals: Totals) -> float:
-    """Return the area under the ROC curve, by the trapezoidal rule over the histogram."""
-    negatives, positives = totals.histogram
-    below = np.cumsum(negatives) - negatives
-    won = (positives * (below + negatives / 2)).sum()
-    return _ratio(totals, won, float(negatives.sum()) * float(positives.sum()))
-
-
-# By name in the table of metrics.
-COMPUTATIONS: dict[str, Callable[[Totals], float]] = {
-    metric_table.ACCURACY: accuracy,
-    metric_table.LOSS: loss,
-    metric_table.AUC: auc,
-    'precision': precision,
-    'recall': recall,
-    'calibration': calibration,
-    'expected_calibration_error': expected_calibration_error,
-    metric_table.EXAMPLE_COUNT: example_count,
-}
-
-
-def _ratio(totals: Totals, numerator: float, denominator: float) -> float:
-    if totals.broken or denominator == 0:
-        return float('nan')
-    return float(numerator / denominator)
-
-
-def totals_key(model_name: str, example_weighted: bool = False) -> metric_types.MetricKey:
-    """Return the key under which the metrics of a model look for its totals."""
+def metric_key(
+    name: str, model_name: str, *, example_weighted: bool = False
+) -> metric_types.MetricKey:
+    """Return TFMA's key of a metric of a model."""
     return metric_types.MetricKey(
-        name=_TOTALS_NAME, model_name=model_name, example_weighted=example_weighted
+        name=name, model_name=model_name, example_weighted=example_weighted
     )
 
 
 class TotalsMetric(tfma.metrics.Metric):
-    """A metric that TFMA computes from `Totals`, by its name in `COMPUTATIONS`.
+    """A metric that TFMA computes from `Totals`, by its name in `METRICS`.
 
     The class name must not be one of TFMA's, because TFMA would use its own class.
     """
@@ -234,26 +195,20 @@ def _create_computations(
     example_weighted: bool,
 ) -> metric_types.MetricComputations:
     computations: metric_types.MetricComputations = []
-    for model_name in model_names:
-        input_key = totals_key(model_name, example_weighted)
-        key = metric_types.MetricKey(
-            name=name, model_name=model_name, example_weighted=example_weighted
-        )
+    for model in model_names:
+        totals = metric_key(_TOTALS_NAME, model, example_weighted=example_weighted)
+        key = metric_key(name, model, example_weighted=example_weighted)
+        # TFMA runs equal computations once, so all metrics share the totals.
+        combine = _TotalsCombineFn(totals, eval_config)
+        result = functools.partial(_compute, key, totals)
         computations += [
-            # TFMA runs equal computations once, so all metrics share the totals.
-            metric_types.MetricComputation(
-                keys=[input_key],
-                preprocessors=None,
-                combiner=_TotalsCombineFn(input_key, eval_config),
-            ),
-            metric_types.DerivedMetricComputation(
-                keys=[key], result=functools.partial(_compute, key, input_key)
-            ),
+            metric_types.MetricComputation(keys=[totals], preprocessors=None, combiner=combine),
+            metric_types.DerivedMetricComputation(keys=[key], result=result),
         ]
     return computations
 
 
 def _compute(
-    key: metric_types.MetricKey, input_key: metric_types.MetricKey, found: Mapping[Any, Any]
+    key: metric_types.MetricKey, totals: metric_types.MetricKey, found: Mapping[Any, Any]
 ) -> dict[metric_types.MetricKey, float]:
-    return {key: COMPUTATIONS[key.name](found[input_key])}
+    return {key: find_metric(key.name).compute(found[totals])}

@@ -6,15 +6,17 @@ This module imports neither TensorFlow nor TFX, so the report does not need them
 from __future__ import annotations
 
 import dataclasses
-import os
+import posixpath
 
 import pydantic
+
+from components.common.storage import storage_of
 
 BINS = 1_000
 SHOWN_EXAMPLES = 20
 SHOWN_CHARACTERS = 2_000
 SHOWN_PARTS = 8
-SCORE_DETAILS_FILE = os.path.join('report', 'score_details.json')
+SCORE_DETAILS_FILE = 'report/score_details.json'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,8 +90,8 @@ class ScoreDetails:
 _FORMAT = pydantic.TypeAdapter(ScoreDetails)
 
 
-def read_score_details(folder: str) -> ScoreDetails | None:
-    """Read the details from the folder of an Evaluation artifact.
+def read_score_details(evaluation_uri: str) -> ScoreDetails | None:
+    """Read the details from an Evaluation artifact.
 
     Returns:
         None if the artifact has none, because an older version wrote it.
@@ -97,20 +99,12 @@ def read_score_details(folder: str) -> ScoreDetails | None:
     Raises:
         ValueError: If the file is damaged.
     """
-    try:
-        with open(os.path.join(folder, SCORE_DETAILS_FILE), 'rb') as file:
-            return parse_score_details(file.read())
-    except FileNotFoundError:
+    path = posixpath.join(evaluation_uri, SCORE_DETAILS_FILE)
+    storage = storage_of(path)
+    if not storage.exists(path):
         return None
-
-
-def parse_score_details(content: bytes) -> ScoreDetails:
-    """Parse the content of the file.
-
-    Raises:
-        ValueError: If the content is damaged.
-    """
-    return _FORMAT.validate_json(content)
+    with storage.open(path, 'rb') as file:
+        return _FORMAT.validate_json(file.read())
 
 
 def to_json(details: ScoreDetails) -> bytes:

@@ -10,7 +10,6 @@ TFMA's. The details for the report are collected in the same pass.
 
 from __future__ import annotations
 
-import functools
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -60,11 +59,10 @@ class Evaluate(beam.PTransform):
         self._evaluation = evaluation
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
-        merge = functools.partial(_merge, has_baseline=len(self._models) > 1)
         return (
             files
             | 'Score' >> beam.ParDo(_Score(self._models, self._eval_config))
-            | 'Merge' >> beam.CombineGlobally(merge)
+            | 'Merge' >> beam.CombineGlobally(_merge)
             | 'Write' >> beam.Map(_write, self._eval_config, self._models, self._evaluation)
         )
 
@@ -73,9 +71,11 @@ def _write(
     scored: Scored, eval_config: config_pb2.EvalConfig, models: dict[str, str], evaluation: str
 ) -> None:
     write_results(scored.totals, eval_config, models, evaluation)
+    overall = scored.totals.get((), {})
+    candidate, *baseline = [overall.get(name, Totals()) for name in models]
     atomic_write(
         posixpath.join(evaluation, SCORE_DETAILS_FILE),
-        to_json(scored.collector.details()),
+        to_json(scored.collector.details(candidate, baseline[0] if baseline else None)),
         part_dir=posixpath.join(evaluation, UNFINISHED),
     )
 
@@ -85,7 +85,6 @@ class _Score(beam.DoFn):
 
     def __init__(self, models: dict[str, str], eval_config: config_pb2.EvalConfig) -> None:
         self._models = models
-        self._candidate, self._baseline = (*models, None)[:2]
         self._slices = [slicer_lib.SingleSliceSpec(spec=s) for s in eval_config.slicing_specs]
         self._signatures: dict[str, Any] = {}
         self._loaded: list[Any] = []
@@ -99,7 +98,7 @@ class _Score(beam.DoFn):
         self._explain = self._loaded[0].signatures.get(features.EXPLAIN_SIGNATURE)
 
     def process(self, file: str) -> Iterator[Scored]:
-        collector = ScoreCollector(has_baseline=self._baseline is not None)
+        collector, candidate = ScoreCollector(), next(iter(self._models))
         by_length: dict[bytes, dict[str, Totals]] = defaultdict(self._no_totals)
         records = tf.data.TFRecordDataset(file, 'GZIP').batch(_TEXTS_PER_BATCH)
         scored = records.map(
@@ -109,8 +108,7 @@ class _Score(beam.DoFn):
             deterministic=False,
         )
         for texts, labels, lengths, scores in scored.as_numpy_iterator():
-            baseline = None if self._baseline is None else scores[self._baseline]
-            collector.add(texts, labels, scores[self._candidate], baseline)
+            collector.add(texts, labels, scores[candidate])
             for length in np.unique(lengths):
                 rows = lengths == length
                 for name, predictions in scores.items():
@@ -148,8 +146,8 @@ class _Score(beam.DoFn):
         return *(raw[key] for key in keys), scores
 
 
-def _merge(results: Iterable[Scored], *, has_baseline: bool) -> Scored:
-    merged = Scored({}, ScoreCollector(has_baseline=has_baseline))
+def _merge(results: Iterable[Scored]) -> Scored:
+    merged = Scored({}, ScoreCollector())
     for result in results:
         merged.collector.merge(result.collector)
         for where, of_models in result.totals.items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import posixpath
 import time
 from typing import Any
 
+import tensorflow as tf
 from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
@@ -17,6 +19,8 @@ from components.common import features
 from components.common.model_versions import complete_versions, digest_of_model
 from components.common.rollback_state import Withdrawal, withdrawn_models
 from components.common.serving_lock import serving_lock
+from components.evaluator.score_details import read_score_details
+from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import SPANS_PROPERTY, ExamplesSummary
 from components.pusher.properties import (
     NEW_VERSION_PROPERTY,
@@ -24,13 +28,14 @@ from components.pusher.properties import (
     WITHDRAWN_VERSION_PROPERTY,
 )
 from components.pusher.publish import publish
-from components.pusher.smoke_test_texts import first_texts, known_scores
 from components.served_baseline.baseline import read_baseline, require_baseline
-from components.smoke_test.run import smoke_test
+from components.smoke_test.run import KnownScore, smoke_test
 
 # Keys of the node's custom config.
 NAME_KEY = 'name'
 FINGERPRINT_KEY = 'fingerprint'
+
+_SMOKE_TEST_TEXTS = 50
 
 
 class Executor(executor.Executor):
@@ -109,8 +114,21 @@ def _find_live_or_withdrawn(digest: str, serving_dir: str) -> str | Withdrawal |
 
 
 def _test_serving(model: str, input_dict: dict[str, list[Any]]) -> None:
+    """Run the smoke test with the first texts of `test`, and with those whose scores are stored."""
+    files = split_files(_examples(input_dict).uri, features.TEST_SPLIT)
+    spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
+    records = tf.data.TFRecordDataset(files, 'GZIP')
+    texts = records.map(lambda record: tf.io.parse_single_example(record, spec)[features.TEXT_KEY])
+    first = itertools.islice(texts.as_numpy_iterator(), _SMOKE_TEST_TEXTS)
     evaluation = artifact_utils.get_single_uri(input_dict[standard_component_specs.EVALUATION_KEY])
-    smoke_test(model, texts=first_texts(_examples(input_dict)), known=known_scores(evaluation))
+    details = read_score_details(evaluation)
+    shown = [*details.mistakes, *details.uncertain] if details else []
+    known = {example.text: example.probability for example in shown if not example.cut}
+    smoke_test(
+        model,
+        texts=[text.decode() for text in first],
+        known=[KnownScore(*score) for score in known.items()],
+    )
 
 
 def _examples(input_dict: dict[str, list[Any]]) -> Artifact:

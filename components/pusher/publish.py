@@ -14,9 +14,10 @@ from typing import Any
 from components.common.errors import ComponentError
 from components.common.model_versions import (
     CARD_PATH,
+    DIGEST_PATH,
     SAVED_MODEL_FILE,
     digest_of_model,
-    version_numbers,
+    version_names,
 )
 from components.common.serving_lock import PART_SUFFIX
 from components.common.storage import is_remote
@@ -25,7 +26,7 @@ CopyFile = Callable[[str, str], Any]
 
 
 def publish(model_dir: str, serving_dir: str, card: str, *, digest: str) -> str:
-    """Copy a SavedModel and its model card into a serving folder.
+    """Copy a SavedModel into a serving folder, with its model card and its digest.
 
     On a disk, the copy gets a name that no model server takes for a version, and
     becomes visible by one rename. An object store has no rename: there
@@ -74,6 +75,7 @@ def publish_locally(
         digest: Digest of the model that was evaluated and tested.
         copy_file: Copies or links a file: source, target.
     """
+    texts = {**texts, DIGEST_PATH: f'{digest}\n'}
     os.makedirs(serving_dir, exist_ok=True)
     aside = os.path.join(serving_dir, f'.{uuid.uuid4().hex}{PART_SUFFIX}')
 
@@ -114,8 +116,9 @@ def _publish_remotely(model_dir: str, serving_dir: str, card: str, digest: str) 
     path = posixpath.join(serving_dir, str(_next_version(serving_dir)))
     try:
         io_utils.copy_dir(model_dir, path, deny_regex_patterns=[r'saved_model\.pb$'])
-        with fileio.open(posixpath.join(path, CARD_PATH), 'w') as file:
-            file.write(card)
+        for name, text in ((CARD_PATH, card), (DIGEST_PATH, f'{digest}\n')):
+            with fileio.open(posixpath.join(path, name), 'w') as file:
+                file.write(text)
         if digest_of_model(model_dir) != digest:
             raise _changed(model_dir)
         io_utils.copy_file(
@@ -136,7 +139,7 @@ def _changed(model_dir: str) -> ComponentError:
 
 
 def _next_version(serving_dir: str) -> int:
-    return max([int(time.time()), *(version + 1 for version in version_numbers(serving_dir))])
+    return max([int(time.time()), *(int(name) + 1 for name in version_names(serving_dir))])
 
 
 def _sync(folder: str) -> None:

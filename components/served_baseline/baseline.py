@@ -65,7 +65,7 @@ def find_baseline(serving_dir: str, candidate: str) -> ServedVersion | None:
         if (recorded or digest) in left_out:
             continue
         if recorded not in (None, digest):
-            raise damaged_version(path, 'its files do not have the digest in its model card')
+            raise damaged_version(path, 'its files do not have the digest that was recorded')
         return ServedVersion(posixpath.basename(path), digest)
     return None
 

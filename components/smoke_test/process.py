@@ -15,13 +15,18 @@ import resource
 import signal
 import sys
 import traceback
-from typing import Any, NamedTuple
+import types
+from typing import Any
 
 # Largest differences between two scores of a text: by two signatures in the same batch, in batches
 # of different sizes, which add up in another order, and by the sum of an explanation.
 _SIGNATURE_TOLERANCE = 1e-6
 _BATCH_TOLERANCE = 1e-5
 _EXPLANATION_TOLERANCE = 1e-4
+
+
+# Dtype and shape of tensors, by name.
+Specs = dict[str, tuple[str, list[int | None]]]
 
 
 class CheckFailed(Exception):
@@ -32,66 +37,66 @@ class CheckFailed(Exception):
         self.check, self.expected, self.got = check, expected, got
 
 
-class Signature(NamedTuple):
-    """A signature that the model must have: its input, and dtype and shape of its outputs."""
-
-    name: str
-    input: str
-    outputs: dict[str, tuple[str, list[int | None]]]
-
-
 class Scorer:
     """A loaded model, called by its signatures.
 
     Args:
         tf: TensorFlow.
         model: The model.
-        names: The constants of `features`, by name.
+        names: The constants of `features`.
     """
 
-    def __init__(self, tf: Any, model: Any, names: dict[str, str]) -> None:
+    def __init__(self, tf: Any, model: Any, names: types.SimpleNamespace) -> None:
         self.tf, self.model, self.names = tf, model, names
-        one_per_text: dict[str, tuple[str, list[int | None]]] = {
-            names['PROBABILITY_KEY']: ('float32', [None])
-        }
-        self.examples = Signature(
-            names['EXAMPLES_SIGNATURE'], names['EXAMPLES_INPUT'], one_per_text
-        )
-        self.text = Signature(names['TEXT_SIGNATURE'], names['TEXT_INPUT'], one_per_text)
-        self.explain = Signature(
-            names['EXPLAIN_SIGNATURE'],
-            names['TEXT_INPUT'],
-            {
-                names['NGRAMS_KEY']: ('string', [None]),
-                names['CONTRIBUTIONS_KEY']: ('float32', [None]),
-                names['ROWS_KEY']: ('int64', [None]),
-                names['BIAS_KEY']: ('float32', [None]),
-            },
-        )
 
     def score_texts(self, texts: list[bytes]) -> Any:
         """Score plain texts: float `[batch]`."""
-        return self.call(self.text, texts)[self.names['PROBABILITY_KEY']]
+        outputs = self.call(self.names.TEXT_SIGNATURE, self.names.TEXT_INPUT, texts)
+        return outputs[self.names.PROBABILITY_KEY]
 
     def score_examples(self, texts: list[bytes]) -> Any:
         """Score the same texts as serialized examples."""
         rows = []
         for text in texts:
             example = self.tf.train.Example()
-            example.features.feature[self.names['TEXT_KEY']].bytes_list.value.append(text)
+            example.features.feature[self.names.TEXT_KEY].bytes_list.value.append(text)
             rows.append(example.SerializeToString())
-        return self.call(self.examples, rows)[self.names['PROBABILITY_KEY']]
+        outputs = self.call(self.names.EXAMPLES_SIGNATURE, self.names.EXAMPLES_INPUT, rows)
+        return outputs[self.names.PROBABILITY_KEY]
 
-    def call(self, signature: Signature, batch: list[bytes]) -> dict[str, Any]:
-        """Return all outputs of a signature for a batch of strings."""
+    def call(self, signature: str, name: str, batch: list[bytes]) -> dict[str, Any]:
+        """Return all outputs of a signature for a batch of strings as the input `name`."""
         strings = self.tf.constant(batch, self.tf.string)
         try:
-            outputs = self.model.signatures[signature.name](**{signature.input: strings})
+            outputs = self.model.signatures[signature](**{name: strings})
         except self.tf.errors.OpError as err:
-            raise CheckFailed(
-                f'{signature.name} answers', f'{len(batch)} scores', _first_line(err)
-            ) from err
-        return {name: value.numpy() for name, value in outputs.items()}
+            scores = f'{len(batch)} scores'
+            raise CheckFailed(f'{signature} answers', scores, _first_line(err)) from err
+        return {key: value.numpy() for key, value in outputs.items()}
+
+    def check_signature(self, signature: str, name: str, outputs: Specs) -> None:
+        """Check name and type of the input of a signature, and of its outputs."""
+        signatures = self.model.signatures
+        if signature not in signatures:
+            got = ', '.join(sorted(signatures)) or 'none'
+            raise CheckFailed('its signatures', f'{signature!r} among them', got)
+        _, inputs = signatures[signature].structured_input_signature
+        found = signatures[signature].structured_outputs
+        self._check_specs(f'the input of {signature}', {name: ('string', [None])}, inputs)
+        self._check_specs(f'the output of {signature}', outputs, found)
+
+    def _check_specs(self, what: str, specs: Specs, got: dict[str, Any]) -> None:
+        fits = specs.keys() == got.keys() and all(
+            got[name].dtype.name == dtype and got[name].shape.is_compatible_with(shape)
+            for name, (dtype, shape) in specs.items()
+        )
+        if not fits:
+            expected = ', '.join(
+                f'{name}: {dtype} {self.tf.TensorShape(shape)}'
+                for name, (dtype, shape) in sorted(specs.items())
+            )
+            found = (f'{n}: {spec.dtype.name} {spec.shape}' for n, spec in sorted(got.items()))
+            raise CheckFailed(what, expected, ', '.join(found) or 'nothing')
 
 
 def _main() -> None:
@@ -138,16 +143,29 @@ def check(tf: Any, request: dict[str, Any]) -> None:
     Raises:
         CheckFailed: At the first check that fails.
     """
-    scorer = Scorer(tf, _load(tf, request['model']), request['names'])
-    for signature in (scorer.examples, scorer.text):
-        _check_signature(scorer, signature)
-    explains = scorer.explain.name in scorer.model.signatures
+    names = types.SimpleNamespace(**request['names'])
+    scorer = Scorer(tf, _load(tf, request['model']), names)
+    probability: Specs = {names.PROBABILITY_KEY: ('float32', [None])}
+    scorer.check_signature(names.EXAMPLES_SIGNATURE, names.EXAMPLES_INPUT, probability)
+    scorer.check_signature(names.TEXT_SIGNATURE, names.TEXT_INPUT, probability)
+    explains = names.EXPLAIN_SIGNATURE in scorer.model.signatures
     if explains or request['must_explain']:
-        _check_signature(scorer, scorer.explain)
+        parts: Specs = {
+            names.NGRAMS_KEY: ('string', [None]),
+            names.CONTRIBUTIONS_KEY: ('float32', [None]),
+            names.ROWS_KEY: ('int64', [None]),
+            names.BIAS_KEY: ('float32', [None]),
+        }
+        scorer.check_signature(names.EXPLAIN_SIGNATURE, names.TEXT_INPUT, parts)
     _check_labels(tf, request)
     texts = [text.encode() for text in request['texts']]
     scores = _check_scores(scorer, texts)
-    _check_known(scorer, request['known'])
+    if request['known']:
+        known = [text.encode() for text, _ in request['known']]
+        expected = [score for _, score in request['known']]
+        got = scorer.score_texts(known)
+        _check_probabilities('reviews of test', known, got)
+        _check_equal('it scores as the Evaluator measured', known, expected, got, _BATCH_TOLERANCE)
     if explains:
         _check_explanations(scorer, texts, scores)
 
@@ -162,30 +180,6 @@ def _load(tf: Any, path: str) -> Any:
             'a SavedModel for serving',
             f'{type(err).__name__}: {_first_line(err)}',
         ) from err
-
-
-def _check_signature(scorer: Scorer, expected: Signature) -> None:
-    signatures, name = scorer.model.signatures, expected.name
-    if name not in signatures:
-        got = ', '.join(sorted(signatures)) or 'none'
-        raise CheckFailed('its signatures', f'{name!r} among them', got)
-    _, inputs = signatures[name].structured_input_signature
-    outputs = signatures[name].structured_outputs
-    _check_specs(scorer.tf, f'the input of {name}', {expected.input: ('string', [None])}, inputs)
-    _check_specs(scorer.tf, f'the output of {name}', expected.outputs, outputs)
-
-
-def _check_specs(tf: Any, what: str, specs: dict[str, Any], got: dict[str, Any]) -> None:
-    fits = specs.keys() == got.keys() and all(
-        got[name].dtype.name == dtype and got[name].shape.is_compatible_with(shape)
-        for name, (dtype, shape) in specs.items()
-    )
-    if not fits:
-        expected = ', '.join(
-            f'{n}: {dtype} {tf.TensorShape(shape)}' for n, (dtype, shape) in sorted(specs.items())
-        )
-        found = (f'{n}: {spec.dtype.name} {spec.shape}' for n, spec in sorted(got.items()))
-        raise CheckFailed(what, expected, ', '.join(found) or 'nothing')
 
 
 def _check_labels(tf: Any, request: dict[str, Any]) -> None:
@@ -208,7 +202,7 @@ def _check_labels(tf: Any, request: dict[str, Any]) -> None:
 def _check_scores(scorer: Scorer, texts: list[bytes]) -> Any:
     """Return the scores of texts, which must not depend on signature and batch."""
     by_text, by_example = scorer.score_texts(texts), scorer.score_examples(texts)
-    name, other = scorer.text.name, scorer.examples.name
+    name, other = scorer.names.TEXT_SIGNATURE, scorer.names.EXAMPLES_SIGNATURE
     _check_probabilities(name, texts, by_text)
     _check_probabilities(other, texts, by_example)
     _check_equal(f'{name} and {other} agree', texts, by_text, by_example, _SIGNATURE_TOLERANCE)
@@ -235,19 +229,11 @@ def _check_equal(what: str, texts: list[bytes], one: Any, other: Any, tolerance:
             raise CheckFailed(what, expected, f'{float(got):.7f} for {_quoted(text)}')
 
 
-def _check_known(scorer: Scorer, known: list[tuple[str, float]]) -> None:
-    if known:
-        texts = [text.encode() for text, _ in known]
-        got = scorer.score_texts(texts)
-        _check_probabilities('reviews of test', texts, got)
-        expected = [score for _, score in known]
-        _check_equal('it scores as the Evaluator measured', texts, expected, got, _BATCH_TOLERANCE)
-
-
 def _check_explanations(scorer: Scorer, texts: list[bytes], scores: Any) -> None:
-    name, tf = scorer.explain.name, scorer.tf
-    outputs = scorer.call(scorer.explain, texts)
-    ngrams, contributions, rows, biases = (outputs[key] for key in scorer.explain.outputs)
+    names, name, tf = scorer.names, scorer.names.EXPLAIN_SIGNATURE, scorer.tf
+    outputs = scorer.call(name, names.TEXT_INPUT, texts)
+    keys = names.NGRAMS_KEY, names.CONTRIBUTIONS_KEY, names.ROWS_KEY, names.BIAS_KEY
+    ngrams, contributions, rows, biases = (outputs[key] for key in keys)
     if len({len(ngrams), len(contributions), len(rows)}) != 1 or biases.shape != (len(texts),):
         got = ', '.join(f'{key} {list(value.shape)}' for key, value in sorted(outputs.items()))
         raise CheckFailed(name, f'as many of each part, {len(texts)} biases', got)

@@ -39,11 +39,11 @@ def _check_live_version(context: Context) -> Iterator[Finding]:
     try:
         expected, found = recorded_digest(str(live)), digest_of_model(str(live))
         if expected is None:
-            yield warning('model card', f'{live} has none: its files cannot be verified')
+            yield warning('digest', f'{live} has no recorded digest: its files cannot be verified')
         elif expected != found:
             raise StoreError(f'the files of {live} differ from those pushed', hint=hint)
         else:
-            yield ok('files', f'{live.name} has the SHA-256 digest of its model card')
+            yield ok('files', f'{live.name} has the SHA-256 digest that was recorded')
         smoke_test(str(live), must_explain=False)
     except (OSError, SmokeTestError) as err:
         raise StoreError(f'{live} cannot be served: {err}', hint=hint) from err

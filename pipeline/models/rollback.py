@@ -80,7 +80,7 @@ def rollback(folder: ServingFolder, version: str | None = None) -> RolledBack:
         after = _withdrawals_after(versions, before, target.origin, digest, at)
         # Written first: no run pushes a withdrawn model, even if the process is killed now.
         write_withdrawals(str(folder.path), after)
-        restored = Restored(version=str(target.origin), instead_of=was.name, at=at)
+        restored = Restored(version=target.restores or target.name, instead_of=was.name, at=at)
         publish_locally(
             str(target.path),
             str(folder.path),
@@ -122,7 +122,10 @@ def _join_names(versions: Sequence[Version]) -> str:
 def _require_sound(version: Version, digest: str) -> None:
     hint = 'nothing was changed; name another version, or run the pipeline'
     if recorded_digest(str(version.path)) not in (digest, None):
-        message = f'version {version.name} is damaged: its files do not have the digest in its card'
+        message = (
+            f'version {version.name} is damaged: its files do not have the digest that was '
+            'recorded'
+        )
         raise DataError(message, hint=hint)
     try:
         smoke_test(str(version.path), must_explain=False)

@@ -52,7 +52,7 @@ def test_checks_at_the_push_hold_under_tfx_local_runner(
     older = shutil.copytree(first, serving / '1')
     shutil.move(first, tmp_path / 'withdrawn')
     (older / 'assets' / 'older.txt').write_text('older')
-    (older / 'assets.extra' / 'model_card.md').unlink()
+    (older / 'assets.extra' / 'model.sha256').unlink()
     digest = digest_of_model(str(tmp_path / 'withdrawn'))
     write_withdrawals(str(serving), {digest: Withdrawal(first.name, 'today')})
     run(config)

@@ -13,8 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components.common import features
-from components.common.model_versions import digest_of_model
+from components.common.model_versions import digest_of_model, recorded_digest
 from pipeline.models.versions import live_version
 from pipeline.predict.model import PushedModel
 from tests.conftest import Finished, run_command
@@ -134,8 +133,7 @@ def test_same_command_resumes_when_files_are_damaged(
             pushed = pathlib.Path(outcome['pushed']['path'])
             assert outcome['outcome'] == 'pushed'
             assert live_version(serving) == pushed
-            card = (pushed / 'assets.extra' / features.MODEL_CARD).read_text(encoding='utf-8')
-            assert digest_of_model(str(pushed)) in card
+            assert digest_of_model(str(pushed)) == recorded_digest(str(pushed))
             scores = [float(score.probability) for score in PushedModel(pushed).score(_TEXTS)]
             assert scores == pytest.approx(expected, abs=1e-5)
         except AssertionError as err:

@@ -19,24 +19,23 @@ from tests.torture.victim import Moment, Victim
 _SEED = 6
 _RANDOM_KILLS = 12
 _PUSH_KILLS = 8
-# Longer than imports and a run of 1,200 reviews take on one core.
+# Longer than the imports and a run of 1,200 reviews on one core.
 _LONGEST_SECONDS = 9.0
 _MOST_TRIES = 4
 
 
 def in_node(victim: Victim, node: str) -> Moment:
-    """Return the moment at which a node of the next run has begun."""
-    if node == 'ServedBaseline':
-        # It takes milliseconds, and so could be missed: it starts when the Trainer is complete.
-        new = new_executions(victim, 'Trainer')
-        return lambda: any(map(victim.is_complete, new()))
-    new = new_executions(victim, node)
-    return lambda: bool(new())
+    """Return the moment at which a node of the next run has started."""
+    # ServedBaseline takes milliseconds, so it could be missed. It starts when the Trainer is
+    # complete.
+    watched = 'Trainer' if node == 'ServedBaseline' else node
+    seen = victim.executions_of(watched)
 
+    def has_started() -> bool:
+        new = victim.executions_of(watched) - seen
+        return any(watched == node or victim.is_complete(execution) for execution in new)
 
-def new_executions(victim: Victim, node: str) -> Callable[[], set[str]]:
-    seen = set(victim.executions_of(node))
-    return lambda: set(victim.executions_of(node)) - seen
+    return has_started
 
 
 def kill_in_each_node(home: pathlib.Path, seed: int) -> Victim:
@@ -45,7 +44,7 @@ def kill_in_each_node(home: pathlib.Path, seed: int) -> Victim:
     for node in NODES:
         victim.kill(in_node(victim, node), delay=chance.uniform(0, 0.01))
     victim.finish()
-    # What was missed is complete there, and can only be met in another pipeline.
+    # A node that was missed is complete there, so it can only be killed in another pipeline.
     for attempt in range(_MOST_TRIES):
         for node in [node for node in NODES if not victim.stopped_in[node]]:
             other = Victim(home / f'{node}-{attempt}', rows=1_201 + attempt)
@@ -62,7 +61,8 @@ def kill_at_random(home: pathlib.Path, seed: int) -> Victim:
         victim.kill(lambda: True, delay=chance.uniform(0.5, _LONGEST_SECONDS))
         if kill == _RANDOM_KILLS // 2:
             victim.finish()
-            victim = victim.followed_by(home / 'random-2', rows=1_400)
+            first, victim = victim, Victim(home / 'random-2', rows=1_400)
+            victim.add(first)
     victim.finish()
     return victim
 
@@ -71,7 +71,7 @@ def kill_while_pushing(home: pathlib.Path, seed: int) -> Victim:
     chance = random.Random(seed)
     victim = Victim(home / 'push', rows=1_500)
     for _ in range(_PUSH_KILLS):
-        # All else comes from the cache, and what is not served is pushed again.
+        # All other nodes are cached. A model that is not served is pushed again.
         shutil.rmtree(victim.serving, ignore_errors=True)
         victim.kill(lambda: bool(victim.parts()), delay=chance.choice([0, chance.uniform(0, 0.02)]))
     victim.finish()
@@ -81,13 +81,11 @@ def kill_while_pushing(home: pathlib.Path, seed: int) -> Victim:
 def side_by_side(
     *chains: Callable[[pathlib.Path, int], Victim], home: pathlib.Path
 ) -> list[Victim]:
-    """Run the chains, two at a time: on two cores, that is what they take."""
+    """Run the chains, two at a time, because the expected machine has two cores."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        begun = [
-            pool.submit(chain, home / str(index), _SEED + index)
-            for index, chain in enumerate(chains)
-        ]
-        return [future.result() for future in begun]
+        homes = [home / str(index) for index in range(len(chains))]
+        seeds = range(_SEED, _SEED + len(chains))
+        return list(pool.map(lambda chain, *args: chain(*args), chains, homes, seeds))
 
 
 def test_nothing_is_lost_when_runs_are_killed(tmp_path: pathlib.Path, tally: Tally) -> None:
@@ -117,12 +115,12 @@ def test_nothing_is_lost_when_runs_are_killed(tmp_path: pathlib.Path, tally: Tal
     assert nodes.losses + at_random.losses + pushing.losses == []
     assert set(nodes.stopped_in) >= set(NODES)
     assert nodes.stops + at_random.stops + pushing.stops >= 30
-    # Before the rename, which is when there is half of a version, and after it.
+    # Some are killed before the rename, when the version is incomplete, and some after it.
     assert pushing.parts_left >= 3
     assert pushing.stops >= 5
 
 
-# Put into the process as `sitecustomize`: the Trainer calls C code that takes minutes.
+# The process imports this as `sitecustomize`: the Trainer calls C code that takes minutes.
 _STUCK = """
 import hashlib, sys, threading, time
 

@@ -19,7 +19,7 @@ def test_two_pipelines_run_side_by_side_when_they_share_a_root(
     losses: list[str] = []
     overlapping = 0
     for turn in range(_ROUNDS):
-        # The store is new, too: both make it.
+        # The store does not exist yet, so both create it.
         root = tmp_path / str(turn) / 'runs'
         pair = [
             Victim(tmp_path / f'{turn}-{name}', 1_200 + 100 * index, name=name, root=root)
@@ -27,13 +27,13 @@ def test_two_pipelines_run_side_by_side_when_they_share_a_root(
         ]
         processes = [victim.start() for victim in pair]
         while not all(victim.complete() for victim in pair):
-            assert any(process.poll() is None for process in processes), 'both have ended'
+            assert any(process.poll() is None for process in processes), 'both runs have ended'
             time.sleep(0.2)
         overlapping += all(process.poll() is None for process in processes)
         for victim, process in zip(pair, processes):
-            states = victim.ended(process, set())
+            states = victim.wait_for(process, set())
             if states != dict.fromkeys(NODES, 'executed'):
-                victim.losses.append(f'{victim.name} took something of another pipeline: {states}')
+                victim.losses.append(f'{victim.name} used results of another pipeline: {states}')
             losses += victim.losses
     tally(
         fault='two pipelines below one root at the same time',
@@ -52,7 +52,7 @@ def test_second_run_of_a_pipeline_is_refused_or_waits_when_one_is_in_progress(
     refused, waited = 0, 0
     first = victim.start()
     while not victim.complete():
-        assert first.poll() is None, 'it has ended'
+        assert first.poll() is None, 'the run has ended'
         time.sleep(0.1)
     first.send_signal(signal.SIGSTOP)
     patient = victim.start('--wait')
@@ -65,9 +65,9 @@ def test_second_run_of_a_pipeline_is_refused_or_waits_when_one_is_in_progress(
     first.send_signal(signal.SIGCONT)
     _, err = first.communicate(timeout=300)
     assert first.returncode == 0, err
-    states = victim.ended(patient, set(NODES))
+    states = victim.wait_for(patient, set(NODES))
     tally(
-        fault='a second run of a pipeline while one is under way',
+        fault='a second run of a pipeline while one is in progress',
         runs=victim.runs,
         faults=refused + waited,
         losses=len(victim.losses),

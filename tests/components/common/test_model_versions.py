@@ -73,18 +73,22 @@ def test_rollback_record_is_refused_when_it_is_damaged(
         restored_by(str(version))
 
 
-def test_recorded_digest_is_that_of_the_card_when_there_is_one(tmp_path: pathlib.Path) -> None:
+def test_recorded_digest_is_that_of_the_file_when_there_is_one(tmp_path: pathlib.Path) -> None:
     version = make_version(tmp_path, '1')
     assert recorded_digest(str(version)) is None
     digest = digest_of_model(str(version))
-    add_extra(
-        version,
-        'model_card.md',
-        f'# Card\n- SHA-256 of the model, over its files: `{digest}`.\n',
-    )
-    assert recorded_digest(str(version)) == digest
-    add_extra(version, 'model_card.md', '# Card\n')
-    assert recorded_digest(str(version)) is None
+    add_extra(version, 'model.sha256', f'{digest}\n')
+    # The prose of the model card is for people.
+    add_extra(version, 'model_card.md', f'SHA-256 of the model, over its files: `{"0" * 64}`')
+    assert recorded_digest(str(version)) == digest == digest_of_model(str(version))
+
+
+def test_version_is_found_when_its_name_has_leading_zeros(tmp_path: pathlib.Path) -> None:
+    # TensorFlow Serving serves 007 as version 7, and does not take other digits for numbers.
+    seven = make_version(tmp_path, '007')
+    older = make_version(tmp_path, '5')
+    make_version(tmp_path, '٩')
+    assert list(complete_versions(str(tmp_path))) == [str(seven), str(older)]
 
 
 def test_tfx_is_not_imported_when_the_folder_is_on_a_disk(tmp_path: pathlib.Path) -> None:

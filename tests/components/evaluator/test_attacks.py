@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.common import features
 from components.common.errors import ConfigError
+from components.common.model_versions import complete_versions, digest_of_model
 from components.evaluator import component
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.settings import GateSettings
@@ -25,7 +27,7 @@ from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
 from tests.components.evaluator.evaluated import Evaluated, Model, evaluate
-from tests.components.pusher.evaluations import write_baseline
+from tests.components.pusher.evaluations import SETTINGS, write_baseline
 from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import (
     TEXT,
@@ -49,7 +51,7 @@ def save(model: keras.Model, tiny: Tiny, folder: pathlib.Path) -> Model:
     """Export a model as the Trainer does."""
     export_model(model, tiny, folder / 'Format-Serving')
     settings = folder / 'Format-Serving' / 'assets.extra' / features.SETTINGS_ASSET
-    settings.write_text('{}')
+    settings.write_text(json.dumps(SETTINGS))
     artifact = Model()
     artifact.uri, artifact.id = str(folder), 5
     return artifact
@@ -244,13 +246,17 @@ def test_nothing_is_pushed_when(
     assert snapshot(serving) == before
 
 
-def test_good_model_is_blessed_when_there_is_no_attack(
-    good: Model, tiny: Tiny, tmp_path: pathlib.Path
+def test_good_model_is_pushed_when_there_is_no_attack(
+    good: Model, tiny: Tiny, serving: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     # The models above are refused because of the attack, not because of this test.
-    found = evaluate(tmp_path, tiny, good, None, GATE)
+    data = replace_test(tiny.reviews['test'], tiny, tmp_path)
+    found = evaluate(tmp_path, data, good, None, GATE)
     assert found.blessed
     assert not failed_checks(found)
+    assert push(found, good, data, serving)
+    live = next(complete_versions(str(serving)))
+    assert digest_of_model(live) == digest_of_model(f'{good.uri}/Format-Serving')
 
 
 @pytest.mark.parametrize('spoiled', ['no_bounds', 'nothing'])

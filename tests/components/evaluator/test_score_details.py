@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from components.evaluator.metrics import Totals
 from components.evaluator.score_collector import ScoreCollector
 from components.evaluator.score_details import (
     BINS,
@@ -38,17 +39,28 @@ def rows() -> list[Row]:
     return [(t, int(y), float(p), float(q)) for t, y, (p, q) in zip(texts, labels, scores)]
 
 
-def collect(of: list[Row], *, has_baseline: bool = True, per_batch: int = 300) -> ScoreCollector:
-    examination = ScoreCollector(has_baseline=has_baseline)
-    for start in range(0, len(of), per_batch):
-        texts, labels, candidate, baseline = zip(*of[start : start + per_batch])
-        examination.add(
-            np.array([text.encode() for text in texts], object),
-            np.array(labels, np.int64),
-            np.array(candidate, np.float32),
-            np.array(baseline, np.float32) if has_baseline else None,
-        )
-    return examination
+class Collected:
+    """The totals of both models, and the collector, of the same examples."""
+
+    def __init__(self, of: list[Row], per_batch: int = 300) -> None:
+        self.candidate, self.baseline = Totals(), Totals()
+        self.collector = ScoreCollector()
+        for start in range(0, len(of), per_batch):
+            texts, labels, *scores = zip(*of[start : start + per_batch])
+            label = np.array(labels, np.int64)
+            candidate, baseline = (np.array(found, np.float32) for found in scores)
+            self.candidate.add(label, candidate)
+            self.baseline.add(label, baseline)
+            encoded = np.array([text.encode() for text in texts], object)
+            self.collector.add(encoded, label, candidate)
+
+    def merge(self, other: Collected) -> None:
+        self.candidate.merge(other.candidate)
+        self.baseline.merge(other.baseline)
+        self.collector.merge(pickle.loads(pickle.dumps(other.collector)))
+
+    def details(self) -> ScoreDetails:
+        return self.collector.details(self.candidate, self.baseline)
 
 
 def histogram(scores: list[tuple[int, float]]) -> Histogram:
@@ -88,7 +100,7 @@ def brute_force(of: list[Row]) -> ScoreDetails:
 
 
 def test_details_equal_those_of_brute_force() -> None:
-    found = collect(rows()).details()
+    found = Collected(rows()).details()
     assert found == brute_force(rows())
     assert found.candidate.positive[-1] + found.candidate.negative[-1] > 100
 
@@ -98,18 +110,14 @@ def test_details_do_not_depend_on_order_and_batches() -> None:
     expected = brute_force(rows())
     for _ in range(5):
         shuffled = rng.sample(rows(), len(rows()))
-        parts = [
-            collect(shuffled[start : start + 400], per_batch=rng.randint(1, 400))
-            for start in range(0, len(shuffled), 400)
-        ]
-        total = ScoreCollector(has_baseline=True)
-        for part in parts:
-            total.merge(pickle.loads(pickle.dumps(part)))
+        total = Collected([])
+        for start in range(0, len(shuffled), 400):
+            total.merge(Collected(shuffled[start : start + 400], per_batch=rng.randint(1, 400)))
         assert total.details() == expected
 
 
 def test_long_text_is_truncated_by_characters() -> None:
-    texts = {e.text[0]: (len(e.text), e.cut) for e in collect(rows()[6:8]).details().mistakes}
+    texts = {e.text[0]: (len(e.text), e.cut) for e in Collected(rows()[6:8]).details().mistakes}
     assert texts == {'é': (SHOWN_CHARACTERS, True), '🎬': (SHOWN_CHARACTERS, False)}
 
 
@@ -120,7 +128,7 @@ def test_examples_count_as_unscored_when_there_is_no_probability_or_label() -> N
         ('Too little', 0, -0.25, float('nan')),
         ('Label', 2, 0.5, 0.5),
     ]
-    found = collect([*rows(), *broken]).details()
+    found = Collected([*rows(), *broken]).details()
     expected = brute_force(rows())
     assert found.unscored == 4
     assert found.candidate == expected.candidate
@@ -134,14 +142,13 @@ def test_examples_count_as_unscored_when_there_is_no_probability_or_label() -> N
 
 @pytest.mark.parametrize('score', [float('nan'), 0.5])
 def test_lists_are_bounded_when_all_scores_are_the_same(score: float) -> None:
-    examination = collect([(f'{n:04}', 1, score, score) for n in range(3_000)], has_baseline=False)
-    found = examination.details()
-    assert found.baseline is None
+    collected = Collected([(f'{n:04}', 1, score, score) for n in range(3_000)])
+    found = collected.details()
     texts = [] if np.isnan(score) else [f'{number:04}' for number in range(SHOWN_EXAMPLES)]
     assert [example.text for example in found.mistakes] == texts
     assert [example.text for example in found.uncertain] == texts
     assert found.unscored == (3_000 if np.isnan(score) else 0)
-    assert len(pickle.dumps(examination)) < 20_000 + 16 * BINS
+    assert len(pickle.dumps(collected.collector)) < 20_000
 
 
 def explain(texts: list[bytes]) -> list[list[tuple[str, float]]]:
@@ -151,13 +158,12 @@ def explain(texts: list[bytes]) -> list[list[tuple[str, float]]]:
 
 def test_contributions_are_kept_when_collectors_are_merged() -> None:
     of = rows()
-    whole = collect(of)
-    whole.add_contributions(explain)
-    total = ScoreCollector(has_baseline=True)
+    whole, total = Collected(of), Collected([])
+    whole.collector.add_contributions(explain)
     for start in range(0, len(of), 700):
-        part = collect(of[start : start + 700])
-        part.add_contributions(explain)
-        total.merge(pickle.loads(pickle.dumps(part)))
+        part = Collected(of[start : start + 700])
+        part.collector.add_contributions(explain)
+        total.merge(part)
     details = total.details()
     assert details == whole.details()
     for example in details.mistakes + details.uncertain:
@@ -169,7 +175,7 @@ def test_contributions_are_kept_when_collectors_are_merged() -> None:
 
 
 def test_contributions_are_empty_when_the_model_cannot_explain() -> None:
-    assert all(example.contributions == [] for example in collect(rows()).details().mistakes)
+    assert all(example.contributions == [] for example in Collected(rows()).details().mistakes)
 
 
 DETAILS = ScoreDetails(

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from components.common.settings import TextSettings
 from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.gate import write_results
 from components.evaluator.metrics import Totals
 from components.evaluator.settings import GateSettings
 from components.example_gen.summary import ExamplesSummary
 from components.served_baseline.baseline import NO_BASELINE_FILE, VERSION_FILE, ServedVersion
+from tests.components.trainer.settings import trainer_settings
 
 GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01, slices={'11-50': 0.7})
 SUMMARY = ExamplesSummary(
@@ -23,6 +25,11 @@ SUMMARY = ExamplesSummary(
     unlabelled=5_000,
     sources=('a/*.csv',),
 )
+# Of the training, as the Trainer exports them.
+SETTINGS = {
+    'trainer': trainer_settings('ngram').model_dump(),
+    'text': TextSettings().model_dump(),
+}
 # Of the test split, by length in words.
 SLICES = {'11-50': 150, '51-100': 50}
 

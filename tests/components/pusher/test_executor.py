@@ -11,9 +11,8 @@ import pytest
 from tfx.components.evaluator import constants
 from tfx.types import channel_utils, standard_artifacts
 
-from components.common.model_versions import digest_of_model
+from components.common.model_versions import CARD_PATH, DIGEST_PATH, digest_of_model
 from components.common.rollback_state import Withdrawal, write_withdrawals
-from components.common.settings import TextSettings
 from components.evaluator.score_details import (
     SCORE_DETAILS_FILE,
     Example,
@@ -25,16 +24,14 @@ from components.pusher import executor
 from components.pusher.component import make_pusher
 from components.served_baseline.baseline import BaselineChangedError, find_baseline
 from components.smoke_test.run import SmokeTestError
-from tests.components.pusher.evaluations import SUMMARY, write_baseline, write_evaluation
-from tests.components.trainer.settings import trainer_settings
+from tests.components.pusher.evaluations import (
+    SETTINGS,
+    SUMMARY,
+    write_baseline,
+    write_evaluation,
+)
 from tests.components.trainer.tiny import Exported, Tiny
 from tests.conftest import snapshot
-
-CARD_PATH = 'assets.extra/model_card.md'
-SETTINGS = {
-    'trainer': trainer_settings('ngram').model_dump(),
-    'text': TextSettings().model_dump(),
-}
 
 
 def write_details(folder: pathlib.Path, scores: dict[str, float]) -> None:
@@ -158,7 +155,8 @@ def test_artifact_names_the_version_when_the_model_is_blessed(
     assert pushed.get_string_custom_property('pushed_version') == version.name
     assert version.parent == serving
     card = (version / CARD_PATH).read_text(encoding='utf-8')
-    assert {name: at for name, at in snapshot(version).items() if name != CARD_PATH} == model
+    added = {CARD_PATH, DIGEST_PATH}
+    assert {name: at for name, at in snapshot(version).items() if name not in added} == model
     assert snapshot(run.model) == model
     assert card.startswith('# Model card: sentiment\n')
     digest = digest_of_model(str(run.model))

@@ -11,7 +11,6 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from components.common.model_versions import CARD_PATH, recorded_digest
 from components.common.settings import TextSettings
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.metric_table import wilson_interval
@@ -55,13 +54,6 @@ def rows_of(card: str, first: str) -> list[list[str]]:
             break
         rows.append([cell.strip() for cell in line.strip('|').split(' | ')])
     return rows
-
-
-def test_digest_can_be_read_from_the_card(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / CARD_PATH
-    path.parent.mkdir()
-    path.write_text(make_card(tmp_path, digest='0a' * 32))
-    assert recorded_digest(str(tmp_path)) == '0a' * 32
 
 
 def test_splits_are_counted_when_there_are_texts_without_a_label(tmp_path: pathlib.Path) -> None:

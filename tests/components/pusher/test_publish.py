@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import errno
+import hashlib
 import os
 import pathlib
 import resource
@@ -20,7 +21,7 @@ from tfx.dsl.io.filesystem import NotFoundError
 from tfx.utils import io_utils
 
 from components.common.errors import ComponentError
-from components.common.model_versions import digest_of_model
+from components.common.model_versions import CARD_PATH, DIGEST_PATH, digest_of_model
 from components.common.serving_lock import LOCK_FILE, serving_lock
 from components.pusher import publish
 from tests.conftest import REPO
@@ -34,8 +35,11 @@ FILES = {
     'assets.extra/labels.json': b'["neg", "pos"]\n',
 }
 CARD = '# Ein Modell für Texte\n'
-CARD_PATH = 'assets.extra/model_card.md'
-PUSHED = {**FILES, CARD_PATH: CARD.encode()}
+_PARTS = b''.join(
+    name.encode() + b'\0' + hashlib.sha256(FILES[name]).digest() for name in sorted(FILES)
+)
+DIGEST = hashlib.sha256(_PARTS).hexdigest()
+PUSHED = {**FILES, CARD_PATH: CARD.encode(), DIGEST_PATH: f'{DIGEST}\n'.encode()}
 
 
 def write(folder: pathlib.Path) -> pathlib.Path:
@@ -221,7 +225,7 @@ def test_each_process_gets_a_version_when_they_push_in_the_same_second(
     done = [process.communicate() for process in [start_push(model, serving, at) for _ in '1234']]
     versions = {out.strip() for out, _ in done}
     assert len(versions) == 4, done
-    expected = {**FILES, CARD_PATH: b'# card'}
+    expected = {**PUSHED, CARD_PATH: b'# card'}
     assert all(files(pathlib.Path(version)) == expected for version in versions)
 
 

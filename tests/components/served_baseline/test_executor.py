@@ -33,11 +33,11 @@ def write_model(folder: pathlib.Path, weights: str) -> pathlib.Path:
 
 
 def write_version(folder: pathlib.Path, weights: str) -> pathlib.Path:
-    """Write a model with a model card, as the Pusher does."""
+    """Write a model with its digest, as the Pusher does."""
     write_model(folder, weights)
+    digest = digest_of_model(str(folder))
     (folder / 'assets.extra').mkdir()
-    card = f'SHA-256 of the model, over its files: `{digest_of_model(str(folder))}`'
-    (folder / 'assets.extra' / 'model_card.md').write_text(card)
+    (folder / 'assets.extra' / 'model.sha256').write_text(digest)
     return folder
 
 
@@ -116,7 +116,7 @@ def test_baseline_is_never_a_withdrawn_version_when_there_was_a_rollback(
     assert weights(resolve(tmp_path, serving, candidate)) == baseline
 
 
-def remove_card(version: pathlib.Path) -> None:
+def remove_digest(version: pathlib.Path) -> None:
     # Only loading the model can show damage then, and this is none that can be loaded.
     shutil.rmtree(version / 'assets.extra')
 
@@ -126,11 +126,11 @@ def change_weights(version: pathlib.Path) -> None:
 
 
 def make_file_a_folder(version: pathlib.Path) -> None:
-    (version / 'assets.extra' / 'model_card.md').unlink()
-    (version / 'assets.extra' / 'model_card.md').mkdir()
+    (version / 'assets.extra' / 'model.sha256').unlink()
+    (version / 'assets.extra' / 'model.sha256').mkdir()
 
 
-@pytest.mark.parametrize('harm', [remove_card, change_weights, make_file_a_folder])
+@pytest.mark.parametrize('harm', [remove_digest, change_weights, make_file_a_folder])
 def test_run_stops_when_the_live_version_is_damaged(
     harm: Callable[[pathlib.Path], None], tmp_path: pathlib.Path, serving: pathlib.Path
 ) -> None:

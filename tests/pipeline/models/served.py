@@ -35,7 +35,7 @@ class Served:
         """Push the model `which`, as a run does; return its version."""
         model = self.model(which)
         digest = digest_of_model(str(model))
-        card = f'# Model card: {NAME}\n\n- SHA-256 of the model, over its files: `{digest}`.\n'
+        card = f'# Model card: {NAME}\n'
         with serving_lock(str(self.folder)):
             path = pathlib.Path(publish(str(model), str(self.folder), card, digest=digest))
         self._runs += 1

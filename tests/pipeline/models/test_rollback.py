@@ -16,6 +16,7 @@ from components.common.model_versions import digest_of_model, restored_by
 from components.common.rollback_state import read_withdrawals
 from components.served_baseline.baseline import find_baseline
 from pipeline.models.listing import ServingFolder, list_versions
+from pipeline.models.prune import prune
 from pipeline.models.rollback import rollback
 from pipeline.predict.model import live_model
 from tests.conftest import REPO, snapshot
@@ -74,14 +75,24 @@ def test_new_version_is_a_copy_and_records_what_it_restores(served: Served) -> N
     assert (back.was.run_id, back.now.run_id) == ('2026-11-25T00-00-02', '2026-11-25T00-00-01')
 
 
+def test_version_is_restored_and_kept_when_its_name_has_leading_zeros(served: Served) -> None:
+    first, _ = served.push('a'), served.push('b')
+    (served.folder / first).rename(served.folder / f'00{first}')
+    back = rollback(served.serving_folder)
+    assert served.serves() == 'a'
+    assert back.now.restores == f'00{first}'
+    kept = {v.name for v, why in prune(served.serving_folder, keep=1) if why}
+    assert kept == {f'00{first}', back.now.name}
+
+
 def flip(path: pathlib.Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
 
-def without_card(version: pathlib.Path) -> None:
-    (version / 'assets.extra' / 'model_card.md').unlink()
+def remove_digest(version: pathlib.Path) -> None:
+    (version / 'assets.extra' / 'model.sha256').unlink()
 
 
 def damage_labels(version: pathlib.Path) -> None:
@@ -89,14 +100,14 @@ def damage_labels(version: pathlib.Path) -> None:
 
 
 def remove_variables(version: pathlib.Path) -> None:
-    without_card(version)
+    remove_digest(version)
     (version / 'variables' / 'variables.index').unlink()
 
 
 @pytest.mark.parametrize(
     ('harm', 'message'),
     [
-        (damage_labels, 'is damaged: its files do not have the digest in its card'),
+        (damage_labels, 'is damaged: its files do not have the digest that was rec'),
         (remove_variables, 'cannot be served: the smoke test of the model failed: it can be load'),
         (lambda version: (version / 'saved_model.pb').unlink(), 'is damaged: it has no saved_mod'),
     ],

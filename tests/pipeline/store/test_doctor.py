@@ -133,10 +133,10 @@ class TestServed:
 
     def test_live_version_is_a_problem_when_it_does_not_load(self, serving: pathlib.Path) -> None:
         live = max(serving.iterdir())
-        (live / 'assets.extra' / 'model_card.md').unlink()  # contains the digest of the files
+        (live / 'assets.extra' / 'model.sha256').unlink()
         (live / 'saved_model.pb').write_bytes(b'\xff' * 100)
         found = find(served.CHECKS, serving, serving)
-        assert 'warning model card' in found
+        assert 'warning digest' in found
         assert 'cannot be served' in found['problem live version'].message
         assert '\n' not in found['problem live version'].message
 
