@@ -8,13 +8,13 @@ import pathlib
 import pytest
 
 from tests.torture import table
-from tests.torture.table import Row, added_up, markdown, save
+from tests.torture.table import Row, add_up, markdown, save
 
 
-def test_rows_of_the_same_fault_are_added_up() -> None:
+def test_rows_of_the_same_fault_are_add_up() -> None:
     rows = [Row('b', 1, 1, 0), Row('a', 2, 3, 1), Row('b', 4, 5, 6)]
 
-    assert added_up(rows) == [Row('a', 2, 3, 1), Row('b', 5, 6, 6), Row('all', 7, 9, 7)]
+    assert add_up(rows) == [Row('a', 2, 3, 1), Row('b', 5, 6, 6), Row('all', 7, 9, 7)]
     assert markdown(rows).splitlines()[-1] == '| all | 7 | 9 | 7 |'
 
 
@@ -41,9 +41,9 @@ def test_saved_results_contain_versions_and_machine(tmp_path: pathlib.Path) -> N
     path = tmp_path / 'results.json'
     save([Row('killed', 30, 30, 0)], path, seconds=90.4, failed=0)
 
-    kept = json.loads(path.read_text(encoding='utf-8'))
+    saved = json.loads(path.read_text(encoding='utf-8'))
 
-    assert kept['rows'] == [['killed', 30, 30, 0]]
-    assert kept['seconds'] == 90
-    assert kept['versions']['tfx']
-    assert kept['machine']['cores'] >= 1
+    assert saved['rows'] == [['killed', 30, 30, 0]]
+    assert saved['seconds'] == 90
+    assert saved['versions']['tfx']
+    assert saved['machine']['cores'] >= 1

@@ -1,4 +1,4 @@
-"""Fixtures of `make torture`, which collects a report of each test in a table."""
+"""Fixtures of `make torture`, which collects the results of its tests in a table."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Tally(Protocol):
     """Adds to the table."""
 
     def __call__(self, *, fault: str, runs: int, faults: int, losses: int) -> None:
-        """Tell what a test did, as `Row` has it; rows of the same fault are added up."""
+        """Add a row, see `Row`; rows of the same fault are added up."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption('--results', type=pathlib.Path, metavar='FILE', help='Keep the table there.')
+    parser.addoption('--results', type=pathlib.Path, metavar='FILE', help='File for the results.')
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,12 +1,11 @@
 """The fuzz targets: each reader with its first inputs and their building blocks.
 
-`python -m tests.torture.fuzz_targets NAME --seconds 60 --crashes FOLDER` fuzzes one, in bounded
-memory, and prints what it found as JSON.
+`python -m tests.torture.fuzz_targets NAME SECONDS FOLDER` fuzzes one in limited memory, writes
+the inputs that crash it to FOLDER, and prints the result as JSON.
 """
 
 from __future__ import annotations
 
-import argparse
 import bz2
 import functools
 import gzip
@@ -14,15 +13,14 @@ import json
 import lzma
 import pathlib
 import resource
+import sys
 import tarfile
-from collections.abc import Callable
-from typing import NamedTuple
 
 from tests import hostile
 from tests.components.example_gen.samples import encode_archive, encode_table, link
-from tests.torture.fuzzer import Fuzzer
+from tests.torture.fuzzer import Fuzzer, Target
 
-# Of all that a target and its imports take. An input has at most 16 KiB.
+# For a target and its imports. An input has at most 16 KiB.
 MEMORY_BYTES = 1 << 30
 
 _TABLE_FILES = tuple(
@@ -34,16 +32,6 @@ _ARCHIVE_FILES = (
     'readers/unpacking.py',
     'readers/imdb.py',
 )
-
-
-class Target(NamedTuple):
-    """A reader to be fuzzed, as `Fuzzer` takes it."""
-
-    check: Callable[[bytes], None]
-    seeds: list[bytes]
-    words: list[bytes]
-    files: tuple[str, ...]
-    mend: Callable[[bytes], bytes] = bytes
 
 
 _ROWS: list[dict[str, object]] = [
@@ -73,7 +61,7 @@ def _archive(mode: str, tar_format: int = tarfile.PAX_FORMAT) -> bytes:
 
 
 def mend_tar(content: bytes) -> bytes:
-    """Give each block that could be a header the checksum that it must have."""
+    """Write the correct checksum into each block that may be a header."""
     data = bytearray(content)
     for start in range(0, len(data) - 511, 512):
         block = data[start : start + 512]
@@ -84,22 +72,13 @@ def mend_tar(content: bytes) -> bytes:
 
 
 def _packed(content: bytes) -> None:
-    """The first byte says how the rest, a tar file, is packed."""
+    """Check a tar file after compression; the first byte selects the format and where to cut."""
     pack = (gzip.compress, bz2.compress, functools.partial(lzma.compress, preset=0))
     kind, rest = content[:1] or b'\0', content[1:]
     packed = pack[kind[0] % 3](rest)
     hostile.check_archive(packed)
     cut = len(packed) * kind[0] // 256
     hostile.check_archive(packed[:cut] + packed[cut + 1 :])
-
-
-def _config_seeds() -> list[bytes]:
-    return [
-        b'trainer: {epochs: 5}\ngate:\n  slices: {"1-10": 0.7}\n',
-        b'data: {columns: {text_column: review}}\ncloud:\n  resources: {Trainer: {cpu: 4}}\n',
-        b'a: &a [1, 2]\nb: *a\n',
-        b'!!timestamp 2026-11-25\n',
-    ]
 
 
 TARGETS = {
@@ -170,7 +149,12 @@ TARGETS = {
     ),
     'config': Target(
         hostile.check_config,
-        _config_seeds(),
+        [
+            b'trainer: {epochs: 5}\ngate:\n  slices: {"1-10": 0.7}\n',
+            b'data: {columns: {text_column: review}}\ncloud:\n  resources: {Trainer: {cpu: 4}}\n',
+            b'a: &a [1, 2]\nb: *a\n',
+            b'!!timestamp 2026-11-25\n',
+        ],
         [
             *(b'trainer', b'gate', b'cloud', b'&a ', b'*a', b'<<: ', b'!!int ', b'!!binary '),
             *(b'!!python/name:os.system ', b'!!set ', b'!!omap ', b'[' * 100, b': ', b'- ', b'? '),
@@ -182,26 +166,17 @@ TARGETS = {
 }
 
 
-def main() -> None:
-    """Fuzz one target."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument('name', choices=TARGETS)
-    parser.add_argument('--seconds', type=float, required=True)
-    parser.add_argument('--crashes', type=pathlib.Path, required=True)
-    parser.add_argument('--seed', type=int, default=0)
-    arguments = parser.parse_args()
+def main(name: str, seconds: str, folder: str) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, hard))
-    target = TARGETS[arguments.name]
-    fuzzer = Fuzzer(*target, seed=arguments.seed)
-    found = fuzzer.run(arguments.seconds)
+    found = Fuzzer(TARGETS[name]).run(float(seconds))
     crashes = []
     for number, (content, message) in enumerate(found.crashes):
-        path = arguments.crashes / f'{arguments.name.replace(" ", "-")}-{number}'
+        path = pathlib.Path(folder, f'{name.replace(" ", "-")}-{number}')
         path.write_bytes(content)
         crashes.append(f'{message}\n  {path}: {content[:300]!r}')
     print(json.dumps({**found._asdict(), 'crashes': crashes}))
 
 
 if __name__ == '__main__':
-    main()
+    main(*sys.argv[1:])

@@ -1,7 +1,8 @@
-"""The table of what `make torture` did: `python -m tests.torture.table` puts it into README.md."""
+"""The table of `make torture`: `python -m tests.torture.table` writes it into README.md."""
 
 from __future__ import annotations
 
+import collections
 import json
 import pathlib
 import sys
@@ -20,10 +21,10 @@ class Row(NamedTuple):
     """One kind of fault.
 
     Attributes:
-        fault: What was done to the pipeline.
-        runs: How often something was tried.
-        faults: How many faults were injected meanwhile.
-        losses: How often something was lost, half-written or half-pushed.
+        fault: The kind of fault.
+        runs: Number of attempts.
+        faults: Number of faults that took effect.
+        losses: Number of results that were lost, incomplete or wrongly pushed.
     """
 
     fault: str
@@ -32,43 +33,38 @@ class Row(NamedTuple):
     losses: int
 
 
-def added_up(rows: Iterable[Row]) -> list[Row]:
-    """Return one row for each fault, in the order of their names, and the sum of all."""
-    total = Row('all', 0, 0, 0)
-    by_fault: dict[str, Row] = {}
-    for row in rows:
-        known = by_fault.get(row.fault, Row(row.fault, 0, 0, 0))
-        by_fault[row.fault] = _sum(known, row)
-        total = _sum(total, row)
-    return [*(by_fault[fault] for fault in sorted(by_fault)), total]
-
-
-def _sum(one: Row, other: Row) -> Row:
-    return Row(one.fault, *(a + b for a, b in zip(one[1:], other[1:])))
+def add_up(rows: Iterable[Row]) -> list[Row]:
+    """Return one row for each fault, sorted by fault, and the sum of all."""
+    sums: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0, 0])
+    total = [0, 0, 0]
+    for fault, *counts in rows:
+        for found in (sums[fault], total):
+            found[:] = map(sum, zip(found, counts))
+    return [*(Row(fault, *sums[fault]) for fault in sorted(sums)), Row('all', *total)]
 
 
 def markdown(rows: Iterable[Row]) -> str:
-    """Return the table."""
+    """Return the table as Markdown."""
     lines = ['| fault | runs | faults injected | losses |', '|---|---:|---:|---:|']
-    lines += [f'| {fault} | {n:,} | {m:,} | {lost:,} |' for fault, n, m, lost in added_up(rows)]
+    lines += [f'| {fault} | {n:,} | {m:,} | {lost:,} |' for fault, n, m, lost in add_up(rows)]
     return '\n'.join(lines)
 
 
 def save(rows: Iterable[Row], path: pathlib.Path, *, seconds: float, failed: int) -> None:
-    """Keep what was done, how long it took, and how many tests failed."""
+    """Save the rows, the duration, and the number of failed tests."""
     results = {**describe(), 'seconds': round(seconds), 'failed': failed, 'rows': list(rows)}
     path.write_text(json.dumps(results, indent=2) + '\n', encoding='utf-8')
 
 
 def main() -> int:
-    """Put the table into README.md, unless a test failed."""
+    """Write the table into README.md, unless a test failed."""
     results: dict[str, Any] = json.loads(RESULTS.read_text(encoding='utf-8'))
     if results['failed']:
-        print(f'error: {results["failed"]} tests failed; {README} is as it was', file=sys.stderr)
+        print(f'error: {results["failed"]} tests failed; {README} was not changed', file=sys.stderr)
         return 1
     table = markdown(Row(*row) for row in results['rows'])
-    said = f'{results["seconds"] / 60:.0f} minutes; {provenance(results)}.'
-    update_document('torture', f'{table}\n\n{said}', README)
+    source = f'{results["seconds"] / 60:.0f} minutes; {provenance(results)}.'
+    update_document('torture', f'{table}\n\n{source}', README)
     return 0
 
 

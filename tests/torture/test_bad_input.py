@@ -23,9 +23,9 @@ from components.readers.records import assign_split
 from tests.conftest import REPO, SAMPLE, run_command
 from tests.torture.conftest import Tally
 
-# Of a process that reads, its imports included.
+# For a process that reads, with its imports.
 BOUND_MIB = 700
-# Of the pipeline, which takes 1.5 GiB for the sample alone.
+# For the pipeline, which needs 1.5 GiB for the sample.
 PIPELINE_BOUND_GIB = 8
 _MEGABYTES = bytes(1 << 24)
 _READ = """
@@ -44,7 +44,7 @@ try:
             counts[reason] = counts.get(reason, 0) + 1
 except DataError as err:
     error = str(err)
-# Not ru_maxrss, which begins with the memory of the process that started this one.
+# Not ru_maxrss, which includes the memory of the parent process.
 status = open('/proc/self/status').read().split()
 peak = int(status[status.index('VmHWM:') + 1]) >> 10
 print(json.dumps({'counts': counts, 'error': error, 'peak_mib': peak}))
@@ -52,7 +52,7 @@ print(json.dumps({'counts': counts, 'error': error, 'peak_mib': peak}))
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:
-    """Read a file in a process of its own, whose memory is bounded."""
+    """Read a file in a process with limited memory."""
     done = subprocess.run(
         [sys.executable, '-c', _READ, str(path), path.name, str(BOUND_MIB)],
         cwd=REPO,
@@ -66,25 +66,33 @@ def read(path: pathlib.Path) -> dict[str, Any]:
     return found
 
 
-def gzipped(head: bytes, block: bytes, times: int) -> Callable[[pathlib.Path], None]:
+Write = Callable[[pathlib.Path], None]
+
+
+def write_parts(*parts: bytes) -> Write:
     def write(path: pathlib.Path) -> None:
-        member = gzip.compress(block, 9)
         with path.open('wb') as file:
-            file.write(gzip.compress(head))
-            for _ in range(times):
-                file.write(member)
+            file.writelines(parts)
 
     return write
 
 
-def packed(make: Callable[[], Any]) -> Callable[[pathlib.Path], None]:
+def write_gzip(head: bytes, block: bytes, times: int) -> Write:
     def write(path: pathlib.Path) -> None:
-        packer = make()
+        member = gzip.compress(block, 9)
         with path.open('wb') as file:
-            file.write(packer.compress(header(1 << 40)))
-            for _ in range(80):
-                file.write(packer.compress(_MEGABYTES))
-            file.write(packer.flush())
+            file.writelines([gzip.compress(head), *itertools.repeat(member, times)])
+
+    return write
+
+
+def write_compressed_zeros(make: Callable[[], Any]) -> Write:
+    def write(path: pathlib.Path) -> None:
+        compressor = make()
+        with path.open('wb') as file:
+            file.write(compressor.compress(header(1 << 40)))
+            file.writelines(compressor.compress(_MEGABYTES) for _ in range(80))
+            file.write(compressor.flush())
 
     return write
 
@@ -95,32 +103,33 @@ def header(size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
     return member.tobuf(tarfile.GNU_FORMAT)
 
 
-def plain(*parts: bytes) -> Callable[[pathlib.Path], None]:
-    def write(path: pathlib.Path) -> None:
-        with path.open('wb') as file:
-            file.writelines(parts)
-
-    return write
-
-
 ENDS_SOON = 'unpacks to more than 200 times its size'
-FILES: dict[str, tuple[Callable[[pathlib.Path], None], str]] = {
+FILES: dict[str, tuple[Write, str]] = {
     '10 GB of one unclosed quote.csv.gz': (
-        gzipped(b'text,label\n"', b'x' * (1 << 24), 640),
+        write_gzip(b'text,label\n"', b'x' * (1 << 24), 640),
         ':2: the row is longer than 64,000,000 characters',
     ),
-    '10 GB of one line.jsonl.gz': (gzipped(b'{"text": "', b'x' * (1 << 24), 640), ENDS_SOON),
+    '10 GB of one line.jsonl.gz': (write_gzip(b'{"text": "', b'x' * (1 << 24), 640), ENDS_SOON),
     '10 GB of fields of one row.csv.gz': (
-        gzipped(b'text,label\n', b'"\n",' * (1 << 20), 640),
+        write_gzip(b'text,label\n', b'"\n",' * (1 << 20), 640),
         ':2: the row is longer than 64,000,000 characters',
     ),
-    '10 GB of one review.tar.gz': (gzipped(header(1 << 40), _MEGABYTES, 640), ENDS_SOON),
-    '1 GB of zeros, packed by xz.tar': (packed(lambda: lzma.LZMACompressor(preset=1)), ENDS_SOON),
-    '1 GB of zeros, packed by bzip2.tar': (packed(bz2.BZ2Compressor), ENDS_SOON),
-    '10 million empty members.tar.gz': (gzipped(b'', header(0) * (1 << 15), 305), ENDS_SOON),
-    'a member of 1 TB.tar': (plain(header(1 << 40), bytes(4_096)), 'unexpected end of data'),
-    'a header of 1 TB.tar': (plain(header(1 << 33, b'L'), bytes(4_096)), 'an extended header of'),
-    'a sparse file of 1 TB.tar': (plain(header(1 << 40, b'S'), bytes(4_096)), 'a sparse file'),
+    '10 GB of one review.tar.gz': (write_gzip(header(1 << 40), _MEGABYTES, 640), ENDS_SOON),
+    '1 GB of zeros, packed by xz.tar': (
+        write_compressed_zeros(lambda: lzma.LZMACompressor(preset=1)),
+        ENDS_SOON,
+    ),
+    '1 GB of zeros, packed by bzip2.tar': (write_compressed_zeros(bz2.BZ2Compressor), ENDS_SOON),
+    '10 million empty members.tar.gz': (write_gzip(b'', header(0) * (1 << 15), 305), ENDS_SOON),
+    'a member of 1 TB.tar': (write_parts(header(1 << 40), bytes(4_096)), 'unexpected end of data'),
+    'a header of 1 TB.tar': (
+        write_parts(header(1 << 33, b'L'), bytes(4_096)),
+        'an extended header of',
+    ),
+    'a sparse file of 1 TB.tar': (
+        write_parts(header(1 << 40, b'S'), bytes(4_096)),
+        'a sparse file',
+    ),
 }
 
 
@@ -138,16 +147,21 @@ def test_file_is_refused_in_bounded_memory_when_it_is_a_bomb(
     assert found['peak_mib'] < BOUND_MIB
 
 
-READABLE: dict[str, tuple[Callable[[pathlib.Path], None], dict[str, int]]] = {
+READABLE: dict[str, tuple[Write, dict[str, int]]] = {
     'a line of 200 MB.jsonl': (
-        plain(b'{"text": "a", "label": 1}\n"', b'x' * 200_000_000, b'"\n{"text": "b", "label": 0}'),
+        write_parts(
+            b'{"text": "a", "label": 1}\n"', b'x' * 200_000_000, b'"\n{"text": "b", "label": 0}'
+        ),
         {'read': 2, 'too long': 1},
     ),
     'a review of 50 MB.csv': (
-        plain(b'text,label\n"', b'good ' * 10_000_000, b'",pos\nbad,neg\n'),
+        write_parts(b'text,label\n"', b'good ' * 10_000_000, b'",pos\nbad,neg\n'),
         {'read': 2},
     ),
-    'a million empty rows.csv': (plain(b'text,label\n', b',pos\n' * 10**6), {'empty text': 10**6}),
+    'a million empty rows.csv': (
+        write_parts(b'text,label\n', b',pos\n' * 10**6),
+        {'empty text': 10**6},
+    ),
 }
 
 
@@ -174,18 +188,9 @@ def huge_review(split: str) -> str:
     """Return a positive review of 50 MB that a stable hash puts into a split."""
     columns = ColumnSettings()
     body = 'a wonderful film , ' * 2_600_000
-    for number in itertools.count():
-        text = f'{number} {body}'
-        found = assign_split(
-            text,
-            None,
-            test_percent=columns.test_percent,
-            val_percent=columns.val_percent,
-            split_train=True,
-        )
-        if found == split:
-            return text
-    raise AssertionError
+    percents = {'test_percent': columns.test_percent, 'val_percent': columns.val_percent}
+    texts = (f'{number} {body}' for number in itertools.count())
+    return next(t for t in texts if assign_split(t, None, **percents, split_train=True) == split)
 
 
 def test_model_is_pushed_and_scores_when_reviews_have_50_mb(
@@ -211,6 +216,6 @@ def test_model_is_pushed_and_scores_when_reviews_have_50_mb(
     assert scored.code == 0, scored.err
     lines = (tmp_path / 'out.jsonl').read_text().splitlines()
     assert [json.loads(line)['label'] for line in lines] == ['positive', 'negative']
-    # Of children of this process, which ran both.
+    # Of the child processes, which are the two commands.
     peak_gib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1 << 20)
     assert peak_gib < PIPELINE_BOUND_GIB, peak_gib

@@ -1,4 +1,4 @@
-"""Files below the root and the serving folder are damaged at random; the same command resumes."""
+"""The same command resumes after random files below the root are damaged."""
 
 from __future__ import annotations
 
@@ -22,12 +22,8 @@ from tests.torture.conftest import Tally
 
 _ROUNDS = 20
 _SEED = 20261125
-_MOST_COMMANDS = 4  # after the one that failed
+_MAX_ERRORS = 4
 _TEXTS = ['A wonderful film, I loved it.', 'Dull, and two hours too long.', '']
-
-
-def _delete(path: pathlib.Path, draw: random.Random) -> None:
-    path.unlink()
 
 
 def _truncate(path: pathlib.Path, draw: random.Random) -> None:
@@ -35,7 +31,7 @@ def _truncate(path: pathlib.Path, draw: random.Random) -> None:
 
 
 def _flip(path: pathlib.Path, draw: random.Random) -> None:
-    """Change a byte, and leave the times as they were, as a bad disk does."""
+    """Change a bit but not the times of the file, as a defective disk does."""
     content = bytearray(path.read_bytes() or b'\0')
     status = path.stat()
     content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
@@ -53,7 +49,7 @@ def _make_folder(path: pathlib.Path, draw: random.Random) -> None:
 
 
 _FAULTS: dict[str, Callable[[pathlib.Path, random.Random], None]] = {
-    'file deleted': _delete,
+    'file deleted': lambda path, draw: path.unlink(),
     'file truncated': _truncate,
     'bit flipped': _flip,
     'file overwritten': _overwrite,
@@ -62,7 +58,7 @@ _FAULTS: dict[str, Callable[[pathlib.Path, random.Random], None]] = {
 
 
 def _damage(root: pathlib.Path, draw: random.Random, kind: str) -> pathlib.Path:
-    """Damage a file; half of the time one that the next run needs."""
+    """Damage a file; in half of the cases one that the next run needs."""
     needed = [root / 'metadata.sqlite', *(root / 'serving').rglob('*')]
     needed += [
         path
@@ -70,14 +66,14 @@ def _damage(root: pathlib.Path, draw: random.Random, kind: str) -> pathlib.Path:
         if (folders := [f for f in output.iterdir() if f.name.isdecimal()])
         for path in max(folders, key=lambda folder: int(folder.name)).rglob('*')
     ]
-    every = needed if draw.random() < 0.5 else list(root.rglob('*'))
-    path = draw.choice(sorted(p for p in every if p.is_file()))
+    candidates = needed if draw.random() < 0.5 else list(root.rglob('*'))
+    path = draw.choice(sorted(p for p in candidates if p.is_file()))
     _FAULTS[kind](path, draw)
     return path
 
 
-def _mend(message: str, home: pathlib.Path) -> list[str]:
-    """Follow the hint of an error; return the flags to add to the command."""
+def _follow_hint(message: str, home: pathlib.Path) -> list[str]:
+    """Follow the hint of an error; return further options for the next run."""
     again = re.search(r'--again (\w+)', message)
     if again:
         return ['--again', again[1]]
@@ -87,25 +83,25 @@ def _mend(message: str, home: pathlib.Path) -> list[str]:
         assert done.code == 0, done.err
         return []
     removal = re.search(r'rm -r (\S+?)[:;\s]', message + ' ')
-    assert removal, f'no command is named: {message}'
+    assert removal, f'the message names no command: {message}'
     shutil.rmtree(removal[1])
     return []
 
 
-def _run_on(home: pathlib.Path, args: list[str]) -> tuple[Finished, list[str]]:
-    """Run, and follow the hints of errors until it succeeds; return the last run and the errors."""
+def _run_until_success(home: pathlib.Path, args: list[str]) -> Finished:
+    """Run and follow the hints of errors until a run succeeds."""
     errors: list[str] = []
     more: list[str] = []
     while True:
         done = run_command('run', *args, *more, cwd=home)
         if done.code == 0:
-            return done, errors
+            return done
         assert 'Traceback' not in done.err, done.err
         lines = [line for line in done.err.splitlines() if line.startswith('error: ')]
         assert len(lines) == 1, done.err
         errors += lines
-        assert len(errors) <= _MOST_COMMANDS, errors
-        more = _mend(lines[0], home)
+        assert len(errors) <= _MAX_ERRORS, errors
+        more = _follow_hint(lines[0], home)
 
 
 @pytest.mark.timeout(900)
@@ -128,7 +124,7 @@ def test_same_command_resumes_when_files_are_damaged(
         where = f'round {number}: {list(zip(kinds, map(str, damaged)))}'
         loss = 0
         try:
-            done, _ = _run_on(tmp_path, args)
+            done = _run_until_success(tmp_path, args)
             outcome = json.loads(done.out)
             pushed = pathlib.Path(outcome['pushed']['path'])
             assert outcome['outcome'] == 'pushed'

@@ -1,4 +1,4 @@
-"""Fuzzes each reader for a while, each in a process of its own whose memory is bounded."""
+"""Fuzzes each reader in a process with limited memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.conftest import REPO
 from tests.torture.conftest import Tally
 from tests.torture.fuzz_targets import TARGETS
 
-# Two at a time, twelve take four minutes.
+# With two processes, twelve targets take four minutes.
 SECONDS = 40
 Pending = dict[str, 'concurrent.futures.Future[dict[str, Any]]']
 
@@ -29,8 +29,7 @@ def fuzzing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pending]:
 
 
 def fuzz(name: str, crashes: pathlib.Path) -> dict[str, Any]:
-    command = [sys.executable, '-m', 'tests.torture.fuzz_targets', name]
-    command += ['--seconds', str(SECONDS), '--crashes', str(crashes)]
+    command = [sys.executable, '-m', 'tests.torture.fuzz_targets', name, str(SECONDS), str(crashes)]
     done = subprocess.run(
         command, cwd=REPO, capture_output=True, text=True, timeout=300, check=False
     )
@@ -48,5 +47,5 @@ def test_reader_accepts_or_refuses_input_when_it_is_fuzzed(
     tally(fault=f'fuzzed: {name}', runs=executions, faults=executions, losses=len(crashes))
     assert not crashes, '\n'.join(crashes)
     assert executions > 100
-    # Coverage is what guides it: some inputs must have reached what the first ones did not.
+    # Some inputs must have reached code that the first ones did not.
     assert found['kept'] > len(TARGETS[name].seeds)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import csv
 import functools
-import os
 import pathlib
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import REPO, SAMPLE, Finished
+from tests.conftest import SAMPLE, Finished, run_command
 from tests.torture.conftest import Tally
 
-# Probabilities are float32, and depend in the last bits on what else is in a batch: so metrics do
-# on the order of the rows. Weights do not.
+# Probabilities are float32, and their last bits depend on the other texts of a batch. Therefore
+# metrics depend on the order of the rows. Weights do not.
 METRICS_TOLERANCE = {
     'one thread in place of two': 0.0,
     'rows in another order, three files, more shards': 1e-7,
@@ -29,37 +26,24 @@ METRICS_TOLERANCE = {
 def run(
     data: pathlib.Path, root: pathlib.Path, preset: str, threads: int, *options: str
 ) -> Finished:
-    """Run with so many threads, below a root of its own."""
+    """Run below `root` with this number of threads."""
     command = ['run', '--data', str(data), '--preset', preset, '--root', str(root), '--json']
-    command += options
-    environment = {
-        'TF_NUM_INTRAOP_THREADS': str(threads),
-        'TF_NUM_INTEROP_THREADS': str(threads),
-    }
-    done = subprocess.run(
-        [sys.executable, str(REPO / 'pipeline_runner.py'), *command],
-        cwd=root.parent,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stderr
-    return Finished(done.returncode, done.stdout, done.stderr)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ('TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'):
+            environment.setenv(name, str(threads))
+        done = run_command(*command, *options, cwd=root.parent)
+    assert done.code == 0, done.err
+    return done
 
 
 def differences(one: Finished, other: Finished) -> tuple[float, float]:
-    """Return the largest difference of a weight, and the largest of a metric."""
+    """Return the largest difference of a weight, and the largest difference of a metric."""
     readers = [
         tf.train.load_checkpoint(f'{done.json["pushed"]["path"]}/variables/variables')
         for done in (one, other)
     ]
-    names = [
-        name
-        for name, kind in readers[0].get_variable_to_dtype_map().items()
-        if kind.is_floating
-    ]
+    types = readers[0].get_variable_to_dtype_map()
+    names = [name for name, kind in types.items() if kind.is_floating]
     ours, theirs = ([reader.get_tensor(name) for name in names] for reader in readers)
     assert any(np.std(weights) > 0 for weights in ours)
     assert [weights.shape for weights in ours] == [weights.shape for weights in theirs]
@@ -70,7 +54,7 @@ def differences(one: Finished, other: Finished) -> tuple[float, float]:
 
 
 def in_another_order(folder: pathlib.Path) -> pathlib.Path:
-    """Write the sample's rows in another order, to three files."""
+    """Write the rows of the sample in another order to three files."""
     with open(SAMPLE / 'reviews.csv', encoding='utf-8', newline='') as file:
         rows = list(csv.DictReader(file))
     random.Random(5).shuffle(rows)
@@ -85,7 +69,7 @@ def in_another_order(folder: pathlib.Path) -> pathlib.Path:
 
 @pytest.fixture(scope='module')
 def first(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Finished]:
-    """Return what a first run of a preset on the sample came to."""
+    """Return the first run of a preset on the sample."""
     return functools.cache(
         lambda preset: run(SAMPLE, tmp_path_factory.mktemp(preset) / 'runs', preset, 2)
     )
