@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pytest
 from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
-from tfx.types import channel_utils, standard_artifacts
 
 from components.common import features
 from components.common.errors import ConfigError
@@ -21,13 +20,11 @@ from components.common.model_versions import complete_versions, digest_of_model
 from components.evaluator import component
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.settings import GateSettings
-from components.pusher.component import make_pusher
-from components.served_baseline.baseline import find_baseline
 from components.trainer.dataset import read_split
 from components.trainer.fitting import TrainingJob
 from components.trainer.models import load_architecture
 from tests.components.evaluator.evaluated import Evaluated, Model, evaluate
-from tests.components.pusher.evaluations import SETTINGS, write_baseline
+from tests.components.pusher.evaluations import SETTINGS, run_pusher
 from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import (
     TEXT,
@@ -124,32 +121,12 @@ def unbalance(reviews: list[Review]) -> list[Review]:
 
 def push(found: Evaluated, model: Model, data: Tiny, serving: pathlib.Path) -> bool:
     """Run the Pusher on the outputs of the Evaluator; return whether it pushed."""
-    examples, evaluation = standard_artifacts.Examples(), standard_artifacts.ModelEvaluation()
-    examples.uri, evaluation.uri = str(data.examples), found.evaluation
-    baseline = standard_artifacts.Model()
-    baseline.uri = str(serving.with_name('baseline'))
-    candidate = f'{model.uri}/Format-Serving'
-    write_baseline(pathlib.Path(baseline.uri), find_baseline(str(serving), candidate))
-    inputs = {
-        'model': [model],
-        'model_blessing': [found.blessing],
-        'baseline_model': [baseline],
-        'evaluation': [evaluation],
-        'examples': [examples],
+    folders = {
+        'examples': data.examples,
+        'evaluation': pathlib.Path(found.evaluation),
+        'baseline': serving.with_name('baseline'),
     }
-    channels = {name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()}
-    node = make_pusher(
-        channels.pop('model'),
-        channels.pop('model_blessing'),
-        str(serving),
-        **channels,
-        name='reviews',
-        fingerprint='f',
-    )
-    pushed = standard_artifacts.PushedModel()
-    node.executor_spec.executor_class().Do(
-        inputs, {'pushed_model': [pushed]}, dict(node.exec_properties)
-    )
+    pushed = run_pusher(serving, model=model, blessing=found.blessing, folders=folders)
     return bool(pushed.get_int_custom_property('pushed'))
 
 
@@ -163,15 +140,14 @@ def failed_checks(found: Evaluated) -> dict[str, str]:
     }
 
 
-Make = Callable[[str], Model]
-
-
 @pytest.fixture
-def model_of(request: pytest.FixtureRequest, tiny: Tiny, tmp_path: pathlib.Path) -> Make:
+def model_of(
+    request: pytest.FixtureRequest, tiny: Tiny, tmp_path: pathlib.Path
+) -> Callable[[str], Model]:
     """Return a model by name."""
 
     def make(name: str) -> Model:
-        if name == 'learned_from_shuffled_labels':
+        if name == 'shuffled':
             return train_on(shuffle, tiny, tmp_path / name)
         if name == 'nan':
             return save(build_nan(), tiny, tmp_path / name)
@@ -193,35 +169,26 @@ def invert_labels(reviews: list[Review]) -> list[Review]:
     return [(text, 1 - label) for text, label in reviews]
 
 
-LOW_ACCURACY, LOW_AUC = '>= 0.7000, got less', '>= 0.7000, got less'
-MISSING = '>= 0.7000, got None'
+LOW, MISSING = '>= 0.7000, got less', '>= 0.7000, got None'
+AUC_LOW, NO_AUC = {'auc': LOW}, {'auc': MISSING}
+BOTH_LOW = {'binary_accuracy': LOW, **AUC_LOW}
+SWAPPED = {'baseline_auc': '>= 0.5000, got less'}
 
 
 @pytest.mark.parametrize(
     ('candidate', 'baseline', 'test', 'expected'),
     [
-        (
-            'learned_from_shuffled_labels',
-            None,
-            keep_all,
-            {'binary_accuracy': LOW_ACCURACY, 'auc': LOW_AUC},
-        ),
-        ('backwards', None, keep_all, {'binary_accuracy': LOW_ACCURACY, 'auc': LOW_AUC}),
-        ('constant', None, unbalance, {'auc': LOW_AUC}),
-        ('nan', None, keep_all, {'binary_accuracy': MISSING, 'auc': MISSING}),
-        ('good', None, keep_positives, {'auc': MISSING}),
-        # In train and test: only the baseline reveals it.
-        ('backwards', 'good', invert_labels, {'baseline_auc': '>= 0.5000, got less'}),
-        ('good', 'nan', keep_all, None),
-    ],
-    ids=[
-        'labels_were_shuffled',
-        'labels_were_inverted',
-        'it_is_constant_and_nine_of_ten_are_positive',
-        'its_weights_are_nan',
-        'test_has_one_class',
-        'all_labels_of_a_delivery_are_inverted',
-        'the_baseline_gives_no_probability',
+        pytest.param(candidate, baseline, test, expected, id=attack)
+        for attack, candidate, baseline, test, expected in (
+            ('labels_were_shuffled', 'shuffled', None, keep_all, BOTH_LOW),
+            ('labels_were_inverted', 'backwards', None, keep_all, BOTH_LOW),
+            ('it_is_constant_and_nine_of_ten_are_positive', 'constant', None, unbalance, AUC_LOW),
+            ('its_weights_are_nan', 'nan', None, keep_all, {'binary_accuracy': MISSING, **NO_AUC}),
+            ('test_has_one_class', 'good', None, keep_positives, NO_AUC),
+            # In train and test: only the baseline reveals it.
+            ('all_labels_of_a_delivery_are_inverted', 'backwards', 'good', invert_labels, SWAPPED),
+            ('the_baseline_gives_no_probability', 'good', 'nan', keep_all, None),
+        )
     ],
 )
 def test_nothing_is_pushed_when(
@@ -229,7 +196,7 @@ def test_nothing_is_pushed_when(
     baseline: str | None,
     test: Callable[[list[Review]], list[Review]],
     expected: dict[str, str] | None,
-    model_of: Make,
+    model_of: Callable[[str], Model],
     tiny: Tiny,
     serving: pathlib.Path,
     tmp_path: pathlib.Path,

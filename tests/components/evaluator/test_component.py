@@ -31,7 +31,6 @@ from tests.components.trainer.tiny import (
     Exported,
     Tiny,
     build,
-    build_nan,
     copy_damaged,
     export_model,
     shift_bias,
@@ -59,7 +58,7 @@ Model = standard_artifacts.Model
 def models(
     exported: Exported, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Model]:
-    """Return a Model artifact by name: good, fresh (never trained), biased or nan.
+    """Return a Model artifact by name: good, fresh (never trained) or biased.
 
     The biased model ranks like the good one and predicts positive for nearly all texts.
     """
@@ -68,14 +67,14 @@ def models(
     def make(name: str) -> Model:
         artifact = Model()
         artifact.uri = str(tmp_path_factory.mktemp(name))
-        artifact.id = {'good': 1, 'fresh': 2, 'nan': 3, 'biased': 4}[name]
+        artifact.id = {'good': 1, 'fresh': 2, 'biased': 4}[name]
         serving = pathlib.Path(artifact.uri) / 'Format-Serving'
         if name == 'good':
             shutil.copytree(exported.serving, serving)
             return artifact
         keras.utils.set_random_seed(1)
-        makers = {'fresh': build, 'nan': build_nan, 'biased': lambda: shift_bias(exported.model, 2)}
-        export_model(makers[name](), tiny, serving)
+        model = build() if name == 'fresh' else shift_bias(exported.model, 2)
+        export_model(model, tiny, serving)
         return artifact
 
     return make
@@ -258,16 +257,6 @@ def test_both_models_are_measured_when_there_is_a_baseline(
     assert dataclasses.replace(both, baseline=None) == one
     assert sum(both.baseline.positive) == sum(both.candidate.positive)
     assert both.baseline != both.candidate
-
-
-def test_model_is_not_blessed_when_its_predictions_are_nan(
-    tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
-) -> None:
-    found = evaluate(tmp_path, tiny, models('nan'), None, LOW)
-    assert not found.blessed
-    details = read_score_details(found.evaluation)
-    assert details is not None
-    assert details.unscored == len(tiny.reviews['test'])
 
 
 def test_bounds_of_the_run_are_used_when_it_overrides_them(

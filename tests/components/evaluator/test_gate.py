@@ -12,7 +12,6 @@ import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 from tfx.types import standard_artifacts
@@ -21,11 +20,10 @@ from components.common import features
 from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.evaluation import Evaluation, read_evaluation
 from components.evaluator.executor import bless
-from components.evaluator.gate import judge
+from components.evaluator.gate import MetricValues, judge
 from components.evaluator.metric_table import ACCURACY, AUC
+from components.evaluator.metrics import metric_key
 from components.evaluator.settings import GateSettings
-
-Values = dict[str, float | None]
 
 _NAN = math.nan
 _SPECIAL = [None, _NAN, math.inf, -math.inf, -0.0, 0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.5, -1.0]
@@ -46,29 +44,18 @@ class Case(NamedTuple):
     baseline: dict[str, Measured] | None
 
 
-def _key(name: str, model: str, *, is_diff: bool = False) -> metric_types.MetricKey:
-    return metric_types.MetricKey(
-        name=name, model_name=model, is_diff=is_diff, example_weighted=False
-    )
-
-
-def _metrics_of(
-    of_model: Values, of_baseline: Values | None
-) -> dict[metric_types.MetricKey, float]:
-    """Return the metrics of a slice in TFMA's form; None is a missing metric."""
-    if of_baseline is None:
-        return {_key(name, ''): v for name, v in of_model.items() if v is not None}
-    metrics = {}
-    for name, value in of_model.items():
-        before = of_baseline.get(name)
-        if before is not None:
-            metrics[_key(name, tfma.BASELINE_KEY)] = before
+def _metrics_of(measured: Measured, baseline: Measured | None) -> MetricValues:
+    """Return the metrics of a slice in TFMA's form."""
+    found = {}
+    for name, value, before in zip((ACCURACY, AUC), measured, baseline or (None, None)):
+        key = metric_key(name, '' if baseline is None else tfma.CANDIDATE_KEY)
         if value is not None:
-            metrics[_key(name, tfma.CANDIDATE_KEY)] = value
-            metrics[_key(name, tfma.CANDIDATE_KEY, is_diff=True)] = value - (
-                math.nan if before is None else before
-            )
-    return metrics
+            found[key] = value
+            if baseline is not None:
+                found[key.make_diff_key()] = value - (_NAN if before is None else before)
+        if before is not None:
+            found[metric_key(name, tfma.BASELINE_KEY)] = before
+    return found
 
 
 def must_be_blessed(case: Case) -> bool:
@@ -135,12 +122,12 @@ def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
     for name, of_model in case.candidate.items():
         before = None if case.baseline is None else case.baseline.get(name, Measured(None, None))
         where = ((features.LENGTH_KEY, name),) if name else ()
-        found = _metrics_of(_named(of_model), None if before is None else _named(before))
+        found = _metrics_of(of_model, before)
         if name:
             # A missing metric of a slice with examples is NaN: TFMA would take a metric that is
             # missing in one slice as missing in all.
-            all_known = _metrics_of(_named(_GOOD), None if before is None else _named(_GOOD))
-            found = dict.fromkeys(all_known, _NAN) | found
+            every = _metrics_of(_GOOD, None if before is None else _GOOD)
+            found = dict.fromkeys(every, _NAN) | found
         metrics[where] = found
     run = config_pb2.EvalRun(eval_config=config)
     (folder / 'eval_config.json').write_text(json_format.MessageToJson(run))
@@ -157,10 +144,6 @@ def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
     blessed = file.name == 'BLESSED'
     assert blessing.get_int_custom_property('blessed') == blessed
     return blessed, read_evaluation(str(folder))
-
-
-def _named(measured: Measured) -> dict[str, float | None]:
-    return {ACCURACY: measured.accuracy, AUC: measured.auc}
 
 
 _GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
@@ -314,7 +297,7 @@ def test_verdict_matches_the_plain_rule_when_metrics_and_bounds_are_random(
 
 def test_validation_result_has_the_reason_when_the_baseline_ranks_worse_than_chance() -> None:
     config = resolve_eval_config(_GATE, has_baseline=True)
-    metrics = _metrics_of({ACCURACY: 0.9, AUC: 0.95}, {ACCURACY: 0.1, AUC: 0.04})
+    metrics = _metrics_of(Measured(0.9, 0.95), Measured(0.1, 0.04))
     result = judge({(): metrics}, config)
     (of_slice,) = result.metric_validations_per_slice
     (failure,) = of_slice.failures
@@ -331,9 +314,8 @@ def test_nothing_is_blessed_when_the_configuration_has_no_bounds(has_baseline: b
     for spec in config.metrics_specs:
         for metric in spec.metrics:
             del metric.per_slice_thresholds[:]
-    perfect = _metrics_of({ACCURACY: 1.0, AUC: 1.0}, {ACCURACY: 1.0, AUC: 1.0})
-    alone = _metrics_of({ACCURACY: 1.0, AUC: 1.0}, None)
-    result = judge({(): perfect if has_baseline else alone}, config)
+    perfect = Measured(1.0, 1.0)
+    result = judge({(): _metrics_of(perfect, perfect if has_baseline else None)}, config)
     assert not result.validation_ok
     assert result.missing_thresholds
     assert not result.rubber_stamp

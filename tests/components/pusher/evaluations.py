@@ -1,12 +1,13 @@
-"""Makes an evaluation and a summary of examples, as the nodes before the Pusher do."""
+"""Runs the Pusher, and writes an evaluation and a summary as the nodes before it do."""
 
 from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
+from tfx.types import channel_utils, standard_artifacts
 
 from components.common.settings import TextSettings
 from components.evaluator.eval_config import resolve_eval_config
@@ -14,7 +15,13 @@ from components.evaluator.gate import write_results
 from components.evaluator.metrics import Totals
 from components.evaluator.settings import GateSettings
 from components.example_gen.summary import ExamplesSummary
-from components.served_baseline.baseline import NO_BASELINE_FILE, VERSION_FILE, ServedVersion
+from components.pusher.component import make_pusher
+from components.served_baseline.baseline import (
+    NO_BASELINE_FILE,
+    VERSION_FILE,
+    ServedVersion,
+    find_baseline,
+)
 from tests.components.trainer.settings import trainer_settings
 
 GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01, slices={'11-50': 0.7})
@@ -32,6 +39,54 @@ SETTINGS = {
 }
 # Of the test split, by length in words.
 SLICES = {'11-50': 150, '51-100': 50}
+
+
+def run_pusher(
+    serving: pathlib.Path,
+    *,
+    model: standard_artifacts.Model,
+    blessing: standard_artifacts.ModelBlessing,
+    folders: Mapping[str, pathlib.Path],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> standard_artifacts.PushedModel:
+    """Run the node.
+
+    Args:
+        serving: The folder of pushed versions.
+        model: The candidate.
+        blessing: The verdict of the Evaluator.
+        folders: Those of the artifacts `examples` and `evaluation`, and of `baseline`, in
+            which a note about the served version is written.
+        meanwhile: Called between ServedBaseline and the Pusher.
+    """
+    baseline, evaluation, examples, pushed = (
+        standard_artifacts.Model(),
+        standard_artifacts.ModelEvaluation(),
+        standard_artifacts.Examples(),
+        standard_artifacts.PushedModel(),
+    )
+    baseline.uri, evaluation.uri, examples.uri = (
+        str(folders[name]) for name in ('baseline', 'evaluation', 'examples')
+    )
+    candidate = f'{model.uri}/Format-Serving'
+    write_baseline(folders['baseline'], find_baseline(str(serving), candidate))
+    examples.split_names = '["train", "val", "test"]'
+    examples.set_string_custom_property('spans', '2 spans 3 to 4')
+    inputs = {
+        'model': [model],
+        'model_blessing': [blessing],
+        'baseline_model': [baseline],
+        'evaluation': [evaluation],
+        'examples': [examples],
+    }
+    channels = {name: channel_utils.as_channel(found) for name, found in inputs.items()}
+    node = make_pusher(**channels, serving_dir=str(serving), name='sentiment', fingerprint='f1')
+    assert node.id == 'Pusher'
+    meanwhile()
+    node.executor_spec.executor_class().Do(
+        inputs, {'pushed_model': [pushed]}, dict(node.exec_properties)
+    )
+    return pushed
 
 
 def write_baseline(folder: pathlib.Path, served: ServedVersion | None) -> None:

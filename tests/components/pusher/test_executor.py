@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from tfx.components.evaluator import constants
-from tfx.types import channel_utils, standard_artifacts
+from tfx.types import standard_artifacts
 
 from components.common.model_versions import CARD_PATH, DIGEST_PATH, digest_of_model
 from components.common.rollback_state import Withdrawal, write_withdrawals
@@ -21,13 +21,12 @@ from components.evaluator.score_details import (
     to_json,
 )
 from components.pusher import executor
-from components.pusher.component import make_pusher
-from components.served_baseline.baseline import BaselineChangedError, find_baseline
+from components.served_baseline.baseline import BaselineChangedError
 from components.smoke_test.run import SmokeTestError
 from tests.components.pusher.evaluations import (
     SETTINGS,
     SUMMARY,
-    write_baseline,
+    run_pusher,
     write_evaluation,
 )
 from tests.components.trainer.tiny import Exported, Tiny
@@ -35,16 +34,16 @@ from tests.conftest import snapshot
 
 
 def write_details(folder: pathlib.Path, scores: dict[str, float]) -> None:
-    """Write what the Evaluator keeps of these texts, and of one that it cuts off."""
-    kept = [Example(text=t, cut=False, label=1, probability=p) for t, p in scores.items()]
+    """Write the details of these texts, and of one that the Evaluator truncated."""
+    whole = [Example(text=t, cut=False, label=1, probability=p) for t, p in scores.items()]
     cut = Example(text='The beginning', cut=True, label=1, probability=0.123)
     none = Histogram(positive=[0] * 1_000, negative=[0] * 1_000)
     details = ScoreDetails(
         candidate=none,
         baseline=None,
-        mistakes=[*kept, cut],
-        uncertain=kept[:1],
-        true_positives=len(kept),
+        mistakes=[*whole, cut],
+        uncertain=whole[:1],
+        true_positives=len(whole),
         false_positives=0,
         true_negatives=0,
         false_negatives=0,
@@ -54,28 +53,19 @@ def write_details(folder: pathlib.Path, scores: dict[str, float]) -> None:
 
 
 class Run:
-    """A run that has come to the Pusher.
+    """The artifacts of the nodes before the Pusher.
 
     Args:
-        folder: Where its artifacts go.
-        exported: The model that was trained.
-        tiny: What it was trained from.
-        model_parts: Further files of the model, by path.
+        folder: Folder of the artifacts.
+        exported: The candidate.
+        tiny: The data that it was trained on.
     """
 
-    def __init__(
-        self,
-        folder: pathlib.Path,
-        exported: Exported,
-        tiny: Tiny,
-        model_parts: dict[str, str] | None = None,
-    ) -> None:
+    def __init__(self, folder: pathlib.Path, exported: Exported, tiny: Tiny) -> None:
         self.folder = folder
         self.model = folder / 'trained' / 'Format-Serving'
         shutil.copytree(exported.serving, self.model)
-        parts = {'assets.extra/settings.json': json.dumps(SETTINGS), **(model_parts or {})}
-        for name, content in parts.items():
-            (self.model / name).write_text(content)
+        (self.model / 'assets.extra' / 'settings.json').write_text(json.dumps(SETTINGS))
         shutil.copytree(tiny.examples, folder / 'examples')
         SUMMARY.write(str(folder / 'examples'))
         texts = [text for text, _ in tiny.reviews['test'][:30]]
@@ -97,42 +87,16 @@ class Run:
             accuracy: The Evaluator's metric.
             meanwhile: Called between ServedBaseline and the Pusher.
         """
-        model, baseline, blessing, evaluation, examples, pushed = (
-            standard_artifacts.Model(),
-            standard_artifacts.Model(),
-            standard_artifacts.ModelBlessing(),
-            standard_artifacts.ModelEvaluation(),
-            standard_artifacts.Examples(),
-            standard_artifacts.PushedModel(),
-        )
+        model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
         model.uri = str(self.folder / 'trained')
         blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
-        evaluation.uri, examples.uri = (
-            str(self.folder / name) for name in ('evaluation', 'examples')
+        names = ('evaluation', 'examples', 'baseline')
+        folders = {name: self.folder / name for name in names}
+        write_evaluation(folders['evaluation'], accuracy)
+        write_details(folders['evaluation'], self.scores)
+        return run_pusher(
+            serving, model=model, blessing=blessing, folders=folders, meanwhile=meanwhile
         )
-        baseline.uri = str(self.folder / 'baseline')
-        write_baseline(self.folder / 'baseline', find_baseline(str(serving), str(self.model)))
-        write_evaluation(self.folder / 'evaluation', accuracy)
-        write_details(self.folder / 'evaluation', self.scores)
-        examples.split_names = '["train", "val", "test"]'
-        examples.set_string_custom_property('spans', '2 spans 3 to 4')
-        inputs = {
-            'model': [model],
-            'model_blessing': [blessing],
-            'baseline_model': [baseline],
-            'evaluation': [evaluation],
-            'examples': [examples],
-        }
-        channels = {name: channel_utils.as_channel(found) for name, found in inputs.items()}
-        node = make_pusher(
-            **channels, serving_dir=str(serving), name='sentiment', fingerprint='f1'
-        )
-        assert node.id == 'Pusher'
-        meanwhile()
-        node.executor_spec.executor_class().Do(
-            inputs, {'pushed_model': [pushed]}, dict(node.exec_properties)
-        )
-        return pushed
 
 
 @pytest.fixture
@@ -162,10 +126,9 @@ def test_artifact_names_the_version_when_the_model_is_blessed(
     digest = digest_of_model(str(run.model))
     for fact in ('| accuracy | 0.9000 | >= 0.8000 ', '2 spans 3 to 4', '`a/*.csv`', '`f1`', digest):
         assert fact in card
-
     assert pushed.get_int_custom_property('new_version') == 1
 
-    # The same model again is found live, and not pushed again.
+    # The same model is live, so it is not pushed again.
     before = snapshot(serving)
     again = run.push(serving, accuracy=0.8)
     assert again.get_int_custom_property('new_version') == 0
@@ -173,7 +136,7 @@ def test_artifact_names_the_version_when_the_model_is_blessed(
     assert again.get_int_custom_property('pushed') == 1
     assert destination(again) == str(version)
 
-    # What a rollback has withdrawn is not pushed, unless it is live all the same.
+    # A withdrawn model is not pushed, but if it is live, it stays live.
     at = '2026-11-25 09:00:00 UTC'
     write_withdrawals(str(serving), {digest: Withdrawal(version.name, at)})
     assert destination(run.push(serving)) == str(version)
@@ -218,13 +181,11 @@ def test_nothing_is_pushed_when_the_live_version_changes_during_the_smoke_test(
     run: Run, tmp_path: pathlib.Path, exported: Exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serving = tmp_path / 'serving'
-    tried = executor.smoke_test
 
-    def try_and_push_another(*args: object, **options: object) -> None:
-        tried(*args, **options)  # type: ignore[arg-type]
+    def push_another(*args: object, **options: object) -> None:
         shutil.copytree(exported.serving, serving / '8')
 
-    monkeypatch.setattr(executor, 'smoke_test', try_and_push_another)
+    monkeypatch.setattr(executor, 'smoke_test', push_another)
     with pytest.raises(BaselineChangedError, match='is now 8'):
         run.push(serving)
     assert {path.name for path in serving.glob('[0-9]*')} == {'8'}
