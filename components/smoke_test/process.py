@@ -125,10 +125,10 @@ def _limit(request: dict[str, Any]) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(request['timeout_seconds'])
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = request['memory_bytes']
-    wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    limit = request['memory_bytes']
+    limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
     try:
-        resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
     except (OSError, ValueError) as err:  # macOS
         print(f'memory cannot be limited here: {err}', file=sys.stderr)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
 from collections.abc import Callable
@@ -75,24 +76,26 @@ def invert(labels: Labels) -> Labels:
 
 
 @pytest.fixture(scope='module')
-def good(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Return a model that is trained on correct labels."""
-    return train_on(lambda labels: labels, tiny, tmp_path_factory.mktemp('good'))
+def models(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
+    """Return a model by name; `constant` predicts positive for every text."""
+    labels: dict[str, Callable[[Labels], Labels]] = {
+        'good': lambda labels: labels,
+        'backwards': invert,
+        'shuffled': shuffle,
+    }
 
+    @functools.cache
+    def make(name: str) -> Model:
+        folder = tmp_path_factory.mktemp(name)
+        if name in labels:
+            return train_on(labels[name], tiny, folder)
+        model = build_nan() if name == 'nan' else build()
+        if name == 'constant':
+            *others, bias = [np.zeros_like(weight) for weight in model.get_weights()]
+            model.set_weights([*others, bias + 2])
+        return save(model, tiny, folder)
 
-@pytest.fixture(scope='module')
-def backwards(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Return a model that is trained on inverted labels."""
-    return train_on(invert, tiny, tmp_path_factory.mktemp('backwards'))
-
-
-@pytest.fixture(scope='module')
-def constant(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Return a model that predicts positive for every text."""
-    model = build()
-    *others, bias = [np.zeros_like(weight) for weight in model.get_weights()]
-    model.set_weights([*others, bias + 2])
-    return save(model, tiny, tmp_path_factory.mktemp('constant'))
+    return make
 
 
 @pytest.fixture
@@ -140,23 +143,6 @@ def failed_checks(found: Evaluated) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def model_of(
-    request: pytest.FixtureRequest, tiny: Tiny, tmp_path: pathlib.Path
-) -> Callable[[str], Model]:
-    """Return a model by name."""
-
-    def make(name: str) -> Model:
-        if name == 'shuffled':
-            return train_on(shuffle, tiny, tmp_path / name)
-        if name == 'nan':
-            return save(build_nan(), tiny, tmp_path / name)
-        found: Model = request.getfixturevalue(name)
-        return found
-
-    return make
-
-
 def keep_all(reviews: list[Review]) -> list[Review]:
     return reviews
 
@@ -196,15 +182,15 @@ def test_nothing_is_pushed_when(
     baseline: str | None,
     test: Callable[[list[Review]], list[Review]],
     expected: dict[str, str] | None,
-    model_of: Callable[[str], Model],
+    models: Callable[[str], Model],
     tiny: Tiny,
     serving: pathlib.Path,
     tmp_path: pathlib.Path,
 ) -> None:
     before = snapshot(serving)
     data = replace_test(test(tiny.reviews['test']), tiny, tmp_path)
-    model = model_of(candidate)
-    found = evaluate(tmp_path, data, model, model_of(baseline) if baseline else None, GATE)
+    model = models(candidate)
+    found = evaluate(tmp_path, data, model, models(baseline) if baseline else None, GATE)
     assert not found.blessed
     assert failed_checks(found)
     if expected is not None:
@@ -214,10 +200,11 @@ def test_nothing_is_pushed_when(
 
 
 def test_good_model_is_pushed_when_there_is_no_attack(
-    good: Model, tiny: Tiny, serving: pathlib.Path, tmp_path: pathlib.Path
+    models: Callable[[str], Model], tiny: Tiny, serving: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     # The models above are refused because of the attack, not because of this test.
     data = replace_test(tiny.reviews['test'], tiny, tmp_path)
+    good = models('good')
     found = evaluate(tmp_path, data, good, None, GATE)
     assert found.blessed
     assert not failed_checks(found)
@@ -229,7 +216,7 @@ def test_good_model_is_pushed_when_there_is_no_attack(
 @pytest.mark.parametrize('spoiled', ['no_bounds', 'nothing'])
 def test_nothing_is_blessed_when_the_evaluator_gets_no_bounds(
     spoiled: str,
-    good: Model,
+    models: Callable[[str], Model],
     tiny: Tiny,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -243,14 +230,14 @@ def test_nothing_is_blessed_when_the_evaluator_gets_no_bounds(
     assert 'bound' not in json_format.MessageToJson(config)
     monkeypatch.setattr(component, 'build_eval_config', lambda gate: config)
     with pytest.raises(ConfigError, match='^the gate has no bound max_accuracy_drop, min_acc'):
-        evaluate(tmp_path, tiny, good, None, GATE)
+        evaluate(tmp_path, tiny, models('good'), None, GATE)
     assert not (tmp_path / 'blessing').exists()
 
 
 @pytest.mark.parametrize('bound', [np.nan, np.inf, 2.0, 0.0])
 def test_nothing_is_blessed_when_a_run_overrides_a_bound_with_an_invalid_value(
-    bound: float, good: Model, tiny: Tiny, tmp_path: pathlib.Path
+    bound: float, models: Callable[[str], Model], tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
     with pytest.raises(ConfigError, match='^min_auc: .*, got '):
-        evaluate(tmp_path, tiny, good, None, GATE, min_auc=bound)
+        evaluate(tmp_path, tiny, models('good'), None, GATE, min_auc=bound)
     assert not (tmp_path / 'blessing').exists()

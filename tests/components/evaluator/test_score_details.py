@@ -192,18 +192,11 @@ DETAILS = ScoreDetails(
 
 
 def test_details_are_unchanged_when_written_and_read(tmp_path: pathlib.Path) -> None:
-    (tmp_path / SCORE_DETAILS_FILE).parent.mkdir()
-    (tmp_path / SCORE_DETAILS_FILE).write_bytes(to_json(DETAILS))
-    assert read_score_details(str(tmp_path)) == DETAILS
-
-
-def test_none_is_returned_when_there_is_no_file(tmp_path: pathlib.Path) -> None:
     assert read_score_details(str(tmp_path)) is None
-
-
-def test_error_names_the_field_when_the_file_is_damaged(tmp_path: pathlib.Path) -> None:
-    (tmp_path / SCORE_DETAILS_FILE).parent.mkdir()
-    damaged = to_json(DETAILS).replace(b'"label":0', b'"label":"x"')
-    (tmp_path / SCORE_DETAILS_FILE).write_bytes(damaged)
+    path = tmp_path / SCORE_DETAILS_FILE
+    path.parent.mkdir()
+    path.write_bytes(to_json(DETAILS))
+    assert read_score_details(str(tmp_path)) == DETAILS
+    path.write_bytes(to_json(DETAILS).replace(b'"label":0', b'"label":"x"'))
     with pytest.raises(ValueError, match=r'mistakes\.0\.label'):
         read_score_details(str(tmp_path))

@@ -47,7 +47,7 @@ def run_pusher(
     model: standard_artifacts.Model,
     blessing: standard_artifacts.ModelBlessing,
     folders: Mapping[str, pathlib.Path],
-    meanwhile: Callable[[], object] = lambda: None,
+    before_push: Callable[[], object] = lambda: None,
 ) -> standard_artifacts.PushedModel:
     """Run the node.
 
@@ -57,7 +57,7 @@ def run_pusher(
         blessing: The verdict of the Evaluator.
         folders: Those of the artifacts `examples` and `evaluation`, and of `baseline`, in
             which a note about the served version is written.
-        meanwhile: Called between ServedBaseline and the Pusher.
+        before_push: Called between ServedBaseline and the Pusher.
     """
     baseline, evaluation, examples, pushed = (
         standard_artifacts.Model(),
@@ -82,7 +82,7 @@ def run_pusher(
     channels = {name: channel_utils.as_channel(found) for name, found in inputs.items()}
     node = make_pusher(**channels, serving_dir=str(serving), name='sentiment', fingerprint='f1')
     assert node.id == 'Pusher'
-    meanwhile()
+    before_push()
     node.executor_spec.executor_class().Do(
         inputs, {'pushed_model': [pushed]}, dict(node.exec_properties)
     )

@@ -7,17 +7,19 @@ import pathlib
 import shutil
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from tfx.components.evaluator import constants
 from tfx.types import standard_artifacts
 
 from components.common.model_versions import CARD_PATH, DIGEST_PATH, digest_of_model
 from components.common.rollback_state import Withdrawal, write_withdrawals
+from components.evaluator.metrics import Totals
+from components.evaluator.score_collector import ScoreCollector
 from components.evaluator.score_details import (
     SCORE_DETAILS_FILE,
-    Example,
-    Histogram,
-    ScoreDetails,
+    SHOWN_CHARACTERS,
+    SHOWN_EXAMPLES,
     to_json,
 )
 from components.pusher import executor
@@ -34,22 +36,14 @@ from tests.conftest import snapshot
 
 
 def write_details(folder: pathlib.Path, scores: dict[str, float]) -> None:
-    """Write the details of these texts, and of one that the Evaluator truncated."""
-    whole = [Example(text=t, cut=False, label=1, probability=p) for t, p in scores.items()]
-    cut = Example(text='The beginning', cut=True, label=1, probability=0.123)
-    none = Histogram(positive=[0] * 1_000, negative=[0] * 1_000)
-    details = ScoreDetails(
-        candidate=none,
-        baseline=None,
-        mistakes=[*whole, cut],
-        uncertain=whole[:1],
-        true_positives=len(whole),
-        false_positives=0,
-        true_negatives=0,
-        false_negatives=0,
-    )
+    """Write the details of positive texts, and of one that the Evaluator truncates."""
+    truncated = 'x' * (SHOWN_CHARACTERS + 1)
+    texts = np.array([text.encode() for text in (*scores, truncated)], object)
+    collector = ScoreCollector()
+    collector.add(texts, np.ones(len(texts)), np.array([*scores.values(), 0.123]))
     (folder / SCORE_DETAILS_FILE).parent.mkdir(parents=True, exist_ok=True)
-    (folder / SCORE_DETAILS_FILE).write_bytes(to_json(details))
+    content = to_json(collector.details(Totals(), None))
+    (folder / SCORE_DETAILS_FILE).write_bytes(content)
 
 
 class Run:
@@ -68,7 +62,8 @@ class Run:
         (self.model / 'assets.extra' / 'settings.json').write_text(json.dumps(SETTINGS))
         shutil.copytree(tiny.examples, folder / 'examples')
         SUMMARY.write(str(folder / 'examples'))
-        texts = [text for text, _ in tiny.reviews['test'][:30]]
+        # One less than the Evaluator stores.
+        texts = [text for text, _ in tiny.reviews['test'][: SHOWN_EXAMPLES - 1]]
         self.scores = dict(zip(texts, exported.probabilities(texts)))
 
     def push(
@@ -77,7 +72,7 @@ class Run:
         *,
         blessed: bool = True,
         accuracy: float = 0.9,
-        meanwhile: Callable[[], object] = lambda: None,
+        before_push: Callable[[], object] = lambda: None,
     ) -> standard_artifacts.PushedModel:
         """Run the node on the artifacts of the nodes before it.
 
@@ -85,7 +80,7 @@ class Run:
             serving: The folder of pushed versions.
             blessed: The Evaluator's verdict.
             accuracy: The Evaluator's metric.
-            meanwhile: Called between ServedBaseline and the Pusher.
+            before_push: Called between ServedBaseline and the Pusher.
         """
         model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
         model.uri = str(self.folder / 'trained')
@@ -95,7 +90,7 @@ class Run:
         write_evaluation(folders['evaluation'], accuracy)
         write_details(folders['evaluation'], self.scores)
         return run_pusher(
-            serving, model=model, blessing=blessing, folders=folders, meanwhile=meanwhile
+            serving, model=model, blessing=blessing, folders=folders, before_push=before_push
         )
 
 
@@ -173,7 +168,7 @@ def test_nothing_is_pushed_when_the_live_version_changed_after_the_comparison(
         (serving / '8' / 'assets' / 'words').write_text('theirs')
 
     with pytest.raises(BaselineChangedError, match='is now 8'):
-        run.push(serving, meanwhile=push_another)
+        run.push(serving, before_push=push_another)
     assert {path.name for path in serving.glob('[0-9]*')} <= {'7', '8'}
 
 

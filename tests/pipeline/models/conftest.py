@@ -1,4 +1,4 @@
-"""Pushed versions, to go back to and to remove."""
+"""A serving folder with pushed versions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import pathlib
 
 import pytest
 
-from tests.pipeline.models.served import Served, make_sound
+from tests.components.smoke_test import models
+from tests.pipeline.models.served import Served
 
 
 @pytest.fixture(scope='session')
 def sound(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    return make_sound(tmp_path_factory.mktemp('sound'))
+    """Return a SavedModel that passes the smoke test."""
+    return models.save(tmp_path_factory.mktemp('sound') / 'sound')
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from components.common.serving_lock import serving_lock
 from components.pusher.publish import publish
 from pipeline.models.listing import ServingFolder
 from pipeline.results.outcome import Pushed, RunOutcome, save_record
-from tests.components.smoke_test import models
 
 NAME = 'sentiment'
 
@@ -21,7 +20,7 @@ class Served:
 
     Args:
         root: The folder for all that runs write.
-        sound: A SavedModel, of which all models are variants.
+        sound: A SavedModel; all models are variants of it.
     """
 
     def __init__(self, root: pathlib.Path, sound: pathlib.Path) -> None:
@@ -70,8 +69,3 @@ class Served:
     def names(self) -> list[str]:
         """Return the versions, oldest first."""
         return sorted((path.name for path in self.folder.glob('[0-9]*')), key=int)
-
-
-def make_sound(folder: pathlib.Path) -> pathlib.Path:
-    """Write a SavedModel that passes the smoke test."""
-    return models.save(folder / 'sound')
