@@ -77,28 +77,28 @@ def publish_locally(
     """
     texts = {**texts, DIGEST_PATH: f'{digest}\n'}
     os.makedirs(serving_dir, exist_ok=True)
-    aside = os.path.join(serving_dir, f'.{uuid.uuid4().hex}{PART_SUFFIX}')
+    unfinished = os.path.join(serving_dir, f'.{uuid.uuid4().hex}{PART_SUFFIX}')
 
     def copy(source: str, target: str) -> Any:
-        if os.path.relpath(target, aside) not in texts:
+        if os.path.relpath(target, unfinished) not in texts:
             copy_file(source, target)
         return target
 
     try:
-        shutil.copytree(model_dir, aside, copy_function=copy)
+        shutil.copytree(model_dir, unfinished, copy_function=copy)
         for name, text in texts.items():
-            path = os.path.join(aside, name)
+            path = os.path.join(unfinished, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, 'w', encoding='utf-8') as file:
                 file.write(text)
-        _sync(aside)
-        if digest_of_model(aside) != digest:
+        _sync(unfinished)
+        if digest_of_model(unfinished) != digest:
             raise _changed(model_dir)
         while True:
             path = os.path.join(serving_dir, str(_next_version(serving_dir)))
             try:
                 # A rename never replaces a non-empty folder: take the next number then.
-                os.rename(aside, path)
+                os.rename(unfinished, path)
             except OSError:
                 if not os.path.exists(path):
                     raise
@@ -106,7 +106,7 @@ def publish_locally(
             _sync_folder(serving_dir)
             return path
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _publish_remotely(model_dir: str, serving_dir: str, card: str, digest: str) -> str:

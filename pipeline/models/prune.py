@@ -53,9 +53,9 @@ def prune(folder: ServingFolder, *, keep: int, dry_run: bool = False) -> list[Pr
         for version, why in plan:
             if why is None:
                 # Renamed first, so that no model server sees half of a version.
-                aside = version.path.with_name(f'.{uuid.uuid4().hex}{PART_SUFFIX}')
-                os.rename(version.path, aside)
-                shutil.rmtree(aside)
+                hidden = version.path.with_name(f'.{uuid.uuid4().hex}{PART_SUFFIX}')
+                os.rename(version.path, hidden)
+                shutil.rmtree(hidden)
     return plan
 
 
