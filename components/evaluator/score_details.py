@@ -6,11 +6,9 @@ This module imports neither TensorFlow nor TFX, so the report does not need them
 from __future__ import annotations
 
 import dataclasses
-import posixpath
+import os
 
 import pydantic
-
-from components.common.storage import storage_of
 
 BINS = 1_000
 SHOWN_EXAMPLES = 20
@@ -90,8 +88,8 @@ class ScoreDetails:
 _FORMAT = pydantic.TypeAdapter(ScoreDetails)
 
 
-def read_score_details(evaluation_uri: str) -> ScoreDetails | None:
-    """Read the details from an Evaluation artifact.
+def read_score_details(folder: str) -> ScoreDetails | None:
+    """Read the details from the folder of an Evaluation artifact on a disk.
 
     Returns:
         None if the artifact has none, because an older version wrote it.
@@ -99,12 +97,16 @@ def read_score_details(evaluation_uri: str) -> ScoreDetails | None:
     Raises:
         ValueError: If the file is damaged.
     """
-    path = posixpath.join(evaluation_uri, SCORE_DETAILS_FILE)
-    storage = storage_of(path)
-    if not storage.exists(path):
+    try:
+        with open(os.path.join(folder, SCORE_DETAILS_FILE), 'rb') as file:
+            return parse_score_details(file.read())
+    except FileNotFoundError:
         return None
-    with storage.open(path, 'rb') as file:
-        return _FORMAT.validate_json(file.read())
+
+
+def parse_score_details(content: bytes) -> ScoreDetails:
+    """Parse the content of the file; a ValueError means that it is damaged."""
+    return _FORMAT.validate_json(content)
 
 
 def to_json(details: ScoreDetails) -> bytes:

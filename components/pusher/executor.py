@@ -19,7 +19,7 @@ from components.common import features
 from components.common.model_versions import complete_versions, digest_of_model
 from components.common.rollback_state import Withdrawal, withdrawn_models
 from components.common.serving_lock import serving_lock
-from components.evaluator.score_details import read_score_details
+from components.evaluator.score_details import SCORE_DETAILS_FILE, parse_score_details
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import SPANS_PROPERTY, ExamplesSummary
 from components.pusher.properties import (
@@ -121,9 +121,13 @@ def _test_serving(model: str, input_dict: dict[str, list[Any]]) -> None:
     texts = records.map(lambda record: tf.io.parse_single_example(record, spec)[features.TEXT_KEY])
     first = itertools.islice(texts.as_numpy_iterator(), _SMOKE_TEST_TEXTS)
     evaluation = artifact_utils.get_single_uri(input_dict[standard_component_specs.EVALUATION_KEY])
-    details = read_score_details(evaluation)
-    shown = [*details.mistakes, *details.uncertain] if details else []
-    known = {example.text: example.probability for example in shown if not example.cut}
+    path = posixpath.join(evaluation, SCORE_DETAILS_FILE)
+    known = {}
+    if fileio.exists(path):  # An older version did not write it.
+        with fileio.open(path, 'rb') as file:
+            details = parse_score_details(file.read())
+        shown = (*details.mistakes, *details.uncertain)
+        known = {example.text: example.probability for example in shown if not example.cut}
     smoke_test(
         model,
         texts=[text.decode() for text in first],
