@@ -11,12 +11,11 @@ import contextlib
 import glob
 import os
 import posixpath
-import shutil
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 from components.common.errors import ComponentError
+from components.common.storage import storage_of
 
 # Workers collect their temporary files here; their executor removes the folder.
 UNFINISHED = '.unfinished'
@@ -42,7 +41,7 @@ def atomic_file(path: str | os.PathLike[str], *, part_dir: str | None = None) ->
             shutil.copy('metadata.sqlite', part)
     """
     path = os.fspath(path)
-    storage = _storage_of(path)
+    storage = storage_of(path)
     folder, name = os.path.split(path)
     unique = uuid.uuid4().hex[:12]
     if part_dir is None:
@@ -71,7 +70,7 @@ def atomic_write(
     ...     os.listdir(folder)
     ['a.txt']
     """
-    with atomic_file(path, part_dir=part_dir) as part, _storage_of(part).GFile(part, 'wb') as file:
+    with atomic_file(path, part_dir=part_dir) as part, storage_of(part).GFile(part, 'wb') as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
@@ -105,7 +104,7 @@ def clear_unfinished(unfinished: str, node: str) -> None:
     Raises:
         ComponentError: If the folder does not exist, so that the workers wrote elsewhere.
     """
-    storage = _storage_of(unfinished)
+    storage = storage_of(unfinished)
     if not storage.exists(unfinished):
         raise nothing_written(posixpath.dirname(unfinished), node)
     storage.rmtree(unfinished)
@@ -117,32 +116,3 @@ def nothing_written(folder: str, node: str) -> ComponentError:
         f'{node}: expected output of the workers in {folder}, found none',
         hint='the workers must have the data and the artifacts under the same paths as this run',
     )
-
-
-class _Disk:
-    """The functions of `tf.io.gfile` that this module uses."""
-
-    exists = staticmethod(os.path.exists)
-    remove = staticmethod(os.unlink)
-    rmtree = staticmethod(shutil.rmtree)
-    GFile = staticmethod(open)
-
-    @staticmethod
-    def makedirs(path: str) -> None:
-        os.makedirs(path, exist_ok=True)
-
-    @staticmethod
-    def rename(source: str, target: str, *, overwrite: bool) -> None:
-        assert overwrite
-        with open(source, 'rb') as file:
-            os.fsync(file.fileno())
-        os.replace(source, target)
-
-
-def _storage_of(path: str) -> Any:
-    if '://' not in path:
-        return _Disk
-    # TensorFlow takes seconds to import.
-    import tensorflow as tf
-
-    return tf.io.gfile

@@ -93,7 +93,7 @@ def recorded_digest(version_dir: str) -> str | None:
     storage = storage_of(path)
     if not storage.exists(path):
         return None
-    with storage.open(path, 'rb') as file:
+    with storage.GFile(path, 'rb') as file:
         return str(file.read().decode(errors='replace').strip())
 
 
@@ -107,7 +107,7 @@ def restored_by(version_dir: str) -> Restored | None:
     storage = storage_of(path)
     if not storage.exists(path):
         return None
-    with storage.open(path, 'rb') as file:
+    with storage.GFile(path, 'rb') as file:
         found = json.loads(file.read())
     try:
         return Restored(**{name: str(found[name]) for name in Restored._fields})
@@ -117,7 +117,7 @@ def restored_by(version_dir: str) -> Restored | None:
 
 def _digest(path: str) -> bytes:
     digest = hashlib.sha256()
-    with storage_of(path).open(path, 'rb') as file:
+    with storage_of(path).GFile(path, 'rb') as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.digest()

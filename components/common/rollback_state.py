@@ -43,7 +43,7 @@ def read_withdrawals(serving_dir: str) -> dict[str, Withdrawal]:
     if not storage.exists(path):
         return {}
     try:
-        with storage.open(path, 'rb') as file:
+        with storage.GFile(path, 'rb') as file:
             found = json.loads(file.read())
         return {
             str(digest): Withdrawal(str(int(entry['version'])), str(entry['at']))

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from typing import Any
 
 _REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
 
 
 class _Disk:
-    """The functions of TFX's `fileio` that this project uses."""
+    """The functions of `tf.io.gfile` that this project uses."""
 
     exists = staticmethod(os.path.exists)
     listdir = staticmethod(os.listdir)
+    remove = staticmethod(os.unlink)
+    rmtree = staticmethod(shutil.rmtree)
     walk = staticmethod(os.walk)
-    open = staticmethod(open)
+    GFile = staticmethod(open)
+
+    @staticmethod
+    def makedirs(path: str) -> None:
+        os.makedirs(path, exist_ok=True)
+
+    @staticmethod
+    def rename(source: str, target: str, *, overwrite: bool) -> None:
+        assert overwrite
+        with open(source, 'rb') as file:
+            os.fsync(file.fileno())
+        os.replace(source, target)
 
 
 def is_remote(path: str) -> bool:
@@ -28,16 +42,16 @@ def is_remote(path: str) -> bool:
 
 
 def storage_of(path: str) -> Any:
-    """Return an object with the functions of TFX's `fileio` that read a path.
+    """Return an object with the functions of `tf.io.gfile`, for a path.
 
-    TFX takes seconds to import; it is imported for addresses only.
+    TensorFlow takes seconds to import; it is imported for addresses only.
 
     Example:
-        with storage_of(path).open(path, 'rb') as file:
+        with storage_of(path).GFile(path, 'rb') as file:
             ...
     """
     if is_remote(path):
-        from tfx.dsl.io import fileio
+        import tensorflow as tf
 
-        return fileio
+        return tf.io.gfile
     return _Disk

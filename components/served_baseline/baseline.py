@@ -85,7 +85,7 @@ def read_baseline(baseline_uri: str) -> ServedVersion | None:
     if is_absent(baseline_uri):
         return None
     path = posixpath.join(baseline_uri, VERSION_FILE)
-    with storage_of(path).open(path, 'rb') as file:
+    with storage_of(path).GFile(path, 'rb') as file:
         return ServedVersion(**json.loads(file.read()))
 
 

@@ -46,21 +46,18 @@ def test_models_differ_when_one_byte_or_file_does(tmp_path: pathlib.Path) -> Non
     assert not same_model(one, equal)
 
 
-def test_models_are_equal_when_only_one_has_a_card(tmp_path: pathlib.Path) -> None:
-    one, pushed = make_version(tmp_path, '1'), make_version(tmp_path, '2')
-    add_extra(pushed, 'model_card.md', '# Model card\n')
-    assert same_model(one, pushed)
-    add_extra(pushed, 'labels.json', '[]')
-    assert not same_model(one, pushed)
-
-
-def test_models_are_equal_when_only_one_has_a_rollback_record(tmp_path: pathlib.Path) -> None:
+def test_models_are_equal_when_only_one_has_a_card_and_a_rollback_record(
+    tmp_path: pathlib.Path,
+) -> None:
     one, copy = make_version(tmp_path, '1'), make_version(tmp_path, '3')
+    add_extra(copy, 'model_card.md', '# Model card\n')
     record = {'version': '1', 'instead_of': '2', 'at': '2026-11-25 09:00:00 UTC'}
     add_extra(copy, 'rollback.json', json.dumps(record))
     assert same_model(one, copy)
     assert restored_by(str(one)) is None
-    assert restored_by(str(copy)) == Restored('1', '2', '2026-11-25 09:00:00 UTC')
+    assert restored_by(str(copy)) == Restored(**record)
+    add_extra(copy, 'labels.json', '[]')
+    assert not same_model(one, copy)
 
 
 @pytest.mark.parametrize('content', ['', '[]', '{"version": "1"}', 'null'])
