@@ -24,8 +24,18 @@ class WordCounts(NamedTuple):
     texts: int
 
 
-class WriteVocabulary(beam.PTransform):
-    """Writes the words of files of examples into one file, the most frequent first.
+@beam.ptransform_fn
+def WriteVocabulary(
+    files: beam.PCollection,
+    path: str,
+    *,
+    count_path: str,
+    top_k: int,
+    min_count: int = 1,
+    punctuation: Punctuation = 'drop',
+    parts: int = 1,
+) -> beam.PCollection:
+    """Write the words of files of examples into one file, the most frequent first.
 
     Equally frequent words are in descending order, as in the vocabularies of
     TFT. TFT sends each word of each batch through a dozen Beam stages, which is
@@ -33,6 +43,7 @@ class WriteVocabulary(beam.PTransform):
     a file that it reads, and sends one table per file. Counts are exact.
 
     Args:
+        files: Gzipped TFRecord files.
         path: The file to write.
         count_path: The file to write the number of texts to.
         top_k: Largest number of words to keep.
@@ -41,33 +52,15 @@ class WriteVocabulary(beam.PTransform):
         parts: Number of parts that the words are divided into: a worker holds
             at most all words of one part, and the last worker only those to keep.
     """
-
-    def __init__(
-        self,
-        path: str,
-        *,
-        count_path: str,
-        top_k: int,
-        min_count: int = 1,
-        punctuation: Punctuation = 'drop',
-        parts: int = 1,
-    ) -> None:
-        super().__init__()
-        self._punctuation: Punctuation = punctuation
-        self._parts = parts
-        self._path = path
-        self._count_path = count_path
-        self._kept = {'top_k': top_k, 'min_count': min_count}
-
-    def expand(self, files: beam.PCollection) -> beam.PCollection:
-        return (
-            files
-            | 'Count' >> beam.ParDo(_CountWords(self._punctuation, self._parts))
-            | 'Merge' >> beam.CombinePerKey(_MergeFn())
-            | 'Keep' >> beam.Map(_keep, **self._kept)
-            | 'Together' >> beam.GroupByKey()
-            | 'Write' >> beam.Map(_write, self._path, self._count_path, **self._kept)
-        )
+    kept = {'top_k': top_k, 'min_count': min_count}
+    return (
+        files
+        | 'Count' >> beam.FlatMap(_count_by_part, punctuation, parts)
+        | 'Merge' >> beam.CombinePerKey(_MergeFn())
+        | 'Keep' >> beam.Map(_keep, **kept)
+        | 'Together' >> beam.GroupByKey()
+        | 'Write' >> beam.Map(_write, path, count_path, **kept)
+    )
 
 
 def most_frequent(counts: Counter[bytes], *, top_k: int, min_count: int = 1) -> list[bytes]:
@@ -127,24 +120,20 @@ def count_words(files: Sequence[str], punctuation: Punctuation = 'drop') -> Word
     return WordCounts(total, texts)
 
 
-class _CountWords(beam.DoFn):
-    """Turns a file into (part, WordCounts) for each part; the first counts the texts."""
-
-    def __init__(self, punctuation: Punctuation, parts: int) -> None:
-        self._punctuation: Punctuation = punctuation
-        self._parts = parts
-
-    def process(self, file: str) -> Iterator[tuple[int, WordCounts]]:
-        counts = count_words([file], self._punctuation)
-        if self._parts == 1:
-            yield 0, counts
-            return
-        parts: list[Counter[bytes]] = [Counter() for _ in range(self._parts)]
-        for word, number in counts.words.items():
-            # Python's hash differs from process to process.
-            parts[zlib.crc32(word) % self._parts][word] = number
-        for part, words in enumerate(parts):
-            yield part, WordCounts(words, 0 if part else counts.texts)
+def _count_by_part(
+    file: str, punctuation: Punctuation, parts: int
+) -> Iterator[tuple[int, WordCounts]]:
+    """Turn a file into (part, WordCounts) for each part; the first counts the texts."""
+    counts = count_words([file], punctuation)
+    if parts == 1:
+        yield 0, counts
+        return
+    by_part: list[Counter[bytes]] = [Counter() for _ in range(parts)]
+    for word, number in counts.words.items():
+        # Python's hash differs from process to process.
+        by_part[zlib.crc32(word) % parts][word] = number
+    for part, words in enumerate(by_part):
+        yield part, WordCounts(words, 0 if part else counts.texts)
 
 
 class _MergeFn(beam.CombineFn):
