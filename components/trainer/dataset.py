@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -56,9 +56,9 @@ class LabelledTokens(NamedTuple):
         labels: float32 `[examples, 1]`, 0 or 1; NaN where there is no label.
 
     Example:
-        >>> data = LabelledTokens.from_rows([[2, 3], [4]], [0, 1])
-        >>> data.padded(3).tolist(), data.labels[:, 0].tolist()
-        ([[2, 3, 0], [4, 0, 0]], [0.0, 1.0])
+        >>> data = LabelledTokens.from_rows([[2, 3, 4], [], [5]], [0, 1, 1])
+        >>> data.padded(2).tolist(), data.labels[:, 0].tolist()
+        ([[2, 3], [0, 0], [5, 0]], [0.0, 1.0, 1.0])
     """
 
     tokens: npt.NDArray[np.int32]
@@ -100,16 +100,6 @@ class LabelledTokens(NamedTuple):
             dataset = dataset.shuffle(len(self.labels), seed=batching.shuffle_seed)
         dataset = dataset.take(batching.examples_used(len(self.labels)))
         return dataset.batch(batching.size).prefetch(tf.data.AUTOTUNE)
-
-
-class Examples(Protocol):
-    """The examples that a model learns from, by split."""
-
-    def read(self, split: str) -> LabelledTokens:
-        """Return all examples of a split; `unsup` may be empty."""
-
-    def stream(self, split: str, batching: Batching) -> tf.data.Dataset:
-        """Return batches as `LabelledTokens.batches` does, without reading all at once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,6 +181,10 @@ class StoredExamples:
 
     def _pattern(self, split: str) -> str:
         return posixpath.join(self.artifact, f'Split-{split}', '*')
+
+
+# The examples that a model learns from, by split; `unsup` may be empty.
+Examples = LoadedExamples | StoredExamples
 
 
 def read_split(pattern: str, transform: TransformGraph, *, labelled: bool = True) -> LabelledTokens:

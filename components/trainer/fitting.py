@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.common import features
 from components.common.progress import report_progress
 from components.common.settings import TextSettings
 from components.trainer.dataset import Examples
@@ -51,6 +52,23 @@ class TrainedModel(NamedTuple):
 
 
 Train = Callable[[TrainingJob], TrainedModel]
+
+
+def as_ragged(tokens: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
+    """Return tokens without padding.
+
+    Models are called with ragged tokens. When Keras saves a model, it calls it with
+    padded float32 tokens.
+
+    Args:
+        tokens: int32 `[batch, (tokens)]`, ragged, or padded with 0 at the end.
+
+    >>> as_ragged(tf.constant([[2, 3, 0], [0, 0, 0]])).to_list()
+    [[2, 3], []]
+    """
+    if isinstance(tokens, tf.RaggedTensor):
+        return tokens
+    return tf.RaggedTensor.from_tensor(tf.cast(tokens, tf.int32), padding=features.PADDING_ID)
 
 
 def compile_model(

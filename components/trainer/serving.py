@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 
 from components.common import features
 from components.common.settings import TextSettings
-from components.trainer.layers.contributions import Contributions
+from components.trainer.contributions import Contributions
 from components.transform.text import tokenize
 
 

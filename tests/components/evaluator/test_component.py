@@ -94,8 +94,8 @@ def alone(
 
 def test_accuracy_and_loss_equal_those_of_keras(alone: Evaluated, exported: Exported) -> None:
     overall = alone.metrics[''][OVERALL]
-    tokens = exported.test.padded(TEXT.max_tokens)
-    expected = exported.network.evaluate(tokens, exported.test.labels, verbose=0, return_dict=True)
+    network, tokens = exported.model.network, exported.test.padded(TEXT.max_tokens)
+    expected = network.evaluate(tokens, exported.test.labels, verbose=0, return_dict=True)
     assert 0.6 < overall['binary_accuracy'] < 1
     assert overall['binary_accuracy'] == pytest.approx(expected['binary_accuracy'], abs=1e-5)
     assert overall['loss'] == pytest.approx(expected['loss'], abs=1e-5)

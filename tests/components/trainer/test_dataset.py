@@ -84,16 +84,6 @@ def test_rows_are_complete_when_texts_are_empty_or_batches_small(
     ]
 
 
-@pytest.mark.parametrize(
-    ('width', 'expected'),
-    [(2, [[2, 3], [0, 0], [5, 0]]), (4, [[2, 3, 4, 0], [0, 0, 0, 0], [5, 0, 0, 0]])],
-)
-def test_rows_are_truncated_or_padded_to_the_width(width: int, expected: list[list[int]]) -> None:
-    padded = LabelledTokens.from_rows([[2, 3, 4], [], [5]], [0, 1, 1]).padded(width)
-    assert padded.dtype == np.int32
-    assert padded.tolist() == expected
-
-
 def test_rows_are_concatenated_when_two_splits_are_joined() -> None:
     other = LabelledTokens.from_rows([[], [4], [5, 6]], [1, 0, 1])
     joined = LabelledTokens.from_rows([[2, 3], []], [0, 1]).joined(other)

@@ -7,6 +7,7 @@ import functools
 import pathlib
 import random
 import shutil
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,8 +20,13 @@ from components.common import features
 from components.common.settings import TextSettings
 from components.example_gen.summary import ExamplesSummary
 from components.schema.component import CURATED_SCHEMA
-from components.trainer.dataset import LabelledTokens, LoadedExamples, read_split
-from components.trainer.fitting import TrainingJob
+from components.trainer.dataset import (
+    LabelledTokens,
+    LoadedExamples,
+    StoredExamples,
+    read_split,
+)
+from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models import load_architecture
 from components.trainer.models.tutorial.model import Padded, build_model
 from components.trainer.models.tutorial.settings import TutorialSettings
@@ -115,7 +121,7 @@ class Tiny:
 
     def load_transform(self) -> TransformGraph:
         """Load the transform graph."""
-        return TransformGraph(tft.TFTransformOutput(str(self.transform_graph)))
+        return load_transform(self.transform_graph)
 
 
 def copy_damaged(tiny: Tiny, folder: pathlib.Path, split: str, how: str) -> tuple[Tiny, int]:
@@ -168,13 +174,32 @@ def loaded(
     )
 
 
+def load_transform(transform_graph: pathlib.Path) -> TransformGraph:
+    """Load a transform graph."""
+    return TransformGraph(tft.TFTransformOutput(str(transform_graph)))
+
+
+def train_stored(
+    architecture: str,
+    examples: pathlib.Path,
+    transform_graph: pathlib.Path,
+    logs: pathlib.Path,
+    text: TextSettings = TEXT,
+    **settings: Any,
+) -> TrainedModel:
+    """Train on the examples of an artifact as `run_fn` does."""
+    chosen = trainer_settings(architecture, **settings)
+    keras.utils.set_random_seed(chosen.seed)
+    stored = StoredExamples(str(examples), load_transform(transform_graph))
+    return load_architecture(architecture)(TrainingJob(stored, chosen, text, str(logs)))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Exported:
     """A model, in memory and exported; its inputs are deleted.
 
     Attributes:
-        model: The fitted model, which reads ragged tokens.
-        network: The compiled network inside the model, which reads padded tokens.
+        model: The fitted model, which reads ragged tokens; its `network` reads padded ones.
         transform: The graph that makes the model's input.
         test: The transformed test split.
         history: The training history.
@@ -183,7 +208,6 @@ class Exported:
     """
 
     model: keras.Model
-    network: keras.Model
     transform: TransformGraph
     test: LabelledTokens
     history: dict[str, list[float]]
@@ -201,20 +225,16 @@ def make_exported(base: pathlib.Path) -> Exported:
     """Fit and export once per session, then delete everything but the exported folder."""
     tiny = make_tiny(base)
     folder = base / 'work'
-    shutil.copytree(tiny.transform_graph, folder / 'transform_graph')
-    transform = TransformGraph(tft.TFTransformOutput(str(folder / 'transform_graph')))
-    train, val, test = (read_split(tiny.pattern(split), transform) for split in features.SPLITS)
-    keras.utils.set_random_seed(1)
+    graph = shutil.copytree(tiny.transform_graph, folder / 'transform_graph')
     logs = base / 'logs'
-    model, history = load_architecture('tutorial')(
-        TrainingJob(loaded(train, val), trainer_settings('tutorial', **MODEL), TEXT, str(logs))
-    )
+    model, history = train_stored('tutorial', tiny.examples, graph, logs, **MODEL)
+    transform = load_transform(graph)
+    test = read_split(tiny.pattern(features.TEST_SPLIT), transform)
     export(ServingModel(model, transform, TEXT), LABELS, str(folder / 'exported'))
     serving = (folder / 'exported').rename(base / 'moved')
     shutil.rmtree(folder)
     return Exported(
         model=model,
-        network=model.network,
         transform=transform,
         test=test,
         history=history,

@@ -84,7 +84,7 @@ def test_error_names_the_setting_when_an_ngram_setting_is_bad(setting: str, mess
 
 
 def test_every_id_fits_into_an_ngram_when_the_vocabulary_is_the_largest() -> None:
-    from components.trainer.layers.ngram_keys import ID_BITS, MAX_NGRAM
+    from components.trainer.models.ngram.ngrams import ID_BITS, MAX_NGRAM
 
     largest = load('ngram', 'text.vocab_size=1000000', f'trainer.model.max_ngram={MAX_NGRAM}')
     assert largest.text.vocab_size <= 2**ID_BITS

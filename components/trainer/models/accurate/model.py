@@ -13,19 +13,17 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from scipy import optimize, special
 
 from components.common import features
+from components.trainer.contributions import MAX_WORDS, Contributions, add, places
 from components.trainer.dataset import LabelledTokens
-from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, fit
-from components.trainer.layers.contributions import MAX_WORDS, Contributions, add, places
-from components.trainer.layers.ngram_logits import NGramLogits
-from components.trainer.layers.ragged import as_ragged
-from components.trainer.learning.calibration import missing_shift
+from components.trainer.fitting import TrainedModel, TrainingJob, as_ragged, compile_model, fit
 from components.trainer.models.accurate.max_convolution import MaxConvolution
 from components.trainer.models.accurate.row_adam import RowAdam
 from components.trainer.models.accurate.settings import AccurateSettings
 from components.trainer.models.accurate.word_vectors import word_vectors
-from components.trainer.models.ngram import model as ngram
+from components.trainer.models.ngram.model import NGramModel, read_unlabelled
 
 # The network reads the first and the last tokens, because reviews state their verdict there.
 _FIRST_TOKENS = 100
@@ -37,9 +35,9 @@ def train(job: TrainingJob) -> TrainedModel:
     settings, seed = job.settings.model, job.settings.seed
     assert isinstance(settings, AccurateSettings)
     train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
-    ngrams = ngram.make_layer(settings, seed)
-    unlabelled = ngram.read_unlabelled(job)
-    logits = ngram.adapt(ngrams, train, val, unlabelled, fit_to_val=settings.fit_to_val)
+    ngrams = NGramModel(settings, seed, name='ngrams')
+    unlabelled = read_unlabelled(job)
+    of_train, of_val = ngrams.adapt(train, val, unlabelled)
     words = min(settings.network_words, int(train.tokens.max(initial=features.UNKNOWN_ID)) + 1)
     texts = train if unlabelled is None else train.joined(unlabelled)
     vectors = word_vectors(texts, words, settings.embedding_dim, seed)
@@ -55,13 +53,13 @@ def train(job: TrainingJob) -> TrainedModel:
     compile_model(fitted, _WarmUpAndDecay(settings.learning_rate, steps), RowAdam, beta_2=0.99)
     history = fit(
         fitted,
-        batches(train, logits.train, settings, shuffle_seed=seed),
-        batches(val, logits.val, settings),
+        batches(train, of_train, settings, shuffle_seed=seed),
+        batches(val, of_val, settings),
         epochs=settings.epochs,
         restore_best_epoch=settings.restore_best_epoch,
         log_dir=job.log_dir,
     )
-    balance(networks, train, logits.train)
+    balance(networks, train, of_train)
     model = AccurateModel(ngrams, networks)
     compile_model(model)
     return TrainedModel(model, history)
@@ -83,6 +81,28 @@ def balance(
     shift = missing_shift(logits + np.concatenate(added), data.labels)
     for network in networks:
         network.logit.bias.assign_add([shift])
+
+
+def missing_shift(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float32]) -> float:
+    """Return the number to add to all logits so that their expected positives are correct.
+
+    Args:
+        logits: float32 `[texts]`.
+        labels: 0 or 1 `[texts]`. If all are equal, half a text counts as the other label,
+            so that the result is finite.
+
+    Example:
+        >>> round(missing_shift(np.float32([0, 0, 0]), np.float32([1, 0, 0])), 3)
+        -0.693
+    """
+    positives = np.clip(labels.sum(), 0.5, len(labels) - 0.5)
+
+    def excess(shift: float) -> float:
+        return float(special.expit(logits.astype(np.float64) + shift).sum() - positives)
+
+    # With a larger shift, all texts are expected to be positive, or none.
+    limit = float(np.abs(logits).max()) + 50
+    return float(optimize.brentq(excess, -limit, limit, xtol=1e-7))
 
 
 class Network(keras.layers.Layer):
@@ -144,7 +164,7 @@ class AccurateModel(keras.Model):
     # Nothing calls the signature that Keras adds to a saved model, and it takes time.
     _default_save_signature = None
 
-    def __init__(self, ngrams: NGramLogits, networks: Sequence[Network]) -> None:
+    def __init__(self, ngrams: NGramModel, networks: Sequence[Network]) -> None:
         super().__init__(name='accurate')
         self.ngrams = ngrams
         self.networks = list(networks)

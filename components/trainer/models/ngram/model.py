@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,64 +10,32 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.common import features
+from components.trainer.contributions import Contributions, places
 from components.trainer.dataset import LabelledTokens
-from components.trainer.fitting import TrainedModel, TrainingJob, compile_model, measure
-from components.trainer.layers.contributions import Contributions
-from components.trainer.layers.ngram_logits import NGramLogits
-from components.trainer.models.ngram.settings import LinearSettings, NgramSettings
+from components.trainer.fitting import TrainedModel, TrainingJob, as_ragged, compile_model, measure
+from components.trainer.models.ngram import nb_svm
+from components.trainer.models.ngram.ngrams import (
+    count_ngrams,
+    find_ngrams,
+    ngram_keys,
+    ngram_places,
+)
+from components.trainer.models.ngram.settings import LinearSettings
+
+Floats = npt.NDArray[np.float32]
+
+_TEXTS_PER_CALL = 1_000
 
 
 def train(job: TrainingJob) -> TrainedModel:
-    train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
     settings = job.settings.model
-    assert isinstance(settings, NgramSettings)
-    layer = make_layer(settings, job.settings.seed)
-    logits = adapt(layer, train, val, read_unlabelled(job), fit_to_val=settings.fit_to_val)
-    model = NGramModel(layer)
+    assert isinstance(settings, LinearSettings)
+    train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
+    model = NGramModel(settings, job.settings.seed, name='ngram')
+    of_train, of_val = model.adapt(train, val, read_unlabelled(job))
     compile_model(model)
-    history = measure(
-        {'train': (train.labels, logits.train), 'val': (val.labels, logits.val)},
-        job.log_dir,
-    )
-    return TrainedModel(model, history)
-
-
-class NGramModel(keras.Model):
-    """The logits of the n-grams."""
-
-    # Nothing calls the signature that Keras adds to a saved model, and it takes time.
-    _default_save_signature = None
-
-    def __init__(self, ngrams: NGramLogits) -> None:
-        super().__init__(name='ngram')
-        self.ngrams = ngrams
-
-    def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-        """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`."""
-        return self.ngrams(tokens)
-
-    def explain(self, tokens: tf.RaggedTensor) -> Contributions:
-        """Split the logits of int32 `[batch, (tokens)]` into contributions."""
-        return self.ngrams.explain(tokens)
-
-
-class OutOfFoldLogits(NamedTuple):
-    """Logits, float32 `[examples, 1]`, by models that did not learn from the example."""
-
-    train: npt.NDArray[np.float32]
-    val: npt.NDArray[np.float32]
-
-
-def make_layer(settings: LinearSettings, seed: int) -> NGramLogits:
-    """Return the layer that the settings describe."""
-    return NGramLogits(
-        max_ngram=settings.max_ngram,
-        min_documents=settings.min_ngram_documents,
-        cost=settings.svm_cost,
-        unlabelled_weight=settings.unlabelled_weight,
-        seed=seed,
-        name='ngrams',
-    )
+    parts = {'train': (train.labels, of_train), 'val': (val.labels, of_val)}
+    return TrainedModel(model, measure(parts, job.log_dir))
 
 
 def read_unlabelled(job: TrainingJob) -> LabelledTokens | None:
@@ -79,26 +47,124 @@ def read_unlabelled(job: TrainingJob) -> LabelledTokens | None:
     return unlabelled if len(unlabelled.labels) else None
 
 
-def adapt(
-    layer: NGramLogits,
-    train: LabelledTokens,
-    val: LabelledTokens,
-    unlabelled: LabelledTokens | None,
-    *,
-    fit_to_val: bool,
-) -> OutOfFoldLogits:
-    """Have the layer learn from `train`, and from `val` if `fit_to_val` is set.
+class NGramModel(keras.Model):
+    """Calibrated logits of the NB-SVM; `adapt` learns its weights and builds it.
 
     Args:
-        layer: The layer, which is then built.
-        train: Examples to learn from.
-        val: Further examples.
-        unlabelled: Texts without a label.
-        fit_to_val: Whether to learn from `val` too.
+        settings: Settings of the model.
+        seed: Seed of the halves for the out-of-fold scores.
     """
-    if fit_to_val:
-        logits, _ = layer.adapt(train.joined(val), unlabelled=unlabelled)
-        return OutOfFoldLogits(*np.split(logits, [len(train.labels)]))
-    of_train, of_val = layer.adapt(train, val, unlabelled)
-    assert of_val is not None
-    return OutOfFoldLogits(of_train, of_val)
+
+    # Nothing calls the signature that Keras adds to a saved model, and it takes time.
+    _default_save_signature = None
+
+    def __init__(self, settings: LinearSettings, seed: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._settings = settings
+        self._seed = seed
+
+    def adapt(
+        self, train: LabelledTokens, val: LabelledTokens, unlabelled: LabelledTokens | None = None
+    ) -> tuple[Floats, Floats]:
+        """Learn n-grams, weights and calibration from `train`, and from `val` if set so.
+
+        Args:
+            train: Examples to learn from.
+            val: Further examples.
+            unlabelled: Texts without a label, which improve the ratios.
+
+        Returns:
+            Logits of `train` and of `val`, float32 `[examples, 1]`, each by a model that
+            did not learn from the example.
+        """
+        settings = self._settings
+        data = train.joined(val) if settings.fit_to_val else train
+        counts = count_ngrams(data, settings.max_ngram, settings.min_ngram_documents)
+        labels = data.labels[:, 0].astype(np.int8)
+        further = None
+        if unlabelled is not None and len(counts.keys):
+            presence = find_ngrams(unlabelled, counts.keys, settings.max_ngram)
+            further = nb_svm.Unlabelled(presence, settings.unlabelled_weight)
+        cost = settings.svm_cost
+        model = nb_svm.fit_nb_svm(counts.presence, labels, cost, further)
+        if min(labels.sum(), len(labels) - labels.sum()) < 2:
+            scores = model.scores(counts.presence)  # too few to divide into halves
+        else:
+            scores = nb_svm.out_of_fold_scores(counts.presence, labels, cost, self._seed, further)
+        scale, shift = nb_svm.calibrate(scores, labels)
+        self._store(counts.keys, scale * model.weights, model.ratios, scale * model.bias + shift)
+        logits = (scale * scores + shift)[:, np.newaxis].astype(np.float32)
+        if settings.fit_to_val:
+            return logits[: len(train.labels)], logits[len(train.labels) :]
+        tokens = val.ragged()
+        starts = range(0, len(val.labels), _TEXTS_PER_CALL)
+        of_val = [self(tokens[start : start + _TEXTS_PER_CALL]).numpy() for start in starts]
+        return logits, np.concatenate(of_val)
+
+    def _store(
+        self, keys: npt.NDArray[np.int64], weights: Floats, ratios: Floats, bias: float
+    ) -> None:
+        if not len(keys):
+            # TensorFlow refuses a table without entries. No text has this key.
+            keys = np.array([-1], np.int64)
+            weights = ratios = np.zeros(1, np.float32)
+        values = np.stack([weights, np.square(ratios)], axis=1).astype(np.float32)
+        self.built = True
+        # Per n-gram, its addends in the numerator and in the square of the denominator.
+        self.terms = self._add_constant(values, 'terms')
+        self.bias = self._add_constant(np.array(bias, np.float32), 'bias')
+        self._table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(keys, np.arange(len(keys), dtype=np.int64)),
+            default_value=-1,
+        )
+
+    def _add_constant(self, value: Floats, name: str) -> keras.Variable:
+        weight = self.add_weight(value.shape, initializer='zeros', trainable=False, name=name)
+        weight.assign(value)
+        return weight
+
+    def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+        """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`, see `as_ragged`."""
+        tokens = as_ragged(tokens)
+        cells, _ = self._find(tokens)
+        size = tf.shape(self.terms, tf.int64)[0]
+        # An n-gram counts once, however often it occurs in the text.
+        present, _ = tf.unique(cells)
+        terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
+        sums = tf.math.unsorted_segment_sum(terms, present // size, tokens.nrows())
+        scores = tf.math.divide_no_nan(sums[:, 0], tf.sqrt(sums[:, 1]))
+        return (scores + self.bias)[:, tf.newaxis]
+
+    def explain(self, tokens: tf.RaggedTensor) -> Contributions:
+        """Split the logits of int32 `[batch, (tokens)]` into a contribution of each n-gram.
+
+        The position of an n-gram is that of its first occurrence.
+        """
+        cells, known = self._find(tokens)
+        starts, lengths = [], []
+        for length in range(1, self._settings.max_ngram + 1):
+            starts.append(ngram_places(tokens, length))
+            lengths.append(tf.fill(tf.shape(starts[-1]), length))
+        size = tf.shape(self.terms, tf.int64)[0]
+        present, which = tf.unique(cells, tf.int64)
+        count = tf.size(present)
+        first = tf.math.unsorted_segment_min(tf.range(tf.size(cells)), which, count)
+        start, length = (
+            tf.gather(tf.boolean_mask(tf.concat(parts, 0), known), first)
+            for parts in (starts, lengths)
+        )
+        rows = present // size
+        terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
+        squares = tf.math.unsorted_segment_sum(terms[:, 1], rows, tokens.nrows())
+        values = tf.math.divide_no_nan(terms[:, 0], tf.sqrt(tf.gather(squares, rows)))
+        bias = tf.fill([tokens.nrows()], tf.convert_to_tensor(self.bias))
+        return Contributions(rows, places(start, length), values, bias)
+
+    def _find(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return row * size + index of each n-gram with weights, and a mask of these."""
+        lengths = range(1, self._settings.max_ngram + 1)
+        parts = [ngram_keys(tokens, length) for length in lengths]
+        indices = self._table.lookup(tf.concat([keys for keys, _ in parts], 0))
+        rows = tf.concat([rows for _, rows in parts], 0)
+        known = indices >= 0
+        return tf.boolean_mask(rows * tf.shape(self.terms, tf.int64)[0] + indices, known), known

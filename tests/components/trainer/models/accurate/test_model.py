@@ -11,7 +11,15 @@ import tensorflow as tf
 from components.common.settings import TextSettings
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob
-from components.trainer.models.accurate.model import Network, balance, batches, ends, mean_of, train
+from components.trainer.models.accurate.model import (
+    Network,
+    balance,
+    batches,
+    ends,
+    mean_of,
+    missing_shift,
+    train,
+)
 from components.trainer.models.accurate.settings import AccurateSettings
 from tests.components.trainer.models.ngram.test_model import logits_of, loss_and_accuracy
 from tests.components.trainer.settings import trainer_settings
@@ -80,32 +88,6 @@ def test_logits_agree_when_rows_are_padded_alone_or_in_a_batch(
     np.testing.assert_allclose(alone, ragged, atol=1e-5)
 
 
-def test_logits_are_unchanged_when_the_model_is_saved_and_loaded(
-    trained: tuple[TrainedModel, LabelledTokens], tmp_path: pathlib.Path
-) -> None:
-    (model, _), test = trained
-
-    class Scorer(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        @tf.function(
-            autograph=False,
-            input_signature=[
-                tf.RaggedTensorSpec([None, None], tf.int32, row_splits_dtype=tf.int64)
-            ],
-        )
-        def score(self, tokens: tf.RaggedTensor) -> tf.Tensor:
-            return self.model(tokens, training=False)
-
-    tf.saved_model.save(Scorer(), str(tmp_path / 'saved'))
-    loaded = tf.saved_model.load(str(tmp_path / 'saved'))
-    tokens = test.ragged()[:70]
-    np.testing.assert_allclose(loaded.score(tokens), model(tokens), atol=1e-5)
-    assert loaded.score(tokens[:0]).shape == (0, 1)
-
-
 def test_model_adds_the_mean_of_its_networks_when_there_are_several(
     trained: tuple[TrainedModel, LabelledTokens],
 ) -> None:
@@ -141,15 +123,6 @@ def test_mean_probability_is_the_share_of_positives_when_networks_are_balanced()
     assert tf.sigmoid(sums).numpy().mean() == pytest.approx(data.labels.mean(), abs=1e-4)
 
 
-def test_logits_are_equal_when_training_is_repeated(
-    trained: tuple[TrainedModel, LabelledTokens], tmp_path: pathlib.Path
-) -> None:
-    again, test = train_small(tmp_path)
-    np.testing.assert_allclose(
-        logits_of(again.model, test), logits_of(trained[0].model, test), atol=1e-3
-    )
-
-
 def test_middle_is_skipped_when_a_text_is_longer_than_the_limit() -> None:
     tokens = tf.ragged.constant([list(range(1, 1_001)), [5, 6], []], dtype=tf.int32)
     read = ends(tokens).to_list()
@@ -171,3 +144,27 @@ def test_each_example_occurs_once_per_epoch_when_examples_are_shuffled() -> None
         np.testing.assert_array_equal(np.concatenate([o for _, o in epoch])[:, 0], -labels[:, 0])
     orders = [np.concatenate([labels for labels, _ in e])[:, 0].tolist() for e in (first, second)]
     assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize('shift', [-5.0, -0.3, 0.0, 4.0])
+def test_shift_is_found_when_labels_are_drawn_by_shifted_logits(shift: float) -> None:
+    rng = np.random.default_rng(10)
+    logits = rng.normal(scale=2, size=50_000).astype(np.float32)
+    labels = (rng.random(50_000) < 1 / (1 + np.exp(-(logits + shift)))).astype(np.float32)
+    found = missing_shift(logits, labels)
+    assert found == pytest.approx(shift, abs=0.1)
+    assert np.mean(1 / (1 + np.exp(-(logits + found)))) == pytest.approx(labels.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize('size', [30.0, 1e4])
+def test_shift_is_finite_when_logits_are_certain(size: float) -> None:
+    logits = np.array([-size] * 60 + [size] * 40, np.float32)
+    labels = np.repeat(np.array([0, 1], np.float32), 50)
+    assert np.isfinite(missing_shift(logits, labels))
+
+
+@pytest.mark.parametrize('label', [0, 1])
+def test_shift_is_finite_when_all_labels_are_one(label: int) -> None:
+    logits = np.random.default_rng(11).normal(size=100).astype(np.float32)
+    expected = 1 / (1 + np.exp(-(logits + missing_shift(logits, np.full(100, label, np.float32)))))
+    assert expected.sum() == pytest.approx(99.5 if label else 0.5, abs=0.01)

@@ -1,41 +1,54 @@
 from __future__ import annotations
 
-import dataclasses
 import pathlib
-import shutil
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from components.common import features
-from components.trainer.dataset import LabelledTokens, read_split
+from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob
-from components.trainer.models.ngram.model import train
+from components.trainer.models.ngram.model import NGramModel, train
+from components.trainer.models.ngram.nb_svm import (
+    Unlabelled,
+    calibrate,
+    fit_nb_svm,
+    out_of_fold_scores,
+)
+from components.trainer.models.ngram.ngrams import count_ngrams, find_ngrams
+from components.trainer.models.ngram.settings import NgramSettings
 from tests.components.trainer.settings import trainer_settings
-from tests.components.trainer.tiny import NEUTRAL, TEXT, Tiny, export_model, loaded, make_example
+from tests.components.trainer.tiny import TEXT, loaded
 
-TEXTS = [
-    '',
-    'great superb word1',
-    'dull awful, word2!',
-    'great great great',
-    'unheard-of words ünïcödé 好',
-    '<br />',
-    'good bad ' * 10_000,
-]
-UNSEEN = 29
+UNSEEN = 500  # known to the vocabulary, and in no training text
 METRICS = ['binary_accuracy', 'loss', 'val_binary_accuracy', 'val_loss']
+NO_TEXTS = LabelledTokens.from_rows([[2]], [1])
 
 
-def make_data(texts: int, seed: int, wrong: float = 0.1) -> LabelledTokens:
+def make_data(texts: int, seed: int, share: float = 0.5) -> LabelledTokens:
+    """Make texts of up to 30 tokens, some of which indicate the label; id 1 is the unknown word."""
     rng = np.random.default_rng(seed)
-    labels = rng.random(texts) < 0.5
-    telling = labels ^ (rng.random(texts) < wrong)
-    rows = [[2 + int(tells), *rng.integers(1, 20, 6).tolist()] for tells in telling]
-    return LabelledTokens.from_rows(rows, labels.astype(int).tolist())
+    labels = rng.random(texts) < share
+    rows = [
+        np.where(rng.random(n) < 0.2, 2 + 2 * rng.integers(0, 5, n) + label, rng.integers(1, 60, n))
+        for label, n in zip(labels, rng.integers(0, 30, texts))
+    ]
+    return LabelledTokens.from_rows([row.tolist() for row in rows], labels.astype(int).tolist())
+
+
+def adapt(
+    data: LabelledTokens,
+    val: LabelledTokens = NO_TEXTS,
+    unlabelled: LabelledTokens | None = None,
+    **settings: Any,
+) -> tuple[NGramModel, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return a model and the logits of both splits."""
+    seed = settings.pop('seed', 1)
+    model = NGramModel(NgramSettings.model_validate({'fit_to_val': False, **settings}), seed)
+    return model, *model.adapt(data, val, unlabelled)
 
 
 def train_on(
@@ -54,105 +67,143 @@ def logits_of(model: keras.Model, data: LabelledTokens) -> np.ndarray:
     return logits
 
 
+def logits_of_rows(model: keras.Model, *rows: list[int]) -> list[float]:
+    logits = logits_of(model, LabelledTokens.from_rows(list(rows), [0] * len(rows)))
+    assert (logits.shape, logits.dtype) == ((len(rows), 1), np.float32)
+    values: list[float] = logits[:, 0].tolist()
+    return values
+
+
 def loss_and_accuracy(logits: np.ndarray, data: LabelledTokens) -> list[float]:
     losses = np.logaddexp(0, logits) - data.labels * logits
     return [float(losses.mean()), float(((logits > 0) == (data.labels > 0)).mean())]
 
 
-def probabilities(serving: Any, texts: list[str]) -> list[float]:
-    answer = serving.signatures[features.TEXT_SIGNATURE](text=tf.constant(texts, tf.string))
-    values: list[float] = answer[features.PROBABILITY_KEY].numpy().tolist()
-    return values
-
-
-def export_and_load(model: keras.Model, tiny: Tiny, folder: pathlib.Path) -> Any:
-    """Export, delete the inputs, move the exported folder, and load it."""
-    shutil.copytree(tiny.transform_graph, folder / 'graph')
-    copy = dataclasses.replace(tiny, transform_graph=folder / 'graph')
-    export_model(model, copy, folder / 'exported')
-    shutil.rmtree(folder / 'graph')
-    (folder / 'exported').rename(folder / 'moved')
-    return tf.saved_model.load(str(folder / 'moved'))
+@pytest.fixture(scope='module')
+def data() -> LabelledTokens:
+    return make_data(300, seed=1)
 
 
 @pytest.fixture(scope='module')
-def splits(tiny: Tiny) -> tuple[LabelledTokens, LabelledTokens, LabelledTokens]:
-    transform = tiny.load_transform()
-    train, val, test = (read_split(tiny.pattern(split), transform) for split in features.SPLITS)
-    return train, val, test
+def model(data: LabelledTokens) -> NGramModel:
+    return adapt(data)[0]
 
 
-def test_probabilities_are_unchanged_when_the_model_is_exported_and_loaded(
-    tiny: Tiny,
-    splits: tuple[LabelledTokens, LabelledTokens, LabelledTokens],
-    tmp_path: pathlib.Path,
+@pytest.mark.parametrize(
+    ('max_ngram', 'share', 'with_unlabelled'),
+    [*((n, share, False) for n in (1, 2, 3) for share in (0.5, 0.1)), (3, 0.5, True)],
+)
+def test_logits_equal_those_of_numpy_when_the_model_is_trained(
+    max_ngram: int, share: float, with_unlabelled: bool
 ) -> None:
-    data, val, test = splits
-    model = train_on(data, val, tmp_path / 'logs').model
-    assert loss_and_accuracy(logits_of(model, test), test)[1] > 0.7  # a fifth of labels is wrong
-    graph = tiny.load_transform()
-    texts = TEXTS + [text for text, _ in tiny.reviews['test']]
-    expected = tf.sigmoid(model(graph(tf.constant(texts)))[:, 0]).numpy()
-    loaded = export_and_load(model, tiny, tmp_path)
-    assert probabilities(loaded, texts) == pytest.approx(expected, abs=1e-5)
-    assert [probabilities(loaded, [t])[0] for t in TEXTS] == pytest.approx(
-        expected[: len(TEXTS)], abs=1e-5
-    )
-    examples = tf.constant([make_example(text, 0) for text in texts])
-    answer = loaded.signatures[features.EXAMPLES_SIGNATURE](examples=examples)
-    assert answer[features.PROBABILITY_KEY].numpy() == pytest.approx(expected, abs=1e-5)
-    assert probabilities(loaded, []) == []
-    # A text without a known word gets the bias.
-    bias = float(tf.sigmoid(model.ngrams.bias))
-    assert [expected[TEXTS.index(text)] for text in ('', '<br />')] == pytest.approx([bias] * 2)
-    assert expected[1] > 0.5 > expected[2]
+    data = make_data(200, seed=2, share=share)
+    labels = data.labels[:, 0].astype(np.int8)
+    counts = count_ngrams(data, max_ngram, 2)
+    texts = unlabelled = None
+    if with_unlabelled:
+        texts = make_data(500, seed=3)
+        texts = texts._replace(labels=np.full_like(texts.labels, np.nan))
+        unlabelled = Unlabelled(find_ngrams(texts, counts.keys, max_ngram), 0.5)
+    svm = fit_nb_svm(counts.presence, labels, 1.0, unlabelled)
+    scores = out_of_fold_scores(counts.presence, labels, 1.0, 7, unlabelled)
+    scale, shift = calibrate(scores, labels)
+    model, out_of_fold, _ = adapt(data, unlabelled=texts, max_ngram=max_ngram, seed=7)
+    expected = scale * svm.scores(counts.presence) + shift
+    np.testing.assert_allclose(logits_of(model, data)[:, 0], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(out_of_fold[:, 0], scale * scores + shift, rtol=1e-4, atol=1e-5)
+    assert np.ptp(expected) > 0.5
+    plain, _, _ = adapt(data, max_ngram=max_ngram, seed=7)
+    difference = np.abs(logits_of(model, data) - logits_of(plain, data)).max()
+    assert difference > 0.01 if with_unlabelled else difference == 0
 
 
-def test_model_trains_and_exports_when_no_ngram_is_in_two_texts(
-    tiny: Tiny, tmp_path: pathlib.Path
+def test_val_only_gets_logits_of_the_model_when_it_is_not_fitted_to_val(
+    data: LabelledTokens, model: NGramModel
 ) -> None:
-    data = LabelledTokens.from_rows([[2, 3], [4], [5, 6], []], [1, 1, 1, 0])
-    model, history = train_on(
-        data, LabelledTokens.from_rows([[7]], [1]), tmp_path / 'logs', fit_to_val=False
-    )
-    assert np.isfinite(list(history.values())).all()
-    loaded = export_and_load(model, tiny, tmp_path)
-    found = probabilities(loaded, [*TEXTS[:3], ' '.join(NEUTRAL)])
-    assert found == pytest.approx([float(tf.sigmoid(model.ngrams.bias))] * 4)
-    assert found[0] > 0.5
-
-
-def test_model_trains_when_one_text_is_positive(tmp_path: pathlib.Path) -> None:
-    data = LabelledTokens.from_rows([[2, 3], [2, 4], [3, 4], [5, 2], [6, 6]], [0, 0, 0, 0, 1])
-    model, history = train_on(data, LabelledTokens.from_rows([[2]], [0]), tmp_path)
-    assert np.isfinite(list(history.values())).all()
-    assert np.isfinite(logits_of(model, data)).all()
+    val = make_data(2_300, seed=3)  # more than two batches
+    other, out_of_fold, logits = adapt(data, val)
+    np.testing.assert_allclose(logits, logits_of(other, val), rtol=1e-5, atol=1e-6)
+    assert (out_of_fold.shape, logits.shape) == ((300, 1), (2_300, 1))
+    assert (out_of_fold.dtype, logits.dtype) == (np.float32, np.float32)
+    for one, two in zip(other.get_weights(), model.get_weights()):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize('fit_to_val', [True, False])
 def test_model_is_fitted_to_val_when_the_settings_ask_for_it(
-    fit_to_val: bool, tmp_path: pathlib.Path
+    fit_to_val: bool, data: LabelledTokens
 ) -> None:
     # The word UNSEEN occurs only in positive texts of val.
-    data = make_data(200, seed=1)
     val = LabelledTokens.from_rows([[UNSEEN, 10 + number % 5] for number in range(20)], [1] * 20)
-    model = train_on(data, val, tmp_path, fit_to_val=fit_to_val).model
-    logit = logits_of(model, LabelledTokens.from_rows([[UNSEEN]], [1]))[0, 0]
-    if fit_to_val:
-        assert logit > float(model.ngrams.bias) + 0.5
-    else:
-        assert logit == float(model.ngrams.bias)
+    model, *_ = adapt(data, val, fit_to_val=fit_to_val)
+    (logit,), bias = logits_of_rows(model, [UNSEEN]), float(model.bias)
+    assert logit > bias + 0.5 if fit_to_val else logit == bias
 
 
-def test_val_metrics_are_those_of_the_final_model_when_it_is_not_fitted_to_val(
-    tmp_path: pathlib.Path,
+def test_logit_is_unchanged_when_an_ngram_is_repeated(model: NGramModel) -> None:
+    once = logits_of_rows(model, [2, 2, 2], [4, 5, 4, 5, 4])
+    assert logits_of_rows(model, [2] * 50, [4, 5] * 40) == pytest.approx(once, abs=1e-6)
+    assert once[0] != pytest.approx(once[1], abs=1e-3)
+
+
+@pytest.mark.parametrize('form', ['padded', 'one row at a time', 'traced'])
+def test_logits_agree_when_tokens_come_in_another_form(
+    form: str, data: LabelledTokens, model: NGramModel
 ) -> None:
-    data, val = make_data(200, seed=1), make_data(80, seed=2)
-    model, history = train_on(data, val, tmp_path, fit_to_val=False)
-    expected = loss_and_accuracy(logits_of(model, val), val)
-    assert [history['val_loss'][0], history['val_binary_accuracy'][0]] == pytest.approx(
-        expected, rel=1e-4
+    tokens = data.ragged()
+    if form == 'padded':
+        found = model(tf.constant(data.padded(40)))
+    elif form == 'traced':
+        signature = [tf.RaggedTensorSpec([None, None], tf.int32)]
+        found = tf.function(model, input_signature=signature)(tokens)
+    else:
+        found = np.concatenate([model(tokens[row : row + 1]) for row in range(30)])
+    np.testing.assert_allclose(found, model(tokens)[: len(found)], rtol=1e-5, atol=1e-6)
+    assert len(found) >= 30
+
+
+@pytest.mark.parametrize('row', [[], [1], [1, 1, 1, 1], [UNSEEN], [UNSEEN, 1, UNSEEN]], ids=repr)
+def test_logit_is_the_bias_when_no_ngram_is_known(model: NGramModel, row: list[int]) -> None:
+    assert logits_of_rows(model, row) == [float(model.bias)]
+    assert logits_of_rows(model, [2], row, [3])[1] == float(model.bias)
+
+
+def test_only_known_ngrams_change_the_logit_when_words_are_added(model: NGramModel) -> None:
+    bare, among, more = logits_of_rows(model, [2, 4, 6], [1, 1, 2, 4, 6, 1], [2, 4, 6, 1, 3])
+    assert among == pytest.approx(bare, abs=1e-6)
+    assert more > bare
+
+
+def test_logits_are_finite_when_there_are_no_rows_and_when_one_has_20_000_tokens(
+    model: NGramModel,
+) -> None:
+    assert logits_of_rows(model) == []
+    long = np.random.default_rng(4).integers(1, 60, 20_000).tolist()
+    logits = logits_of_rows(model, long, [], [3, 5])
+    assert np.isfinite(logits).all()
+    singly = [logits_of_rows(model, row)[0] for row in (long, [], [3, 5])]
+    assert logits == pytest.approx(singly, abs=1e-5)
+
+
+@pytest.mark.parametrize('labels', [[0, 0, 1], [0, 0, 0, 1, 1, 1, 1]], ids=repr)
+def test_logit_is_the_base_rate_when_no_ngram_is_in_two_texts(labels: list[float]) -> None:
+    data = LabelledTokens.from_rows([[10 + number] for number in range(len(labels))], labels)
+    model, out_of_fold, logits = adapt(data, data)
+    np.testing.assert_array_equal(logits, np.full([len(labels), 1], float(model.bias)))
+    assert np.isfinite(out_of_fold).all()
+    assert np.sign(float(model.bias)) == np.sign(np.mean(labels) - 0.5)
+    assert logits_of_rows(model, [10, 11], []) == [float(model.bias)] * 2
+
+
+def test_model_learns_when_one_text_is_positive(tmp_path: pathlib.Path) -> None:
+    data = LabelledTokens.from_rows(
+        [[2, 3], [2, 4], [2, 5], [4, 5], [6, 7], [6]], [0, 0, 0, 0, 1, 0]
     )
+    model, history = train_on(data, data, tmp_path, fit_to_val=False)
+    assert np.isfinite(list(history.values())).all()
+    logits = logits_of(model, data)
+    assert np.isfinite(logits).all()
+    assert int(np.argmax(logits)) in {4, 5}
 
 
 @pytest.mark.parametrize('fit_to_val', [True, False])
@@ -177,48 +228,43 @@ def test_history_is_out_of_fold_when_labels_are_random(
     assert history['val_binary_accuracy'][0] < 0.62
     assert history['loss'][0] == pytest.approx(np.log(2), abs=0.02)
     # The model itself memorised the labels, though calibration may have shifted the zero.
-    memorised = logits_of(model, data)[:, 0] - float(model.ngrams.bias)
+    memorised = logits_of(model, data)[:, 0] - float(model.bias)
     positive = data.labels[:, 0] > 0
     auc = np.mean(memorised[positive][:, np.newaxis] > memorised[~positive])
     assert max(auc, 1 - auc) > 0.95
 
 
-def test_model_is_compiled_for_logits_when_it_is_trained(tmp_path: pathlib.Path) -> None:
-    data, val = make_data(100, seed=1), make_data(50, seed=2)
-    model = train_on(data, val, tmp_path).model
+def test_metrics_are_those_of_the_logits_when_keras_evaluates_the_model(
+    data: LabelledTokens, tmp_path: pathlib.Path
+) -> None:
+    val = make_data(80, seed=2)
+    model, history = train_on(data, val, tmp_path, fit_to_val=False)
     assert isinstance(model.loss, keras.losses.BinaryCrossentropy)
     assert model.loss.get_config()['from_logits'] is True
-    assert isinstance(model.optimizer, keras.optimizers.Adam)
     (metric,) = model.get_compile_config()['metrics']
     assert metric['class_name'] == 'BinaryAccuracy'
     assert metric['config']['threshold'] == 0.0
-    found = model.evaluate(val.padded(8), val.labels, verbose=0)
-    assert found == pytest.approx(loss_and_accuracy(logits_of(model, val), val), rel=1e-4)
-
-
-@pytest.mark.parametrize('fit_to_val', [True, False])
-def test_weights_and_history_are_equal_when_training_is_repeated(
-    fit_to_val: bool, tmp_path: pathlib.Path
-) -> None:
-    data, val = make_data(200, seed=1), make_data(50, seed=2)
-    first, second = (
-        train_on(data, val, tmp_path / str(run), seed=5, fit_to_val=fit_to_val) for run in range(2)
+    expected = loss_and_accuracy(logits_of(model, val), val)
+    assert model.evaluate(val.padded(40), val.labels, verbose=0) == pytest.approx(
+        expected, rel=1e-4
     )
-    assert first.history == second.history
-    weights = first.model.get_weights()
-    assert len(weights) == 2
-    for one, two in zip(weights, second.model.get_weights()):
-        np.testing.assert_array_equal(one, two)
+    found = [history['val_loss'][0], history['val_binary_accuracy'][0]]
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
-def test_ngrams_are_selected_by_the_settings_when_they_change(tmp_path: pathlib.Path) -> None:
+def test_only_the_calibration_depends_on_the_seed(data: LabelledTokens, model: NGramModel) -> None:
+    other, *_ = adapt(data, seed=2)
+    assert other.trainable_weights == []
+    assert {variable.name for variable in other.weights} == {'terms', 'bias'}
+    np.testing.assert_array_equal(model.terms.numpy()[:, 1], other.terms.numpy()[:, 1])
+    assert (model.terms.numpy()[:, 0] != other.terms.numpy()[:, 0]).any()
+
+
+def test_ngrams_are_selected_by_the_settings_when_they_change() -> None:
     data = LabelledTokens.from_rows([[2, 3, 4], [2, 3, 4], [5], [5, 6]], [1, 1, 0, 0])
 
     def ngrams(**settings: Any) -> int:
-        model = train_on(
-            data, LabelledTokens.from_rows([[7]], [1]), tmp_path, fit_to_val=False, **settings
-        ).model
-        return int(model.ngrams.terms.shape[0])
+        return int(adapt(data, **settings)[0].terms.shape[0])
 
     # 2, 3, 4, 5; with their pairs 2 3 and 3 4; with 2 3 4. In one text: 6, 5 6.
     assert [ngrams(max_ngram=length) for length in (1, 2, 3)] == [4, 6, 7]

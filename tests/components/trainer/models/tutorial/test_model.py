@@ -13,13 +13,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.models.tutorial.embedding import WordVectors
-from components.trainer.models.tutorial.model import Padded, build_model
+from components.trainer.fitting import TrainedModel
+from components.trainer.models.tutorial.model import Padded, WordVectors, build_model
 from components.trainer.models.tutorial.settings import TutorialSettings
-from tests.components.trainer.models.tutorial.training import train_tutorial
-from tests.components.trainer.tiny import KEYS, Tiny, write_split, write_summary
+from tests.components.trainer.tiny import (
+    KEYS,
+    MODEL,
+    Tiny,
+    train_stored,
+    write_split,
+    write_summary,
+)
 from tests.conftest import REPO
 
+# Words that occur once, often, in several rows and, like 5, never.
 TOKENS = np.array([[2, 3, 2, 0], [1, 2, 4, 4], [0, 0, 0, 0]], np.int32)
 
 
@@ -34,14 +41,32 @@ def test_logits_have_one_column_when_the_model_is_called() -> None:
     assert [layer.rate for layer in model.layers if hasattr(layer, 'rate')] == [0.2, 0.2]
 
 
-def test_outputs_are_unchanged_when_the_model_is_saved_and_loaded(tmp_path: pathlib.Path) -> None:
-    model = build_model(TutorialSettings(), vocab_size=6, max_tokens=4)
-    model.save(tmp_path / 'model.keras')
-    loaded = keras.saving.load_model(tmp_path / 'model.keras')
-    layer = loaded.get_layer('word_vectors')
-    assert isinstance(layer, WordVectors)
-    assert (layer.vocab_size, layer.dim) == (6, 16)
-    np.testing.assert_array_equal(loaded(TOKENS), model(TOKENS))
+@pytest.mark.parametrize('in_graph', [False, True])
+def test_gradient_is_dense_and_equals_that_of_keras_when_words_are_repeated(
+    in_graph: bool,
+) -> None:
+    layer, reference = WordVectors(6, 3), keras.layers.Embedding(6, 3)
+    layer.build((None, 4))
+    reference.build((None, 4))
+    reference.set_weights(layer.get_weights())
+    upstream = tf.random.stateless_normal([3, 4, 3], seed=[1, 2])
+
+    def gradient(of: keras.layers.Layer) -> tf.Tensor | tf.IndexedSlices:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(of(TOKENS) * upstream)
+        return tape.gradient(loss, of.trainable_variables[0].value)
+
+    def both() -> tuple[tf.Tensor, tf.Tensor]:
+        dense, sparse = gradient(layer), gradient(reference)
+        assert isinstance(dense, tf.Tensor)
+        assert isinstance(sparse, tf.IndexedSlices)
+        return dense, tf.convert_to_tensor(sparse)
+
+    np.testing.assert_array_equal(layer(TOKENS), reference(TOKENS))
+    dense, expected = tf.function(both)() if in_graph else both()
+    np.testing.assert_allclose(dense, expected, rtol=1e-6)
+    assert np.any(dense[2])
+    assert not np.any(dense[5])
 
 
 @pytest.mark.parametrize('in_graph', [False, True])
@@ -58,6 +83,11 @@ def test_logits_are_those_of_the_first_tokens_when_rows_are_ragged(
     np.testing.assert_allclose(call(tf.constant(TOKENS)), expected, rtol=1e-6)
 
 
+def train_here(tiny: Tiny, logs: pathlib.Path, **settings: Any) -> TrainedModel:
+    chosen = {**MODEL, **settings}
+    return train_stored('tutorial', tiny.examples, tiny.transform_graph, logs, **chosen)
+
+
 def train_on_two_devices(
     tiny: Tiny, folder: pathlib.Path, **settings: Any
 ) -> subprocess.CompletedProcess[str]:
@@ -66,7 +96,7 @@ def train_on_two_devices(
     return subprocess.run(
         [
             *(sys.executable, '-m', 'tests.components.trainer.models.tutorial.training'),
-            *(*map(str, paths), json.dumps({**settings, 'distribution': 'mirrored'})),
+            *(*map(str, paths), json.dumps({**MODEL, **settings, 'distribution': 'mirrored'})),
         ],
         cwd=REPO,
         capture_output=True,
@@ -78,8 +108,7 @@ def train_on_two_devices(
 
 def test_accuracy_is_equal_when_examples_are_streamed(tiny: Tiny, tmp_path: pathlib.Path) -> None:
     kept, streamed = (
-        train_tutorial(tiny.examples, tiny.transform_graph, tmp_path / kind, input=kind)
-        for kind in ('memory', 'stream')
+        train_here(tiny, tmp_path / kind, input=kind) for kind in ('memory', 'stream')
     )
     assert set(streamed.history) == KEYS
     assert streamed.history['val_binary_accuracy'][-1] >= 0.9
@@ -94,7 +123,7 @@ def test_weights_are_equal_when_two_devices_share_each_streamed_batch(
     settings = {'dropout': 0, 'batch_size': 1_000, 'input': 'stream'}
     done = train_on_two_devices(tiny, tmp_path, **settings)
     assert done.returncode == 0, done.stderr
-    alone = train_tutorial(tiny.examples, tiny.transform_graph, tmp_path / 'logs', **settings)
+    alone = train_here(tiny, tmp_path / 'logs', **settings)
     with np.load(tmp_path / 'weights.npz') as file:
         for name, expected in zip(file.files, alone.model.get_weights()):
             np.testing.assert_allclose(file[name], expected, atol=1e-5)

@@ -1,6 +1,6 @@
 """Trains the tutorial's model on two logical devices of the CPU, in a process of its own.
 
-    python -m tests.components.trainer.models.tutorial.training EXAMPLES GRAPH LOGS WEIGHTS SETTINGS
+python -m tests.components.trainer.models.tutorial.training EXAMPLES GRAPH LOGS WEIGHTS SETTINGS
 """
 
 from __future__ import annotations
@@ -8,30 +8,11 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
-from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
-from components.trainer.dataset import StoredExamples
-from components.trainer.fitting import TrainedModel, TrainingJob
-from components.trainer.models.tutorial.model import train
-from components.trainer.serving import TransformGraph
-from tests.components.trainer.settings import trainer_settings
-from tests.components.trainer.tiny import MODEL, TEXT
-
-
-def train_tutorial(
-    examples: pathlib.Path, transform_graph: pathlib.Path, logs: pathlib.Path, **settings: Any
-) -> TrainedModel:
-    """Train as `run_fn` does."""
-    transform = TransformGraph(tft.TFTransformOutput(str(transform_graph)))
-    chosen = trainer_settings('tutorial', **{**MODEL, **settings})
-    keras.utils.set_random_seed(chosen.seed)
-    stored = StoredExamples(str(examples), transform)
-    return train(TrainingJob(stored, chosen, TEXT, str(logs)))
+from tests.components.trainer.tiny import train_stored
 
 
 def main(examples: str, transform_graph: str, logs: str, weights: str, settings: str) -> None:
@@ -40,12 +21,8 @@ def main(examples: str, transform_graph: str, logs: str, weights: str, settings:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     # On two cores, replicas that wait for each other could take all threads.
     tf.config.threading.set_inter_op_parallelism_threads(8)
-    trained = train_tutorial(
-        pathlib.Path(examples),
-        pathlib.Path(transform_graph),
-        pathlib.Path(logs),
-        **json.loads(settings),
-    )
+    paths = map(pathlib.Path, (examples, transform_graph, logs))
+    trained = train_stored('tutorial', *paths, **json.loads(settings))
     np.savez(weights, *trained.model.get_weights())
     print(json.dumps(trained.history))
 

@@ -1,4 +1,4 @@
-"""Fits naive Bayes ratios of n-grams, and a linear SVM on these.
+"""Fits naive Bayes ratios of n-grams, a linear SVM on these, and a calibration.
 
 Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic
 Classification" (ACL 2012), with rows scaled to length 1.
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
@@ -29,7 +30,7 @@ class LinearModel(NamedTuple):
 
     Attributes:
         weights: float32 `[ngrams]`, the weights of the SVM, multiplied by the ratios.
-        ratios: float32 `[ngrams]`, see `naive_bayes_ratios`.
+        ratios: float32 `[ngrams]`, the log-count ratios.
         bias: Score of a text without n-grams.
     """
 
@@ -75,51 +76,29 @@ def fit_nb_svm(
         cost: C of the SVM.
         unlabelled: Texts without a label.
     """
-    counts = np.stack(_counts(presence, labels))
-    model = _fit_weights(presence, labels, _ratios(*counts), cost)
+    counts = _counts(presence, labels)
+    model = _fit_weights(presence, labels, _ratios(counts), cost)
     if unlabelled is None:
         return model
     predicted = (model.scores(unlabelled.presence) > 0).astype(np.int8)
     # No text has a higher weight than a labelled one.
     weight = min(1.0, unlabelled.weight * len(labels) / unlabelled.presence.shape[0])
-    counts += np.float32(weight) * np.stack(_counts(unlabelled.presence, predicted))
-    return _fit_weights(presence, labels, _ratios(*counts), cost)
+    counts += np.float32(weight) * _counts(unlabelled.presence, predicted)
+    return _fit_weights(presence, labels, _ratios(counts), cost)
 
 
-def _fit_weights(
-    presence: sparse.csr_matrix, labels: npt.NDArray[np.int8], ratios: Floats, cost: float
-) -> LinearModel:
-    rows = sparse.csr_matrix(
-        (ratios[presence.indices], presence.indices, presence.indptr), shape=presence.shape
-    )
-    norms = np.sqrt(presence @ np.square(ratios))
-    rows.data /= np.repeat(np.where(norms > 0, norms, 1), np.diff(rows.indptr))
-    weights, bias = fit_svm(rows, labels, cost)
-    return LinearModel(weights * ratios, ratios, bias)
+def _counts(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]) -> Floats:
+    """Return the numbers of positive and of negative texts with each n-gram, `[2, ngrams]`."""
+    return np.stack([presence.T @ of_label.astype(np.float32) for of_label in (labels, 1 - labels)])
 
 
-def naive_bayes_ratios(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]) -> Floats:
-    """Return the log-count ratio of each n-gram, float32 `[ngrams]`.
+def _ratios(counts: Floats) -> Floats:
+    """Return the log-count ratios of `[2, ngrams]`, float32 `[ngrams]`.
 
-    It is the logarithm of the n-gram's share of all n-grams in positive texts, divided by
-    its share in negative texts.
-
-    >>> presence = sparse.csr_matrix(np.array([[1, 0], [1, 1]], np.float32))
-    >>> naive_bayes_ratios(presence, np.array([0, 1], np.int8)).astype(float).round(3).tolist()
-    [-0.357, 0.56]
+    The log-count ratio of an n-gram is the logarithm of its share of all n-grams in positive
+    texts, divided by its share in negative texts.
     """
-    return _ratios(*_counts(presence, labels))
-
-
-def _counts(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]) -> tuple[Floats, Floats]:
-    """Return the numbers of positive and of negative texts that contain each n-gram."""
-    return (
-        presence.T @ labels.astype(np.float32),
-        presence.T @ (1 - labels).astype(np.float32),
-    )
-
-
-def _ratios(positive: Floats, negative: Floats) -> Floats:
+    positive, negative = counts
     # The smoothing is in proportion to the labels. If it were equal, n-grams that occur once or
     # twice, and only with the more frequent label, would indicate the rarer one.
     share = np.clip(positive.sum() / max(positive.sum() + negative.sum(), 1), 1e-3, 1 - 1e-3)
@@ -129,31 +108,25 @@ def _ratios(positive: Floats, negative: Floats) -> Floats:
     return ratios.astype(np.float32)
 
 
-def fit_svm(
-    rows: sparse.csr_matrix, labels: npt.NDArray[np.int8], cost: float
-) -> tuple[Floats, float]:
+def _fit_weights(
+    presence: sparse.csr_matrix, labels: npt.NDArray[np.int8], ratios: Floats, cost: float
+) -> LinearModel:
     """Minimise `(|w|² + b²) / 2 + C Σ max(0, 1 - y (w·x + b))²` with LIBLINEAR.
 
-    Args:
-        rows: float32 `[texts, features]`.
-        labels: 0 or 1 `[texts]`; both must occur.
-        cost: C.
-
-    Returns:
-        w, float32 `[features]`, and b.
-
-    Example:
-        >>> weights, bias = fit_svm(sparse.csr_matrix(np.float32([[-1], [1]])), np.int8([0, 1]), 1)
-        >>> [round(float(value), 2) for value in (*weights, bias)]
-        [0.8, 0.0]
+    The row x of a text has the ratios of its n-grams, scaled to length 1.
     """
-    count = rows.shape[1]
-    if not count:
+    count = len(ratios)
+    rows = sparse.csr_matrix(
+        (ratios[presence.indices], presence.indices, presence.indptr),
         # scikit-learn refuses rows without features.
-        rows = sparse.csr_matrix((rows.shape[0], 1), dtype=np.float32)
+        shape=(len(labels), max(count, 1)),
+    )
+    norms = np.sqrt(presence @ np.square(ratios))
+    rows.data /= np.repeat(np.where(norms > 0, norms, 1), np.diff(rows.indptr))
     svm = LinearSVC(C=cost, dual=True, max_iter=_MAX_PASSES, random_state=0)
     svm.fit(rows, labels)
-    return svm.coef_[0, :count].astype(np.float32), float(svm.intercept_[0])
+    weights = svm.coef_[0, :count].astype(np.float32)
+    return LinearModel(weights * ratios, ratios, float(svm.intercept_[0]))
 
 
 def out_of_fold_scores(
@@ -187,3 +160,40 @@ def out_of_fold_scores(
         model = fit_nb_svm(presence[learned], labels[learned], cost, unlabelled)
         scores[scored] = model.scores(presence[scored])
     return scores
+
+
+class Calibration(NamedTuple):
+    """Maps a score to the logit `scale * score + shift`."""
+
+    scale: float
+    shift: float
+
+
+def calibrate(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int8]) -> Calibration:
+    """Fit a logistic regression of the label on the score.
+
+    Platt's targets keep it finite where the scores separate the labels (Platt, 1999).
+
+    Args:
+        scores: float32 `[texts]`, each by a model that did not learn from the text.
+        labels: 0 or 1 `[texts]`.
+
+    Example:
+        >>> calibration = calibrate(np.float32([-1, -1, 1, 1]), np.int8([0, 0, 1, 1]))
+        >>> round(calibration.scale, 2)
+        1.1
+    """
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    targets = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    # scikit-learn refuses targets between 0 and 1. So each text occurs with both labels, and its
+    # target is the weight of the positive one.
+    inputs = np.tile(scores.astype(np.float64), 2)[:, np.newaxis]
+    size = max(float(np.abs(scores).max(initial=0)), 1e-6)
+    model = LogisticRegression(penalty=None, tol=1e-8, max_iter=1_000)
+    model.fit(
+        inputs / size,
+        np.repeat([1, 0], len(scores)),
+        sample_weight=np.concatenate([targets, 1 - targets]),
+    )
+    return Calibration(float(model.coef_[0, 0]) / size, float(model.intercept_[0]))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.trainer.layers.contributions import Contributions, add, places
+from components.trainer.contributions import Contributions, add, places
 
 
 def contributions(rows: list[int], words: list[list[int]], bias: list[float]) -> Contributions:

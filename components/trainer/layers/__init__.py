@@ -1,1 +1,0 @@
-"""The Keras layers that the architectures are made of."""

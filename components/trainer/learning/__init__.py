@@ -1,1 +1,0 @@
-"""Training of the n-gram model: counts, naive Bayes ratios, SVM and calibration."""
