@@ -3,36 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from components.common import features
 
 
-@pytest.mark.parametrize(
-    ('words', 'bucket'),
-    [
-        (0, '1-10'),
-        (1, '1-10'),
-        (10, '1-10'),
-        (11, '11-50'),
-        (50, '11-50'),
-        (51, '51-100'),
-        (100, '51-100'),
-        (101, '101-200'),
-        (200, '101-200'),
-        (201, '201-400'),
-        (400, '201-400'),
-        (401, '401+'),
-        (1_000_000, '401+'),
-    ],
-)
-def test_length_bucket_changes_when_its_upper_bound_is_exceeded(words: int, bucket: str) -> None:
-    assert features.length_bucket(words) == bucket
-
-
-def test_buckets_are_in_order_of_length() -> None:
-    reached = dict.fromkeys(features.length_bucket(words) for words in range(1, 1_000))
-    assert tuple(reached) == features.LENGTH_BUCKETS
+def test_length_bucket_changes_when_its_upper_bound_is_exceeded() -> None:
+    buckets = [features.length_bucket(words) for words in (*range(1_000), 1_000_000)]
+    expected = zip(features.LENGTH_BUCKETS, [11, 40, 50, 100, 200, 600])
+    assert buckets == [name for name, count in expected for _ in range(count)]
 
 
 def test_reserved_ids_are_those_of_padding_and_unknown_words() -> None:

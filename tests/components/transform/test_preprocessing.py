@@ -7,7 +7,6 @@ import tempfile
 from typing import Any
 
 import apache_beam as beam
-import pydantic
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -150,11 +149,3 @@ def test_vocabulary_equals_that_of_tft(vocab_size: int, tiny: Tiny, tmp_path: pa
     words = most_frequent(count_words(files).words, top_k=vocab_size - features.RESERVED_IDS)
     assert len(files) > 1
     assert words == vocabulary_of_tft(settings, files, str(tmp_path))
-
-
-def test_settings_are_refused_when_vocab_size_leaves_no_word() -> None:
-    config = {SETTINGS_KEY: {**TextSettings().model_dump(), 'vocab_size': 2}}
-    with pytest.raises(
-        pydantic.ValidationError, match='(?s)vocab_size.*greater than or equal to 3'
-    ):
-        preprocessing_fn({features.TEXT_KEY: tf.constant(['a'])}, config)

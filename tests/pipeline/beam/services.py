@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from apache_beam.portability.api import beam_job_api_pb2
@@ -58,16 +58,10 @@ def worker_pool(folder: pathlib.Path, *, code: pathlib.Path = REPO) -> Iterator[
 
 
 @contextlib.contextmanager
-def _process(
-    command: list[str],
-    log: pathlib.Path,
-    *,
-    cwd: pathlib.Path | None = None,
-    env: Mapping[str, str] | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
+def _process(command: list[str], log: pathlib.Path, **options: Any) -> Iterator[Any]:
     with log.open('wb') as out:
         process = subprocess.Popen(
-            [sys.executable, *command], stdout=out, stderr=subprocess.STDOUT, cwd=cwd, env=env
+            [sys.executable, *command], stdout=out, stderr=subprocess.STDOUT, **options
         )
         process.deadline = time.monotonic() + _START_SECONDS  # type: ignore[attr-defined]
         try:
