@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pipeline.cli import cloud
-from pipeline.cli.config import config
-from pipeline.cli.doctor import doctor, repair
-from pipeline.cli.fetch import fetch
+from pipeline.cli import cloud, commands
 from pipeline.cli.models import models
-from pipeline.cli.predict import predict
-from pipeline.cli.report import report
-from pipeline.cli.run import run
-from pipeline.cli.runs import runs
-from pipeline.cli.tensorboard import tensorboard
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -28,16 +20,16 @@ def main() -> None:
 
 
 for _command in (
-    run,
-    predict,
-    fetch,
-    config,
-    runs,
-    report,
+    commands.run,
+    commands.predict,
+    commands.fetch,
+    commands.config,
+    commands.runs,
+    commands.report,
     models,
-    tensorboard,
-    doctor,
-    repair,
+    commands.tensorboard,
+    commands.doctor,
+    commands.repair,
     *cloud.COMMANDS,
 ):
     main.add_command(_command)

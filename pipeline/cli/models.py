@@ -4,44 +4,35 @@ from __future__ import annotations
 
 import click
 
-from pipeline.cli.options import JSON, VERSIONS, given, takes
+from pipeline.cli.options import JSON, VERSIONS, takes
 
 
 @click.group(invoke_without_command=True)
-@takes(*VERSIONS)
-@JSON
+@takes(*VERSIONS, JSON)
 @click.pass_context
 def models(context: click.Context, /, as_json: bool, **where: str | None) -> None:
     """List, roll back and prune pushed versions (default: list)."""
-    context.obj = where
     if context.invoked_subcommand is None:
-        _list_models(as_json, where)
+        context.invoke(list_versions, as_json=as_json, **where)
+    else:
+        # The options before a subcommand are the defaults of those after it.
+        context.default_map = {context.invoked_subcommand: where}
 
 
-def _list_models(as_json: bool, where: dict[str, str | None]) -> None:
+@models.command(name='list', short_help='List the pushed versions.')
+@takes(*VERSIONS, JSON)
+def list_versions(as_json: bool, **where: str | None) -> None:
+    """List the pushed versions, and show which one is live and which are withdrawn."""
     from pipeline.models.display import list_models
     from pipeline.models.listing import ServingFolder
 
     list_models(ServingFolder(**where), as_json=as_json)
 
 
-@models.command(name='list', short_help='List the pushed versions.')
-@takes(*VERSIONS)
-@JSON
-@click.pass_obj
-def list_versions(before: dict[str, str | None], /, as_json: bool, **where: str | None) -> None:
-    """List the pushed versions, and show which one is live and which are withdrawn."""
-    _list_models(as_json, given(before, where))
-
-
 @models.command(short_help='Make an earlier version live again.')
 @click.argument('version', required=False)
-@takes(*VERSIONS)
-@JSON
-@click.pass_obj
-def rollback(
-    before: dict[str, str | None], /, version: str | None, as_json: bool, **where: str | None
-) -> None:
+@takes(*VERSIONS, JSON)
+def rollback(version: str | None, as_json: bool, **where: str | None) -> None:
     """Make an earlier version live again (default: the previous live version).
 
     A copy of VERSION becomes the highest version, in one atomic step. The versions
@@ -51,7 +42,7 @@ def rollback(
     from pipeline.models.display import roll_back
     from pipeline.models.listing import ServingFolder
 
-    roll_back(ServingFolder(**given(before, where)), version, as_json=as_json)
+    roll_back(ServingFolder(**where), version, as_json=as_json)
 
 
 @models.command()
@@ -63,17 +54,8 @@ def rollback(
     help='Number of newest versions to keep.',
 )
 @click.option('--dry-run', is_flag=True, help='Show what would be removed, and remove nothing.')
-@takes(*VERSIONS)
-@JSON
-@click.pass_obj
-def prune(
-    before: dict[str, str | None],
-    /,
-    keep: int,
-    dry_run: bool,
-    as_json: bool,
-    **where: str | None,
-) -> None:
+@takes(*VERSIONS, JSON)
+def prune(keep: int, dry_run: bool, as_json: bool, **where: str | None) -> None:
     """Remove all versions except the newest N.
 
     The command never removes the live version, which is the baseline of the next run.
@@ -82,5 +64,4 @@ def prune(
     from pipeline.models.display import prune_models
     from pipeline.models.listing import ServingFolder
 
-    folder = ServingFolder(**given(before, where))
-    prune_models(folder, keep=keep, dry_run=dry_run, as_json=as_json)
+    prune_models(ServingFolder(**where), keep=keep, dry_run=dry_run, as_json=as_json)

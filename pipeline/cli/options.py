@@ -115,11 +115,6 @@ def takes(*options: Callable[..., Any]) -> Callable[..., Any]:
     return add
 
 
-def given(before: dict[str, str | None], after: dict[str, str | None]) -> dict[str, str | None]:
-    """Return the options of a subcommand, with those of its group as defaults."""
-    return {name: before[name] if value is None else value for name, value in after.items()}
-
-
 def config_of(options: dict[str, Any], *, data: str | None = None) -> PipelineConfig:
     """Build the configuration from the values of the options.
 

@@ -20,7 +20,7 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import driver_output_pb2, executable_spec_pb2, pipeline_pb2
 
 from components.common.errors import ComponentError
-from pipeline.results.artifacts import Artifacts, published
+from pipeline.results.run_findings import Artifacts
 
 _DriverSpec = executable_spec_pb2.PythonClassExecutableSpec
 # Returns what is wrong with the outputs of a node, None if nothing is.
@@ -95,10 +95,11 @@ class NodeLauncher:
                 f'{node_id} did not run: an artifact that it needs is missing', hint='see the log'
             )
         with metadata.Metadata(self._connection) as handle:
-            state, outputs = published(handle.store, info.execution_id)
-        if state == metadata_store_pb2.Execution.FAILED:
+            (execution,) = handle.store.get_executions_by_id([info.execution_id])
+            outputs = execution_lib.get_output_artifacts(handle, info.execution_id)
+        if execution.last_known_state == execution.FAILED:
             raise ComponentError(f'{node_id} could not start', hint='see the log')
-        cached = state == metadata_store_pb2.Execution.CACHED
+        cached = execution.last_known_state == execution.CACHED
         return Launched(outputs, cached, damages[0] if damages else None)
 
 
@@ -158,7 +159,9 @@ class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ig
                 for e in handle.store.get_executions_by_context(context.id)
                 if execution_lib.is_execution_successful(e)
             )
-            return published(handle.store, executions[0].id)[1] if executions else None
+            if not executions:
+                return None
+            return execution_lib.get_output_artifacts(handle, executions[0].id)
 
 
 def _make_artifact(artifact_class: Any, stored: metadata_store_pb2.Artifact) -> Any:

@@ -24,10 +24,8 @@ from pipeline.local import leftovers
 from pipeline.local.failures import explain, explain_server_failure
 from pipeline.local.launcher import NodeLauncher
 from pipeline.process import signals
-from pipeline.results import artifacts
-from pipeline.results.artifacts import Artifacts
 from pipeline.results.outcome import NodeResult, RunOutcome, State, verdict_of
-from pipeline.results.run_findings import RunFindings
+from pipeline.results.run_findings import Artifacts, RunFindings, is_new_version
 from pipeline.settings.config import PipelineConfig
 from pipeline.store.artifacts import ArtifactKeeper
 from pipeline.store.choice import backend_of
@@ -36,9 +34,7 @@ _log = logging.getLogger(__name__)
 
 # For nodes that TFX never caches: a function that tells from the outputs whether the node changed
 # anything. If it did not, the node can count as cached.
-_CHANGED_SOMETHING: Mapping[str, Callable[[Artifacts], bool]] = {
-    'Pusher': artifacts.is_new_version,
-}
+_CHANGED_SOMETHING: Mapping[str, Callable[[Artifacts], bool]] = {'Pusher': is_new_version}
 
 
 class RunObserver(Protocol):

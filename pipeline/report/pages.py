@@ -11,7 +11,6 @@ from components.common.atomic_write import atomic_write
 from components.common.errors import ConfigError, MissingDependencyError
 from pipeline.process.logs import no_framework_noise
 from pipeline.results.outcome import RunOutcome, load_outcome
-from pipeline.settings.config import DEFAULT_ROOT
 
 _MAX_RUNS = 6  # more curves in one chart cannot be distinguished
 
@@ -43,16 +42,16 @@ def write_report(outcome: RunOutcome, root: pathlib.Path, path: pathlib.Path | N
 
 
 def print_report(
-    run_ids: Sequence[str], *, compare: bool, open_it: bool, output: str | None, root: str | None
+    root: pathlib.Path, *, run_ids: Sequence[str], compare: bool, open_it: bool, output: str | None
 ) -> None:
     """Write a page unless it exists, print its path, and open it if requested.
 
     Args:
+        root: The folder of all runs.
         run_ids: Ids of the runs; empty for the latest run.
         compare: Whether to compare the runs.
         open_it: Whether to open the page in the browser.
         output: Path of a new page; None for the default path.
-        root: The folder of all runs.
 
     Raises:
         ConfigError: If the options are wrong, or the page cannot be written.
@@ -69,15 +68,14 @@ def print_report(
         raise ConfigError(
             f'expected one run, got {len(run_ids)}', hint='pass --compare to compare them'
         )
-    folder = pathlib.Path(os.path.abspath(root or DEFAULT_ROOT))
-    found = [load_outcome(folder, run_id) for run_id in (run_ids or (None,))]
-    path = report_path(folder, *(outcome.run_id for outcome in found))
+    found = [load_outcome(root, run_id) for run_id in (run_ids or (None,))]
+    path = report_path(root, *(outcome.run_id for outcome in found))
     if output:
         path = pathlib.Path(os.path.abspath(output))
     # The page of a run was written when all its artifacts existed, so keep it.
     if compare or output or not path.is_file():
         with no_framework_noise():
-            _write_page(found, folder, path)
+            _write_page(found, root, path)
     print(path)
     if open_it and not webbrowser.open(path.as_uri()):
         raise MissingDependencyError('no browser could be started', hint=f'open {path} yourself')

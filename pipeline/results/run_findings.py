@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
+import posixpath
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx.components.evaluator import constants
+from tfx.types import Artifact
 
+from components.common import features
 from components.evaluator.evaluation import Evaluation, read_evaluation
 from components.evaluator.metric_table import ACCURACY, format_metric
-from pipeline.results import artifacts
-from pipeline.results.artifacts import Artifacts
+from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
+from components.pusher.properties import (
+    NEW_VERSION_PROPERTY,
+    WITHDRAWN_AT_PROPERTY,
+    WITHDRAWN_VERSION_PROPERTY,
+)
+from components.served_baseline.baseline import read_baseline
+from components.trainer.history import read_history
 from pipeline.results.outcome import Pushed, Withdrawn
+
+Artifacts = Mapping[str, Sequence[Artifact]]
 
 
 @dataclasses.dataclass
@@ -22,7 +35,7 @@ class RunFindings:
         evaluation: Metrics and bounds, None before the Evaluator.
         blessed: Whether the Evaluator blessed the candidate.
         baseline_version: Version of the baseline, None without a baseline.
-        pushed: The version that the Pusher pushed, None if none.
+        pushed: The version that serves the model, None if none.
         withdrawn: The rollback because of which a blessed model was not pushed, None if none.
         spans: The spans that were read, None if the data has none.
         rejects: Pattern of the files with rejected rows, None if there are none.
@@ -45,39 +58,67 @@ class RunFindings:
         """Add the outputs of a node.
 
         Returns:
-            One line that describes what the node found or made.
+            One line that describes what the node found or made; empty for some nodes.
 
         Raises:
             LookupError, OSError, ValueError: If the outputs are damaged.
         """
-        if 'examples' in outputs:
-            self.spans = artifacts.spans_read(outputs)
-            self.rejects = artifacts.rejects_files(outputs)
-        if {'evaluation', 'blessing'} <= outputs.keys():
-            self.evaluation = read_evaluation(artifacts.only(outputs, 'evaluation').uri)
-            blessing = artifacts.only(outputs, 'blessing')
-            self.blessed = (
-                blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-                == constants.BLESSED_VALUE
-            )
-            accuracy = format_metric(ACCURACY, self.evaluation.metrics.get(ACCURACY), 'missing')
-            return f'accuracy {accuracy}: {"blessed" if self.blessed else "not blessed"}'
-        if node_id == 'ServedBaseline':
-            self.baseline_version = artifacts.baseline_version(outputs)
-        if 'pushed_model' in outputs:
-            self.pushed = artifacts.pushed_version(outputs)
-            self.withdrawn = artifacts.withdrawal(outputs)
-        return artifacts.describe(node_id, outputs)
+        adders = {
+            'ExampleGen': self._add_examples,
+            'ExampleValidator': lambda outputs: 'no anomalies',
+            'Transform': _count_words,
+            'Trainer': _last_accuracies,
+            'ServedBaseline': self._add_baseline,
+            'Evaluator': self._add_evaluation,
+            'Pusher': self._add_push,
+        }
+        return adders[node_id](outputs) if node_id in adders else ''
+
+    def _add_examples(self, outputs: Artifacts) -> str:
+        examples = _only(outputs, 'examples')
+        summary = ExamplesSummary.read(examples.uri)
+        self.spans = examples.get_string_custom_property(SPANS_PROPERTY) or None
+        self.rejects = posixpath.join(examples.uri, REJECTS_FILES) if summary.rejects else None
+        parts = [f'{split} {summary.examples(split):,}' for split in features.SPLITS]
+        if summary.unlabelled:
+            parts.append(f'no label {summary.unlabelled:,}')
+        note = f'{", ".join(parts)}; {summary.labels[0]!r} or {summary.labels[1]!r}'
+        if summary.rejects:
+            reasons = ', '.join(f'{n:,} {reason}' for reason, n in sorted(summary.rejected.items()))
+            note += f'; rejected {summary.rejects:,} rows ({reasons})'
+        return f'{self.spans}: {note}' if self.spans else note
+
+    def _add_baseline(self, outputs: Artifacts) -> str:
+        served = read_baseline(_only(outputs, 'model').uri)
+        self.baseline_version = served.version if served else None
+        if served is None:
+            return 'no baseline: no other model is served'
+        return f'the baseline is version {served.version}, which is served'
+
+    def _add_evaluation(self, outputs: Artifacts) -> str:
+        self.evaluation = read_evaluation(_only(outputs, 'evaluation').uri)
+        blessed = constants.ARTIFACT_PROPERTY_BLESSED_KEY
+        value = _only(outputs, 'blessing').get_int_custom_property(blessed)
+        self.blessed = value == constants.BLESSED_VALUE
+        accuracy = format_metric(ACCURACY, self.evaluation.metrics.get(ACCURACY), 'missing')
+        return f'accuracy {accuracy}: {"blessed" if self.blessed else "not blessed"}'
+
+    def _add_push(self, outputs: Artifacts) -> str:
+        artifact = _only(outputs, 'pushed_model')
+        text = artifact.get_string_custom_property
+        self.pushed = self.withdrawn = None
+        if artifact.get_int_custom_property('pushed') == 1:
+            self.pushed = Pushed(path=text('pushed_destination'), version=text('pushed_version'))
+        version = text(WITHDRAWN_VERSION_PROPERTY)
+        if version:
+            self.withdrawn = Withdrawn(version=version, at=text(WITHDRAWN_AT_PROPERTY))
+            return f'nothing pushed: a rollback withdrew this model, version {version}'
+        return f'pushed as version {self.pushed.version}' if self.pushed else 'nothing pushed'
 
     def outcome_fields(self) -> dict[str, Any]:
         """Return the findings as arguments of `RunOutcome`."""
-        fields: dict[str, Any] = {
-            'spans': self.spans,
-            'rejects': self.rejects,
-            'baseline_version': self.baseline_version,
-            'pushed': self.pushed,
-            'withdrawn': self.withdrawn,
-        }
+        names = ('spans', 'rejects', 'baseline_version', 'pushed', 'withdrawn')
+        fields = {name: getattr(self, name) for name in names}
         if self.evaluation is not None:
             fields |= {
                 'metrics': self.evaluation.metrics,
@@ -86,3 +127,28 @@ class RunFindings:
                 'thresholds': self.evaluation.checks(),
             }
         return fields
+
+
+def is_new_version(outputs: Artifacts) -> bool:
+    """Return whether the Pusher added a version; it adds none if the model is live already."""
+    return bool(_only(outputs, 'pushed_model').get_int_custom_property(NEW_VERSION_PROPERTY))
+
+
+def _only(outputs: Artifacts, key: str) -> Artifact:
+    (artifact,) = outputs[key]
+    return artifact
+
+
+def _count_words(outputs: Artifacts) -> str:
+    assets = pathlib.Path(_only(outputs, 'transform_graph').uri) / 'transform_fn' / 'assets'
+    with open(assets / features.VOCABULARY_NAME, 'rb') as file:
+        words = sum(1 for _ in file)
+    return f'{words:,} words in the vocabulary'
+
+
+def _last_accuracies(outputs: Artifacts) -> str:
+    accuracies = read_history(_only(outputs, 'model_run').uri)[f'val_{ACCURACY}']
+    if len(accuracies) == 1:
+        return f'val accuracy {accuracies[0]:.4f}'
+    shown = ' '.join(f'{a:.3f}'.removeprefix('0') for a in accuracies[-12:])
+    return f'val accuracy by epoch: {"… " if len(accuracies) > 12 else ""}{shown}'

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import REPO, Finished, restore_folder
-from tests.pipeline_runner.runs import run_sample
+from tests.conftest import REPO, SAMPLE, Finished, restore_folder, run_command
 
 
 class FirstRun(NamedTuple):
@@ -18,6 +17,11 @@ class FirstRun(NamedTuple):
     home: pathlib.Path
     copy: pathlib.Path
     finished: Finished
+
+
+def run_sample(*args: str, cwd: pathlib.Path, repo: pathlib.Path) -> Finished:
+    """Run the pipeline on the sample data."""
+    return run_command('run', '--data', str(SAMPLE), *args, cwd=cwd, repo=repo)
 
 
 @pytest.fixture(scope='module')

@@ -1,4 +1,4 @@
-"""The commands `runs`, `models` and `tensorboard`, after runs that have ended."""
+"""The commands `runs` and `tensorboard`, after runs that have ended."""
 
 from __future__ import annotations
 
@@ -17,18 +17,12 @@ from tests.conftest import REPO, Finished, run_command
 from tests.listening import listening
 
 
-def test_runs_are_listed(home: pathlib.Path, first: Finished) -> None:
+def test_runs_are_listed_when_they_have_ended(home: pathlib.Path, first: Finished) -> None:
     done = run_command('runs', cwd=home)
     assert done.code == 0
     assert first.json['run_id'] in done.out
     listed = run_command('runs', '--json', cwd=home).json
     assert listed[0]['run_id'] == first.json['run_id']
-
-
-def test_one_model_is_live_when_listed(home: pathlib.Path, serving: pathlib.Path) -> None:
-    listed = run_command('models', '--json', cwd=home).json
-    assert sum(model['live'] for model in listed) == 1
-    assert 'live' in run_command('models', cwd=home).out
 
 
 def test_tensorboard_serves_training_curves_until_it_is_interrupted(

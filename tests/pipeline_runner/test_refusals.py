@@ -32,6 +32,7 @@ from tests.conftest import NODES, REPO, SAMPLE, run_command
         (('run', '--data', 'a.csv', '--root', 'r?'), 2, 'root: there is a ? in r?, which'),
         (('run', '--nonsense'), 2, 'No such option'),
         (('predict', 'x', '--input', 'a.csv'), 2, 'got both'),
+        (('predict', 'Lovely'), 4, 'no model was pushed'),
         (('runs',), 4, 'no run below'),
         (('tensorboard',), 4, 'has trained a model'),
         (('tensorboard', '--port', '70000'), 2, '70000'),

@@ -13,7 +13,7 @@ import pytest
 
 from components.evaluator.metric_table import METRICS
 from tests.conftest import NODES, REPO, SAMPLE, Finished, run_command, snapshot
-from tests.pipeline_runner.runs import run_sample
+from tests.pipeline_runner.conftest import run_sample
 
 
 def from_node(node: str) -> dict[str, str]:

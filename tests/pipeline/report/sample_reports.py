@@ -11,6 +11,7 @@ from components.evaluator.score_details import BINS, Example, Histogram, ScoreDe
 from components.statistics_gen.text_statistics import SplitStatistics, TextStatistics
 from pipeline.report.view import Artifact, BaselineData, Data, Missing, RecordedNode, Report
 from pipeline.results.outcome import NodeResult, Pushed, RunOutcome, State, Verdict
+from tests.conftest import NODES
 
 HOSTILE = '<script>window.stolen = 1</script><img src=x onerror="window.stolen = 1">'
 _LABELS = ('negative', 'positive')
@@ -19,11 +20,7 @@ _SLICES['401+'] = 2_560
 _WORDS = ('the', 'and', 'a', 'of', 'to', 'is', 'it', 'film', 'movie', 'in', 'this', 'that', 'was')
 
 
-def make_outcome(
-    outcome: Verdict = 'pushed',
-    run_id: str = '2026-11-24T02-19-23',
-    **changes: Any,
-) -> RunOutcome:
+def make_outcome(outcome: Verdict = 'pushed', **changes: Any) -> RunOutcome:
     """Return the record of a run with a baseline, or of one that failed at the Trainer."""
     if outcome == 'failed':
         fields: dict[str, Any] = {'error': 'Trainer: no space left on the disk'}
@@ -33,10 +30,7 @@ def make_outcome(
         fields = {
             'metrics': _metrics(accuracy, 25_000),
             'slices': {f'length={n}': _metrics(accuracy, count) for n, count in _SLICES.items()},
-            'thresholds': (
-                _check(accuracy, 0.8, ''),
-                _check(accuracy, 0.91, ' (baseline)'),
-            ),
+            'thresholds': (_check(accuracy, 0.8, ''), _check(accuracy, 0.91, ' (baseline)')),
             'baseline': _metrics(0.911, 25_000),
             'baseline_version': '1795399776',
             'pushed': Pushed(path='/runs/serving/sentiment/1795486776', version='1795486776')
@@ -44,14 +38,14 @@ def make_outcome(
             else None,
         }
     record = RunOutcome(
-        run_id=run_id,
+        run_id='2026-11-24T02-19-23',
         outcome=outcome,
         name='sentiment',
         data='reviews/day-{YYYY}{MM}{DD}/*.csv',
         spans='spans 2026-11-18 to 2026-11-24',
         nodes=_results(outcome),
         seconds=40.2,
-        log=f'runs/logs/{run_id}.log',
+        log='runs/logs/2026-11-24T02-19-23.log',
         config={'name': 'sentiment', 'preset': 'ngram', 'trainer': {'epochs': 10}},
         versions={'python': '3.10.13', 'tfx': '1.16.0', 'tensorflow': '2.16.2'},
         **fields,
@@ -59,20 +53,16 @@ def make_outcome(
     return dataclasses.replace(record, **changes)
 
 
-def make_report(
-    outcome: Literal['pushed', 'not_blessed', 'failed'] = 'pushed',
-    text: str = HOSTILE,
-    run_id: str = '2026-11-24T02-19-23',
-) -> Report:
-    """Return a report in which one text is `text`, and another has all other problems."""
-    record = make_outcome(outcome, run_id)
+def make_report(outcome: Literal['pushed', 'not_blessed', 'failed'] = 'pushed') -> Report:
+    """Return a report in which one text is hostile, and another has all other problems."""
+    record = make_outcome(outcome)
     failed = outcome == 'failed'
     early = Missing(reason='The run ended before the Evaluator: Trainer failed.')
     return Report(
         outcome=record,
         labels=_LABELS,
         history=Missing(reason='Trainer failed.') if failed else _history(),
-        scores=early if failed else _scores(text),
+        scores=early if failed else _scores(),
         data=_data(),
         nodes=_nodes(record.nodes),
         lineage=None,
@@ -121,12 +111,12 @@ def _histogram(generator: random.Random, sharp: float) -> Histogram:
     return Histogram(positive=counts[True], negative=counts[False])
 
 
-def _scores(text: str) -> ScoreDetails:
+def _scores() -> ScoreDetails:
     generator = random.Random(1)
     candidate = _histogram(generator, 2.0)
     half = BINS // 2
     awkward = 'زبان دیگر ' + 'w' * 300 + '\n\x00\x1b\ud800 & <b>bold</b> "quoted"'
-    texts = (text, awkward, *(f'A review that is number {n} of several.' for n in range(18)))
+    texts = (HOSTILE, awkward, *(f'A review that is number {n} of several.' for n in range(18)))
     moved = [('not <b>good</b>', -1.25), ('a wonderful', 0.75), ('w' * 300, 0.5)]
     mistakes = [
         Example(
@@ -189,49 +179,32 @@ def _data() -> Data:
     )
 
 
-_WIRING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    'ExampleGen': ((), ('examples',)),
-    'SchemaGen': ((), ('schema',)),
-    'StatisticsGen': (('examples',), ('statistics',)),
-    'ExampleValidator': (('statistics', 'schema'), ('anomalies',)),
-    'Transform': (('examples', 'schema'), ('transform_graph',)),
-    'Trainer': (('examples', 'transform_graph', 'schema'), ('model', 'model_run')),
-    'ServedBaseline': (('model',), ('baseline',)),
-    'Evaluator': (('examples', 'model', 'baseline'), ('evaluation', 'blessing')),
-    'Pusher': (('model', 'blessing'), ('pushed_model',)),
-}
-
-
 def _results(outcome: str) -> tuple[NodeResult, ...]:
     """Return results in which the nodes before the Trainer are cached."""
     results = []
     state: State = 'cached'
-    for node_id in _WIRING:
+    for node_id in NODES:
         if node_id == 'Trainer':
             state = 'failed' if outcome == 'failed' else 'executed'
         seconds = 0.0 if state in ('cached', 'skipped') else 12.3
-        note = 'no anomalies' if node_id == 'ExampleValidator' else ''
-        results.append(NodeResult(id=node_id, state=state, seconds=seconds, note=note))
+        results.append(NodeResult(id=node_id, state=state, seconds=seconds, note='a note'))
         if state == 'failed':
             state = 'skipped'
     return tuple(results)
 
 
 def _nodes(results: tuple[NodeResult, ...]) -> dict[str, RecordedNode]:
-    numbers: dict[str, int] = {}
-    nodes = {}
-    for result in results:
-        inputs, outputs = _WIRING[result.id]
-        if result.state not in ('cached', 'executed'):
-            outputs = ()
-        numbers |= {key: len(numbers) + n for n, key in enumerate(outputs, start=1)}
-        nodes[result.id] = RecordedNode(
-            inputs=tuple(_artifact(key, numbers) for key in inputs if key in numbers),
-            outputs=tuple(_artifact(key, numbers) for key in outputs),
+    """Return nodes of which each takes the output of the one before it."""
+    artifacts = [
+        Artifact(id=number, key=f'output_{number}', uri=f'/runs/artifacts/{number}')
+        for number in range(len(results) + 1)
+    ]
+    return {
+        result.id: RecordedNode(
+            inputs=(artifacts[number],),
+            outputs=() if result.state == 'failed' else (artifacts[number + 1],),
             fingerprint='5f' * 32,
         )
-    return nodes
-
-
-def _artifact(key: str, numbers: dict[str, int]) -> Artifact:
-    return Artifact(id=numbers[key], key=key, uri=f'/runs/artifacts/{key}')
+        for number, result in enumerate(results)
+        if result.state != 'skipped'
+    }

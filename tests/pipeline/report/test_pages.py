@@ -56,22 +56,19 @@ def test_run_succeeds_when_the_report_cannot_be_written(tmp_path: pathlib.Path) 
     assert 'cannot write the report' in log
 
 
-def test_page_is_not_rewritten_when_it_exists(runs: Runs) -> None:
-    page = pathlib.Path(runs.outcomes['pushed']['report'])
+def test_page_is_written_again_only_when_an_output_is_passed(
+    runs: Runs, tmp_path: pathlib.Path
+) -> None:
+    page = pathlib.Path(runs.outcomes['failed']['report'])
     before = page.stat().st_mtime_ns
-    done = run_command('report', runs.id_of('pushed'), cwd=runs.home)
+    command = ('report', runs.id_of('failed'), '--root', str(runs.root))
+    done = run_command(*command, cwd=tmp_path)
     assert (done.code, done.out) == (0, f'{page}\n')
-    assert page.stat().st_mtime_ns == before
-
-
-def test_page_is_written_again_when_an_output_is_passed(runs: Runs, tmp_path: pathlib.Path) -> None:
     output = tmp_path / 'new' / 'page.html'
-    done = run_command(
-        'report', runs.id_of('failed'), '--output', str(output), '--root', str(runs.root),
-        cwd=tmp_path,
-    )  # fmt: skip
+    done = run_command(*command, '--output', str(output), cwd=tmp_path)
     assert (done.code, done.out) == (0, f'{output}\n')
-    assert output.read_bytes() == pathlib.Path(runs.outcomes['failed']['report']).read_bytes()
+    assert output.read_bytes() == page.read_bytes()
+    assert page.stat().st_mtime_ns == before
 
 
 def test_browser_opens_the_page_when_open_is_passed(
@@ -120,9 +117,7 @@ def test_tfx_and_tensorflow_are_not_imported_when_a_page_is_written(
         'code = pipeline_runner._exit_code(sys.argv[1:])\n'
         "print(code, sorted({m.split('.')[0] for m in sys.modules} & {'tensorflow', 'tfx'}))\n"
     )
-    done = subprocess.run(
-        [sys.executable, '-c', script, 'report', '--root', str(runs.root), '--output',
-         str(tmp_path / 'page.html')],
-        cwd=REPO, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    command = ('report', '--root', str(runs.root), '--output', str(tmp_path / 'page.html'))
+    arguments = [sys.executable, '-c', script, *command]
+    done = subprocess.run(arguments, cwd=REPO, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == '0 []'

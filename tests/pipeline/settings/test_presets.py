@@ -49,11 +49,6 @@ def test_gate_can_fail_when_a_preset_sets_it(preset: str) -> None:
     assert gate.max_accuracy_drop < 0.5
 
 
-def test_default_preset_is_one_of_them_when_none_is_named() -> None:
-    assert DEFAULT_PRESET in PRESETS
-    assert load(DEFAULT_PRESET).preset == DEFAULT_PRESET
-
-
 @pytest.mark.parametrize('name', ['rnn', 'Ngram', '', '../ngram', '__init__'])
 def test_error_names_the_architectures_when_one_is_unknown(name: str) -> None:
     known = ', '.join(map(repr, ARCHITECTURES))
@@ -67,9 +62,6 @@ def test_error_names_the_architectures_when_one_is_unknown(name: str) -> None:
 @pytest.mark.parametrize(
     ('setting', 'message'),
     [
-        ('text.punctuation=keep', "text.punctuation: .*'drop' or 'split', got 'keep'"),
-        ('text.min_word_count=0', 'min_word_count: .*greater than or equal to 1, got 0'),
-        ('text.vocab_size=1000001', 'vocab_size: .*less than or equal to 1000000, got 1000001'),
         ('trainer.model.max_ngram=0', 'max_ngram: .*greater than or equal to 1, got 0'),
         ('trainer.model.max_ngram=4', 'max_ngram: .*less than or equal to 3, got 4'),
         ('trainer.model.min_ngram_documents=0', 'min_ngram_documents: .*equal to 1, got 0'),

@@ -6,8 +6,8 @@ import contextlib
 import dataclasses
 import io
 import logging
-import pathlib
 import re
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -27,38 +27,6 @@ from pipeline.terminal.live import LiveNode
 
 NOTHING = 'Nothing is new: data{}, settings and code are those of an earlier run.'
 NO_DATA = 'No new data: an earlier run read spans 1 to 2.'
-
-
-@pytest.mark.parametrize(
-    ('examples', 'spans', 'nothing_new', 'said'),
-    [
-        ('cached', 'spans 1 to 2', True, NOTHING.format(' (spans 1 to 2)')),
-        ('cached', None, True, NOTHING.format('')),
-        ('cached', 'spans 1 to 2', False, NO_DATA),
-        ('cached', None, False, None),
-        ('executed', 'spans 1 to 2', False, None),
-    ],
-)
-def test_summary_says_whether_data_is_new(
-    examples: State, spans: str | None, nothing_new: bool, said: str | None
-) -> None:
-    stream = io.StringIO()
-    outcome = RunOutcome(
-        run_id='1',
-        outcome='pushed',
-        name='sentiment',
-        data='reviews/{SPAN}.csv',
-        spans=spans,
-        nothing_new=nothing_new,
-        # A rehearsal's run begins with another node.
-        nodes=(
-            NodeResult(id='Resolver', state='executed'),
-            NodeResult(id='ExampleGen', state=examples),
-        ),
-    )
-    print_summary(outcome, stream)
-    lines = [line for line in stream.getvalue().splitlines() if ' new' in line]
-    assert lines == ([] if said is None else [said])
 
 
 class Terminal(io.TextIOWrapper):
@@ -120,25 +88,18 @@ sentiment, preset [bold], on data
 """
 
 
-def test_nodes_are_plain_lines_when_there_is_no_terminal() -> None:
-    stream = io.StringIO()
-    show_run(ProgressLines(stream))
-    assert stream.getvalue() == PLAIN
-
-
-def test_nodes_are_plain_lines_when_the_terminal_cannot_move_its_cursor(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(('quiet', 'shown'), [(False, PLAIN), (True, '')])
+def test_nodes_are_plain_lines_when_the_cursor_cannot_be_moved(
+    quiet: bool, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv('TERM', 'dumb')
-    stream = Terminal()
-    show_run(ProgressLines(stream))
-    assert stream.text() == PLAIN
-
-
-def test_nothing_is_shown_when_quiet() -> None:
-    for stream in (io.StringIO(), Terminal()):
-        show_run(ProgressLines(stream, quiet=True))
-        assert (stream.getvalue() if isinstance(stream, io.StringIO) else stream.text()) == ''
+    stream = io.StringIO()
+    show_run(ProgressLines(stream, quiet=quiet))
+    assert stream.getvalue() == shown
+    terminal = Terminal()
+    if not quiet:
+        monkeypatch.setenv('TERM', 'dumb')
+    show_run(ProgressLines(terminal, quiet=quiet))
+    assert terminal.text() == shown
 
 
 @pytest.mark.parametrize('no_color', [False, True])
@@ -208,11 +169,12 @@ def test_output_of_frameworks_stays_in_the_log_when_a_node_is_shown() -> None:
     assert 'noise' not in stream.text()
 
 
-def outcome(*, blessed: bool) -> RunOutcome:
+def summary_of(*, blessed: bool = True, **changes: Any) -> list[str]:
+    """Return the lines of the summary of a run with one bound, with fields changed."""
     check = Check(
         metric='binary_accuracy', slice='', value=0.7, bound='>= 0.8000', passed=blessed
     )
-    return RunOutcome(
+    outcome = RunOutcome(
         run_id='1',
         outcome='pushed' if blessed else 'not_blessed',
         name='sentiment',
@@ -220,25 +182,47 @@ def outcome(*, blessed: bool) -> RunOutcome:
         thresholds=(check,),
         metrics={'binary_accuracy': 0.7},
     )
+    stream = io.StringIO()
+    print_summary(dataclasses.replace(outcome, **changes), stream)
+    return [line.rstrip() for line in stream.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ('examples', 'spans', 'nothing_new', 'expected'),
+    [
+        ('cached', 'spans 1 to 2', True, NOTHING.format(' (spans 1 to 2)')),
+        ('cached', None, True, NOTHING.format('')),
+        ('cached', 'spans 1 to 2', False, NO_DATA),
+        ('cached', None, False, None),
+        ('executed', 'spans 1 to 2', False, None),
+    ],
+)
+def test_summary_says_so_when_no_data_is_new(
+    examples: State, spans: str | None, nothing_new: bool, expected: str | None
+) -> None:
+    nodes = (NodeResult(id='ExampleGen', state=examples),)
+    lines = summary_of(spans=spans, nothing_new=nothing_new, nodes=nodes)
+    assert [line for line in lines if ' new' in line] == ([expected] if expected else [])
 
 
 def test_verdict_names_the_version_when_the_model_is_pushed() -> None:
-    stream = io.StringIO()
-    pushed = Pushed(path='/serving/17', version='17')
-    compared = dataclasses.replace(outcome(blessed=True), pushed=pushed, baseline_version='16')
-    print_summary(compared, stream)
-    assert 'Blessed, pushed as version 17' in stream.getvalue().splitlines()
-    assert 'baseline  version 16' in stream.getvalue().splitlines()
-    assert NO_BASELINE in stream.getvalue().splitlines()
+    lines = summary_of(pushed=Pushed(path='/serving/17', version='17'), baseline_version='16')
+    assert 'Blessed, pushed as version 17' in lines
+    assert 'baseline  version 16' in lines
+    assert NO_BASELINE in lines
 
 
 def test_verdict_is_in_a_box_when_the_candidate_is_not_blessed() -> None:
-    stream = io.StringIO()
-    print_summary(outcome(blessed=False), stream)
-    lines = stream.getvalue().splitlines()
+    lines = summary_of(blessed=False)
     assert lines[2] == '┃ ✗ Not blessed: nothing was pushed ┃'
     assert {len(line) for line in lines[1:4]} == {len(lines[2])}
     assert '✗ accuracy: expected >= 0.8000, got 0.7000' in lines
+
+
+def test_verdict_is_in_ascii_when_the_stream_has_no_other_characters() -> None:
+    stream = Terminal('ascii')
+    print_summary(RunOutcome(run_id='1', outcome='not_blessed', name='a', data='b'), stream)
+    assert '| x Not blessed: nothing was pushed |' in stream.lines()
 
 
 def test_hint_is_shown_when_the_baseline_ranks_worse_than_chance() -> None:
@@ -250,24 +234,18 @@ def test_hint_is_shown_when_the_baseline_ranks_worse_than_chance() -> None:
         passed=False,
         hint='look at the labels',
     )
-    stream = io.StringIO()
-    print_summary(dataclasses.replace(outcome(blessed=False), thresholds=(check,)), stream)
-    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    lines = summary_of(blessed=False, thresholds=(check,))
     assert any(re.fullmatch(r'AUC of the baseline +0\.0400 +>= 0\.5000', line) for line in lines)
     place = lines.index('✗ AUC of the baseline: expected >= 0.5000, got 0.0400')
     assert lines[place + 1] == '  look at the labels'
 
 
-def test_summary_names_the_rollback_command_when_the_model_is_withdrawn() -> None:
-    stream = io.StringIO()
-    withdrawn = dataclasses.replace(
-        outcome(blessed=True),
+def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
+    lines = summary_of(
         outcome='withdrawn',
         withdrawn=Withdrawn(version='7', at='2026-11-25 09:00:00 UTC'),
         config={'root': 'my runs', 'name': 'sentiment', 'serving_dir': None},
     )
-    print_summary(withdrawn, stream)
-    lines = stream.getvalue().splitlines()
     assert lines[1] == 'Blessed, not pushed: this model is withdrawn'
     assert (
         'A rollback on 2026-11-25 09:00:00 UTC withdrew this model, which was version 7. The live '
@@ -278,15 +256,7 @@ def test_summary_names_the_rollback_command_when_the_model_is_withdrawn() -> Non
     ) in lines
 
 
-def test_summary_is_shown_when_the_stream_is_ascii_and_strict() -> None:
-    stream = Terminal('ascii')
-    print_summary(outcome(blessed=False), stream)
-    assert '| x Not blessed: nothing was pushed |' in stream.lines()
-
-
-def test_the_path_of_the_rejects_is_shown_when_there_are_any(tmp_path: pathlib.Path) -> None:
-    for rejects in (None, str(tmp_path / 'report' / 'rejects*.jsonl')):
-        stream = io.StringIO()
-        print_summary(dataclasses.replace(outcome(blessed=True), rejects=rejects), stream)
-        lines = [line for line in stream.getvalue().splitlines() if line.startswith('rejects')]
-        assert lines == ([f'rejects  {rejects}'] if rejects else [])
+@pytest.mark.parametrize('rejects', [None, '/report/rejects*.jsonl'])
+def test_path_of_the_rejected_rows_is_shown_when_there_are_any(rejects: str | None) -> None:
+    lines = [line for line in summary_of(rejects=rejects) if line.startswith('rejects')]
+    assert lines == ([f'rejects  {rejects}'] if rejects else [])
