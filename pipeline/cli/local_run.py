@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Collection
 
 from components.common.errors import NotBlessedError, ReviewsError
+from components.evaluator.metric_table import format_metric
 from pipeline.local.start import (
     StartedRun,
     hint_at_resuming,
@@ -170,10 +171,8 @@ def _with_report(outcome: RunOutcome, root: pathlib.Path) -> RunOutcome:
 def _first_failure(outcome: RunOutcome) -> NotBlessedError:
     for check in outcome.thresholds:
         if not check.passed:
-            where = f' for {check.slice}' if check.slice else ''
-            value = 'missing' if check.value is None else f'{check.value:.4f}'
+            value = format_metric(check.metric, check.value, 'missing')
             return NotBlessedError(
-                f'not blessed: {check.metric}{where} is {value}, expected {check.bound}',
-                hint=check.hint,
+                f'not blessed: {check.label} is {value}, expected {check.bound}', hint=check.hint
             )
     return NotBlessedError('not blessed: the Evaluator measured no metric that has a bound')

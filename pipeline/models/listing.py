@@ -14,7 +14,7 @@ from components.common.rollback_state import Withdrawal, read_withdrawals
 from components.common.storage import is_remote
 from pipeline.models import versions
 from pipeline.results import outcome as outcomes
-from pipeline.results.messages import models_command
+from pipeline.results.outcome import models_command
 from pipeline.settings.config import DEFAULT_ROOT, serving_location
 
 

@@ -12,7 +12,6 @@ from components.evaluator.metric_table import (
 )
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.text_statistics import SplitStatistics
-from pipeline.results.messages import withdrawn_lines
 from pipeline.results.outcome import NO_BASELINE, RunOutcome, State
 
 NONE = '\N{EN DASH}'  # in place of a missing number
@@ -53,7 +52,7 @@ def reasons(outcome: RunOutcome) -> list[str]:
         found = missed or ['The Evaluator found no metric that meets its bound.']
         found.append('Nothing was pushed. The live version is unchanged.')
     else:
-        found = ['The candidate meets all bounds.', *withdrawn_lines(outcome)]
+        found = ['The candidate meets all bounds.', *outcome.withdrawn_lines()]
     if outcome.baseline is None:
         found.append(NO_BASELINE)
     return found

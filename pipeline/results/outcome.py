@@ -6,8 +6,9 @@ import dataclasses
 import difflib
 import json
 import pathlib
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import pydantic
@@ -15,6 +16,7 @@ import pydantic
 from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
 from components.evaluator.metric_table import Check
+from pipeline.settings.config import PipelineConfig
 
 NO_BASELINE = 'No baseline: no other model is served.'
 
@@ -121,6 +123,17 @@ class RunOutcome:
         """Return the outcome as JSON values."""
         return dataclasses.asdict(self)
 
+    def withdrawn_lines(self) -> tuple[str, ...]:
+        """Return lines that say why a blessed model was not pushed, and how to restore it."""
+        if self.withdrawn is None:
+            return ()
+        version = self.withdrawn.version
+        return (
+            f'A rollback on {self.withdrawn.at} withdrew this model, which was version {version}. '
+            'The live version stays live.',
+            'To restore the model: ' + models_command(f'rollback {version}', self.config),
+        )
+
 
 _REMOVE_HINT = 'delete the file; no model or artifact depends on it'
 _FORMAT = pydantic.TypeAdapter(RunOutcome)
@@ -136,6 +149,26 @@ def _describe_error(err: OSError | ValueError) -> str:
         where = '.'.join(map(str, first['loc']))
         return f'is not a record of a run: {where and f"{where}: "}{first["msg"]}'
     return f'cannot be read: {getattr(err, "strerror", None) or err}'
+
+
+def models_command(what: str, settings: Mapping[str, Any]) -> str:
+    """Return a command line of the group `models`.
+
+    Args:
+        what: The command, as `rollback 17`.
+        settings: `root`, `name` and `serving_dir`. Settings that are missing, None or
+            the default are left out.
+
+    >>> models_command('rollback 17', {'root': 'elsewhere', 'name': None})
+    'python pipeline_runner.py models rollback 17 --root elsewhere'
+    """
+    options = {'--root': 'root', '--name': 'name', '--serving-dir': 'serving_dir'}
+    given = [
+        f'{option} {shlex.quote(settings[name])}'
+        for option, name in options.items()
+        if settings.get(name) not in (None, PipelineConfig.model_fields[name].default)
+    ]
+    return ' '.join(['python pipeline_runner.py models', what, *given])
 
 
 def verdict_of(

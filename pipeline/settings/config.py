@@ -256,10 +256,9 @@ def _read_file(file: pathlib.Path) -> Mapping[str, Any]:
 
 def _merge(tree: dict[str, Any], other: Mapping[str, Any]) -> None:
     for name, value in other.items():
-        if isinstance(value, Mapping) and isinstance(tree.get(name), dict):
-            _merge(tree[name], value)
-        elif isinstance(value, Mapping):
-            tree[name] = {}
+        if isinstance(value, Mapping):
+            section = tree.get(name)
+            tree[name] = section if isinstance(section, dict) else {}
             _merge(tree[name], value)
         else:
             tree[name] = value

@@ -40,7 +40,7 @@ class TlsSettings(Settings):
         if (self.cert is None) != (self.key is None):
             raise ValueError('cert and key go together')
         if self.cert is not None and self.ca is None:
-            raise ValueError('a connection is encrypted where ca is given, too')
+            raise ValueError('a client certificate needs ca, too')
         return self
 
 
@@ -56,7 +56,7 @@ class MetadataSettings(Settings):
     socket: _Path | None = pydantic.Field(
         None, description='Unix socket of a MySQL server on this machine, instead of host'
     )
-    # ML Metadata writes it into its SQL as it is.
+    # ML Metadata inserts it into its SQL statements without quotes.
     database: str | None = pydantic.Field(
         None, pattern=r'^[A-Za-z0-9_]{1,64}$', description='database on the MySQL server'
     )
@@ -74,10 +74,10 @@ class MetadataSettings(Settings):
     @classmethod
     def _is_a_host(cls, host: str | None) -> str | None:
         if host is not None and '@' in host:
-            # What is refused is shown otherwise, and this may be a password.
+            # Other errors quote the value, which may contain a password here.
             raise ConfigError(
                 'metadata.host: expected the name of a machine, without a user or password',
-                hint=f'the user is metadata.user; the password comes by {PASSWORD_VARIABLE}',
+                hint=f'set the user by metadata.user, and the password by {PASSWORD_VARIABLE}',
             )
         if host is not None and not _HOST.fullmatch(host):
             raise ValueError('expected the name or address of a machine')
@@ -101,23 +101,23 @@ class MetadataSettings(Settings):
             if getattr(self, name) is None:
                 raise ValueError(f'the backend mysql needs {name}')
         if self.socket is not None and self.tls.ca is not None:
-            raise ValueError('tls is for a host; what goes through a socket stays on this machine')
+            raise ValueError('tls is for a host; a socket needs no encryption')
         return self
 
     @property
     def where(self) -> str:
-        """The store, as a person is told of it."""
+        """Description of the store for messages."""
         if self.backend == 'sqlite':
             return 'the file below the root'
         place = self.socket or f'{self.host}:{self.port}'
         return f'the MySQL database {self.database} at {place}'
 
     def flags(self) -> str:
-        """Return the options of a command line that say the same."""
+        """Return the command line options for these settings."""
         given = self.model_dump(exclude_defaults=True)
         tls = given.pop('tls', {})
         pairs = {**given, **{f'tls.{name}': value for name, value in tls.items()}}
-        # Values are read as YAML, to which `no` is no text, and JSON's texts are.
+        # Values are read as YAML, in which a plain `no` is not a text; JSON quotes it.
         return ' '.join(
             f'--set {shlex.quote(f"metadata.{name}={json.dumps(value, ensure_ascii=False)}")}'
             for name, value in pairs.items()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any, TextIO
 
 from rich.box import HEAVY
@@ -16,7 +15,6 @@ from rich.text import Text
 
 from components.common.progress import PROGRESS_LOGGER
 from components.evaluator.metric_table import ACCURACY, COMPARED_METRICS, format_metric
-from pipeline.results.messages import withdrawn_lines
 from pipeline.results.outcome import NO_BASELINE, NodeResult, RunOutcome, State
 from pipeline.terminal.live import LiveNode, can_show
 
@@ -68,12 +66,7 @@ class ProgressLines(logging.Handler):
         logging.getLogger(PROGRESS_LOGGER).addHandler(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         logging.getLogger(PROGRESS_LOGGER).removeHandler(self)
         self._stop()
         if self._failed:
@@ -116,13 +109,10 @@ class ProgressLines(logging.Handler):
         # In a pipe or file, only a failure has a mark.
         line = Text(f'{mark} ' if self._is_live else '', style=style)
         line.append(self._place(index, total, result.id), style='none')
-        if result.state == 'executed':
-            time = f'{result.seconds:.1f} s'
-        elif result.state == 'failed':
+        time = f'{result.seconds:.1f} s' if result.state == 'executed' else result.state
+        if result.state == 'failed':
             self._failed = result.id
             time = 'failed' if self._is_live else f'{mark} failed'
-        else:
-            time = result.state
         line.append(f'{time:>8}   ', style=style)
         if self._is_live:
             self._print_folded(line, result.note)
@@ -195,7 +185,7 @@ def _remarks(outcome: RunOutcome, failed: str) -> Iterator[str]:
         yield f'Nothing is new: data{spans}, settings and code are those of an earlier run.'
     elif outcome.spans and outcome.state_of('ExampleGen') == 'cached':
         yield f'No new data: an earlier run read {outcome.spans}.'
-    yield from withdrawn_lines(outcome)
+    yield from outcome.withdrawn_lines()
     if outcome.baseline is None:
         yield NO_BASELINE
     for check in outcome.thresholds:

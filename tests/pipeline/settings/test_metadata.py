@@ -30,7 +30,7 @@ from pipeline.store.choice import backend_of_run
         ({'backend': 'mysql', 'host': 'db', 'database': 'd; DROP TABLE x'}, 'metadata.database'),
         ({'backend': 'mysql', 'host': 'db', 'port': 0}, 'metadata.port'),
         ({'tls': {'cert': 'c'}}, 'cert and key go together'),
-        ({'tls': {'cert': 'c', 'key': 'k'}}, 'ca is given'),
+        ({'tls': {'cert': 'c', 'key': 'k'}}, 'needs ca'),
         ({'password': 'canary'}, "no setting 'metadata.password'"),
         ({'backend': 'mysql', 'socket': '/s', 'database': 'd', 'user': 'u', 'tls': {'ca': 'c'}},
          'tls is for a host'),
