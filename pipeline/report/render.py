@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jinja2
+import yaml
 from markupsafe import Markup
 
 from pipeline.report import sections, sentences
@@ -37,7 +38,6 @@ def render(report: Report) -> str:
         scores=sections.scores(report),
         slices=sections.slices(report.outcome),
         data=sections.data(report),
-        repeat=sections.repeat(report.outcome),
         **sections.verdict(report.outcome),
     )
 
@@ -71,6 +71,7 @@ def _environment() -> jinja2.Environment:
         'seconds': lambda number: f'{number:.1f} s',
         'when': _when,
         'parts': _parts,
+        'yaml': lambda tree: yaml.safe_dump(tree, sort_keys=False, allow_unicode=True),
     }
     environment.filters |= filters
     environment.tests['missing'] = lambda value: isinstance(value, Missing)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
-
-import yaml
 
 from components.evaluator.metric_table import (
     ACCURACY,
@@ -158,10 +155,3 @@ def _chance(described: TextStatistics, train: SplitStatistics) -> dict[str, floa
         for split in described.splits
         if split is not train and split.words and train.words
     }
-
-
-def repeat(outcome: RunOutcome) -> Context:
-    """Return the command and the settings that repeat a run."""
-    command = ['python', 'pipeline_runner.py', 'run', '--config', f'{outcome.run_id}.yaml']
-    settings = yaml.safe_dump(outcome.config, sort_keys=False, allow_unicode=True)
-    return {'command': shlex.join(command), 'config': settings if outcome.config else ''}

@@ -66,13 +66,6 @@ def test_nothing_is_written_when_the_current_folder_is_named_like_a_pattern(
     assert list(folder.iterdir()) == []
 
 
-def test_json_outcome_is_failed_when_the_data_is_missing(tmp_path: pathlib.Path) -> None:
-    done = run_command('run', '--data', 'none.csv', '--json', cwd=tmp_path)
-    assert done.code == 4
-    assert done.json['outcome'] == 'failed'
-    assert 'no such file' in done.json['error']
-
-
 def test_nothing_is_trained_when_a_third_label_appears(tmp_path: pathlib.Path) -> None:
     rows = ''.join(f'text {i},{("good", "bad", "odd")[i % 3]}\n' for i in range(90))
     (tmp_path / 'a.csv').write_text('text,label\n' + rows)
@@ -80,6 +73,8 @@ def test_nothing_is_trained_when_a_third_label_appears(tmp_path: pathlib.Path) -
     done = run_command(*command, cwd=tmp_path)
     assert done.code == 4
     assert 'expected two label values, got 3' in done.err
+    assert done.json['outcome'] == 'failed'
+    assert 'expected two label values, got 3' in done.json['error']
     assert done.states() == {n: 'failed' if n == 'ExampleGen' else 'skipped' for n in NODES}
     assert not (tmp_path / 'runs' / 'serving').exists()
     assert not list((tmp_path / 'runs' / 'artifacts').rglob('*.gz'))
