@@ -6,8 +6,6 @@ from typing import Any
 
 from components.evaluator.metric_table import (
     ACCURACY,
-    BASELINE_PREFIX,
-    COMPARED_METRICS,
     LOSS,
     accuracy_interval,
     find_metric,
@@ -29,29 +27,11 @@ _FREQUENT_WORDS_SHOWN = 30
 
 def verdict(outcome: RunOutcome) -> Context:
     """Return the verdict, its reasons, and the table of metrics and bounds."""
-    rows = []
-    for metric in COMPARED_METRICS:
-        value = outcome.metrics.get(metric.name)
-        checks = [c for c in outcome.thresholds if c.metric == metric.name and not c.slice]
-        base = (outcome.baseline or {}).get(metric.name)
-        rows.append(
-            {
-                'metric': metric,
-                'value': value,
-                'checks': checks,
-                'baseline': base,
-                'change': None if value is None or base is None else value - base,
-            }
-        )
     return {
         'headline': sentences.headline(outcome),
         'reasons': sentences.reasons(outcome),
-        'metrics': rows if outcome.metrics else [],
-        'other_checks': [
-            check
-            for check in outcome.thresholds
-            if check.slice or check.metric.startswith(BASELINE_PREFIX)
-        ],
+        'metrics': outcome.metric_rows() if outcome.metrics else [],
+        'other_checks': outcome.other_checks(),
         'accuracy': accuracy_interval(outcome.metrics),
     }
 

@@ -9,13 +9,13 @@ import pathlib
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pydantic
 
 from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
-from components.evaluator.metric_table import Check
+from components.evaluator.metric_table import COMPARED_METRICS, Check, Metric
 from pipeline.settings.config import PipelineConfig
 
 NO_BASELINE = 'No baseline: no other model is served.'
@@ -61,6 +61,22 @@ class Withdrawn:
 
     version: str
     at: str
+
+
+class MetricRow(NamedTuple):
+    """A metric with its value, the results of its bounds, and the value of the baseline."""
+
+    metric: Metric
+    value: float | None
+    checks: list[Check]
+    baseline: float | None
+
+    @property
+    def change(self) -> float | None:
+        """Difference from the baseline."""
+        if self.value is None or self.baseline is None:
+            return None
+        return self.value - self.baseline
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,6 +134,23 @@ class RunOutcome:
     def state_of(self, node_id: str) -> State | None:
         """Return the state of a node, None if there is no such node."""
         return next((node.state for node in self.nodes if node.id == node_id), None)
+
+    def metric_rows(self) -> list[MetricRow]:
+        """Return the metrics that are compared with the baseline."""
+        return [
+            MetricRow(
+                metric=metric,
+                value=self.metrics.get(metric.name),
+                checks=[c for c in self.thresholds if c.metric == metric.name and not c.slice],
+                baseline=(self.baseline or {}).get(metric.name),
+            )
+            for metric in COMPARED_METRICS
+        ]
+
+    def other_checks(self) -> list[Check]:
+        """Return the results of the bounds that `metric_rows` does not contain."""
+        names = {metric.name for metric in COMPARED_METRICS}
+        return [c for c in self.thresholds if c.slice or c.metric not in names]
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.common.progress import PROGRESS_LOGGER
-from components.evaluator.metric_table import ACCURACY, COMPARED_METRICS, format_metric
+from components.evaluator.metric_table import ACCURACY, format_metric
 from pipeline.results.outcome import NO_BASELINE, NodeResult, RunOutcome, State
 from pipeline.terminal.live import LiveNode, can_show
 
@@ -200,20 +200,15 @@ def _metrics_table(outcome: RunOutcome) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style='dim')
     for name in ('metric', 'value', 'bound', 'baseline'):
         table.add_column(name, justify='left' if name in ('metric', 'bound') else 'right')
-    for metric in COMPARED_METRICS:
-        checks = [c for c in outcome.thresholds if c.metric == metric.name and not c.slice]
-        base = (outcome.baseline or {}).get(metric.name)
+    for row in outcome.metric_rows():
         table.add_row(
-            metric.label,
-            format_metric(metric.name, outcome.metrics.get(metric.name)),
-            ', '.join(check.bound for check in checks),
-            format_metric(metric.name, base) if outcome.baseline else 'none',
+            row.metric.label,
+            format_metric(row.metric.name, row.value),
+            ', '.join(check.bound for check in row.checks),
+            format_metric(row.metric.name, row.baseline) if outcome.baseline else 'none',
         )
-    names = {metric.name for metric in COMPARED_METRICS}
-    for check in outcome.thresholds:
-        if check.slice or check.metric not in names:
-            value = format_metric(check.metric, check.value)
-            table.add_row(check.label, value, check.bound, '')
+    for check in outcome.other_checks():
+        table.add_row(check.label, format_metric(check.metric, check.value), check.bound, '')
     return table
 
 

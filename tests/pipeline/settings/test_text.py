@@ -46,7 +46,7 @@ def test_text_reads_back_when_a_value_is_any_text(text: str, more: dict[str, Inn
 
 
 def test_descriptions_stand_beside_the_values_when_they_fit() -> None:
-    beside = [
+    expected = [
         ('text: a', 'what is longer than its line what is longer than its line what'),
         ('', 'is longer than its line is wrapped'),
         ('inner:', 'A section with a long description. It goes on in another'),
@@ -55,7 +55,7 @@ def test_descriptions_stand_beside_the_values_when_they_fit() -> None:
         ('more:', 'by name'),
     ]
     assert text_of(Outer(more={'x': Inner()})).splitlines()[2:] == [
-        *(f'{setting:<34}# {comment}' for setting, comment in beside),
+        *(f'{setting:<34}# {comment}' for setting, comment in expected),
         '  x:',
         '    of_it: true                   # short',
     ]
