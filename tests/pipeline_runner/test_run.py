@@ -97,6 +97,7 @@ class TestAfterwards:
         assert 'Not blessed' in done.out
         assert '>= 0.9900' in done.out
         assert 'expected >= 0.9900' in done.err
+        assert re.search('^report +runs/reports/', done.out, re.MULTILINE)
         assert done.err.count('cached') == 7  # all but the Evaluator and the Pusher
 
     def test_worse_model_is_not_pushed_when_there_is_a_baseline(
@@ -136,6 +137,7 @@ class TestAfterwards:
         assert done.states()['Trainer'] == 'skipped'
         assert 'val: ' in done.err
         assert '324' in done.err
+        assert f'report: {done.json["report"]}' in done.err
         assert snapshot(serving) == before
 
     def test_transform_and_all_after_run_when_the_text_code_is_edited(

@@ -19,18 +19,6 @@ def test_outcome_names_the_report_when_a_run_has_ended(runs: Runs) -> None:
         assert page.read_text(encoding='utf-8').startswith('<!doctype html>')
 
 
-def test_summary_and_error_name_the_report_when_not_json(runs: Runs) -> None:
-    command = ('run', '--data', str(SAMPLE))
-    done = run_command(*command, cwd=runs.home)
-    assert done.code == 0, done.err
-    (line,) = (line for line in done.out.splitlines() if line.startswith('report'))
-    assert line.split()[1].startswith('runs/reports/')
-    strict = f'data.schema_file={runs.home / "strict.pbtxt"}'
-    done = run_command(*command, '--set', strict, cwd=runs.home)
-    assert done.code == 4
-    assert 'report: ' in done.err
-
-
 def test_run_succeeds_when_the_report_cannot_be_written(tmp_path: pathlib.Path) -> None:
     reports = tmp_path / 'runs' / 'reports'
     with subprocess.Popen(
