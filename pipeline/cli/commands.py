@@ -183,7 +183,7 @@ def runs(root: str | None, as_json: bool) -> None:
     folder = _root_path(root)
     records = load_records(folder)
     if as_json:
-        print_json(records)
+        print_json([record.to_json() for record in records])
     elif not records:
         raise DataError(f'no run below {folder}', hint='start a run, or pass its --root')
     else:

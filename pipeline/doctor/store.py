@@ -26,7 +26,7 @@ def _check_records(context: Context) -> Iterator[Finding]:
         yield warning('record', message, hint)
     if records:
         last = records[-1]
-        yield ok('runs', f'{len(records):,}; the last, {last["run_id"]}: {last["outcome"]}')
+        yield ok('runs', f'{len(records):,}; the last, {last.run_id}: {last.outcome}')
     elif not damaged:
         yield ok('runs', 'none yet')
 

@@ -115,7 +115,7 @@ def list_versions(folder: ServingFolder) -> list[Version]:
     paths = versions.versions(serving_dir)
     withdrawals = read_withdrawals(str(serving_dir))
     records = outcomes.load_records(folder.root_path)
-    pushes = {r['pushed']['path']: r for r in records if r['pushed']}
+    pushes = {record.pushed.path: record for record in records if record.pushed}
     described = (_describe(path, path == paths[-1], withdrawals, pushes) for path in paths)
     return [version for version in described if version is not None]
 
@@ -138,7 +138,7 @@ def _describe(
     path: pathlib.Path,
     live: bool,
     withdrawals: Mapping[str, Withdrawal],
-    pushes: Mapping[str, Mapping[str, Any]],
+    pushes: Mapping[str, outcomes.RunOutcome],
 ) -> Version | None:
     try:
         restored = restored_by(str(path))
@@ -148,12 +148,12 @@ def _describe(
             return None  # pruned in the meantime: listing does not hold the lock
         raise DataError(f'version {path.name} is damaged: {err}', hint='remove its folder') from err
     pushed_as = path.parent / restored.version if restored else path
-    record = pushes.get(str(pushed_as), {})
+    record = pushes.get(str(pushed_as))
     return Version(
         path=path,
         live=live,
         restores=restored.version if restored else None,
         withdrawal=None if live else withdrawal,
-        run_id=record.get('run_id'),
-        binary_accuracy=record.get('metrics', {}).get('binary_accuracy'),
+        run_id=record.run_id if record else None,
+        binary_accuracy=record.metrics.get('binary_accuracy') if record else None,
     )

@@ -21,7 +21,7 @@ from components.statistics_gen.text_statistics import (
 from components.trainer.history import read_history
 from pipeline.report.lineage import Lineage
 from pipeline.report.view import BaselineData, Data, Missing, RecordedNode, Report
-from pipeline.results.outcome import NO_BASELINE, RunOutcome, load_outcome, load_records
+from pipeline.results.outcome import NO_BASELINE, RunOutcome, load_records
 from pipeline.store.choice import backend_of_run
 
 _log = logging.getLogger(__name__)
@@ -107,12 +107,12 @@ def _baseline_data(
     uri, served = found
     if served is None:
         return Missing(reason=NO_BASELINE)
-    run_id = _run_that_pushed(served, uri, outcome.name, root)
-    if run_id is None or lineage is None:
+    pushing = _run_that_pushed(served, uri, outcome.name, root)
+    if pushing is None or lineage is None:
         return Missing(reason='No recorded run pushed the baseline.')
     theirs = _read(
-        load_outcome(root, run_id),
-        lineage.nodes(run_id),
+        pushing,
+        lineage.nodes(pushing.run_id),
         'StatisticsGen',
         'statistics',
         read_text_statistics,
@@ -120,21 +120,20 @@ def _baseline_data(
     if isinstance(theirs, Missing):
         return theirs
     return BaselineData(
-        run_id=run_id,
+        run_id=pushing.run_id,
         divergence=divergence(described.fingerprint_words, theirs.fingerprint_words),
     )
 
 
 def _run_that_pushed(
     served: ServedVersion, baseline_uri: str, name: str, root: pathlib.Path
-) -> str | None:
+) -> RunOutcome | None:
     """Return the run that pushed a version; a rollback's version is a copy of a pushed one."""
     restored = restored_by(str(pathlib.Path(baseline_uri, 'Format-Serving')))
     version = restored.version if restored else served.version
     for record in load_records(root, lambda line: None):
-        pushed = record['pushed']
-        if pushed and pushed['version'] == version and record['name'] == name:
-            return str(record['run_id'])
+        if record.pushed and record.pushed.version == version and record.name == name:
+            return record
     return None
 
 

@@ -35,18 +35,18 @@ def find_curves(root: pathlib.Path, name: str | None = None) -> dict[str, str]:
     stores: dict[str, Lineage | None] = {}
     labels: dict[str, str] = {}
     for record in outcomes.load_records(root):
-        if name not in (None, record['name']):
+        if name not in (None, record.name):
             continue
-        backend = backend_of_run(record['config'], root)
+        backend = backend_of_run(record.config, root)
         if backend.where not in stores:
             config = backend.reader()
             stores[backend.where] = Lineage(config) if config else None
         lineage = stores[backend.where]
-        trainer = lineage.nodes(record['run_id']).get('Trainer') if lineage else None
+        trainer = lineage.nodes(record.run_id).get('Trainer') if lineage else None
         folder = trainer.uri('model_run') if trainer else None
         if folder is not None and os.path.isdir(folder):
-            label = '{run_id} {config[preset]}' if name else '{name} {run_id} {config[preset]}'
-            labels.setdefault(folder, label.format_map(record))
+            label = f'{record.run_id} {record.config.get("preset", "")}'
+            labels.setdefault(folder, label if name else f'{record.name} {label}')
     if not labels:
         of_name = f' of {name}' if name else ''
         raise DataError(

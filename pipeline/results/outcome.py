@@ -234,8 +234,8 @@ def save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
 
 def load_records(
     root: pathlib.Path, on_damaged: Callable[[str], None] = _warn
-) -> list[dict[str, Any]]:
-    """Load the outcomes of all runs below `root`, oldest first, as JSON values.
+) -> list[RunOutcome]:
+    """Load the outcomes of all runs below `root`, oldest first.
 
     Args:
         root: The folder of all runs.
@@ -245,9 +245,7 @@ def load_records(
     records = []
     for path in sorted(records_dir(root).glob('*.json')):
         try:
-            content = path.read_bytes()
-            _FORMAT.validate_json(content)
-            records.append(json.loads(content))
+            records.append(_FORMAT.validate_json(path.read_bytes()))
         except (OSError, ValueError) as err:
             on_damaged(f'{path} {_describe_error(err)}; {_REMOVE_HINT}')
     return records

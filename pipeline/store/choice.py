@@ -51,7 +51,7 @@ def backend_of_root(root: pathlib.Path, settings: MetadataSettings | None) -> Ba
     if settings is not None:
         return _backend(settings, root)
     records = outcomes.load_records(root, lambda line: None)
-    return backend_of_run(records[-1]['config'] if records else {}, root)
+    return backend_of_run(records[-1].config if records else {}, root)
 
 
 def _backend(settings: MetadataSettings, root: pathlib.Path) -> Backend:

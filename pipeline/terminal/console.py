@@ -212,18 +212,18 @@ def _metrics_table(outcome: RunOutcome) -> Table:
     return table
 
 
-def print_runs(records: list[dict[str, Any]], stream: TextIO) -> None:
+def print_runs(records: list[RunOutcome], stream: TextIO) -> None:
     """Show a table of runs, newest first."""
     rows = [
         (
-            record['run_id'],
-            record['name'],
-            record['data'],
-            record['metrics'].get(ACCURACY),
-            (record['baseline'] or {}).get(ACCURACY),
-            record['outcome'].replace('_', ' '),
-            record['pushed']['version'] if record['pushed'] else '-',
-            f'{record["seconds"]:.1f} s',
+            record.run_id,
+            record.name,
+            record.data,
+            record.metrics.get(ACCURACY),
+            (record.baseline or {}).get(ACCURACY),
+            record.outcome.replace('_', ' '),
+            record.pushed.version if record.pushed else '-',
+            f'{record.seconds:.1f} s',
         )
         for record in reversed(records)
     ]
