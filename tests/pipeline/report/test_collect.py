@@ -132,8 +132,8 @@ def test_reason_is_given_when_ml_metadata_is_missing_or_damaged(
 def test_record_is_read_when_another_version_wrote_it(pushed: Report, runs: Runs) -> None:
     fields = dataclasses.asdict(pushed.outcome)
     path = runs.root / 'records' / '2000-01-01T00-00-00.json'
-    old = {key: fields[key] for key in ('run_id', 'outcome', 'name', 'data', 'nodes')}
-    path.write_text(json.dumps({**old, 'unheard_of': 1}))
+    old = {key: fields[key] for key in ('outcome', 'name', 'data', 'nodes')}
+    path.write_text(json.dumps({**old, 'run_id': path.stem, 'unheard_of': 1}))
     outcome = load_outcome(runs.root, path.stem)
     assert outcome.nodes == pushed.outcome.nodes
     assert outcome.versions == {}
