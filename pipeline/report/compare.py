@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from components.evaluator.metric_table import COMPARED_METRICS, accuracy_interval
 from components.statistics_gen.text_statistics import SplitStatistics, divergence
 from pipeline.report import curves, measures
-from pipeline.report.sentences import NONE
+from pipeline.report.sections import NONE
 from pipeline.report.view import Data, Missing, Report
 from pipeline.results.outcome import NodeResult
 from pipeline.settings.config import settings_by_name

@@ -12,9 +12,9 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from pipeline.report import sections, sentences
+from pipeline.report import sections
 from pipeline.report.compare import compare
-from pipeline.report.sentences import NONE
+from pipeline.report.sections import NONE
 from pipeline.report.vega import printable
 from pipeline.report.view import Missing, Report
 
@@ -45,7 +45,7 @@ def render(report: Report) -> str:
 def render_comparison(reports: Sequence[Report]) -> str:
     """Render the comparison of two runs or more as HTML, at most as many as `STYLES`."""
     template = _environment().get_template('compare.html')
-    return template.render(compare(reports), headline_of=sentences.headline)
+    return template.render(compare(reports), headline_of=sections.headline)
 
 
 def _environment() -> jinja2.Environment:
@@ -62,7 +62,7 @@ def _environment() -> jinja2.Environment:
         ),
     )
     filters: dict[str, Callable[..., Any]] = {
-        'sign': sentences.sign,
+        'sign': sections.sign,
         'count': lambda number: f'{number:,}',
         'four': lambda number: NONE if number is None else f'{number:.4f}',
         'percent': lambda share: NONE if share is None else f'{share:.1%}',

@@ -1,39 +1,99 @@
-"""Prepares the content of each section of the report page."""
+"""Prepares the content of each section of the report page, and the sentences that explain it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from components.evaluator.metric_table import (
     ACCURACY,
     LOSS,
+    Check,
     accuracy_interval,
     find_metric,
+    format_metric,
+    format_slice,
 )
+from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.text_statistics import (
     MIN_KNOWN_COUNT,
     SplitStatistics,
     TextStatistics,
 )
-from pipeline.report import charts, curves, measures, sentences
+from pipeline.report import charts, curves, measures
 from pipeline.report.measures import Point
 from pipeline.report.view import Missing, Report
-from pipeline.results.outcome import RunOutcome
+from pipeline.results.outcome import NO_BASELINE, RunOutcome, State
 
 Context = dict[str, Any]
 
+NONE = '\N{EN DASH}'  # in place of a missing number
 _FREQUENT_WORDS_SHOWN = 30
 
 
 def verdict(outcome: RunOutcome) -> Context:
     """Return the verdict, its reasons, and the table of metrics and bounds."""
     return {
-        'headline': sentences.headline(outcome),
-        'reasons': sentences.reasons(outcome),
+        'headline': headline(outcome),
+        'reasons': reasons(outcome),
         'metrics': outcome.metric_rows() if outcome.metrics else [],
         'other_checks': outcome.other_checks(),
         'accuracy': accuracy_interval(outcome.metrics),
     }
+
+
+def headline(outcome: RunOutcome) -> str:
+    """Return the verdict on a run.
+
+    Example:
+        headline(load_outcome(pathlib.Path('runs')))  # 'Blessed and pushed'
+    """
+    headlines = {
+        'pushed': 'Blessed and pushed',
+        'withdrawn': 'Blessed, not pushed',
+        'not_blessed': 'Not blessed',
+        'failed': _end('Failed', outcome, 'failed'),
+        'interrupted': _end('Interrupted', outcome, 'interrupted'),
+    }
+    return headlines[outcome.outcome]
+
+
+def _end(word: str, outcome: RunOutcome, state: State) -> str:
+    last = next((node.id for node in outcome.nodes if node.state == state), None)
+    return f'{word} at {last}' if last else word
+
+
+def sign(outcome: RunOutcome) -> str:
+    """Return the mark before the verdict."""
+    return {'pushed': '✓', 'withdrawn': '!'}.get(outcome.outcome, '✗')
+
+
+def reasons(outcome: RunOutcome) -> list[str]:
+    """Return the reasons for the verdict, and its consequences."""
+    if outcome.outcome in ('failed', 'interrupted'):
+        return [f'{(outcome.error or "The reason is not recorded").removesuffix(".")}.']
+    if outcome.outcome == 'not_blessed':
+        missed = [_missed(check) for check in outcome.thresholds if not check.passed]
+        found = missed or ['The Evaluator found no metric that meets its bound.']
+        found.append('Nothing was pushed. The live version is unchanged.')
+    else:
+        found = ['The candidate meets all bounds.', *outcome.withdrawn_lines()]
+    if outcome.baseline is None:
+        found.append(NO_BASELINE)
+    return found
+
+
+def _missed(check: Check) -> str:
+    label = find_metric(check.metric).label
+    where = f' on texts with {format_slice(check.slice)}' if check.slice else ''
+    value = format_metric(check.metric, check.value, 'missing')
+    bound = check.bound.replace('>=', 'at least')
+    hint = f' {_sentence(check.hint)}' if check.hint else ''
+    return _sentence(f'{label}{where} is {value}, expected {bound}') + hint
+
+
+def _sentence(text: str) -> str:
+    return f'{text[:1].upper()}{text[1:]}.'
 
 
 def learning(report: Report) -> Context | Missing:
@@ -72,16 +132,43 @@ def scores(report: Report) -> Context | Missing:
         at_half[0].append(Point(details.false_positives / negatives, recall))
         if predicted:
             at_half[1].append(Point(recall, details.true_positives / predicted))
-    mistakes = sentences.mistakes(details, report.labels)
+    sentence = _describe_mistakes(details, report.labels)
     return {
-        'mistakes': mistakes,
-        'confident_mistakes': sentences.confident_mistakes(details),
+        'mistakes': sentence,
+        'confident_mistakes': _describe_confident_mistakes(details),
         'histogram': charts.draw_scores(
-            details, report.labels, f'Scores of the texts of each label. {mistakes}'
+            details, report.labels, f'Scores of the texts of each label. {sentence}'
         ),
         'curves': curves.draw_curves(histograms, at_half),
         'details': details,
     }
+
+
+def _describe_mistakes(details: ScoreDetails, labels: tuple[str, str]) -> str:
+    """Return how many texts were misclassified."""
+    missed, alarms = details.false_negatives, details.false_positives
+    total = details.true_positives + details.true_negatives + missed + alarms
+    sentence = (
+        f'Of {total:,} texts, {missed + alarms:,} were misclassified: '
+        f'{alarms:,} {labels[0]} texts as {labels[1]}, {missed:,} {labels[1]} texts as {labels[0]}.'
+    )
+    if details.unscored:
+        sentence += f' {details.unscored:,} more texts have no probability.'
+    return sentence
+
+
+def _describe_confident_mistakes(details: ScoreDetails) -> str:
+    """Return how many texts with a confident prediction were misclassified."""
+    tenth = len(details.candidate.positive) // 10
+    wrong = sum(details.candidate.positive[:tenth]) + sum(details.candidate.negative[-tenth:])
+    right = sum(details.candidate.negative[:tenth]) + sum(details.candidate.positive[-tenth:])
+    total = wrong + right
+    if not total:
+        return 'No text has a probability below 0.1 or above 0.9.'
+    return (
+        f'{total:,} texts have a probability below 0.1 or above 0.9. '
+        f'{wrong:,} of them ({wrong / total:.1%}) are misclassified.'
+    )
 
 
 def slices(outcome: RunOutcome) -> Context | Missing:
@@ -120,7 +207,7 @@ def data(report: Report) -> Context | Missing:
         'chance': _chance(found.described, train) if train else {},
         'known_from': MIN_KNOWN_COUNT,
         'sizes': f'{total:,} texts: {sizes}.',
-        'duplicates': sentences.duplicates(splits),
+        'duplicates': _describe_duplicates(splits),
         'splits_chart': charts.draw_splits(splits, report.labels, f'Texts by split: {sizes}'),
         'lengths_chart': charts.draw_lengths(splits, 'Number of words of the texts in each split'),
         'frequent': train.frequent[:_FREQUENT_WORDS_SHOWN] if train else [],
@@ -135,3 +222,18 @@ def _chance(described: TextStatistics, train: SplitStatistics) -> dict[str, floa
         for split in described.splits
         if split is not train and split.words and train.words
     }
+
+
+def _describe_duplicates(splits: Sequence[SplitStatistics]) -> str:
+    """Return how many texts are duplicates, and how many are in both train and test."""
+    repeated = sum(split.duplicates for split in splits)
+    test = next((split for split in splits if split.name == 'test'), None)
+    shared = test.shared.get('train', 0) if test else 0
+    if not repeated and not any(any(split.shared.values()) for split in splits):
+        return 'There are no duplicates, within or across splits.'
+    sentence = f'{repeated:,} texts are duplicates within their split.'
+    if test is None:
+        return sentence
+    if not shared:
+        return f'{sentence} No text of test is also in train.'
+    return f'{sentence} {shared:,} texts of test ({shared / test.examples:.1%}) are also in train.'

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from components.evaluator.metric_table import Check
-from pipeline.report import sentences
+from pipeline.report import sections
 from pipeline.report.compare import compare
 from pipeline.report.render import render, render_comparison
 from pipeline.report.vega import draw, layer, number
@@ -18,13 +18,13 @@ from tests.pipeline.report.sample_reports import make_outcome, make_report
 
 
 def test_missed_bound_is_the_reason_when_the_model_is_not_blessed() -> None:
-    reasons = sentences.reasons(make_outcome('not_blessed'))
+    reasons = sections.reasons(make_outcome('not_blessed'))
     assert reasons[0] == 'Accuracy is 0.7912, expected at least 0.8000.'
     check = Check(
         metric='binary_accuracy', slice='length=1-10', value=None, bound='>= 0.7000', passed=False
     )
     outcome = make_outcome('not_blessed', thresholds=(check,), baseline=None)
-    assert sentences.reasons(outcome) == [
+    assert sections.reasons(outcome) == [
         'Accuracy on texts with 1-10 words is missing, expected at least 0.7000.',
         'Nothing was pushed. The live version is unchanged.',
         NO_BASELINE,
@@ -42,7 +42,7 @@ def test_hint_is_shown_when_the_baseline_ranks_worse_than_chance() -> None:
     )
     outcome = make_outcome('not_blessed', thresholds=(check,))
     reasons = 'AUC of the baseline is 0.0400, expected at least 0.5000. Look at the labels.'
-    assert sentences.reasons(outcome)[0] == reasons
+    assert sections.reasons(outcome)[0] == reasons
     page = render(dataclasses.replace(make_report('not_blessed'), outcome=outcome))
     assert '<th scope="row">AUC of the baseline</th>' in page
     assert reasons in page
@@ -51,7 +51,7 @@ def test_hint_is_shown_when_the_baseline_ranks_worse_than_chance() -> None:
 def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
     rollback = Withdrawn(version='17', at='2026-11-25 09:00:00 UTC')
     withdrawn = make_outcome('withdrawn', pushed=None, withdrawn=rollback)
-    reasons = sentences.reasons(withdrawn)
+    reasons = sections.reasons(withdrawn)
     assert any('withdrew this model, which was version 17' in reason for reason in reasons)
     assert 'To restore the model: python pipeline_runner.py models rollback 17' in reasons
     page = render(dataclasses.replace(make_report(), outcome=withdrawn))
