@@ -46,7 +46,7 @@ def create_pipeline(
             RuntimeParameters.
 
     Returns:
-        A pipeline of nine nodes, with caching.
+        A pipeline of nine nodes, with caching if the target is `local`.
 
     Raises:
         ConfigError: If the schema file cannot be used, or a folder that the
@@ -113,7 +113,9 @@ def create_pipeline(
         pipeline_name=config.name,
         pipeline_root=pipeline_root,
         components=nodes,
-        enable_cache=True,
+        # A service caches per pipeline or task, and ServedBaseline and Pusher must run each time.
+        # `pipeline.cloud.compile` turns the cache on for all other tasks.
+        enable_cache=target == 'local',
         metadata_connection_config=connection,
         beam_pipeline_args=list(beam_args(config.beam)),
     )

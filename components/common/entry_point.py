@@ -1,12 +1,17 @@
 """The command of a step on Kubeflow Pipelines: prepares the step, then runs TFX's command.
 
-The backend of Kubeflow Pipelines and TFX's entry point disagree in four points:
+The backend of Kubeflow Pipelines and TFX's entry point disagree in six points:
 
 - The backend passes artifacts without a type, or with a wrong one. TFX chooses a class
   by the type, so this module takes it from the interface of the component.
+- The backend adds inputs and outputs that the component does not have, such as the output
+  `executor-logs` (backend/src/v2/driver/driver.go, 2.5 and later). TFX fails at artifacts
+  that are not its own. This module drops them.
 - The backend keeps artifacts under `minio://` or `s3://`, which TensorFlow cannot open,
   and copies them from and to `/minio` or `/s3`. This module translates the addresses.
 - The backend may leave out the name of an artifact, which a blessing refers to.
+- The backend does not return the properties of artifacts. Those of the pushed model say
+  whether it was pushed, so this module also writes them to a file in its folder.
 - The backend does not look at the data before it looks up ExampleGen in the cache. So
   ExampleGen has two steps. The first one (`--resolve_input`) runs TFX's driver and
   outputs its result as a parameter, which is part of the cache key of the second one.
@@ -40,6 +45,9 @@ OUTPUTS_SPEC_FLAG = '--json_serialized_outputs_spec_args'
 MOUNTS_VARIABLE = 'OBJECT_STORE_MOUNTS'
 
 _EXAMPLES = 'examples'
+_PUSHED_MODEL = 'pushed_model'
+# In the folder of the pushed model: the properties of the artifact.
+PROPERTIES_FILE = 'properties.json'
 _EXAMPLES_TYPE = {'schemaTitle': 'tfx.Examples'}
 
 _MOUNTED = re.compile(r'^(minio|s3)://')
@@ -61,28 +69,34 @@ def main(argv: Sequence[str]) -> None:
     args, others = parser.parse_known_args(argv)
     step = args.json_serialized_invocation_args
     inputs_spec = args.json_serialized_inputs_spec_args
-    _complete_artifacts(step.get('inputs', {}), json.loads(inputs_spec))
-    _complete_artifacts(step.get('outputs', {}), args.json_serialized_outputs_spec_args)
+    inputs = step.setdefault('inputs', {})
+    resolved = inputs.get('parameterValues', {}).get(RESOLVED_INPUT)
+    _apply_interface(inputs, json.loads(inputs_spec))
+    _apply_interface(step['outputs'], args.json_serialized_outputs_spec_args)
     if args.resolve_input:
         resolve_input(step, inputs_spec, others)
     else:
-        execute(step, inputs_spec, others)
+        execute(step, inputs_spec, others, resolved=resolved)
 
 
-def execute(step: dict[str, Any], inputs_spec: str, others: Sequence[str]) -> None:
+def execute(
+    step: dict[str, Any], inputs_spec: str, others: Sequence[str], *, resolved: str | None = None
+) -> None:
     """Run TFX's entry point with translated addresses.
 
     Args:
         step: The ExecutorInput as JSON values; artifacts have types and names.
         inputs_spec: The ComponentInputsSpec as JSON.
         others: All other arguments.
+        resolved: For ExampleGen, the output of `resolve_input`.
     """
     output_file = pathlib.Path(step['outputs']['outputFile'])
-    resolved = step.get('inputs', {}).get('parameterValues', {}).pop(RESOLVED_INPUT, None)
     if resolved is not None:
         _apply_driver_result(json.loads(resolved), step, output_file)
     _run(_EXECUTOR, _translate(step, _to_mount), inputs_spec, others)
     output = json.loads(output_file.read_text(encoding='utf-8'))
+    for pushed in output.get('artifacts', {}).get(_PUSHED_MODEL, {}).get('artifacts', []):
+        _write_properties(pushed)
     output_file.write_text(json.dumps(_translate(output, _to_address)), encoding='utf-8')
 
 
@@ -118,6 +132,13 @@ def resolve_input(step: dict[str, Any], inputs_spec: str, others: Sequence[str])
         pathlib.Path(parameter_file).write_text(text, encoding='utf-8')
 
 
+def _write_properties(artifact: dict[str, Any]) -> None:
+    fileio = importlib.import_module('tfx.dsl.io.fileio')
+    fileio.makedirs(artifact['uri'])
+    with fileio.open(f'{artifact["uri"]}/{PROPERTIES_FILE}', 'w') as file:
+        file.write(json.dumps(artifact.get('metadata', {})))
+
+
 def _apply_driver_result(
     result: dict[str, Any], step: dict[str, Any], output_file: pathlib.Path
 ) -> None:
@@ -134,13 +155,20 @@ def _apply_driver_result(
             artifact['metadata'] = {**artifact.get('metadata', {}), **other.get('metadata', {})}
 
 
-def _complete_artifacts(side: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Set the types that the interface declares, and add missing names."""
+def _apply_interface(side: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Keep what the interface declares, set the types of artifacts, and add missing names.
+
+    Args:
+        side: The inputs or the outputs of the ExecutorInput; changed in place.
+        spec: The ComponentInputsSpec or ComponentOutputsSpec.
+    """
+    for kind in ('artifacts', 'parameters', 'parameterValues'):
+        declared = spec.get('artifacts' if kind == 'artifacts' else 'parameters', {})
+        if kind in side:
+            side[kind] = {key: value for key, value in side[kind].items() if key in declared}
     for key, of_key in side.get('artifacts', {}).items():
-        definition = spec.get('artifacts', {}).get(key)
         for artifact in of_key.get('artifacts', []):
-            if definition is not None:
-                artifact['type'] = definition['artifactType']
+            artifact['type'] = spec['artifacts'][key]['artifactType']
             if not artifact.get('name'):
                 artifact['name'] = artifact.get('uri', '')
 

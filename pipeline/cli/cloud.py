@@ -11,7 +11,7 @@ from pipeline.cli.options import JSON, PLACES, QUIET, SETTINGS, VERBOSE, config_
 from pipeline.cloud.targets import TARGETS
 
 if TYPE_CHECKING:
-    from pipeline.cloud.clients.connection import Connection
+    from pipeline.cloud.clients.service import Service
     from pipeline.cloud.rehearsal.step_engines import EngineName
     from pipeline.cloud.targets import Target
 
@@ -147,13 +147,13 @@ def submit(
     **options: Any,
 ) -> None:
     """Compile the pipeline, start a run on a service, and print the address of the run."""
-    connection = _connection(target, options)
+    service = _connect(target, options)
     config = config_of(options)
     from pipeline.cloud.clients.submission import Polling, submit_pipeline
     from pipeline.cloud.compile import compile_for_service
 
     polling = Polling(interval_seconds=poll, timeout_seconds=timeout) if wait else None
-    submit_pipeline(compile_for_service(config, target), connection, params, polling)
+    submit_pipeline(compile_for_service(config, target), service, params, polling)
 
 
 @click.command(short_help='Create, list or delete schedules on a service.')
@@ -203,34 +203,30 @@ def schedule(
         raise ConfigError(
             'expected exactly one of --cron, --list and --delete', hint='pass --cron "0 3 * * *"'
         )
-    connection = _connection(target, options)
+    service = _connect(target, options)
     from pipeline.cloud.clients import submission
 
     if cron is None:
         if delete is not None:
-            submission.delete_schedule(connection, delete)
+            submission.delete_schedule(service, delete)
         else:
-            submission.list_schedules(connection, as_json=as_json)
+            submission.list_schedules(service, as_json=as_json)
         return
     config = config_of(options)
     from pipeline.cloud.clients.service import Schedule
     from pipeline.cloud.compile import compile_for_service
 
-    wanted = Schedule(
-        name=schedule_name or config.name,
-        cron=cron,
-        time_zone=time_zone,
-        max_concurrency=max_concurrency,
-    )
+    wanted = Schedule(name=schedule_name or config.name, cron=cron, max_concurrency=max_concurrency)
     compiled = compile_for_service(config, target)
-    submission.schedule_pipeline(compiled, connection, params, wanted)
+    submission.schedule_pipeline(compiled, service, params, wanted, time_zone=time_zone)
 
 
-def _connection(target: Target, options: dict[str, Any]) -> Connection:
-    from pipeline.cloud.clients.connection import Connection
+def _connect(target: Target, options: dict[str, Any]) -> Service:
+    from pipeline.cloud.clients.connection import connect
+    from pipeline.cloud.clients.submission import print_status
 
-    fields = ('host', 'token_file', 'namespace', 'project', 'region', 'service_account', 'network')
-    return Connection(target=target, **{field: options[field] for field in fields})
+    names = ('host', 'token_file', 'namespace', 'project', 'region', 'service_account', 'network')
+    return connect(target, {name: options[name] for name in names}, print_status)
 
 
 COMMANDS = (compile_, rehearse, submit, schedule)

@@ -65,8 +65,9 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
     _write_resources(spec, config)
     if source.spans:
         _write_hook(spec)
-    for name in kubeflow_spec.NEVER_CACHED:
-        spec['root']['dag']['tasks'][name]['cachingOptions'] = {}
+    for name, task in spec['root']['dag']['tasks'].items():
+        cached = name not in kubeflow_spec.NEVER_CACHED
+        task['cachingOptions'] = {'enableCache': True} if cached else {}
     if target == 'kubeflow':
         kubeflow_spec.adapt(spec, pipeline_root=config.cloud.pipeline_root or '')
     require_valid(spec, target)
@@ -221,6 +222,6 @@ def _write_resources(spec: dict[str, Any], config: PipelineConfig) -> None:
             resources['accelerator'] = {
                 'type': wanted.accelerator,
                 # The JSON of protocol buffers writes 64-bit numbers as strings.
-                'count': str(wanted.accelerator_count),
+                'count': str(wanted.accelerator_count or 1),
             }
         kubeflow_spec.container_of(spec, node)['resources'] = resources

@@ -14,7 +14,13 @@ from typing import Any
 from components.common.entry_point import OUTPUTS_SPEC_FLAG, RESOLVED_INPUT
 from components.common.errors import ConfigError
 from pipeline.beam.arguments import DIRECT_RUNNER
-from pipeline.cloud.kubeflow_spec import DRIVER, ENTRY_POINT, EXAMPLE_GEN, NEVER_CACHED
+from pipeline.cloud.kubeflow_spec import (
+    DRIVER_SUFFIX,
+    ENTRY_POINT,
+    EXAMPLE_GEN,
+    NEVER_CACHED,
+    RESOLVER,
+)
 from pipeline.cloud.targets import Target
 
 Spec = dict[str, Any]
@@ -126,14 +132,27 @@ def _no_hooks(spec: Spec) -> Iterator[str]:
             yield f'{label} has a pre-cache check, which is ignored, so new data would be missed'
 
 
+def _driver_names(spec: Spec) -> Iterator[str]:
+    """Require that no task has the name of the driver task of another one.
+
+    The backend compiles a task NAME to two Argo tasks, NAME-driver and NAME
+    (backend/src/v2/compiler/argocompiler/dag.go). Argo refuses a workflow with two tasks of
+    the same name when a run starts.
+    """
+    tasks = _tasks(spec)
+    for name in tasks:
+        if f'{name}{DRIVER_SUFFIX}' in tasks:
+            yield f'the task {name}{DRIVER_SUFFIX} has the name of the driver task of {name}'
+
+
 def _entry_points(spec: Spec) -> Iterator[str]:
     """Require our entry point, which completes and translates artifacts."""
     for label, container in _containers_of(spec):
         command, args = container.get('command', []), container.get('args', [])
         if tuple(command) != ENTRY_POINT:
             yield f'{label} does not run {" ".join(ENTRY_POINT)}'
-        elif '--executor_class_path' in args and OUTPUTS_SPEC_FLAG not in args:
-            yield f'{label} does not get the types of its outputs'
+        elif OUTPUTS_SPEC_FLAG not in args:
+            yield f'{label} does not get the interface of its outputs'
 
 
 def _never_cached(spec: Spec) -> Iterator[str]:
@@ -143,14 +162,14 @@ def _never_cached(spec: Spec) -> Iterator[str]:
             yield f'the task {name} is cached, so it would miss changes of the served model'
 
 
-def _cached_by_driver(spec: Spec) -> Iterator[str]:
+def _cached_by_resolver(spec: Spec) -> Iterator[str]:
     task = _tasks(spec).get(EXAMPLE_GEN, {})
     source = task.get('inputs', {}).get('parameters', {}).get(RESOLVED_INPUT, {})
-    follows_driver = source.get('taskOutputParameter', {}).get('producerTask') == DRIVER
-    if _is_cached(_tasks(spec).get(DRIVER, {})):
-        yield f'the task {DRIVER} is cached, so it would miss new data'
-    if _is_cached(task) and not follows_driver:
-        yield f'the task {EXAMPLE_GEN} is cached without {DRIVER}, so it would miss new data'
+    follows_resolver = source.get('taskOutputParameter', {}).get('producerTask') == RESOLVER
+    if _is_cached(_tasks(spec).get(RESOLVER, {})):
+        yield f'the task {RESOLVER} is cached, so it would miss new data'
+    if _is_cached(task) and not follows_resolver:
+        yield f'the task {EXAMPLE_GEN} is cached without {RESOLVER}, so it would miss new data'
 
 
 def _places(spec: Spec) -> Iterator[str]:
@@ -192,8 +211,9 @@ _RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
 _KUBEFLOW_RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _executor_kinds,
     _no_hooks,
+    _driver_names,
     _entry_points,
-    _cached_by_driver,
+    _cached_by_resolver,
     _places,
     _workers,
 )

@@ -39,7 +39,15 @@ class ResourceSettings(Settings):
         description='type of accelerator, such as NVIDIA_TESLA_T4 on Vertex AI or '
         'nvidia.com/gpu on Kubeflow Pipelines',
     )
-    accelerator_count: int = pydantic.Field(1, ge=1, le=64, description='number of accelerators')
+    accelerator_count: int | None = pydantic.Field(
+        None, ge=1, le=64, description='number of accelerators; 1 if only the type is set'
+    )
+
+    @pydantic.model_validator(mode='after')
+    def _has_type_of_accelerators(self) -> ResourceSettings:
+        if self.accelerator_count is not None and self.accelerator is None:
+            raise ValueError('accelerator_count: expected a type of accelerator as well')
+        return self
 
 
 class CloudSettings(Settings):

@@ -7,7 +7,7 @@ import pytest
 import pipeline_runner
 from components.common.errors import ConfigError
 from components.common.secrets import has_credentials, mask, register, secret_scope
-from pipeline.cloud.clients.connection import Connection, token_reader
+from pipeline.cloud.clients.connection import connect, token_reader
 from pipeline.settings.config import load_config
 from tests.conftest import run_command
 
@@ -71,7 +71,7 @@ def test_value_is_masked_when_it_is_of_the_wrong_type() -> None:
 @pytest.mark.parametrize('port', ['', ':99999999', ':x'])
 def test_host_is_masked_when_it_is_no_address(port: str) -> None:
     with pytest.raises(ConfigError, match='expected an address') as found:
-        Connection(target='kubeflow', host=f'https://me:{_CANARY}@example.com{port}')
+        connect('kubeflow', {'host': f'https://me:{_CANARY}@example.com{port}'}, print)
     assert _CANARY not in str(found.value)
 
 

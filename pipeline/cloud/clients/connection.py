@@ -2,131 +2,55 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import ipaddress
 import os
 import pathlib
-import re
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from components.common import secrets
 from components.common.errors import ConfigError
+from pipeline.cloud.clients.kubeflow import KubeflowService
 from pipeline.cloud.clients.service import Service
+from pipeline.cloud.clients.vertex import VertexService
 from pipeline.cloud.targets import Target
 
 TOKEN_VARIABLE = 'KFP_TOKEN'
 
-_ONLY_FOR: dict[str, Target] = {
-    'token_file': 'kubeflow',
-    'namespace': 'kubeflow',
-    'project': 'vertex',
-    'region': 'vertex',
-    'network': 'vertex',
-}
-_REQUIRED: dict[Target, tuple[tuple[str, str], ...]] = {
-    'kubeflow': (('host', 'URL'),),
-    'vertex': (('project', 'ID'), ('region', 'REGION')),
-}
-_NAME = re.compile(r'[a-z0-9][a-z0-9.:-]*')
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Connection:
-    """Address of a service, and the account to use.
-
-    Attributes:
-        target: The service.
-        host: Address of Kubeflow Pipelines; of Vertex AI if it is not the default of
-            the region.
-        token_file: File with the token for Kubeflow Pipelines.
-        namespace: Namespace of the user, for Kubeflow with several users.
-        project: Id of the Google Cloud project.
-        region: Google Cloud region.
-        service_account: Service account that the runs use.
-        network: Full name of a VPC network to peer with.
-
-    Raises:
-        ConfigError: If an option is missing, or is for another service.
-
-    Example:
-        >>> Connection(target='kubeflow', host='http://127.0.0.1:8080').host
-        'http://127.0.0.1:8080'
-    """
-
-    target: Target
-    host: str | None = None
-    token_file: str | None = None
-    namespace: str | None = None
-    project: str | None = None
-    region: str | None = None
-    service_account: str | None = None
-    network: str | None = None
-
-    def __post_init__(self) -> None:
-        for field, target in _ONLY_FOR.items():
-            if getattr(self, field) is not None and self.target != target:
-                raise ConfigError(
-                    f'{_option(field)} is for --target {target}, got --target {self.target}',
-                    hint='remove the option',
-                )
-        for field, value in _REQUIRED[self.target]:
-            if not getattr(self, field):
-                raise ConfigError(
-                    f'--target {self.target} needs {_option(field)}',
-                    hint=f'pass {_option(field)} {value}',
-                )
-        if self.host and secrets.has_credentials(self.host):
-            # It would be printed with the address of each run.
-            raise ConfigError(
-                '--host: expected an address without user, password or token',
-                hint='pass credentials by --token-file',
-            )
-        if self.host and not _is_address(self.host):
-            raise ConfigError(
-                f'--host: expected an address as https://HOST/PATH, got {self.host!r}'
-            )
-        for field in ('project', 'region'):
-            # They become part of the address that gets the credentials.
-            value = getattr(self, field)
-            if value and not _NAME.fullmatch(value):
-                raise ConfigError(f'{_option(field)}: expected a name, got {value!r}')
-
-
-def connect(connection: Connection, warn: Callable[[str], None]) -> Service:
+def connect(
+    target: Target, options: Mapping[str, str | None], warn: Callable[[str], None]
+) -> Service:
     """Create the client of a service.
 
     Args:
-        connection: The connection.
+        target: The service.
+        options: Options of `submit` and `schedule` that describe the connection, by name; None
+            if an option is not set. Those of a service are the arguments of its class.
         warn: Called with a warning if the token is sent unencrypted.
 
     Raises:
-        ConfigError: If the token cannot be read.
+        ConfigError: If an option is missing, wrong or for another service, or the token
+            cannot be read.
         MissingDependencyError: If the client is not installed.
         ServiceError: If there are no credentials.
+
+    Example:
+        >>> connect('kubeflow', {'host': 'http://127.0.0.1:8080'}, print)  # doctest: +SKIP
+        <pipeline.cloud.clients.kubeflow.KubeflowService object at 0x7f3c>
     """
-    if connection.target == 'vertex':
-        from pipeline.cloud.clients.vertex import VertexService
-
-        return VertexService(
-            connection.project or '',
-            connection.region or '',
-            endpoint=connection.host,
-            service_account=connection.service_account,
-            network=connection.network,
-        )
-    from pipeline.cloud.clients.kubeflow import KubeflowService
-
-    host = connection.host or ''
-    read_token = token_reader(connection.token_file, os.environ.get(TOKEN_VARIABLE))
-    if read_token and not _is_private(host):
-        warn(f'warning: the token is sent unencrypted, as {host} is not https')
-    return KubeflowService(
-        host,
-        read_token=read_token,
-        namespace=connection.namespace,
-        service_account=connection.service_account,
-    )
+    given = {name: value for name, value in options.items() if value is not None}
+    service = KubeflowService if target == 'kubeflow' else VertexService
+    _require_options(target, given, inspect.signature(service).parameters)
+    if 'host' in given:
+        _require_address(given['host'])
+    if target == 'vertex':
+        return VertexService(**given)
+    read_token = token_reader(given.pop('token_file', None), os.environ.get(TOKEN_VARIABLE))
+    if read_token and not _is_private(given['host']):
+        warn(f'warning: the token is sent unencrypted, as {given["host"]} is not https')
+    return KubeflowService(**given, read_token=read_token)
 
 
 def token_reader(file: str | None, value: str | None) -> Callable[[], str] | None:
@@ -141,46 +65,60 @@ def token_reader(file: str | None, value: str | None) -> Callable[[], str] | Non
         ConfigError: If the token cannot be read or is malformed. The message does not
             contain it.
     """
-    if file is None:
-        if not value:
-            return None
-        token = _checked(value, TOKEN_VARIABLE)
-        return lambda: token
-    path = pathlib.Path(file)
+    if not (file or value):
+        return None
 
     def read() -> str:
         try:
-            return _checked(path.read_text(encoding='utf-8'), str(path))
+            text = pathlib.Path(file).read_text(encoding='utf-8') if file else value or ''
         except (OSError, UnicodeError) as err:
             reason = getattr(err, 'strerror', None) or 'it is not text'
-            raise ConfigError(f'cannot read the token from {path}: {reason}') from err
+            raise ConfigError(f'cannot read the token from {file}: {reason}') from err
+        token = text.strip()
+        if not token or not token.isascii() or not token.isprintable() or ' ' in token:
+            raise ConfigError(
+                f'{file or TOKEN_VARIABLE}: expected one token and nothing else, '
+                f'got {len(text)} characters'
+            )
+        secrets.register(token)
+        return token
 
     read()
     return read
 
 
-def _checked(text: str, source: str) -> str:
-    token = text.strip()
-    if not token or not token.isascii() or not token.isprintable() or ' ' in token:
+def _require_options(
+    target: Target, given: Mapping[str, str], accepted: Mapping[str, inspect.Parameter]
+) -> None:
+    for name in given:
+        if name not in accepted and not (name == 'token_file' and 'read_token' in accepted):
+            raise ConfigError(
+                f'{_option(name)} is not for --target {target}', hint='remove the option'
+            )
+    for name, parameter in accepted.items():
+        if parameter.default is parameter.empty and not given.get(name):
+            raise ConfigError(f'--target {target} needs {_option(name)}')
+
+
+def _option(name: str) -> str:
+    return f'--{name.replace("_", "-")}'
+
+
+def _require_address(host: str) -> None:
+    if secrets.has_credentials(host):
+        # It would be printed with the address of each run.
         raise ConfigError(
-            f'{source}: expected one token and nothing else, got {len(text)} characters'
+            '--host: expected an address without user, password or token',
+            hint='pass credentials by --token-file',
         )
-    secrets.register(token)
-    return token
-
-
-def _option(field: str) -> str:
-    return f'--{field.replace("_", "-")}'
-
-
-def _is_address(host: str) -> bool:
     try:
         parts = urllib.parse.urlsplit(host)
-        _ = parts.port
+        web = parts.scheme in ('http', 'https') and bool(parts.hostname)
+        valid = web and not parts.query and not parts.fragment and (parts.port or True)
     except ValueError:
-        return False
-    web = parts.scheme in ('http', 'https') and bool(parts.hostname)
-    return web and not parts.query and not parts.fragment
+        valid = False
+    if not valid:
+        raise ConfigError(f'--host: expected an address as https://HOST/PATH, got {host!r}')
 
 
 def _is_private(host: str) -> bool:

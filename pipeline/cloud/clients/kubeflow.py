@@ -13,17 +13,20 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from components.common.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
-from pipeline.cloud.clients import service_errors
+from components.common.entry_point import PROPERTIES_FILE
+from components.common.errors import MissingDependencyError, ServiceError
 from pipeline.cloud.clients.service import (
     Outcome,
     Run,
-    RunState,
     RunStatus,
     Schedule,
-    ScheduleInfo,
+    outcome_of,
+    refused,
+    unexpected,
+    unreachable,
 )
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
+from pipeline.cloud.kubeflow_spec import DRIVER_SUFFIX
 from pipeline.cloud.parameters import Value
 from pipeline.process.logs import no_framework_noise
 
@@ -32,19 +35,8 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _CONNECT_RETRIES = 1
 _PAGE = 100
-
-_STATES: Mapping[str, RunState] = {
-    'PENDING': 'pending',
-    'RUNNING': 'running',
-    'PAUSED': 'running',
-    'CANCELING': 'running',
-    'SUCCEEDED': 'succeeded',
-    'SKIPPED': 'succeeded',
-    'FAILED': 'failed',
-    'CANCELED': 'cancelled',
-}
 # The backend writes an output to TASK/[SALT/]OUTPUT; older versions have no salt.
-_BLESSINGS = ('Evaluator/blessing/*', 'Evaluator/*/blessing/*')
+_PROPERTIES = (f'Pusher/pushed_model/{PROPERTIES_FILE}', f'Pusher/*/pushed_model/{PROPERTIES_FILE}')
 
 
 class KubeflowService:
@@ -84,66 +76,51 @@ class KubeflowService:
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
         """Start a run, in the experiment with the name of the pipeline."""
         now = datetime.datetime.now(datetime.timezone.utc)
-        with self._translated_errors(), _package(compiled) as package:
+        with self._request(compiled, values) as request:
             run = self._client.run_pipeline(
-                experiment_id=self._experiment(compiled.name),
-                job_name=f'{compiled.name} {now:%Y-%m-%dT%H-%M-%SZ}',
-                pipeline_package_path=package,
-                params=dict(values),
-                pipeline_root=compiled.pipeline_root,
-                service_account=self._service_account,
+                job_name=f'{compiled.name} {now:%Y-%m-%dT%H-%M-%SZ}', **request
             )
-            run_id = self._required(run.run_id, 'a run without an id')
-        return Run(id=run_id, url=f'{self._host}/#/runs/details/{run_id}')
+        return Run(id=run.run_id, url=f'{self._host}/#/runs/details/{run.run_id}')
 
     def status(self, run: Run) -> RunStatus:
         """Return the current state of a run."""
         with self._translated_errors():
             found = self._client.get_run(run.id)
-            self._required(found.run_id, 'a run without an id')
         details = found.run_details.task_details if found.run_details else None
         failed = [
-            # The backend adds a task NAME-driver for each task.
-            task.display_name.removesuffix('-driver')
+            task.display_name.removesuffix(DRIVER_SUFFIX)
             for task in details or ()
             if task.state == 'FAILED' and task.display_name
         ]
         return RunStatus(
-            state=_STATES.get(found.state or '', 'pending'),
+            state=(found.state or 'pending').lower(),
             failed_tasks=tuple(dict.fromkeys(failed)),
             message=(found.error.message if found.error else '') or '',
         )
 
     def outcome(self, compiled: CompiledPipeline, run: Run) -> Outcome:
-        """Read the blessing of the Evaluator from the pipeline root.
+        """Read the file that the Pusher's step wrote below the pipeline root.
 
-        The API has no outputs of tasks. A blessing from the cache belongs to an earlier
-        run, and is not found. If the model is blessed, the Pusher pushed it, or it was
-        live already, or a rollback had withdrawn it; otherwise the run would have failed.
+        The API has no outputs of tasks.
         """
         folder = f'{compiled.pipeline_root.rstrip("/")}/{compiled.name}/{run.id}'
-        reason = f'there is no blessing below {folder}'
-        files: set[str] = set()
+        reason = f'there is no output of the Pusher below {folder}'
+        properties: dict[str, Any] = {}
         try:
             with no_framework_noise():
                 from tfx.dsl.io import fileio
 
-                for pattern in _BLESSINGS:
-                    paths = fileio.glob(f'{folder}/{pattern}')
-                    files.update(path.rstrip('/').rpartition('/')[2] for path in paths)
+                for pattern in _PROPERTIES:
+                    for path in fileio.glob(f'{folder}/{pattern}'):
+                        with fileio.open(path) as file:
+                            properties = json.loads(file.read())
         except Exception as err:  # each file system has its own errors
             reason = f'{folder} cannot be read: {err}'
-        if 'NOT_BLESSED' in files:
-            return 'not_blessed'
-        if 'BLESSED' in files:
-            return 'pushed'
-        raise OutcomeUnknownError(
-            f'the run succeeded, but its result is unknown: {reason}', hint=f'see {run.url}'
-        )
+        return outcome_of(properties, run, otherwise=reason)
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
-    ) -> tuple[ScheduleInfo, bool]:
+    ) -> tuple[Schedule, bool]:
         """Create a recurring run, and delete all others of the same name.
 
         The API cannot change a recurring run. The new one is created disabled, the old
@@ -153,71 +130,72 @@ class KubeflowService:
         replaced = [info for info in self.schedules() if info.name == schedule.name]
         # Kubeflow Pipelines takes six fields, of which the first are the seconds.
         five_fields = len(schedule.cron.split()) == 5
-        with self._translated_errors(), _package(compiled) as package:
+        with self._request(compiled, values) as request:
             created = self._client.create_recurring_run(
-                experiment_id=self._experiment(compiled.name),
                 job_name=schedule.name,
                 cron_expression=f'0 {schedule.cron}' if five_fields else schedule.cron,
                 max_concurrency=schedule.max_concurrency,
                 no_catchup=True,
-                params=dict(values),
-                pipeline_package_path=package,
-                pipeline_root=compiled.pipeline_root,
                 enabled=False,
-                service_account=self._service_account,
-            )
-            created_id = self._required(created.recurring_run_id, 'a recurring run without an id')
+                **request,
+            ).recurring_run_id
         try:
             for info in replaced:
                 self.delete_schedule(info)
         except ServiceError:
             with contextlib.suppress(ServiceError), self._translated_errors():
-                self._client.delete_recurring_run(created_id)
+                self._client.delete_recurring_run(created)
             raise
         with self._translated_errors():
-            self._client.enable_recurring_run(created_id)
-            return self._info(self._client.get_recurring_run(created_id)), bool(replaced)
+            self._client.enable_recurring_run(created)
+            return self._schedule(self._client.get_recurring_run(created)), bool(replaced)
 
-    def schedules(self) -> list[ScheduleInfo]:
+    def schedules(self) -> list[Schedule]:
         """List all recurring runs that the user can see, sorted by name."""
-        found: list[ScheduleInfo] = []
+        found: list[Schedule] = []
         token = ''
         with self._translated_errors():
             while True:
                 page = self._client.list_recurring_runs(
                     page_token=token, page_size=_PAGE, namespace=self._namespace
                 )
-                found += [self._info(run) for run in page.recurring_runs or ()]
+                found += [self._schedule(run) for run in page.recurring_runs or ()]
                 token = page.next_page_token or ''
                 if not token:
                     return sorted(found, key=lambda info: (info.name, info.id))
 
-    def delete_schedule(self, schedule: ScheduleInfo) -> None:
+    def delete_schedule(self, schedule: Schedule) -> None:
         """Delete a recurring run. Runs that it started continue."""
         with self._translated_errors():
             self._client.delete_recurring_run(schedule.id)
 
-    def _info(self, run: Any) -> ScheduleInfo:
-        trigger = run.trigger
-        cron = trigger.cron_schedule.cron if trigger and trigger.cron_schedule else None
-        run_id = self._required(run.recurring_run_id, 'a recurring run without an id')
-        return ScheduleInfo(
+    def _schedule(self, run: Any) -> Schedule:
+        cron = run.trigger and run.trigger.cron_schedule and run.trigger.cron_schedule.cron
+        return Schedule(
             name=run.display_name or '',
-            id=run_id,
+            id=run.recurring_run_id,
             cron=cron or '',
             active=str(run.status or run.mode).startswith('ENABLE'),
             max_concurrency=int(run.max_concurrency or 1),
-            url=f'{self._host}/#/recurringrun/details/{run_id}',
+            url=f'{self._host}/#/recurringrun/details/{run.recurring_run_id}',
         )
 
-    def _experiment(self, name: str) -> str:
-        experiment = self._client.create_experiment(name=name, namespace=self._namespace)
-        return self._required(experiment.experiment_id, 'an experiment without an id')
-
-    def _required(self, value: str | None, otherwise: str) -> str:
-        if not value:
-            raise service_errors.unexpected(self._name, otherwise)
-        return value
+    @contextlib.contextmanager
+    def _request(
+        self, compiled: CompiledPipeline, values: Mapping[str, Value]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the arguments for a run or a recurring run; the client reads a file."""
+        with self._translated_errors(), tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / f'{compiled.name}.yaml'
+            path.write_text(compiled.text(), encoding='utf-8')
+            experiment = self._client.create_experiment(compiled.name, namespace=self._namespace)
+            yield {
+                'experiment_id': experiment.experiment_id,
+                'pipeline_package_path': str(path),
+                'params': dict(values),
+                'pipeline_root': compiled.pipeline_root,
+                'service_account': self._service_account,
+            }
 
     @contextlib.contextmanager
     def _translated_errors(self) -> Iterator[None]:
@@ -229,15 +207,14 @@ class KubeflowService:
             with contextlib.redirect_stdout(io.StringIO()):
                 yield
         except kfp_server_api.ApiException as err:
+            message = _message(err)
             if not err.status:
-                raise service_errors.unreachable(self._name, RuntimeError(_message(err))) from err
-            raise service_errors.refused(
-                self._name, err.status, _message(err), credentials=_CREDENTIALS_HINT
-            ) from err
+                raise unreachable(self._name, message) from err
+            raise refused(self._name, err.status, message, credentials=_CREDENTIALS_HINT) from err
         except urllib3.exceptions.HTTPError as err:
-            raise service_errors.unreachable(self._name, err) from err
+            raise unreachable(self._name, err) from err
         except ValueError as err:  # an answer that does not fit the client's classes
-            raise service_errors.unexpected(self._name, str(err)) from err
+            raise unexpected(self._name, str(err)) from err
 
 
 def _make_client(host: str, read_token: Callable[[], str] | None, namespace: str | None) -> Any:
@@ -285,25 +262,16 @@ def _check_answers(client: Any, service: str) -> None:
         response = request(*args, **kwargs)
         kind = response.urllib3_response.headers.get('Content-Type', 'none')
         if 'json' not in kind:
-            raise service_errors.unexpected(service, f'expected JSON, got {kind}')
+            raise unexpected(service, f'expected JSON, got {kind}')
         return response
 
     rest.request = checked
 
 
-@contextlib.contextmanager
-def _package(compiled: CompiledPipeline) -> Iterator[str]:
-    """Write a pipeline to a temporary file for the client."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / f'{compiled.name}.yaml'
-        path.write_text(compiled.text(), encoding='utf-8')
-        yield str(path)
-
-
 def _message(err: Any) -> str:
-    body = err.body.decode('utf-8', 'replace') if isinstance(err.body, bytes) else err.body
-    answer = None
-    with contextlib.suppress(ValueError):
-        answer = json.loads(body or '')
-    fields = answer if isinstance(answer, dict) else {}
-    return str(fields.get('message') or fields.get('error') or err.reason or '')
+    """Return the reason in an ApiException, whose own text has all headers."""
+    try:
+        answer = json.loads(err.body)
+        return str(answer.get('message') or answer.get('error') or err.reason)
+    except (TypeError, ValueError, AttributeError):
+        return str(err.reason or '')

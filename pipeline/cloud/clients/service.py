@@ -1,17 +1,24 @@
-"""The interface of a service that runs compiled pipelines."""
+"""The interface of a service that runs compiled pipelines, and the errors of its clients."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from components.common.errors import OutcomeUnknownError, ServiceError
+from components.common.secrets import mask
+from components.pusher.properties import WITHDRAWN_VERSION_PROPERTY
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Value
 
-RunState = Literal['pending', 'running', 'succeeded', 'failed', 'cancelled']
 # `withdrawn`: blessed but not pushed, because a rollback withdrew this model.
 Outcome = Literal['pushed', 'not_blessed', 'withdrawn']
+
+# Kubeflow Pipelines answers 500 if it cannot compile a specification, or if Argo refuses the
+# result (backend/src/apiserver/resource/resource_manager.go, CreateRun).
+_REFUSED_SPECIFICATION = re.compile('Failed to (validate workflow|generate the ExecutionSpec)')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,52 +39,35 @@ class RunStatus:
     """The state of a run.
 
     Attributes:
-        state: The same states for all services.
+        state: State in the service's own words, in lower case.
         failed_tasks: Names of the tasks that failed.
         message: Error message of the service, or an empty string.
     """
 
-    state: RunState
+    state: str
     failed_tasks: tuple[str, ...] = ()
     message: str = ''
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A request for repeated runs.
-
-    Attributes:
-        name: Name of the schedule, unique on the service.
-        cron: Cron expression, which the service validates.
-        time_zone: IANA name of the time zone; None for the default of the service.
-        max_concurrency: Number of concurrent runs.
-    """
-
-    name: str
-    cron: str
-    time_zone: str | None = None
-    max_concurrency: int = 1
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ScheduleInfo:
-    """A schedule that exists on a service.
+    """Repeated runs.
 
     Attributes:
         name: Display name.
-        id: Id on the service.
-        cron: Cron expression as the service stores it.
+        cron: Cron expression, which the service validates.
+        max_concurrency: Largest number of concurrent runs.
+        id: Id on the service; empty for a new schedule.
         active: Whether it starts runs.
-        max_concurrency: Number of concurrent runs.
-        url: Address of its page in the service's user interface.
+        url: Address of its page in the service's user interface; empty for a new schedule.
     """
 
     name: str
-    id: str
     cron: str
-    active: bool
-    max_concurrency: int
-    url: str
+    max_concurrency: int = 1
+    id: str = ''
+    active: bool = True
+    url: str = ''
 
 
 class Service(Protocol):
@@ -88,12 +78,7 @@ class Service(Protocol):
     """
 
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
-        """Start a run.
-
-        Args:
-            compiled: A pipeline that was compiled for this service.
-            values: Values of all its run-time parameters.
-        """
+        """Start a run with values for all run-time parameters."""
 
     def status(self, run: Run) -> RunStatus:
         """Return the current state of a run."""
@@ -109,15 +94,98 @@ class Service(Protocol):
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
-    ) -> tuple[ScheduleInfo, bool]:
+    ) -> tuple[Schedule, bool]:
         """Create a schedule, or replace the schedules of the same name.
 
         Returns:
             The schedule, and whether one of the same name existed.
         """
 
-    def schedules(self) -> list[ScheduleInfo]:
+    def schedules(self) -> list[Schedule]:
         """List all schedules, sorted by name."""
 
-    def delete_schedule(self, schedule: ScheduleInfo) -> None:
+    def delete_schedule(self, schedule: Schedule) -> None:
         """Delete a schedule. Runs that it started continue."""
+
+
+def outcome_of(properties: Mapping[str, Any], run: Run, *, otherwise: str) -> Outcome:
+    """Return the outcome that the properties of the Pusher's output say.
+
+    The Pusher is never cached, so its output belongs to this run.
+
+    Raises:
+        OutcomeUnknownError: If there are no such properties, for the reason `otherwise`.
+
+    Example:
+        >>> run = Run(id='1', url='http://127.0.0.1')
+        >>> outcome_of({'custom:pushed': 1}, run, otherwise='there is no output')
+        'pushed'
+    """
+    # TFX adds a prefix to the properties that the type of the artifact does not have.
+    own = {name.removeprefix('custom:'): value for name, value in properties.items()}
+    if 'pushed' not in own:
+        raise OutcomeUnknownError(
+            f'the run succeeded, but its result is unknown: {otherwise}', hint=f'see {run.url}'
+        )
+    if own['pushed'] == 1:
+        return 'pushed'
+    return 'withdrawn' if own.get(WITHDRAWN_VERSION_PROPERTY) else 'not_blessed'
+
+
+def refused(service: str, status: int, message: str, *, credentials: str) -> ServiceError:
+    """Return the error for an answer with an HTTP status of 400 or more.
+
+    Args:
+        service: Name and address of the service.
+        status: HTTP status.
+        message: Message of the service.
+        credentials: Hint for wrong credentials.
+
+    Example:
+        >>> str(refused('Vertex AI', 403, 'Permission denied.', credentials='log in'))
+        'Vertex AI refused the request: 403 Permission denied'
+    """
+    failed, hint = status >= 500, 'correct what the message of the service names'
+    if _REFUSED_SPECIFICATION.search(message):
+        failed, hint = False, 'the specification is at fault, so trying again does not help'
+    elif failed or status == 429:
+        hint = 'try again later, or ask the administrator of the service'
+    elif status == 401:
+        hint = f'the credentials are missing, wrong or expired: {credentials}'
+    text = mask(message).strip().rstrip('.') or 'no reason given'
+    return ServiceError(
+        f'{service} {"failed" if failed else "refused the request"}: {status} {text}',
+        hint=hint,
+        may_pass=failed or status == 429,
+    )
+
+
+def unreachable(service: str, err: object) -> ServiceError:
+    """Return the error for a service that does not answer.
+
+    Args:
+        service: Name and address of the service.
+        err: Error of the client. Those of requests and urllib3 wrap the reason.
+    """
+    while isinstance(reason := getattr(err, 'reason', None) or _first_of(err), BaseException):
+        err = reason
+    text = str(err)
+    # The message begins with the Python object.
+    text = text.partition(': ')[2] if text.startswith(('HTTP', '<')) else text
+    return ServiceError(
+        f'{service} cannot be reached: {text}',
+        hint='check the address, the network and, for a port-forward, that it still runs',
+        may_pass=True,
+    )
+
+
+def unexpected(service: str, reason: str) -> ServiceError:
+    """Return the error for an answer that is not from the API of this service."""
+    return ServiceError(
+        f'{service} sent an unexpected answer: {mask(reason)}',
+        hint='check the address: it may belong to a login page or to another service',
+    )
+
+
+def _first_of(err: object) -> object:
+    return next(iter(getattr(err, 'args', ())), None)

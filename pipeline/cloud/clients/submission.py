@@ -17,8 +17,7 @@ from components.common.errors import (
     ServiceError,
 )
 from components.common.secrets import mask
-from pipeline.cloud.clients.connection import Connection, connect
-from pipeline.cloud.clients.service import Outcome, Run, RunState, RunStatus, Schedule, Service
+from pipeline.cloud.clients.service import Outcome, Run, RunStatus, Schedule, Service
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.process import signals
 from pipeline.terminal.json_output import print_json
@@ -27,6 +26,10 @@ T = TypeVar('T')
 
 # After as many requests, a service that is updated, or a port-forward that restarts, is back.
 _MAX_ATTEMPTS = 5
+# The states in which a run does not change any more, in the words of all services.
+_SUCCEEDED = ('succeeded', 'skipped')
+_CANCELLED = ('cancelled', 'canceled')
+_ENDED = (*_SUCCEEDED, *_CANCELLED, 'failed')
 _MESSAGES: dict[Outcome, str] = {
     'pushed': 'blessed and pushed',
     'withdrawn': 'blessed, but not pushed: a rollback withdrew this model',
@@ -48,7 +51,7 @@ class Polling:
 
 def submit_pipeline(
     compiled: CompiledPipeline,
-    connection: Connection,
+    service: Service,
     assignments: Sequence[str],
     polling: Polling | None,
 ) -> None:
@@ -56,122 +59,68 @@ def submit_pipeline(
 
     Args:
         compiled: The pipeline.
-        connection: The service.
+        service: The service.
         assignments: Run-time parameters as `NAME=VALUE`.
         polling: How to follow the run; None not to follow it.
 
     Raises:
-        NotBlessedError: If the run was followed, and its model is not blessed.
-        ReviewsError: If a parameter is wrong, the service refuses, or the run fails.
-    """
-    values = compiled.parameter_values(assignments)
-    service = connect(connection, _print_status)
-    run = service.submit(compiled, values)
-    print(run.url, flush=True)
-    if polling is None:
-        return
-    with signals.hint_on_interrupt(f'the run goes on: {run.url}'):
-        outcome = follow_run(service, compiled, run, polling)
-    if outcome == 'not_blessed':
-        raise NotBlessedError('not blessed: the run pushed nothing', hint=f'see {run.url}')
-    _print_status(_MESSAGES[outcome])
-
-
-def follow_run(service: Service, compiled: CompiledPipeline, run: Run, polling: Polling) -> Outcome:
-    """Wait for the end of a run, and print each change of its state.
-
-    Args:
-        service: The service of the run.
-        compiled: The pipeline.
-        run: The run.
-        polling: How to follow it.
-
-    Returns:
-        Whether the model was pushed.
-
-    Raises:
         ComponentError: If a node failed, or the run was cancelled.
+        ConfigError: If a parameter is wrong.
+        NotBlessedError: If the run was followed, and its model is not blessed.
         OutcomeUnknownError: If the run has not ended in time, or its outcome cannot
             be read.
         ServiceError: If the service refuses, or fails several times in a row.
     """
-    status = _wait(service, run, polling)
-    if status.state == 'cancelled':
-        raise ComponentError('the run was cancelled; nothing was pushed', hint=f'see {run.url}')
-    if status.state == 'failed':
-        tasks = compiled.spec.get('root', {}).get('dag', {}).get('tasks', {})
-        failed = [task for task in status.failed_tasks if task in tasks]
-        reason = f': {status.message.rstrip(".")}' if status.message else ''
-        raise ComponentError(
-            f'{" and ".join(failed) or "the run"} failed{reason}', hint=f'see the logs at {run.url}'
-        )
-    return _retry(lambda: service.outcome(compiled, run), polling)
-
-
-def _wait(service: Service, run: Run, polling: Polling) -> RunStatus:
-    deadline = time.monotonic() + polling.timeout_seconds
-    state: RunState | None = None
-    while True:
-        status = _retry(lambda: service.status(run), polling)
-        if status.state != state:
-            state = status.state
-            _print_status(state)
-        if state not in ('pending', 'running'):
-            return status
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise OutcomeUnknownError(
-                f'the run has not ended within {polling.timeout_seconds:g} s; it is {state}',
-                hint=f'the run goes on: {run.url}',
-            )
-        time.sleep(min(polling.interval_seconds, left))
-
-
-def _retry(request: Callable[[], T], polling: Polling) -> T:
-    """Repeat a request that fails for a reason that may pass."""
-    for _ in range(_MAX_ATTEMPTS - 1):
-        try:
-            return request()
-        except ServiceError as err:
-            if not err.may_pass:
-                raise
-            _print_status(f'{err}; trying again')
-        time.sleep(polling.interval_seconds)
-    return request()
+    run = service.submit(compiled, compiled.parameter_values(assignments))
+    print(run.url, flush=True)
+    if polling is None:
+        return
+    with signals.hint_on_interrupt(f'the run goes on: {run.url}'):
+        _require_success(_wait(service, run, polling), compiled, run)
+        outcome = _retry(lambda: service.outcome(compiled, run), polling)
+    if outcome == 'not_blessed':
+        raise NotBlessedError('not blessed: the run pushed nothing', hint=f'see {run.url}')
+    print_status(_MESSAGES[outcome])
 
 
 def schedule_pipeline(
     compiled: CompiledPipeline,
-    connection: Connection,
+    service: Service,
     assignments: Sequence[str],
     schedule: Schedule,
+    *,
+    time_zone: str | None = None,
 ) -> None:
     """Create a schedule, or replace the one of the same name, and print its address.
 
     Args:
         compiled: The pipeline.
-        connection: The service.
+        service: The service.
         assignments: Run-time parameters as `NAME=VALUE`.
         schedule: The schedule.
+        time_zone: Time zone of the cron expression, for Vertex AI; None for its default.
 
     Raises:
-        ReviewsError: If a parameter is wrong, or the service refuses.
+        ConfigError: If a parameter is wrong, or the service has no time zones.
+        ServiceError: If the service refuses.
     """
-    if connection.target == 'kubeflow' and schedule.time_zone is not None:
-        raise ConfigError(
-            f'--time-zone is for --target vertex, got {schedule.time_zone!r} with kubeflow',
-            hint='Kubeflow Pipelines has one time zone for all schedules (CRON_SCHEDULE_TIMEZONE '
-            'of its scheduled workflow controller); shift --cron instead',
-        )
+    if time_zone is not None:
+        if compiled.target == 'kubeflow':
+            raise ConfigError(
+                f'--time-zone is not for --target kubeflow, got {time_zone!r}',
+                hint='Kubeflow Pipelines has one time zone for all schedules '
+                '(CRON_SCHEDULE_TIMEZONE of its controller); change --cron instead',
+            )
+        schedule = dataclasses.replace(schedule, cron=f'TZ={time_zone} {schedule.cron}')
     values = compiled.parameter_values(assignments)
-    info, existed = connect(connection, _print_status).put_schedule(compiled, values, schedule)
+    info, existed = service.put_schedule(compiled, values, schedule)
     print(info.url, flush=True)
-    _print_status(f'{"replaced" if existed else "created"} the schedule {info.name}: {info.cron}')
+    print_status(f'{"replaced" if existed else "created"} the schedule {info.name}: {info.cron}')
 
 
-def list_schedules(connection: Connection, *, as_json: bool) -> None:
+def list_schedules(service: Service, *, as_json: bool) -> None:
     """Print all schedules of a service, one per line or as JSON."""
-    found = connect(connection, _print_status).schedules()
+    found = service.schedules()
     if as_json:
         print_json([dataclasses.asdict(info) for info in found])
         return
@@ -180,13 +129,12 @@ def list_schedules(connection: Connection, *, as_json: bool) -> None:
         print(f'{info.name}\t{info.cron}\t{state}\t{info.url}')
 
 
-def delete_schedule(connection: Connection, name: str) -> None:
+def delete_schedule(service: Service, name: str) -> None:
     """Delete all schedules of a name.
 
     Raises:
         ConfigError: If there is none.
     """
-    service = connect(connection, _print_status)
     found = service.schedules()
     named = [info for info in found if info.name == name]
     if not named:
@@ -197,8 +145,54 @@ def delete_schedule(connection: Connection, name: str) -> None:
         )
     for info in named:
         service.delete_schedule(info)
-    _print_status(f'deleted the schedule {name}')
+    print_status(f'deleted the schedule {name}')
 
 
-def _print_status(line: str) -> None:
+def print_status(line: str) -> None:
+    """Print a line with its time to standard error."""
     print(f'{datetime.datetime.now():%H:%M:%S} {mask(line)}', file=sys.stderr, flush=True)
+
+
+def _wait(service: Service, run: Run, polling: Polling) -> RunStatus:
+    """Wait for the end of a run, and print each change of its state."""
+    deadline = time.monotonic() + polling.timeout_seconds
+    state = ''
+    while True:
+        status = _retry(lambda: service.status(run), polling)
+        if status.state != state:
+            state = status.state
+            print_status(state)
+        if state in _ENDED:
+            return status
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise OutcomeUnknownError(
+                f'the run has not ended within {polling.timeout_seconds:g} s; it is {state}',
+                hint=f'the run goes on: {run.url}',
+            )
+        time.sleep(min(polling.interval_seconds, left))
+
+
+def _require_success(status: RunStatus, compiled: CompiledPipeline, run: Run) -> None:
+    if status.state in _CANCELLED:
+        raise ComponentError('the run was cancelled; nothing was pushed', hint=f'see {run.url}')
+    if status.state not in _SUCCEEDED:
+        tasks = compiled.spec.get('root', {}).get('dag', {}).get('tasks', {})
+        failed = [task for task in status.failed_tasks if task in tasks]
+        reason = f': {status.message.rstrip(".")}' if status.message else ''
+        raise ComponentError(
+            f'{" and ".join(failed) or "the run"} failed{reason}', hint=f'see the logs at {run.url}'
+        )
+
+
+def _retry(request: Callable[[], T], polling: Polling) -> T:
+    """Repeat a request that fails for a reason that may pass."""
+    for _ in range(_MAX_ATTEMPTS - 1):
+        try:
+            return request()
+        except ServiceError as err:
+            if not err.may_pass:
+                raise
+            print_status(f'{err}; trying again')
+        time.sleep(polling.interval_seconds)
+    return request()

@@ -10,19 +10,20 @@ import contextlib
 import datetime
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.common.errors import MissingDependencyError, OutcomeUnknownError, ServiceError
+from components.common.errors import MissingDependencyError, ServiceError
 from components.common.stacks import quiet_google_imports
-from pipeline.cloud.clients import service_errors
 from pipeline.cloud.clients.service import (
     Outcome,
     Run,
-    RunState,
     RunStatus,
     Schedule,
-    ScheduleInfo,
+    outcome_of,
+    refused,
+    unexpected,
+    unreachable,
 )
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Value
@@ -33,17 +34,6 @@ _REQUEST = re.compile(r'^[A-Z]+ https?://\S+: ')
 _TIMEOUT_SECONDS = 60
 _OPERATION_SECONDS = 120
 
-_STATES: Mapping[str, RunState] = {
-    'PIPELINE_STATE_QUEUED': 'pending',
-    'PIPELINE_STATE_PENDING': 'pending',
-    'PIPELINE_STATE_RUNNING': 'running',
-    'PIPELINE_STATE_CANCELLING': 'running',
-    'PIPELINE_STATE_PAUSED': 'running',
-    'PIPELINE_STATE_SUCCEEDED': 'succeeded',
-    'PIPELINE_STATE_FAILED': 'failed',
-    'PIPELINE_STATE_CANCELLED': 'cancelled',
-}
-
 
 class VertexService:
     """Vertex AI Pipelines in one region of a project.
@@ -51,7 +41,7 @@ class VertexService:
     Args:
         project: Id of the Google Cloud project.
         region: Region, such as europe-west4.
-        endpoint: Address of the API, for Private Service Connect; None for the default
+        host: Address of the API, for Private Service Connect; None for the default
             address of the region.
         service_account: Service account that the runs use; None for the default.
         network: Full name of a VPC network to peer with; None for no network.
@@ -71,21 +61,23 @@ class VertexService:
         project: str,
         region: str,
         *,
-        endpoint: str | None = None,
+        host: str | None = None,
         service_account: str | None = None,
         network: str | None = None,
     ) -> None:
         self._project = project
         self._region = region
         self._parent = f'projects/{project}/locations/{region}'
-        self._endpoint = (endpoint or f'https://{region}-aiplatform.googleapis.com').rstrip('/')
-        self._name = f'Vertex AI at {self._endpoint}'
+        endpoint = (host or f'https://{region}-aiplatform.googleapis.com').rstrip('/')
+        self._name = f'Vertex AI at {endpoint}'
         self._account = service_account
         self._network = network
         self._api = _import_api()
+        # HTTP passes through proxies that refuse gRPC.
+        options = {'transport': 'rest', 'client_options': {'api_endpoint': endpoint}}
         with self._translated_errors():
-            self._pipelines = self._make(self._api.PipelineServiceClient)
-            self._schedules = self._make(self._api.ScheduleServiceClient)
+            self._pipelines = self._api.PipelineServiceClient(**options)
+            self._schedules = self._api.ScheduleServiceClient(**options)
 
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
         """Start a run. Its id begins with the name of the pipeline."""
@@ -98,7 +90,7 @@ class VertexService:
                 pipeline_job_id=job_id if job_id[0].isalpha() else f'run-{job_id}',
                 timeout=_TIMEOUT_SECONDS,
             )
-        name = self._id(job.name)
+        name = _id_of(job)
         return Run(id=name, url=self._url(f'runs/{name}'))
 
     def status(self, run: Run) -> RunStatus:
@@ -106,7 +98,7 @@ class VertexService:
         job = self._get(run)
         failed = self._api.PipelineTaskDetail.State.FAILED
         return RunStatus(
-            state=_STATES.get(job.state.name, 'pending'),
+            state=job.state.name.removeprefix('PIPELINE_STATE_').lower(),
             failed_tasks=tuple(
                 task.task_name for task in job.job_detail.task_details if task.state == failed
             ),
@@ -114,31 +106,23 @@ class VertexService:
         )
 
     def outcome(self, compiled: CompiledPipeline, run: Run) -> Outcome:
-        """Read the properties of the artifacts of the Pusher and the Evaluator.
-
-        A cached task has the artifacts of an earlier run, so this holds for it, too.
-        """
-        tasks = {task.task_name: task for task in self._get(run).job_detail.task_details}
-        pushed = _flag(tasks.get('Pusher'), 'pushed_model', 'pushed')
-        blessed = _flag(tasks.get('Evaluator'), 'blessing', 'blessed')
-        if pushed is None and blessed is None:
-            raise OutcomeUnknownError(
-                'the run succeeded, but its result is unknown: its Pusher and its Evaluator have '
-                'no artifacts with a result',
-                hint=f'see {run.url}',
-            )
-        if blessed and pushed is False:
-            return 'withdrawn'
-        return 'pushed' if (blessed if pushed is None else pushed) else 'not_blessed'
+        """Read the properties of the Pusher's output."""
+        properties = {
+            name: value
+            for task in self._get(run).job_detail.task_details
+            if task.task_name == 'Pusher' and 'pushed_model' in task.outputs
+            for artifact in task.outputs['pushed_model'].artifacts
+            for name, value in (artifact.metadata or {}).items()
+        }
+        return outcome_of(properties, run, otherwise='the output of its Pusher has no properties')
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
-    ) -> tuple[ScheduleInfo, bool]:
+    ) -> tuple[Schedule, bool]:
         """Create a schedule, or change the one of the same name and delete its duplicates."""
-        zone = f'TZ={schedule.time_zone} ' if schedule.time_zone else ''
         wanted: dict[str, Any] = {
             'display_name': schedule.name,
-            'cron': f'{zone}{schedule.cron}',
+            'cron': schedule.cron,
             # The first limits the runs that start, the second those that are active.
             'max_concurrent_run_count': schedule.max_concurrency,
             'max_concurrent_active_run_count': schedule.max_concurrency,
@@ -150,43 +134,40 @@ class VertexService:
             },
         }
         named = [found for found in self._all() if found.display_name == schedule.name]
-        completed = self._api.Schedule.State.COMPLETED
+        state = self._api.Schedule.State
         # A completed schedule cannot be changed.
-        kept = next((found for found in named if found.state != completed), None)
+        kept = next((found for found in named if found.state != state.COMPLETED), None)
         with self._translated_errors():
             if kept is None:
-                result = self._schedules.create_schedule(
+                name = self._schedules.create_schedule(
                     parent=self._parent, schedule=wanted, timeout=_TIMEOUT_SECONDS
-                )
+                ).name
             else:
-                result = self._schedules.update_schedule(
-                    schedule={'name': kept.name, **wanted},
+                name = kept.name
+                self._schedules.update_schedule(
+                    schedule={'name': name, **wanted},
                     update_mask={'paths': list(wanted)},
                     timeout=_TIMEOUT_SECONDS,
                 )
-                if kept.state == self._api.Schedule.State.PAUSED:
+                if kept.state == state.PAUSED:
                     self._schedules.resume_schedule(
-                        request={'name': kept.name, 'catch_up': False}, timeout=_TIMEOUT_SECONDS
+                        request={'name': name, 'catch_up': False}, timeout=_TIMEOUT_SECONDS
                     )
-        for found in named:
-            if kept is None or found.name != kept.name:
-                self._delete(found.name)
-        with self._translated_errors():
-            result = self._schedules.get_schedule(name=result.name, timeout=_TIMEOUT_SECONDS)
-        return self._info(result), bool(named)
+            for found in named:
+                if found.name != name:
+                    self._delete(found.name)
+            result = self._schedules.get_schedule(name=name, timeout=_TIMEOUT_SECONDS)
+        return self._schedule(result), bool(named)
 
-    def schedules(self) -> list[ScheduleInfo]:
+    def schedules(self) -> list[Schedule]:
         """List all schedules of the region, sorted by name."""
-        found = [self._info(schedule) for schedule in self._all()]
+        found = [self._schedule(schedule) for schedule in self._all()]
         return sorted(found, key=lambda info: (info.name, info.id))
 
-    def delete_schedule(self, schedule: ScheduleInfo) -> None:
+    def delete_schedule(self, schedule: Schedule) -> None:
         """Delete a schedule. Runs that it started continue."""
-        self._delete(f'{self._parent}/schedules/{schedule.id}')
-
-    def _make(self, client: Any) -> Any:
-        # HTTP passes through proxies that refuse gRPC.
-        return client(transport='rest', client_options={'api_endpoint': self._endpoint})
+        with self._translated_errors():
+            self._delete(f'{self._parent}/schedules/{schedule.id}')
 
     def _job(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Any:
         job = self._api.PipelineJob.from_json(json.dumps(compiled.job()))
@@ -204,7 +185,7 @@ class VertexService:
                 name=f'{self._parent}/pipelineJobs/{run.id}', timeout=_TIMEOUT_SECONDS
             )
 
-    def _all(self) -> Sequence[Any]:
+    def _all(self) -> list[Any]:
         """Return all schedules of pipelines, sorted by creation time."""
         with self._translated_errors():
             pages = self._schedules.list_schedules(parent=self._parent, timeout=_TIMEOUT_SECONDS)
@@ -212,27 +193,20 @@ class VertexService:
         return sorted(found, key=lambda schedule: (schedule.create_time, schedule.name))
 
     def _delete(self, name: str) -> None:
-        with self._translated_errors():
-            operation = self._schedules.delete_schedule(name=name, timeout=_TIMEOUT_SECONDS)
-            operation.result(timeout=_OPERATION_SECONDS)
+        operation = self._schedules.delete_schedule(name=name, timeout=_TIMEOUT_SECONDS)
+        operation.result(timeout=_OPERATION_SECONDS)
 
-    def _info(self, schedule: Any) -> ScheduleInfo:
-        schedule_id = self._id(schedule.name)
-        return ScheduleInfo(
+    def _schedule(self, schedule: Any) -> Schedule:
+        return Schedule(
             name=schedule.display_name,
-            id=schedule_id,
+            id=_id_of(schedule),
             cron=schedule.cron,
             active=schedule.state == self._api.Schedule.State.ACTIVE,
             max_concurrency=(
                 schedule.max_concurrent_active_run_count or schedule.max_concurrent_run_count
             ),
-            url=self._url(f'schedules/{schedule_id}'),
+            url=self._url(f'schedules/{_id_of(schedule)}'),
         )
-
-    def _id(self, name: str) -> str:
-        if not name:
-            raise service_errors.unexpected(self._name, 'a resource without a name')
-        return name.rpartition('/')[2]
 
     def _url(self, path: str) -> str:
         return f'{_CONSOLE}/{self._region}/pipelines/{path}?project={self._project}'
@@ -247,34 +221,27 @@ class VertexService:
         try:
             yield
         except api_exceptions.RetryError as err:
-            raise service_errors.unreachable(self._name, err.cause or err) from err
+            raise unreachable(self._name, err.cause or err) from err
         except api_exceptions.GoogleAPICallError as err:
             # The client's message begins with the request.
             message = _REQUEST.sub('', str(err.message))
-            raise service_errors.refused(
+            raise refused(
                 self._name, int(err.code or 0), message, credentials=_CREDENTIALS_HINT
             ) from err
         except (auth_exceptions.TransportError, requests.RequestException) as err:
-            raise service_errors.unreachable(self._name, err) from err
+            raise unreachable(self._name, err) from err
         except auth_exceptions.GoogleAuthError as err:
             raise ServiceError(
                 f'no credentials for Google Cloud: {err.args[0]}',
                 hint=_CREDENTIALS_HINT,
             ) from err
         except (json_format.Error, ValueError) as err:
-            raise service_errors.unexpected(self._name, str(err)) from err
+            raise unexpected(self._name, str(err)) from err
 
 
-def _flag(task: Any, output: str, name: str) -> bool | None:
-    """Return a property of a task's artifact; None if there is none."""
-    if task is None or output not in task.outputs:
-        return None
-    for artifact in task.outputs[output].artifacts:
-        # TFX adds the prefix if the name is one of the type's own properties.
-        for key in (name, f'custom:{name}'):
-            if artifact.metadata and key in artifact.metadata:
-                return int(artifact.metadata[key]) == 1
-    return None
+def _id_of(resource: Any) -> str:
+    name: str = resource.name
+    return name.rpartition('/')[2]
 
 
 def _import_api() -> Any:

@@ -8,7 +8,7 @@ import pathlib
 import runpy
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -38,11 +38,23 @@ class FakeTfx:
         raise SystemExit(self.code)
 
 
+class FakeFileio:
+    """A fake of TFX's module for files."""
+
+    @staticmethod
+    def makedirs(path: str) -> None:
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+
+    @staticmethod
+    def open(path: str, mode: str) -> IO[Any]:
+        return pathlib.Path(path).open(mode)
+
+
 @pytest.fixture
 def tfx(monkeypatch: pytest.MonkeyPatch) -> FakeTfx:
     fake = FakeTfx()
     monkeypatch.setattr(runpy, 'run_module', fake.run_module)
-    monkeypatch.setattr(importlib, 'import_module', lambda module: None)
+    monkeypatch.setattr(importlib, 'import_module', lambda module: FakeFileio)
     return fake
 
 
@@ -72,7 +84,7 @@ def evaluator(tmp_path: pathlib.Path, root: str, **artifact: Any) -> Step:
     }
 
 
-INPUTS = {'artifacts': {'model': {'artifactType': MODEL}}}
+INPUTS = {'artifacts': {'model': {'artifactType': MODEL}}, 'parameters': {'folder': {}}}
 OUTPUTS = {'artifacts': {'baseline': {'artifactType': MODEL}}}
 
 
@@ -95,6 +107,32 @@ def test_artifact_types_are_those_of_the_interface_when_the_step_has_others(
     ((_, step, _),) = tfx.calls
     assert step['inputs']['artifacts']['model']['artifacts'][0]['type'] == MODEL
     assert step['outputs']['artifacts']['baseline']['artifacts'][0]['type'] == MODEL
+
+
+def test_inputs_and_outputs_are_dropped_when_the_interface_does_not_name_them(
+    tfx: FakeTfx, tmp_path: pathlib.Path
+) -> None:
+    step = evaluator(tmp_path, 'gs://b')
+    expected = json.loads(json.dumps(step))
+    logs = {'artifacts': [{'type': {'schemaTitle': 'system.Artifact'}, 'uri': 'gs://b/2/logs'}]}
+    for side in ('inputs', 'outputs'):
+        step[side]['artifacts']['executor-logs'] = logs
+    step['inputs']['parameterValues']['added'] = 1
+    step['outputs']['parameters'] = {'added': {'outputFile': '/tmp/added'}}
+    run_step(step, INPUTS, OUTPUTS)
+    ((_, given, _),) = tfx.calls
+    assert set(given['inputs']['artifacts']) == {'model'}
+    assert set(given['outputs']['artifacts']) == {'baseline'}
+    assert given['inputs']['parameterValues'] == expected['inputs']['parameterValues']
+    assert given['outputs']['parameters'] == {}
+
+
+def test_properties_are_a_file_when_a_step_pushes(tfx: FakeTfx, tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / 'pushed_model'
+    pushed = {'uri': str(folder), 'metadata': {'pushed': 1, 'pushed_version': '7'}}
+    tfx.output = lambda step: {'artifacts': {'pushed_model': {'artifacts': [pushed]}}}
+    run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS)
+    assert json.loads((folder / 'properties.json').read_text()) == pushed['metadata']
 
 
 @pytest.mark.parametrize(
@@ -147,6 +185,8 @@ def test_step_fails_when_tfx_fails(tfx: FakeTfx, tmp_path: pathlib.Path) -> None
         run_step(evaluator(tmp_path, 'gs://b'), INPUTS, OUTPUTS)
 
 
+EXAMPLE_GEN = {'parameters': {'input_base': {}, 'range_config': {}}}
+RESOLVER_OUTPUTS = {'parameters': {'resolved_input': {}}}
 FOUND = {
     'parameterValues': {'input_fingerprint': 'split:all,num_files:1', 'span': 0},
     'artifacts': {'examples': {'artifacts': [{'metadata': {'span': 0.0}}]}},
@@ -175,7 +215,7 @@ def test_result_of_the_driver_is_a_parameter_when_the_input_is_resolved(
         tmp_path,
         outputs={'parameters': {'resolved_input': {'outputFile': str(parameter_file)}}},
     )
-    run_step(step, {}, {}, '--resolve_input')
+    run_step(step, EXAMPLE_GEN, RESOLVER_OUTPUTS, '--resolve_input')
     assert tfx.calls[0][0] == 'driver'
     assert json.loads(parameter_file.read_text()) == FOUND
     reported = json.loads((tmp_path / 'out.json').read_text())
@@ -189,7 +229,7 @@ def test_span_hook_runs_when_the_data_path_has_spans(
     parameters: Step, started: str, tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     step = example_gen(tmp_path, inputs={'parameterValues': parameters})
-    run_step(step, {}, {}, '--resolve_input')
+    run_step(step, EXAMPLE_GEN, RESOLVER_OUTPUTS, '--resolve_input')
     assert [module for module, _, _ in tfx.calls] == [started]
 
 
@@ -201,7 +241,7 @@ def test_example_gen_gets_the_result_of_its_driver_when_it_runs(
         inputs={'parameterValues': {'input_base': 'gs://b/d', 'resolved_input': json.dumps(FOUND)}},
         outputs={'artifacts': {'examples': {'artifacts': [{'uri': 'gs://b/1/examples'}]}}},
     )
-    run_step(step, {}, {'artifacts': {'examples': {'artifactType': EXAMPLES}}})
+    run_step(step, EXAMPLE_GEN, {'artifacts': {'examples': {'artifactType': EXAMPLES}}})
     ((_, given, _),) = tfx.calls
     # TFX's entry point reads the driver's parameters from the output file.
     assert tfx.found_file == {'parameterValues': FOUND['parameterValues']}

@@ -24,7 +24,7 @@ from components.example_gen.sources import discover
 from pipeline.beam.arguments import beam_args
 from pipeline.cloud.compile import compile_for_service, compile_pipeline
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
-from pipeline.cloud.kubeflow_spec import DRIVER
+from pipeline.cloud.kubeflow_spec import RESOLVER
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.create import create_pipeline
 from tests.conftest import REPO
@@ -125,7 +125,7 @@ def local_nodes() -> dict[str, Any]:
 
 def test_nodes_are_those_of_a_local_run_when_compiled(compiled: Compiled) -> None:
     nodes = local_nodes()
-    assert set(tasks(compiled['kubeflow'])) == {*nodes, DRIVER}
+    assert set(tasks(compiled['kubeflow'])) == {*nodes, RESOLVER}
     assert set(tasks(compiled['vertex'])) == set(nodes)
 
 
@@ -158,7 +158,7 @@ def test_each_parameter_reaches_the_one_node_that_reads_it_when_compiled(
 ) -> None:
     found = set(references(one))
     if one.target == 'kubeflow':
-        found.remove((DRIVER, 'data_folder'))
+        found.remove((RESOLVER, 'data_folder'))
     # So a new training parameter leaves all nodes before the Trainer cached.
     assert found == {
         ('ExampleGen', 'data_folder'),
@@ -201,8 +201,11 @@ def test_baseline_and_pusher_are_never_cached_when_compiled(one: CompiledPipelin
     cached = {
         name for name, task in tasks(one).items() if task['cachingOptions'].get('enableCache')
     }
-    assert set(tasks(one)) - cached - {DRIVER} == {'ServedBaseline', 'Pusher'}
-    assert DRIVER not in cached
+    assert set(tasks(one)) - cached - {RESOLVER} == {'ServedBaseline', 'Pusher'}
+    assert RESOLVER not in cached
+    # TFX's own runner has one setting for all nodes.
+    source = discover(golden.config().data.path, golden.config().data.columns)
+    assert not create_pipeline(golden.config(), source, target=one.target).enable_cache
 
 
 def test_containers_have_resources_when_set(one: CompiledPipeline) -> None:
@@ -264,7 +267,7 @@ def test_steps_that_read_data_or_models_mount_the_volumes_when_set() -> None:
     spec, platform = yaml.safe_load_all(compile_pipeline(config, 'kubeflow').text())
     executors = platform['platforms']['kubernetes']['deploymentSpec']['executors']
     assert set(executors) == {
-        f'{name}_executor' for name in (DRIVER, 'ExampleGen', 'ServedBaseline', 'Pusher')
+        f'{name}_executor' for name in (RESOLVER, 'ExampleGen', 'ServedBaseline', 'Pusher')
     }
     assert set(executors) <= set(spec['deploymentSpec']['executors'])
     for executor in executors.values():
@@ -283,7 +286,7 @@ def test_specification_has_the_span_pattern_when_compiled(target: Target, place:
     pattern = 'span-{SPAN}/v-{VERSION:2}/*.csv'
     config = golden.config(f'data.path={place}/{pattern}', 'data.spans=7')
     one = compile_pipeline(config, target)
-    reader = DRIVER if target == 'kubeflow' else 'ExampleGen'
+    reader = RESOLVER if target == 'kubeflow' else 'ExampleGen'
     (split,) = json.loads(constants(one, reader)['input_config'])['splits']
     assert split['pattern'] == pattern
     assert json.loads(constants(one, reader)['range_config']) == {'rolling_range': {'num_spans': 7}}

@@ -49,6 +49,10 @@ def test_hint_is_to_install_kfp_when_it_is_missing(tmp_path: pathlib.Path) -> No
             'did you mean cloud.resources.NODE.cpu?',
         ),
         (('--target', 'vertex', '--set', 'cloud.resources.Tuner.cpu=2'), 'expected one of'),
+        (
+            ('--target', 'vertex', '--set', 'cloud.resources.Trainer.accelerator_count=2'),
+            'expected a type of accelerator',
+        ),
         (('--target', 'vertex', '--beam-runner', 'nosuch'), 'Unexpected pipeline runner: nosuch'),
         (
             ('--target', 'kubeflow', '--set', 'cloud.volumes={"models": "CLAIM_1"}'),

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components.common.errors import ConfigError
-from pipeline.cloud.kubeflow_spec import DRIVER
+from pipeline.cloud.kubeflow_spec import RESOLVER
 from pipeline.cloud.rules import broken_rules, require_valid
 from pipeline.cloud.targets import TARGETS, Target
 from tests.pipeline.cloud import golden
@@ -129,14 +129,16 @@ BROKEN_ON_BOTH |= {
 
 BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
     'resolver': (
-        lambda s: s['deploymentSpec']['executors'].update(
-            ServedBaseline_executor={'resolver': {}}
-        ),
+        lambda s: s['deploymentSpec']['executors'].update(ServedBaseline_executor={'resolver': {}}),
         'ServedBaseline_executor is a resolver, expected a container or an importer',
     ),
     'hook': (
         lambda s: container(s, 'ExampleGen').update(lifecycle={'preCacheCheck': {}}),
         'ExampleGen_executor has a pre-cache check, which is ignored',
+    ),
+    'driver_name': (
+        lambda s: s['root']['dag']['tasks'].update({'Trainer-driver': task(s, 'SchemaGen')}),
+        'the task Trainer-driver has the name of the driver task of Trainer',
     ),
     'stock_entry_point': (
         lambda s: container(s, 'Transform').update(command=['python', '-m', 'tfx']),
@@ -144,15 +146,15 @@ BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
     ),
     'output_types_missing': (
         lambda s: container(s, 'Transform')['args'].remove('--json_serialized_outputs_spec_args'),
-        'Transform_executor does not get the types of its outputs',
+        'Transform_executor does not get the interface of its outputs',
     ),
-    'cached_driver': (
-        lambda s: task(s, DRIVER).update(cachingOptions={'enableCache': True}),
-        f'the task {DRIVER} is cached',
+    'cached_resolver': (
+        lambda s: task(s, RESOLVER).update(cachingOptions={'enableCache': True}),
+        f'the task {RESOLVER} is cached',
     ),
-    'example_gen_cached_without_driver': (
+    'example_gen_cached_without_resolver': (
         lambda s: constant(s, 'ExampleGen', 'resolved_input', '{}'),
-        f'the task ExampleGen is cached without {DRIVER}',
+        f'the task ExampleGen is cached without {RESOLVER}',
     ),
     'data_in_minio': (
         lambda s: s['root']['inputDefinitions']['parameters']['data_folder'].update(

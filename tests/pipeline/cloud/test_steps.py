@@ -1,4 +1,4 @@
-"""ExampleGen and its driver in the compiled pipelines, each executed as a process."""
+"""ExampleGen and its resolver in the compiled pipelines, each executed as a process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytest.importorskip('kfp', reason='needs the clients of the clouds: run `make cl
 from components.common.entry_point import RESOLVED_INPUT
 from components.example_gen.summary import ExamplesSummary
 from pipeline.cloud.compile import compile_pipeline
-from pipeline.cloud.kubeflow_spec import DRIVER, EXAMPLE_GEN
+from pipeline.cloud.kubeflow_spec import EXAMPLE_GEN, RESOLVER
 from pipeline.cloud.rehearsal.played_object_store import PlayedObjectStore
 from pipeline.cloud.rehearsal.played_run import PlayedRun
 from pipeline.cloud.rehearsal.step_engines import ProcessEngine
@@ -30,13 +30,13 @@ WINDOW = {'custom:span': 20455, 'spans': '2 spans 2025-12-31 to 2026-01-02'}
 
 @dataclasses.dataclass(frozen=True)
 class ExampleGenRun:
-    """A rehearsed run of ExampleGen and its driver.
+    """A rehearsed run of ExampleGen and its resolver.
 
     Attributes:
         state: State of ExampleGen.
         examples: Number of examples in all splits.
         metadata: Properties of the artifact `examples`.
-        found: What the driver found, if it is a step.
+        found: What the resolver found, if it is a step.
     """
 
     state: str
@@ -50,7 +50,7 @@ def run_example_gen(target: Target, folder: pathlib.Path, *settings: str) -> Exa
     root = f'cloud.pipeline_root={workspace.pipeline_root}'
     pipeline = compile_pipeline(golden.config(*settings, root, 'serving_dir=/serving'), target)
     tasks = pipeline.spec['root']['dag']['tasks']
-    for name in set(tasks) - {EXAMPLE_GEN, DRIVER}:
+    for name in set(tasks) - {EXAMPLE_GEN, RESOLVER}:
         del tasks[name]
     played = PlayedRun(
         pipeline=pipeline,
@@ -65,12 +65,12 @@ def run_example_gen(target: Target, folder: pathlib.Path, *settings: str) -> Exa
     if target == 'kubeflow':
         path = PlayedObjectStore(workspace.objects).path(artifact.uri)
     summary = ExamplesSummary.read(str(path))
-    driver = played.outputs.get(DRIVER)
+    resolver = played.outputs.get(RESOLVER)
     return ExampleGenRun(
         state=played.results[-1].state,
         examples=sum(summary.examples(split) for split in ('train', 'val', 'test')),
         metadata=dict(artifact.metadata),
-        found=json.loads(driver.parameters[RESOLVED_INPUT]) if driver else {},
+        found=json.loads(resolver.parameters[RESOLVED_INPUT]) if resolver else {},
     )
 
 

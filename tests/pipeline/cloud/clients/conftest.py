@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.cloud.clients.kubeflow import KubeflowService
+from pipeline.cloud.clients.vertex import VertexService
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Parameter
 from pipeline.cloud.targets import Target
@@ -17,24 +19,29 @@ from tests.pipeline.cloud.clients.fake_vertex import FakeVertex
 from tests.played import Refused, Request, Server, serving
 
 GOOGLE_TOKEN = 'google-token-of-nobody'
-NODES = ('ExampleGen', 'Trainer', 'Evaluator', 'Pusher')
+VALUES = {'train-epochs': 5, 'data': 'gs://films/reviews'}
 
 
 def make_pipeline(target: Target, pipeline_root: str, name: str = 'sentiment') -> CompiledPipeline:
-    """Make a pipeline of four nodes with two run-time parameters."""
+    """Make a pipeline of two nodes with two run-time parameters."""
+    nodes = ('Trainer', 'Pusher')
+    parameters = (
+        Parameter(name='train-epochs', kind='integer', default=3, description='how often'),
+        Parameter(name='data', kind='string', default='gs://films/reviews', description='which'),
+    )
     spec: dict[str, Any] = {
         'pipelineInfo': {'name': name},
         'schemaVersion': '2.1.0',
         'sdkVersion': 'tfx-1.16.0',
         'deploymentSpec': {
-            'executors': {f'{node}_executor': {'container': {'image': 'reviews'}} for node in NODES}
+            'executors': {f'{node}_executor': {'container': {'image': 'reviews'}} for node in nodes}
         },
-        'components': {node: {'executorLabel': f'{node}_executor'} for node in NODES},
+        'components': {node: {'executorLabel': f'{node}_executor'} for node in nodes},
         'root': {
             'dag': {
                 'tasks': {
                     node: {'taskInfo': {'name': node}, 'componentRef': {'name': node}}
-                    for node in NODES
+                    for node in nodes
                 }
             },
             'inputDefinitions': {
@@ -50,19 +57,12 @@ def make_pipeline(target: Target, pipeline_root: str, name: str = 'sentiment') -
         name=name,
         pipeline_root=pipeline_root,
         spec=spec,
-        parameters={
-            'train-epochs': Parameter(
-                name='train-epochs', kind='integer', default=3, description='how often'
-            ),
-            'data': Parameter(
-                name='data', kind='string', default='gs://films/reviews', description='which'
-            ),
-        },
+        parameters={parameter.name: parameter for parameter in parameters},
     )
 
 
 @pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the token and the proxies of this machine from the clients."""
     monkeypatch.delenv('KFP_TOKEN', raising=False)
     for name in ('http_proxy', 'https_proxy', 'all_proxy'):
@@ -82,6 +82,11 @@ def kubeflow_server(fake_kubeflow: FakeKubeflow) -> Iterator[Server]:
 
 
 @pytest.fixture
+def kubeflow(kubeflow_server: Server) -> KubeflowService:
+    return KubeflowService(f'{kubeflow_server.url}/')
+
+
+@pytest.fixture
 def kubeflow_pipeline(tmp_path: pathlib.Path) -> CompiledPipeline:
     return make_pipeline('kubeflow', str(tmp_path / 'root'))
 
@@ -96,6 +101,11 @@ def vertex_server(fake_vertex: FakeVertex) -> Iterator[Server]:
     with serving(fake_vertex) as server:
         server.token = GOOGLE_TOKEN
         yield server
+
+
+@pytest.fixture
+def vertex(vertex_server: Server, google_credentials: pathlib.Path) -> VertexService:
+    return VertexService('films', 'europe-west4', host=vertex_server.url)
 
 
 @pytest.fixture
@@ -131,19 +141,15 @@ def google_credentials(
     token_server: Server, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> pathlib.Path:
     """Create credentials of a federated account where Google's client finds them."""
-    subject = tmp_path / 'subject'
-    subject.write_text('nobody')
+    (tmp_path / 'subject').write_text('nobody')
     path = tmp_path / 'credentials.json'
-    path.write_text(
-        json.dumps(
-            {
-                'type': 'external_account',
-                'audience': '//films.invalid/tests',
-                'subject_token_type': 'urn:ietf:params:oauth:token-type:jwt',
-                'token_url': f'{token_server.url}/token',
-                'credential_source': {'file': str(subject)},
-            }
-        )
-    )
+    credentials = {
+        'type': 'external_account',
+        'audience': '//films.invalid/tests',
+        'subject_token_type': 'urn:ietf:params:oauth:token-type:jwt',
+        'token_url': f'{token_server.url}/token',
+        'credential_source': {'file': str(tmp_path / 'subject')},
+    }
+    path.write_text(json.dumps(credentials))
     monkeypatch.setenv('GOOGLE_APPLICATION_CREDENTIALS', str(path))
     return path

@@ -18,8 +18,8 @@ class FakeKubeflow:
 
     Attributes:
         states: States of each run, one per request.
-        blessing: File that the Evaluator of a successful run writes.
-        salt: Folder between those of the Evaluator and of its output, as newer backends
+        properties: What the Pusher of a successful run writes; None if it writes nothing.
+        salt: Folder between those of the Pusher and of its output, as newer backends
             have; empty for none.
         failed_task: The task that fails in a run that ends as FAILED.
     """
@@ -29,10 +29,11 @@ class FakeKubeflow:
         self.runs: dict[str, dict[str, Any]] = {}
         self.recurring: dict[str, dict[str, Any]] = {}
         self.states: Sequence[str] = ('PENDING', 'RUNNING', 'SUCCEEDED')
-        self.blessing = 'BLESSED'
+        self.properties: dict[str, Any] | None = {'pushed': 1}
         self.salt = 'b1946ac9'
         self.failed_task = 'Trainer'
         self._looks: dict[str, int] = {}
+        self._made = 0
 
     def answer(self, request: Request) -> Any:
         """Dispatch a request."""
@@ -62,6 +63,14 @@ class FakeKubeflow:
 
     def _post_runs(self, request: Request, item: str, _: str) -> Any:
         self._check(request.body)
+        tasks = request.body['pipeline_spec'].get('root', {}).get('dag', {}).get('tasks', {})
+        if any(f'{name}-driver' in tasks for name in tasks):
+            # As of version 2.17.0; for a recurring run, the backend does not check it.
+            raise Refused(
+                500,
+                'InternalServerError: Failed to validate workflow for (): '
+                'sorting failed: duplicated nodeName',
+            )
         run_id = f'run-{len(self.runs) + 1}'
         self.runs[run_id] = {**request.body, 'run_id': run_id, 'state': 'PENDING'}
         return self.runs[run_id]
@@ -72,8 +81,8 @@ class FakeKubeflow:
         run['state'] = self.states[min(look, len(self.states) - 1)]
         tasks = list(run['pipeline_spec']['root']['dag']['tasks'])
         details = [{'display_name': name, 'state': 'SUCCEEDED'} for name in ('root-driver', *tasks)]
-        if run['state'] == 'SUCCEEDED' and self.blessing:
-            self._bless(run)
+        if run['state'] == 'SUCCEEDED' and self.properties is not None:
+            self._push(run)
         if run['state'] == 'FAILED':
             run['error'] = {'code': 13, 'message': 'pod exited with 1'}
             details += [
@@ -81,12 +90,12 @@ class FakeKubeflow:
             ]
         return {**run, 'run_details': {'task_details': details}}
 
-    def _bless(self, run: dict[str, Any]) -> None:
+    def _push(self, run: dict[str, Any]) -> None:
         folder = pathlib.Path(run['runtime_config']['pipeline_root'])
         folder = folder / run['pipeline_spec']['pipelineInfo']['name'] / run['run_id']
-        folder = folder / 'Evaluator' / self.salt / 'blessing'
+        folder = folder / 'Pusher' / self.salt / 'pushed_model'
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / self.blessing).touch()
+        (folder / 'properties.json').write_text(json.dumps(self.properties))
 
     def _post_recurringruns(self, request: Request, item: str, action: str) -> Any:
         if action:
@@ -97,9 +106,8 @@ class FakeKubeflow:
             raise Refused(400, 'The cron schedule needs six fields')
         if not 1 <= int(request.body['max_concurrency']) <= 10:
             raise Refused(400, 'The max concurrency must be within 1 to 10')
-        recurring_id = f'recurring-{len(self.recurring) + 1}'
-        while recurring_id in self.recurring:
-            recurring_id += '1'
+        self._made += 1
+        recurring_id = f'recurring-{self._made}'
         self.recurring[recurring_id] = {
             **request.body,
             'recurring_run_id': recurring_id,

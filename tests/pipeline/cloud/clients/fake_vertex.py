@@ -18,7 +18,7 @@ class FakeVertex:
 
     Attributes:
         states: States of each job, one per request.
-        outputs: Properties of the artifacts of successful jobs, by task and output.
+        properties: Properties of the Pusher's output in successful jobs.
         failed_task: The task that fails in a job that fails.
     """
 
@@ -26,9 +26,7 @@ class FakeVertex:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.schedules: dict[str, dict[str, Any]] = {}
         self.states: Sequence[str] = ('PENDING', 'RUNNING', 'SUCCEEDED')
-        self.outputs: dict[tuple[str, str], dict[str, Any]] = {
-            ('Pusher', 'pushed_model'): {'pushed': 1, 'pushed_version': '1795486776'}
-        }
+        self.properties: dict[str, Any] = {'pushed': 1, 'pushed_version': '1795486776'}
         self.failed_task = 'Trainer'
         self._looks: dict[str, int] = {}
         self._made = 0
@@ -77,11 +75,10 @@ class FakeVertex:
         tasks = []
         for number, name in enumerate(job['pipelineSpec']['root']['dag']['tasks']):
             task: dict[str, Any] = {'taskName': name, 'state': 'SUCCEEDED', 'taskId': str(number)}
-            for (task_name, output), metadata in self.outputs.items():
-                if task_name == name:
-                    artifact_name = self._name('metadataStores/default/artifacts', output)
-                    artifact = {'name': artifact_name, 'metadata': metadata}
-                    task['outputs'] = {output: {'artifacts': [artifact]}}
+            if name == 'Pusher':
+                artifact_name = self._name('metadataStores/default/artifacts', '1')
+                artifact = {'name': artifact_name, 'metadata': self.properties}
+                task['outputs'] = {'pushed_model': {'artifacts': [artifact]}}
             tasks.append(task)
         return tasks
 

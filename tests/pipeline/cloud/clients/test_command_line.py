@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.conftest import REPO, Finished, run_command
+from tests.pipeline.cloud.clients.conftest import GOOGLE_TOKEN
 from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
 from tests.pipeline.cloud.clients.fake_vertex import PARENT, FakeVertex
 from tests.played import Server
@@ -63,7 +64,7 @@ class TestSubmit:
     def test_exit_code_is_8_when_the_result_cannot_be_read(
         self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
     ) -> None:
-        kubeflow_server.token, fake_kubeflow.blessing = TOKEN, ''
+        kubeflow_server.token, fake_kubeflow.properties = TOKEN, None
         (tmp_path / 'token').write_text(TOKEN)
         done = run_command(
             'submit',
@@ -89,7 +90,7 @@ class TestSubmit:
         tmp_path: pathlib.Path,
     ) -> None:
         fake_vertex.states = ('SUCCEEDED',)
-        fake_vertex.outputs = {('Pusher', 'pushed_model'): {'pushed': 0}}
+        fake_vertex.properties = {'pushed': 0}
         done = run_command(
             'submit', *on_vertex(vertex_server), '--wait', '--poll', '1', cwd=tmp_path
         )
@@ -100,6 +101,7 @@ class TestSubmit:
         assert set(body['runtimeConfig']['parameterValues']) == set(
             body['pipelineSpec']['root']['inputDefinitions']['parameters']
         )
+        assert GOOGLE_TOKEN not in f'{done}{body}'
 
     def test_message_says_that_the_run_goes_on_when_interrupted(
         self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
@@ -127,7 +129,7 @@ class TestSubmit:
 
 
 class TestSchedule:
-    def test_schedule_is_created_listed_and_deleted(
+    def test_schedule_is_listed_and_deleted_when_created(
         self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
     ) -> None:
         created = run_command(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -16,14 +18,12 @@ from components.common.errors import (
     ServiceError,
 )
 from pipeline.cloud.clients import submission
-from pipeline.cloud.clients.connection import Connection
-from pipeline.cloud.clients.service import Outcome, Run, RunStatus, Schedule, ScheduleInfo
+from pipeline.cloud.clients.service import Outcome, Run, RunStatus, Schedule
 from pipeline.cloud.clients.submission import Polling
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Value
 from tests.pipeline.cloud.clients.conftest import make_pipeline
 
-CONNECTION = Connection(target='kubeflow', host='http://kubeflow')
 POLLING = Polling(interval_seconds=0, timeout_seconds=20)
 RUN = Run(id='run-1', url='http://kubeflow/run-1')
 NIGHTLY = Schedule(name='nightly', cron='0 3 * * *')
@@ -32,54 +32,54 @@ UNAVAILABLE = ServiceError('503 not ready', may_pass=True)
 Answer = RunStatus | ReviewsError
 
 
+def next_of(answers: list[Any]) -> Any:
+    """Return or raise the next answer; the last one repeats."""
+    answer = answers.pop(0) if len(answers) > 1 else answers[0]
+    if isinstance(answer, ReviewsError):
+        raise answer
+    return answer
+
+
 class StubService:
-    """A service with given answers; the last answer repeats."""
+    """A service with given answers."""
 
     def __init__(self) -> None:
-        self.answers: Sequence[Answer] = [RunStatus(state='succeeded')]
-        self.outcomes: Sequence[Outcome | ReviewsError] = ['pushed']
+        self.answers: list[Answer] = [RunStatus(state='succeeded')]
+        self.outcomes: list[Outcome | ReviewsError] = ['pushed']
         self.values: list[Mapping[str, Value]] = []
-        self.existing: dict[str, ScheduleInfo] = {}
+        self.existing: dict[str, Schedule] = {}
 
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
         self.values.append(values)
         return RUN
 
     def status(self, run: Run) -> RunStatus:
-        answer, self.answers = self.answers[0], self.answers[1:] or self.answers
-        if isinstance(answer, ReviewsError):
-            raise answer
-        return answer
+        found: RunStatus = next_of(self.answers)
+        return found
 
     def outcome(self, compiled: CompiledPipeline, run: Run) -> Outcome:
-        answer, self.outcomes = self.outcomes[0], self.outcomes[1:] or self.outcomes
-        if isinstance(answer, ReviewsError):
-            raise answer
-        return answer
+        found: Outcome = next_of(self.outcomes)
+        return found
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
-    ) -> tuple[ScheduleInfo, bool]:
+    ) -> tuple[Schedule, bool]:
         self.values.append(values)
         existed = schedule.name in self.existing
-        self.existing[schedule.name] = ScheduleInfo(
-            name=schedule.name, id='1', cron=schedule.cron, active=True,
-            max_concurrency=schedule.max_concurrency, url='http://kubeflow/schedule',
-        )  # fmt: skip
-        return self.existing[schedule.name], existed
+        made = dataclasses.replace(schedule, id='1', url='http://kubeflow/schedule')
+        self.existing[schedule.name] = made
+        return made, existed
 
-    def schedules(self) -> list[ScheduleInfo]:
+    def schedules(self) -> list[Schedule]:
         return list(self.existing.values())
 
-    def delete_schedule(self, schedule: ScheduleInfo) -> None:
+    def delete_schedule(self, schedule: Schedule) -> None:
         del self.existing[schedule.name]
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> StubService:
-    stub = StubService()
-    monkeypatch.setattr(submission, 'connect', lambda *_: stub)
-    return stub
+def service() -> StubService:
+    return StubService()
 
 
 @pytest.fixture
@@ -96,14 +96,19 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
     return lambda: [line.partition(' ')[2] for line in capsys.readouterr().err.splitlines()]
 
 
-def submit(compiled: CompiledPipeline, *params: str, polling: Polling | None = POLLING) -> None:
-    submission.submit_pipeline(compiled, CONNECTION, params, polling)
+def submit(
+    compiled: CompiledPipeline,
+    service: StubService,
+    *params: str,
+    polling: Polling | None = POLLING,
+) -> None:
+    submission.submit_pipeline(compiled, service, params, polling)
 
 
 def test_only_the_address_is_printed_when_the_run_is_not_followed(
     service: StubService, compiled: CompiledPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    submit(compiled, 'train-epochs=5', polling=None)
+    submit(compiled, service, 'train-epochs=5', polling=None)
     assert capsys.readouterr() == (f'{RUN.url}\n', '')
     assert service.values == [{'train-epochs': 5, 'data': 'gs://films/reviews'}]
 
@@ -120,9 +125,9 @@ def test_nothing_is_sent_when_a_parameter_is_wrong(
     assignment: str, message: str, service: StubService, compiled: CompiledPipeline
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        submit(compiled, assignment)
+        submit(compiled, service, assignment)
     with pytest.raises(ConfigError, match=message):
-        submission.schedule_pipeline(compiled, CONNECTION, (assignment,), NIGHTLY)
+        submission.schedule_pipeline(compiled, service, (assignment,), NIGHTLY)
     assert service.values == []
 
 
@@ -140,7 +145,7 @@ def test_states_and_outcome_are_printed_when_the_run_is_followed(
         RunStatus(state=state) for state in ('pending', 'running', 'running', 'succeeded')
     ]
     service.outcomes = [outcome]
-    submit(compiled)
+    submit(compiled, service)
     assert lines() == ['pending', 'running', 'succeeded', message]
 
 
@@ -166,7 +171,7 @@ def test_error_is_raised_when_the_run_fails(
 ) -> None:
     service.answers = [RunStatus(state='running'), status]
     with pytest.raises(error, match=message) as caught:
-        submit(compiled)
+        submit(compiled, service)
     assert error is ServiceError or RUN.url in caught.value.hint
 
 
@@ -175,7 +180,7 @@ def test_error_is_raised_when_the_model_is_not_blessed(
 ) -> None:
     service.outcomes = ['not_blessed']
     with pytest.raises(NotBlessedError, match='not blessed: the run pushed nothing'):
-        submit(compiled)
+        submit(compiled, service)
 
 
 def test_outcome_is_unknown_when_the_run_takes_too_long(
@@ -184,7 +189,7 @@ def test_outcome_is_unknown_when_the_run_takes_too_long(
     service.answers = [RunStatus(state='running')]
     polling = Polling(interval_seconds=0.01, timeout_seconds=0.05)
     with pytest.raises(OutcomeUnknownError, match=r'not ended within 0\.05 s; it is running') as e:
-        submit(compiled, polling=polling)
+        submit(compiled, service, polling=polling)
     assert e.value.hint == f'the run goes on: {RUN.url}'
 
 
@@ -193,7 +198,7 @@ def test_requests_are_repeated_when_the_service_fails_for_a_while(
 ) -> None:
     service.answers = [UNAVAILABLE, UNAVAILABLE, RunStatus(state='succeeded')]
     service.outcomes = [UNAVAILABLE, 'pushed']
-    submit(compiled)
+    submit(compiled, service)
     retried = '503 not ready; trying again'
     assert lines() == [retried, retried, 'succeeded', retried, 'blessed and pushed']
 
@@ -203,7 +208,7 @@ def test_error_is_raised_when_the_service_keeps_failing(
 ) -> None:
     service.answers = [UNAVAILABLE]
     with pytest.raises(ServiceError, match='503'):
-        submit(compiled)
+        submit(compiled, service)
     assert len(lines()) == 4
 
 
@@ -211,7 +216,7 @@ def test_schedule_is_created_then_replaced_when_it_is_put_twice(
     service: StubService, compiled: CompiledPipeline, lines: Lines
 ) -> None:
     for _ in range(2):
-        submission.schedule_pipeline(compiled, CONNECTION, ('train-epochs=5',), NIGHTLY)
+        submission.schedule_pipeline(compiled, service, ('train-epochs=5',), NIGHTLY)
     assert lines() == [
         'created the schedule nightly: 0 3 * * *',
         'replaced the schedule nightly: 0 3 * * *',
@@ -219,34 +224,39 @@ def test_schedule_is_created_then_replaced_when_it_is_put_twice(
     assert service.values[0] == {'train-epochs': 5, 'data': 'gs://films/reviews'}
 
 
-def test_time_zone_is_refused_when_the_target_is_kubeflow(
+def test_time_zone_is_a_part_of_the_cron_expression_when_the_target_is_vertex(
     service: StubService, compiled: CompiledPipeline
 ) -> None:
-    berlin = Schedule(name='n', cron='0 3 * * *', time_zone='Europe/Berlin')
-    with pytest.raises(ConfigError, match="for --target vertex, got 'Europe/Berlin'") as error:
-        submission.schedule_pipeline(compiled, CONNECTION, (), berlin)
+    zone = 'Europe/Berlin'
+    with pytest.raises(ConfigError, match=f"not for --target kubeflow, got '{zone}'") as error:
+        submission.schedule_pipeline(compiled, service, (), NIGHTLY, time_zone=zone)
     assert 'CRON_SCHEDULE_TIMEZONE' in error.value.hint
     assert service.existing == {}
+    on_vertex = make_pipeline('vertex', 'gs://films/root')
+    submission.schedule_pipeline(on_vertex, service, (), NIGHTLY, time_zone=zone)
+    assert service.existing['nightly'].cron == 'TZ=Europe/Berlin 0 3 * * *'
 
 
-def test_schedules_are_listed_as_lines_or_json(
+def test_schedules_are_lines_or_json_when_listed(
     service: StubService, compiled: CompiledPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.put_schedule(compiled, {}, NIGHTLY)
-    submission.list_schedules(CONNECTION, as_json=False)
+    submission.list_schedules(service, as_json=False)
     assert capsys.readouterr().out == 'nightly\t0 3 * * *\tactive\thttp://kubeflow/schedule\n'
-    submission.list_schedules(CONNECTION, as_json=True)
+    submission.list_schedules(service, as_json=True)
     (listed,) = json.loads(capsys.readouterr().out)
     assert (listed['name'], listed['id'], listed['active']) == ('nightly', '1', True)
 
 
-def test_schedule_is_deleted_by_name(service: StubService, compiled: CompiledPipeline) -> None:
+def test_schedule_is_deleted_when_its_name_exists(
+    service: StubService, compiled: CompiledPipeline
+) -> None:
     with pytest.raises(ConfigError, match="no schedule 'weekly'") as error:
-        submission.delete_schedule(CONNECTION, 'weekly')
+        submission.delete_schedule(service, 'weekly')
     assert error.value.hint == 'the service has no schedules'
     service.put_schedule(compiled, {}, NIGHTLY)
     with pytest.raises(ConfigError, match="no schedule 'weekly'") as error:
-        submission.delete_schedule(CONNECTION, 'weekly')
+        submission.delete_schedule(service, 'weekly')
     assert error.value.hint == 'the schedules are nightly'
-    submission.delete_schedule(CONNECTION, 'nightly')
+    submission.delete_schedule(service, 'nightly')
     assert service.existing == {}

@@ -90,7 +90,7 @@ def test_first_candidate_is_blessed_and_pushed(rehearsals: Rehearsals, target: T
     assert (outcome['outcome'], outcome['target']) == ('pushed', target)
     assert outcome['baseline'] is None
     assert outcome['parameters']['min_accuracy'] == 0.6
-    driver = {'ExampleGen-driver'} if target == 'kubeflow' else set()
+    driver = {'ExampleGenResolver'} if target == 'kubeflow' else set()
     assert first.states() == dict.fromkeys([*NODES, *driver], 'executed')
     lines = [line for line in first.err.splitlines() if f'/{len(first.states())} ' in line]
     assert [line.split()[1] for line in lines] == list(first.states())

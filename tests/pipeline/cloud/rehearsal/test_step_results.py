@@ -41,7 +41,7 @@ def test_step_fails_when_its_outputs_cannot_be_read(results: StepResults) -> Non
 
 
 def test_step_without_artifacts_has_no_line(results: StepResults) -> None:
-    assert results.describe('ExampleGen-driver', StepOutputs(parameters={'x': 'y'})) == ''
+    assert results.describe('ExampleGenResolver', StepOutputs(parameters={'x': 'y'})) == ''
 
 
 def test_baseline_is_described(results: StepResults, tmp_path: pathlib.Path) -> None:

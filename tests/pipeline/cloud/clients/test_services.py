@@ -1,0 +1,110 @@
+"""What the clients of both services do, against fakes of the services over HTTP."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from components.common.errors import ServiceError
+from pipeline.cloud.clients import kubeflow as kubeflow_module
+from pipeline.cloud.clients import vertex as vertex_module
+from pipeline.cloud.clients.kubeflow import KubeflowService
+from pipeline.cloud.clients.service import Schedule, Service
+from pipeline.cloud.clients.vertex import VertexService
+from pipeline.cloud.compiled_pipeline import CompiledPipeline
+from pipeline.cloud.targets import TARGETS
+from tests.pipeline.cloud.clients.conftest import VALUES
+from tests.played import Server, closed_url
+
+NIGHTLY = Schedule(name='sentiment', cron='0 3 * * *', max_concurrency=2)
+
+
+@dataclasses.dataclass
+class Connected:
+    """A client of a service, with the server behind it."""
+
+    service: Service
+    server: Server
+    pipeline: CompiledPipeline
+
+
+@pytest.fixture(params=TARGETS)
+def one(request: pytest.FixtureRequest) -> Connected:
+    """Each service."""
+    names = (request.param, f'{request.param}_server', f'{request.param}_pipeline')
+    return Connected(*(request.getfixturevalue(name) for name in names))
+
+
+@pytest.mark.parametrize(
+    ('status', 'message', 'hint'),
+    [
+        (400, 'refused the request: 400 fake failure 400', 'the message of the service'),
+        (401, 'refused the request: 401 fake failure 401', 'missing, wrong or expired'),
+        (429, 'refused the request: 429 fake failure 429', 'try again later'),
+        (500, 'failed: 500 fake failure 500', 'try again later'),
+    ],
+)
+def test_message_of_the_service_is_shown_when_it_refuses(
+    one: Connected, status: int, message: str, hint: str
+) -> None:
+    one.server.broken = [status] * 5
+    with pytest.raises(ServiceError, match=message) as error:
+        one.service.submit(one.pipeline, VALUES)
+    assert hint in error.value.hint
+    assert (error.value.exit_code, error.value.may_pass) == (7, status in (429, 500))
+
+
+def test_service_is_unreachable_when_nothing_listens(
+    google_credentials: pathlib.Path, kubeflow_pipeline: CompiledPipeline
+) -> None:
+    url = closed_url()
+    for service in (
+        KubeflowService(url),
+        VertexService('films', 'europe-west4', host=url),
+    ):
+        with pytest.raises(ServiceError, match=f'at {url} cannot be reached: .*refused') as error:
+            service.schedules()
+        assert 'port-forward' in error.value.hint
+
+
+def test_service_is_unreachable_when_it_does_not_answer(
+    one: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kubeflow_module, '_READ_SECONDS', 0.2)
+    monkeypatch.setattr(vertex_module, '_TIMEOUT_SECONDS', 0.2)
+    one.server.delay_seconds = 1
+    with pytest.raises(ServiceError, match='cannot be reached: .*timed out'):
+        one.service.submit(one.pipeline, VALUES)
+
+
+def test_answer_is_refused_when_it_is_a_login_page(one: Connected) -> None:
+    one.server.page = '<html>Please log in</html>'
+    with pytest.raises(ServiceError, match='sent an unexpected answer') as error:
+        one.service.submit(one.pipeline, VALUES)
+    assert 'login page' in error.value.hint
+    with pytest.raises(ServiceError, match='sent an unexpected answer'):
+        one.service.schedules()
+
+
+def test_old_schedule_stays_when_the_cron_expression_is_wrong(one: Connected) -> None:
+    one.service.put_schedule(one.pipeline, VALUES, NIGHTLY)
+    before = one.service.schedules()
+    wrong = dataclasses.replace(NIGHTLY, cron='0 3 *')
+    with pytest.raises(ServiceError, match='refused the request: 400 .*cron'):
+        one.service.put_schedule(one.pipeline, VALUES, wrong)
+    assert one.service.schedules() == before
+
+
+def test_all_pages_are_listed_when_schedules_fill_several(one: Connected) -> None:
+    for name in ('c', 'b', 'a'):
+        one.service.put_schedule(one.pipeline, VALUES, dataclasses.replace(NIGHTLY, name=name))
+    found = one.service.schedules()
+    assert [(i.name, i.max_concurrency, i.active) for i in found] == [
+        ('a', 2, True),
+        ('b', 2, True),
+        ('c', 2, True),
+    ]
+    one.service.delete_schedule(found[1])
+    assert [info.name for info in one.service.schedules()] == ['a', 'c']
