@@ -29,7 +29,6 @@ _CLOUD_STORAGE = re.compile(r'^gs://[a-z0-9][a-z0-9._-]*(/|$)')
 # Storage for which the launcher of Kubeflow Pipelines has a client.
 _OBJECT_STORE = re.compile(r'^(gs|minio|s3)://[a-z0-9][a-z0-9._-]*(/|$)')
 _CLOUD_STORAGE_OR_VOLUME = re.compile(rf'{_CLOUD_STORAGE.pattern}|^/')
-_PARAMETER_TYPES = {'string': str, 'integer': int, 'number': float}
 
 
 def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline:
@@ -167,7 +166,7 @@ def _compile(
             node: {
                 key: RuntimeParameter(
                     name=parameter.name,
-                    ptype=_PARAMETER_TYPES[parameter.kind],
+                    ptype=type(parameter.default),
                     default=parameter.default,
                 )
                 for key, parameter in of_node.items()

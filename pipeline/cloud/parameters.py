@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pydantic
 
@@ -15,12 +14,8 @@ from components.example_gen.sources import DataSource
 from pipeline.settings.config import PipelineConfig
 
 Value = str | int | float
-ParameterKind = Literal['string', 'integer', 'number']
 
 DATA_FOLDER = 'data_folder'
-
-_KINDS: Mapping[type, ParameterKind] = {int: 'integer', float: 'number', str: 'string'}
-_TYPES: Mapping[ParameterKind, type[Value]] = {kind: type_ for type_, kind in _KINDS.items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,15 +24,12 @@ class Parameter:
 
     Attributes:
         name: Name for `--param`.
-        kind: Type of its values: STRING, NUMBER_INTEGER or NUMBER_DOUBLE in the
-            specification.
-        default: Value if a run does not set it.
+        default: Value if a run does not set it. All values have its type.
         description: One line.
         limits: Bounds, as in the metadata of the setting's pydantic field.
     """
 
     name: str
-    kind: ParameterKind
     default: Value
     description: str
     limits: tuple[Any, ...] = ()
@@ -49,10 +41,10 @@ class Parameter:
             ConfigError: If the text has another type, is empty, or is out of range.
 
         Example:
-            >>> Parameter(name='seed', kind='integer', default=1, description='').parse('7')
+            >>> Parameter(name='seed', default=1, description='').parse('7')
             7
         """
-        kind: Any = _TYPES[self.kind]
+        kind: Any = type(self.default)
         if self.limits:
             annotated: Any = Annotated
             parts = (kind, *self.limits)
@@ -87,7 +79,6 @@ def run_time_parameters(
         'ExampleGen': {
             'input_base': Parameter(
                 name=DATA_FOLDER,
-                kind='string',
                 default=source.input_base,
                 description='folder of the data; the file names in it stay as compiled',
             )
@@ -105,7 +96,6 @@ def _of_setting(settings: Settings, name: str) -> Parameter:
     kind: Any = field.annotation
     return Parameter(
         name=name,
-        kind=_KINDS[kind],
         default=kind(getattr(settings, name)),
         description=field.description or name,
         limits=tuple(field.metadata),

@@ -7,7 +7,8 @@ import pytest
 import pipeline_runner
 from components.common.errors import ConfigError
 from components.common.secrets import has_credentials, mask, register, secret_scope
-from pipeline.cloud.clients.connection import connect, token_reader
+from pipeline.cloud.clients.connection import connect
+from pipeline.cloud.clients.kubeflow import read_token
 from pipeline.settings.config import load_config
 from tests.conftest import run_command
 
@@ -100,9 +101,8 @@ def test_nothing_shows_credentials_when_a_command_fails(
 
 def test_token_is_masked_when_a_service_quotes_it(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'token').write_text(f'{_CANARY}-token\n')
-    read = token_reader(str(tmp_path / 'token'), None)
-    assert read is not None
-    assert mask(f'no right for Bearer {read()}') == 'no right for Bearer ***'
+    token = read_token(str(tmp_path / 'token'))
+    assert mask(f'no right for Bearer {token}') == 'no right for Bearer ***'
 
 
 @pytest.mark.parametrize('order', [('key', 'key-and-more'), ('key-and-more', 'key')])

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
-import os
-import pathlib
 import urllib.parse
 from collections.abc import Callable, Mapping
 
 from components.common import secrets
 from components.common.errors import ConfigError
-from pipeline.cloud.clients.kubeflow import KubeflowService
+from pipeline.cloud.clients.kubeflow import KubeflowService, read_token
 from pipeline.cloud.clients.service import Service
 from pipeline.cloud.clients.vertex import VertexService
 from pipeline.cloud.targets import Target
-
-TOKEN_VARIABLE = 'KFP_TOKEN'
 
 
 def connect(
@@ -26,8 +22,8 @@ def connect(
 
     Args:
         target: The service.
-        options: Options of `submit` and `schedule` that describe the connection, by name; None
-            if an option is not set. Those of a service are the arguments of its class.
+        options: Options of the command line, by name; None if an option is not set. Those of
+            a service are the arguments of its class.
         warn: Called with a warning if the token is sent unencrypted.
 
     Raises:
@@ -42,62 +38,23 @@ def connect(
     """
     given = {name: value for name, value in options.items() if value is not None}
     service = KubeflowService if target == 'kubeflow' else VertexService
-    _require_options(target, given, inspect.signature(service).parameters)
-    if 'host' in given:
-        _require_address(given['host'])
-    if target == 'vertex':
-        return VertexService(**given)
-    read_token = token_reader(given.pop('token_file', None), os.environ.get(TOKEN_VARIABLE))
-    if read_token and not _is_private(given['host']):
-        warn(f'warning: the token is sent unencrypted, as {given["host"]} is not https')
-    return KubeflowService(**given, read_token=read_token)
-
-
-def token_reader(file: str | None, value: str | None) -> Callable[[], str] | None:
-    """Return a function that reads the token, or None if there is no token.
-
-    Args:
-        file: Path of a file with the token only. It is read for each request, because
-            Kubernetes renews tokens in place.
-        value: The token, if there is no file.
-
-    Raises:
-        ConfigError: If the token cannot be read or is malformed. The message does not
-            contain it.
-    """
-    if not (file or value):
-        return None
-
-    def read() -> str:
-        try:
-            text = pathlib.Path(file).read_text(encoding='utf-8') if file else value or ''
-        except (OSError, UnicodeError) as err:
-            reason = getattr(err, 'strerror', None) or 'it is not text'
-            raise ConfigError(f'cannot read the token from {file}: {reason}') from err
-        token = text.strip()
-        if not token or not token.isascii() or not token.isprintable() or ' ' in token:
-            raise ConfigError(
-                f'{file or TOKEN_VARIABLE}: expected one token and nothing else, '
-                f'got {len(text)} characters'
-            )
-        secrets.register(token)
-        return token
-
-    read()
-    return read
-
-
-def _require_options(
-    target: Target, given: Mapping[str, str], accepted: Mapping[str, inspect.Parameter]
-) -> None:
+    accepted = inspect.signature(service).parameters
     for name in given:
-        if name not in accepted and not (name == 'token_file' and 'read_token' in accepted):
+        if name not in accepted:
             raise ConfigError(
                 f'{_option(name)} is not for --target {target}', hint='remove the option'
             )
     for name, parameter in accepted.items():
         if parameter.default is parameter.empty and not given.get(name):
             raise ConfigError(f'--target {target} needs {_option(name)}')
+    if 'host' in given:
+        _require_address(given['host'])
+    if target == 'kubeflow':
+        token = read_token(given.get('token_file'))
+        if token and not _is_private(given['host']):
+            warn(f'warning: the token is sent unencrypted, as {given["host"]} is not https')
+    connected: Service = service(**given)
+    return connected
 
 
 def _option(name: str) -> str:

@@ -6,15 +6,17 @@ import contextlib
 import datetime
 import io
 import json
+import os
 import pathlib
 import tempfile
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.common import secrets
 from components.common.entry_point import PROPERTIES_FILE
-from components.common.errors import MissingDependencyError, ServiceError
+from components.common.errors import ConfigError, MissingDependencyError, ServiceError
 from pipeline.cloud.clients.service import (
     Outcome,
     Run,
@@ -30,6 +32,7 @@ from pipeline.cloud.kubeflow_spec import DRIVER_SUFFIX
 from pipeline.cloud.parameters import Value
 from pipeline.process.logs import no_framework_noise
 
+_TOKEN_VARIABLE = 'KFP_TOKEN'
 _CREDENTIALS_HINT = 'pass a valid token by --token-file or KFP_TOKEN'
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
@@ -44,12 +47,13 @@ class KubeflowService:
 
     Args:
         host: Its address, such as http://127.0.0.1:8080 of a port-forward.
-        read_token: Returns the token. It is called for each request, so that a token
-            that is renewed in its file stays valid. None to send no token.
+        token_file: File with the token; None for the variable KFP_TOKEN. It is read for each
+            request, because Kubernetes renews tokens in place.
         namespace: Namespace of the user; None for an installation with one user.
         service_account: Service account that the runs use; None for the default.
 
     Raises:
+        ConfigError: If the token cannot be read or is malformed.
         MissingDependencyError: If kfp is not installed.
 
     Example:
@@ -62,7 +66,7 @@ class KubeflowService:
         self,
         host: str,
         *,
-        read_token: Callable[[], str] | None = None,
+        token_file: str | None = None,
         namespace: str | None = None,
         service_account: str | None = None,
     ) -> None:
@@ -70,7 +74,7 @@ class KubeflowService:
         self._name = f'Kubeflow Pipelines at {self._host}'
         self._namespace = namespace
         self._service_account = service_account
-        self._client = _make_client(self._host, read_token, namespace)
+        self._client = _make_client(self._host, token_file, namespace)
         _check_answers(self._client, self._name)
 
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
@@ -217,7 +221,27 @@ class KubeflowService:
             raise unexpected(self._name, str(err)) from err
 
 
-def _make_client(host: str, read_token: Callable[[], str] | None, namespace: str | None) -> Any:
+def read_token(file: str | None) -> str:
+    """Return the token in a file, or else in the variable KFP_TOKEN; empty if there is none.
+
+    Raises:
+        ConfigError: If the token cannot be read or is malformed. The message does not
+            contain it.
+    """
+    try:
+        text = pathlib.Path(file).read_text(encoding='utf-8') if file else ''
+    except (OSError, UnicodeError) as err:
+        reason = getattr(err, 'strerror', None) or 'it is not text'
+        raise ConfigError(f'cannot read the token from {file}: {reason}') from err
+    token = (text if file else os.environ.get(_TOKEN_VARIABLE, '')).strip()
+    if (file and not token) or not token.isascii() or not token.isprintable() or ' ' in token:
+        raise ConfigError(f'{file or _TOKEN_VARIABLE}: expected one token and nothing else')
+    if token:
+        secrets.register(token)
+    return token
+
+
+def _make_client(host: str, token_file: str | None, namespace: str | None) -> Any:
     try:
         import kfp
         import kfp_server_api
@@ -237,13 +261,18 @@ def _make_client(host: str, read_token: Callable[[], str] | None, namespace: str
         def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
             return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
 
-    def refresh(config: Any) -> None:
-        config.api_key['authorization'] = read_token() if read_token else ''
-
-    credentials = types.SimpleNamespace(refresh_api_key_hook=refresh) if read_token else None
+    credentials = types.SimpleNamespace(
+        refresh_api_key_hook=lambda config: config.api_key.update(
+            authorization=read_token(token_file)
+        )
+    )
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        return Client(host=host, credentials=credentials, namespace=namespace or 'kubeflow')
+        return Client(
+            host=host,
+            credentials=credentials if read_token(token_file) else None,
+            namespace=namespace or 'kubeflow',
+        )
 
 
 def _check_answers(client: Any, service: str) -> None:

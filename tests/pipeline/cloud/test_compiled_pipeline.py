@@ -10,13 +10,12 @@ from pipeline.cloud.parameters import Parameter
 PARAMETERS = (
     Parameter(
         name='epochs',
-        kind='integer',
         default=10,
         description='passes over the data',
         limits=(annotated_types.Ge(1), annotated_types.Le(100)),
     ),
-    Parameter(name='learning_rate', kind='number', default=0.1, description='step size'),
-    Parameter(name='data_folder', kind='string', default='gs://b/d', description='the data'),
+    Parameter(name='learning_rate', default=0.1, description='step size'),
+    Parameter(name='data_folder', default='gs://b/d', description='the data'),
 )
 PIPELINE = CompiledPipeline(
     target='kubeflow',

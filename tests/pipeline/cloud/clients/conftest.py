@@ -26,8 +26,8 @@ def make_pipeline(target: Target, pipeline_root: str, name: str = 'sentiment') -
     """Make a pipeline of two nodes with two run-time parameters."""
     nodes = ('Trainer', 'Pusher')
     parameters = (
-        Parameter(name='train-epochs', kind='integer', default=3, description='how often'),
-        Parameter(name='data', kind='string', default='gs://films/reviews', description='which'),
+        Parameter(name='train-epochs', default=3, description='how often'),
+        Parameter(name='data', default='gs://films/reviews', description='which'),
     )
     spec: dict[str, Any] = {
         'pipelineInfo': {'name': name},

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from components.common.errors import ConfigError
-from pipeline.cloud.clients.connection import connect, token_reader
+from pipeline.cloud.clients.connection import connect
+from pipeline.cloud.clients.kubeflow import read_token
 from pipeline.cloud.targets import Target
 
 HOST = 'http://127.0.0.1:8080'
@@ -61,21 +62,14 @@ def test_warning_is_printed_when_the_token_is_sent_unencrypted(
     assert 'token-of-nobody' not in ''.join(warnings)
 
 
-def test_token_is_that_of_the_file_when_both_exist(tmp_path: pathlib.Path) -> None:
-    file = tmp_path / 'token'
-    file.write_text('  of-file\n')
-    for path, value, expected in (
-        (str(file), 'of-environment', 'of-file'),
-        (None, 'of-environment\n', 'of-environment'),
-    ):
-        read = token_reader(path, value)
-        assert read
-        assert read() == expected
-
-
-@pytest.mark.parametrize('value', [None, ''])
-def test_token_is_none_when_there_is_none(value: str | None) -> None:
-    assert token_reader(None, value) is None
+def test_token_is_that_of_the_file_when_both_exist(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_token(None) == ''
+    monkeypatch.setenv('KFP_TOKEN', 'of-environment\n')
+    assert read_token(None) == 'of-environment'
+    (tmp_path / 'token').write_text('  of-file\n')
+    assert read_token(str(tmp_path / 'token')) == 'of-file'
 
 
 @pytest.mark.parametrize(
@@ -94,5 +88,5 @@ def test_token_is_refused_and_not_repeated_when_it_is_malformed(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ConfigError, match=message) as error:
-        token_reader(str(file), None)
+        read_token(str(file))
     assert not any(word in str(error.value) for word in ('two', 'schl'))

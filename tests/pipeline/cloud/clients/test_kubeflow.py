@@ -142,7 +142,8 @@ def test_token_is_read_again_when_its_file_changes(
     kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline, tmp_path: pathlib.Path
 ) -> None:
     file = tmp_path / 'token'
-    service = KubeflowService(kubeflow_server.url, read_token=file.read_text)
+    file.write_text('first')
+    service = KubeflowService(kubeflow_server.url, token_file=str(file))
     for token in ('first', 'second'):
         file.write_text(token)
         kubeflow_server.token = token
