@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -58,16 +58,22 @@ _uses_service = takes(_TARGET, _IMAGE, _PIPELINE_ROOT, *_CONNECTION, _PARAM, *SE
 
 @click.command(name='compile', short_help='Compile the pipeline for a service.')
 @_compiles
-@click.option('--output', metavar='FILE', help='File to write [default: standard output].')
-def compile_(target: Target, output: str | None, **options: Any) -> None:
+@click.option(
+    '--output',
+    type=click.File('w', encoding='utf-8', lazy=True),
+    default='-',
+    metavar='FILE',
+    help='File to write [default: standard output].',
+)
+def compile_(target: Target, output: TextIO, **options: Any) -> None:
     """Compile the pipeline to a file for Kubeflow Pipelines (YAML) or Vertex AI (JSON).
 
     The command needs no network, no bucket and no credentials.
     """
     config = config_of(options)
-    from pipeline.cloud.compile import write_compiled
+    from pipeline.cloud.compile import compile_for_service
 
-    write_compiled(config, target, output)
+    output.write(compile_for_service(config, target).text())
 
 
 @click.command(short_help='Run the compiled pipeline on this machine.')
@@ -149,11 +155,16 @@ def submit(
     """Compile the pipeline, start a run on a service, and print the address of the run."""
     service = _connect(target, options)
     config = config_of(options)
-    from pipeline.cloud.clients.submission import Polling, submit_pipeline
+    from pipeline.cloud.clients.submission import submit_pipeline
     from pipeline.cloud.compile import compile_for_service
 
-    polling = Polling(interval_seconds=poll, timeout_seconds=timeout) if wait else None
-    submit_pipeline(compile_for_service(config, target), service, params, polling)
+    submit_pipeline(
+        compile_for_service(config, target),
+        service,
+        params,
+        poll_seconds=poll,
+        wait_seconds=timeout if wait else None,
+    )
 
 
 @click.command(short_help='Create, list or delete schedules on a service.')

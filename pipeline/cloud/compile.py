@@ -6,9 +6,6 @@ TFX's compiler creates the specification. This module adds what TFX leaves out, 
 
 from __future__ import annotations
 
-import pathlib
-import re
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,11 +21,6 @@ from pipeline.cloud.targets import Target
 from pipeline.process.imports import no_collection
 from pipeline.process.logs import no_framework_noise
 from pipeline.settings.config import PipelineConfig
-
-_CLOUD_STORAGE = re.compile(r'^gs://[a-z0-9][a-z0-9._-]*(/|$)')
-# Storage for which the launcher of Kubeflow Pipelines has a client.
-_OBJECT_STORE = re.compile(r'^(gs|minio|s3)://[a-z0-9][a-z0-9._-]*(/|$)')
-_CLOUD_STORAGE_OR_VOLUME = re.compile(rf'{_CLOUD_STORAGE.pattern}|^/')
 
 
 def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline:
@@ -57,13 +49,20 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
     source = discover(
         config.data.path, config.data.columns, elsewhere=True, spans=config.data.spans
     )
-    parameters = run_time_parameters(config, source)
-    job = _compile(config, target, source, parameters)
+    of_nodes = run_time_parameters(config, source)
+    parameters = {p.name: p for of_node in of_nodes.values() for p in of_node.values()}
+    job = _compile(config, target, source, of_nodes)
     spec = job['pipelineSpec']
-    _write_parameters(spec, parameters)
+    for name, parameter in parameters.items():
+        # TFX's compiler drops the defaults.
+        spec['root']['inputDefinitions']['parameters'][name].update(
+            defaultValue=parameter.default, description=parameter.description, isOptional=True
+        )
     _write_resources(spec, config)
     if source.spans:
-        _write_hook(spec)
+        # TFX's own hook finds one span only.
+        container = kubeflow_spec.container_of(spec, kubeflow_spec.EXAMPLE_GEN)
+        container['lifecycle']['preCacheCheck']['command'] = list(span_hook.HOOK)
     for name, task in spec['root']['dag']['tasks'].items():
         cached = name not in kubeflow_spec.NEVER_CACHED
         task['cachingOptions'] = {'enableCache': True} if cached else {}
@@ -75,7 +74,7 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
         name=config.name,
         pipeline_root=config.cloud.pipeline_root or '',
         spec=spec,
-        parameters={p.name: p for of_node in parameters.values() for p in of_node.values()},
+        parameters=parameters,
         labels=job.get('labels', {}),
         platform=(
             kubeflow_spec.platform_of(spec, config.cloud.volumes) if target == 'kubeflow' else {}
@@ -96,24 +95,6 @@ def compile_for_service(config: PipelineConfig, target: Target) -> CompiledPipel
         return compile_pipeline(config, target)
 
 
-def write_compiled(config: PipelineConfig, target: Target, output: str | None) -> None:
-    """Compile for a service, and write the result to a file or to standard output.
-
-    Raises:
-        ReviewsError: If the pipeline cannot be compiled or written.
-    """
-    text = compile_for_service(config, target).text()
-    if output is None:
-        sys.stdout.write(text)
-        return
-    try:
-        pathlib.Path(output).write_text(text, encoding='utf-8', newline='\n')
-    except OSError as err:
-        raise ConfigError(
-            f'cannot write {output}: {err.strerror or err}', hint='pass another --output FILE'
-        ) from err
-
-
 def _require_reachable(config: PipelineConfig, target: Target) -> None:
     """Refuse paths that are not on a storage of the service.
 
@@ -125,14 +106,16 @@ def _require_reachable(config: PipelineConfig, target: Target) -> None:
         '--serving-dir': config.serving_dir,
     }
     for option, path in paths.items():
-        if target == 'vertex':
-            pattern, expected = _CLOUD_STORAGE, 'gs://BUCKET/…'
-        elif option == '--pipeline-root':
-            pattern, expected = _OBJECT_STORE, 'gs://…, minio://… or s3://…'
-        else:
-            pattern = _CLOUD_STORAGE_OR_VOLUME
+        beginnings: tuple[str, ...] = ('gs://',)
+        expected = 'gs://BUCKET/…'
+        if target == 'kubeflow' and option == '--pipeline-root':
+            # Storage for which the launcher has a client.
+            beginnings = ('gs://', 'minio://', 's3://')
+            expected = 'gs://…, minio://… or s3://…'
+        elif target == 'kubeflow':
+            beginnings = ('gs://', '/')
             expected = 'gs://BUCKET/…, or a path on a volume that steps mount (cloud.volumes)'
-        if path is not None and not pattern.match(path):
+        if path is not None and not path.startswith(beginnings):
             raise ConfigError(
                 f'{option}: expected {expected}, got {path!r}',
                 hint=f'{target} cannot reach paths on this machine',
@@ -187,26 +170,6 @@ def _compile(
     )
     job: dict[str, Any] = runner.run(pipeline, write_out=False)
     return job
-
-
-def _write_parameters(
-    spec: dict[str, Any], parameters: Mapping[str, Mapping[str, Parameter]]
-) -> None:
-    """Write the defaults of the run-time parameters, which TFX's compiler drops."""
-    definitions = spec['root']['inputDefinitions']['parameters']
-    for of_node in parameters.values():
-        for parameter in of_node.values():
-            definitions[parameter.name].update(
-                defaultValue=parameter.default,
-                description=parameter.description,
-                isOptional=True,
-            )
-
-
-def _write_hook(spec: dict[str, Any]) -> None:
-    """Replace TFX's pre-cache hook, which finds one span only."""
-    container = kubeflow_spec.container_of(spec, kubeflow_spec.EXAMPLE_GEN)
-    container['lifecycle']['preCacheCheck']['command'] = list(span_hook.HOOK)
 
 
 def _write_resources(spec: dict[str, Any], config: PipelineConfig) -> None:

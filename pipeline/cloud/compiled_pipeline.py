@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -66,28 +65,20 @@ class CompiledPipeline:
         Raises:
             ConfigError: If a parameter is unknown or repeated, or its value is invalid.
         """
+        known = f'the parameters are {", ".join(self.parameters)}'
         values: dict[str, Value] = {}
         for assignment in assignments:
             name, equals, text = assignment.partition('=')
             name = name.strip()
             if not equals:
-                raise ConfigError(
-                    f'expected --param NAME=VALUE, got {assignment!r}', hint=self._known()
-                )
+                raise ConfigError(f'expected --param NAME=VALUE, got {assignment!r}', hint=known)
             if name not in self.parameters:
-                close = difflib.get_close_matches(name, self.parameters, n=1)
-                raise ConfigError(
-                    f'the pipeline has no run-time parameter {name!r}',
-                    hint=f'did you mean {close[0]}?' if close else self._known(),
-                )
+                raise ConfigError(f'the pipeline has no run-time parameter {name!r}', hint=known)
             if name in values:
                 raise ConfigError(f'--param {name}: expected once, got it twice')
             values[name] = self.parameters[name].parse(text)
         defaults = {name: parameter.default for name, parameter in self.parameters.items()}
         return {**defaults, **values}
-
-    def _known(self) -> str:
-        return f'the parameters are {", ".join(self.parameters)}'
 
 
 def readable_yaml(value: Any) -> str:

@@ -17,10 +17,8 @@ from pipeline.cloud.targets import Target
 
 Spec = dict[str, Any]
 
-_PIPELINE_NAME = re.compile(r'[a-z0-9][a-z0-9-]*')
-# Names of tasks and components, which become names in an Argo workflow.
-_ID = re.compile(r'[A-Za-z0-9][A-Za-z0-9-]*')
-_PARAMETER_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_-]*')
+# It becomes a name in an Argo workflow.
+_TASK_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9-]*')
 _STOCK_IMAGE = re.compile(r'^(gcr\.io/tfx-oss-public|tensorflow)/tfx\b')
 
 
@@ -40,16 +38,9 @@ def require_valid(spec: Spec, target: Target) -> None:
 
 
 def _names(spec: Spec) -> Iterator[str]:
-    name = spec.get('pipelineInfo', {}).get('name', '')
-    if not _PIPELINE_NAME.fullmatch(name):
-        yield f'the pipeline name {name!r} has characters other than a-z, 0-9 and -'
-    for kind, names in (('task', _tasks(spec)), ('component', spec.get('components', {}))):
-        for name in names:
-            if not _ID.fullmatch(name):
-                yield f'the {kind} name {name!r} has characters other than letters, digits and -'
-    for name in _root_parameters(spec):
-        if not _PARAMETER_NAME.fullmatch(name):
-            yield f'the parameter name {name!r} has characters other than letters, digits, - and _'
+    for name in _tasks(spec):
+        if not _TASK_NAME.fullmatch(name):
+            yield f'the task name {name!r} has characters other than letters, digits and -'
 
 
 def _references(spec: Spec) -> Iterator[str]:

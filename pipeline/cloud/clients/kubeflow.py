@@ -16,7 +16,7 @@ from typing import Any
 
 from components.common import secrets
 from components.common.entry_point import PROPERTIES_FILE
-from components.common.errors import ConfigError, MissingDependencyError, ServiceError
+from components.common.errors import ConfigError, MissingDependencyError
 from pipeline.cloud.clients.service import (
     Outcome,
     Run,
@@ -38,8 +38,8 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _CONNECT_RETRIES = 1
 _PAGE = 100
-# The backend writes an output to TASK/[SALT/]OUTPUT; older versions have no salt.
-_PROPERTIES = (f'Pusher/pushed_model/{PROPERTIES_FILE}', f'Pusher/*/pushed_model/{PROPERTIES_FILE}')
+# The backend writes an output to TASK/SALT/OUTPUT.
+_PROPERTIES = f'Pusher/*/pushed_model/{PROPERTIES_FILE}'
 
 
 class KubeflowService:
@@ -114,10 +114,9 @@ class KubeflowService:
             with no_framework_noise():
                 from tfx.dsl.io import fileio
 
-                for pattern in _PROPERTIES:
-                    for path in fileio.glob(f'{folder}/{pattern}'):
-                        with fileio.open(path) as file:
-                            properties = json.loads(file.read())
+                for path in fileio.glob(f'{folder}/{_PROPERTIES}'):
+                    with fileio.open(path) as file:
+                        properties = json.loads(file.read())
         except Exception as err:  # each file system has its own errors
             reason = f'{folder} cannot be read: {err}'
         return outcome_of(properties, run, otherwise=reason)
@@ -143,13 +142,8 @@ class KubeflowService:
                 enabled=False,
                 **request,
             ).recurring_run_id
-        try:
-            for info in replaced:
-                self.delete_schedule(info)
-        except ServiceError:
-            with contextlib.suppress(ServiceError), self._translated_errors():
-                self._client.delete_recurring_run(created)
-            raise
+        for info in replaced:
+            self.delete_schedule(info)
         with self._translated_errors():
             self._client.enable_recurring_run(created)
             return self._schedule(self._client.get_recurring_run(created)), bool(replaced)

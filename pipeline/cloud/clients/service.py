@@ -165,13 +165,12 @@ def unreachable(service: str, err: object) -> ServiceError:
 
     Args:
         service: Name and address of the service.
-        err: Error of the client. Those of requests and urllib3 wrap the reason.
+        err: Error of the client, or its message.
     """
-    while isinstance(reason := getattr(err, 'reason', None) or _first_of(err), BaseException):
+    while isinstance(err, BaseException) and (reason := _wrapped(err)):
         err = reason
-    text = str(err)
-    # The message begins with the Python object.
-    text = text.partition(': ')[2] if text.startswith(('HTTP', '<')) else text
+    # Some messages begin with the Python object of the connection.
+    text = re.sub(r'^(HTTP|<).*?: ', '', str(err))
     return ServiceError(
         f'{service} cannot be reached: {text}',
         hint='check the address, the network and, for a port-forward, that it still runs',
@@ -187,5 +186,7 @@ def unexpected(service: str, reason: str) -> ServiceError:
     )
 
 
-def _first_of(err: object) -> object:
-    return next(iter(getattr(err, 'args', ())), None)
+def _wrapped(err: BaseException) -> object:
+    """Return the reason that an error of requests or urllib3 wraps, or None."""
+    reason = getattr(err, 'reason', None) or next(iter(err.args), None)
+    return reason if isinstance(reason, BaseException) else None

@@ -36,24 +36,13 @@ _MESSAGES: dict[Outcome, str] = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Polling:
-    """How to follow a run.
-
-    Attributes:
-        interval_seconds: Time between two requests.
-        timeout_seconds: Longest time to wait.
-    """
-
-    interval_seconds: float
-    timeout_seconds: float
-
-
 def submit_pipeline(
     compiled: CompiledPipeline,
     service: Service,
     assignments: Sequence[str],
-    polling: Polling | None,
+    *,
+    poll_seconds: float,
+    wait_seconds: float | None = None,
 ) -> None:
     """Start a run, print its address, and follow it.
 
@@ -61,7 +50,8 @@ def submit_pipeline(
         compiled: The pipeline.
         service: The service.
         assignments: Run-time parameters as `NAME=VALUE`.
-        polling: How to follow the run; None not to follow it.
+        poll_seconds: Time between two requests.
+        wait_seconds: Longest time to follow the run; None not to follow it.
 
     Raises:
         ComponentError: If a node failed, or the run was cancelled.
@@ -73,11 +63,11 @@ def submit_pipeline(
     """
     run = service.submit(compiled, compiled.parameter_values(assignments))
     print(run.url, flush=True)
-    if polling is None:
+    if wait_seconds is None:
         return
     with signals.hint_on_interrupt(f'the run goes on: {run.url}'):
-        _require_success(_wait(service, run, polling), compiled, run)
-        outcome = _retry(lambda: service.outcome(compiled, run), polling)
+        _require_success(_wait(service, run, poll_seconds, wait_seconds), compiled, run)
+        outcome = _retry(lambda: service.outcome(compiled, run), poll_seconds)
     if outcome == 'not_blessed':
         raise NotBlessedError('not blessed: the run pushed nothing', hint=f'see {run.url}')
     print_status(_MESSAGES[outcome])
@@ -153,12 +143,12 @@ def print_status(line: str) -> None:
     print(f'{datetime.datetime.now():%H:%M:%S} {mask(line)}', file=sys.stderr, flush=True)
 
 
-def _wait(service: Service, run: Run, polling: Polling) -> RunStatus:
+def _wait(service: Service, run: Run, poll_seconds: float, wait_seconds: float) -> RunStatus:
     """Wait for the end of a run, and print each change of its state."""
-    deadline = time.monotonic() + polling.timeout_seconds
+    deadline = time.monotonic() + wait_seconds
     state = ''
     while True:
-        status = _retry(lambda: service.status(run), polling)
+        status = _retry(lambda: service.status(run), poll_seconds)
         if status.state != state:
             state = status.state
             print_status(state)
@@ -167,10 +157,10 @@ def _wait(service: Service, run: Run, polling: Polling) -> RunStatus:
         left = deadline - time.monotonic()
         if left <= 0:
             raise OutcomeUnknownError(
-                f'the run has not ended within {polling.timeout_seconds:g} s; it is {state}',
+                f'the run has not ended within {wait_seconds:g} s; it is {state}',
                 hint=f'the run goes on: {run.url}',
             )
-        time.sleep(min(polling.interval_seconds, left))
+        time.sleep(min(poll_seconds, left))
 
 
 def _require_success(status: RunStatus, compiled: CompiledPipeline, run: Run) -> None:
@@ -185,7 +175,7 @@ def _require_success(status: RunStatus, compiled: CompiledPipeline, run: Run) ->
         )
 
 
-def _retry(request: Callable[[], T], polling: Polling) -> T:
+def _retry(request: Callable[[], T], poll_seconds: float) -> T:
     """Repeat a request that fails for a reason that may pass."""
     for _ in range(_MAX_ATTEMPTS - 1):
         try:
@@ -194,5 +184,5 @@ def _retry(request: Callable[[], T], polling: Polling) -> T:
             if not err.may_pass:
                 raise
             print_status(f'{err}; trying again')
-        time.sleep(polling.interval_seconds)
+        time.sleep(poll_seconds)
     return request()

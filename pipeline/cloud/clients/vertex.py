@@ -134,28 +134,24 @@ class VertexService:
             },
         }
         named = [found for found in self._all() if found.display_name == schedule.name]
-        state = self._api.Schedule.State
-        # A completed schedule cannot be changed.
-        kept = next((found for found in named if found.state != state.COMPLETED), None)
         with self._translated_errors():
-            if kept is None:
+            if not named:
                 name = self._schedules.create_schedule(
                     parent=self._parent, schedule=wanted, timeout=_TIMEOUT_SECONDS
                 ).name
             else:
-                name = kept.name
+                name = named[0].name
                 self._schedules.update_schedule(
                     schedule={'name': name, **wanted},
                     update_mask={'paths': list(wanted)},
                     timeout=_TIMEOUT_SECONDS,
                 )
-                if kept.state == state.PAUSED:
+                if named[0].state == self._api.Schedule.State.PAUSED:
                     self._schedules.resume_schedule(
                         request={'name': name, 'catch_up': False}, timeout=_TIMEOUT_SECONDS
                     )
-            for found in named:
-                if found.name != name:
-                    self._delete(found.name)
+            for duplicate in named[1:]:
+                self._delete(duplicate.name)
             result = self._schedules.get_schedule(name=name, timeout=_TIMEOUT_SECONDS)
         return self._schedule(result), bool(named)
 
@@ -170,14 +166,9 @@ class VertexService:
             self._delete(f'{self._parent}/schedules/{schedule.id}')
 
     def _job(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Any:
-        job = self._api.PipelineJob.from_json(json.dumps(compiled.job()))
-        for name, value in values.items():
-            job.runtime_config.parameter_values[name] = value
-        if self._account:
-            job.service_account = self._account
-        if self._network:
-            job.network = self._network
-        return job
+        job = {**compiled.job(), 'serviceAccount': self._account, 'network': self._network}
+        job['runtimeConfig']['parameterValues'] = dict(values)
+        return self._api.PipelineJob.from_json(json.dumps(job))
 
     def _get(self, run: Run) -> Any:
         with self._translated_errors():

@@ -306,7 +306,6 @@ def test_specification_has_the_span_pattern_when_compiled(target: Target, place:
         ('vertex', 'data.path=/data/reviews.csv'),
         ('vertex', 'data.path=reviews.csv'),
         ('vertex', 'cloud.pipeline_root=minio://bucket/root'),
-        ('vertex', 'cloud.pipeline_root=gs://'),
         ('vertex', 'serving_dir=/mnt/serving'),
         ('kubeflow', 'data.path=reviews.csv'),
         ('kubeflow', 'data.path=minio://bucket/reviews.csv'),

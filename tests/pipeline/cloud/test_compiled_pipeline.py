@@ -36,7 +36,6 @@ def test_values_have_their_types_when_they_are_assigned() -> None:
     ('assignment', 'message', 'hint'),
     [
         ('epochs', "expected --param NAME=VALUE, got 'epochs'", 'epochs, learning_rate'),
-        ('epoch=3', "no run-time parameter 'epoch'", 'did you mean epochs?'),
         ('x=3', "no run-time parameter 'x'", 'epochs, learning_rate, data_folder'),
         ('epochs=many', "^--param epochs: .*integer.*, got 'many'$", 'passes over'),
         ('epochs=2.5', "epochs: .*integer.*, got '2.5'", 'passes over'),

@@ -49,21 +49,7 @@ def rename_task(spec: Spec) -> None:
 
 
 BROKEN_ON_BOTH: dict[str, tuple[Callable[[Spec], Any], str]] = {
-    'pipeline_name': (
-        lambda s: s['pipelineInfo'].update(name='Sentiment_1'),
-        "the pipeline name 'Sentiment_1' has characters other than a-z, 0-9 and -",
-    ),
     'task_name': (rename_task, "the task name 'Statistics_Gen' has characters other than letters"),
-    'component_name': (
-        lambda s: s['components'].update({'a b': s['components']['Pusher']}),
-        "the component name 'a b' has characters other than letters",
-    ),
-    'parameter_name': (
-        lambda s: s['root']['inputDefinitions']['parameters'].update(
-            {'a.b': {'parameterType': 'STRING', 'defaultValue': 'x'}}
-        ),
-        "the parameter name 'a.b' has characters other than letters",
-    ),
     'no_such_component': (
         lambda s: s['components'].pop('SchemaGen'),
         'the task SchemaGen refers to the component SchemaGen, which does not exist',

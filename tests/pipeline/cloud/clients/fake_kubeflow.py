@@ -19,8 +19,6 @@ class FakeKubeflow:
     Attributes:
         states: States of each run, one per request.
         properties: What the Pusher of a successful run writes; None if it writes nothing.
-        salt: Folder between those of the Pusher and of its output, as newer backends
-            have; empty for none.
         failed_task: The task that fails in a run that ends as FAILED.
     """
 
@@ -30,7 +28,6 @@ class FakeKubeflow:
         self.recurring: dict[str, dict[str, Any]] = {}
         self.states: Sequence[str] = ('PENDING', 'RUNNING', 'SUCCEEDED')
         self.properties: dict[str, Any] | None = {'pushed': 1}
-        self.salt = 'b1946ac9'
         self.failed_task = 'Trainer'
         self._looks: dict[str, int] = {}
         self._made = 0
@@ -93,7 +90,7 @@ class FakeKubeflow:
     def _push(self, run: dict[str, Any]) -> None:
         folder = pathlib.Path(run['runtime_config']['pipeline_root'])
         folder = folder / run['pipeline_spec']['pipelineInfo']['name'] / run['run_id']
-        folder = folder / 'Pusher' / self.salt / 'pushed_model'
+        folder = folder / 'Pusher' / 'b1946ac9' / 'pushed_model'
         folder.mkdir(parents=True, exist_ok=True)
         (folder / 'properties.json').write_text(json.dumps(self.properties))
 

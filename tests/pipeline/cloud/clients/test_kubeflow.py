@@ -78,7 +78,6 @@ def test_specification_is_at_fault_when_the_service_cannot_make_a_workflow_of_it
     assert not error.value.may_pass
 
 
-@pytest.mark.parametrize('salt', ['', 'b1946ac9'])
 @pytest.mark.parametrize(
     ('properties', 'outcome'),
     [
@@ -90,13 +89,11 @@ def test_specification_is_at_fault_when_the_service_cannot_make_a_workflow_of_it
 def test_outcome_is_that_of_the_pusher_when_the_root_can_be_read(
     properties: dict[str, Any],
     outcome: str,
-    salt: str,
     kubeflow: KubeflowService,
     fake_kubeflow: FakeKubeflow,
     kubeflow_pipeline: CompiledPipeline,
 ) -> None:
     fake_kubeflow.states, fake_kubeflow.properties = ('SUCCEEDED',), properties
-    fake_kubeflow.salt = salt
     run = kubeflow.submit(kubeflow_pipeline, VALUES)
     assert kubeflow.status(run).state == 'succeeded'
     assert kubeflow.outcome(kubeflow_pipeline, run) == outcome

@@ -19,12 +19,10 @@ from components.common.errors import (
 )
 from pipeline.cloud.clients import submission
 from pipeline.cloud.clients.service import Outcome, Run, RunStatus, Schedule
-from pipeline.cloud.clients.submission import Polling
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Value
 from tests.pipeline.cloud.clients.conftest import make_pipeline
 
-POLLING = Polling(interval_seconds=0, timeout_seconds=20)
 RUN = Run(id='run-1', url='http://kubeflow/run-1')
 NIGHTLY = Schedule(name='nightly', cron='0 3 * * *')
 UNAVAILABLE = ServiceError('503 not ready', may_pass=True)
@@ -100,15 +98,17 @@ def submit(
     compiled: CompiledPipeline,
     service: StubService,
     *params: str,
-    polling: Polling | None = POLLING,
+    wait_seconds: float | None = 20,
 ) -> None:
-    submission.submit_pipeline(compiled, service, params, polling)
+    submission.submit_pipeline(
+        compiled, service, params, poll_seconds=0.001, wait_seconds=wait_seconds
+    )
 
 
 def test_only_the_address_is_printed_when_the_run_is_not_followed(
     service: StubService, compiled: CompiledPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    submit(compiled, service, 'train-epochs=5', polling=None)
+    submit(compiled, service, 'train-epochs=5', wait_seconds=None)
     assert capsys.readouterr() == (f'{RUN.url}\n', '')
     assert service.values == [{'train-epochs': 5, 'data': 'gs://films/reviews'}]
 
@@ -187,9 +187,8 @@ def test_outcome_is_unknown_when_the_run_takes_too_long(
     service: StubService, compiled: CompiledPipeline
 ) -> None:
     service.answers = [RunStatus(state='running')]
-    polling = Polling(interval_seconds=0.01, timeout_seconds=0.05)
     with pytest.raises(OutcomeUnknownError, match=r'not ended within 0\.05 s; it is running') as e:
-        submit(compiled, service, polling=polling)
+        submit(compiled, service, wait_seconds=0.05)
     assert e.value.hint == f'the run goes on: {RUN.url}'
 
 

@@ -158,22 +158,12 @@ def test_duplicates_are_deleted_when_several_have_the_name(
     vertex: VertexService, fake_vertex: FakeVertex, vertex_pipeline: CompiledPipeline
 ) -> None:
     vertex.put_schedule(vertex_pipeline, VALUES, Schedule(name='weekly', cron='0 4 * * 0'))
-    for copy in ('7', '8', '9'):
+    for copy in ('8', '9'):
         fake_vertex.schedules[copy] = {
             **fake_vertex.schedules['1'],
             'name': f'{PARENT.removeprefix("/v1/")}/schedules/{copy}',
             'displayName': 'sentiment',
-            'state': 'COMPLETED' if copy == '7' else 'ACTIVE',
         }
     info, existed = vertex.put_schedule(vertex_pipeline, VALUES, NIGHTLY)
     assert (existed, info.id) == (True, '8')
     assert [(i.name, i.id) for i in vertex.schedules()] == [('sentiment', '8'), ('weekly', '1')]
-
-
-def test_schedule_is_new_when_the_old_one_is_completed(
-    vertex: VertexService, fake_vertex: FakeVertex, vertex_pipeline: CompiledPipeline
-) -> None:
-    vertex.put_schedule(vertex_pipeline, VALUES, NIGHTLY)
-    fake_vertex.schedules['1']['state'] = 'COMPLETED'
-    info, _ = vertex.put_schedule(vertex_pipeline, VALUES, NIGHTLY)
-    assert list(fake_vertex.schedules) == [info.id] == ['2']
