@@ -1,11 +1,9 @@
-"""Starting, following and scheduling runs, with a service in this process."""
+"""Starting, following and scheduling runs, on a fake of Kubeflow Pipelines over HTTP."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -14,78 +12,33 @@ from components.common.errors import (
     ConfigError,
     NotBlessedError,
     OutcomeUnknownError,
-    ReviewsError,
     ServiceError,
 )
 from pipeline.cloud.clients import submission
-from pipeline.cloud.clients.service import Outcome, Run, RunStatus, Schedule
+from pipeline.cloud.clients.kubeflow import KubeflowService
+from pipeline.cloud.clients.service import Schedule
+from pipeline.cloud.clients.vertex import VertexService
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
-from pipeline.cloud.parameters import Value
-from tests.pipeline.cloud.clients.conftest import make_pipeline
+from tests.pipeline.cloud.clients.conftest import VALUES
+from tests.pipeline.cloud.clients.fake_kubeflow import FakeKubeflow
+from tests.played import Server
 
-RUN = Run(id='run-1', url='http://kubeflow/run-1')
 NIGHTLY = Schedule(name='nightly', cron='0 3 * * *')
-UNAVAILABLE = ServiceError('503 not ready', may_pass=True)
 
-Answer = RunStatus | ReviewsError
-
-
-def next_of(answers: list[Any]) -> Any:
-    """Return or raise the next answer; the last one repeats."""
-    answer = answers.pop(0) if len(answers) > 1 else answers[0]
-    if isinstance(answer, ReviewsError):
-        raise answer
-    return answer
-
-
-class StubService:
-    """A service with given answers."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = [RunStatus(state='succeeded')]
-        self.outcomes: list[Outcome | ReviewsError] = ['pushed']
-        self.values: list[Mapping[str, Value]] = []
-        self.existing: dict[str, Schedule] = {}
-
-    def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
-        self.values.append(values)
-        return RUN
-
-    def status(self, run: Run) -> RunStatus:
-        found: RunStatus = next_of(self.answers)
-        return found
-
-    def outcome(self, compiled: CompiledPipeline, run: Run) -> Outcome:
-        found: Outcome = next_of(self.outcomes)
-        return found
-
-    def put_schedule(
-        self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
-    ) -> tuple[Schedule, bool]:
-        self.values.append(values)
-        existed = schedule.name in self.existing
-        made = dataclasses.replace(schedule, id='1', url='http://kubeflow/schedule')
-        self.existing[schedule.name] = made
-        return made, existed
-
-    def schedules(self) -> list[Schedule]:
-        return list(self.existing.values())
-
-    def delete_schedule(self, schedule: Schedule) -> None:
-        del self.existing[schedule.name]
-
-
-@pytest.fixture
-def service() -> StubService:
-    return StubService()
-
-
-@pytest.fixture
-def compiled() -> CompiledPipeline:
-    return make_pipeline('kubeflow', 'minio://films/root')
-
-
+Submit = Callable[..., None]
 Lines = Callable[[], list[str]]
+
+
+@pytest.fixture
+def submit(kubeflow: KubeflowService, kubeflow_pipeline: CompiledPipeline) -> Submit:
+    """Start a run of the pipeline and follow it."""
+
+    def submit_pipeline(*params: str, wait_seconds: float | None = 20) -> None:
+        submission.submit_pipeline(
+            kubeflow_pipeline, kubeflow, params, poll_seconds=0.01, wait_seconds=wait_seconds
+        )
+
+    return submit_pipeline
 
 
 @pytest.fixture
@@ -94,23 +47,15 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
     return lambda: [line.partition(' ')[2] for line in capsys.readouterr().err.splitlines()]
 
 
-def submit(
-    compiled: CompiledPipeline,
-    service: StubService,
-    *params: str,
-    wait_seconds: float | None = 20,
-) -> None:
-    submission.submit_pipeline(
-        compiled, service, params, poll_seconds=0.001, wait_seconds=wait_seconds
-    )
-
-
 def test_only_the_address_is_printed_when_the_run_is_not_followed(
-    service: StubService, compiled: CompiledPipeline, capsys: pytest.CaptureFixture[str]
+    submit: Submit,
+    kubeflow_server: Server,
+    fake_kubeflow: FakeKubeflow,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    submit(compiled, service, 'train-epochs=5', wait_seconds=None)
-    assert capsys.readouterr() == (f'{RUN.url}\n', '')
-    assert service.values == [{'train-epochs': 5, 'data': 'gs://films/reviews'}]
+    submit('train-epochs=5', wait_seconds=None)
+    assert capsys.readouterr() == (f'{kubeflow_server.url}/#/runs/details/run-1\n', '')
+    assert fake_kubeflow.runs['run-1']['runtime_config']['parameters'] == VALUES
 
 
 @pytest.mark.parametrize(
@@ -122,140 +67,172 @@ def test_only_the_address_is_printed_when_the_run_is_not_followed(
     ],
 )
 def test_nothing_is_sent_when_a_parameter_is_wrong(
-    assignment: str, message: str, service: StubService, compiled: CompiledPipeline
+    assignment: str,
+    message: str,
+    submit: Submit,
+    kubeflow: KubeflowService,
+    kubeflow_server: Server,
+    kubeflow_pipeline: CompiledPipeline,
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        submit(compiled, service, assignment)
+        submit(assignment)
     with pytest.raises(ConfigError, match=message):
-        submission.schedule_pipeline(compiled, service, (assignment,), NIGHTLY)
-    assert service.values == []
+        submission.schedule_pipeline(kubeflow_pipeline, kubeflow, (assignment,), NIGHTLY)
+    assert kubeflow_server.requests == []
 
 
 @pytest.mark.parametrize(
-    ('outcome', 'message'),
+    ('properties', 'message'),
     [
-        ('pushed', 'blessed and pushed'),
-        ('withdrawn', 'blessed, but not pushed: a rollback withdrew this model'),
+        ({'pushed': 1}, 'blessed and pushed'),
+        (
+            {'pushed': 0, 'withdrawn_version': '7'},
+            'blessed, but not pushed: a rollback withdrew this model',
+        ),
     ],
 )
 def test_states_and_outcome_are_printed_when_the_run_is_followed(
-    outcome: Outcome, message: str, service: StubService, compiled: CompiledPipeline, lines: Lines
+    properties: dict[str, object],
+    message: str,
+    submit: Submit,
+    fake_kubeflow: FakeKubeflow,
+    lines: Lines,
 ) -> None:
-    service.answers = [
-        RunStatus(state=state) for state in ('pending', 'running', 'running', 'succeeded')
-    ]
-    service.outcomes = [outcome]
-    submit(compiled, service)
+    fake_kubeflow.states = ('PENDING', 'RUNNING', 'RUNNING', 'SUCCEEDED')
+    fake_kubeflow.properties = properties
+    submit()
     assert lines() == ['pending', 'running', 'succeeded', message]
 
 
+def test_error_is_raised_when_the_model_is_not_blessed(
+    submit: Submit, fake_kubeflow: FakeKubeflow
+) -> None:
+    fake_kubeflow.properties = {'pushed': 0}
+    with pytest.raises(NotBlessedError, match='not blessed: the run pushed nothing'):
+        submit()
+
+
 @pytest.mark.parametrize(
-    ('status', 'error', 'message'),
+    ('state', 'task', 'message'),
     [
-        (RunStatus(state='cancelled'), ComponentError, 'the run was cancelled; nothing was pushed'),
-        (
-            RunStatus(state='failed', failed_tasks=('root', 'Trainer'), message='exited with 1.'),
-            ComponentError,
-            '^Trainer failed: exited with 1$',
-        ),
-        (RunStatus(state='failed'), ComponentError, '^the run failed$'),
-        (ServiceError('404 run-1 not found'), ServiceError, 'run-1 not found'),
+        ('CANCELED', '', 'the run was cancelled; nothing was pushed'),
+        ('FAILED', 'Trainer', '^Trainer failed: pod exited with 1$'),
+        ('FAILED', 'unknown', '^the run failed: pod exited with 1$'),
     ],
 )
 def test_error_is_raised_when_the_run_fails(
-    status: Answer,
-    error: type[ReviewsError],
-    message: str,
-    service: StubService,
-    compiled: CompiledPipeline,
+    state: str, task: str, message: str, submit: Submit, fake_kubeflow: FakeKubeflow
 ) -> None:
-    service.answers = [RunStatus(state='running'), status]
-    with pytest.raises(error, match=message) as caught:
-        submit(compiled, service)
-    assert error is ServiceError or RUN.url in caught.value.hint
-
-
-def test_error_is_raised_when_the_model_is_not_blessed(
-    service: StubService, compiled: CompiledPipeline
-) -> None:
-    service.outcomes = ['not_blessed']
-    with pytest.raises(NotBlessedError, match='not blessed: the run pushed nothing'):
-        submit(compiled, service)
+    fake_kubeflow.states, fake_kubeflow.failed_task = ('RUNNING', state), task
+    with pytest.raises(ComponentError, match=message) as error:
+        submit()
+    assert '/#/runs/details/run-1' in error.value.hint
 
 
 def test_outcome_is_unknown_when_the_run_takes_too_long(
-    service: StubService, compiled: CompiledPipeline
+    submit: Submit, fake_kubeflow: FakeKubeflow
 ) -> None:
-    service.answers = [RunStatus(state='running')]
+    fake_kubeflow.states = ('RUNNING',)
     with pytest.raises(OutcomeUnknownError, match=r'not ended within 0\.05 s; it is running') as e:
-        submit(compiled, service, wait_seconds=0.05)
-    assert e.value.hint == f'the run goes on: {RUN.url}'
+        submit(wait_seconds=0.05)
+    assert e.value.hint.startswith('the run goes on: ')
 
 
+@pytest.mark.parametrize(('failures', 'succeeds'), [(2, True), (5, False)])
 def test_requests_are_repeated_when_the_service_fails_for_a_while(
-    service: StubService, compiled: CompiledPipeline, lines: Lines
+    failures: int,
+    succeeds: bool,
+    kubeflow: KubeflowService,
+    kubeflow_server: Server,
+    kubeflow_pipeline: CompiledPipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Lines,
 ) -> None:
-    service.answers = [UNAVAILABLE, UNAVAILABLE, RunStatus(state='succeeded')]
-    service.outcomes = [UNAVAILABLE, 'pushed']
-    submit(compiled, service)
-    retried = '503 not ready; trying again'
-    assert lines() == [retried, retried, 'succeeded', retried, 'blessed and pushed']
+    run = kubeflow.submit(kubeflow_pipeline, VALUES)
+    monkeypatch.setattr(kubeflow, 'submit', lambda *_: run)
+    kubeflow_server.broken = [503] * failures
+
+    def follow() -> None:
+        submission.submit_pipeline(
+            kubeflow_pipeline, kubeflow, (), poll_seconds=0.01, wait_seconds=20
+        )
+
+    if succeeds:
+        follow()
+        *retried, pending, _, _, _ = lines()
+        assert pending == 'pending'
+    else:
+        with pytest.raises(ServiceError, match='failed: 503'):
+            follow()
+        retried = lines()
+    assert len(retried) == min(failures, 4)
+    assert all(line.endswith('503 fake failure 503; trying again') for line in retried)
 
 
-def test_error_is_raised_when_the_service_keeps_failing(
-    service: StubService, compiled: CompiledPipeline, lines: Lines
+def test_run_is_not_followed_further_when_the_service_does_not_know_it(
+    submit: Submit, fake_kubeflow: FakeKubeflow, monkeypatch: pytest.MonkeyPatch, lines: Lines
 ) -> None:
-    service.answers = [UNAVAILABLE]
-    with pytest.raises(ServiceError, match='503'):
-        submit(compiled, service)
-    assert len(lines()) == 4
+    monkeypatch.setattr(fake_kubeflow, '_get_runs', None)
+    with pytest.raises(ServiceError, match='refused the request: 404'):
+        submit()
+    assert lines() == []
 
 
-def test_schedule_is_created_then_replaced_when_it_is_put_twice(
-    service: StubService, compiled: CompiledPipeline, lines: Lines
+def test_schedule_is_replaced_when_it_is_put_twice(
+    kubeflow: KubeflowService,
+    fake_kubeflow: FakeKubeflow,
+    kubeflow_pipeline: CompiledPipeline,
+    lines: Lines,
 ) -> None:
     for _ in range(2):
-        submission.schedule_pipeline(compiled, service, ('train-epochs=5',), NIGHTLY)
+        params = ('train-epochs=5',)
+        submission.schedule_pipeline(kubeflow_pipeline, kubeflow, params, NIGHTLY)
     assert lines() == [
-        'created the schedule nightly: 0 3 * * *',
-        'replaced the schedule nightly: 0 3 * * *',
+        'created the schedule nightly: 0 0 3 * * *',
+        'replaced the schedule nightly: 0 0 3 * * *',
     ]
-    assert service.values[0] == {'train-epochs': 5, 'data': 'gs://films/reviews'}
+    (recurring,) = fake_kubeflow.recurring.values()
+    assert recurring['runtime_config']['parameters'] == VALUES
 
 
 def test_time_zone_is_a_part_of_the_cron_expression_when_the_target_is_vertex(
-    service: StubService, compiled: CompiledPipeline
+    kubeflow: KubeflowService,
+    kubeflow_server: Server,
+    kubeflow_pipeline: CompiledPipeline,
+    vertex: VertexService,
+    vertex_pipeline: CompiledPipeline,
 ) -> None:
     zone = 'Europe/Berlin'
     with pytest.raises(ConfigError, match=f"not for --target kubeflow, got '{zone}'") as error:
-        submission.schedule_pipeline(compiled, service, (), NIGHTLY, time_zone=zone)
+        submission.schedule_pipeline(kubeflow_pipeline, kubeflow, (), NIGHTLY, time_zone=zone)
     assert 'CRON_SCHEDULE_TIMEZONE' in error.value.hint
-    assert service.existing == {}
-    on_vertex = make_pipeline('vertex', 'gs://films/root')
-    submission.schedule_pipeline(on_vertex, service, (), NIGHTLY, time_zone=zone)
-    assert service.existing['nightly'].cron == 'TZ=Europe/Berlin 0 3 * * *'
+    assert kubeflow_server.requests == []
+    submission.schedule_pipeline(vertex_pipeline, vertex, (), NIGHTLY, time_zone=zone)
+    assert [info.cron for info in vertex.schedules()] == ['TZ=Europe/Berlin 0 3 * * *']
 
 
 def test_schedules_are_lines_or_json_when_listed(
-    service: StubService, compiled: CompiledPipeline, capsys: pytest.CaptureFixture[str]
+    kubeflow: KubeflowService,
+    kubeflow_pipeline: CompiledPipeline,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    service.put_schedule(compiled, {}, NIGHTLY)
-    submission.list_schedules(service, as_json=False)
-    assert capsys.readouterr().out == 'nightly\t0 3 * * *\tactive\thttp://kubeflow/schedule\n'
-    submission.list_schedules(service, as_json=True)
+    info, _ = kubeflow.put_schedule(kubeflow_pipeline, VALUES, NIGHTLY)
+    submission.list_schedules(kubeflow, as_json=False)
+    assert capsys.readouterr().out == f'nightly\t0 0 3 * * *\tactive\t{info.url}\n'
+    submission.list_schedules(kubeflow, as_json=True)
     (listed,) = json.loads(capsys.readouterr().out)
-    assert (listed['name'], listed['id'], listed['active']) == ('nightly', '1', True)
+    assert (listed['name'], listed['id'], listed['active']) == ('nightly', info.id, True)
 
 
 def test_schedule_is_deleted_when_its_name_exists(
-    service: StubService, compiled: CompiledPipeline
+    kubeflow: KubeflowService, kubeflow_pipeline: CompiledPipeline
 ) -> None:
     with pytest.raises(ConfigError, match="no schedule 'weekly'") as error:
-        submission.delete_schedule(service, 'weekly')
+        submission.delete_schedule(kubeflow, 'weekly')
     assert error.value.hint == 'the service has no schedules'
-    service.put_schedule(compiled, {}, NIGHTLY)
+    kubeflow.put_schedule(kubeflow_pipeline, VALUES, NIGHTLY)
     with pytest.raises(ConfigError, match="no schedule 'weekly'") as error:
-        submission.delete_schedule(service, 'weekly')
+        submission.delete_schedule(kubeflow, 'weekly')
     assert error.value.hint == 'the schedules are nightly'
-    submission.delete_schedule(service, 'nightly')
-    assert service.existing == {}
+    submission.delete_schedule(kubeflow, 'nightly')
+    assert kubeflow.schedules() == []
