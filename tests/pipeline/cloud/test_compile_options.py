@@ -1,40 +1,13 @@
 from __future__ import annotations
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import REPO, run_command
+from tests.conftest import run_command
 from tests.pipeline.cloud import golden
 
 OPTIONS = [part for option in golden.OPTIONS.items() for part in option]
-# Runs the command line as if kfp were not installed.
-WITHOUT_KFP = """
-import sys
-sys.modules['kfp'] = None
-sys.argv[1:] = {args!r}
-import pipeline_runner
-raise SystemExit(pipeline_runner._exit_code())
-"""
-
-
-def test_hint_is_to_install_kfp_when_it_is_missing(tmp_path: pathlib.Path) -> None:
-    args = ['compile', '--target', 'kubeflow', *OPTIONS]
-    done = subprocess.run(
-        [sys.executable, '-c', WITHOUT_KFP.format(args=args)],
-        cwd=tmp_path,
-        env={**os.environ, 'PYTHONPATH': str(REPO)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (6, '')
-    (line,) = done.stderr.splitlines()
-    assert 'the package kfp is not installed' in line
-    assert 'make cloud' in line
 
 
 @pytest.mark.parametrize(

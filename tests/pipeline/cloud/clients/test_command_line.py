@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.conftest import REPO, Finished, run_command
+from tests.pipeline.cloud import golden
 from tests.pipeline.cloud.clients.conftest import GOOGLE_TOKEN
 from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
 from tests.pipeline.cloud.clients.fake_vertex import PARENT, FakeVertex
@@ -19,21 +20,18 @@ from tests.played import Server
 TOKEN = 'kfp-token-of-nobody'
 
 
+OPTIONS = [part for option in golden.OPTIONS.items() for part in option]
+
+
 def on_kubeflow(server: Server) -> list[str]:
-    return [
-        *('--target', 'kubeflow', '--host', server.url, '--image', 'films/reviews:1'),
-        *('--pipeline-root', 'minio://mlpipeline/root', '--data', '/volume/reviews.csv'),
-        *('--serving-dir', '/volume/serving'),
-    ]
+    # This machine cannot read the root.
+    root = ('--pipeline-root', 'minio://mlpipeline/root')
+    return [*OPTIONS, *root, '--target', 'kubeflow', '--host', server.url]
 
 
 def on_vertex(server: Server) -> list[str]:
-    return [
-        *('--target', 'vertex', '--host', server.url, '--image', 'films/reviews:1'),
-        *('--project', 'films', '--region', 'europe-west4'),
-        *('--pipeline-root', 'gs://films/root', '--data', 'gs://films/reviews.csv'),
-        *('--serving-dir', 'gs://films/serving'),
-    ]
+    place = ('--project', 'films', '--region', 'europe-west4')
+    return [*OPTIONS, *place, '--target', 'vertex', '--host', server.url]
 
 
 def without_module(module: str, args: Sequence[str], cwd: pathlib.Path) -> Finished:
@@ -60,132 +58,128 @@ def assert_one_line(done: Finished, code: int, message: str) -> None:
     assert done.err.count('\n') == 1
 
 
-class TestSubmit:
-    def test_exit_code_is_8_when_the_result_cannot_be_read(
-        self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
-    ) -> None:
-        kubeflow_server.token, fake_kubeflow.properties = TOKEN, None
-        (tmp_path / 'token').write_text(TOKEN)
-        done = run_command(
-            'submit',
-            *on_kubeflow(kubeflow_server),
-            *('--token-file', str(tmp_path / 'token'), '--wait', '--poll', '1'),
-            cwd=tmp_path,
-        )
-        url = f'{kubeflow_server.url}/#/runs/details/run-1'
-        assert (done.code, done.out) == (8, f'{url}\n')
-        *states, error = done.err.splitlines()
-        assert [line.partition(' ')[2] for line in states] == ['pending', 'running', 'succeeded']
-        assert error.startswith('error: the run succeeded, but its result is unknown: ')
-        assert error.endswith(f'; see {url}')
-        [body] = kubeflow_server.sent(f'POST {API}/runs')
-        assert body['runtime_config']['pipeline_root'] == 'minio://mlpipeline/root'
-        assert TOKEN not in f'{done}{body}'
-
-    def test_exit_code_is_3_when_the_model_is_not_blessed(
-        self,
-        vertex_server: Server,
-        fake_vertex: FakeVertex,
-        google_credentials: pathlib.Path,
-        tmp_path: pathlib.Path,
-    ) -> None:
-        fake_vertex.states = ('SUCCEEDED',)
-        fake_vertex.properties = {'pushed': 0}
-        done = run_command(
-            'submit', *on_vertex(vertex_server), '--wait', '--poll', '1', cwd=tmp_path
-        )
-        [job_id] = fake_vertex.jobs
-        assert (done.code, job_id in done.out) == (3, True)
-        assert done.err.splitlines()[-1].startswith('error: not blessed: the run pushed nothing')
-        [body] = vertex_server.sent(f'POST {PARENT}/pipelineJobs')
-        assert set(body['runtimeConfig']['parameterValues']) == set(
-            body['pipelineSpec']['root']['inputDefinitions']['parameters']
-        )
-        assert GOOGLE_TOKEN not in f'{done}{body}'
-
-    def test_message_says_that_the_run_goes_on_when_interrupted(
-        self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
-    ) -> None:
-        fake_kubeflow.states = ('RUNNING',)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, str(REPO / 'pipeline_runner.py'), 'submit'),
-                *on_kubeflow(kubeflow_server),
-                *('--wait', '--poll', '30'),
-            ],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout
-        assert process.stderr
-        url = process.stdout.readline().strip()
-        assert process.stderr.readline().endswith('running\n')
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 130
-        assert err.strip() == f'interrupted; the run goes on: {url}'
-
-
-class TestSchedule:
-    def test_schedule_is_listed_and_deleted_when_created(
-        self, kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
-    ) -> None:
-        created = run_command(
-            'schedule',
-            *on_kubeflow(kubeflow_server),
-            *('--cron', '0 3 * * mon-fri', '--max-concurrency', '2'),
-            cwd=tmp_path,
-        )
-        assert (created.code, created.err.count('\n')) == (0, 1)
-        assert created.out == f'{kubeflow_server.url}/#/recurringrun/details/recurring-1\n'
-        where = ('--target', 'kubeflow', '--host', kubeflow_server.url)
-        listed = run_command('schedule', *where, '--list', '--json', cwd=tmp_path)
-        assert [(i['name'], i['cron']) for i in listed.json] == [('sentiment', '0 0 3 * * mon-fri')]
-        deleted = run_command('schedule', *where, '--delete', 'sentiment', cwd=tmp_path)
-        assert (deleted.code, fake_kubeflow.recurring) == (0, {})
-
-    @pytest.mark.parametrize(
-        ('args', 'message'),
-        [
-            (('--cron', '0 3 * * *', '--time-zone', 'Asia/Tokyo'), 'one time zone for all'),
-            (('--cron', '0 3 * * *', '--list'), 'expected exactly one of --cron'),
-            ((), 'expected exactly one of --cron'),
-        ],
+def test_exit_code_is_8_when_the_result_cannot_be_read(
+    kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
+) -> None:
+    kubeflow_server.token, fake_kubeflow.properties = TOKEN, None
+    (tmp_path / 'token').write_text(TOKEN)
+    done = run_command(
+        'submit',
+        *on_kubeflow(kubeflow_server),
+        *('--token-file', str(tmp_path / 'token'), '--wait', '--poll', '1'),
+        cwd=tmp_path,
     )
-    def test_nothing_is_sent_when_the_options_are_wrong(
-        self,
-        args: Sequence[str],
-        message: str,
-        kubeflow_server: Server,
-        tmp_path: pathlib.Path,
-    ) -> None:
-        done = run_command('schedule', *on_kubeflow(kubeflow_server), *args, cwd=tmp_path)
-        assert_one_line(done, 2, message)
-        assert kubeflow_server.requests == []
-
-    def test_refusal_is_one_line_when_the_cron_expression_is_wrong(
-        self, kubeflow_server: Server, tmp_path: pathlib.Path
-    ) -> None:
-        done = run_command(
-            'schedule', *on_kubeflow(kubeflow_server), '--cron', '0 3 *', cwd=tmp_path
-        )
-        assert_one_line(done, 7, 'refused the request: 400 The cron schedule needs six fields')
+    url = f'{kubeflow_server.url}/#/runs/details/run-1'
+    assert (done.code, done.out) == (8, f'{url}\n')
+    *states, error = done.err.splitlines()
+    assert [line.partition(' ')[2] for line in states] == ['pending', 'running', 'succeeded']
+    assert error.startswith('error: the run succeeded, but its result is unknown: ')
+    assert error.endswith(f'; see {url}')
+    [body] = kubeflow_server.sent(f'POST {API}/runs')
+    assert body['runtime_config']['pipeline_root'] == 'minio://mlpipeline/root'
+    assert TOKEN not in f'{done}{body}'
 
 
-class TestMissingClients:
-    @pytest.mark.parametrize(
-        ('module', 'args'),
-        [
-            ('kfp', ('schedule', '--target', 'kubeflow', '--host', 'http://h', '--list')),
-            (
-                'google.cloud.aiplatform_v1',
-                ('schedule', '--target', 'vertex', '--project', 'a', '--region', 'b', '--list'),
-            ),
-        ],
+def test_exit_code_is_3_when_the_model_is_not_blessed(
+    vertex_server: Server,
+    fake_vertex: FakeVertex,
+    google_credentials: pathlib.Path,
+    tmp_path: pathlib.Path,
+) -> None:
+    fake_vertex.states = ('SUCCEEDED',)
+    fake_vertex.properties = {'pushed': 0}
+    done = run_command('submit', *on_vertex(vertex_server), '--wait', '--poll', '1', cwd=tmp_path)
+    [job_id] = fake_vertex.jobs
+    assert (done.code, job_id in done.out) == (3, True)
+    assert done.err.splitlines()[-1].startswith('error: not blessed: the run pushed nothing')
+    [body] = vertex_server.sent(f'POST {PARENT}/pipelineJobs')
+    assert set(body['runtimeConfig']['parameterValues']) == set(
+        body['pipelineSpec']['root']['inputDefinitions']['parameters']
     )
-    def test_hint_is_to_install_the_client_when_it_is_missing(
-        self, module: str, args: Sequence[str], tmp_path: pathlib.Path
-    ) -> None:
-        assert_one_line(without_module(module, args, tmp_path), 6, 'make cloud')
+    assert GOOGLE_TOKEN not in f'{done}{body}'
+
+
+def test_message_says_that_the_run_goes_on_when_interrupted(
+    kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
+) -> None:
+    fake_kubeflow.states = ('RUNNING',)
+    process = subprocess.Popen(
+        [
+            *(sys.executable, str(REPO / 'pipeline_runner.py'), 'submit'),
+            *on_kubeflow(kubeflow_server),
+            *('--wait', '--poll', '30'),
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stderr
+    url = process.stdout.readline().strip()
+    assert process.stderr.readline().endswith('running\n')
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert err.strip() == f'interrupted; the run goes on: {url}'
+
+
+def test_schedule_is_listed_and_deleted_when_created(
+    kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
+) -> None:
+    created = run_command(
+        'schedule',
+        *on_kubeflow(kubeflow_server),
+        *('--cron', '0 3 * * mon-fri', '--max-concurrency', '2'),
+        cwd=tmp_path,
+    )
+    assert (created.code, created.err.count('\n')) == (0, 1)
+    assert created.out == f'{kubeflow_server.url}/#/recurringrun/details/recurring-1\n'
+    where = ('--target', 'kubeflow', '--host', kubeflow_server.url)
+    listed = run_command('schedule', *where, '--list', '--json', cwd=tmp_path)
+    assert [(i['name'], i['cron']) for i in listed.json] == [('sentiment', '0 0 3 * * mon-fri')]
+    deleted = run_command('schedule', *where, '--delete', 'sentiment', cwd=tmp_path)
+    assert (deleted.code, fake_kubeflow.recurring) == (0, {})
+
+
+@pytest.mark.parametrize(
+    ('args', 'message'),
+    [
+        (('--cron', '0 3 * * *', '--time-zone', 'Asia/Tokyo'), 'one time zone for all'),
+        (('--cron', '0 3 * * *', '--list'), 'expected exactly one of --cron'),
+        ((), 'expected exactly one of --cron'),
+    ],
+)
+def test_nothing_is_sent_when_the_options_are_wrong(
+    args: Sequence[str],
+    message: str,
+    kubeflow_server: Server,
+    tmp_path: pathlib.Path,
+) -> None:
+    done = run_command('schedule', *on_kubeflow(kubeflow_server), *args, cwd=tmp_path)
+    assert_one_line(done, 2, message)
+    assert kubeflow_server.requests == []
+
+
+def test_refusal_is_one_line_when_the_cron_expression_is_wrong(
+    kubeflow_server: Server, tmp_path: pathlib.Path
+) -> None:
+    done = run_command('schedule', *on_kubeflow(kubeflow_server), '--cron', '0 3 *', cwd=tmp_path)
+    assert_one_line(done, 7, 'refused the request: 400 The cron schedule needs six fields')
+
+
+@pytest.mark.parametrize(
+    ('module', 'args'),
+    [
+        ('kfp', ('schedule', '--target', 'kubeflow', '--host', 'http://h', '--list')),
+        ('kfp', ('compile', '--target', 'kubeflow', *OPTIONS)),
+        (
+            'google.cloud.aiplatform_v1',
+            ('schedule', '--target', 'vertex', '--project', 'a', '--region', 'b', '--list'),
+        ),
+    ],
+)
+def test_hint_is_to_install_the_client_when_it_is_missing(
+    module: str, args: Sequence[str], tmp_path: pathlib.Path
+) -> None:
+    assert_one_line(without_module(module, args, tmp_path), 6, 'make cloud')

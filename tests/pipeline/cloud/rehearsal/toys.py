@@ -13,7 +13,7 @@ from pipeline.cloud.targets import Target
 from pipeline.results.outcome import NodeResult
 
 ROOTS: dict[Target, str] = {'kubeflow': 'minio://bucket/root', 'vertex': '/somewhere'}
-SIZE = Parameter(name='size', kind='integer', default=3, description='size of the model')
+SIZE = Parameter(name='size', default=3, description='size of the model')
 
 # Does the same as TFX's entry point: reads an ExecutorInput, writes outputs and an ExecutorOutput.
 MAKE = """
