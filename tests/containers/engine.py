@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import functools
 import json
 import os
@@ -14,9 +13,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
-from tests.containers import process_groups
+import filelock
 
 BASE_IMAGE = 'python:3.11-slim-trixie'
 # The user's number is part of the names, because several users may share an engine. KFP needs the
@@ -79,26 +79,32 @@ class Engine:
             EngineError: If `check` is set and the command fails.
             subprocess.TimeoutExpired: If it takes more than `timeout` seconds.
         """
-        output = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
-        done = process_groups.run_command(
-            [self.name, *args], timeout=timeout, env=self.env, **output
+        done = subprocess.run(
+            [self.name, *args],
+            env=self.env,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if check and done.returncode != 0:
             raise EngineError(f'{self.name} {" ".join(args)} failed: {done.stderr.strip()}')
         return done
 
-    def run_visibly(self, *command: str, **kwargs: object) -> None:
+    def run_visibly(self, *command: str, **kwargs: Any) -> None:
         """Run any command in the engine's environment, and show its output.
 
         Raises:
             EngineError: If the command fails.
         """
-        if process_groups.run_command(command, env=self.env, **kwargs).returncode != 0:
-            raise EngineError(f'{" ".join(command)} failed (see above)')
-
-    def has(self, image: str) -> bool:
-        """Return whether the engine stores an image of this name."""
-        return self.run('image', 'inspect', image, check=False).returncode == 0
+        done = subprocess.run(
+            command, env=self.env, stdin=subprocess.DEVNULL, check=False, **kwargs
+        )
+        if done.returncode != 0:
+            raise EngineError(
+                f'{" ".join(command)} failed with exit code {done.returncode} (see above)'
+            )
 
     @property
     def shares_user_ids(self) -> bool:
@@ -115,7 +121,7 @@ class Engine:
         address = f'unix://{socket}'
         # The service ends by itself if the tests are killed.
         serve = ['podman', 'system', 'service', '--time=300', address]
-        with process_groups.start_command(serve, env=self.env) as service:
+        with subprocess.Popen(serve, env=self.env) as service:
             try:
                 deadline = time.monotonic() + 300
                 while not socket.exists():
@@ -124,7 +130,7 @@ class Engine:
                     time.sleep(0.1)
                 yield {**self.env, 'DOCKER_HOST': address}
             finally:
-                process_groups.terminate_group(service)
+                service.terminate()
                 socket.unlink(missing_ok=True)
 
     def use_sandbox_settings(self) -> None:
@@ -145,30 +151,19 @@ class Engine:
         Raises:
             EngineError: At the end, if anything could not be removed.
         """
-        steps: list[Callable[[], object]] = []
         remove = functools.partial(self.run, timeout=_CLEANUP_SECONDS)
-        if self.name == 'docker':
-            steps = [
-                functools.partial(self._remove_containers, f'label={LABEL}'),
-                functools.partial(self._remove_containers, f'ancestor={IMAGE}'),
-                functools.partial(remove, 'image', 'rm', '--force', IMAGE, check=False),
-            ]
-        # Without its storage, podman would remove the user's own containers.
-        elif (self.folder / _STORAGE_CONF).exists():
-            steps = [functools.partial(remove, 'rm', '--all', '--force', '--time', '0')]
-        steps += [
-            functools.partial(_kill_processes, self.folder),
-            functools.partial(_unmount_folders, self.folder),
-            functools.partial(self._remove_folder),
-        ]
-        failures = []
-        for step in steps:
-            try:
-                step()
-            except (EngineError, OSError, subprocess.SubprocessError) as err:
-                failures.append(str(err))
-        if failures:
-            raise EngineError(f'the tests in containers left something: {"; ".join(failures)}')
+        # Calls the functions in reverse order, all of them.
+        with contextlib.ExitStack() as removals:
+            removals.callback(self._remove_folder)
+            removals.callback(_unmount_folders, self.folder)
+            removals.callback(_kill_processes, self.folder)
+            if self.name == 'docker':
+                removals.callback(remove, 'image', 'rm', '--force', IMAGE, check=False)
+                removals.callback(self._remove_containers, f'ancestor={IMAGE}')
+                removals.callback(self._remove_containers, f'label={LABEL}')
+            # Without its storage, podman would remove the user's own containers.
+            elif (self.folder / _STORAGE_CONF).exists():
+                removals.callback(remove, 'rm', '--all', '--force', '--time', '0')
 
     def _remove_containers(self, which: str) -> None:
         listed = self.run('ps', '--all', '--quiet', '--filter', which, timeout=_CLEANUP_SECONDS)
@@ -193,7 +188,7 @@ class Engine:
 
 @contextlib.contextmanager
 def prepare_engine() -> Iterator[Engine]:
-    """Find or install an engine; remove everything at the end, also when interrupted.
+    """Find or install an engine, and remove everything at the end.
 
     Yields:
         The engine, with a folder on a real disk: it may need 10 GB.
@@ -202,24 +197,18 @@ def prepare_engine() -> Iterator[Engine]:
         EngineError: If there is no engine, or other tests use the folder.
     """
     folder = _PARENT_FOLDER / f'test-containers-{os.getuid()}'
-    # The lock file stays: if it were removed, two processes could hold locks on two files.
-    with (
-        open(f'{folder}.lock', 'w', encoding='utf-8') as lock,
-        process_groups.raise_when_terminated(),
-    ):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            raise EngineError(f'other tests in containers use {folder}: let them end') from err
-        engine = _find_engine(folder)
-        # An earlier run may have been killed.
-        engine.remove_all()
-        try:
-            _make_folder(engine)
-            yield engine
-        finally:
-            with process_groups.defer_signals():
+    try:
+        with filelock.FileLock(f'{folder}.lock', timeout=0):
+            engine = _find_engine(folder)
+            # An earlier run may have been killed.
+            engine.remove_all()
+            try:
+                _make_folder(engine)
+                yield engine
+            finally:
                 engine.remove_all()
+    except filelock.Timeout as err:
+        raise EngineError(f'other tests in containers use {folder}: let them end') from err
 
 
 def say(line: str) -> None:
@@ -273,7 +262,6 @@ def install_packages(*packages: str, wanted: str) -> None:
     say(f'installing from Debian: {" ".join(packages)}')
     env = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'}
     for step in (['apt-get', 'update', '-qq'], [*command.split(), '--yes', '-qq']):
-        # Not in a process group that is killed: an interrupted dpkg leaves a broken system.
         done = subprocess.run(
             step, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
@@ -282,7 +270,7 @@ def install_packages(*packages: str, wanted: str) -> None:
 
 
 def _kill_processes(folder: pathlib.Path, proc: pathlib.Path = pathlib.Path('/proc')) -> None:
-    """Kill processes whose root is in the folder: those of a build are in no group of ours."""
+    """Kill processes whose root is in the folder, which an interrupted build leaves."""
     for mounts in proc.glob('[0-9]*/mountinfo'):
         # Some processes belong to others, or have ended.
         with contextlib.suppress(OSError):

@@ -1,8 +1,7 @@
 """Runs a compiled pipeline with KFP's own local runner, each step in a container.
 
-A program of its own: it runs in an environment that has kfp and nothing of TFX.
-Ends with 0 if the pipeline did, with 1 if a step failed. Prints as its last line,
-as JSON, what the containers were.
+This is a separate program because its environment has kfp, but not TFX. The exit code is
+1 if a step failed. The last line of the output describes the containers as JSON.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from kfp import components, local
 
 
 def keep_containers(made: list[Container]) -> None:
-    """Have the engine keep containers until their exit code has been read.
+    """Keep each container until its exit code has been read, and add it to a list.
 
-    kfp asks it to remove them at once, finds none when it asks for the exit code,
-    and takes that for success: kubeflow/pipelines#13332. This can go when that is
-    mended.
+    kfp removes the containers at once. When it asks for the exit code, it finds no
+    container, and reports success: kubeflow/pipelines#13332. Remove this function when
+    that is fixed.
     """
     run = ContainerCollection.run
 
@@ -34,7 +33,7 @@ def keep_containers(made: list[Container]) -> None:
 
 
 def describe(container: Container) -> dict[str, Any]:
-    """Say who ran what in a container, and how it ended."""
+    """Return the image, the user and the exit code of a container."""
     container.reload()
     attributes = container.attrs
     return {
@@ -48,9 +47,11 @@ def describe(container: Container) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('spec', help='PipelineSpec as YAML')
-    parser.add_argument('--root', required=True, help='all that the steps can read and write')
-    parser.add_argument('--label', required=True, help='of the containers')
-    parser.add_argument('--parameters', type=json.loads, default={}, help='as a JSON object')
+    parser.add_argument('--root', required=True, help='folder that the steps can read and write')
+    parser.add_argument('--label', required=True, help='label of the containers')
+    parser.add_argument(
+        '--parameters', type=json.loads, default={}, help='run-time parameters as a JSON object'
+    )
     options = parser.parse_args()
     made: list[Container] = []
     keep_containers(made)

@@ -17,6 +17,7 @@ import math
 import pathlib
 import subprocess
 import sys
+from collections.abc import Iterable
 
 from components.common import features
 from components.smoke_test.odd_texts import ODD_TEXTS
@@ -34,15 +35,15 @@ def run(folder: pathlib.Path, data: pathlib.Path) -> None:
     from tests.pipeline.cloud import golden
 
     for preset in PRESETS:
-        place = folder / preset
+        results = folder / preset
         options = ['--preset', preset, '--data', data, '--set', f'trainer.seed={_SEED}', '--json']
-        options += ['--root', place / 'root', '--serving-dir', place / 'serving']
+        options += ['--root', results / 'root', '--serving-dir', results / 'serving']
         command = [sys.executable, _REPO / 'pipeline_runner.py', 'run', *options]
         outcome = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, check=True)
-        (place / 'outcome.json').write_bytes(outcome.stdout)
+        (results / 'outcome.json').write_bytes(outcome.stdout)
         for target in TARGETS:
             compiled = compile_pipeline(golden.config(preset=preset), target)
-            (place / f'{target}.yaml').write_text(golden.golden_text(compiled), encoding='utf-8')
+            (results / f'{target}.yaml').write_text(golden.golden_text(compiled), encoding='utf-8')
 
 
 def score(serving_dir: pathlib.Path, output: pathlib.Path) -> None:
@@ -82,7 +83,7 @@ def _serialize(text: str) -> bytes:
     return content
 
 
-def _sum_by_ngram(parts: list[tuple[str, float]]) -> dict[str, float]:
+def _sum_by_ngram(parts: Iterable[tuple[str, float]]) -> dict[str, float]:
     values: dict[str, list[float]] = {}
     for ngram, value in parts:
         values.setdefault(ngram, []).append(value)

@@ -22,8 +22,10 @@ def test_steps_set_their_own_command_and_are_not_root(engine: Engine, image: str
     assert not config.get('Entrypoint')
 
 
-def test_code_and_packages_are_importable_from_any_folder(engine: Engine, image: str) -> None:
-    # An environment that is not the image's own must not matter either.
+def test_code_and_packages_are_importable_when_the_environment_is_empty(
+    engine: Engine, image: str
+) -> None:
+    # They must not depend on the environment that the image sets.
     code = (
         'import components.common.entry_point, pipeline_runner, importlib.metadata as metadata;'
         'print(metadata.version("tfx"), metadata.version("kfp"))'
@@ -32,7 +34,7 @@ def test_code_and_packages_are_importable_from_any_folder(engine: Engine, image:
     assert run(engine, image, *python).split() == ['1.21.0', '2.16.1']
 
 
-def test_byte_code_is_there_because_a_step_could_not_write_it(engine: Engine, image: str) -> None:
+def test_image_has_byte_code_that_a_step_could_not_write(engine: Engine, image: str) -> None:
     code = (
         'import components.common.entry_point as ours, tfx as theirs, os;'
         'print(*(os.path.exists(module.__cached__) for module in (ours, theirs)),'
@@ -41,8 +43,8 @@ def test_byte_code_is_there_because_a_step_could_not_write_it(engine: Engine, im
     assert run(engine, image, 'python', '-c', code).split() == ['True', 'True', 'False', 'False']
 
 
-def test_what_beam_needs_is_there_when_a_service_runs_it(engine: Engine, image: str) -> None:
-    """Beam imports these modules if `beam.runner` names a service; no test has one."""
+def test_modules_for_beam_services_are_importable(engine: Engine, image: str) -> None:
+    """Beam imports these modules if `beam.runner` names a service, which no test has."""
     modules = (
         'apache_beam.io.gcp.bigquery',
         'apache_beam.io.gcp.gcsfilesystem',
@@ -60,12 +62,12 @@ def test_what_beam_needs_is_there_when_a_service_runs_it(engine: Engine, image: 
     assert run(engine, image, 'python', '-c', code).split() == ['imported']
 
 
-def test_no_compiler_is_left(engine: Engine, image: str) -> None:
+def test_image_has_no_compiler(engine: Engine, image: str) -> None:
     script = 'for name in cc c++ gcc g++; do command -v $name; done; true'
     assert run(engine, image, 'sh', '-c', script) == ''
 
 
-def test_holds_neither_data_nor_tests_nor_this_checkouts_files(engine: Engine, image: str) -> None:
+def test_image_has_the_code_but_neither_data_nor_tests(engine: Engine, image: str) -> None:
     assert run(engine, image, 'ls', '/opt/reviews').split() == [
         '__pycache__',
         'components',
@@ -76,7 +78,7 @@ def test_holds_neither_data_nor_tests_nor_this_checkouts_files(engine: Engine, i
     assert run(engine, image, 'find', '/opt/reviews', *named) == ''
 
 
-def test_holds_nothing_of_how_this_machine_reaches_an_index(engine: Engine, image: str) -> None:
+def test_image_has_no_settings_of_this_machines_package_index(engine: Engine, image: str) -> None:
     config = json.loads(engine.run('inspect', '--type', 'image', image).stdout)[0]['Config']
     names = {variable.partition('=')[0] for variable in config['Env']}
     assert not {name for name in names if name.startswith(('PIP_', 'UV_', 'SSL_'))}

@@ -11,7 +11,6 @@ import pytest
 
 from pipeline.cloud.rehearsal.workspace import cut_sample
 from tests.conftest import REPO
-from tests.containers import process_groups
 from tests.containers.engine import Engine, say
 
 pytestmark = pytest.mark.containers
@@ -24,14 +23,15 @@ def test_rehearsal_pushes_when_its_steps_run_in_the_image(engine: Engine, image:
     cut_sample(root / 'data', rows=_ROWS)
     say(f'rehearse --engine {engine.name}: some minutes')
     options = ['--target', 'kubeflow', '--engine', engine.name, '--image', image, '--json']
-    done = process_groups.run_command(
+    done = subprocess.run(
         [
             *(sys.executable, str(REPO / 'pipeline_runner.py'), 'rehearse', *options),
             *('--data', str(root / 'data'), '--root', str(root / 'runs')),
         ],
         env={**os.environ, **engine.env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)

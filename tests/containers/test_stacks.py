@@ -58,8 +58,8 @@ def folder(engine: Engine, image: str) -> pathlib.Path:
     for stack in STACKS:
         for owner in STACKS:
             for preset in PRESETS:
-                place = folder / owner / preset
-                run_on(stack, 'score', str(place / 'serving'), str(place / f'by-{stack}.json'))
+                results = folder / owner / preset
+                run_on(stack, 'score', str(results / 'serving'), str(results / f'by-{stack}.json'))
     return folder
 
 
