@@ -100,25 +100,21 @@ def _require_reachable(config: PipelineConfig, target: Target) -> None:
 
     This is no rule of the specification, as in a rehearsal all paths are on this machine.
     """
-    paths = {
-        '--data': config.data.path,
-        '--pipeline-root': config.cloud.pipeline_root,
-        '--serving-dir': config.serving_dir,
-    }
-    for option, path in paths.items():
-        beginnings: tuple[str, ...] = ('gs://',)
-        expected = 'gs://BUCKET/…'
-        if target == 'kubeflow' and option == '--pipeline-root':
-            # Storage for which the launcher has a client.
-            beginnings = ('gs://', 'minio://', 's3://')
-            expected = 'gs://…, minio://… or s3://…'
-        elif target == 'kubeflow':
-            beginnings = ('gs://', '/')
-            expected = 'gs://BUCKET/…, or a path on a volume that steps mount (cloud.volumes)'
+    # On Kubeflow, the launcher opens the pipeline root, and steps open the other paths.
+    vertex = target == 'vertex'
+    of_artifacts = ('gs://',) if vertex else ('gs://', 'minio://', 's3://')
+    of_steps = ('gs://',) if vertex else ('gs://', '/')
+    volumes = '' if vertex else '; steps mount the volumes of cloud.volumes'
+    for option, path, beginnings in (
+        ('--data', config.data.path, of_steps),
+        ('--pipeline-root', config.cloud.pipeline_root, of_artifacts),
+        ('--serving-dir', config.serving_dir, of_steps),
+    ):
         if path is not None and not path.startswith(beginnings):
+            expected = ' or '.join(f'{beginning}…' for beginning in beginnings)
             raise ConfigError(
                 f'{option}: expected {expected}, got {path!r}',
-                hint=f'{target} cannot reach paths on this machine',
+                hint=f'{target} cannot reach paths on this machine{volumes}',
             )
 
 
@@ -157,14 +153,12 @@ def _compile(
             for node, of_node in parameters.items()
         },
     )
+    is_vertex = target == 'vertex'
+    command = dag_runner.KUBEFLOW_TFX_CMD if is_vertex else kubeflow_spec.ENTRY_POINT
     runner = dag_runner.KubeflowV2DagRunner(
         dag_runner.KubeflowV2DagRunnerConfig(
             default_image=config.cloud.image,
-            default_commands=(
-                list(kubeflow_spec.ENTRY_POINT)
-                if target == 'kubeflow'
-                else list(dag_runner.KUBEFLOW_TFX_CMD)
-            ),
+            default_commands=list(command),
             use_pipeline_spec_2_1=True,
         )
     )
@@ -175,11 +169,8 @@ def _compile(
 def _write_resources(spec: dict[str, Any], config: PipelineConfig) -> None:
     """Write the resources of each container; TFX's own setting omits ExampleGen."""
     for node, wanted in config.cloud.resources.items():
-        resources: dict[str, Any] = {}
-        if wanted.cpu is not None:
-            resources['cpuLimit'] = wanted.cpu
-        if wanted.memory_gb is not None:
-            resources['memoryLimit'] = wanted.memory_gb
+        limits = {'cpuLimit': wanted.cpu, 'memoryLimit': wanted.memory_gb}
+        resources: dict[str, Any] = {k: v for k, v in limits.items() if v is not None}
         if wanted.accelerator is not None:
             resources['accelerator'] = {
                 'type': wanted.accelerator,

@@ -19,7 +19,7 @@ from pipeline.cloud.rehearsal.played_object_store import PlayedObjectStore
 from pipeline.cloud.rehearsal.played_run import PlayedRun
 from pipeline.cloud.rehearsal.step_engines import ProcessEngine
 from pipeline.cloud.rehearsal.workspace import Workspace
-from pipeline.cloud.targets import Target
+from pipeline.cloud.targets import TARGETS, Target
 from tests.pipeline.cloud import golden
 from tests.pipeline.cloud.rehearsal import toys
 
@@ -97,34 +97,19 @@ def test_example_gen_runs_again_on_kubeflow_only_when_the_data_changes(
     assert (changed.state, changed.examples) == ('executed', 201)
 
 
-@pytest.fixture
-def spans(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Three days with different numbers of reviews; two are read."""
-    folder = tmp_path / 'reviews'
-    for day, rows in (('20251230', 10), ('20251231', 100), ('20260102', 120)):
-        write_reviews(folder / f'day-{day}' / 'reviews.csv', rows)
-    return folder
-
-
-def read_spans(spans: pathlib.Path) -> tuple[str, str]:
-    return f'data.path={spans}/day-{{YYYY}}{{MM}}{{DD}}/*.csv', 'data.spans=2'
-
-
-def test_newest_spans_are_read_when_the_pipeline_runs_on_kubeflow(
-    spans: pathlib.Path, tmp_path: pathlib.Path
+@pytest.mark.parametrize('target', TARGETS)
+def test_newest_spans_are_read_when_the_data_path_has_spans(
+    target: Target, tmp_path: pathlib.Path
 ) -> None:
-    first = run_example_gen('kubeflow', tmp_path / 'root', *read_spans(spans))
+    spans = tmp_path / 'reviews'
+    for day, rows in (('20251230', 10), ('20251231', 100), ('20260102', 120)):
+        write_reviews(spans / f'day-{day}' / 'reviews.csv', rows)
+    settings = (f'data.path={spans}/day-{{YYYY}}{{MM}}{{DD}}/*.csv', 'data.spans=2')
+    first = run_example_gen(target, tmp_path / 'root', *settings)
     assert (first.state, first.examples) == ('executed', 220)
     assert first.metadata.items() >= WINDOW.items()
-    write_reviews(spans / 'day-20260103' / 'reviews.csv', 30)
-    newer = run_example_gen('kubeflow', tmp_path / 'root', *read_spans(spans))
-    assert (newer.state, newer.examples) == ('executed', 150)
-
-
-def test_newest_spans_are_read_when_the_pipeline_runs_on_vertex(
-    spans: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    run = run_example_gen('vertex', tmp_path / 'root', *read_spans(spans))
-    assert (run.state, run.examples) == ('executed', 220)
-    assert run.metadata.items() >= WINDOW.items()
-    assert run.metadata['input_fingerprint'].count('split:all-') == 2
+    assert first.metadata['input_fingerprint'].count('split:all-') == 2
+    if target == 'kubeflow':
+        write_reviews(spans / 'day-20260103' / 'reviews.csv', 30)
+        newer = run_example_gen(target, tmp_path / 'root', *settings)
+        assert (newer.state, newer.examples) == ('executed', 150)

@@ -10,7 +10,6 @@ import pytest
 from components.common.errors import (
     ComponentError,
     ConfigError,
-    NotBlessedError,
     OutcomeUnknownError,
     ServiceError,
 )
@@ -102,14 +101,6 @@ def test_states_and_outcome_are_printed_when_the_run_is_followed(
     fake_kubeflow.properties = properties
     submit()
     assert lines() == ['pending', 'running', 'succeeded', message]
-
-
-def test_error_is_raised_when_the_model_is_not_blessed(
-    submit: Submit, fake_kubeflow: FakeKubeflow
-) -> None:
-    fake_kubeflow.properties = {'pushed': 0}
-    with pytest.raises(NotBlessedError, match='not blessed: the run pushed nothing'):
-        submit()
 
 
 @pytest.mark.parametrize(
