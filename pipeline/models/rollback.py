@@ -106,7 +106,8 @@ def _find_version(folder: ServingFolder, versions: Sequence[Version], name: str 
             )
         return older[-1]
     for version in versions:
-        if version.name == name:
+        # A folder may be named 007; withdrawals and hints name numbers.
+        if name.isdecimal() and int(version.name) == int(name):
             return version
     if (folder.path / name).is_dir():
         message = f'version {name} is damaged: it has no {SAVED_MODEL_FILE}'

@@ -78,7 +78,7 @@ def test_new_version_is_a_copy_and_records_what_it_restores(served: Served) -> N
 def test_version_is_restored_and_kept_when_its_name_has_leading_zeros(served: Served) -> None:
     first, _ = served.push('a'), served.push('b')
     (served.folder / first).rename(served.folder / f'00{first}')
-    back = rollback(served.serving_folder)
+    back = rollback(served.serving_folder, first)
     assert served.serves() == 'a'
     assert back.now.restores == f'00{first}'
     kept = {v.name for v, why in prune(served.serving_folder, keep=1) if why}
