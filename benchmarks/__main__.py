@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import sys
+from collections.abc import Callable, Collection
+from typing import Any
 
 import click
 
-from benchmarks import archive, derive, elsewhere_report, report
+from benchmarks import archive, report
+from benchmarks.contenders import CONTENDERS
+from benchmarks.derive import TASKS
 from components.common.errors import (
     INTERRUPTED_EXIT_CODE,
     ComponentError,
@@ -16,17 +21,59 @@ from components.common.errors import (
     NotBlessedError,
     ReviewsError,
 )
+from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
 
-_DATA = click.option('--data', metavar='FILE', help='The IMDB archive.')
+_Callback = Callable[[click.Context, click.Parameter, 'str | None'], Any]
+
+
+def _names(known: Collection[str]) -> _Callback:
+    """Return a callback that splits comma-separated names, each of which must be known."""
+
+    def split(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
+        names = [name.strip() for name in text.split(',')] if text else None
+        for name in names or ():
+            # A variant of a preset is PRESET+NAME=VALUE.
+            if name.partition('+')[0] not in known:
+                choices = ', '.join(known)
+                raise click.BadParameter(f'unknown name {name!r}; choose from {choices}')
+        return names
+
+    return split
+
+
+def _factors(_: click.Context, __: click.Parameter, text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        factors = [float(part) for part in text.split(',')]
+    except ValueError as err:
+        raise click.BadParameter(f'expected comma-separated numbers, got {text!r}') from err
+    if not all(0 < factor <= 100 for factor in factors):
+        raise click.BadParameter(f'expected factors above 0 and up to 100, got {text!r}')
+    return factors
+
+
+_DATA = click.option(
+    '--data',
+    metavar='FILE',
+    callback=lambda _, __, value: archive.find_archive(value),
+    help='The IMDB archive.',
+)
 _OUTPUT = click.option(
     '--output',
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
     metavar='FILE',
     help='File for the results.',
 )
-_SCALE_FACTORS = '0.25,0.5,1,2,4,8'
-_NODES_FACTORS = '0.5,1,2,4'
-_PLOT_FILE = report.SCALE_FILE.with_suffix('.svg')
+
+
+def _save_function(
+    output: pathlib.Path | None, published: pathlib.Path, *, complete: bool
+) -> Callable[[Any], None]:
+    """Return a function that saves results to --output, or as published if all was measured."""
+    if output is None and not complete:
+        return lambda _: None
+    return functools.partial(report.save, path=output or published)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
@@ -40,9 +87,15 @@ def main() -> None:
 
 @main.command()
 @_DATA
-@click.option('--only', default='', metavar='NAME,NAME', help='Run only these contenders.')
 @click.option(
-    '--with', 'added', default='', metavar='NAME', help='Also run this contender: tfx-example.'
+    '--only', callback=_names(CONTENDERS), metavar='NAME,NAME', help='Run only these contenders.'
+)
+@click.option(
+    '--with',
+    'added',
+    callback=_names(CONTENDERS),
+    metavar='NAME',
+    help='Also run this contender: tfx-example.',
 )
 @click.option('--seeds', default=1, type=click.IntRange(1), help='Number of seeds [default: 1].')
 @click.option(
@@ -51,9 +104,9 @@ def main() -> None:
 @_OUTPUT
 def run(
     *,
-    data: str | None,
-    only: str,
-    added: str,
+    data: pathlib.Path,
+    only: list[str] | None,
+    added: list[str] | None,
     seeds: int,
     passes: int,
     output: pathlib.Path | None,
@@ -64,15 +117,15 @@ def run(
     by default.
     """
     from benchmarks import bench
-    from benchmarks.contenders import select
 
-    contenders = select(only, added)
-    results = bench.run(contenders, archive.find_archive(data), seeds=seeds, passes=passes)
-    if output is None and not only:
-        output = report.BENCH_FILE
-    if output is not None:
-        report.save(results, output)
-    click.echo(report.markdown(results))
+    selected = [
+        contender
+        for name, contender in CONTENDERS.items()
+        if name in (added or ()) or (not contender.on_request if only is None else name in only)
+    ]
+    results = bench.run(selected, data, seeds=seeds, passes=passes)
+    _save_function(output, report.BENCH_FILE, complete=only is None)(results)
+    click.echo(f'{report.bench_table(results)}\n\nMeasured {report.provenance(results)}.')
     failed = [row['name'] for row in results['contenders'] if row['error']]
     if failed:
         raise ComponentError(f'failed: {", ".join(failed)}', hint='see the table for the reason')
@@ -80,11 +133,20 @@ def run(
 
 @main.command()
 @_DATA
-@click.option('--factors', metavar='N,N', help=f'Sizes relative to IMDB [{_SCALE_FACTORS}].')
-@click.option('--preset', metavar='NAME', help='Preset of the pipeline.')
+@click.option(
+    '--factors',
+    callback=_factors,
+    metavar='N,N',
+    help='Sizes relative to IMDB [0.25,0.5,1,2,4,8].',
+)
+@click.option('--preset', type=click.Choice(list(PRESETS)), help='Preset of the pipeline.')
 @_OUTPUT
 def scale(
-    data: str | None, factors: str | None, preset: str | None, output: pathlib.Path | None
+    *,
+    data: pathlib.Path,
+    factors: list[float] | None,
+    preset: str | None,
+    output: pathlib.Path | None,
 ) -> None:
     """Run the pipeline on smaller and larger data, and check its growth.
 
@@ -92,13 +154,11 @@ def scale(
     benchmarks/results/scale.json by default.
     """
     from benchmarks import scale as scaling
-    from pipeline.settings.presets import DEFAULT_PRESET
 
-    if output is None and factors is None and preset is None:
-        output = report.SCALE_FILE
-    sizes = _factors(_SCALE_FACTORS if factors is None else factors)
-    preset = _known_preset(preset or DEFAULT_PRESET)
-    results = scaling.run(sizes, archive.find_archive(data), preset, output)
+    complete = factors is None and preset is None
+    save = _save_function(output, report.SCALE_FILE, complete=complete)
+    sizes = factors or (0.25, 0.5, 1, 2, 4, 8)
+    results = scaling.run(sizes, data, preset or DEFAULT_PRESET, save)
     click.echo(report.sizes_table(results))
     if any(row['error'] for row in results['sizes']):
         raise ComponentError('a size failed', hint='see the table for the reason')
@@ -112,22 +172,22 @@ def scale(
     '--folds', default='0', metavar='N,N', help='Fifths of the films to hold out [default: 0].'
 )
 @click.option('--only', default='', metavar='TEXT', help='Only variants whose name contains TEXT.')
-def tune(data: str | None, folds: str, only: str) -> None:
+def tune(data: pathlib.Path, folds: str, only: str) -> None:
     """Compare settings on training reviews of held-out films."""
     from benchmarks import tune as tuning
 
     names = [name for name in tuning.VARIANTS if only in name]
-    films = tuning.read_films(archive.find_archive(data))
     click.echo('variant\taccuracy\tloss')
-    for name, accuracy, loss in tuning.compare(films, names, [int(f) for f in folds.split(',')]):
+    held_out = [int(fold) for fold in folds.split(',')]
+    for name, accuracy, loss in tuning.compare(tuning.read_films(data), names, held_out):
         click.echo(f'{name}\t{accuracy:.4f}\t{loss:.4f}')
 
 
 @main.command()
 @_DATA
-@click.option('--only', default='', metavar='NAME,NAME', help='Run only these tasks.')
+@click.option('--only', callback=_names(TASKS), metavar='NAME,NAME', help='Run only these tasks.')
 @_OUTPUT
-def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
+def elsewhere(data: pathlib.Path, only: list[str] | None, output: pathlib.Path | None) -> None:
     """Compare presets and scikit-learn on tasks derived from training reviews.
 
     The tasks: short texts, few texts, unbalanced labels, other scripts, very long
@@ -136,24 +196,33 @@ def elsewhere(data: str | None, only: str, output: pathlib.Path | None) -> None:
     """
     from benchmarks import elsewhere as other_tasks
 
-    if output is None and not only:
-        output = elsewhere_report.ELSEWHERE_FILE
-    tasks = derive.select(only)
-    results = other_tasks.results(archive.find_archive(data), tasks, output)
-    click.echo(elsewhere_report.full_table(results))
+    save = _save_function(output, report.ELSEWHERE_FILE, complete=only is None)
+    tasks = {name: task for name, task in TASKS.items() if only is None or name in only}
+    results = other_tasks.run(data, tasks, save)
+    click.echo('\n\n'.join(map(report.task_table, results['tasks'])))
 
 
 @main.command()
 @_DATA
-@click.option('--factors', metavar='N,N', help=f'Sizes relative to IMDB [{_NODES_FACTORS}].')
+@click.option(
+    '--factors',
+    callback=_factors,
+    metavar='N,N',
+    help='Sizes relative to IMDB [0.5,1,2,4].',
+)
 @click.option(
     '--variants',
+    callback=_names(PRESETS),
     metavar='NAME,NAME',
-    help=f'Presets; PRESET+NAME=VALUE changes a setting [{",".join(report.VARIANTS)}].',
+    help='Presets; PRESET+NAME=VALUE changes a setting [ngram and tutorial, five variants].',
 )
 @_OUTPUT
 def nodes(
-    data: str | None, factors: str | None, variants: str | None, output: pathlib.Path | None
+    *,
+    data: pathlib.Path,
+    factors: list[float] | None,
+    variants: list[str] | None,
+    output: pathlib.Path | None,
 ) -> None:
     """Measure CPU time, memory and output of each node (Linux only).
 
@@ -162,45 +231,19 @@ def nodes(
     """
     from benchmarks import nodes as by_node
 
-    if output is None and factors is None and variants is None:
-        output = report.NODES_FILE
-    sizes = _factors(_NODES_FACTORS if factors is None else factors)
-    names = report.VARIANTS if variants is None else variants.split(',')
-    for name in names:
-        _known_preset(name.partition('+')[0])
-    results = by_node.run(sizes, archive.find_archive(data), names, output)
-    click.echo(by_node.runs_table(results))
+    complete = factors is None and variants is None
+    save = _save_function(output, report.NODES_FILE, complete=complete)
+    results = by_node.run(factors or (0.5, 1, 2, 4), data, variants or by_node.VARIANTS, save)
+    click.echo(report.nodes_table(results))
     failed = [row for row in results['runs'] if row['error']]
     if failed:
         raise ComponentError(f'a run failed: {failed[0]["error"]}', hint='see the table')
 
 
-def _known_preset(name: str) -> str:
-    from pipeline.settings.presets import PRESETS
-
-    if name not in PRESETS:
-        raise ConfigError(f'unknown preset {name!r}', hint=f'choose from {", ".join(PRESETS)}')
-    return name
-
-
-def _factors(text: str) -> list[float]:
-    try:
-        factors = [float(part) for part in text.split(',')]
-    except ValueError as err:
-        raise ConfigError(f'expected comma-separated numbers, got {text!r}') from err
-    if not all(0 < factor <= 100 for factor in factors):
-        raise ConfigError(f'expected factors above 0 and up to 100, got {text!r}')
-    return factors
-
-
 @main.command()
 def table() -> None:
     """Update the tables in the documents from benchmarks/results/*.json, and print them."""
-    results = report.load(report.BENCH_FILE)
-    tables = {'bench': report.markdown(results), 'summary': report.summary(results)}
-    if elsewhere_report.ELSEWHERE_FILE.is_file():
-        others = report.load(elsewhere_report.ELSEWHERE_FILE)
-        tables['elsewhere'] = elsewhere_report.markdown(others)
+    tables = report.document_tables()
     changed = [name for name, content in tables.items() if report.update_document(name, content)]
     click.echo('\n\n'.join(tables.values()))
     click.echo('tables updated' if changed else 'tables are up to date', err=True)
@@ -209,7 +252,7 @@ def table() -> None:
 @main.command()
 @click.option(
     '--output',
-    default=_PLOT_FILE,
+    default=report.SCALE_FILE.with_suffix('.svg'),
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
     metavar='FILE',
     help='SVG file [benchmarks/results/scale.svg].',

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.recombine import SENTENCE_END, WORD
-from components.common.errors import ConfigError
 
 LONG_WORDS = 20_000
 SHORT_CHARACTERS = 2
@@ -109,19 +108,6 @@ TASKS: Mapping[str, Task] = {
     'without-spaces': Task('in Chinese letters, no spaces', without_spaces, without_spaces=True),
     'uneven': Task('2 characters or 20,000 words', uneven, training=400, held_out=400),
 }
-
-
-def select(only: str = '') -> dict[str, Task]:
-    """Return tasks by their comma-separated names; all tasks for an empty text.
-
-    Raises:
-        ConfigError: A name is unknown.
-    """
-    names = [name.strip() for name in only.split(',')] if only else list(TASKS)
-    for name in names:
-        if name not in TASKS:
-            raise ConfigError(f'unknown task {name!r}', hint=f'choose from {", ".join(TASKS)}')
-    return {name: task for name, task in TASKS.items() if name in names}
 
 
 def draw(labels: Sequence[int], wanted: int, one_in: int, seed: int) -> list[int]:

@@ -8,20 +8,20 @@ text and model settings of a preset matter.
 from __future__ import annotations
 
 import functools
-import importlib
 import pathlib
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from sklearn.metrics import average_precision_score
 
-from benchmarks import machine, metrics, report, tune
+from benchmarks import machine, metrics, tune
 from benchmarks.archive import file_hash
-from benchmarks.derive import TASKS, Task, draw
+from benchmarks.derive import Task, draw
+from benchmarks.harness import say
 from components.common.errors import ComponentError
 from pipeline.settings.presets import PRESETS
 
@@ -37,53 +37,39 @@ _TEXTS_PER_BATCH = 200
 
 Figure = Callable[[metrics.Floats, metrics.Floats], float]
 
-
-def accuracy(labels: metrics.Floats, probabilities: metrics.Floats) -> float:
-    """Return the share of texts whose probability is on the right side of 0.5."""
-    return float(np.mean((probabilities > 0.5) == (labels == 1)))
-
-
 FIGURES: Mapping[str, Figure] = {
-    'accuracy': accuracy,
-    'average_precision': metrics.average_precision,
+    'accuracy': metrics.accuracy,
+    'average_precision': average_precision_score,
 }
 
 
-def run(films: tune.Films, tasks: Mapping[str, Task] = TASKS) -> Iterator[dict[str, Any]]:
-    """Train and evaluate all contenders on each task, and yield a row per task.
-
-    Raises:
-        ComponentError: A contender returned a value that is not finite.
-        ModuleNotFoundError: scikit-learn is not installed.
-    """
-    # Fail before minutes are spent on the presets.
-    importlib.import_module('sklearn')
-
-    for number, (name, task) in enumerate(tasks.items(), start=1):
-        derived = derive(films, task)
-        print(f'{number}/{len(tasks)}  {task.title}', file=sys.stderr, flush=True)
-        yield {'name': name, 'title': task.title, **_compare(derived, task)}
-
-
-def results(
-    archive: pathlib.Path, tasks: Mapping[str, Task], output: pathlib.Path | None = None
+def run(
+    archive: pathlib.Path, tasks: Mapping[str, Task], save: Callable[[dict[str, Any]], None]
 ) -> dict[str, Any]:
-    """Return the content of `results/elsewhere.json` as JSON values.
+    """Train and evaluate all contenders on each task.
 
     Args:
         archive: The IMDB archive.
         tasks: Tasks by name.
-        output: File to write after each task, or None.
+        save: Called with the results after each task.
+
+    Returns:
+        The content of `results/elsewhere.json` as JSON values.
+
+    Raises:
+        ComponentError: A contender returned a value that is not finite.
     """
-    found: dict[str, Any] = {**machine.describe(), 'tasks': []}
-    found['data'] = {'archive': archive.name, 'sha256': file_hash(archive)}
+    results: dict[str, Any] = {**machine.describe(), 'tasks': []}
+    results['data'] = {'archive': archive.name, 'sha256': file_hash(archive)}
     start = time.process_time()
-    for row in run(tune.read_films(archive), tasks):
-        found['tasks'].append(row)
-        found['cpu_seconds'] = round(time.process_time() - start, 1)
-        if output is not None:
-            report.save(found, output)
-    return found
+    films = tune.read_films(archive)
+    for number, (name, task) in enumerate(tasks.items(), start=1):
+        say(f'{number}/{len(tasks)}  {task.title}')
+        row = {'name': name, 'title': task.title, **_compare(derive(films, task), task)}
+        results['tasks'].append(row)
+        results['cpu_seconds'] = round(time.process_time() - start, 1)
+        save(results)
+    return results
 
 
 def derive(films: tune.Films, task: Task) -> tune.Films:
@@ -98,61 +84,48 @@ def derive(films: tune.Films, task: Task) -> tune.Films:
     return tune.Films(texts, [], labels, folds)
 
 
-class _Scored(NamedTuple):
-    name: str
-    probabilities: metrics.Floats
-    seconds: float
-
-
 def _compare(films: tune.Films, task: Task) -> dict[str, Any]:
     held_out = np.array(films.folds) == HELD_OUT_FOLD
     labels = np.array(films.labels, np.float64)[held_out]
     # Accuracy means little if 19 of 20 labels are negative.
     figure = 'accuracy' if task.one_in == 2 else 'average_precision'
-    scored = list(_score_all(films, held_out, letters=task.without_spaces))
-    reference = scored[-1].probabilities
     rows = []
-    for one in scored:
-        row = {
-            'name': one.name,
-            **metrics.quality(labels, one.probabilities),
-            'average_precision': metrics.average_precision(labels, one.probabilities),
-            'seconds': round(one.seconds, 2),
-        }
+    scores = {}
+    for name, score in _contenders(task).items():
+        start = time.perf_counter()
+        scores[name] = score(films, held_out)
+        seconds = round(time.perf_counter() - start, 2)
+        if not np.isfinite(scores[name]).all():
+            raise ComponentError(f'{name}: a probability is not finite')
+        row = {'name': name, **metrics.quality(labels, scores[name]), 'seconds': seconds}
         del row['examples']
-        if one.name in PRESETS:
-            row['ahead'] = difference(FIGURES[figure], labels, one.probabilities, reference)
         rows.append(row)
-        print(f'     {one.name}: {figure} {row[figure]:.4f}', file=sys.stderr, flush=True)
+        say(f'     {name}: {figure} {row[figure]:.4f}')
+    reference = rows[-1]['name']
+    for row in rows:
+        if row['name'] in PRESETS:
+            ours, theirs = scores[row['name']], scores[reference]
+            row['ahead'] = difference(FIGURES[figure], labels, ours, theirs)
     return {
         'figure': figure,
         'training': int((~held_out).sum()),
         'held_out': len(labels),
         'positives': int(labels.sum()),
-        'reference': scored[-1].name,
+        'reference': reference,
         'contenders': rows,
     }
 
 
-def _score_all(
-    films: tune.Films, held_out: npt.NDArray[np.bool_], *, letters: bool
-) -> Iterator[_Scored]:
-    """Yield the scores of each contender; the reference is the last one."""
-    contenders: dict[str, Callable[[], metrics.Floats]] = {
-        preset: functools.partial(preset_probabilities, films, held_out, preset)
-        for preset in PRESETS
+def _contenders(task: Task) -> dict[str, Callable[..., metrics.Floats]]:
+    """Return the contenders; the last one is the reference."""
+    contenders: dict[str, Callable[..., metrics.Floats]] = {
+        preset: functools.partial(preset_probabilities, preset=preset) for preset in PRESETS
     }
-    contenders[REFERENCE] = functools.partial(sklearn_probabilities, films, held_out)
-    if letters:
-        contenders[REFERENCE_OF_LETTERS] = functools.partial(
-            sklearn_probabilities, films, held_out, letters=True
-        )
-    for name, score in contenders.items():
-        start = time.perf_counter()
-        probabilities = score()
-        if not np.isfinite(probabilities).all():
-            raise ComponentError(f'{name}: a probability is not finite')
-        yield _Scored(name, probabilities, time.perf_counter() - start)
+    contenders[REFERENCE] = sklearn_probabilities
+    if task.without_spaces:
+        letters = functools.partial(sklearn_probabilities, variant='letters')
+        contenders[REFERENCE_OF_LETTERS] = letters
+    return contenders
 
 
 def preset_probabilities(
@@ -171,18 +144,14 @@ def preset_probabilities(
 
 
 def sklearn_probabilities(
-    films: tune.Films, held_out: npt.NDArray[np.bool_], *, letters: bool = False
+    films: tune.Films, held_out: npt.NDArray[np.bool_], variant: str = ''
 ) -> metrics.Floats:
-    """Train scikit-learn, on words and bigrams or on letters; see `preset_probabilities`."""
-    from benchmarks.peers import sklearn_tfidf
+    """Train a variant of scikit-learn's TF-IDF; see `preset_probabilities`."""
+    from benchmarks.peers.sklearn_models import make_model
 
-    model = sklearn_tfidf.make_of_letters() if letters else sklearn_tfidf.make_default()
-    rows = [
-        [(films.texts[i], films.labels[i]) for i in np.flatnonzero(part)]
-        for part in (~held_out, held_out)
-    ]
-    model.fit(*zip(*rows[0]))
-    probabilities: metrics.Floats = model.predict_proba([text for text, _ in rows[1]])[:, 1]
+    texts, labels = np.array(films.texts, dtype=object), np.array(films.labels)
+    model = make_model(variant).fit(texts[~held_out], labels[~held_out])
+    probabilities: metrics.Floats = model.predict_proba(texts[held_out])[:, 1]
     return probabilities
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import os
 import pathlib
 import subprocess
@@ -10,48 +10,57 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from typing import IO, Any, NamedTuple
 
 from benchmarks.archive import ROOT
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Time and memory of a program.
+class RunError(Exception):
+    """A program failed. The message is one line."""
+
+
+class Measured(NamedTuple):
+    """A program that has ended.
 
     Attributes:
         wall_seconds: From start to exit.
         cpu_seconds: User and system time, with the children that it waited for.
         peak_bytes: Largest resident set of one of these processes.
+        code: Its exit code, or the negative number of the signal that ended it.
+        out: Its standard output.
+        err: Its standard error.
     """
 
     wall_seconds: float
     cpu_seconds: float
     peak_bytes: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A program that has ended.
-
-    Attributes:
-        usage: Its time and memory.
-        code: Its exit code, or the negative number of the signal that ended it.
-        out: Its standard output.
-        err: The end of its standard error.
-    """
-
-    usage: Usage
     code: int
     out: str
     err: str
 
     @property
-    def failure(self) -> str:
-        """Why the program failed, in one line; empty if it did not."""
-        if self.code == 0:
-            return ''
-        lines = [line.strip() for line in self.err.splitlines() if line.strip()]
-        return f'exit code {self.code}: {lines[-1] if lines else "no message"}'
+    def usage(self) -> dict[str, float]:
+        """Time and memory by name."""
+        fields = ('wall_seconds', 'cpu_seconds', 'peak_bytes')
+        return {name: getattr(self, name) for name in fields}
+
+    def json(self) -> dict[str, Any]:
+        """Return the JSON object that the program printed.
+
+        Raises:
+            RunError: The program failed, or printed no JSON object.
+        """
+        if self.code:
+            lines = [line.strip() for line in self.err.splitlines() if line.strip()]
+            raise RunError(f'exit code {self.code}: {lines[-1] if lines else "no message"}')
+        # The pipeline prints one object over many lines. A peer prints it in the last line.
+        last = (self.out.strip().splitlines() or [''])[-1]
+        for text in (self.out, last):
+            try:
+                return dict(json.loads(text))
+            except (ValueError, TypeError):
+                continue
+        raise RunError(f'expected JSON, got {last[:100]!r}')
 
 
 def measure(command: Sequence[str], cwd: pathlib.Path) -> Measured:
@@ -73,6 +82,7 @@ def measure(command: Sequence[str], cwd: pathlib.Path) -> Measured:
             command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
         )
         try:
+            # Unlike resource.getrusage, this returns the usage of one child.
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             process.kill()
@@ -82,18 +92,24 @@ def measure(command: Sequence[str], cwd: pathlib.Path) -> Measured:
         process.returncode = os.waitstatus_to_exitcode(status)
         unit = 1 if sys.platform == 'darwin' else 1024
         return Measured(
-            usage=Usage(
-                wall_seconds=wall,
-                cpu_seconds=usage.ru_utime + usage.ru_stime,
-                peak_bytes=usage.ru_maxrss * unit,
-            ),
+            wall_seconds=wall,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            peak_bytes=usage.ru_maxrss * unit,
             code=process.returncode,
-            out=_text(out.fileno(), tail=None),
-            err=_text(err.fileno(), tail=64 << 10),
+            out=_text(out),
+            err=_text(err),
         )
 
 
-def _text(file: int, tail: int | None) -> str:
-    size = os.fstat(file).st_size
-    offset = max(0, size - tail) if tail else 0
-    return os.pread(file, size - offset, offset).decode('utf-8', errors='replace')
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode('utf-8', errors='replace')
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def folder_bytes(folder: pathlib.Path) -> int:
+    """Return the size of all files in a folder and its subfolders."""
+    return sum(path.stat().st_size for path in folder.rglob('*') if path.is_file())

@@ -6,24 +6,29 @@ import json
 import pathlib
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from benchmarks import machine, report
-from benchmarks.bench import RunError, folder_bytes, json_of, say
+from benchmarks import machine
 from benchmarks.contenders import pipeline_command
-from benchmarks.harness import measure
-from benchmarks.scale import PUSH_ALWAYS
+from benchmarks.harness import RunError, folder_bytes, measure, say
+from benchmarks.scale import PUSH_ALWAYS, make_data
 
+VARIANTS = (
+    'ngram',
+    'ngram+trainer.model.max_ngram=2',
+    'ngram+trainer.model.min_ngram_documents=8',
+    'tutorial',
+    'tutorial+trainer.model.input=stream',
+)
 _EVALUATOR = 'Evaluator'
-_COLUMNS = ('of IMDB', 'variant', 'node', 'CPU, s', 'peak, GiB', 'output, MB')
 
 
 def run(
-    factors: Sequence[float],
+    factors: Iterable[float],
     archive: pathlib.Path,
     variants: Sequence[str],
-    output: pathlib.Path | None,
+    save: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
     """Run the pipeline at each size in each variant, and measure each node.
 
@@ -31,61 +36,43 @@ def run(
         factors: Sizes relative to IMDB.
         archive: The IMDB archive.
         variants: Presets; `PRESET+NAME=VALUE` changes a setting.
-        output: File to write after each run, or None.
+        save: Called with the results after each run.
 
     Returns:
         The results as JSON values.
     """
     results = {**machine.describe(), 'runs': []}
     for factor in factors:
-        with tempfile.TemporaryDirectory(prefix='nodes-') as folder:
-            data = pathlib.Path(folder, 'data')
-            make = [sys.executable, '-m', 'benchmarks.recombine', str(archive), str(data)]
-            made = measure([*make, str(factor)], cwd=pathlib.Path(folder))
+        with tempfile.TemporaryDirectory(prefix='nodes-') as name:
+            folder = pathlib.Path(name)
+            made = make_data(archive, folder / 'data', factor)
             for variant in variants:
                 say(f'{factor:g} times IMDB, {variant}')
                 row: dict[str, Any] = {'factor': factor, 'variant': variant, 'error': None}
                 try:
-                    json_of(made)
-                    row.update(_run(data, variant, pathlib.Path(folder, variant)))
+                    made.json()
+                    row.update(_run(folder / 'data', variant, folder / variant))
                 except RunError as err:
                     row['error'] = str(err)
                     say(f'       failed: {err}')
                 results['runs'].append(row)
-                if output is not None:
-                    report.save(results, output)
+                save(results)
     return results
-
-
-def runs_table(results: Mapping[str, Any]) -> str:
-    """Return a Markdown table of the figures of each node."""
-    rows = []
-    for run in results['runs']:
-        start = [f'{run["factor"]:g}', run['variant']]
-        if run['error']:
-            rows.append([*start, f'failed: {run["error"]}', '', '', ''])
-        for node, usage in run.get('nodes', {}).items():
-            figures = (
-                f'{usage["cpu_seconds"]:.1f}',
-                f'{usage["peak_bytes"] / (1 << 30):.2f}',
-                f'{usage["output_bytes"] / 1e6:,.1f}',
-            )
-            rows.append([*start, node, *figures])
-    return report.markdown_table(_COLUMNS, rows, left=3)
 
 
 def _run(data: pathlib.Path, variant: str, folder: pathlib.Path) -> dict[str, Any]:
     root = folder / 'runs'
     folder.mkdir()
     preset, *settings = variant.split('+')
-    _, _, *words = pipeline_command(data, root, preset)
-    words += [*PUSH_ALWAYS, *(word for setting in settings for word in ('--set', setting))]
-    nodes = _metered(words, folder)
+    _, _, *arguments = pipeline_command(data, root, preset)
+    arguments += [*PUSH_ALWAYS, *(part for setting in settings for part in ('--set', setting))]
+    nodes = _measure_nodes(arguments, folder)
     artifacts = root / 'artifacts' / 'sentiment'
     for name, node in nodes.items():
         node['output_bytes'] = folder_bytes(artifacts / name)
     # Measured again in a process of its own, without the memory that the Trainer leaves.
-    nodes[_EVALUATOR].update(_metered([*words, '--again', _EVALUATOR], folder)[_EVALUATOR])
+    again = _measure_nodes([*arguments, '--again', _EVALUATOR], folder)
+    nodes[_EVALUATOR].update(again[_EVALUATOR])
     (summary,) = artifacts.glob('ExampleGen/examples/*/summary.json')
     splits = json.loads(summary.read_text(encoding='utf-8'))['splits']
     return {
@@ -95,11 +82,11 @@ def _run(data: pathlib.Path, variant: str, folder: pathlib.Path) -> dict[str, An
     }
 
 
-def _metered(words: Sequence[str], folder: pathlib.Path) -> dict[str, dict[str, float]]:
+def _measure_nodes(arguments: Sequence[str], folder: pathlib.Path) -> dict[str, dict[str, float]]:
     """Run a command of the pipeline, and return the figures of each node."""
-    meter = folder / 'nodes.json'
-    command = [sys.executable, '-m', 'benchmarks.metered', str(meter), *words]
-    json_of(measure(command, cwd=folder))
-    nodes: dict[str, dict[str, float]] = json.loads(meter.read_text(encoding='utf-8'))
+    usage = folder / 'nodes.json'
+    command = [sys.executable, '-m', 'benchmarks.node_usage', str(usage), *arguments]
+    measure(command, cwd=folder).json()
+    nodes: dict[str, dict[str, float]] = json.loads(usage.read_text(encoding='utf-8'))
     say(f'       {sum(node["cpu_seconds"] for node in nodes.values()):.1f} CPU s')
     return nodes

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.archive import ROOT
@@ -16,30 +17,12 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 BENCH_FILE = RESULTS / 'bench.json'
 SCALE_FILE = RESULTS / 'scale.json'
 NODES_FILE = RESULTS / 'nodes.json'
-VARIANTS = (
-    'ngram',
-    'ngram+trainer.model.max_ngram=2',
-    'ngram+trainer.model.min_ngram_documents=8',
-    'tutorial',
-    'tutorial+trainer.model.input=stream',
-)
+ELSEWHERE_FILE = RESULTS / 'elsewhere.json'
 
 _GIB = 1 << 30
 _MB = 1_000_000
-_COLUMNS = (
-    'contender',
-    'wall, s',
-    'of Keras',
-    'CPU, s',
-    'peak, GiB',
-    'accuracy',
-    'AUC',
-    'ECE',
-    'reviews/s',
-    'of sklearn',
-    'one, ms',
-    'size, MB',
-)
+_SUMMARY = ('contender', 'accuracy', 'wall, s', 'of Keras', 'CPU, s', 'peak, GiB')
+_FIGURES = {'accuracy': 'accuracy', 'average_precision': 'average precision'}
 
 
 def save(results: Mapping[str, Any], path: pathlib.Path) -> None:
@@ -57,55 +40,50 @@ def load(path: pathlib.Path) -> dict[str, Any]:
         DataError: The file does not exist or is damaged.
     """
     try:
-        results = json.loads(path.read_text(encoding='utf-8'))
-    except FileNotFoundError as err:
+        return dict(json.loads(path.read_text(encoding='utf-8')))
+    except (OSError, ValueError, TypeError) as err:
         hint = 'run make bench or make bench-scale first'
-        raise DataError(f'there are no results in {path}', hint=hint) from err
-    except (OSError, ValueError) as err:
-        raise DataError(f'cannot read the results in {path}: {err}') from err
-    if not isinstance(results, dict):
-        raise DataError(f'expected a JSON object in {path}, got {type(results).__name__}')
-    return results
+        raise DataError(f'cannot read the results in {path}: {err}', hint=hint) from err
 
 
-def cells(results: Mapping[str, Any]) -> list[list[str]]:
-    """Return the rows of the table of `bench`, as text."""
+def bench_table(results: Mapping[str, Any], only: Sequence[str] = ()) -> str:
+    """Return a Markdown table of the contenders.
+
+    Args:
+        results: The results of `bench`.
+        only: The columns to show; empty for all.
+    """
     rows = results['contenders']
     by_name = {row['name']: row for row in rows if not row['error']}
     wall = by_name.get(WALL_REFERENCE, {}).get('wall_seconds')
     rate = by_name.get(RATE_REFERENCE, {}).get('rate')
-    table = []
-    for row in rows:
-        if row['error']:
-            failure = f'{row["title"]}: failed, {row["error"]}'.replace('|', '/')
-            table.append([failure, *[''] * (len(_COLUMNS) - 1)])
-            continue
-        table.append(
-            [
-                row['title'],
-                f'{row["wall_seconds"]:.1f}',
-                _ratio(row['wall_seconds'], wall),
-                f'{row["cpu_seconds"]:.1f}',
-                f'{row["peak_bytes"] / _GIB:.2f}',
-                _with_range(row, 'accuracy'),
-                f'{row["auc"]:.4f}',
-                f'{row["ece"]:.4f}',
-                f'{row["rate"]:,.0f}',
-                _ratio(row['rate'], rate),
-                f'{row["latency_ms"]:.2f}',
-                f'{row["size_bytes"] / _MB:.1f}',
-            ]
-        )
-    return table
+    columns: dict[str, Callable[[Mapping[str, Any]], str]] = {
+        'contender': lambda row: str(row['title']),
+        'wall, s': lambda row: f'{row["wall_seconds"]:.1f}',
+        'of Keras': lambda row: f'{row["wall_seconds"] / wall:.2f}' if wall else '',
+        'CPU, s': lambda row: f'{row["cpu_seconds"]:.1f}',
+        'peak, GiB': lambda row: f'{row["peak_bytes"] / _GIB:.2f}',
+        'accuracy': _accuracy_with_range,
+        'AUC': lambda row: f'{row["auc"]:.4f}',
+        'ECE': lambda row: f'{row["ece"]:.4f}',
+        'reviews/s': lambda row: f'{row["rate"]:,.0f}',
+        'of sklearn': lambda row: f'{row["rate"] / rate:.2f}' if rate else '',
+        'one, ms': lambda row: f'{row["latency_ms"]:.2f}',
+        'size, MB': lambda row: f'{row["size_bytes"] / _MB:.1f}',
+    }
+    names = only or tuple(columns)
+    cells = [
+        [f'{row["title"]}: failed, {row["error"]}'.replace('|', '/')]
+        if row['error']
+        else [columns[name](row) for name in names]
+        for row in rows
+    ]
+    return markdown_table(names, cells)
 
 
-def _ratio(value: float, reference: float | None) -> str:
-    return f'{value / reference:.2f}' if reference else ''
-
-
-def _with_range(row: Mapping[str, Any], figure: str) -> str:
-    values = [run[figure] for run in row['runs']]
-    text = f'{row[figure]:.4f}'
+def _accuracy_with_range(row: Mapping[str, Any]) -> str:
+    values = [run['accuracy'] for run in row['runs']]
+    text = f'{row["accuracy"]:.4f}'
     return f'{text} ({min(values):.4f} to {max(values):.4f})' if len(values) > 1 else text
 
 
@@ -113,17 +91,14 @@ def sizes_table(results: Mapping[str, Any]) -> str:
     """Return a Markdown table of time and memory by size, and the limits that are exceeded."""
     sizes = [row for row in results['sizes'] if not row['error']]
     nodes = list(sizes[-1]['nodes']) if sizes else []
-    columns = ('of IMDB', 'reviews', 'wall, s', 'CPU, s', 'peak, GiB', 'accuracy', *nodes)
     rows = []
     for row in results['sizes']:
-        factor = f'{row["factor"]:g}'
+        cells = [f'{row["factor"]:g}']
         if row['error']:
-            rows.append([factor, 'failed', *[''] * (len(columns) - 2)])
-            continue
-        accuracy = row['accuracy']
-        rows.append(
-            [
-                factor,
+            cells += ['failed']
+        else:
+            accuracy = row['accuracy']
+            cells += [
                 f'{row["reviews"]:,}',
                 f'{row["wall_seconds"]:.1f}',
                 f'{row["cpu_seconds"]:.1f}',
@@ -131,11 +106,81 @@ def sizes_table(results: Mapping[str, Any]) -> str:
                 '-' if accuracy is None else f'{accuracy:.4f}',
                 *(f'{row["nodes"].get(node, 0):.1f}' for node in nodes),
             ]
-        )
+        rows.append(cells)
+    columns = ('of IMDB', 'reviews', 'wall, s', 'CPU, s', 'peak, GiB', 'accuracy', *nodes)
     lines = [markdown_table(columns, rows)]
     if results['exponent'] is not None:
         lines.append(f'from 1 to 8 times IMDB, time grows with exponent {results["exponent"]:.2f}')
     return '\n'.join([*lines, *results['violations']])
+
+
+def nodes_table(results: Mapping[str, Any]) -> str:
+    """Return a Markdown table of the figures of each node."""
+    rows = []
+    for run in results['runs']:
+        start = [f'{run["factor"]:g}', run['variant']]
+        if run['error']:
+            rows.append([*start, f'failed: {run["error"]}'])
+        for node, usage in run.get('nodes', {}).items():
+            figures = (
+                f'{usage["cpu_seconds"]:.1f}',
+                f'{usage["peak_bytes"] / _GIB:.2f}',
+                f'{usage["output_bytes"] / _MB:,.1f}',
+            )
+            rows.append([*start, node, *figures])
+    columns = ('of IMDB', 'variant', 'node', 'CPU, s', 'peak, GiB', 'output, MB')
+    return markdown_table(columns, rows, left=3)
+
+
+def verdict(ahead: Mapping[str, float]) -> str:
+    """Describe in a word whether a difference is significant.
+
+    >>> verdict({'by': 0.01, 'low': 0.002, 'high': 0.02})
+    'better'
+    >>> verdict({'by': 0.01, 'low': -0.002, 'high': 0.02})
+    'as good'
+    """
+    if ahead['low'] > 0:
+        return 'better'
+    return 'worse' if ahead['high'] < 0 else 'as good'
+
+
+def tasks_table(results: Mapping[str, Any]) -> str:
+    """Return a row per task, with the main metric and the ECE of each contender."""
+    names = list(dict.fromkeys(r['name'] for t in results['tasks'] for r in t['contenders']))
+    rows = []
+    for task in results['tasks']:
+        by_name = {row['name']: row for row in task['contenders']}
+        title = task['title']
+        if task['figure'] != 'accuracy':
+            title += f' ({_FIGURES[task["figure"]]})'
+        cells = [_figure_and_ece(by_name.get(name), task['figure']) for name in names]
+        rows.append([title, f'{task["training"]:,}', *cells])
+    return markdown_table(('task', 'learned from', *names), rows)
+
+
+def _figure_and_ece(row: Mapping[str, Any] | None, figure: str) -> str:
+    if row is None:
+        return ''
+    text = f'{row[figure]:.3f}, {row["ece"]:.3f}'
+    # Readers see which one is better, but must not overlook that one is worse.
+    return f'{text}, worse' if 'ahead' in row and verdict(row['ahead']) == 'worse' else text
+
+
+def task_table(task: Mapping[str, Any]) -> str:
+    """Return a Markdown table with all metrics of each contender on a task."""
+    metrics = {'accuracy': 'accuracy', 'auc': 'AUC', 'average_precision': 'average precision'}
+    metrics['ece'] = 'ECE'
+    rows = []
+    for row in task['contenders']:
+        cells = [row['name'], *(f'{row[name]:.4f}' for name in metrics), f'{row["seconds"]:.1f}']
+        if ahead := row.get('ahead'):
+            low_to_high = f'{ahead["low"]:+.4f} to {ahead["high"]:+.4f}'
+            figure = _FIGURES[task['figure']]
+            cells.append(f'{verdict(ahead)}: {figure} {ahead["by"]:+.4f} ({low_to_high})')
+        rows.append(cells)
+    columns = (task['title'], *metrics.values(), 'seconds', 'against scikit-learn')
+    return markdown_table(columns, rows)
 
 
 def provenance(results: Mapping[str, Any]) -> str:
@@ -149,16 +194,18 @@ def provenance(results: Mapping[str, Any]) -> str:
     )
 
 
-def markdown(results: Mapping[str, Any]) -> str:
-    """Return the results as a Markdown table, followed by their provenance."""
-    return f'{markdown_table(_COLUMNS, cells(results))}\n\nMeasured {provenance(results)}.'
+def document_tables() -> dict[str, str]:
+    """Return the tables for the documents by the names of their markers.
 
-
-def summary(results: Mapping[str, Any]) -> str:
-    """Return accuracy, time and memory of each contender as a Markdown table."""
-    chosen = ('contender', 'accuracy', 'wall, s', 'of Keras', 'CPU, s', 'peak, GiB')
-    places = [_COLUMNS.index(column) for column in chosen]
-    return markdown_table(chosen, ([row[place] for place in places] for row in cells(results)))
+    Raises:
+        DataError: There are no results.
+    """
+    bench, elsewhere = load(BENCH_FILE), load(ELSEWHERE_FILE)
+    return {
+        'bench': f'{bench_table(bench)}\n\nMeasured {provenance(bench)}.',
+        'summary': bench_table(bench, _SUMMARY),
+        'elsewhere': f'{tasks_table(elsewhere)}\n\nMeasured {provenance(elsewhere)}.',
+    }
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -166,7 +213,7 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: 
 
     Args:
         columns: The header.
-        rows: One text per column.
+        rows: One text per column; missing ones are empty.
         left: Number of columns to align at the left; the others are numbers.
 
     >>> print(markdown_table(('name', 'size'), [('a', '1')]))
@@ -176,24 +223,26 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: 
     """
     lines = ['| ' + ' | '.join(columns) + ' |']
     lines.append('|' + '---|' * left + '---:|' * (len(columns) - left))
-    return '\n'.join([*lines, *('| ' + ' | '.join(row) + ' |' for row in rows)])
+    for row in rows:
+        lines.append('| ' + ' | '.join([*row, *[''] * (len(columns) - len(row))]) + ' |')
+    return '\n'.join(lines)
 
 
 def updated(text: str, name: str, content: str) -> str:
     """Insert `content` between the markers `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
 
     Raises:
-        DataError: The text does not have each marker once, in this order.
+        DataError: The text does not have these markers once.
 
     >>> updated('<!-- a:begin -->old<!-- a:end -->', 'a', 'new')
     '<!-- a:begin -->\\nnew\\n<!-- a:end -->'
     """
     begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
-    before, found_begin, rest = text.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found_begin or not found_end or begin in rest or end in before + after:
-        raise DataError(f'expected {begin} and {end}, each once and in this order')
-    return f'{before}{begin}\n{content}\n{end}{after}'
+    block = f'{begin}\n{content}\n{end}'
+    new, count = re.subn(f'{begin}.*?{end}', lambda _: block, text, flags=re.DOTALL)
+    if count != 1:
+        raise DataError(f'expected {begin} and {end} once in this order, found them {count} times')
+    return new
 
 
 def update_document(name: str, content: str, document: pathlib.Path | None = None) -> bool:

@@ -27,24 +27,14 @@ class Review(NamedTuple):
     text: str
 
 
-def member_labels(name: str) -> tuple[str, int] | None:
-    """Return split and label of a path in the archive, None for other files.
-
-    >>> member_labels('aclImdb/test/pos/7_9.txt'), member_labels('aclImdb/train/unsup/1_0.txt')
-    (('test', 1), None)
-    """
-    match = _MEMBER.search(name)
-    return (match[1], NAMES.index(match[2])) if match else None
-
-
 def read_reviews(archive: str) -> Iterator[Review]:
     """Yield all labelled reviews, in the order of the archive."""
     with tarfile.open(archive, mode='r|*') as members:
         for member in members:
-            found = member_labels(member.name)
-            content = members.extractfile(member) if found and member.isfile() else None
-            if found and content is not None:
-                yield Review(*found, content.read().decode('utf-8'))
+            match = _MEMBER.search(member.name)
+            content = members.extractfile(member) if match and member.isfile() else None
+            if match and content is not None:
+                yield Review(match[1], NAMES.index(match[2]), content.read().decode('utf-8'))
 
 
 class Split(NamedTuple):

@@ -6,13 +6,12 @@ import math
 import pathlib
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from benchmarks import machine, report
-from benchmarks.bench import RunError, json_of, say
+from benchmarks import machine
 from benchmarks.contenders import pipeline_command
-from benchmarks.harness import measure
+from benchmarks.harness import Measured, RunError, measure, say
 
 # From the first to the second size, time may grow by this much more than the data.
 FROM_FACTOR, TO_FACTOR = 1.0, 8.0
@@ -24,7 +23,10 @@ PUSH_ALWAYS = ('--set', 'gate.min_accuracy=0.01')
 
 
 def run(
-    factors: Sequence[float], archive: pathlib.Path, preset: str, output: pathlib.Path | None
+    factors: Iterable[float],
+    archive: pathlib.Path,
+    preset: str,
+    save: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
     """Run the pipeline at each size.
 
@@ -32,7 +34,7 @@ def run(
         factors: Sizes relative to IMDB, in the order of the runs.
         archive: The IMDB archive.
         preset: Preset of the pipeline.
-        output: File to write after each size, or None.
+        save: Called with the results after each size.
 
     Returns:
         The results as JSON values.
@@ -42,30 +44,30 @@ def run(
         say(f'{factor:g} times IMDB')
         results['sizes'].append(_run_size(factor, archive, preset))
         results.update(verdict(results['sizes']))
-        if output is not None:
-            report.save(results, output)
+        save(results)
     return results
+
+
+def make_data(archive: pathlib.Path, folder: pathlib.Path, factor: float) -> Measured:
+    """Write a smaller or larger IMDB to a folder, in a process of its own."""
+    command = [sys.executable, '-m', 'benchmarks.recombine', str(archive), str(folder)]
+    return measure([*command, str(factor)], cwd=folder.parent)
 
 
 def _run_size(factor: float, archive: pathlib.Path, preset: str) -> dict[str, Any]:
     row: dict[str, Any] = {'factor': factor, 'error': None}
-    with tempfile.TemporaryDirectory(prefix='scale-') as folder:
-        data = pathlib.Path(folder, 'data')
-        make = [sys.executable, '-m', 'benchmarks.recombine', str(archive), str(data)]
+    with tempfile.TemporaryDirectory(prefix='scale-') as name:
+        folder = pathlib.Path(name)
         try:
-            made = measure([*make, str(factor)], cwd=pathlib.Path(folder))
-            row['data'] = json_of(made)
-            row['reviews'] = sum(split['reviews'] for split in row['data'].values())
-            say(f'       {row["reviews"]:,} reviews, made in {made.usage.wall_seconds:.0f} s')
-            root = pathlib.Path(folder, 'runs')
-            command = [*pipeline_command(data, root, preset), *PUSH_ALWAYS]
-            done = measure(command, cwd=pathlib.Path(folder))
-            row.update(vars(done.usage))
-            outcome = json_of(done)
+            row['reviews'] = sum(make_data(archive, folder / 'data', factor).json().values())
+            say(f'       {row["reviews"]:,} reviews')
+            command = pipeline_command(folder / 'data', folder / 'runs', preset)
+            done = measure([*command, *PUSH_ALWAYS], cwd=folder)
+            row.update(done.usage)
+            outcome = done.json()
             row['nodes'] = {node['id']: node['seconds'] for node in outcome['nodes']}
             row['accuracy'] = outcome['metrics'].get('binary_accuracy')
-            gib = done.usage.peak_bytes / (1 << 30)
-            say(f'       {done.usage.wall_seconds:.1f} s, {gib:.2f} GiB')
+            say(f'       {done.wall_seconds:.1f} s, {done.peak_bytes / (1 << 30):.2f} GiB')
         except RunError as err:
             row['error'] = str(err)
             say(f'       failed: {err}')

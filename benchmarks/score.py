@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import importlib
 import json
 import multiprocessing
 import os
@@ -19,11 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import metrics
 from benchmarks.reviews import read_splits, shuffled
 
 BATCH = 1_000
 LATENCY_CALLS = 200
+# These process text in Python, which threads do not speed up.
+_PYTHON_PEERS = ('sklearn_models', 'fasttext_bigrams')
 
 Probabilities = npt.NDArray[np.float64]
 Scorer = Callable[[list[str]], Probabilities]
@@ -33,17 +35,19 @@ _scorer: Scorer | None = None
 
 
 def load(kind: str, model: pathlib.Path) -> Scorer:
-    """Return a function from texts to the probability of `pos`."""
-    return {
-        'saved_model': _load_saved_model,
-        'keras': _load_keras,
-        'sklearn': _load_sklearn,
-        'fasttext': _load_fasttext,
-        'tfx_example': _load_tfx_example,
-    }[kind](model)
+    """Return a function from texts to the probability of `pos`.
+
+    Args:
+        kind: `pipeline`, or the module of a peer.
+        model: Folder of the model.
+    """
+    if kind == 'pipeline':
+        return _load_pushed_model(model)
+    predict = importlib.import_module(f'benchmarks.peers.{kind}').load(model)
+    return lambda texts: np.asarray(predict(texts), np.float64).reshape(-1)
 
 
-def _load_saved_model(model: pathlib.Path) -> Scorer:
+def _load_pushed_model(model: pathlib.Path) -> Scorer:
     import tensorflow as tf
 
     from components.common import features
@@ -58,57 +62,6 @@ def _load_saved_model(model: pathlib.Path) -> Scorer:
     return score
 
 
-def _load_keras(model: pathlib.Path) -> Scorer:
-    import keras
-    import tensorflow as tf
-
-    # Registers the function that the first layer of the model uses.
-    from benchmarks.peers import keras_tutorial
-
-    loaded = keras.saving.load_model(model / keras_tutorial.MODEL_FILE)
-
-    def score(texts: list[str]) -> Probabilities:
-        outputs = loaded.predict_on_batch(tf.constant(texts))
-        return np.asarray(outputs, np.float64).reshape(-1)
-
-    return score
-
-
-def _load_sklearn(model: pathlib.Path) -> Scorer:
-    import joblib
-
-    from benchmarks.peers.sklearn_tfidf import MODEL_FILE
-
-    loaded = joblib.load(model / MODEL_FILE)
-
-    def score(texts: list[str]) -> Probabilities:
-        return np.asarray(loaded.predict_proba(texts)[:, 1], np.float64)
-
-    return score
-
-
-def _load_fasttext(model: pathlib.Path) -> Scorer:
-    import fasttext
-
-    from benchmarks.peers import fasttext_bigrams
-
-    loaded = fasttext.load_model(str(model / fasttext_bigrams.MODEL_FILE))
-    return lambda texts: fasttext_bigrams.positive_probabilities(loaded, texts)
-
-
-def _load_tfx_example(model: pathlib.Path) -> Scorer:
-    from benchmarks.peers.tfx_example_scorer import load_scorer
-
-    return load_scorer(model)
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _score_forked(texts: list[str]) -> Probabilities:
     assert _scorer is not None
     return _scorer(texts)
@@ -118,7 +71,7 @@ def measure(kind: str, scorer: Scorer, texts: list[str], passes: int) -> dict[st
     """Measure rates and latency.
 
     Args:
-        kind: Format of the model.
+        kind: See `load`.
         scorer: The loaded model.
         texts: Texts to score.
         passes: Number of passes over all texts; the best one counts.
@@ -128,15 +81,14 @@ def measure(kind: str, scorer: Scorer, texts: list[str], passes: int) -> dict[st
         the median for a single text; and the `probabilities`.
     """
     batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
-    count = cores()
+    count = os.cpu_count() or 1
     probabilities = np.concatenate([scorer(batch) for batch in batches])  # also the warm-up
     rates = {'1 thread': _best_rate(lambda: [scorer(batch) for batch in batches], texts, passes)}
     with concurrent.futures.ThreadPoolExecutor(count) as threads:
         rates[f'{count} threads'] = _best_rate(
             lambda: list(threads.map(scorer, batches)), texts, passes
         )
-    if kind in ('sklearn', 'fasttext'):
-        # These handle text in Python, which threads do not speed up.
+    if kind in _PYTHON_PEERS:
         global _scorer  # noqa: PLW0603
         _scorer = scorer
         with multiprocessing.get_context('fork').Pool(count) as processes:
@@ -183,6 +135,9 @@ def main() -> None:
     scorer = load(options.kind, options.model)
     load_seconds = time.perf_counter() - start
     result = measure(options.kind, scorer, test.texts, options.passes)
+    # Imported now, because it imports scikit-learn.
+    from benchmarks import metrics
+
     quality = metrics.quality(test.labels, result.pop('probabilities'))
     print(json.dumps({**result, 'load_seconds': load_seconds, 'metrics': quality}), flush=True)
 

@@ -183,35 +183,22 @@ def tokens_of(
         The training, held-out and unlabelled reviews.
     """
     words = tokenize(tf.constant(films.texts), text.punctuation)
-    learned = tf.ragged.boolean_mask(words, ~held_out).values
-    unique, _, counts = tf.unique_with_counts(learned, tf.int64)
-    known = most_frequent(
-        Counter(dict(zip(unique.numpy().tolist(), counts.numpy().tolist()))),
+    vocabulary = most_frequent(
+        Counter(tf.ragged.boolean_mask(words, ~held_out).values.numpy().tolist()),
         top_k=text.vocab_size - features.RESERVED_IDS,
         min_count=text.min_word_count,
     )
-    table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(
-            known, np.arange(features.RESERVED_IDS, len(known) + features.RESERVED_IDS)
-        ),
-        default_value=features.UNKNOWN_ID,
-    )
+    # Gives the same ids as the pipeline: 0 for padding, and 1 for other words.
+    lookup = keras.layers.StringLookup(vocabulary=vocabulary, mask_token='')
 
-    def ids_of(words: tf.RaggedTensor) -> tf.RaggedTensor:
-        ids = words.with_values(tf.cast(table.lookup(words.values), tf.int32))
-        return ids[:, : text.max_tokens]
+    def tokens(words: tf.RaggedTensor, labels: Any) -> LabelledTokens:
+        ids = words.with_values(tf.cast(lookup(words.values), tf.int32))[:, : text.max_tokens]
+        return LabelledTokens(ids.values.numpy(), ids.row_splits.numpy(), labels)
 
-    ids = ids_of(words)
     labels = np.array(films.labels, np.float32)[:, np.newaxis]
-
-    def those(rows: np.ndarray[Any, np.dtype[np.bool_]]) -> LabelledTokens:
-        chosen = tf.ragged.boolean_mask(ids, rows)
-        return LabelledTokens(chosen.values.numpy(), chosen.row_splits.numpy(), labels[rows])
-
-    # At least one part, even if it is empty.
-    starts = range(0, max(1, len(films.unlabelled)), 5_000)
-    parts = [tf.constant(films.unlabelled[i : i + 5_000], tf.string) for i in starts]
-    further = tf.concat([ids_of(tokenize(part, text.punctuation)) for part in parts], axis=0)
-    no_labels = np.full([further.nrows(), 1], np.nan, np.float32)
-    unlabelled = LabelledTokens(further.values.numpy(), further.row_splits.numpy(), no_labels)
-    return those(~held_out), those(held_out), unlabelled
+    unlabelled = tokenize(tf.constant(films.unlabelled, tf.string), text.punctuation)
+    return (
+        tokens(tf.ragged.boolean_mask(words, ~held_out), labels[~held_out]),
+        tokens(tf.ragged.boolean_mask(words, held_out), labels[held_out]),
+        tokens(unlabelled, np.full([len(films.unlabelled), 1], np.nan, np.float32)),
+    )

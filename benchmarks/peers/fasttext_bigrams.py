@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import pathlib
 import string
 import tempfile
+from typing import Any
 
 import fasttext
-import numpy as np
-import numpy.typing as npt
 
-from benchmarks.peers.report import parse, report
-from benchmarks.reviews import NAMES, read_splits, shuffled
+from benchmarks.peers import PeerTask
+from benchmarks.reviews import NAMES, shuffled
 
-MODEL_FILE = 'model.bin'
+_MODEL_FILE = 'model.bin'
 
 _LABEL = '__label__'
 _STRIPPED = str.maketrans({mark: ' ' for mark in string.punctuation})
@@ -30,19 +28,9 @@ def clean(text: str) -> str:
     return ' '.join(text.replace('<br />', ' ').lower().translate(_STRIPPED).split())
 
 
-def positive_probabilities(
-    model: fasttext.FastText._FastText, texts: list[str]
-) -> npt.NDArray[np.float64]:
-    """Return the probability of `pos` for each text, float64 `[texts]`."""
-    names, values = model.predict([clean(text) for text in texts], k=len(NAMES))
-    positive = _LABEL + NAMES[1]
-    return np.array([row[labels.index(positive)] for labels, row in zip(names, values)])
-
-
-def main() -> None:
-    arguments = parse(argparse.ArgumentParser())
-    splits = read_splits(arguments.archive)
-    train = shuffled(splits['train'], arguments.seed)
+def train(task: PeerTask) -> tuple[list[int], Any]:
+    train, test = task.read()
+    train = shuffled(train, task.seed)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, 'train.txt')
         with path.open('w', encoding='utf-8') as file:
@@ -57,13 +45,20 @@ def main() -> None:
             # 0.1, five epochs do not get far.
             lr=1.0,
             thread=os.cpu_count() or 1,
-            seed=arguments.seed,
+            seed=task.seed,
             verbose=0,
         )
-    probabilities = positive_probabilities(model, splits['test'].texts)
-    model.save_model(str(arguments.model_dir / MODEL_FILE))
-    report(splits['test'].labels, probabilities, arguments.model_dir)
+    probabilities = _positive_probabilities(model, test.texts)
+    model.save_model(str(task.model_dir / _MODEL_FILE))
+    return test.labels, probabilities
 
 
-if __name__ == '__main__':
-    main()
+def load(model_dir: pathlib.Path) -> Any:
+    model = fasttext.load_model(str(model_dir / _MODEL_FILE))
+    return lambda texts: _positive_probabilities(model, texts)
+
+
+def _positive_probabilities(model: Any, texts: list[str]) -> list[float]:
+    names, values = model.predict([clean(text) for text in texts], k=len(NAMES))
+    positive = _LABEL + NAMES[1]
+    return [row[labels.index(positive)] for labels, row in zip(names, values)]

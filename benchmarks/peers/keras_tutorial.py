@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import pathlib
 import string
-import tarfile
 import tempfile
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from benchmarks.peers.report import parse, report
-from benchmarks.reviews import NAMES, member_labels
+from benchmarks.peers import PeerTask
+from benchmarks.reviews import NAMES, read_reviews
 
-MODEL_FILE = 'model.keras'
+_MODEL_FILE = 'model.keras'
 
 _WORDS = 10_000
 _LENGTH_TOKENS = 250
@@ -32,14 +30,12 @@ def standardize(texts: Any) -> Any:
     )
 
 
-def main() -> None:
-    arguments = parse(argparse.ArgumentParser())
-    keras.utils.set_random_seed(arguments.seed)
+def train(task: PeerTask) -> tuple[list[int], Any]:
+    keras.utils.set_random_seed(task.seed)
     with tempfile.TemporaryDirectory() as folder:
-        _unpack(arguments.archive, folder)
-        data = os.path.join(folder, 'aclImdb')
-        train, val = (_read(data, 'train', subset=subset) for subset in ('training', 'validation'))
-        test = _read(data, 'test')
+        _unpack(task.archive, folder)
+        train, val = (_read(folder, 'train', subset) for subset in ('training', 'validation'))
+        test = _read(folder, 'test')
         labels = [int(label) for _, batch in test for label in batch.numpy()]
 
         vectorize = keras.layers.TextVectorization(
@@ -70,21 +66,21 @@ def main() -> None:
         logits = model.predict(test, verbose=0)
     whole = keras.Sequential([vectorize, model, keras.layers.Activation('sigmoid')])
     whole(tf.constant(['a text']))
-    whole.save(arguments.model_dir / MODEL_FILE)
-    report(labels, tf.sigmoid(logits[:, 0]).numpy(), arguments.model_dir)
+    whole.save(task.model_dir / _MODEL_FILE)
+    return labels, tf.sigmoid(logits[:, 0]).numpy()
+
+
+def load(model_dir: pathlib.Path) -> Any:
+    model = keras.saving.load_model(model_dir / _MODEL_FILE)
+    return lambda texts: model.predict_on_batch(tf.constant(texts))
 
 
 def _unpack(archive: str, folder: str) -> None:
     # The tutorial deletes the unlabelled reviews; not unpacking them is quicker still.
-    with tarfile.open(archive, mode='r|*') as members:
-        for member in members:
-            found = member_labels(member.name)
-            content = members.extractfile(member) if found and member.isfile() else None
-            if found and content is not None:
-                split, label = found
-                path = pathlib.Path(folder, 'aclImdb', split, NAMES[label])
-                path.mkdir(parents=True, exist_ok=True)
-                (path / pathlib.PurePosixPath(member.name).name).write_bytes(content.read())
+    for number, (split, label, text) in enumerate(read_reviews(archive)):
+        path = pathlib.Path(folder, split, NAMES[label], f'{number:05}.txt')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding='utf-8', newline='')
 
 
 def _read(folder: str, split: str, subset: str | None = None) -> Any:
@@ -97,7 +93,3 @@ def _read(folder: str, split: str, subset: str | None = None) -> Any:
         shuffle=subset is not None,
         verbose=False,
     )
-
-
-if __name__ == '__main__':
-    main()

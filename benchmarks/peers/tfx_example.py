@@ -8,7 +8,6 @@ two cores.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import pathlib
 import shutil
@@ -16,31 +15,26 @@ import sys
 import tempfile
 from typing import Any
 
-from benchmarks.peers import tfx_example_module
-from benchmarks.peers.report import parse, report
-from benchmarks.reviews import Split, read_splits, shuffled
+from benchmarks.peers import PeerTask, tfx_example_module
+from benchmarks.reviews import Split, shuffled
 
 _TRAIN_STEPS = 7_000
 _EVAL_STEPS = 800
 _BATCH = 1_000
-# The names of the splits in the example.
-_SPLITS = {'train': 'train', 'test': 'eval'}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--train-steps', type=int, default=_TRAIN_STEPS)
-    parser.add_argument('--eval-steps', type=int, default=_EVAL_STEPS)
-    arguments = parse(parser)
-    splits = read_splits(arguments.archive)
+def train(task: PeerTask) -> tuple[list[int], Any]:
+    train, test = task.read()
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        for name, example_name in _SPLITS.items():
-            _write(shuffled(splits[name], arguments.seed), root / 'data' / f'{example_name}.csv')
-        pushed = _run(root, arguments.options.train_steps, arguments.options.eval_steps)
-        shutil.copytree(pushed, arguments.model_dir, dirs_exist_ok=True)
-    probabilities = _probabilities(arguments.model_dir, splits['test'].texts)
-    report(splits['test'].labels, probabilities, arguments.model_dir)
+        # The example calls the test split eval.
+        for name, split in (('train', train), ('eval', test)):
+            _write(shuffled(split, task.seed), root / 'data' / f'{name}.csv')
+        shutil.copytree(_run(root), task.model_dir, dirs_exist_ok=True)
+    score = load(task.model_dir)
+    starts = range(0, len(test.texts), _BATCH)
+    probabilities = [p for start in starts for p in score(test.texts[start : start + _BATCH])]
+    return test.labels, probabilities
 
 
 def _write(split: Split, path: pathlib.Path) -> None:
@@ -52,7 +46,7 @@ def _write(split: Split, path: pathlib.Path) -> None:
         writer.writerows((label, ' '.join(text.split())) for text, label in zip(*split))
 
 
-def _run(root: pathlib.Path, train_steps: int, eval_steps: int) -> pathlib.Path:
+def _run(root: pathlib.Path) -> pathlib.Path:
     from tfx.examples.imdb import imdb_pipeline_native_keras as example
     from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
     from tfx.proto import example_gen_pb2, trainer_pb2
@@ -73,12 +67,12 @@ def _run(root: pathlib.Path, train_steps: int, eval_steps: int) -> pathlib.Path:
     )
     nodes = {component.id: component for component in pipeline.components}
     split = example_gen_pb2.Input.Split
-    inputs = [split(name=name, pattern=f'{name}.csv') for name in _SPLITS.values()]
+    inputs = [split(name=name, pattern=f'{name}.csv') for name in ('train', 'eval')]
     properties: list[tuple[str, str, Any]] = [
         ('CsvExampleGen', 'input_config', example_gen_pb2.Input(splits=inputs)),
         ('CsvExampleGen', 'output_config', example_gen_pb2.Output()),
-        ('Trainer', 'train_args', trainer_pb2.TrainArgs(num_steps=train_steps)),
-        ('Trainer', 'eval_args', trainer_pb2.EvalArgs(num_steps=eval_steps)),
+        ('Trainer', 'train_args', trainer_pb2.TrainArgs(num_steps=_TRAIN_STEPS)),
+        ('Trainer', 'eval_args', trainer_pb2.EvalArgs(num_steps=_EVAL_STEPS)),
     ]
     for node, name, value in properties:
         nodes[node].exec_properties[name] = proto_utils.proto_to_json(value)
@@ -89,15 +83,20 @@ def _run(root: pathlib.Path, train_steps: int, eval_steps: int) -> pathlib.Path:
     return versions[-1]
 
 
-def _probabilities(model: pathlib.Path, texts: list[str]) -> Any:
-    import numpy as np
+def load(model_dir: pathlib.Path) -> Any:
+    # The signature takes serialized examples and returns logits, `[texts, 1]`.
+    import tensorflow as tf
 
-    from benchmarks.peers.tfx_example_scorer import load_scorer
+    loaded = tf.saved_model.load(str(model_dir))
+    signature = loaded.signatures['serving_default']
 
-    score = load_scorer(model)
-    starts = range(0, len(texts), _BATCH)
-    return np.concatenate([score(texts[start : start + _BATCH]) for start in starts])
+    def score(texts: list[str], _keep: Any = loaded) -> Any:
+        (logits,) = signature(examples=tf.constant([_example(text) for text in texts])).values()
+        return tf.sigmoid(logits).numpy().reshape(-1)
 
+    def _example(text: str) -> bytes:
+        value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
+        features = tf.train.Features(feature={'text': value})
+        return bytes(tf.train.Example(features=features).SerializeToString())
 
-if __name__ == '__main__':
-    main()
+    return score

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -13,49 +11,25 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as cli
-from benchmarks import bench, contenders, report, scale
+from benchmarks import bench, report, scale
 from benchmarks.archive import find_archive
-from benchmarks.contenders import Contender
+from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.plot import draw
-from components.common.errors import ConfigError, DataError
+from components.common.errors import DataError
 from pipeline.settings.presets import PRESETS
-from tests.components.example_gen.samples import encode_archive
 from tests.conftest import REPO
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Program(Contender):
-    """A contender that runs a line of Python."""
-
-    program: str = ''
+    """A contender whose variant is a line of Python."""
 
     def command(self, archive: pathlib.Path, output: pathlib.Path, seed: int) -> list[str]:
-        return [sys.executable, '-c', self.program, str(archive), str(output), str(seed)]
-
-
-WORDS = (('dull', 'bad'), ('great', 'good'))
-
-
-@pytest.fixture(scope='module')
-def archive(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Make an archive in the layout of IMDB's, with texts that reveal their label."""
-    path = tmp_path_factory.mktemp('archive') / 'tiny.tar.gz'
-    members = [('aclImdb/train/unsup/1_0.txt', b'')]
-    for number in range(200):
-        split, label = ('train', 'test')[number // 100], number % 2
-        text = f'A {WORDS[label][number // 2 % 2]} film, number {number % 7}.'
-        name = f'aclImdb/{split}/{("neg", "pos")[label]}/{number}_5.txt'
-        members.append((name, text.encode()))
-    path.write_bytes(encode_archive(members))
-    return path
+        return [sys.executable, '-c', self.variant, str(archive), str(output), str(seed)]
 
 
 def test_other_contenders_run_when_some_fail(archive: pathlib.Path) -> None:
-    broken = [
-        Program(name='a', title='A', kind='sklearn', program='raise ValueError("no luck")'),
-        Program(name='b', title='B', kind='sklearn', program='print("done")'),
-        Program(name='c', title='C', kind='sklearn', program='import sys; sys.exit(3)'),
-    ]
+    programs = ['raise ValueError("no luck")', 'print("done")', 'import sys; sys.exit(3)']
+    broken = [Program(program, program, 'sklearn_models', program) for program in programs]
     rows = bench.run(broken, archive)['contenders']
     assert [row['error'] for row in rows] == [
         'exit code 1: ValueError: no luck',
@@ -65,46 +39,71 @@ def test_other_contenders_run_when_some_fail(archive: pathlib.Path) -> None:
     assert all(row['runs'][0]['wall_seconds'] > 0 for row in rows)
 
 
-PEERS = [c for c in contenders.all_contenders() if c.module and not c.on_request]
-NEEDS = {'sklearn': 'sklearn', 'fasttext': 'fasttext', 'keras': 'keras'}
+PEERS = [c for c in CONTENDERS.values() if c.module != 'pipeline' and not c.on_request]
 
 
 @pytest.mark.parametrize('peer', PEERS, ids=lambda peer: peer.name)
 def test_peer_trains_saves_and_scores_when_given_an_archive(
     peer: Contender, archive: pathlib.Path
 ) -> None:
-    if importlib.util.find_spec(NEEDS[peer.kind]) is None:
-        pytest.skip(f'{NEEDS[peer.kind]} is not installed; run make bench')
+    if peer.name == 'fasttext':
+        pytest.importorskip('fasttext', reason='fasttext is not installed; run make bench')
     (row,) = bench.run([peer], archive, passes=1)['contenders']
     assert row['error'] is None
-    assert row['runs'][0]['examples'] == 100
+    assert row['runs'][0]['examples'] == 400
     assert row['size_bytes'] > 0
     assert row['rate'] == max(row['rates'].values()) > 0
     assert '1 thread' in row['rates']
-    if peer.kind == 'sklearn':
+    if peer.module == 'sklearn_models':
         assert row['accuracy'] == 1
 
 
 def test_row_has_the_median_when_there_are_several_seeds() -> None:
-    contender = PEERS[0]
     runs = [
         {'seed': seed, 'error': None, 'rates': {'1 thread': float(seed)}}
         | dict.fromkeys(bench._FIGURES, float(seed))
         for seed in (1, 5, 3)
     ]
-    row = bench.summarise(contender, runs)
+    row = bench.summarise(PEERS[0], runs)
     assert (row['accuracy'], row['rate']) == (3, 3)
     assert [run['accuracy'] for run in row['runs']] == [1, 5, 3]
 
 
-def test_selection_has_all_contenders_except_those_on_request() -> None:
-    names = [contender.name for contender in contenders.select()]
-    assert {f'ours-{preset}' for preset in PRESETS} <= set(names)
-    assert 'tfx-example' not in names
-    assert contenders.select(added='tfx-example')[-1].name == 'tfx-example'
-    assert [c.name for c in contenders.select('fasttext, nb-svm')] == ['nb-svm', 'fasttext']
-    with pytest.raises(ConfigError, match="unknown contender 'nobody'"):
-        contenders.select('nobody')
+@pytest.mark.parametrize(
+    ('options', 'names'),
+    [
+        ([], {name for name, c in CONTENDERS.items() if not c.on_request}),
+        (['--with', 'tfx-example'], set(CONTENDERS)),
+        (['--only', 'fasttext, nb-svm'], {'nb-svm', 'fasttext'}),
+    ],
+)
+def test_default_contenders_run_or_those_selected(
+    options: list[str], names: set[str], archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selected: list[Contender] = []
+
+    def run(contenders: list[Contender], *_: object, **__: object) -> None:
+        selected.extend(contenders)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, 'run', run)
+    assert cli.exit_code(['run', '--data', str(archive), *options]) == 130
+    assert {contender.name for contender in selected} == names
+    assert {f'ours-{preset}' for preset in PRESETS} <= set(CONTENDERS)
+
+
+@pytest.mark.parametrize(
+    'command',
+    [
+        ['run', '--only', 'nobody'],
+        ['elsewhere', '--only', 'few,nothing'],
+        ['scale', '--preset', 'none'],
+        ['nodes', '--variants', 'none+trainer.model.max_ngram=1'],
+        *(['scale', '--factors', factors] for factors in ('', '1,x', '0', '-1', 'nan')),
+    ],
+)
+def test_options_are_a_usage_error_when_invalid(command: list[str], archive: pathlib.Path) -> None:
+    assert cli.exit_code([*command, '--data', str(archive)]) == 2
 
 
 def test_archive_is_a_data_error_when_missing(
@@ -126,10 +125,10 @@ def test_exit_code_is_5_when_a_contender_fails(
     capsys: pytest.CaptureFixture[str],
     tmp_path: pathlib.Path,
 ) -> None:
-    failing = Program(name='a', title='A', kind='sklearn', program='raise ValueError("no luck")')
-    monkeypatch.setattr(contenders, 'select', lambda *_: [failing])
+    failing = Program('nb-svm', 'A', 'sklearn_models', 'raise ValueError("no luck")')
+    monkeypatch.setitem(CONTENDERS, 'nb-svm', failing)
     output = tmp_path / 'bench.json'
-    command = ['run', '--data', str(archive), '--only', 'a', '--output', str(output)]
+    command = ['run', '--data', str(archive), '--only', 'nb-svm', '--output', str(output)]
     assert cli.exit_code(command) == 5
     assert 'A: failed, exit code 1: ValueError: no luck' in capsys.readouterr().out
     assert json.loads(output.read_text())['machine']['cores'] >= 1
@@ -204,11 +203,6 @@ def test_published_results_are_unchanged_when_only_some_sizes_run(
     assert cli.exit_code(['scale', '--data', str(archive), *selected]) == 0
     assert '400,000' in capsys.readouterr().out
     assert kept == ({report.SCALE_FILE} if is_kept else set())
-
-
-@pytest.mark.parametrize('factors', ['', '1,x', '0', '-1', 'nan'])
-def test_factors_are_a_usage_error_when_invalid(factors: str) -> None:
-    assert cli.exit_code(['scale', '--factors', factors]) == 2
 
 
 def test_plot_is_reproducible(tmp_path: pathlib.Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks import derive
 from benchmarks.derive import cyrillic, draw, last_sentence, uneven, without_spaces
-from components.common.errors import ConfigError
 
 TEXT = 'It isn\'t "GOOD", é?<br />Well-made, in 1999; 10/10!'
 
@@ -90,15 +89,4 @@ def test_drawn_labels_have_the_requested_shares(
     assert (found.count(0), found.count(1)) == expected
     assert found != sorted(found)
     assert draw(labels, wanted, one_in, seed=1) == drawn
-
-
-def test_draw_depends_on_the_seed() -> None:
-    labels = [0, 1] * 100
-    assert draw(labels, 50, 2, seed=1) != draw(labels, 50, 2, seed=2)
-
-
-def test_selection_takes_all_or_those_named() -> None:
-    assert list(derive.select()) == list(derive.TASKS)
-    assert list(derive.select('uneven, few')) == ['few', 'uneven']
-    with pytest.raises(ConfigError, match="unknown task 'none'"):
-        derive.select('few,none')
+    assert draw(labels, wanted, one_in, seed=2) != drawn

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pathlib
 import random
-import sys
 from typing import Any
 
 import numpy as np
@@ -71,7 +70,6 @@ def test_one_in_20_is_positive_in_both_parts_when_labels_are_unbalanced(
 def test_all_contenders_are_measured_and_kept_when_lengths_are_uneven(
     archive: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip('sklearn', reason='sklearn is not installed; run make bench')
     output = tmp_path / 'elsewhere.json'
     command = ['elsewhere', '--data', str(archive), '--only', 'uneven', '--output', str(output)]
     assert cli.exit_code(command) == 0
@@ -89,14 +87,13 @@ def test_all_contenders_are_measured_and_kept_when_lengths_are_uneven(
 
 
 def test_contenders_read_letters_when_a_script_has_no_spaces(archive: pathlib.Path) -> None:
-    pytest.importorskip('sklearn', reason='sklearn is not installed; run make bench')
     films = elsewhere.derive(tune.read_films(archive), derive.TASKS['without-spaces'])
     held_out = np.array(films.folds) == elsewhere.HELD_OUT_FOLD
     labels = np.array(films.labels, float)[held_out]
     ours = elsewhere.preset_probabilities(films, held_out, 'ngram')
-    theirs = elsewhere.sklearn_probabilities(films, held_out, letters=True)
+    theirs = elsewhere.sklearn_probabilities(films, held_out, 'letters')
     for probabilities in (ours, theirs):
-        assert metrics.auc(labels, probabilities) > 0.95
+        assert metrics.quality(labels, probabilities)['auc'] > 0.95
 
 
 def test_original_and_cyrillic_letters_give_the_same_probabilities(archive: pathlib.Path) -> None:
@@ -113,23 +110,13 @@ def test_original_and_cyrillic_letters_give_the_same_probabilities(archive: path
 def test_run_fails_when_a_probability_is_not_finite(
     archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip('sklearn', reason='sklearn is not installed; run make bench')
 
     def score(films: tune.Films, held_out: Any, preset: str) -> Any:
         return np.full(held_out.sum(), np.nan)
 
     monkeypatch.setattr(elsewhere, 'preset_probabilities', score)
     with pytest.raises(ComponentError, match='ngram: a probability is not finite'):
-        list(elsewhere.run(tune.read_films(archive), derive.select('few')))
-
-
-def test_nothing_is_trained_when_scikit_learn_is_not_installed(
-    archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, 'sklearn', None)
-    monkeypatch.setattr(elsewhere, 'preset_probabilities', pytest.fail)
-    assert cli.exit_code(['elsewhere', '--data', str(archive)]) == 6
-    assert 'make bench' in capsys.readouterr().err
+        elsewhere.run(archive, {'few': derive.TASKS['few']}, pytest.fail)
 
 
 def noisy(labels: Any, noise: float, seed: int) -> Any:

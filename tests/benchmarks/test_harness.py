@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness import measure
+from benchmarks.harness import RunError, measure
 from tests.conftest import REPO
 
 # Memory is counted from that of the process that starts another, and pytest is large.
 _DRIVER = """
-import dataclasses, json, pathlib, sys
+import json, pathlib, sys
 from benchmarks.harness import measure
 done = measure([sys.executable, '-c', sys.argv[1]], cwd=pathlib.Path('.'))
-print(json.dumps(dataclasses.asdict(done.usage)))
+print(json.dumps(done.usage))
 """
 
 
@@ -57,17 +57,24 @@ def test_cpu_is_counted_when_busy_and_wall_when_asleep(tmp_path: pathlib.Path) -
 @pytest.mark.parametrize(
     ('program', 'failure'),
     [
-        ('print(1)', ''),
         ('import sys; sys.exit("out of luck")', 'exit code 1: out of luck'),
         ('import os; os.kill(os.getpid(), 9)', 'exit code -9: no message'),
         ('raise ValueError("what it was")', 'exit code 1: ValueError: what it was'),
+        ('print("done")', "expected JSON, got 'done'"),
+        ('', "expected JSON, got ''"),
     ],
 )
-def test_failure_is_one_line_when_the_child_fails(
+def test_error_is_one_line_when_the_child_fails_or_prints_no_json(
     program: str, failure: str, tmp_path: pathlib.Path
 ) -> None:
-    done = measure([sys.executable, '-c', program], cwd=tmp_path)
-    assert done.failure == failure
+    with pytest.raises(RunError) as caught:
+        measure([sys.executable, '-c', program], cwd=tmp_path).json()
+    assert str(caught.value) == failure
+
+
+@pytest.mark.parametrize('printed', ['{"a": 1}', '{"a":\n 1}', 'some text\n{"a": 1}\n'])
+def test_json_is_all_of_the_output_or_its_last_line(printed: str, tmp_path: pathlib.Path) -> None:
+    assert measure([sys.executable, '-c', f'print({printed!r})'], cwd=tmp_path).json() == {'a': 1}
 
 
 def test_complete_output_is_read_when_the_child_prints_megabytes(tmp_path: pathlib.Path) -> None:

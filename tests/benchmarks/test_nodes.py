@@ -11,18 +11,16 @@ import pytest
 
 from benchmarks import __main__ as cli
 from benchmarks import nodes, report
-from benchmarks.bench import RunError
-from benchmarks.harness import Measured, Usage
-from tests.components.example_gen.samples import encode_archive
+from benchmarks.harness import Measured, RunError
 from tests.conftest import NODES, REPO
 
-METERED = """
+PROGRAM = """
 import pathlib, sys, time
-from benchmarks import metered
+from benchmarks.node_usage import NodeUsage
 from pipeline.results.outcome import NodeResult
 
-metered._FILE = pathlib.Path(sys.argv[1])
-meter = metered._Meter(sys.stderr, quiet=True)
+NodeUsage.file = pathlib.Path(sys.argv[1])
+meter = NodeUsage(sys.stderr, quiet=True)
 nodes = [('A', 300, 0.0), ('B', 0, 0.4), ('C', 0, 0.0)]
 for index, (name, megabytes, seconds) in enumerate(nodes, start=1):
     meter.node_started(index, 3, name)
@@ -35,27 +33,13 @@ for index, (name, megabytes, seconds) in enumerate(nodes, start=1):
 """
 
 
-@pytest.fixture
-def archive(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Make an archive in the layout of IMDB's, of 800 different texts that reveal their label."""
-    path = tmp_path / 'small.tar.gz'
-    members = []
-    for number in range(800):
-        split, label = ('train', 'test')[number % 2], number // 2 % 2
-        text = f'A {("dull", "great")[label]} film, the one of number{number}. It has an end.'
-        name = f'aclImdb/{split}/{("neg", "pos")[label]}/{number}_5.txt'
-        members.append((name, text.encode()))
-    path.write_bytes(encode_archive(members))
-    return path
-
-
 @pytest.mark.skipif(
     sys.platform != 'linux',
     reason='only Linux resets the peak memory of a process (/proc/self/clear_refs)',
 )
 def test_each_node_has_its_own_memory_and_time(tmp_path: pathlib.Path) -> None:
     file = tmp_path / 'nodes.json'
-    subprocess.run([sys.executable, '-c', METERED, str(file)], cwd=REPO, check=True)
+    subprocess.run([sys.executable, '-c', PROGRAM, str(file)], cwd=REPO, check=True)
     large, slow, idle = json.loads(file.read_text()).values()
     assert large['peak_bytes'] > slow['peak_bytes'] + (250 << 20)
     assert slow['peak_bytes'] > 5 << 20
@@ -80,32 +64,30 @@ def test_nodes_are_measured_when_the_pipeline_runs(
     assert 8_000 < run['nodes']['ExampleGen']['output_bytes'] < 400_000
 
 
-TOOK = {'cpu_seconds': 12.34, 'peak_bytes': 3 << 29, 'output_bytes': 5_600_000}
+USAGE = {'cpu_seconds': 12.34, 'peak_bytes': 3 << 29, 'output_bytes': 5_600_000}
 
 
 @pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def fake_runs(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Replace the runs; an error text makes the preparation of the data fail."""
 
     def run(_: pathlib.Path, variant: str, __: pathlib.Path) -> dict[str, Any]:
         if variant == 'tutorial':
             raise RunError('exit code 1: no luck')
-        examples = {'train': 8, 'val': 1, 'test': 1}
-        return {'nodes': {'Trainer': TOOK}, 'input_bytes': 100, 'examples': examples}
+        return {'nodes': {'Trainer': USAGE}, 'input_bytes': 100, 'examples': {'train': 8}}
 
-    def play(err: str = '') -> None:
-        usage = Usage(wall_seconds=1, cpu_seconds=1, peak_bytes=1)
-        made = Measured(usage=usage, code=1 if err else 0, out='{}', err=err)
-        monkeypatch.setattr(nodes, 'measure', lambda *_, **__: made)
+    def replace(err: str = '') -> None:
+        made = Measured(1, 1, 1, code=1 if err else 0, out='{}', err=err)
+        monkeypatch.setattr(nodes, 'make_data', lambda *_: made)
 
     monkeypatch.setattr(nodes, '_run', run)
-    return play
+    return replace
 
 
 def test_other_runs_continue_when_one_fails(
-    archive: pathlib.Path, played: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+    archive: pathlib.Path, fake_runs: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    played('')
+    fake_runs('')
     command = ['nodes', '--data', str(archive), '--factors', '0.5', '--variants', 'tutorial,ngram']
     assert cli.exit_code(command) == 5
     out, err = capsys.readouterr()
@@ -116,9 +98,9 @@ def test_other_runs_continue_when_one_fails(
 
 
 def test_runs_fail_in_one_line_when_their_data_cannot_be_created(
-    archive: pathlib.Path, played: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+    archive: pathlib.Path, fake_runs: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    played('OSError: no space')
+    fake_runs('OSError: no space')
     command = ['nodes', '--data', str(archive), '--factors', '1', '--variants', 'ngram']
     assert cli.exit_code(command) == 5
     out, err = capsys.readouterr()
@@ -134,12 +116,12 @@ def test_published_results_are_unchanged_when_only_some_variants_are_measured(
     selected: list[str],
     archive: pathlib.Path,
     tmp_path: pathlib.Path,
-    played: Callable[[str], None],
+    fake_runs: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
     *,
     is_kept: bool,
 ) -> None:
-    played('')
+    fake_runs('')
     kept = set()
     monkeypatch.setattr(report, 'save', lambda _, path: kept.add(path))
     command = ['nodes', '--data', str(archive), *selected]
@@ -148,11 +130,3 @@ def test_published_results_are_unchanged_when_only_some_variants_are_measured(
     kept.clear()
     cli.exit_code([*command, '--output', str(tmp_path / 'asked.json')])
     assert kept == {tmp_path / 'asked.json'}
-
-
-def test_variant_is_refused_when_its_preset_is_unknown(
-    archive: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    command = ['nodes', '--data', str(archive), '--variants', 'none+trainer.model.max_ngram=1']
-    assert cli.exit_code([*command, '--output', str(tmp_path / 'nodes.json')]) == 2
-    assert not (tmp_path / 'nodes.json').exists()
