@@ -6,7 +6,7 @@ import os
 import runpy
 import subprocess
 
-from requirements.stacks import NEW, OLD, ROOT, STACKS, SetUpError, Stack
+from requirements.stacks import EXTRAS, NEW, OLD, ROOT, STACKS, SetUpError, Stack
 
 # All packages except these must have a wheel, so that users need no compiler other than C++,
 # which pyfarmhash needs.
@@ -44,18 +44,14 @@ def lock_all(uv: str, upgrade: bool) -> None:
     host = NEW._replace(platforms=OLD.platforms)
     _compile(uv, host, 'requirements/kfp-local.txt', runner, options)
     for stack in STACKS.values():
-        runtime = '\n'.join(declared['INSTALL_REQUIRES'])
-        tools = '\n'.join(declared['DEV_REQUIRES'])
-        _compile(uv, stack, stack.lock, runtime, options)
-        peers = '\n'.join(declared['BENCH_REQUIRES'])
-        clients = '\n'.join([*declared['KUBEFLOW_REQUIRES'], *declared['VERTEX_REQUIRES']])
         # All locks of a stack can be installed together.
-        agreeing = [*options, '--constraints', stack.lock]
-        _compile(uv, stack, stack.dev_lock, tools, agreeing)
-        agreeing += ['--constraints', stack.dev_lock]
-        _compile(uv, stack, stack.bench_lock, peers, agreeing)
-        agreeing += ['--constraints', stack.bench_lock, '--overrides', 'requirements/overrides.in']
-        _compile(uv, stack, stack.cloud_lock, clients, agreeing)
+        agreeing = options
+        for extra, lock in zip(('install', *EXTRAS), stack.locks):
+            names = ('KUBEFLOW', 'VERTEX') if extra == 'cloud' else (extra.upper(),)
+            source = '\n'.join(line for name in names for line in declared[f'{name}_REQUIRES'])
+            overrides = ['--overrides', 'requirements/overrides.in'] if extra == 'cloud' else []
+            _compile(uv, stack, lock, source, [*agreeing, *overrides])
+            agreeing = [*agreeing, '--constraints', lock]
         for platform in stack.platforms[1:]:
             for name in stack.locks:
                 check = [name, '--no-deps', '--output-file', os.devnull]
@@ -70,15 +66,11 @@ def _compile(uv: str, stack: Stack, output: str, source: str, options: list[str]
     _run_uv(uv, stack, stack.platforms[0], arguments, source)
 
 
-def _command(uv: str, stack: Stack, platform: str, arguments: list[str]) -> list[str]:
+def _run_uv(uv: str, stack: Stack, platform: str, arguments: list[str], source: str) -> None:
     command = [uv, 'pip', 'compile', '--quiet', '--only-binary', ':all:']
     for package in SOURCE_ONLY:
         command += ['--no-binary', package]
-    return [*command, '--python-version', stack.python, '--python-platform', platform, *arguments]
-
-
-def _run_uv(uv: str, stack: Stack, platform: str, arguments: list[str], source: str) -> None:
-    command = _command(uv, stack, platform, arguments)
+    command += ['--python-version', stack.python, '--python-platform', platform, *arguments]
     result = subprocess.run(command, cwd=str(ROOT), input=source, encoding='utf-8', check=False)
     if result.returncode != 0:
         raise SetUpError(f'uv could not lock TFX {stack.name} for {platform} (see above)')

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from requirements import lock, stacks, tools
-from requirements.stacks import ROOT, SetUpError, Stack
+from requirements.stacks import EXTRAS, ROOT, SetUpError, Stack
 
 VENV = ROOT / '.venv'
 VENV_PYTHON = VENV / 'bin' / 'python'
 STAMP = VENV / 'set-up.json'
-EXTRAS = ('dev', 'bench', 'cloud')
 
 
 class Stamp(NamedTuple):
@@ -51,10 +50,6 @@ def read_stamp(path: Path) -> Stamp | None:
     return stamp if isinstance(stamp.locks, dict) else None
 
 
-def write_stamp(path: Path, stamp: Stamp) -> None:
-    path.write_text(json.dumps(stamp._asdict(), indent=2) + '\n', encoding='utf-8')
-
-
 def wanted_locks(stack: Stack, extras: Collection[str], installed: Stamp | None) -> list[str]:
     """Return the lock files to install. Installed extras are kept."""
     present = installed.locks if installed else {}
@@ -75,8 +70,7 @@ def install(extras: Collection[str]) -> None:
     """Install the locked versions in `.venv`, unless it is up to date.
 
     Args:
-        extras: Further packages: `dev` (the development tools), `bench` (the peers of
-            the benchmarks) or `cloud` (the clients of Kubeflow Pipelines and Vertex AI).
+        extras: Further packages, some of `EXTRAS`.
 
     Raises:
         SetUpError: This machine lacks a program, or the installation failed.
@@ -97,12 +91,15 @@ def install(extras: Collection[str]) -> None:
     say(f'Python: {python.request} ({python.origin}{passed_over}).')
     uv = tools.find_uv([sys.executable, *([python.request] if python.is_found else [])])
     say(f'uv: {uv}. Installing into .venv takes a minute or two the first time.')
-    _unstamp()
+    # Without the stamp, the next set-up replaces an incomplete environment.
+    if STAMP.exists():
+        STAMP.unlink()
     if not stamp:
         _make_venv(uv, python)
     _sync(uv, list(locks))
     version = _venv_version()
-    write_stamp(STAMP, Stamp(stack.name, version, str(ROOT), locks))
+    stamp = Stamp(stack.name, version, str(ROOT), locks)
+    STAMP.write_text(json.dumps(stamp._asdict(), indent=2) + '\n', encoding='utf-8')
     say(f'.venv is ready: TFX {stack.tfx} on Python {version}.')
 
 
@@ -116,12 +113,6 @@ def _find_python(stack: Stack, machine: str) -> tools.Python:
     path = os.environ.get('PATH', '')
     candidates = tools.python_candidates(stack.python, path, pyenv_root, VENV)
     return tools.find_python(stack.python, machine, candidates)
-
-
-def _unstamp() -> None:
-    # Without the stamp, the next set-up replaces an incomplete environment.
-    if STAMP.exists():
-        STAMP.unlink()
 
 
 def _make_venv(uv: str, python: tools.Python) -> None:
@@ -156,9 +147,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='set_up', description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True)
     installing = commands.add_parser('install', help='create or update .venv')
-    installing.add_argument('--dev', action='store_true', help='with development tools')
-    installing.add_argument('--bench', action='store_true', help='with the peers of the benchmarks')
-    installing.add_argument('--cloud', action='store_true', help='with the cloud clients')
+    for extra in EXTRAS:
+        installing.add_argument(f'--{extra}', action='store_true', help=f'with the {extra} extra')
     locking = commands.add_parser('lock', help='recompile the lock files')
     locking.add_argument('--upgrade', action='store_true', help='take the newest versions')
     options = parser.parse_args(arguments)

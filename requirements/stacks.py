@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Development tools, peers of the benchmarks, and clients of Kubeflow Pipelines and Vertex AI.
+EXTRAS = ('dev', 'bench', 'cloud')
+
 
 class SetUpError(Exception):
     """The set-up failed. The message is one line that says what to do.
@@ -44,20 +47,8 @@ class Stack(NamedTuple):
         return f'requirements/tfx-{self.name}.txt'
 
     @property
-    def dev_lock(self) -> str:
-        return self.extra_lock('dev')
-
-    @property
-    def bench_lock(self) -> str:
-        return self.extra_lock('bench')
-
-    @property
-    def cloud_lock(self) -> str:
-        return self.extra_lock('cloud')
-
-    @property
     def locks(self) -> tuple[str, ...]:
-        return (self.lock, self.dev_lock, self.bench_lock, self.cloud_lock)
+        return (self.lock, *map(self.extra_lock, EXTRAS))
 
     def extra_lock(self, extra: str) -> str:
         return f'requirements/tfx-{self.name}-{extra}.txt'
@@ -82,11 +73,6 @@ class Host(NamedTuple):
     glibc: tuple[int, int] | None
 
 
-class Choice(NamedTuple):
-    stack: Stack
-    reason: str
-
-
 def detect_host() -> Host:
     try:
         libc = os.confstr('CS_GNU_LIBC_VERSION') or ''
@@ -107,36 +93,32 @@ def possible_stacks(host: Host) -> tuple[list[Stack], str]:
         return [NEW], 'TFX 1.16 has no wheels for Apple silicon'
     if host.system == 'Darwin' and host.machine == 'x86_64':
         return [OLD], 'TFX 1.21 has no wheels for Intel Macs'
-    if host.system == 'Linux':
-        return possible_on_linux(host.machine, host.glibc)
-    raise SetUpError(
-        f'TFX has no wheels for {host.system} on {host.machine}; use Linux (WSL or a'
-        ' virtual machine will do) or macOS'
-    )
-
-
-def possible_on_linux(machine: str, glibc: tuple[int, int] | None) -> tuple[list[Stack], str]:
-    if machine != 'x86_64':
-        raise SetUpError(f'TFX has no wheels for Linux on {machine}, only for x86_64')
-    if glibc is None:
+    if host.system != 'Linux':
+        raise SetUpError(
+            f'TFX has no wheels for {host.system} on {host.machine}; use Linux (WSL or a'
+            ' virtual machine will do) or macOS'
+        )
+    if host.machine != 'x86_64':
+        raise SetUpError(f'TFX has no wheels for Linux on {host.machine}, only for x86_64')
+    if host.glibc is None:
         raise SetUpError(
             'TFX has no wheels for a Linux without glibc (Alpine and other musl systems);'
             ' use a distribution with glibc 2.28 or newer, such as Debian or Ubuntu'
         )
-    found = '{}.{}'.format(*glibc)
+    found = '{}.{}'.format(*host.glibc)
     # TFX 1.16 itself needs 2.17, but the wheels of h5py, optree, pillow and pyzmq need 2.28.
-    if glibc < (2, 28):
+    if host.glibc < (2, 28):
         raise SetUpError(
             f'glibc is {found} here, and the packages need 2.28 or newer; use a newer'
             ' distribution, such as Debian 10 or Ubuntu 20.04 and later'
         )
-    if glibc < (2, 39):
+    if host.glibc < (2, 39):
         return [OLD], f'glibc {found} is older than the 2.39 that TFX 1.21 needs'
     return [NEW, OLD], f'glibc {found} is new enough; TFX 1.21 needs 2.39'
 
 
-def choose_stack(host: Host, wanted: str = '') -> Choice:
-    """Choose the stack for a machine.
+def choose_stack(host: Host, wanted: str = '') -> tuple[Stack, str]:
+    """Choose the stack for a machine; return it and the reason.
 
     Args:
         host: The machine.
@@ -146,14 +128,14 @@ def choose_stack(host: Host, wanted: str = '') -> Choice:
         SetUpError: No stack works on this machine, or the requested one does not.
 
     Example:
-        >>> choose_stack(Host('Linux', 'x86_64', (2, 36))).stack.tfx
+        >>> choose_stack(Host('Linux', 'x86_64', (2, 36)))[0].tfx
         '1.16.0'
     """
     if wanted and wanted not in STACKS:
         raise SetUpError(f'STACK is {wanted!r}; it must be one of {", ".join(STACKS)}', 2)
     stacks, reason = possible_stacks(host)
     if not wanted:
-        return Choice(stacks[0], reason)
+        return stacks[0], reason
     if STACKS[wanted] not in stacks:
         raise SetUpError(f'STACK={wanted} cannot work here: {reason}; unset STACK')
-    return Choice(STACKS[wanted], f'requested with STACK={wanted}')
+    return STACKS[wanted], f'requested with STACK={wanted}'

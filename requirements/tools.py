@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,32 +18,19 @@ UV_LOCK = 'requirements/uv.txt'
 # 0.8 is the oldest version that was tested with these options.
 MIN_UV = (0, 8)
 
-PROBE = """
-import json, os, platform, sys, sysconfig
-include = sysconfig.get_path('include')
-print(json.dumps([
-    platform.python_implementation(),
-    platform.python_version(),
-    platform.machine(),
-    os.path.exists(os.path.join(include, 'Python.h')),
-]))
+# Source packages need the C headers, which distributions have in a separate package.
+_CHECK = """
+import os, platform, sys, sysconfig
+minor, machine = sys.argv[1:]
+if platform.python_implementation() != 'CPython' or '%d.%d' % sys.version_info[:2] != minor:
+    print('is not CPython ' + minor)
+elif platform.machine() != machine:
+    print('is for ' + platform.machine())
+elif not os.path.exists(os.path.join(sysconfig.get_path('include'), 'Python.h')):
+    print('has no C headers')
+else:
+    print('suitable')
 """
-
-
-class Probe(NamedTuple):
-    """Properties of a Python.
-
-    Attributes:
-        implementation: `CPython`, for instance.
-        version: The full version, such as `3.10.13`.
-        machine: Value of `platform.machine()`.
-        headers: Whether it has the C headers.
-    """
-
-    implementation: str
-    version: str
-    machine: str
-    headers: bool
 
 
 class Python(NamedTuple):
@@ -92,26 +78,10 @@ def output_of(command: Iterable[object]) -> str:
     return result.stdout.strip() if result and result.returncode == 0 else ''
 
 
-def probe_python(path: str) -> Probe | None:
-    """Return the properties of a Python, None if it does not run."""
-    try:
-        return Probe(*json.loads(output_of([path, '-I', '-c', PROBE])))
-    except (ValueError, TypeError):
-        return None
-
-
-def unfit_reason(probe: Probe | None, minor: str, machine: str) -> str:
+def unfit_reason(path: str, minor: str, machine: str) -> str:
     """Return why a Python cannot be used, empty if it can."""
-    if probe is None:
-        return 'does not run'
-    if probe.implementation != 'CPython' or not probe.version.startswith(f'{minor}.'):
-        return f'is not CPython {minor}'
-    if probe.machine != machine:
-        return f'is for {probe.machine}'
-    # Source packages need the headers, which distributions have in a separate package.
-    if not probe.headers:
-        return 'has no C headers'
-    return ''
+    answer = output_of([path, '-I', '-c', _CHECK, minor, machine])
+    return '' if answer == 'suitable' else answer or 'does not run'
 
 
 def python_candidates(
@@ -138,16 +108,11 @@ def _numbers(path: Path) -> list[int]:
     return [int(digits) for digits in re.findall(r'\d+', path.name)]
 
 
-def find_python(
-    minor: str,
-    machine: str,
-    candidates: Iterable[tuple[str, str]],
-    probe: Callable[[str], Probe | None] = probe_python,
-) -> Python:
+def find_python(minor: str, machine: str, candidates: Iterable[tuple[str, str]]) -> Python:
     """Return the first suitable Python, or else one that uv downloads."""
     passed_over: list[str] = []
     for path, origin in candidates:
-        reason = unfit_reason(probe(path), minor, machine)
+        reason = unfit_reason(path, minor, machine)
         if not reason:
             return Python(path, origin, ', '.join(passed_over))
         if path.endswith(minor):

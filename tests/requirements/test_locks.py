@@ -58,10 +58,10 @@ def test_locks_contain_each_requirement_of_setup_py(stack: Stack) -> None:
     declared = runpy.run_path(str(ROOT / 'setup.py'))
     lists = (
         (stack.lock, 'INSTALL'),
-        (stack.dev_lock, 'DEV'),
-        (stack.bench_lock, 'BENCH'),
-        (stack.cloud_lock, 'KUBEFLOW'),
-        (stack.cloud_lock, 'VERTEX'),
+        (stack.extra_lock('dev'), 'DEV'),
+        (stack.extra_lock('bench'), 'BENCH'),
+        (stack.extra_lock('cloud'), 'KUBEFLOW'),
+        (stack.extra_lock('cloud'), 'VERTEX'),
     )
     for name, list_name in lists:
         pins = pins_of(name)
@@ -90,7 +90,7 @@ def test_extras_can_be_installed_together(stack: Stack) -> None:
     ('stack', 'kfp', 'protobuf'), [(OLD, '2.5.0', '3'), (NEW, '2.16.1', '6')], ids=STACKS
 )
 def test_kfp_supports_the_protobuf_of_the_stack(stack: Stack, kfp: str, protobuf: str) -> None:
-    assert pins_of(stack.cloud_lock)['kfp'] == kfp
+    assert pins_of(stack.extra_lock('cloud'))['kfp'] == kfp
     assert pins_of(stack.lock)['protobuf'].split('.')[0] == protobuf
 
 
