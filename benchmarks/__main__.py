@@ -98,9 +98,6 @@ def main() -> None:
     help='Also run this contender: tfx-example.',
 )
 @click.option('--seeds', default=1, type=click.IntRange(1), help='Number of seeds [default: 1].')
-@click.option(
-    '--passes', default=3, type=click.IntRange(1), help='Scoring passes; the best counts [3].'
-)
 @_OUTPUT
 def run(
     *,
@@ -108,7 +105,6 @@ def run(
     only: list[str] | None,
     added: list[str] | None,
     seeds: int,
-    passes: int,
     output: pathlib.Path | None,
 ) -> None:
     """Run all contenders, each in a process of its own, and print a table.
@@ -123,7 +119,7 @@ def run(
         for name, contender in CONTENDERS.items()
         if name in (added or ()) or (not contender.on_request if only is None else name in only)
     ]
-    results = bench.run(selected, data, seeds=seeds, passes=passes)
+    results = bench.run(selected, data, seeds=seeds)
     _save_function(output, report.BENCH_FILE, complete=only is None)(results)
     click.echo(f'{report.bench_table(results)}\n\nMeasured {report.provenance(results)}.')
     failed = [row['name'] for row in results['contenders'] if row['error']]

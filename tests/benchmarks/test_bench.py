@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as cli
-from benchmarks import bench, report, scale
+from benchmarks import bench, nodes, report, scale
 from benchmarks.archive import find_archive
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.plot import draw
@@ -182,27 +182,35 @@ def test_earlier_sizes_are_saved_when_a_later_one_is_interrupted(
 
 
 @pytest.mark.parametrize(
-    ('selected', 'is_kept'),
-    [([], True), (['--factors', '1,8'], False), (['--preset', 'ngram'], False)],
+    ('command', 'published'),
+    [
+        (['scale'], report.SCALE_FILE),
+        (['scale', '--factors', '1,8'], None),
+        (['scale', '--preset', 'ngram'], None),
+        (['nodes'], report.NODES_FILE),
+        (['nodes', '--factors', '0.5,1,2'], None),
+        (['nodes', '--variants', 'ngram'], None),
+    ],
 )
-def test_published_results_are_unchanged_when_only_some_sizes_run(
-    selected: list[str],
+@pytest.mark.parametrize('output', [None, pathlib.Path('mine.json')])
+def test_published_results_are_replaced_only_when_everything_is_measured(
+    command: list[str],
+    published: pathlib.Path | None,
+    output: pathlib.Path | None,
     archive: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    *,
-    is_kept: bool,
 ) -> None:
-    monkeypatch.setattr(
-        scale,
-        '_run_size',
-        lambda factor, *_: {**make_size(factor, 60), 'cpu_seconds': 50.0, 'accuracy': 0.9},
-    )
-    kept = set()
-    monkeypatch.setattr(report, 'save', lambda _, path: kept.add(path))
-    assert cli.exit_code(['scale', '--data', str(archive), *selected]) == 0
-    assert '400,000' in capsys.readouterr().out
-    assert kept == ({report.SCALE_FILE} if is_kept else set())
+    def run(*arguments: Any) -> None:
+        arguments[-1]({})  # saves the results
+        raise KeyboardInterrupt
+
+    saved: list[pathlib.Path] = []
+    monkeypatch.setattr(scale, 'run', run)
+    monkeypatch.setattr(nodes, 'run', run)
+    monkeypatch.setattr(report, 'save', lambda _, path: saved.append(path))
+    options = ['--output', str(output)] if output else []
+    assert cli.exit_code([*command, '--data', str(archive), *options]) == 130
+    assert saved == list(filter(None, [output or published]))
 
 
 def test_plot_is_reproducible(tmp_path: pathlib.Path) -> None:

@@ -106,27 +106,3 @@ def test_runs_fail_in_one_line_when_their_data_cannot_be_created(
     out, err = capsys.readouterr()
     assert 'failed: exit code 1: OSError: no space' in out
     assert 'error: a run failed: exit code 1: OSError: no space' in err.splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    ('selected', 'is_kept'),
-    [([], True), (['--factors', '0.5,1,2'], False), (['--variants', 'ngram'], False)],
-)
-def test_published_results_are_unchanged_when_only_some_variants_are_measured(
-    selected: list[str],
-    archive: pathlib.Path,
-    tmp_path: pathlib.Path,
-    fake_runs: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    is_kept: bool,
-) -> None:
-    fake_runs('')
-    kept = set()
-    monkeypatch.setattr(report, 'save', lambda _, path: kept.add(path))
-    command = ['nodes', '--data', str(archive), *selected]
-    cli.exit_code(command)
-    assert kept == ({report.NODES_FILE} if is_kept else set())
-    kept.clear()
-    cli.exit_code([*command, '--output', str(tmp_path / 'asked.json')])
-    assert kept == {tmp_path / 'asked.json'}
