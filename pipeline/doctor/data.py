@@ -15,7 +15,7 @@ from components.example_gen.batches import SourceKind
 from components.example_gen.sources import DataSource, discover, split_of_input
 from components.readers import formats, imdb
 from components.readers.records import Record, Reject, label_value, unknown_label
-from pipeline.doctor.finding import Checks, Context, Finding, ok, warning
+from pipeline.doctor.finding import Checks, Context, Finding
 
 _ROWS_PER_FILE = 1_000
 _MAX_FILES = 100
@@ -27,10 +27,11 @@ def _check_data(context: Context) -> Iterator[Finding]:
         return
     source = discover(data.path, data.columns, spans=data.spans)
     if '://' in source.base:
-        yield warning('data', f'{data.path} is remote: its content was not checked')
+        message = f'{data.path} is remote: its content was not checked'
+        yield Finding('data', message, 'nothing: the run checks it')
         return
     files = _list_files(source)
-    yield ok('data', f'{data.path}: {len(files):,} file{"s"[: len(files) != 1]}')
+    yield Finding('data', f'{data.path}: {len(files):,} file{"s"[: len(files) != 1]}')
     labels: collections.Counter[str] = collections.Counter()
     rejects: dict[str, list[str]] = collections.defaultdict(list)
     for split, path in files[:_MAX_FILES]:
@@ -47,7 +48,7 @@ def _check_data(context: Context) -> Iterator[Finding]:
             ) from err
     for reason, places in rejects.items():
         message = f'{len(places):,} not usable: {reason}; the first is {places[0]}'
-        yield warning('rejects', message, 'correct them, or let the run leave them out')
+        yield Finding('rejects', message, 'correct them, or let the run leave them out')
     values = sorted(label for label in labels if label)
     counts = ', '.join(f'{n:,} {label or "without a label"}' for label, n in labels.most_common(5))
     if not labels:
@@ -57,10 +58,11 @@ def _check_data(context: Context) -> Iterator[Finding]:
             f'expected two label values, got {len(values)}: {counts}',
             hint='keep two, or pass --positive-label VALUE',
         )
-    yield ok('rows', f'the first {labels.total()} usable ones: {counts}')
+    yield Finding('rows', f'the first {labels.total()} usable ones: {counts}')
     if len(values) == 1:
         # Only a warning: in sorted data, the other label follows later.
-        yield warning('labels', f'all rows that were read are {values[0]}')
+        message = f'all rows that were read are {values[0]}'
+        yield Finding('labels', message, 'add rows with the other label, unless they follow later')
 
 
 def _label_of(row: Record, columns: ColumnSettings) -> str:

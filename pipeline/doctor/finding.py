@@ -34,20 +34,27 @@ class Context:
 class Finding(NamedTuple):
     """The result of checking one thing.
 
+    >>> Finding('Python', '3.10').state, Finding('backup', 'missing', 'make one').state
+    ('ok', 'warning')
+
     Attributes:
         subject: The thing, in one or two words.
-        state: `problem` if a run or a prediction would fail; `warning` if the next run
-            repairs it, or if it can wait.
         message: What was found.
-        hint: What to do about it; empty if nothing needs to be done.
+        hint: What to do about it; empty if it is in order.
         error: The error of a problem, which determines the exit code.
     """
 
     subject: str
-    state: State
     message: str
     hint: str = ''
     error: ReviewsError | None = None
+
+    @property
+    def state(self) -> State:
+        """`problem` if a run or a prediction would fail; `warning` if it can wait."""
+        if self.error is not None:
+            return 'problem'
+        return 'warning' if self.hint else 'ok'
 
 
 # Returns what it finds, and raises the error of a problem. It changes nothing.
@@ -56,24 +63,10 @@ Check = Callable[[Context], Iterable[Finding]]
 Checks = Mapping[str, Check]
 
 
-def ok(subject: str, message: str) -> Finding:
-    """Return a finding that needs no action.
-
-    >>> ok('Python', '3.10').state
-    'ok'
-    """
-    return Finding(subject, 'ok', message)
-
-
-def warning(subject: str, message: str, hint: str = '') -> Finding:
-    """Return a finding that the user should know about."""
-    return Finding(subject, 'warning', message, hint)
-
-
 def find_all(checks: Checks, context: Context) -> Iterator[Finding]:
     """Run checks, and return what each finds as soon as it is known."""
     for subject, check in checks.items():
         try:
             yield from check(context)
         except ReviewsError as err:
-            yield Finding(subject, 'problem', str(err), err.hint, err)
+            yield Finding(subject, str(err), err.hint, err)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from components.common import stacks
 from components.common.errors import MissingDependencyError
-from pipeline.doctor.finding import Checks, Context, Finding, ok, warning
+from pipeline.doctor.finding import Checks, Context, Finding
 
 _PROJECT = pathlib.Path(__file__).resolve().parents[2]
 _LOCKED_VERSION = re.compile(r'^([A-Za-z0-9._-]+)==(\S+)', re.MULTILINE)
@@ -30,11 +30,11 @@ def _check_python(context: Context) -> Iterator[Finding]:
     if stacks.PYTHONS.get(_minor_version(tfx)) != _minor_version(version):
         supported = ', '.join(f'{tfx} with Python {py}' for tfx, py in stacks.PYTHONS.items())
         raise MissingDependencyError(
-            f'{version} at {sys.executable}, with TFX {tfx or "missing"}; supported: TFX '
-            f'{supported}',
+            f'{version} at {sys.executable}, {f"with TFX {tfx}" if tfx else "without TFX"}; '
+            f'supported: TFX {supported}',
             hint='run `make setup`, then use .venv/bin/python',
         )
-    yield ok('Python', f'{version}, with TFX {tfx}')
+    yield Finding('Python', f'{version}, with TFX {tfx}')
 
 
 def _check_packages(context: Context) -> Iterator[Finding]:
@@ -42,7 +42,8 @@ def _check_packages(context: Context) -> Iterator[Finding]:
     if lock.is_file():
         yield compare_with_lock(lock)
     else:
-        yield warning('packages', f'{lock} is missing: package versions cannot be compared')
+        message = f'{lock} is missing: package versions cannot be compared'
+        yield Finding('packages', message, 'use a checkout of the project')
 
 
 def compare_with_lock(lock: pathlib.Path) -> Finding:
@@ -62,7 +63,7 @@ def compare_with_lock(lock: pathlib.Path) -> Finding:
         more = f', and {len(wrong) - 3} more' if len(wrong) > 3 else ''
         message = f'they differ from {name}: {"; ".join(wrong[:3])}{more}'
         raise MissingDependencyError(message, hint='run `make setup`')
-    return ok('packages', f'{len(locked)}, all as in {name}')
+    return Finding('packages', f'{len(locked)}, all as in {name}')
 
 
 def _check_imports(context: Context) -> Iterator[Finding]:
@@ -80,7 +81,7 @@ def _check_imports(context: Context) -> Iterator[Finding]:
         raise MissingDependencyError(
             f'TensorFlow and TFX cannot be imported: {reason}', hint='run `make clean setup`'
         ) from err
-    yield ok('imports', f'TensorFlow and TFX: {time.monotonic() - started:.1f} s')
+    yield Finding('imports', f'TensorFlow and TFX: {time.monotonic() - started:.1f} s')
 
 
 def _check_resources(context: Context) -> Iterator[Finding]:
@@ -93,10 +94,8 @@ def _check_resources(context: Context) -> Iterator[Finding]:
 
 
 def _compare(subject: str, found: float, needed: float, where: str) -> Finding:
-    message = f'{found:,.1f} GB {where}'
-    if found < needed:
-        return warning(subject, message, f'a run of IMDB needs {needed} GB')
-    return ok(subject, message)
+    hint = f'a run of IMDB needs {needed} GB' if found < needed else ''
+    return Finding(subject, f'{found:,.1f} GB {where}', hint)
 
 
 def _installed_version(package: str) -> str | None:

@@ -97,6 +97,10 @@ def _shorten(text: str) -> str:
 
 
 def _to_json(finding: Finding) -> dict[str, str | int]:
-    fields = finding._asdict()
-    error = fields.pop('error')
-    return {**fields, 'exit_code': error.exit_code if error else 0}
+    return {
+        'subject': finding.subject,
+        'state': finding.state,
+        'message': finding.message,
+        'hint': finding.hint,
+        'exit_code': finding.error.exit_code if finding.error else 0,
+    }

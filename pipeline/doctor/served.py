@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from components.common.errors import StoreError
 from components.common.model_versions import digest_of_model, recorded_digest
 from components.smoke_test.run import SmokeTestError, smoke_test
-from pipeline.doctor.finding import Checks, Context, Finding, ok, warning
+from pipeline.doctor.finding import Checks, Context, Finding
 from pipeline.models import versions
 
 
@@ -20,11 +20,11 @@ def _check_versions(context: Context) -> Iterator[Finding]:
         remove = f'rm -r {shlex.quote(str(path))}'
         if path.name.isdecimal() and path not in found:
             message = f'{path} has no saved_model.pb: model servers ignore it'
-            yield warning('version', message, remove)
+            yield Finding('version', message, remove)
         elif path.name.startswith('.') and path.name.endswith('.part'):
-            yield warning('leftover', f'{path} is an incomplete push, if none is running', remove)
+            yield Finding('leftover', f'{path} is an incomplete push, if none is running', remove)
     live = f'; {found[-1].name} is live' if found else ''
-    yield ok('versions', f'{len(found):,} in {folder}{live}')
+    yield Finding('versions', f'{len(found):,} in {folder}{live}')
 
 
 def _check_live_version(context: Context) -> Iterator[Finding]:
@@ -39,15 +39,16 @@ def _check_live_version(context: Context) -> Iterator[Finding]:
     try:
         expected, found = recorded_digest(str(live)), digest_of_model(str(live))
         if expected is None:
-            yield warning('digest', f'{live} has no recorded digest: its files cannot be verified')
+            message = f'{live} has no recorded digest: its files cannot be verified'
+            yield Finding('digest', message, 'nothing: the next pushed version has one')
         elif expected != found:
             raise StoreError(f'the files of {live} differ from those pushed', hint=hint)
         else:
-            yield ok('files', f'{live.name} has the SHA-256 digest that was recorded')
+            yield Finding('files', f'{live.name} has the SHA-256 digest that was recorded')
         smoke_test(str(live), must_explain=False)
     except (OSError, SmokeTestError) as err:
         raise StoreError(f'{live} cannot be served: {err}', hint=hint) from err
-    yield ok('scores', f'smoke test passed in {time.monotonic() - started:.1f} s')
+    yield Finding('scores', f'smoke test passed in {time.monotonic() - started:.1f} s')
 
 
 CHECKS: Checks = {'versions': _check_versions, 'live version': _check_live_version}

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 
 from components.common.errors import ReviewsError
-from pipeline.doctor.finding import Checks, Context, Finding, ok, warning
+from pipeline.doctor.finding import Checks, Context, Finding
 from pipeline.results import outcome as outcomes
 from pipeline.store.artifacts import ArtifactKeeper
 from pipeline.store.folders import require_writable
@@ -15,7 +15,7 @@ from pipeline.store.folders import require_writable
 
 def _check_folders(context: Context) -> Iterator[Finding]:
     require_writable(context.root, context.serving_dir)
-    yield ok('folders', f'{context.root} is writable')
+    yield Finding('folders', f'{context.root} is writable')
 
 
 def _check_records(context: Context) -> Iterator[Finding]:
@@ -23,17 +23,16 @@ def _check_records(context: Context) -> Iterator[Finding]:
     records = outcomes.load_records(context.root, damaged.append)
     for line in damaged:
         message, _, hint = line.partition('; ')
-        yield warning('record', message, hint)
+        yield Finding('record', message, hint)
     if records:
         last = records[-1]
-        yield ok('runs', f'{len(records):,}; the last, {last.run_id}: {last.outcome}')
+        yield Finding('runs', f'{len(records):,}; the last, {last.run_id}: {last.outcome}')
     elif not damaged:
-        yield ok('runs', 'none yet')
+        yield Finding('runs', 'none yet')
 
 
 def _check_metadata(context: Context) -> Iterator[Finding]:
-    message, hint = context.backend.describe()
-    yield Finding('metadata', 'warning' if hint else 'ok', message, hint)
+    yield Finding('metadata', *context.backend.describe())
 
 
 def _check_artifacts(context: Context) -> Iterator[Finding]:
@@ -53,14 +52,14 @@ def _check_artifacts(context: Context) -> Iterator[Finding]:
         damage = keeper.damage(folder, thorough=True)
         if damage:
             hint = 'nothing: the next run creates it again, and everything after it'
-            yield warning(node.rpartition('.')[2], damage, hint)
+            yield Finding(node.rpartition('.')[2], damage, hint)
         else:
             intact += 1
             files += [path for path in folder.rglob('*') if path.is_file()]
     if intact:
         size = sum(path.stat().st_size for path in files)
         message = f'{intact} of the latest runs, {len(files)} files, {size / 1e6:.1f} MB'
-        yield ok('artifacts', message)
+        yield Finding('artifacts', message)
 
 
 CHECKS: Checks = {

@@ -19,7 +19,7 @@ from components.common.errors import (
     StoreError,
 )
 from pipeline.doctor import data, installation, run, served, store
-from pipeline.doctor.finding import Checks, Context, Finding, find_all, ok, warning
+from pipeline.doctor.finding import Checks, Context, Finding, find_all
 from pipeline.report.lineage import Lineage
 from pipeline.settings.config import DataConfig
 from pipeline.store.sqlite import BACKUP, METADATA, SqliteBackend
@@ -191,10 +191,10 @@ class TestCommand:
             raise error
 
         checks: Checks = {
-            'a': lambda context: [ok('a', 'fine')],
+            'a': lambda context: [Finding('a', 'fine')],
             'b': lambda context: fail(StoreError('broken', hint='repair it')),
             'c': lambda context: fail(DataError('x')),
-            'd': lambda context: [warning('d', 'old')],
+            'd': lambda context: [Finding('d', 'old', 'replace it')],
         }
         monkeypatch.setattr(run, 'AREAS', {name: (name, checks) for name in ('store', 'served')})
         with pytest.raises(StoreError, match='^broken$') as found:
@@ -214,9 +214,9 @@ class TestCommand:
     def test_hint_follows_the_message_when_a_finding_is_printed(self) -> None:
         console = Console(file=io.StringIO(), width=10_000)
         message = f'{os.getcwd()}/x ' + 'is broken ' * 30
-        run.print_finding(console, Finding('metadata', 'problem', message, 'repair it'))
+        run.print_finding(console, Finding('metadata', message, 'repair it'))
         lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-        assert lines[0].split()[:3] == ['✗', 'metadata', 'x']
+        assert lines[0].split()[:3] == ['!', 'metadata', 'x']
         assert [line.strip() for line in lines[1:]] == ['→ repair it']
 
     def test_command_finds_no_problem_when_nothing_was_run(self, tmp_path: pathlib.Path) -> None:
