@@ -337,3 +337,10 @@ def test_line_numbers_are_correct_when_a_line_is_too_long(size: int, end: str) -
 def test_error_names_the_line_when_a_row_of_csv_is_too_long(row: str) -> None:
     with pytest.raises(DataError, match=r'a.csv:3: .*(longer than|larger than field limit)'):
         read('a.csv', f'text,label\nFine.,pos\n{row}\n'.encode())
+
+
+def test_message_is_short_when_there_are_100_000_columns() -> None:
+    header = ','.join(f'c{number}' for number in range(100_000)).encode()
+    with pytest.raises(DataError, match=r"its columns are 'c0', .* … .*'c99999'$") as caught:
+        read('a.csv', header + b'\n')
+    assert len(str(caught.value)) < 2_100

@@ -100,3 +100,11 @@ def test_train_rows_move_only_to_val_when_train_is_split() -> None:
     )
     assert set(counts) == {'train', 'val'}
     assert counts['val'] / len(TEXTS) == pytest.approx(0.3, abs=0.02)
+
+
+def test_test_split_only_grows_when_its_share_grows() -> None:
+    small, large = (
+        {text for text in TEXTS if split_of(text, test_percent=percent) == 'test'}
+        for percent in (10, 20)
+    )
+    assert small < large

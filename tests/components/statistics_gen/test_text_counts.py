@@ -195,3 +195,16 @@ def test_examples_are_counted_when_a_batch_has_no_labels_or_texts() -> None:
     texts.add(pa.RecordBatch.from_arrays([nulls], ['length']))
     (split,) = summarize({'train': texts}).splits
     assert (split.examples, split.positive, split.words) == (4, None, 0)
+
+
+def test_table_of_words_stays_small_when_batches_repeat_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('components.statistics_gen.text_counts._MIN_PENDING_ROWS', 10)
+    texts = TextCounts()
+    most = 0
+    for _ in range(200):
+        texts.add(batch([('one two three', 1)]))
+        most = max(most, sum(len(counts.words) for counts in texts._words))
+    assert most <= 2 * 3 + 10
+    assert texts.words().numbers.tolist() == [200, 200, 200]
