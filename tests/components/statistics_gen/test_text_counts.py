@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
