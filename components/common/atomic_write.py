@@ -28,7 +28,7 @@ def atomic_file(path: str | os.PathLike[str], *, part_dir: str | None = None) ->
     Args:
         path: The file, on a disk or in an object store; an existing one is replaced.
         part_dir: Folder for the temporary file, on the same file system; it and the folder
-            of `path` are created if missing. None for a hidden file beside `path`.
+            of `path` are created if missing. None for a hidden file next to `path`.
 
     Yields:
         The path of the temporary file to write.
@@ -77,16 +77,16 @@ def atomic_write(
 def remove_parts(path: str | os.PathLike[str]) -> None:
     """Remove the temporary files of `path` that killed processes left on the disk.
 
-    Nobody else may be writing `path` meanwhile.
+    No other process may write `path` meanwhile.
     """
     folder, name = os.path.split(os.fspath(path))
-    # SQLite keeps a journal beside the file.
+    # SQLite keeps a journal next to the file.
     for part in glob.glob(os.path.join(glob.escape(folder), f'.{glob.escape(name)}.*.part*')):
         os.unlink(part)
 
 
 def unfinished_dir(path: str) -> str:
-    """Return the folder beside `path` in which workers collect temporary files.
+    """Return the folder next to `path` in which workers collect temporary files.
 
     >>> unfinished_dir('gs://bucket/run/vocabulary')
     'gs://bucket/run/.unfinished'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -49,9 +49,6 @@ class TrainedModel(NamedTuple):
 
     model: keras.Model
     history: History
-
-
-Train = Callable[[TrainingJob], TrainedModel]
 
 
 def as_ragged(tokens: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:

@@ -33,7 +33,7 @@ class ArchitectureSettings(Settings):
 
 
 def load_architecture(name: str) -> Callable[..., Any]:
-    """Return the function that trains the models of an architecture, a `Train`.
+    """Return the function `train` of an architecture.
 
     Example:
         >>> load_architecture('ngram').__module__

@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from components.common.progress import PROGRESS_LOGGER
 from components.trainer.dataset import Batching, LabelledTokens
-from components.trainer.fitting import compile_model, fit, measure
+from components.trainer.fitting import fit, measure
+from components.trainer.models.tutorial.model import build_network
 from components.trainer.models.tutorial.settings import TutorialSettings
-from tests.components.trainer.tiny import COUNTS, KEYS, MODEL, TEXT, Exported, build_network
+from tests.components.trainer.tiny import COUNTS, KEYS, MODEL, TEXT, Exported
 
 
 def noise(count: int, seed: int) -> LabelledTokens:
@@ -29,8 +30,7 @@ def noise(count: int, seed: int) -> LabelledTokens:
 def fit_noise(log_dir: pathlib.Path, **settings: Any) -> tuple[keras.Model, dict[str, list[float]]]:
     chosen = TutorialSettings(**{**MODEL, 'learning_rate': 0.3, 'epochs': 6, **settings})
     keras.utils.set_random_seed(1)
-    model = build_network()
-    compile_model(model, chosen.learning_rate)
+    model = build_network(chosen, TEXT)
     train = noise(83, 1).batches(Batching(TEXT.max_tokens, chosen.batch_size, 1))
     val = noise(40, 2).batches(Batching(TEXT.max_tokens, 1_024))
     return model, fit(

@@ -28,7 +28,7 @@ from components.trainer.dataset import (
 )
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models import load_architecture
-from components.trainer.models.tutorial.model import Padded, build_model
+from components.trainer.models.tutorial.model import Padded, build_network
 from components.trainer.models.tutorial.settings import TutorialSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
 from components.transform.executor import write_graph
@@ -244,8 +244,8 @@ def make_exported(base: pathlib.Path) -> Exported:
 
 
 def build() -> keras.Model:
-    """Build a model of ragged tokens with fresh weights, not compiled."""
-    return Padded(build_network(), TEXT.max_tokens)
+    """Build a model of ragged tokens with fresh weights."""
+    return Padded(build_network(TutorialSettings.model_validate(MODEL), TEXT), TEXT.max_tokens)
 
 
 def build_nan() -> keras.Model:
@@ -266,9 +266,3 @@ def shift_bias(model: keras.Model, change: float) -> keras.Model:
 def export_model(model: keras.Model, tiny: Tiny, folder: pathlib.Path) -> None:
     """Export a model with the transform graph and labels of the data set."""
     export(ServingModel(model, tiny.load_transform(), TEXT), LABELS, str(folder))
-
-
-def build_network() -> keras.Model:
-    """Build a model of padded tokens with fresh weights, not compiled."""
-    settings = TutorialSettings.model_validate(MODEL)
-    return build_model(settings, vocab_size=TEXT.vocab_size, max_tokens=TEXT.max_tokens)

@@ -50,7 +50,7 @@ def train(job: TrainingJob) -> TrainedModel:
     train_batches = batches(features.TRAIN_SPLIT, settings.batch_size, job.settings.seed)
     val_batches = batches(features.VAL_SPLIT, _VAL_BATCH_SIZE // replicas * replicas, None)
     with strategy.scope():
-        network = build(settings, job.text)
+        network = build_network(settings, job.text)
     history = fit(
         network,
         train_batches,
@@ -62,7 +62,7 @@ def train(job: TrainingJob) -> TrainedModel:
     if settings.distribution == 'mirrored':
         # The exported model has variables of one device.
         weights = network.get_weights()
-        network = build(settings, job.text)
+        network = build_network(settings, job.text)
         network.set_weights(weights)
     return TrainedModel(Padded(network, job.text.max_tokens), history)
 
@@ -75,34 +75,28 @@ def make_strategy(distribution: str) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def build(settings: TutorialSettings, text: TextSettings) -> keras.Model:
-    """Build the compiled network, see `build_model`."""
-    network = build_model(settings, vocab_size=text.vocab_size, max_tokens=text.max_tokens)
+def build_network(settings: TutorialSettings, text: TextSettings) -> keras.Model:
+    """Build and compile the network.
+
+    Args:
+        settings: Settings of the model.
+        text: Settings that determined the token ids.
+
+    Returns:
+        A model from int32 `[batch, max_tokens]` to float32 logits `[batch, 1]`.
+    """
+    tokens = keras.Input([text.max_tokens], dtype='int32', name='tokens')
+    vectors = WordVectors(text.vocab_size, settings.embedding_dim, name='word_vectors')(tokens)
+    vectors = keras.layers.Dropout(settings.dropout)(vectors)
+    pooled = keras.layers.GlobalAveragePooling1D()(vectors)
+    pooled = keras.layers.Dropout(settings.dropout)(pooled)
+    network = keras.Model(tokens, keras.layers.Dense(1, name='logit')(pooled), name='network')
     compile_model(network, settings.learning_rate)
     if tf.distribute.has_strategy():
         # Keras fails with several steps per call under MirroredStrategy: "You must feed a
         # value for placeholder tensor 'while/…'".
         network.steps_per_execution = 1
     return network
-
-
-def build_model(settings: TutorialSettings, *, vocab_size: int, max_tokens: int) -> keras.Model:
-    """Build the network, without compiling it.
-
-    Args:
-        settings: Settings of the model; `embedding_dim` and `dropout` are used.
-        vocab_size: Number of ids, which are in `[0, vocab_size)`.
-        max_tokens: Number of columns of the input.
-
-    Returns:
-        A model from int32 `[batch, max_tokens]` to float32 logits `[batch, 1]`.
-    """
-    tokens = keras.Input([max_tokens], dtype='int32', name='tokens')
-    vectors = WordVectors(vocab_size, settings.embedding_dim, name='word_vectors')(tokens)
-    vectors = keras.layers.Dropout(settings.dropout)(vectors)
-    pooled = keras.layers.GlobalAveragePooling1D()(vectors)
-    pooled = keras.layers.Dropout(settings.dropout)(pooled)
-    return keras.Model(tokens, keras.layers.Dense(1, name='logit')(pooled), name='network')
 
 
 class WordVectors(keras.layers.Layer):

@@ -26,9 +26,9 @@ def make_learnable(texts: int, seed: int, share: float = 0.5) -> tuple[sparse.cs
     """Make texts of which some n-grams indicate the label."""
     rng = np.random.default_rng(seed)
     labels = make_labels(texts, share, seed)
-    telling = rng.random([texts, 10]) < np.where(labels > 0, 0.5, 0.2)[:, np.newaxis]
+    informative = rng.random([texts, 10]) < np.where(labels > 0, 0.5, 0.2)[:, np.newaxis]
     other = rng.random([texts, 40]) < 0.2
-    return sparse.csr_matrix(np.hstack([telling, other]).astype(np.float32)), labels
+    return sparse.csr_matrix(np.hstack([informative, other]).astype(np.float32)), labels
 
 
 def fit_ratios(presence: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.float32]:

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.common.settings import TextSettings
 from components.trainer.fitting import TrainedModel
-from components.trainer.models.tutorial.model import Padded, WordVectors, build_model
+from components.trainer.models.tutorial.model import Padded, WordVectors, build_network
 from components.trainer.models.tutorial.settings import TutorialSettings
 from tests.components.trainer.tiny import (
     KEYS,
@@ -26,13 +27,14 @@ from tests.components.trainer.tiny import (
 )
 from tests.conftest import REPO
 
+TEXT = TextSettings(vocab_size=6, max_tokens=4)
 # Words that occur once, often, in several rows and, like 5, never.
 TOKENS = np.array([[2, 3, 2, 0], [1, 2, 4, 4], [0, 0, 0, 0]], np.int32)
 
 
 def test_logits_have_one_column_when_the_model_is_called() -> None:
     settings = TutorialSettings(embedding_dim=3)
-    model = build_model(settings, vocab_size=6, max_tokens=4)
+    model = build_network(settings, TEXT)
     logits = model(TOKENS)
     assert model.input_shape == (None, 4)
     assert logits.shape == (3, 1)
@@ -73,7 +75,7 @@ def test_gradient_is_dense_and_equals_that_of_keras_when_words_are_repeated(
 def test_logits_are_those_of_the_first_tokens_when_rows_are_ragged(
     in_graph: bool,
 ) -> None:
-    network = build_model(TutorialSettings(), vocab_size=6, max_tokens=4)
+    network = build_network(TutorialSettings(), TEXT)
     model = Padded(network, 4)
     call = tf.function(model) if in_graph else model
     expected = network(TOKENS)
