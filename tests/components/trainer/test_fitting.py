@@ -116,6 +116,7 @@ def test_metrics_equal_those_of_the_formulas_when_logits_are_measured(
     parts = {'train': (labels, logits), 'val': (labels[:3], logits[:3])}
     with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
         measured = measure(parts, str(tmp_path))
+    (record,) = caplog.records
     first = [math.log1p(math.exp(-1)), math.log1p(math.exp(-0.3)), math.log(2)]
     last = math.log1p(math.exp(2))
     assert measured == {
@@ -129,5 +130,4 @@ def test_metrics_equal_those_of_the_formulas_when_logits_are_measured(
             f'epoch_{name}': [(0, pytest.approx(measured[prefix + name][0]))]
             for name in ('loss', 'binary_accuracy')
         }
-    (record,) = caplog.records
     assert record.getMessage() == f'val accuracy 0.6667, val loss {sum(first) / 3:.4f}'
