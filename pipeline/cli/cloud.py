@@ -12,7 +12,7 @@ from pipeline.cloud.targets import TARGETS
 
 if TYPE_CHECKING:
     from pipeline.cloud.clients.service import Service
-    from pipeline.cloud.rehearsal.step_engines import EngineName
+    from pipeline.cloud.rehearsal.engines import EngineName
     from pipeline.cloud.targets import Target
 
 _TARGET = click.option(

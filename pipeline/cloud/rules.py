@@ -97,6 +97,13 @@ def _driver_names(spec: Spec) -> Iterator[str]:
             yield f'the task {name}{DRIVER_SUFFIX} has the name of the driver task of {name}'
 
 
+def _dependencies(spec: Spec) -> Iterator[str]:
+    """Require that a task names its producers: Vertex derives them, Kubeflow does not."""
+    for name, task in _tasks(spec).items():
+        for other in sorted({*producers(task)} - {*task.get('dependentTasks', [])}):
+            yield f'the task {name} reads from {other}, which dependentTasks does not name'
+
+
 def _workers(spec: Spec) -> Iterator[str]:
     """Require artifacts on gs:// if Beam workers outside of the step read them."""
     root = str(spec.get('defaultPipelineRoot', ''))
@@ -120,6 +127,7 @@ _RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
 _KUBEFLOW_RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _executor_kinds,
     _driver_names,
+    _dependencies,
     _workers,
 )
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from components.common.errors import (
     ComponentError,
-    ConfigError,
     NotBlessedError,
     ReviewsError,
     StepFailedError,
@@ -20,15 +19,13 @@ from components.common.errors import (
 from components.common.patterns import require_no_pattern
 from components.example_gen.sources import discover
 from pipeline.beam.arguments import require_valid_options
-from pipeline.cloud.rehearsal.played_launcher import open_folders
-from pipeline.cloud.rehearsal.played_object_store import PlayedObjectStore
-from pipeline.cloud.rehearsal.played_run import PlayedRun
-from pipeline.cloud.rehearsal.step_engines import EngineName, Mount, make_step_engine
-from pipeline.cloud.rehearsal.step_results import StepResults
+from pipeline.cloud.rehearsal.engines import EngineName, Mount, StepEngine, make_step_engine
+from pipeline.cloud.rehearsal.launcher import open_folders
+from pipeline.cloud.rehearsal.step_runner import StepRunner
 from pipeline.cloud.rehearsal.workspace import Workspace, cut_sample
 from pipeline.cloud.targets import Target
 from pipeline.process import signals
-from pipeline.process.logs import Terminal, framework_noise_to
+from pipeline.process.logs import framework_noise_to
 from pipeline.results.outcome import RunOutcome, verdict_of
 from pipeline.settings.config import PipelineConfig
 from pipeline.terminal.json_output import print_json
@@ -55,7 +52,7 @@ def rehearse(
 
     Args:
         config: The settings; `root` is the folder for all files.
-        target: The service to play.
+        target: The service to emulate.
         engine_name: What runs the commands of the steps.
         assignments: Run-time parameters as `NAME=VALUE`.
         sample: Whether to use a part of the sample instead of `data.path`.
@@ -67,26 +64,30 @@ def rehearse(
         NotBlessedError: If the candidate was not blessed.
         ReviewsError: If a setting is refused, or a step fails.
     """
-    if engine_name != 'process' and config.cloud.image is None:
-        raise ConfigError(
-            f'{engine_name} runs the steps in containers, and needs an image',
-            hint='build one with make image, and pass --image IMAGE',
-        )
+    engine = make_step_engine(engine_name, config.cloud.image)
     require_no_pattern('root', str(config.root_path))
     workspace = Workspace(root=config.root_path, target=target)
-    rehearsal = _Rehearsal(config, workspace, engine_name)
+    rehearsal = _Rehearsal(config, workspace, engine)
+    if sample:
+        rehearsal.change_config({'data': {'path': str(cut_sample(workspace.root / 'data'))}})
+    error: ReviewsError | None = None
     with (
         signals.hint_on_interrupt('the same command reuses the steps that are complete'),
-        framework_noise_to(workspace.run_log(rehearsal.run_id)) as terminal,
+        framework_noise_to(rehearsal.log) as terminal,
     ):
-        outcome, error = rehearsal.run(assignments, terminal, sample=sample, quiet=quiet)
-        if error is not None and verbose:
-            traceback.print_exception(error, file=terminal.err)
+        from pipeline.terminal.console import ProgressLines, print_summary
+
+        try:
+            with ProgressLines(terminal.err, quiet=quiet) as progress:
+                rehearsal.run(assignments, progress)
+        except ReviewsError as err:
+            error = err
+            if verbose:
+                traceback.print_exception(error, file=terminal.err)
+        outcome = rehearsal.outcome(error)
     if as_json:
         print_json({**outcome.to_json(), 'target': target, 'parameters': rehearsal.values})
     elif error is None and not quiet:
-        from pipeline.terminal.console import print_summary
-
         print_summary(outcome, sys.stdout)
     if isinstance(error, StepFailedError):
         for line in error.tail:
@@ -102,60 +103,52 @@ def rehearse(
 class _Rehearsal:
     """Holds the settings of one rehearsal, and its results so far."""
 
-    def __init__(
-        self, config: PipelineConfig, workspace: Workspace, engine_name: EngineName
-    ) -> None:
+    def __init__(self, config: PipelineConfig, workspace: Workspace, engine: StepEngine) -> None:
         self.run_id = workspace.start_run()
+        self.log = workspace.log(self.run_id, 'rehearsal')
         self.values: dict[str, Any] = {}
         self._config = config
         self._workspace = workspace
-        self._engine = make_step_engine(engine_name)
-        self._played: PlayedRun | None = None
-        self._results: StepResults | None = None
+        self._engine = engine
+        self._started = time.monotonic()
+        self._runner: StepRunner | None = None
 
-    def run(
-        self, assignments: Sequence[str], terminal: Terminal, *, sample: bool, quiet: bool
-    ) -> tuple[RunOutcome, ReviewsError | None]:
-        """Compile and run; return the outcome, and the error if it failed."""
-        from pipeline.terminal.console import ProgressLines
+    def change_config(self, changes: Mapping[str, Any]) -> None:
+        """Set settings, each at the top level or in a section."""
+        tree = self._config.model_dump()
+        for name, value in changes.items():
+            tree[name] = {**tree[name], **value} if isinstance(value, dict) else value
+        self._config = PipelineConfig.model_validate(tree)
 
-        started = time.monotonic()
-        error: ReviewsError | None = None
-        try:
-            if sample:
-                path = cut_sample(self._workspace.root / 'data')
-                self._config = _with(self._config, {'data': {'path': str(path)}})
-            with ProgressLines(terminal.err, quiet=quiet) as progress:
-                progress.starting(
-                    f'{self._config.name}, preset {self._config.preset}, rehearsed for '
-                    f'{self._workspace.target}, on {os.path.relpath(self._config.data.path)}'
-                )
-                self._run(assignments, progress)
-        except ReviewsError as err:
-            error = err
-        return self._outcome(error, time.monotonic() - started), error
+    def run(self, assignments: Sequence[str], progress: ProgressLines) -> None:
+        """Compile the pipeline, and run it.
 
-    def _run(self, assignments: Sequence[str], progress: ProgressLines) -> None:
-        workspace, data = self._workspace, self._config.data
+        Raises:
+            ReviewsError: If a setting is refused, or a step fails.
+        """
+        config, workspace = self._config, self._workspace
+        progress.starting(
+            f'{config.name}, preset {config.preset}, rehearsed for {workspace.target}, '
+            f'on {os.path.relpath(config.data.path)}'
+        )
         # The compiler accepts any path, because it may exist on the cluster only.
-        discover(data.path, data.columns, spans=data.spans)
-        require_valid_options(self._config.beam)
-        self._config = _with(
-            self._config,
+        discover(config.data.path, config.data.columns, spans=config.data.spans)
+        require_valid_options(config.beam)
+        self.change_config(
             {
-                'serving_dir': str(workspace.serving_dir(self._config.name)),
+                'serving_dir': str(workspace.serving_dir(config.name)),
                 'beam': {'runner': 'direct', 'args': ()},
                 'cloud': {
                     'pipeline_root': workspace.pipeline_root,
-                    'image': self._config.cloud.image or _NO_IMAGE,
+                    'image': config.cloud.image or _NO_IMAGE,
                 },
-            },
+            }
         )
         from pipeline.cloud.compile import compile_pipeline
 
         compiled = compile_pipeline(self._config, workspace.target)
         self.values = compiled.parameter_values(assignments)
-        self._played = PlayedRun(
+        self._runner = StepRunner(
             pipeline=compiled,
             values=self.values,
             engine=self._engine,
@@ -163,8 +156,7 @@ class _Rehearsal:
             run_id=self.run_id,
             mounts=self._mounts(),
         )
-        self._results = StepResults(self._find_path)
-        self._played.run(progress, self._results.describe)
+        self._runner.run(progress)
 
     def _mounts(self) -> tuple[Mount, ...]:
         """Return what each step sees of this machine: data, served models, Vertex's bucket."""
@@ -173,7 +165,7 @@ class _Rehearsal:
             written.append(self._workspace.bucket)
         for folder in written:
             folder.mkdir(parents=True, exist_ok=True)
-            if self._engine.needs_open_folders:
+            if self._engine.in_container:
                 open_folders(folder)
         read = {
             value
@@ -185,35 +177,23 @@ class _Rehearsal:
             *(Mount(source=pathlib.Path(p), target=p, read_only=True) for p in sorted(read)),
         )
 
-    def _find_path(self, uri: str) -> pathlib.Path:
-        if self._workspace.target == 'kubeflow':
-            return PlayedObjectStore(self._workspace.objects).path(uri)
-        return pathlib.Path(uri)
-
-    def _outcome(self, error: ReviewsError | None, seconds: float) -> RunOutcome:
+    def outcome(self, error: ReviewsError | None) -> RunOutcome:
+        """Return the outcome of the run; `error` is why it failed, None otherwise."""
         from pipeline.results.run_findings import RunFindings
 
-        found = self._results.found if self._results else RunFindings()
-        log = self._workspace.run_log(self.run_id)
-        if isinstance(error, ComponentError) and self._played is not None:
-            step_log = self._workspace.log(self.run_id, self._played.current)
-            log = step_log if step_log.is_file() else log
+        found = self._runner.found if self._runner else RunFindings()
+        nodes = tuple(self._runner.results) if self._runner else ()
+        failed = next((node.id for node in nodes if node.state == 'failed'), 'rehearsal')
+        log = self._workspace.log(self.run_id, failed)
         return RunOutcome(
             run_id=self.run_id,
             outcome=verdict_of(error, pushed=found.pushed, withdrawn=found.withdrawn),
             name=self._config.name,
             data=self._config.data.path,
-            nodes=tuple(self._played.results) if self._played else (),
-            seconds=round(seconds, 3),
-            log=os.path.relpath(log),
+            nodes=nodes,
+            seconds=round(time.monotonic() - self._started, 3),
+            log=os.path.relpath(log if log.is_file() else self.log),
             error=str(error) if error else None,
             config=self._config.model_dump(),
             **found.outcome_fields(),
         )
-
-
-def _with(config: PipelineConfig, changes: Mapping[str, Any]) -> PipelineConfig:
-    tree = config.model_dump()
-    for name, value in changes.items():
-        tree[name] = {**tree[name], **value} if isinstance(value, dict) else value
-    return PipelineConfig.model_validate(tree)

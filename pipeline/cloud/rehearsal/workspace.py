@@ -9,12 +9,12 @@ import itertools
 import pathlib
 
 from components.common.atomic_write import atomic_write
-from components.common.errors import DataError
+from components.common.errors import ComponentError, DataError
 from pipeline.cloud.targets import Target
 from pipeline.store.run_ids import new_run_id
 
-# The default pipeline root of Kubeflow Pipelines.
-KUBEFLOW_ROOT = 'minio://mlpipeline/v2/artifacts'
+# Object stores that the launcher of Kubeflow knows, in addition to gs://.
+SCHEMES = ('minio', 's3')
 
 _SAMPLE = pathlib.Path(__file__).resolve().parents[3] / 'data' / 'sample' / 'reviews.csv'
 _SAMPLE_ROWS = 1_200
@@ -43,11 +43,6 @@ class Workspace:
         return self.root / self.target
 
     @property
-    def objects(self) -> pathlib.Path:
-        """Folder that stands for Kubeflow's object store."""
-        return self.folder / 'objects'
-
-    @property
     def bucket(self) -> pathlib.Path:
         """Folder that stands for the bucket that steps on Vertex write to."""
         return self.folder / 'artifacts'
@@ -55,7 +50,19 @@ class Workspace:
     @property
     def pipeline_root(self) -> str:
         """Pipeline root to compile with."""
-        return KUBEFLOW_ROOT if self.target == 'kubeflow' else str(self.bucket)
+        # The default of Kubeflow Pipelines.
+        kubeflow = 'minio://mlpipeline/v2/artifacts'
+        return kubeflow if self.target == 'kubeflow' else str(self.bucket)
+
+    def find(self, uri: str) -> pathlib.Path:
+        """Return where the files of an artifact are on this machine.
+
+        Raises:
+            ComponentError: If the launcher of Kubeflow has no folder for the URI.
+        """
+        if self.target == 'vertex':
+            return pathlib.Path(uri)
+        return self.folder / 'objects' / local_path(uri)
 
     def cache(self, pipeline: str) -> pathlib.Path:
         """Return the folder of the cached outputs of a pipeline."""
@@ -69,10 +76,6 @@ class Workspace:
         """Return the log of a step of a run."""
         return self.folder / 'logs' / run_id / f'{step}.log'
 
-    def run_log(self, run_id: str) -> pathlib.Path:
-        """Return the log of everything in a run that is not a step."""
-        return self.log(run_id, 'rehearsal')
-
     def step_folder(self, run_id: str, step: str) -> pathlib.Path:
         """Return the folder for the files of one execution of a step."""
         return self.folder / 'steps' / run_id / step
@@ -83,12 +86,28 @@ class Workspace:
         Raises:
             ConfigError: If the root cannot be written to.
         """
-        return new_run_id(self.root, lambda run_id: self.run_log(run_id).parent.mkdir(parents=True))
+        return new_run_id(self.root, lambda run_id: self.log(run_id, '').parent.mkdir(parents=True))
 
 
-def cut_sample(
-    folder: pathlib.Path, *, source: pathlib.Path = _SAMPLE, rows: int = _SAMPLE_ROWS
-) -> pathlib.Path:
+def local_path(uri: str) -> str:
+    """Return the path of a URI in a step's container on Kubeflow, relative to `/`.
+
+    >>> local_path('minio://mlpipeline/v2/artifacts')
+    'minio/mlpipeline/v2/artifacts'
+
+    Raises:
+        ComponentError: If the launcher has no folder for the scheme.
+    """
+    scheme, _, path = uri.partition('://')
+    if scheme not in SCHEMES or not path:
+        raise ComponentError(
+            f'failed to generate local path for URI {uri}: unsupported storage scheme',
+            hint='on Kubeflow an artifact is at minio:// or s3://, also in what a step reports',
+        )
+    return f'{scheme}/{path}'
+
+
+def cut_sample(folder: pathlib.Path, *, rows: int = _SAMPLE_ROWS) -> pathlib.Path:
     """Write the first rows of the sample data to a folder, and return the file.
 
     A file with the same content is left as it is, because its modification time
@@ -97,10 +116,10 @@ def cut_sample(
     Raises:
         DataError: If the sample data cannot be read.
     """
-    path = folder / source.name
+    path = folder / _SAMPLE.name
     written = io.StringIO()
     try:
-        with source.open(encoding='utf-8', newline='') as file:
+        with _SAMPLE.open(encoding='utf-8', newline='') as file:
             rows_read = itertools.islice(csv.reader(file), rows + 1)
             csv.writer(written, lineterminator='\n').writerows(rows_read)
     except OSError as err:

@@ -98,6 +98,10 @@ BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
         lambda s: s['root']['dag']['tasks'].update({'Trainer-driver': task(s, 'SchemaGen')}),
         'the task Trainer-driver has the name of the driver task of Trainer',
     ),
+    'dependency_not_named': (
+        lambda s: task(s, 'StatisticsGen').pop('dependentTasks'),
+        'the task StatisticsGen reads from ExampleGen, which dependentTasks does not name',
+    ),
     'workers_without_artifacts': (
         lambda s: (
             s.update(defaultPipelineRoot='minio://b/r'),

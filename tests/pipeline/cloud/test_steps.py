@@ -15,13 +15,12 @@ from components.common.entry_point import RESOLVED_INPUT
 from components.example_gen.summary import ExamplesSummary
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.kubeflow_spec import EXAMPLE_GEN, RESOLVER
-from pipeline.cloud.rehearsal.played_object_store import PlayedObjectStore
-from pipeline.cloud.rehearsal.played_run import PlayedRun
-from pipeline.cloud.rehearsal.step_engines import ProcessEngine
+from pipeline.cloud.rehearsal.engines import ProcessEngine
+from pipeline.cloud.rehearsal.step_runner import StepRunner
 from pipeline.cloud.rehearsal.workspace import Workspace
 from pipeline.cloud.targets import TARGETS, Target
 from tests.pipeline.cloud import golden
-from tests.pipeline.cloud.rehearsal import toys
+from tests.pipeline.cloud.rehearsal.small_pipelines import RecordedProgress
 
 # The window of two spans, as TFX writes it: the type of the artifact has
 # a property called span, which TFX does not use.
@@ -52,22 +51,19 @@ def run_example_gen(target: Target, folder: pathlib.Path, *settings: str) -> Exa
     tasks = pipeline.spec['root']['dag']['tasks']
     for name in set(tasks) - {EXAMPLE_GEN, RESOLVER}:
         del tasks[name]
-    played = PlayedRun(
+    runner = StepRunner(
         pipeline=pipeline,
         values=pipeline.parameter_values([]),
         engine=ProcessEngine(),
         workspace=workspace,
         run_id=workspace.start_run(),
     )
-    played.run(toys.RecordedProgress(), lambda *_: '')
-    artifact = played.outputs[EXAMPLE_GEN].artifacts['examples']
-    path = pathlib.Path(artifact.uri)
-    if target == 'kubeflow':
-        path = PlayedObjectStore(workspace.objects).path(artifact.uri)
-    summary = ExamplesSummary.read(str(path))
-    resolver = played.outputs.get(RESOLVER)
+    runner.run(RecordedProgress())
+    artifact = runner.outputs[EXAMPLE_GEN].artifacts['examples']
+    summary = ExamplesSummary.read(str(workspace.find(artifact.uri)))
+    resolver = runner.outputs.get(RESOLVER)
     return ExampleGenRun(
-        state=played.results[-1].state,
+        state=runner.results[-1].state,
         examples=sum(summary.examples(split) for split in ('train', 'val', 'test')),
         metadata=dict(artifact.metadata),
         found=json.loads(resolver.parameters[RESOLVED_INPUT]) if resolver else {},

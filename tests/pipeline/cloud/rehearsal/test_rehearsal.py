@@ -1,31 +1,24 @@
 """The real pipeline, compiled and rehearsed for Vertex AI and for Kubeflow Pipelines.
 
 Each step is a process that imports TFX, so there are few runs on few rows: one for
-each target at the same time, and a second one for Kubeflow. The toy pipelines of
-`test_played_run` show that the cache is the same for Vertex.
+each target at the same time, and a second one for Kubeflow. `test_step_runner`
+shows that the cache is the same for Vertex.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
-import copy
 import dataclasses
 import os
 import pathlib
 
 import pytest
 
-from components.common.errors import StepFailedError
-from pipeline.cloud.compile import compile_pipeline
-from pipeline.cloud.rehearsal.played_run import PlayedRun
-from pipeline.cloud.rehearsal.step_engines import ProcessEngine
-from pipeline.cloud.rehearsal.workspace import Workspace, cut_sample
+from pipeline.cloud.rehearsal.workspace import cut_sample
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.models.versions import versions
 from tests.conftest import NODES, Finished, run_command, snapshot
 from tests.listening import is_loopback, watched
-from tests.pipeline.cloud import golden
-from tests.pipeline.cloud.rehearsal import toys
 
 pytestmark = pytest.mark.timeout(3_600)
 
@@ -127,31 +120,3 @@ def test_candidate_is_compared_with_the_pushed_model_and_held_back(
 def test_all_files_are_below_the_root(rehearsals: Rehearsals) -> None:
     assert set(os.listdir(rehearsals.folder)) == {'data', 'root'}
     assert set(os.listdir(rehearsals.folder / 'root')) == set(TARGETS)
-
-
-@pytest.mark.parametrize('target', TARGETS)
-def test_step_is_named_when_its_executor_does_not_exist(
-    target: Target, tmp_path: pathlib.Path
-) -> None:
-    workspace = Workspace(root=tmp_path, target=target)
-    pipeline = compile_pipeline(
-        golden.config(
-            f'serving_dir={workspace.serving_dir("sentiment")}',
-            f'cloud.pipeline_root={workspace.pipeline_root}',
-        ),
-        target,
-    )
-    spec = copy.deepcopy(pipeline.spec)
-    # Keep one step, so that no other one takes time.
-    spec['root']['dag']['tasks'] = {'SchemaGen': spec['root']['dag']['tasks']['SchemaGen']}
-    args = spec['deploymentSpec']['executors']['SchemaGen_executor']['container']['args']
-    args[args.index('--executor_class_path') + 1] = 'components.schema.executor.NoSuchExecutor'
-    played = PlayedRun(
-        pipeline=dataclasses.replace(pipeline, spec=spec),
-        values=pipeline.parameter_values([]),
-        engine=ProcessEngine(),
-        workspace=workspace,
-        run_id=workspace.start_run(),
-    )
-    with pytest.raises(StepFailedError, match='SchemaGen failed with exit code 1: .*NoSuchExec'):
-        played.run(toys.RecordedProgress(), lambda *_: '')

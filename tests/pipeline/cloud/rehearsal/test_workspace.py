@@ -7,8 +7,9 @@ import pathlib
 
 import pytest
 
-from components.common.errors import ConfigError, DataError
-from pipeline.cloud.rehearsal.workspace import Workspace, cut_sample
+from components.common.errors import ComponentError, ConfigError, DataError
+from pipeline.cloud.rehearsal import workspace
+from pipeline.cloud.rehearsal.workspace import Workspace, cut_sample, local_path
 from tests.conftest import SAMPLE
 
 
@@ -17,34 +18,16 @@ def read_rows(path: pathlib.Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_run_ids_are_unique(tmp_path: pathlib.Path) -> None:
-    workspace = Workspace(root=tmp_path, target='vertex')
-    assert len({workspace.start_run() for _ in range(3)}) == 3
-
-
-def test_targets_share_no_folder(tmp_path: pathlib.Path) -> None:
-    vertex = Workspace(root=tmp_path, target='vertex')
-    kubeflow = Workspace(root=tmp_path, target='kubeflow')
-    assert vertex.folder != kubeflow.folder
-    for workspace in (vertex, kubeflow):
-        paths = (
-            workspace.objects,
-            workspace.bucket,
-            workspace.cache('toy'),
-            workspace.serving_dir('toy'),
-            workspace.log('r', 'First'),
-            workspace.run_log('r'),
-            workspace.step_folder('r', 'First'),
-        )
-        assert all(path.is_relative_to(workspace.folder) for path in paths)
-    assert kubeflow.pipeline_root.startswith('minio://')
-    assert vertex.pipeline_root == str(vertex.bucket)
-
-
 def test_root_is_refused_when_it_cannot_be_written(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'vertex').write_text('a file')
     with pytest.raises(ConfigError, match='cannot write to the root'):
         Workspace(root=tmp_path, target='vertex').start_run()
+
+
+@pytest.mark.parametrize('uri', ['/minio/bucket/data', 'http://bucket/data', 'data'])
+def test_uri_is_refused_when_kubeflow_has_no_folder_for_it(uri: str) -> None:
+    with pytest.raises(ComponentError, match='failed to generate local path for URI'):
+        local_path(uri)
 
 
 def test_sample_is_cut_again_only_when_the_file_differs(tmp_path: pathlib.Path) -> None:
@@ -58,15 +41,9 @@ def test_sample_is_cut_again_only_when_the_file_differs(tmp_path: pathlib.Path) 
     assert [file.name for file in path.parent.iterdir()] == ['reviews.csv']
 
 
-def test_quoted_line_breaks_stay_in_their_row_when_the_sample_is_cut(
-    tmp_path: pathlib.Path,
+def test_error_names_the_sample_when_it_is_missing(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = tmp_path / 'source.csv'
-    source.write_text('text,label\n"two\nlines",1\nb,0\nc,1\n')
-    path = cut_sample(tmp_path / 'cut', source=source, rows=2)
-    assert read_rows(path) == [['text', 'label'], ['two\nlines', '1'], ['b', '0']]
-
-
-def test_missing_sample_is_an_error(tmp_path: pathlib.Path) -> None:
+    monkeypatch.setattr(workspace, '_SAMPLE', tmp_path / 'nothing.csv')
     with pytest.raises(DataError, match='the sample data cannot be read'):
-        cut_sample(tmp_path, source=tmp_path / 'nothing.csv')
+        cut_sample(tmp_path)
