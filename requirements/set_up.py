@@ -126,7 +126,7 @@ def _make_venv(uv: str, python: tools.Python) -> None:
         passed_over = f' ({python.passed_over})' if python.passed_over else ''
         raise SetUpError(
             f'no Python {python.request} with C headers was found{passed_over}, and uv could'
-            ' not download one (see above); install it, or go online'
+            ' not download one (see above); install it, or connect to a network'
         )
 
 

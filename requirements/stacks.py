@@ -95,8 +95,8 @@ def possible_stacks(host: Host) -> tuple[list[Stack], str]:
         return [OLD], 'TFX 1.21 has no wheels for Intel Macs'
     if host.system != 'Linux':
         raise SetUpError(
-            f'TFX has no wheels for {host.system} on {host.machine}; use Linux (WSL or a'
-            ' virtual machine will do) or macOS'
+            f'TFX has no wheels for {host.system} on {host.machine}; use macOS or Linux,'
+            ' for example in WSL or a virtual machine'
         )
     if host.machine != 'x86_64':
         raise SetUpError(f'TFX has no wheels for Linux on {host.machine}, only for x86_64')

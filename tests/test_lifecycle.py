@@ -86,7 +86,7 @@ def _check_that_an_interrupted_run_leaves_a_record_and_no_files(home: pathlib.Pa
     assert time.monotonic() - began < 5
     assert process.returncode == 130, err
     last = err.splitlines()[-1]
-    assert last.startswith('interrupted; the same command resumes with what is complete: ')
+    assert last.startswith('interrupted; to resume from the cached nodes, run: ')
     typed = [sys.executable, str(REPO / 'pipeline_runner.py'), *COMMAND]
     assert shlex.split(last.partition(': ')[2]) == typed
     outcome = json.loads(out)

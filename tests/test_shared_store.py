@@ -137,7 +137,7 @@ def test_same_command_resumes_when_the_server_was_killed_during_a_run(
         assert done.code == 7
         (line,) = [line for line in done.err.splitlines() if line.startswith('error: ')]
         assert 'cannot reach the MySQL database reviews at 127.0.0.1' in line
-        assert line.endswith('then the same command resumes')
+        assert line.endswith('then run the same command again to resume')
         assert 'Traceback' not in done.err
         assert done.json['outcome'] == 'failed'
         assert not list(tmp_path.glob('root/serving/*/*'))

@@ -114,5 +114,5 @@ def nothing_written(folder: str, node: str) -> ComponentError:
     """Return the error for workers of a node that wrote nothing into a folder."""
     return ComponentError(
         f'{node}: expected output of the workers in {folder}, found none',
-        hint='the workers must have the data and the artifacts under the same paths as this run',
+        hint='the workers must find the data and the artifacts at the same paths as this run',
     )

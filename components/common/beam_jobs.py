@@ -85,12 +85,12 @@ def _job_error(err: Exception, node: str) -> ReviewsError:
     lines = [line.strip() for line in str(err).splitlines()]
     last = next((line for line in reversed(lines) if line not in ('', '>', 'None')), '')
     last = last.removeprefix('RuntimeError: ')  # Beam's prefix for an error on a worker
-    hint = 'the log has the details; run the same command again to resume from the cached nodes'
+    hint = 'see the log; to resume from the cached nodes, run the same command again'
     if _NO_CODE.search(last):
         hint = (
             "the workers need this project's code and its packages: install them in the workers' "
             'image or environment, or pass --set \'beam.args=["--setup_file=setup.py"]\''
         )
     elif _NOT_THERE.search(last):
-        hint = 'the workers must see the data and the artifacts under the same paths as this run'
+        hint = 'the workers must find the data and the artifacts at the same paths as this run'
     return ComponentError(f'{node}: the Beam job failed: {last}', hint=hint)

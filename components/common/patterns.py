@@ -26,5 +26,5 @@ def require_no_pattern(what: str, folder: str) -> None:
     if found:
         raise ConfigError(
             f'{what}: there is a {found[0]} in {folder}, which TensorFlow takes for a pattern',
-            hint='name a folder whose whole path is without * ? [ and \\',
+            hint='pass a folder whose whole path contains none of * ? [ \\',
         )

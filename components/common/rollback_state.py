@@ -52,7 +52,7 @@ def read_withdrawals(serving_dir: str) -> dict[str, Withdrawal]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         raise DataError(
             f'{path}, the list of withdrawn models, cannot be read: {err}',
-            hint='restore it, or remove it: then no model is withdrawn',
+            hint='restore it, or remove it; without it, no model is withdrawn',
         ) from err
 
 

@@ -11,7 +11,7 @@ from components.common.settings import Settings
 class GateSettings(Settings):
     """Bounds that a candidate must meet to be blessed.
 
-    The bounds on the accuracy are required, because they depend on the task. The bounds on the AUC
+    The bounds on the accuracy depend on the task, so each preset sets them. The bounds on the AUC
     have defaults, because they only exclude models that are no better than chance.
 
     Example:
@@ -20,10 +20,10 @@ class GateSettings(Settings):
     """
 
     min_accuracy: float = pydantic.Field(
-        gt=0, le=1, description='lowest accuracy on test of a blessed model'
+        gt=0, le=1, description='lowest accuracy that a blessed model can have on test'
     )
     max_accuracy_drop: float = pydantic.Field(
-        ge=0, lt=1, description='largest drop of accuracy below that of the baseline'
+        ge=0, lt=1, description='largest drop in accuracy from the baseline'
     )
     # If nine of ten texts are positive, a model that always predicts positive has an accuracy of
     # 0.9. Its AUC is 0.5 for any share of positives, so the bound must be above 0.5. With balanced
@@ -33,7 +33,7 @@ class GateSettings(Settings):
         0.7,
         gt=0.5,
         le=1,
-        description='lowest area under the ROC curve (AUC) on test of a blessed model',
+        description='lowest area under the ROC curve (AUC) that a blessed model can have on test',
     )
     # If the labels of train and test are swapped, the candidate looks good, and only the baseline
     # can show it. The bound is that of random scores: if data has drifted so far that the baseline

@@ -55,7 +55,7 @@ def require_complete(result: NodeResult, *, files: int, uri: str) -> None:
 def _count_error(what: str, expected: object, got: object) -> ComponentError:
     return ComponentError(
         f'ExampleGen: expected {expected} {what}, got {got}',
-        hint='a worker died, or files changed meanwhile: run the same command again',
+        hint='a worker died, or files changed during the run: run the same command again',
     )
 
 
@@ -112,7 +112,7 @@ def _require_few_rejects(rejected: dict[str, int], read: int, columns: ColumnSet
         reasons = ', '.join(f'{count:,} {reason}' for reason, count in sorted(rejected.items()))
         raise DataError(
             f'{bad:,} of {read + bad:,} rows ({percent:.1f}%) cannot be used ({reasons}); '
-            f'at most {columns.max_rejected_percent:g}% may be',
+            f'at most {columns.max_rejected_percent:g}% may be rejected',
             hint='correct the data, or raise data.columns.max_rejected_percent',
         )
 
@@ -129,7 +129,8 @@ def _require_two_labels(
         )
     if not negative or not positive:
         raise DataError(
-            f'all labels are the same: {seen}', hint='a classifier needs examples of both labels'
+            f'all labels are the same: {seen}',
+            hint='a classifier needs examples of both labels: add rows, or check --label-column',
         )
     if columns.positive_label is not None and len(negative) > 1:
         raise DataError(

@@ -196,7 +196,7 @@ def _require_newest(base: str, span: span_patterns.Span, columns: ColumnSettings
         raise DataError(
             f'the files of span {span.label} name their split, but spans are split by a stable '
             'hash of the text, so that a text has one split in all of them',
-            hint='give them other names; --split-column names a column with the split',
+            hint='rename them; to choose the splits yourself, pass --split-column NAME',
         )
 
 
@@ -231,7 +231,7 @@ def _collect_tables(base: str, names: list[str], columns: ColumnSettings) -> Dat
     elif named and not {features.TRAIN_SPLIT, features.TEST_SPLIT} <= named:
         raise DataError(
             f'the files name the splits {" and ".join(sorted(named))}; train and test are needed',
-            hint='add the missing file, or rename them all so that a stable hash splits the rows',
+            hint='add the missing file, or remove the splits from all names, to split by hash',
         )
     counters: dict[str, int] = {}
     patterns = []

@@ -160,7 +160,7 @@ def newest(
     if not found:
         raise DataError(
             f'no file matches {pattern} in {folder}',
-            hint='check the pattern, and that there is data of a first span',
+            hint='check the pattern, and that the data of at least one span exists',
         )
     newest_numbers = sorted(found)[-count:]
     return tuple(_find_newest_version(pattern, number, found[number]) for number in newest_numbers)

@@ -48,7 +48,7 @@ def readable(name: str) -> Iterator[None]:
             ) from err
         raise DataError(
             f'{name} cannot be read to its end: {err}',
-            hint='check that the file is complete and that its ending fits its format',
+            hint='check that the file is complete and that its extension fits its format',
         ) from err
 
 
@@ -135,7 +135,7 @@ def _require_utf8(head: bytes, name: str) -> None:
         hint = f'convert it: iconv -f {found} -t UTF-8'
     elif found == 'gzip':
         packed_twice = name.lower().endswith('.gz')
-        hint = 'it is packed twice: unpack it once' if packed_twice else 'let its name end in .gz'
+        hint = 'it is packed twice: unpack it once' if packed_twice else 'rename it to end in .gz'
     else:
         hint = 'save the table as CSV'
     raise DataError(f'{name} is {found}, expected UTF-8 text', hint=hint)

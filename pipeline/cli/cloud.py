@@ -19,7 +19,7 @@ _TARGET = click.option(
     '--target',
     type=click.Choice(TARGETS),
     required=True,
-    help='Service that runs the compiled pipeline.',
+    help='Service that the pipeline is compiled for.',
 )
 _IMAGE = click.option(
     '--image', metavar='IMAGE', help='Container image that contains this project.'

@@ -69,7 +69,7 @@ def run(
     metavar='NAME',
     help='Column with the text, if FILE is a table [default: text].',
 )
-@click.option('--explain', is_flag=True, help='Show how much each word contributes to the logit.')
+@click.option('--explain', is_flag=True, help='Show how much each n-gram contributes to the logit.')
 @click.option(
     '--output',
     'output_file',

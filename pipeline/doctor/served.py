@@ -22,7 +22,8 @@ def _check_versions(context: Context) -> Iterator[Finding]:
             message = f'{path} has no saved_model.pb: model servers ignore it'
             yield Finding('version', message, remove)
         elif path.name.startswith('.') and path.name.endswith('.part'):
-            yield Finding('leftover', f'{path} is an incomplete push, if none is running', remove)
+            message = f'unless a push is active, {path} is left over from an incomplete push'
+            yield Finding('leftover', message, remove)
     live = f'; {found[-1].name} is live' if found else ''
     yield Finding('versions', f'{len(found):,} in {folder}{live}')
 

@@ -51,7 +51,7 @@ def _check_artifacts(context: Context) -> Iterator[Finding]:
         folder = pathlib.Path(artifact.uri)
         damage = keeper.damage(folder, thorough=True)
         if damage:
-            hint = 'nothing: the next run creates it again, and everything after it'
+            hint = 'no action is needed: the next run executes this node and all nodes after it'
             yield Finding(node.rpartition('.')[2], damage, hint)
         else:
             intact += 1

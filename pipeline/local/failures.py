@@ -39,12 +39,12 @@ def explain(err: BaseException, node_id: str) -> BaseException:
         if any(message in str(cause) for message in _DISK_FULL):
             return ComponentError(
                 f'{node_id}: no space left on the disk',
-                hint='free some space; the same command resumes',
+                hint='free some space, then run the same command again to resume',
             )
     first_line = (str(err).strip().splitlines() or [''])[0]
     return ComponentError(
         f'{node_id or "the pipeline"} failed: {type(err).__name__}: {first_line}',
-        hint='the log has the details; the same command resumes from the cached nodes',
+        hint='see the log; to resume from the cached nodes, run the same command again',
     )
 
 
@@ -56,9 +56,11 @@ def explain_server_failure(err: BaseException, backend: Backend) -> ReviewsError
     try:
         backend.reader()
     except ReviewsError as found:
-        return type(found)(str(found), hint=f'{found.hint}; then the same command resumes')
+        hint = f'{found.hint}; then run the same command again to resume'
+        return type(found)(str(found), hint=hint)
     return ServiceError(
-        f'{backend.where} failed during the run: {err}', hint='the same command resumes'
+        f'{backend.where} failed during the run: {err}',
+        hint='run the same command again to resume',
     )
 
 

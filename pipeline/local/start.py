@@ -117,7 +117,7 @@ def _temporary_files(root: pathlib.Path, name: str) -> Iterator[None]:
 def hint_at_resuming() -> contextlib.AbstractContextManager[None]:
     """Print how to resume the run if Ctrl-C or SIGTERM stops the command inside the block."""
     command = shlex.join(sys.orig_argv)
-    return signals.hint_on_interrupt(f'the same command resumes with what is complete: {command}')
+    return signals.hint_on_interrupt(f'to resume from the cached nodes, run: {command}')
 
 
 def outcome_without_nodes(

@@ -50,7 +50,7 @@ class ServingFolder:
         if self.serving_dir is not None and is_remote(self.serving_dir):
             raise ConfigError(
                 f'expected a folder on a disk, got --serving-dir {self.serving_dir}',
-                hint='an object store has no rename: docs/cloud.md says how to roll back',
+                hint='an object store cannot rename folders; docs/cloud.md explains the rollback',
             )
         return serving_location(
             root=self.root, name=self.name, serving_dir=self.serving_dir

@@ -53,7 +53,9 @@ def _table_of_sums(explanation: Explanation, labels: tuple[str, str]) -> Rendera
     if others:
         rest = math.fsum(value for _, value in others)
         table.add_row(Text(f'{rest:+.3f}'), Text(f'{len(others):,} more', 'dim'), '')
-    table.add_row(Text(f'{explanation.bias:+.3f}'), Text('a text without a word', 'dim'), '')
+    table.add_row(
+        Text(f'{explanation.bias:+.3f}'), Text('bias: the logit of a text without words', 'dim'), ''
+    )
     total = math.fsum([explanation.bias, *(value for _, value in explanation.parts)])
     table.add_row(
         Text(f'{total:+.3f}', 'bold'),

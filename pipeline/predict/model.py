@@ -121,6 +121,6 @@ class PushedModel:
         except (tf.errors.OpError, TypeError) as err:
             reason = ' '.join(str(err).partition('Traceback')[0].split())[:300]
             raise DataError(
-                f'the model in {self._dir} does not score: {reason}',
+                f'the model in {self._dir} cannot score texts: {reason}',
                 hint='it is damaged: remove the folder, so that the version before it is live',
             ) from err

@@ -32,7 +32,7 @@ class Request(NamedTuple):
         text_column: The column of a table that holds the text.
         output_file: The table with scores to write; None to print a line per text.
         columns: Names of the columns that are added to it.
-        explain: Whether to show how much each word contributes to the score.
+        explain: Whether to show how much each n-gram contributes to the score.
         as_json: Whether to print JSON.
     """
 
@@ -128,7 +128,8 @@ def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -
         )
     if request.explain:
         raise ConfigError(
-            '--explain prints, and writes no table', hint='leave out --output; --json prints JSON'
+            '--explain and --output FILE cannot be combined',
+            hint='leave out --output; --json prints the explanations as JSON',
         )
     kind = output_format(output_file)
     if _same_file(request.input_file, output_file):

@@ -56,7 +56,8 @@ def open_output(path: str) -> Iterator[IO[str]]:
                     packed.close()
     except OSError as err:
         raise DataError(
-            f'cannot write {path}: {err.strerror or err}', hint='nothing was written'
+            f'cannot write {path}: {err.strerror or err}',
+            hint='nothing was written; check the folder and the free space',
         ) from err
 
 

@@ -112,7 +112,7 @@ def exit_code() -> int:
 
 def final_message() -> str:
     """Return the last line that an interrupted command prints."""
-    hint = _state.hint or 'the same command starts over'
+    hint = _state.hint or 'to start over, run the same command again'
     return f'{_NAMES[signal.Signals(_state.received or signal.SIGINT)]}; {hint}'
 
 

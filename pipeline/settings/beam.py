@@ -44,6 +44,6 @@ class BeamSettings(Settings):
                 # Settings are printed, kept with each run, and part of a compiled pipeline.
                 raise ConfigError(
                     f'beam.args: expected no credentials, got {name}=***',
-                    hint='give the workers credentials by their environment or service account',
+                    hint='pass them through environment variables or a service account',
                 )
         return args

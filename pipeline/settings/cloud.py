@@ -66,7 +66,8 @@ class CloudSettings(Settings):
     )
     resources: dict[str, ResourceSettings] = pydantic.Field(
         default_factory=dict,
-        description='resources of each node: {"Trainer": {"cpu": 8, "memory_gb": 32}}',
+        description='resources of each node (cpu, memory_gb, accelerator, accelerator_count): '
+        '{"Trainer": {"cpu": 8, "memory_gb": 32}}',
     )
     volumes: dict[str, str] = pydantic.Field(
         default_factory=dict,

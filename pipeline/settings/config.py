@@ -92,7 +92,7 @@ class PipelineConfig(Settings):
                 raise ConfigError(
                     f'{name}: expected a value without user, password or token, '
                     f'got {mask(str(value))}',
-                    hint='pass credentials by environment variables or a service account',
+                    hint='pass credentials through environment variables or a service account',
                 )
         return self
 
@@ -248,7 +248,7 @@ def _read_file(file: pathlib.Path) -> Mapping[str, Any]:
         ) from err
     if not isinstance(tree, dict):
         raise ConfigError(
-            f'expected settings by name in {file}, got {type(tree).__name__}',
+            f'expected a mapping of settings in {file}, got {type(tree).__name__}',
             hint=_SHOW_HINT,
         )
     return tree
@@ -300,5 +300,5 @@ def _config_error(err: pydantic.ValidationError) -> ConfigError:
         return _unknown(name)
     if first['type'] == 'missing':
         flag = {'data.path': 'pass --data PATH'}.get(name, f'pass --set {name}=VALUE')
-        return ConfigError(f'the setting {name} is required, and no source sets it', hint=flag)
+        return ConfigError(f'the setting {name} is required', hint=flag)
     return setting_error(err, _SHOW_HINT)

@@ -38,9 +38,9 @@ class TlsSettings(Settings):
     @pydantic.model_validator(mode='after')
     def _go_together(self) -> TlsSettings:
         if (self.cert is None) != (self.key is None):
-            raise ValueError('cert and key go together')
+            raise ValueError('expected both cert and key, or neither')
         if self.cert is not None and self.ca is None:
-            raise ValueError('a client certificate needs ca, too')
+            raise ValueError('a client certificate also needs ca')
         return self
 
 
@@ -77,7 +77,7 @@ class MetadataSettings(Settings):
             # Other errors quote the value, which may contain a password here.
             raise ConfigError(
                 'metadata.host: expected the name of a machine, without a user or password',
-                hint=f'set the user by metadata.user, and the password by {PASSWORD_VARIABLE}',
+                hint=f'set the user in metadata.user, and the password in {PASSWORD_VARIABLE}',
             )
         if host is not None and not _HOST.fullmatch(host):
             raise ValueError('expected the name or address of a machine')
@@ -93,7 +93,7 @@ class MetadataSettings(Settings):
         if self.backend == 'sqlite':
             given.pop('backend', None)
             if given:
-                raise ValueError(f'{min(given)} is for the backend mysql')
+                raise ValueError(f'{min(given)} applies only to the backend mysql')
             return self
         if (self.host is None) == (self.socket is None):
             raise ValueError('the backend mysql needs host or socket, and not both')

@@ -89,7 +89,7 @@ class SqliteBackend:
                 )
             return 'none yet', ''
         if not self._has_backup():
-            return f'{copy} is missing or damaged', 'nothing: the next run replaces it'
+            return f'{copy} is missing or damaged', 'no action is needed: the next run replaces it'
         size = f'{path.stat().st_size / 1e6:.1f} MB'
         return f'{size}, no damage; backup copy of {_time_of(copy)}', ''
 

@@ -46,7 +46,7 @@ def test_contributions_are_shown_when_explain_is_passed(
     assert done.code == 0, done.err
     assert text in done.out
     assert re.search(r'\+[0-9.]+ +i loved', done.out)
-    assert 'a text without a word' in done.out
+    assert 'bias: the logit of a text without words' in done.out
     (line,) = run_command('predict', '--explain', '--json', text, cwd=home).out.splitlines()
     found = json.loads(line)
     logit = found['bias'] + sum(part['contribution'] for part in found['contributions'])

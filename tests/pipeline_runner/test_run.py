@@ -225,7 +225,7 @@ class TestAfterwards:
             process.send_signal(signal.SIGTERM)
             _, err = process.communicate(timeout=300)
         assert process.returncode == 143
-        assert err.splitlines()[-1].startswith('terminated; the same command resumes with what is')
+        assert err.splitlines()[-1].startswith('terminated; to resume from the cached nodes, run: ')
         done = run_sample('--json', *chosen, cwd=home, repo=repo)
         assert done.code in (0, 3), done.err
         assert done.states() == from_node('Trainer')

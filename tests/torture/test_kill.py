@@ -164,7 +164,7 @@ def test_run_leaves_a_record_when_terminated_in_a_call_that_cannot_be_interrupte
     assert 3 <= seconds < 5
     assert states['Trainer'] == 'interrupted'
     assert record == json.loads(out)
-    assert err.splitlines()[-1].startswith('terminated; the same command resumes with what is')
+    assert err.splitlines()[-1].startswith('terminated; to resume from the cached nodes, run: ')
 
 
 def test_run_stops_within_five_seconds_when_a_signal_arrives_in_any_node(

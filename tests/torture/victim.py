@@ -143,7 +143,7 @@ class Victim:
         if code == 0:
             return
         last_line = (err.splitlines() or [''])[-1]
-        if code != 128 + number or 'the same command resumes' not in last_line:
+        if code != 128 + number or 'to resume from the cached nodes' not in last_line:
             self.losses.append(f'a run that got signal {number} ended with {code}: {err}')
         elif json.loads(out)['outcome'] != 'interrupted':
             self.losses.append(f'a run that got signal {number} printed {out}')

@@ -41,7 +41,7 @@ def connect(
     for name in given:
         if name not in accepted:
             raise ConfigError(
-                f'{_option(name)} is not for --target {target}', hint='remove the option'
+                f'{_option(name)} does not apply to --target {target}', hint='remove the option'
             )
     for name, parameter in accepted.items():
         if parameter.default is parameter.empty and not given.get(name):
@@ -65,7 +65,7 @@ def _require_address(host: str) -> None:
         # It would be printed with the address of each run.
         raise ConfigError(
             '--host: expected an address without user, password or token',
-            hint='pass credentials by --token-file',
+            hint='pass the token with --token-file',
         )
     if not host.startswith(('http://', 'https://')):
         raise ConfigError(f'--host: expected an address as https://HOST/PATH, got {host!r}')

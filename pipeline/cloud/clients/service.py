@@ -147,7 +147,7 @@ def refused(service: str, status: int, message: str, *, credentials: str) -> Ser
     """
     failed, hint = status >= 500, 'correct what the message of the service names'
     if _REFUSED_SPECIFICATION.search(message):
-        failed, hint = False, 'the specification is at fault, so trying again does not help'
+        failed, hint = False, 'change the settings that the message names; a retry does not help'
     elif failed or status == 429:
         hint = 'try again later, or ask the administrator of the service'
     elif status == 401:

@@ -65,7 +65,7 @@ def submit_pipeline(
     print(run.url, flush=True)
     if wait_seconds is None:
         return
-    with signals.hint_on_interrupt(f'the run goes on: {run.url}'):
+    with signals.hint_on_interrupt(f'the run continues: {run.url}'):
         _require_success(_wait(service, run, poll_seconds, wait_seconds), compiled, run)
         outcome = _retry(lambda: service.outcome(compiled, run), poll_seconds)
     if outcome == 'not_blessed':
@@ -97,7 +97,7 @@ def schedule_pipeline(
     if time_zone is not None:
         if compiled.target == 'kubeflow':
             raise ConfigError(
-                f'--time-zone is not for --target kubeflow, got {time_zone!r}',
+                f'--time-zone does not apply to --target kubeflow, got {time_zone!r}',
                 hint='Kubeflow Pipelines has one time zone for all schedules '
                 '(CRON_SCHEDULE_TIMEZONE of its controller); change --cron instead',
             )
@@ -158,7 +158,7 @@ def _wait(service: Service, run: Run, poll_seconds: float, wait_seconds: float) 
         if left <= 0:
             raise OutcomeUnknownError(
                 f'the run has not ended within {wait_seconds:g} s; it is {state}',
-                hint=f'the run goes on: {run.url}',
+                hint=f'the run continues: {run.url}',
             )
         time.sleep(min(poll_seconds, left))
 

@@ -155,7 +155,7 @@ def read_failure(title: str, code: int, log: pathlib.Path) -> StepFailedError:
     raised = next((line for line in reversed(tail) if _EXCEPTION.fullmatch(line)), None)
     error = StepFailedError(
         f'{title} failed with exit code {code}{f": {raised}" if raised else ""}',
-        hint='it would fail on the cluster as well',
+        hint='correct the error in its output; the step would fail on the cluster, too',
     )
     error.tail = tuple(tail)
     return error

@@ -72,7 +72,7 @@ def rehearse(
         rehearsal.change_config({'data': {'path': str(cut_sample(workspace.root / 'data'))}})
     error: ReviewsError | None = None
     with (
-        signals.hint_on_interrupt('the same command reuses the steps that are complete'),
+        signals.hint_on_interrupt('to reuse the complete steps, run the same command again'),
         framework_noise_to(rehearsal.log) as terminal,
     ):
         from pipeline.terminal.console import ProgressLines, print_summary

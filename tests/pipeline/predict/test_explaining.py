@@ -25,9 +25,9 @@ def test_contributions_add_up_to_the_logit_when_an_explanation_is_printed() -> N
     assert lines[1:3] == ['It is not, not', 'GOOD: [red]great[/red] <script>']
     assert lines[3].startswith('-1.500 not good ███')
     assert '+0.020 2 more' in lines
-    assert '-0.250 a text without a word' in lines
+    assert '-0.250 bias: the logit of a text without words' in lines
     assert any(line.startswith('-0.670 the logit;') for line in lines)
 
 
 def test_only_the_bias_is_printed_when_the_text_is_empty() -> None:
-    assert '-0.250  a text without a word' in show('', Explanation(-0.25, ()))
+    assert '-0.250  bias: the logit of a text without words' in show('', Explanation(-0.25, ()))

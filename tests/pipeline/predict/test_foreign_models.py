@@ -89,7 +89,7 @@ def test_python_function_is_not_called_when_a_saved_model_has_one(
     assert mark.exists()
     mark.unlink()
     save_model(module, serve, version)
-    assert 'does not score' in predict(version)
+    assert 'cannot score texts' in predict(version)
     assert not mark.exists()
 
 

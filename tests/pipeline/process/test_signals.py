@@ -107,15 +107,20 @@ def test_program_unwinds_when_it_receives_a_signal(
 ) -> None:
     ended = _Ended(_UNWINDS, *numbers, pause=pause)
     assert (ended.code, ended.out) == (128 + numbers[0], out)
-    assert ended.err == f'{message}; the same command starts over\n'
+    assert ended.err == f'{message}; to start over, run the same command again\n'
 
 
 @pytest.mark.parametrize(
     ('body', 'number', 'out', 'err'),
     [
-        (_SWALLOWS, signal.SIGTERM, '', 'terminated; the same command starts over\n'),
+        (_SWALLOWS, signal.SIGTERM, '', 'terminated; to start over, run the same command again\n'),
         (_IN_C, signal.SIGINT, 'forced: stopped by SIGINT\n', 'interrupted; run it again\n'),
-        (_CALLBACK_HANGS, signal.SIGTERM, '', 'terminated; the same command starts over\n'),
+        (
+            _CALLBACK_HANGS,
+            signal.SIGTERM,
+            '',
+            'terminated; to start over, run the same command again\n',
+        ),
     ],
 )
 def test_program_ends_within_five_seconds_when_it_cannot_unwind(

@@ -17,7 +17,7 @@ from pipeline.store.choice import backend_of_run
 @pytest.mark.parametrize(
     ('tree', 'expected'),
     [
-        ({'host': 'db'}, 'host is for the backend mysql'),
+        ({'host': 'db'}, 'host applies only to the backend mysql'),
         ({'backend': 'mysql'}, 'needs host or socket, and not both'),
         ({'backend': 'mysql', 'host': 'db', 'socket': '/s'}, 'needs host or socket, and not both'),
         ({'backend': 'mysql', 'host': 'db', 'user': 'u'}, 'needs database'),
@@ -29,7 +29,7 @@ from pipeline.store.choice import backend_of_run
         ({'backend': 'mysql', 'host': 'u:canary@db'}, 'without a user or password'),
         ({'backend': 'mysql', 'host': 'db', 'database': 'd; DROP TABLE x'}, 'metadata.database'),
         ({'backend': 'mysql', 'host': 'db', 'port': 0}, 'metadata.port'),
-        ({'tls': {'cert': 'c'}}, 'cert and key go together'),
+        ({'tls': {'cert': 'c'}}, 'expected both cert and key, or neither'),
         ({'tls': {'cert': 'c', 'key': 'k'}}, 'needs ca'),
         ({'password': 'canary'}, "no setting 'metadata.password'"),
         ({'backend': 'mysql', 'socket': '/s', 'database': 'd', 'user': 'u', 'tls': {'ca': 'c'}},

@@ -121,7 +121,7 @@ def test_message_says_that_the_run_goes_on_when_interrupted(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert err.strip() == f'interrupted; the run goes on: {url}'
+    assert err.strip() == f'interrupted; the run continues: {url}'
 
 
 def test_schedule_is_listed_and_deleted_when_created(

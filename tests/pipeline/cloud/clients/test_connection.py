@@ -19,11 +19,15 @@ HOST = 'http://127.0.0.1:8080'
         ('kubeflow', {}, '--target kubeflow needs --host'),
         ('vertex', {'region': 'europe-west4'}, '--target vertex needs --project'),
         ('vertex', {'project': 'films'}, '--target vertex needs --region'),
-        ('kubeflow', {'host': HOST, 'project': 'a'}, '--project is not for --target kubeflow'),
+        (
+            'kubeflow',
+            {'host': HOST, 'project': 'a'},
+            '--project does not apply to --target kubeflow',
+        ),
         (
             'vertex',
             {'project': 'a', 'region': 'b', 'token_file': 'token'},
-            '--token-file is not for --target vertex',
+            '--token-file does not apply to --target vertex',
         ),
         ('kubeflow', {'host': 'kubeflow.films.invalid'}, 'expected an address as'),
         ('kubeflow', {'host': 'ftp://kubeflow'}, 'expected an address as'),

@@ -74,7 +74,7 @@ def test_specification_is_at_fault_when_the_service_cannot_make_a_workflow_of_it
     tasks['Trainer-driver'] = tasks['Trainer']
     with pytest.raises(ServiceError, match='refused the request: 500 .*duplicated') as error:
         kubeflow.submit(kubeflow_pipeline, VALUES)
-    assert error.value.hint == 'the specification is at fault, so trying again does not help'
+    assert error.value.hint == 'change the settings that the message names; a retry does not help'
     assert not error.value.may_pass
 
 

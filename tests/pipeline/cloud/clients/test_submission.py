@@ -126,7 +126,7 @@ def test_outcome_is_unknown_when_the_run_takes_too_long(
     fake_kubeflow.states = ('RUNNING',)
     with pytest.raises(OutcomeUnknownError, match=r'not ended within 0\.05 s; it is running') as e:
         submit(wait_seconds=0.05)
-    assert e.value.hint.startswith('the run goes on: ')
+    assert e.value.hint.startswith('the run continues: ')
 
 
 @pytest.mark.parametrize(('failures', 'succeeds'), [(2, True), (5, False)])
