@@ -119,7 +119,7 @@ def test_columns_are_kept_and_scores_added_when_a_table_is_scored(
         (('in.csv', '--output', 'in.csv'), 2, 'is the input itself'),
         (('in.csv', '--output', 'link.csv'), 2, 'is the input itself'),
         (('in.csv', '--output', 'out.txt'), 2, 'cannot tell the format'),
-        (('in.csv', '--output', 'out.csv', '--explain'), 2, '--explain prints'),
+        (('in.csv', '--output', 'out.csv', '--explain'), 2, '--explain and --output'),
         (('in.csv', '--output', 'out.csv', '--label-column', 'n'), 2, "already has a column 'n'"),
         (('none.csv', '--output', 'out.csv'), 4, 'cannot read none.csv'),
         (('bad.csv', '--output', 'out.csv'), 4, 'bad.csv:1502: the row cannot be used'),

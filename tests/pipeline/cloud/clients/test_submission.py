@@ -194,7 +194,7 @@ def test_time_zone_is_a_part_of_the_cron_expression_when_the_target_is_vertex(
     vertex_pipeline: CompiledPipeline,
 ) -> None:
     zone = 'Europe/Berlin'
-    with pytest.raises(ConfigError, match=f"not for --target kubeflow, got '{zone}'") as error:
+    with pytest.raises(ConfigError, match=f"not apply to --target kubeflow, got '{zone}'") as error:
         submission.schedule_pipeline(kubeflow_pipeline, kubeflow, (), NIGHTLY, time_zone=zone)
     assert 'CRON_SCHEDULE_TIMEZONE' in error.value.hint
     assert kubeflow_server.requests == []
