@@ -1,4 +1,4 @@
-"""The peers: programs that a practitioner would otherwise use to train a model.
+"""The peers: other programs that train a classifier on IMDB.
 
 `python -m benchmarks.peers MODULE ARCHIVE OUTPUT_DIR` does everything: it reads the
 archive, trains on the official training split, tests on the official test split,

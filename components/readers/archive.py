@@ -2,7 +2,7 @@
 
 Python's `tarfile` takes some 60 us for a member: 7.3 CPU s for the 100,000 files
 of IMDB. This reader takes 1.4 s, half of it to unpack gzip. `tarfile` also accepts
-archives made to do harm: extended headers of any length, hundreds before one file,
+malicious archives: extended headers of any length, hundreds before one file,
 sparse files of a few bytes that unpack to terabytes, negative sizes. Only its
 parser of a single header is used here.
 """

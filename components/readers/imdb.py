@@ -1,7 +1,7 @@
 """Reads the IMDB data set (Maas et al., 2011) in its published layout.
 
-`aclImdb/{train,test}/{pos,neg}/<id>_<stars>.txt` is a review each, and
-`train/unsup/` holds reviews without a label.
+Each file `aclImdb/{train,test}/{pos,neg}/<id>_<stars>.txt` is one review, and
+`train/unsup/` contains reviews without a label.
 https://ai.stanford.edu/~amaas/data/sentiment/
 """
 

@@ -1,4 +1,4 @@
-"""Unpacks gzip, bzip2 and xz in bounded memory, and refuses what is packed to do harm."""
+"""Unpacks gzip, bzip2 and xz in bounded memory, and refuses decompression bombs."""
 
 from __future__ import annotations
 

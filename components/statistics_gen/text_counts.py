@@ -1,6 +1,6 @@
 """Counts words, lengths, labels and duplicates of the texts of each split.
 
-Arrow processes each word on whole columns, and where possible only the distinct
+Arrow processes whole columns of words, and where possible only the distinct
 words of a batch: IMDB's 25 million words take two CPU seconds, where Python's
 `split` and `Counter` alone take four. Words and texts may be divided into
 parts, see `TextCounts.divide`: each part is summarized by itself, so that no
