@@ -105,7 +105,7 @@ def test_both_runs_succeed_when_they_share_an_empty_store(
     for one in late:
         if one.code == 2 and names[0] == names[1]:
             # The other has pushed its model meanwhile.
-            assert 'the candidate was compared with version none' in one.err
+            assert 'the baseline changed from none to version' in one.err
             again = run_command(*commands[done.index(one)], cwd=tmp_path)
             assert again.code == 0, again.err
             assert again.json['baseline'] == first.json['metrics']

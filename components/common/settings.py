@@ -78,5 +78,6 @@ class TextSettings(Settings):
         250,
         ge=1,
         le=100_000,
-        description='number of tokens that the model reads from the start of a text',
+        description='number of tokens that the model reads from the start of a text; the rest is '
+        'ignored',
     )

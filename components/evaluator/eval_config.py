@@ -29,7 +29,7 @@ BASELINE_HINT = (
     'swapped, or the data is of another kind; check the labels, and if they are right, pass '
     'another --name, or pass --set gate.min_baseline_auc=0 for one run'
 )
-_HINT = 'set gate.*; pipeline_runner.py config show prints the settings'
+_HINT = 'set the bound, such as --set gate.min_auc=0.7; pipeline_runner.py config show prints all'
 
 
 class Bound(NamedTuple):

@@ -64,9 +64,9 @@ def make_batches(
 ) -> Iterator[Batch]:
     """Divide the files of a source into batches.
 
-    Large JSON Lines files that are not packed are read in parts. CSV files are not:
+    Large JSON Lines files that are not compressed are read in parts. CSV files are not:
     quoted cells may hold line breaks, so only a reader that starts at the beginning
-    knows where a row begins. A packed file or an archive is one stream.
+    knows where a row begins. A compressed file or an archive is one stream.
 
     >>> files = [('a.csv', 40), ('b.jsonl', 150)]
     >>> for batch in make_batches(SourceKind.TABLES, None, files, 100):

@@ -62,7 +62,7 @@ def _open_unchanged(path: str) -> Iterator[BinaryIO]:
     """Open a file, and check at the end that it has not changed."""
     with readable(path):
         before = _get_state(path)
-        # The readers unpack gzip themselves, so that their errors name the file.
+        # The readers decompress gzip themselves, so that their errors name the file.
         file = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     with file:
         yield cast(BinaryIO, file)

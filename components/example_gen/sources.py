@@ -146,7 +146,7 @@ def _search_imdb_folder(folder: str, columns: ColumnSettings) -> DataSource:
             if not os.path.isdir(os.path.join(folder, split, label)):
                 raise DataError(
                     f'{folder} looks like the IMDB data set, but has no folder {split}/{label}',
-                    hint='unpack the archive again, or pass the archive itself',
+                    hint='extract the archive again, or pass the archive itself',
                 )
             patterns.append((f'{split}-{label}', f'{split}/{label}/*.txt'))
     unlabelled = glob.iglob(os.path.join(glob.escape(folder), 'train', 'unsup', '*.txt'))

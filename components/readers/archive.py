@@ -1,9 +1,9 @@
 """Reads the files of a tar archive in one pass, and trusts none of its headers.
 
 Python's `tarfile` takes some 60 us for a member: 7.3 CPU s for the 100,000 files
-of IMDB. This reader takes 1.4 s, half of it to unpack gzip. `tarfile` also accepts
+of IMDB. This reader takes 1.4 s, half of it to decompress gzip. `tarfile` also accepts
 malicious archives: extended headers of any length, hundreds before one file,
-sparse files of a few bytes that unpack to terabytes, negative sizes. Only its
+sparse files of a few bytes that become terabytes, negative sizes. Only its
 parser of a single header is used here.
 """
 
@@ -45,7 +45,7 @@ def read_files(
     Memory is bounded by the longest of them.
 
     Args:
-        stream: The bytes of a tar file: plain, or packed by gzip, bzip2 or xz.
+        stream: The bytes of a tar file: plain, or compressed by gzip, bzip2 or xz.
         select: Called with the name of every member, whether a file or not. It
             returns None to skip the member, or a value to yield with its content.
 
@@ -183,4 +183,4 @@ def _text(field: bytes) -> str:
 
 
 def _sparse() -> ReadError:
-    return ReadError('a sparse file, which may unpack to any size')
+    return ReadError('a sparse file, which may have any size when it is extracted')

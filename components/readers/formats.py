@@ -87,7 +87,7 @@ def is_table(name: str) -> bool:
 
 
 def has_parts(name: str) -> bool:
-    """Return whether a file of this name can be read in parts; a packed file cannot."""
+    """Return whether a file of this name can be read in parts; a compressed file cannot."""
     found = format_of(name)
     return found is not None and found.open_part is not None and not name.lower().endswith('.gz')
 
@@ -156,7 +156,7 @@ def read_records(
     [Record(text='Fine.', label='pos', split=None, where='a.csv:2')]
 
     Args:
-        stream: The file's bytes, still packed if it is.
+        stream: The file's bytes, still compressed if it is.
         name: The file's name, which determines the format.
         columns: Which columns of a table hold the text, the label and the split.
         split: The split of all rows, None if the rows or a hash decide it.

@@ -49,7 +49,7 @@ def read_archive(stream: BinaryIO, name: str, unlabelled: bool) -> Iterator[Reco
 
 
 def read_file(path: str, content: bytes | None) -> Record | Reject:
-    """Read one review of the unpacked data set; split and label are in its path.
+    """Read one review of the extracted data set; split and label are in its path.
 
     >>> read_file('aclImdb/train/pos/0_9.txt', b'Good.')[:3]
     ('Good.', 'pos', 'train')

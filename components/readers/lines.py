@@ -1,4 +1,4 @@
-"""Opens a text file: unpacked, checked to be UTF-8, in lines of bounded length."""
+"""Opens a text file: decompressed, checked to be UTF-8, in lines of bounded length."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def open_lines(stream: BinaryIO, name: str) -> tuple[Iterator[str], str]:
 
     Raises:
         DataError: If the first bytes are those of another encoding or of a
-            packed file.
-        EOFError, OSError, zlib.error: If it cannot be unpacked.
+            compressed file.
+        EOFError, OSError, zlib.error: If it cannot be decompressed.
     """
     if name.lower().endswith('.gz'):
         stream = stream_of(gunzip(stream))
@@ -134,8 +134,8 @@ def _require_utf8(head: bytes, name: str) -> None:
     if found in (_UTF16, _UTF32):
         hint = f'convert it: iconv -f {found} -t UTF-8'
     elif found == 'gzip':
-        packed_twice = name.lower().endswith('.gz')
-        hint = 'it is packed twice: unpack it once' if packed_twice else 'rename it to end in .gz'
+        twice = name.lower().endswith('.gz')
+        hint = 'it is compressed twice: gunzip it once' if twice else 'rename it to end in .gz'
     else:
         hint = 'save the table as CSV'
     raise DataError(f'{name} is {found}, expected UTF-8 text', hint=hint)

@@ -141,7 +141,7 @@ def _read_record(
         if split is None and label_text:
             raise DataError(
                 f'{where}: the split column {columns.split_column!r} holds {value!r}',
-                hint='expected train, val or test in every row, or unsup where it has no label',
+                hint='write train, val or test in every row, or unsup in a row without a label',
             )
     if split == features.UNLABELLED_SPLIT:
         return Record(text, None, split, where) if _is_utf8(text) else Reject(NOT_UTF8, where)

@@ -1,4 +1,4 @@
-"""Unpacks gzip, bzip2 and xz in bounded memory, and refuses decompression bombs."""
+"""Decompresses gzip, bzip2 and xz in bounded memory, and refuses decompression bombs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any, BinaryIO, cast
 
 CHUNK_BYTES = 1 << 18
 
-# Texts unpack to three or four times their size. Tables of equal rows unpack to 200 times and more,
-# which does no harm below 1 GiB. But 10 GB of one letter fit into 10 MB.
+# Texts decompress to three or four times their size. Tables of equal rows decompress to 200 times
+# and more, which does no harm below 1 GiB. But 10 GB of one letter fit into 10 MB.
 _FREE_BYTES = 1 << 30
 _MAX_RATIO = 200
-# xz may ask for 4 GiB before it has unpacked anything; its highest level needs 65 MiB.
+# xz may ask for 4 GiB before it has decompressed anything; its highest level needs 65 MiB.
 _XZ_MEMORY_BYTES = 1 << 28
 _GZIP_MAGIC = b'\x1f\x8b'
 
 
 class UnpackingError(OSError):
-    """A file unpacks to so much more than its size that it must be meant to do harm."""
+    """A file decompresses to so much more than its size that it must be meant to do harm."""
 
 
 class _GzipDecompressor:
@@ -56,7 +56,7 @@ _DECOMPRESSORS: dict[bytes, Callable[[], Any]] = {
 
 
 def unpack(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the bytes of a file, unpacked if its first bytes are those of gzip, bzip2 or xz.
+    """Yield the bytes of a file, decompressed if its first bytes are those of gzip, bzip2 or xz.
 
     Args:
         stream: The bytes of the file.
@@ -78,7 +78,7 @@ def unpack(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def gunzip(stream: BinaryIO) -> Iterator[bytes]:
-    """Unpack all members of a gzip file as `unpack` does; an empty one is an empty file.
+    """Decompress all members of a gzip file as `unpack` does; an empty one is an empty file.
 
     >>> b''.join(gunzip(io.BytesIO(gzip.compress(b'one') + gzip.compress(b'two'))))
     b'onetwo'
@@ -124,13 +124,14 @@ def _unpack(
                 data = stream.read(CHUNK_BYTES)
                 packed += len(data)
                 if not data:
-                    raise EOFError('the packed stream has no end')
+                    raise EOFError('the compressed stream has no end')
             chunk = decompressor.decompress(data, 4 * CHUNK_BYTES)
             data = b''
             unpacked += len(chunk)
             if unpacked > _FREE_BYTES and unpacked > _MAX_RATIO * packed:
                 raise UnpackingError(
-                    f'it unpacks to more than {_MAX_RATIO} times its size, and to more than 1 GiB'
+                    f'it decompresses to more than {_MAX_RATIO} times its size, and to more than '
+                    '1 GiB'
                 )
             # An empty chunk would be taken for the end.
             if chunk:

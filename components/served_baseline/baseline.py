@@ -113,9 +113,8 @@ def require_baseline(serving_dir: str, candidate: str, compared: ServedVersion |
     found = find_baseline(serving_dir, candidate)
     if (found and found.digest) == (compared and compared.digest):
         return
-    was, now = (served.version if served else 'none' for served in (compared, found))
+    was, now = (f'version {served.version}' if served else 'none' for served in (compared, found))
     raise BaselineChangedError(
-        f'nothing is pushed: the candidate was compared with version {was}, but the served '
-        f'version to compare it with is now {now}',
-        hint='run the same command again: it compares the candidate with the current version',
+        f'nothing was pushed: the baseline changed from {was} to {now} during the run',
+        hint='run the same command again: it compares the candidate with the new baseline',
     )

@@ -57,5 +57,6 @@ def require_same_scores(
                 f'Trainer: expected the exported model to return the scores of the trained one, '
                 f'but {signature} differs in {np.count_nonzero(~same)} of {len(same)} val '
                 f'examples: {served[worst]:.6f} in place of {trained[worst]:.6f} in the worst one',
-                hint='a layer of the architecture behaves differently after it is saved and loaded',
+                hint='in model.py of the architecture, correct the layer whose output changes when '
+                'the model is saved and loaded; for a preset of this project, report a defect',
             )

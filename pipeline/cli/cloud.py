@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from components.common.errors import ConfigError
-from pipeline.cli.options import JSON, PLACES, QUIET, SETTINGS, VERBOSE, config_of, takes
+from pipeline.cli.options import JSON, QUIET, SETTINGS, VERBOSE, config_of, takes
 from pipeline.cloud.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -26,6 +26,16 @@ _IMAGE = click.option(
 )
 _PIPELINE_ROOT = click.option(
     '--pipeline-root', metavar='DIR', help='Folder for the artifacts, such as gs://BUCKET/DIR.'
+)
+_PLACES = (
+    click.option(
+        '--serving-dir', metavar='DIR', help='Folder for pushed versions, such as gs://BUCKET/DIR.'
+    ),
+    click.option(
+        '--root',
+        metavar='DIR',
+        help='Folder for the outputs of local runs; this command does not use it.',
+    ),
 )
 _PARAM = click.option(
     '--param',
@@ -52,8 +62,8 @@ _CONNECTION = (
     click.option('--network', metavar='NAME', help='VPC network that Vertex AI is peered with.'),
 )
 
-_compiles = takes(_TARGET, _IMAGE, _PIPELINE_ROOT, *SETTINGS, *PLACES)
-_uses_service = takes(_TARGET, _IMAGE, _PIPELINE_ROOT, *_CONNECTION, _PARAM, *SETTINGS, *PLACES)
+_compiles = takes(_TARGET, _IMAGE, _PIPELINE_ROOT, *SETTINGS, *_PLACES)
+_uses_service = takes(_TARGET, _IMAGE, _PIPELINE_ROOT, *_CONNECTION, _PARAM, *SETTINGS, *_PLACES)
 
 
 @click.command(name='compile', short_help='Compile the pipeline for a service.')
@@ -172,7 +182,8 @@ def submit(
 @click.option(
     '--cron',
     metavar='CRON',
-    help='Create a schedule: minute hour day month weekday, such as "0 3 * * *".',
+    help='Create a schedule with this cron expression (minute hour day month weekday), such as '
+    '"0 3 * * *".',
 )
 @click.option(
     '--time-zone', metavar='ZONE', help='Time zone of --cron on Vertex AI [default: UTC].'
@@ -212,7 +223,8 @@ def schedule(
     """
     if (cron is not None) + show + (delete is not None) != 1:
         raise ConfigError(
-            'expected exactly one of --cron, --list and --delete', hint='pass --cron "0 3 * * *"'
+            'expected exactly one of --cron, --list and --delete',
+            hint='pass one of them, for example --cron "0 3 * * *"',
         )
     service = _connect(target, options)
     from pipeline.cloud.clients import submission

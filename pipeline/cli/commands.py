@@ -98,7 +98,7 @@ def predict(
     serving_dir: str | None,
     **what: Any,
 ) -> None:
-    """Score texts with the live model: arguments, a file or standard input.
+    """Score texts with the live model. TEXTS are arguments, or come from a file or standard input.
 
     With --output, the command scores a table of any size row by row. It keeps all
     columns and adds two: the label, and the probability of the positive label. The

@@ -175,4 +175,7 @@ def _first_failure(outcome: RunOutcome) -> NotBlessedError:
             return NotBlessedError(
                 f'not blessed: {check.label} is {value}, expected {check.bound}', hint=check.hint
             )
-    return NotBlessedError('not blessed: the Evaluator measured no metric that has a bound')
+    return NotBlessedError(
+        'not blessed: the Evaluator measured no metric that has a bound',
+        hint='see the log; the settings gate.* are the bounds',
+    )

@@ -13,9 +13,10 @@ def main() -> None:
     """Train, evaluate and push a binary text classifier.
 
     Exit codes: 0 pushed or done, 1 unexpected error, 2 wrong configuration or usage,
-    3 model not blessed, 4 wrong data, 5 a component failed, 6 a package or program
-    is not installed, 7 a service refused a request or failed, 8 the result of a run is unknown,
-    9 stored results are damaged, 130 interrupted, 143 terminated.
+    3 model not blessed, 4 the data or a pushed version cannot be used, 5 a component failed,
+    6 a package or program is not installed, 7 a service refused a request, failed or cannot
+    be reached, 8 the result of a run on a service is unknown, 9 stored results are damaged,
+    130 interrupted by Ctrl-C, 143 interrupted by SIGTERM.
     """
 
 

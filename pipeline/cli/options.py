@@ -56,7 +56,8 @@ SETTINGS = (
         '--spans',
         type=int,
         metavar='N',
-        help='Number of newest spans to read, if PATH contains {SPAN} or a date [default: 1].',
+        help='Number of newest spans to read, if PATH contains {SPAN} or {YYYY}{MM}{DD} '
+        '[default: 1].',
     ),
     click.option(
         '--preset',

@@ -114,7 +114,7 @@ def _require_reachable(config: PipelineConfig, target: Target) -> None:
             expected = ' or '.join(f'{beginning}…' for beginning in beginnings)
             raise ConfigError(
                 f'{option}: expected {expected}, got {path!r}',
-                hint=f'{target} cannot reach paths on this machine{volumes}',
+                hint=f'pass such a path: {target} cannot reach paths on this machine{volumes}',
             )
 
 

@@ -75,7 +75,9 @@ class CompiledPipeline:
             if name not in self.parameters:
                 raise ConfigError(f'the pipeline has no run-time parameter {name!r}', hint=known)
             if name in values:
-                raise ConfigError(f'--param {name}: expected once, got it twice')
+                raise ConfigError(
+                    f'--param {name}: expected once, got it twice', hint='remove one of the two'
+                )
             values[name] = self.parameters[name].parse(text)
         defaults = {name: parameter.default for name, parameter in self.parameters.items()}
         return {**defaults, **values}

@@ -33,7 +33,8 @@ def require_valid(spec: Spec, target: Target) -> None:
     if broken:
         raise ConfigError(
             f'{target} would refuse this pipeline: {"; ".join(broken)}',
-            hint='change the settings that lead to it',
+            hint='change the options that the message names; if it names none, report it as a '
+            'defect of this project',
         )
 
 
@@ -67,7 +68,10 @@ def _containers(spec: Spec) -> Iterator[str]:
     for label, container in _containers_of(spec):
         image = container.get('image', '')
         if not image or _STOCK_IMAGE.match(image):
-            yield f'{label} has the image {image!r}, which does not have the code of this project'
+            yield (
+                f'{label} has the image {image!r}, which does not have the code of this project: '
+                'build one with make image, and pass --image IMAGE'
+            )
 
 
 def _never_cached(spec: Spec) -> Iterator[str]:
@@ -115,7 +119,10 @@ def _workers(spec: Spec) -> Iterator[str]:
     }
     for runner in sorted(runners - {DIRECT_RUNNER}):
         if not root.startswith('gs://'):
-            yield f'the workers of {runner} cannot see {root or "the default root"}; use gs://'
+            yield (
+                f'the workers of {runner} cannot read {root or "the default pipeline root"}: '
+                'pass --pipeline-root gs://BUCKET/FOLDER'
+            )
 
 
 _RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (

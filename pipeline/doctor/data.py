@@ -28,7 +28,7 @@ def _check_data(context: Context) -> Iterator[Finding]:
     source = discover(data.path, data.columns, spans=data.spans)
     if '://' in source.base:
         message = f'{data.path} is remote: its content was not checked'
-        yield Finding('data', message, 'nothing: the run checks it')
+        yield Finding('data', message, 'no action is needed: the run checks it')
         return
     files = _list_files(source)
     yield Finding('data', f'{data.path}: {len(files):,} file{"s"[: len(files) != 1]}')

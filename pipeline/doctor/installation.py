@@ -94,7 +94,7 @@ def _check_resources(context: Context) -> Iterator[Finding]:
 
 
 def _compare(subject: str, found: float, needed: float, where: str) -> Finding:
-    hint = f'a run of IMDB needs {needed} GB' if found < needed else ''
+    hint = f'free some: a run on IMDB needs {needed} GB' if found < needed else ''
     return Finding(subject, f'{found:,.1f} GB {where}', hint)
 
 

@@ -41,7 +41,7 @@ def _check_live_version(context: Context) -> Iterator[Finding]:
         expected, found = recorded_digest(str(live)), digest_of_model(str(live))
         if expected is None:
             message = f'{live} has no recorded digest: its files cannot be verified'
-            yield Finding('digest', message, 'nothing: the next pushed version has one')
+            yield Finding('digest', message, 'no action is needed: the next version has one')
         elif expected != found:
             raise StoreError(f'the files of {live} differ from those pushed', hint=hint)
         else:

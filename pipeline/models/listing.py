@@ -50,11 +50,9 @@ class ServingFolder:
         if self.serving_dir is not None and is_remote(self.serving_dir):
             raise ConfigError(
                 f'expected a folder on a disk, got --serving-dir {self.serving_dir}',
-                hint='an object store cannot rename folders; docs/cloud.md explains the rollback',
+                hint='an object store cannot rename folders: roll back as docs/cloud.md explains',
             )
-        return serving_location(
-            root=self.root, name=self.name, serving_dir=self.serving_dir
-        )
+        return serving_location(root=self.root, name=self.name, serving_dir=self.serving_dir)
 
     def command(self, what: str) -> str:
         """Return the command line of the group `models` that does `what` in this folder."""

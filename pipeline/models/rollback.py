@@ -73,7 +73,10 @@ def rollback(folder: ServingFolder, version: str | None = None) -> RolledBack:
         target = _find_version(folder, versions, version)
         digest = digest_of_model(str(target.path))
         if digest == digest_of_model(str(was.path)):
-            raise DataError(f'version {target.name} is live already, as version {was.name}')
+            raise DataError(
+                f'version {target.name} is live already, as version {was.name}',
+                hint='nothing was changed; pipeline_runner.py models lists the versions',
+            )
         _require_sound(target, digest)
         at = time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())
         before = read_withdrawals(str(folder.path))
@@ -102,7 +105,9 @@ def _find_version(folder: ServingFolder, versions: Sequence[Version], name: str 
             raise DataError(
                 f'there is no version to go back to: expected one before {live.origin} in '
                 f'{folder.path} that is not withdrawn',
-                hint=f'name a version: {others}' if others else 'there is no other version',
+                hint=f'name a version: {others}'
+                if others
+                else 'run the pipeline to push another one',
             )
         return older[-1]
     for version in versions:
@@ -113,7 +118,7 @@ def _find_version(folder: ServingFolder, versions: Sequence[Version], name: str 
         message = f'version {name} is damaged: it has no {SAVED_MODEL_FILE}'
     else:
         message = f'no version {name!r} in {folder.path}'
-    raise DataError(message, hint=f'there are {_join_names(versions)}')
+    raise DataError(message, hint=f'name one of {_join_names(versions)}')
 
 
 def _join_names(versions: Sequence[Version]) -> str:
@@ -124,8 +129,7 @@ def _require_sound(version: Version, digest: str) -> None:
     hint = 'nothing was changed; name another version, or run the pipeline'
     if recorded_digest(str(version.path)) not in (digest, None):
         message = (
-            f'version {version.name} is damaged: its files do not have the digest that was '
-            'recorded'
+            f'version {version.name} is damaged: its files do not have the digest that was recorded'
         )
         raise DataError(message, hint=hint)
     try:

@@ -43,7 +43,7 @@ class DataConfig(Settings):
         1,
         ge=1,
         le=100_000,
-        description='number of newest spans to read, if path contains {SPAN} or a date',
+        description='number of newest spans to read, if path contains {SPAN} or {YYYY}{MM}{DD}',
     )
     shard_mib: int = pydantic.Field(
         DEFAULT_SHARD_MIB,
@@ -192,7 +192,10 @@ def load_config(
             parsed = load_yaml(value)
         except ValueError as err:
             shown = mask(shorten(value, 100))
-            raise ConfigError(f'{name}: expected YAML, got {shown!r} ({err})') from err
+            raise ConfigError(
+                f'{name}: expected YAML, got {shown!r} ({err})',
+                hint='quote the value for the shell, as in --set \'gate.slices={"1-10": 0.7}\'',
+            ) from err
         _put(tree, name.strip(), parsed)
     try:
         return PipelineConfig.model_validate(tree)
@@ -244,7 +247,8 @@ def _read_file(file: pathlib.Path) -> Mapping[str, Any]:
         tree = load_yaml(file.read_text(encoding='utf-8'))
     except (OSError, ValueError) as err:
         raise ConfigError(
-            f'cannot read the configuration {file}: {err}', hint='expected a YAML file'
+            f'cannot read the configuration {file}: {err}',
+            hint='correct the file, or pass another one with --config FILE',
         ) from err
     if not isinstance(tree, dict):
         raise ConfigError(

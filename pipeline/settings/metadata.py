@@ -23,7 +23,7 @@ _Path = Annotated[str, pydantic.Field(min_length=1), pydantic.AfterValidator(os.
 
 
 class TlsSettings(Settings):
-    """Encryption of the connection to a MySQL server. Without `ca`, it is not encrypted."""
+    """Encryption of the connection to a MySQL server. Without `ca`, nothing is encrypted."""
 
     ca: _Path | None = pydantic.Field(
         None, description='PEM file with the certificates of the trusted authorities'

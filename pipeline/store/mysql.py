@@ -92,7 +92,7 @@ class MysqlBackend:
             raise StoreError(
                 f'there are artifacts of execution {left} below {self._root}, but the last '
                 f'execution in {self.where} is {known}: another store recorded them',
-                hint='pass a new --root; its baseline is the version in --serving-dir',
+                hint='pass a new --root; to keep the baseline, pass the current --serving-dir, too',
             )
         return ''
 

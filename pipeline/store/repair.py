@@ -28,7 +28,9 @@ def repair(root: pathlib.Path, settings: MetadataSettings | None, *, as_json: bo
     """
     backend = backend_of_root(root, settings)
     if not root.is_dir() and not backend.shared:
-        raise DataError(f'expected a pipeline root, found nothing at {root}', hint='pass --root')
+        raise DataError(
+            f'expected a pipeline root, found nothing at {root}', hint='pass --root DIR'
+        )
     with contextlib.ExitStack() as stack:
         for lock in root.glob('locks/*.lock'):
             stack.enter_context(run_lock(root, lock.stem))

@@ -103,7 +103,7 @@ def header(size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
     return member.tobuf(tarfile.GNU_FORMAT)
 
 
-ENDS_SOON = 'unpacks to more than 200 times its size'
+ENDS_SOON = 'decompresses to more than 200 times its size'
 FILES: dict[str, tuple[Write, str]] = {
     '10 GB of one unclosed quote.csv.gz': (
         write_gzip(b'text,label\n"', b'x' * (1 << 24), 640),

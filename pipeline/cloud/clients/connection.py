@@ -45,7 +45,9 @@ def connect(
             )
     for name, parameter in accepted.items():
         if parameter.default is parameter.empty and not given.get(name):
-            raise ConfigError(f'--target {target} needs {_option(name)}')
+            raise ConfigError(
+                f'--target {target} needs {_option(name)}', hint=f'pass {_option(name)} VALUE'
+            )
     if 'host' in given:
         _require_address(given['host'])
     if target == 'kubeflow':
@@ -68,7 +70,10 @@ def _require_address(host: str) -> None:
             hint='pass the token with --token-file',
         )
     if not host.startswith(('http://', 'https://')):
-        raise ConfigError(f'--host: expected an address as https://HOST/PATH, got {host!r}')
+        raise ConfigError(
+            f'--host: expected an address as https://HOST/PATH, got {host!r}',
+            hint='begin the address with https://, or with http:// for a port-forward',
+        )
 
 
 def _is_private(host: str) -> bool:

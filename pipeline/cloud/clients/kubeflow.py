@@ -226,10 +226,16 @@ def read_token(file: str | None) -> str:
         text = pathlib.Path(file).read_text(encoding='utf-8') if file else ''
     except (OSError, UnicodeError) as err:
         reason = getattr(err, 'strerror', None) or 'it is not text'
-        raise ConfigError(f'cannot read the token from {file}: {reason}') from err
+        raise ConfigError(
+            f'cannot read the token from {file}: {reason}',
+            hint='pass a text file that you may read: --token-file FILE',
+        ) from err
     token = (text if file else os.environ.get(_TOKEN_VARIABLE, '')).strip()
     if (file and not token) or not token.isascii() or not token.isprintable() or ' ' in token:
-        raise ConfigError(f'{file or _TOKEN_VARIABLE}: expected one token and nothing else')
+        raise ConfigError(
+            f'{file or _TOKEN_VARIABLE}: expected one token and nothing else',
+            hint='a token has ASCII characters only, and no spaces: write it again, on one line',
+        )
     if token:
         secrets.register(token)
     return token

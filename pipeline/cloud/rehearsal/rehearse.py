@@ -97,7 +97,10 @@ def rehearse(
     if error is not None:
         raise error
     if outcome.outcome == 'not_blessed':
-        raise NotBlessedError('not blessed: nothing was pushed')
+        raise NotBlessedError(
+            'not blessed: nothing was pushed',
+            hint='compare the metrics with the bounds in the summary, or in the output of --json',
+        )
 
 
 class _Rehearsal:

@@ -102,7 +102,7 @@ def local_path(uri: str) -> str:
     if scheme not in SCHEMES or not path:
         raise ComponentError(
             f'failed to generate local path for URI {uri}: unsupported storage scheme',
-            hint='on Kubeflow an artifact is at minio:// or s3://, also in what a step reports',
+            hint='let the step write its artifacts to the minio:// or s3:// URIs that it is given',
         )
     return f'{scheme}/{path}'
 

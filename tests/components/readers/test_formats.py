@@ -230,7 +230,7 @@ FOLD = {'split_column': 'fold'}
         ('a.csv', b'text,label,fold\na,1,0\n', FOLD, "a.csv:2: .* 'fold' holds '0'", 'unsup'),
         ('a.jsonl', b'{"text": "b", "label": 0}', FOLD, "a.jsonl:1: .*'fold' holds ''", ''),
         ('a.csv', _GZIPPED, {}, 'a.csv is gzip', 'end in .gz'),
-        ('a.csv.gz', gzip.compress(_GZIPPED, mtime=0), {}, 'a.csv.gz is gzip', 'packed twice'),
+        ('a.csv.gz', gzip.compress(_GZIPPED, mtime=0), {}, 'a.csv.gz is gzip', 'compressed twice'),
         ('a.csv', b'PK\x03\x04' + bytes(30), {}, 'a.csv is a zip or Excel file', 'as CSV'),
         ('a.csv', b'PAR1' + bytes(30), {}, 'a.csv is a Parquet file', 'as CSV'),
     ],

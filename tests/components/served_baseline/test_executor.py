@@ -185,11 +185,11 @@ class TestRequireBaseline:
         self, candidate: pathlib.Path, serving: pathlib.Path, compared: ServedVersion
     ) -> None:
         write_version(serving / '12', 'theirs')
-        message = 'was compared with version 10, but the served version .* is now 12'
+        message = 'the baseline changed from version 10 to version 12'
         with pytest.raises(BaselineChangedError, match=message) as caught:
             require_baseline(str(serving), str(candidate), compared)
         assert caught.value.exit_code == 2
-        with pytest.raises(BaselineChangedError, match='was compared with version none'):
+        with pytest.raises(BaselineChangedError, match='the baseline changed from none to version'):
             require_baseline(str(serving), str(candidate), None)
 
     def test_push_stops_when_a_rollback_withdrew_the_baseline(
@@ -197,7 +197,7 @@ class TestRequireBaseline:
     ) -> None:
         write_version(serving / '12', 'old')  # what a rollback to 9 makes
         write_withdrawals(str(serving), {compared.digest: Withdrawal('10', 'today')})
-        with pytest.raises(BaselineChangedError, match='is now 12'):
+        with pytest.raises(BaselineChangedError, match='from version 10 to version 12'):
             require_baseline(str(serving), str(candidate), compared)
 
     def test_push_stops_when_the_baseline_is_removed_or_damaged(
@@ -207,5 +207,5 @@ class TestRequireBaseline:
         with pytest.raises(StoreError, match='10 is damaged'):
             require_baseline(str(serving), str(candidate), compared)
         shutil.rmtree(serving / '10')
-        with pytest.raises(BaselineChangedError, match='is now 9'):
+        with pytest.raises(BaselineChangedError, match='from version 10 to version 9'):
             require_baseline(str(serving), str(candidate), compared)

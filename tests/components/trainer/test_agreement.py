@@ -69,8 +69,9 @@ def test_training_fails_when_other_weights_were_exported(
     tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
 ) -> None:
     # A shift of 0.001 in the logit is one of 0.00025 in the probability.
-    with pytest.raises(ComponentError, match='expected the exported model to return the scores'):
+    with pytest.raises(ComponentError, match='the exported model to return the scores') as caught:
         check_scores(tiny, exported.model, shift_bias(exported.model, 1e-3), tmp_path / '1')
+    assert 'correct the layer' in caught.value.hint
     check_scores(tiny, exported.model, shift_bias(exported.model, 1e-6), tmp_path / '2')
 
 

@@ -247,7 +247,7 @@ def test_specification_has_no_path_of_this_machine_when_compiled(one: CompiledPi
         ('cloud.image=null', 'needs a container image', '--image'),
         ('cloud.pipeline_root=null', 'needs a pipeline root', '--pipeline-root'),
         ('serving_dir=null', 'needs a serving folder', '--serving-dir'),
-        ('cloud.image=tensorflow/tfx:1.16.0', 'does not have the code', 'settings'),
+        ('cloud.image=tensorflow/tfx:1.16.0', 'does not have the code', 'that the message names'),
     ],
 )
 def test_error_names_the_option_when_a_setting_is_missing(

@@ -53,8 +53,9 @@ def test_assignment_is_refused_when_it_is_invalid(assignment: str, message: str,
 
 
 def test_assignment_is_refused_when_it_is_repeated() -> None:
-    with pytest.raises(ConfigError, match='epochs: expected once, got it twice'):
+    with pytest.raises(ConfigError, match='epochs: expected once, got it twice') as caught:
         PIPELINE.parameter_values(['epochs=1', 'epochs=2'])
+    assert 'remove one' in caught.value.hint
 
 
 def test_yaml_is_sorted_and_readable_when_it_is_for_kubeflow() -> None:

@@ -107,7 +107,7 @@ BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
             s.update(defaultPipelineRoot='minio://b/r'),
             container(s, 'Transform')['args'].append('--runner=FlinkRunner'),
         ),
-        'the workers of FlinkRunner cannot see minio://b/r',
+        'the workers of FlinkRunner cannot read minio://b/r',
     ),
 }
 

@@ -133,7 +133,7 @@ def test_error_names_the_versions_when_a_rollback_is_not_possible(served: Served
     second = served.push('a')
     with pytest.raises(DataError, match=f"no version '17' in {served.folder}") as caught:
         rollback(served.serving_folder, '17')
-    assert caught.value.hint == f'there are {first}, {second}'
+    assert caught.value.hint == f'name one of {first}, {second}'
     with pytest.raises(DataError, match=f'version {first} is live already, as version {second}'):
         rollback(served.serving_folder, first)
     for name in ('../escape', '', '.withdrawn.json'):
