@@ -92,4 +92,4 @@ def test_unfinished_files_are_removed_when_an_attempt_was_killed(tmp_path: pathl
 def test_error_names_the_folder_when_workers_wrote_elsewhere(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ComponentError, match=f'Node: .* in {tmp_path}, found none') as found:
         clear_unfinished(str(tmp_path / 'unfinished'), 'Node')
-    assert 'under the same paths' in found.value.hint
+    assert 'at the same paths' in found.value.hint

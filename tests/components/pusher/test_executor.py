@@ -167,7 +167,7 @@ def test_nothing_is_pushed_when_the_live_version_changed_after_the_comparison(
         shutil.copytree(exported.serving, serving / '8')
         (serving / '8' / 'assets' / 'words').write_text('theirs')
 
-    with pytest.raises(BaselineChangedError, match='is now 8'):
+    with pytest.raises(BaselineChangedError, match='to version 8 during the run'):
         run.push(serving, before_push=push_another)
     assert {path.name for path in serving.glob('[0-9]*')} <= {'7', '8'}
 
@@ -181,7 +181,7 @@ def test_nothing_is_pushed_when_the_live_version_changes_during_the_smoke_test(
         shutil.copytree(exported.serving, serving / '8')
 
     monkeypatch.setattr(executor, 'smoke_test', push_another)
-    with pytest.raises(BaselineChangedError, match='is now 8'):
+    with pytest.raises(BaselineChangedError, match='to version 8 during the run'):
         run.push(serving)
     assert {path.name for path in serving.glob('[0-9]*')} == {'8'}
 

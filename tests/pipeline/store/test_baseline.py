@@ -71,7 +71,7 @@ def test_nothing_is_pushed_when_another_root_pushes_meanwhile(
     better.observer = Meanwhile()
     outcome, error = better.run()
     assert isinstance(error, BaselineChangedError)
-    assert 'is now 9999999999' in str(error)
+    assert 'to version 9999999999 during the run' in str(error)
     assert outcome.pushed is None
     assert live(serving) == theirs
     better.observer = SilentObserver()
