@@ -18,7 +18,8 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 from components.common.atomic_write import UNFINISHED, atomic_file, atomic_write
 from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
 from components.evaluator.metric_table import METRICS
-from components.evaluator.metrics import Totals, metric_key
+from components.evaluator.metrics import metric_key
+from components.evaluator.totals import Totals
 
 CONFIG_FILE = 'eval_config.json'
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from components.evaluator.metrics import Totals
+    from components.evaluator.totals import Totals
 
 Direction = Literal['higher is better', 'lower is better', '1 is best', '']
 

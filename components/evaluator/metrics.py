@@ -17,129 +17,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
-import numpy.typing as npt
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.metric_table import find_metric
+from components.evaluator.totals import Totals
 
-BUCKETS = 10_000  # of the histogram behind AUC; as many as TFMA's own has thresholds
-# Of the calibration error, as in Guo et al., 2017, arXiv:1706.04599.
-_BINS = 15
-_UNIT = 1 << 44  # of the sums, per 1.0
-_EPSILON = 1e-7  # Keras's, which keeps the logarithm of a saturated prediction finite
 _TOTALS_NAME = '_binary_totals'
-
-Numbers = npt.NDArray[Any]
-
-
-class Totals:
-    """Sums over the examples of a slice, from which the metrics are computed.
-
-    All sums are integers; probabilities and losses are in units of 2 ** -44. So
-    the sums are equal to the last bit for any order of examples and files.
-
-    Attributes:
-        examples: Number of examples.
-        unscored: Number of examples without a valid score, see `is_scored`. They
-            are in no other sum.
-        histogram: int64 `[2, BUCKETS]`: number of predictions by label and size.
-        confusion: int64 `[2, 2]`: number of examples by label and predicted label.
-
-    Example:
-        >>> totals = Totals()
-        >>> totals.add(np.array([0, 1, 1]), np.array([0.2, 0.4, 0.9]))
-        >>> totals.confusion.tolist()
-        [[1, 0], [1, 1]]
-    """
-
-    def __init__(self) -> None:
-        self.examples: int = 0
-        self.unscored: int = 0
-        self.histogram: npt.NDArray[np.int64] = np.zeros((2, BUCKETS), np.int64)
-        self.confusion: npt.NDArray[np.int64] = np.zeros((2, 2), np.int64)
-        # By size of the prediction, the sum of the predictions minus the number of positives;
-        # unlimited Python integers.
-        self._excess: npt.NDArray[np.object_] = np.zeros(_BINS, np.object_)
-        self._loss = 0
-        self._predictions = 0
-
-    @property
-    def loss(self) -> float:
-        """Sum of the binary cross-entropies, in nats."""
-        return self._loss / _UNIT
-
-    @property
-    def predictions(self) -> float:
-        """Sum of the predictions."""
-        return self._predictions / _UNIT
-
-    @property
-    def calibration_error(self) -> float:
-        """Sum of the differences between predictions and number of positives of 15 equal bins."""
-        return float(np.abs(self._excess).sum() / _UNIT)
-
-    def ordered_pairs(self) -> tuple[float, float]:
-        """Count pairs of a positive and a negative example.
-
-        Returns:
-            The pairs in which the positive example has the higher prediction (a tie
-            counts half), and all pairs. The share is the area under the ROC curve.
-        """
-        negatives, positives = self.histogram
-        below = np.cumsum(negatives) - negatives
-        ordered = (positives * (below + negatives / 2)).sum()
-        return float(ordered), float(negatives.sum()) * float(positives.sum())
-
-    def add(self, labels: Numbers, predictions: Numbers) -> None:
-        """Add examples.
-
-        Args:
-            labels: Numbers `[examples]`, 0 or 1; fewer than 2 ** 15, whose
-                losses an int64 can hold.
-            predictions: Numbers `[examples]` in [0, 1], of the label 1.
-        """
-        scored = is_scored(labels, predictions)
-        self.examples += len(labels)
-        self.unscored += int(np.count_nonzero(~scored))
-        label, predictions = labels[scored].astype(np.int64), predictions[scored].astype(np.float64)
-        self.histogram += _count(label, _part(predictions, BUCKETS), BUCKETS)
-        # As Keras's BinaryAccuracy: one half itself is not positive.
-        self.confusion += _count(label, (predictions > 0.5).astype(np.int64), 2)
-        units = _in_units(predictions)
-        excess = np.zeros(_BINS, np.int64)
-        np.add.at(excess, _part(predictions, _BINS), units - label * _UNIT)
-        self._excess += excess.astype(np.object_)
-        of_label = np.clip(np.where(label == 1, predictions, 1 - predictions), _EPSILON, None)
-        self._loss += int(_in_units(-np.log(of_label)).sum())
-        self._predictions += int(units.sum())
-
-    def merge(self, other: Totals) -> None:
-        for name, value in vars(other).items():
-            setattr(self, name, getattr(self, name) + value)
-
-
-def is_scored(labels: Numbers, predictions: Numbers) -> npt.NDArray[np.bool_]:
-    """Return which examples have a probability as score, and 0 or 1 as label."""
-    # A comparison with NaN is false.
-    in_range: npt.NDArray[np.bool_] = (predictions >= 0) & (predictions <= 1)
-    return in_range & np.isin(labels, (0, 1))
-
-
-def _in_units(values: Numbers) -> npt.NDArray[np.int64]:
-    units: npt.NDArray[np.int64] = np.rint(values * _UNIT).astype(np.int64)
-    return units
-
-
-def _part(predictions: Numbers, parts: int) -> npt.NDArray[np.int64]:
-    """Return which of `parts` equal parts of [0, 1] each prediction is in."""
-    return np.minimum((predictions * parts).astype(np.int64), parts - 1)
-
-
-def _count(label: Numbers, column: Numbers, columns: int) -> npt.NDArray[np.int64]:
-    return np.bincount(label * columns + column, minlength=2 * columns).reshape(2, columns)
 
 
 class _TotalsCombineFn(beam.CombineFn):

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from components.common.explanations import Parts
-from components.evaluator.metrics import BUCKETS, Numbers, Totals, is_scored
 from components.evaluator.score_details import (
     BINS,
     SHOWN_CHARACTERS,
@@ -20,6 +19,7 @@ from components.evaluator.score_details import (
     Histogram,
     ScoreDetails,
 )
+from components.evaluator.totals import BUCKETS, Numbers, Totals, is_scored
 
 Explain = Callable[[list[bytes]], list[Parts]]
 

@@ -25,9 +25,9 @@ from components.common import features
 from components.common.atomic_write import UNFINISHED, atomic_write
 from components.common.explanations import Parts, parts_by_text
 from components.evaluator.gate import Slice, write_results
-from components.evaluator.metrics import Totals
 from components.evaluator.score_collector import ScoreCollector
 from components.evaluator.score_details import SCORE_DETAILS_FILE, to_json
+from components.evaluator.totals import Totals
 
 _TEXTS_PER_BATCH = 1_000
 

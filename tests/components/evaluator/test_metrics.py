@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.evaluator.metric_table import EXAMPLE_COUNT, METRICS, find_metric
-from components.evaluator.metrics import Totals
+from components.evaluator.totals import Totals
 
 
 def compute_all(found: Totals) -> dict[str, float]:

@@ -7,7 +7,6 @@ import random
 import numpy as np
 import pytest
 
-from components.evaluator.metrics import Totals
 from components.evaluator.score_collector import ScoreCollector
 from components.evaluator.score_details import (
     BINS,
@@ -21,6 +20,7 @@ from components.evaluator.score_details import (
     read_score_details,
     to_json,
 )
+from components.evaluator.totals import Totals
 
 Row = tuple[str, int, float, float]  # text, label, by candidate, by baseline
 

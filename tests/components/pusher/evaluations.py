@@ -12,8 +12,8 @@ from tfx.types import channel_utils, standard_artifacts
 from components.common.settings import TextSettings
 from components.evaluator.eval_config import resolve_eval_config
 from components.evaluator.gate import write_results
-from components.evaluator.metrics import Totals
 from components.evaluator.settings import GateSettings
+from components.evaluator.totals import Totals
 from components.example_gen.summary import ExamplesSummary
 from components.pusher.component import make_pusher
 from components.served_baseline.baseline import (
