@@ -160,6 +160,22 @@ def test_requests_are_repeated_when_the_service_fails_for_a_while(
     assert all(line.endswith('503 fake failure 503; trying again') for line in retried)
 
 
+def test_outcome_is_asked_for_again_when_the_first_request_fails(
+    submit: Submit, kubeflow: KubeflowService, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    answers = iter([ServiceError('the service failed', hint='', may_pass=True), 'pushed'])
+
+    def outcome(*_: object) -> str | Exception:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(kubeflow, 'outcome', outcome)
+    submit()
+    assert lines()[-2:] == ['the service failed; trying again', 'blessed and pushed']
+
+
 def test_run_is_not_followed_further_when_the_service_does_not_know_it(
     submit: Submit, fake_kubeflow: FakeKubeflow, monkeypatch: pytest.MonkeyPatch, lines: Lines
 ) -> None:
