@@ -41,6 +41,10 @@ NODES = (
 _NO_ARCHIVE = (
     'needs the IMDB archive: set IMDB_ARCHIVE, or get it with `pipeline_runner.py fetch imdb`'
 )
+# Folders whose tests share a run of the pipeline: one worker of `make test` runs each of them.
+_SHARED_RUNS = ('pipeline_runner', 'pipeline/report', 'pipeline/store')
+# The longest first, so that all workers end at about the same time.
+_FIRST = ('pipeline/cloud/rehearsal/test_rehearsal.py', *_SHARED_RUNS)
 # The Beam arguments of a run with default settings.
 LOCAL_BEAM_ARGS = list(beam_args(BeamSettings()))
 
@@ -57,6 +61,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts background jobs in this way, and the commands under test inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    groups = {item: _group(item.path.relative_to(REPO / 'tests')) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    last = len(_FIRST)
+    items.sort(key=lambda item: _FIRST.index(groups[item]) if groups[item] in _FIRST else last)
+
+
+def _group(path: pathlib.Path) -> str:
+    """Return which tests run on the same worker as those of a test file."""
+    folder = path.parent.as_posix()
+    return folder if folder in _SHARED_RUNS else path.as_posix()
 
 
 @pytest.fixture(autouse=True)

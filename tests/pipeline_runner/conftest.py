@@ -24,7 +24,7 @@ def run_sample(*args: str, cwd: pathlib.Path, repo: pathlib.Path) -> Finished:
     return run_command('run', '--data', str(SAMPLE), *args, cwd=cwd, repo=repo)
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def repo(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A copy of the checkout, whose code tests may edit."""
     copy = tmp_path_factory.mktemp('checkout') / 'repo'
@@ -32,7 +32,7 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return shutil.copytree(REPO, copy, ignore=ignore)
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def first_run(tmp_path_factory: pytest.TempPathFactory, repo: pathlib.Path) -> FirstRun:
     """A run on the sample data."""
     home = tmp_path_factory.mktemp('home')

@@ -111,7 +111,7 @@ def run_root(first_run: tuple[RunRoot, pathlib.Path]) -> RunRoot:
     return found
 
 
-@pytest.fixture(scope='package')
+@pytest.fixture(scope='session')
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunRoot, pathlib.Path]:
     """A root with a complete run, and a copy of its files."""
     home = tmp_path_factory.mktemp('store')
