@@ -10,8 +10,8 @@ import enum
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from components.readers.decompression import stream_of
 from components.readers.formats import has_parts
-from components.readers.unpacking import stream_of
 
 # An IMDB folder has 50,000 files; a Beam element each would cost more than reading them.
 _REVIEWS_PER_BATCH = 500

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from tarfile import ReadError
 from typing import BinaryIO, TypeAlias, TypeVar
 
-from components.readers.unpacking import CHUNK_BYTES, stream_of, unpack
+from components.readers.decompression import CHUNK_BYTES, decompress, stream_of
 
 _T = TypeVar('_T')
 
@@ -57,19 +57,19 @@ def read_files(
         tarfile.ReadError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError:
             If the archive is damaged, cut off, or made to do harm.
     """
-    unpacked = stream_of(unpack(stream))
-    while (block := unpacked.read(_BLOCK_BYTES)) != _END:
-        name, size, is_file = _plain_header(block) or _any_header(block, unpacked)
+    decompressed = stream_of(decompress(stream))
+    while (block := decompressed.read(_BLOCK_BYTES)) != _END:
+        name, size, is_file = _plain_header(block) or _any_header(block, decompressed)
         selected = select(name)
         if selected is None or size > MAX_FILE_BYTES:
-            _skip(unpacked, size)
+            _skip(decompressed, size)
             if selected is not None and is_file:
                 yield selected, None
         else:
-            content = _read_padded(unpacked, size)
+            content = _read_padded(decompressed, size)
             if is_file:
                 yield selected, content[:size]
-    while unpacked.read(CHUNK_BYTES):
+    while decompressed.read(CHUNK_BYTES):
         pass  # the checksum is at the end
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
 from components.common.errors import DataError
-from components.readers.unpacking import gunzip, stream_of
+from components.readers.decompression import gunzip, stream_of
 
 # 50,000 times the mean IMDB review. csv needs 4 bytes for each character of a field.
 MAX_ROW_CHARACTERS = 64_000_000

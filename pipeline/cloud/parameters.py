@@ -57,7 +57,7 @@ class Parameter:
             reason = err.errors()[0]['msg']
             raise ConfigError(
                 f'--param {self.name}: {reason[:1].lower()}{reason[1:]}, got {text!r}',
-                hint=self.description,
+                hint=f'for example --param {self.name}={self.default}: {self.description}',
             ) from err
         return value
 

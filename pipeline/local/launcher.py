@@ -92,7 +92,8 @@ class NodeLauncher:
         ).launch()
         if info is None or info.execution_id is None:
             raise ComponentError(
-                f'{node_id} did not run: an artifact that it needs is missing', hint='see the log'
+                f'{node_id} did not run: an artifact that it needs is missing',
+                hint='run the same command again; the log names the artifact',
             )
         with metadata.Metadata(self._connection) as handle:
             (execution,) = handle.store.get_executions_by_id([info.execution_id])

@@ -120,7 +120,7 @@ TARGETS = {
         _ARCHIVE_FILES,
         mend_tar,
     ),
-    'packed tar': Target(
+    'compressed tar': Target(
         _packed, [bytes([kind]) + _archive('w') for kind in (0, 100, 200)], [], _ARCHIVE_FILES
     ),
     'predict csv': Target(

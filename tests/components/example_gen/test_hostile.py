@@ -84,7 +84,7 @@ def test_settings_are_read_or_refused_when_yaml_is_arbitrary(text: str) -> None:
     hostile.check_config(encode(text))
 
 
-@pytest.mark.parametrize('name', ['tar', 'packed tar', 'predict jsonl', 'config'])
+@pytest.mark.parametrize('name', ['tar', 'compressed tar', 'predict jsonl', 'config'])
 def test_reader_has_no_crash_when_it_is_fuzzed_briefly(name: str) -> None:
     found = Fuzzer(TARGETS[name], seed=1).run(0.5)
     assert found.crashes == []

@@ -10,7 +10,7 @@ import zlib
 import pytest
 
 from components.readers import archive
-from components.readers.unpacking import unpack
+from components.readers.decompression import decompress
 from tests.components.example_gen.samples import encode_archive, link
 
 FILES = [
@@ -63,16 +63,16 @@ def test_select_gets_every_name_when_members_are_not_all_files() -> None:
 def test_all_files_are_read_when_gzip_has_several_members() -> None:
     plain = encode_archive(FILES, mode='w')
     parts = [plain[:700], plain[700:300_000], plain[300_000:]]
-    packed = b''.join(gzip.compress(part) for part in parts)
-    assert read(packed) == FILES
-    assert read(packed + bytes(9)) == FILES
+    compressed = b''.join(gzip.compress(part) for part in parts)
+    assert read(compressed) == FILES
+    assert read(compressed + bytes(9)) == FILES
     with pytest.raises(Exception, match='incorrect header check'):
-        read(packed + b'garbage')
+        read(compressed + b'garbage')
 
 
-def test_memory_is_bounded_when_a_small_stream_unpacks_to_a_large_one() -> None:
+def test_memory_is_bounded_when_a_small_stream_decompresses_to_a_large_one() -> None:
     stream = io.BytesIO(gzip.compress(bytes(50_000_000)))
-    assert max(map(len, unpack(stream))) <= 1 << 20
+    assert max(map(len, decompress(stream))) <= 1 << 20
 
 
 class Strict(tarfile.TarInfo):
@@ -180,16 +180,16 @@ def test_content_is_none_when_a_file_is_too_long(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize('mode', ['w:bz2', 'w:xz'])
 def test_archive_is_refused_when_it_is_truncated_or_followed_by_garbage(mode: str) -> None:
-    packed = encode_archive(FILES, mode=mode)
-    assert read(packed + bytes(8)) == FILES
-    for content in (packed[:-9], packed[: len(packed) // 2], packed + b'garbage'):
+    compressed = encode_archive(FILES, mode=mode)
+    assert read(compressed + bytes(8)) == FILES
+    for content in (compressed[:-9], compressed[: len(compressed) // 2], compressed + b'garbage'):
         with pytest.raises((EOFError, OSError, ValueError, lzma.LZMAError)):
             read(content)
 
 
 def test_archive_is_refused_when_xz_needs_too_much_memory() -> None:
-    packed = bytearray(lzma.compress(b'text'))
-    packed[16] = 40  # a dictionary of 4 GiB, in the header of the block, which has a checksum
-    packed[20:24] = zlib.crc32(packed[12:20]).to_bytes(4, 'little')
+    compressed = bytearray(lzma.compress(b'text'))
+    compressed[16] = 40  # a dictionary of 4 GiB, in the header of the block, which has a checksum
+    compressed[20:24] = zlib.crc32(compressed[12:20]).to_bytes(4, 'little')
     with pytest.raises(lzma.LZMAError, match='Memory usage limit exceeded'):
-        read(bytes(packed))
+        read(bytes(compressed))

@@ -22,7 +22,7 @@ _XZ_MEMORY_BYTES = 1 << 28
 _GZIP_MAGIC = b'\x1f\x8b'
 
 
-class UnpackingError(OSError):
+class DecompressionError(OSError):
     """A file decompresses to so much more than its size that it must be meant to do harm."""
 
 
@@ -55,7 +55,7 @@ _DECOMPRESSORS: dict[bytes, Callable[[], Any]] = {
 }
 
 
-def unpack(stream: BinaryIO) -> Iterator[bytes]:
+def decompress(stream: BinaryIO) -> Iterator[bytes]:
     """Yield the bytes of a file, decompressed if its first bytes are those of gzip, bzip2 or xz.
 
     Args:
@@ -67,18 +67,18 @@ def unpack(stream: BinaryIO) -> Iterator[bytes]:
     Raises:
         OSError, ValueError, zlib.error, lzma.LZMAError, EOFError: If the file is
             damaged or cut off, checksums included, or if xz needs 256 MiB.
-        UnpackingError: If more than 1 GiB comes out, and 200 times what went in.
+        DecompressionError: If more than 1 GiB comes out, and 200 times what went in.
     """
     buffered = io.BufferedReader(cast(io.RawIOBase, stream), CHUNK_BYTES)
     head = buffered.peek(6)
     for magic, make_decompressor in _DECOMPRESSORS.items():
         if head.startswith(magic):
-            return _unpack(buffered, make_decompressor)
+            return _decompress(buffered, make_decompressor)
     return iter(lambda: buffered.read(CHUNK_BYTES), b'')
 
 
 def gunzip(stream: BinaryIO) -> Iterator[bytes]:
-    """Decompress all members of a gzip file as `unpack` does; an empty one is an empty file.
+    """Decompress all members of a gzip file as `decompress` does; an empty one is an empty file.
 
     >>> b''.join(gunzip(io.BytesIO(gzip.compress(b'one') + gzip.compress(b'two'))))
     b'onetwo'
@@ -86,7 +86,7 @@ def gunzip(stream: BinaryIO) -> Iterator[bytes]:
     Raises:
         gzip.BadGzipFile: If the file is not gzip.
     """
-    return _unpack(stream, _GzipDecompressor, _GZIP_MAGIC)
+    return _decompress(stream, _GzipDecompressor, _GZIP_MAGIC)
 
 
 def stream_of(chunks: Iterator[bytes]) -> io.BufferedReader:
@@ -110,26 +110,26 @@ class _ChunkStream(io.RawIOBase):
         return count
 
 
-def _unpack(
+def _decompress(
     stream: BinaryIO, make_decompressor: Callable[[], Any], magic: bytes = b''
 ) -> Iterator[bytes]:
     data = stream.read(CHUNK_BYTES)
     if data and not data.startswith(magic):
         raise gzip.BadGzipFile(f'Not a gzipped file ({data[:2]!r})')
-    packed, unpacked = len(data), 0
+    compressed, decompressed = len(data), 0
     while data:
         decompressor = make_decompressor()
         while not decompressor.eof:
             if decompressor.needs_input and not data:
                 data = stream.read(CHUNK_BYTES)
-                packed += len(data)
+                compressed += len(data)
                 if not data:
                     raise EOFError('the compressed stream has no end')
             chunk = decompressor.decompress(data, 4 * CHUNK_BYTES)
             data = b''
-            unpacked += len(chunk)
-            if unpacked > _FREE_BYTES and unpacked > _MAX_RATIO * packed:
-                raise UnpackingError(
+            decompressed += len(chunk)
+            if decompressed > _FREE_BYTES and decompressed > _MAX_RATIO * compressed:
+                raise DecompressionError(
                     f'it decompresses to more than {_MAX_RATIO} times its size, and to more than '
                     '1 GiB'
                 )
@@ -139,5 +139,5 @@ def _unpack(
         # Zeros may follow a member, or another member.
         data = decompressor.unused_data.lstrip(b'\0')
         while not data and (chunk := stream.read(CHUNK_BYTES)):
-            packed += len(chunk)
+            compressed += len(chunk)
             data = chunk.lstrip(b'\0')
