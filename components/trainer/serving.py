@@ -42,9 +42,18 @@ class TransformGraph(tf.Module):
             tf.RaggedTensor int32 `[batch, (tokens)]`, each id >= 1.
         """
         # The graph's signature has all raw features, but the ids depend on the text alone.
-        unused = {name: tf.zeros_like(text, spec.dtype) for name, spec in self._raw_spec.items()}
+        unused = {name: _no_values(spec, text) for name, spec in self._raw_spec.items()}
         transformed = self._loaded.transform_fn({**unused, features.TEXT_KEY: text})
         return tf.cast(transformed[features.TOKENS_KEY], tf.int32)
+
+
+def _no_values(spec: Any, text: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
+    """Return zeros, or a sparse tensor without values, for a feature of so many examples."""
+    rows = tf.shape(text, tf.int64)[0]
+    if isinstance(spec, tf.io.FixedLenFeature):
+        return tf.zeros([rows, *spec.shape], spec.dtype)
+    nothing = tf.zeros([0], spec.dtype)
+    return tf.SparseTensor(tf.zeros([0, 2], tf.int64), nothing, tf.stack([rows, 0]))
 
 
 class ServingModel(tf.Module):

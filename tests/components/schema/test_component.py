@@ -38,10 +38,13 @@ def test_each_feature_has_exactly_one_value(
     assert schema_utils.schema_as_feature_spec(schema).feature_spec == {
         features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string),
         features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
-        features.LENGTH_KEY: tf.io.FixedLenFeature([], tf.string),
+        # A client of the model need not send it.
+        features.LENGTH_KEY: tf.io.VarLenFeature(tf.string),
     }
     assert {f.presence.min_fraction for f in schema.feature} == {1.0}
     assert {f.presence.min_count for f in schema.feature} == {1}
+    length = next(f for f in schema.feature if f.name == features.LENGTH_KEY)
+    assert (length.value_count.min, length.value_count.max) == (1, 1)
 
 
 def test_schema_has_the_features_that_example_gen_writes(

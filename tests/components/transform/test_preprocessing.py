@@ -26,7 +26,7 @@ RAW = tft.DatasetMetadata.from_feature_spec(
     {
         features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string),
         features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
-        features.LENGTH_KEY: tf.io.FixedLenFeature([], tf.string),
+        features.LENGTH_KEY: tf.io.VarLenFeature(tf.string),
     }
 )
 IDS_KEY = f'{features.TOKENS_KEY}$ragged_values'  # TFT's name for the values of ragged `tokens`
@@ -44,7 +44,7 @@ VOCABULARY = [b'film', b'good', b'bad', b'a']
 
 def raw(texts: list[str]) -> list[dict[str, Any]]:
     return [
-        {features.TEXT_KEY: text, features.LABEL_KEY: 0, features.LENGTH_KEY: '1-10'}
+        {features.TEXT_KEY: text, features.LABEL_KEY: 0, features.LENGTH_KEY: ['1-10']}
         for text in texts
     ]
 
