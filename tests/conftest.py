@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
+import io
 import json
 import logging
 import os
@@ -14,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import pytest
 
+import pipeline_runner
 from components.common.progress import PROGRESS_LOGGER
 from components.common.secrets import secret_scope
 from pipeline.beam.arguments import beam_args
@@ -41,10 +44,11 @@ NODES = (
 _NO_ARCHIVE = (
     'needs the IMDB archive: set IMDB_ARCHIVE, or get it with `pipeline_runner.py fetch imdb`'
 )
-# Folders whose tests share a run of the pipeline: one worker of `make test` runs each of them.
-_SHARED_RUNS = ('pipeline_runner', 'pipeline/report', 'pipeline/store')
+# Folders whose tests share a run of the pipeline, and the name of the run. One worker of
+# `make test` runs all tests of a run.
+_SHARED_RUNS = {'pipeline_runner': 'sample', 'pipeline/report': 'sample', 'pipeline/store': 'store'}
 # The longest first, so that all workers end at about the same time.
-_FIRST = ('pipeline/cloud/rehearsal/test_rehearsal.py', *_SHARED_RUNS)
+_FIRST = ('pipeline/cloud/rehearsal/test_rehearsal.py', 'sample', 'store')
 # The Beam arguments of a run with default settings.
 LOCAL_BEAM_ARGS = list(beam_args(BeamSettings()))
 
@@ -74,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _group(path: pathlib.Path) -> str:
     """Return which tests run on the same worker as those of a test file."""
     folder = path.parent.as_posix()
-    return folder if folder in _SHARED_RUNS else path.as_posix()
+    return _SHARED_RUNS.get(folder, path.as_posix())
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +121,38 @@ def run_command(
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+def call_command(*args: str, cwd: pathlib.Path, stdin: str = '') -> Finished:
+    """Run pipeline_runner.py as `run_command` does, but in this process.
+
+    That saves the seconds in which a process imports TensorFlow and TFX.
+    """
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.chdir(cwd)
+        patch.setenv('COLUMNS', '120')
+        patch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        out, err = (stack.enter_context(_captured(number)) for number in (1, 2))
+        patch.setattr(sys, 'stdout', out)
+        patch.setattr(sys, 'stderr', err)
+        code = pipeline_runner._exit_code(list(args))
+        for file in (out, err):
+            file.seek(0)
+        return Finished(code, out.read(), err.read())
+
+
+@contextlib.contextmanager
+def _captured(descriptor: int) -> Iterator[TextIO]:
+    """Redirect a file descriptor to a file."""
+    saved = os.dup(descriptor)
+    try:
+        with tempfile.TemporaryFile('w+', encoding='utf-8', newline='') as file:
+            os.dup2(file.fileno(), descriptor)
+            yield file
+    finally:
+        os.dup2(saved, descriptor)
+        os.close(saved)
+
+
 def snapshot(folder: pathlib.Path) -> dict[str, str]:
     """Return the hash of each file in a folder, by path."""
     return {
@@ -131,6 +167,23 @@ def restore_folder(folder: pathlib.Path, copy: pathlib.Path) -> None:
     if snapshot(folder) != snapshot(copy):
         shutil.rmtree(folder)
         shutil.copytree(copy, folder, symlinks=True)
+
+
+class FirstRun(NamedTuple):
+    """A folder with a first run, and a copy of its content."""
+
+    home: pathlib.Path
+    copy: pathlib.Path
+    finished: Finished
+
+
+@pytest.fixture(scope='session')
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """A run on the sample data."""
+    home = tmp_path_factory.mktemp('home')
+    finished = run_command('run', '--data', str(SAMPLE), '--json', cwd=home)
+    copy = shutil.copytree(home, tmp_path_factory.mktemp('copy') / 'home', symlinks=True)
+    return FirstRun(home, copy, finished)
 
 
 def find_imdb_archive() -> pathlib.Path | None:

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from tests.conftest import NODES, Finished, run_command
+from tests.conftest import NODES, Finished, call_command
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def run(home: pathlib.Path, *args: str) -> Finished:
     pattern = 'reviews/span-{SPAN}/v-{VERSION}/reviews.csv'
     # Small: new examples show in the number of examples, not in the accuracy.
     small = ('--set', 'trainer.model.max_ngram=1', '--set', 'gate.min_accuracy=0.1')
-    return run_command('run', '--data', pattern, '--spans', '2', *small, *args, cwd=home)
+    return call_command('run', '--data', pattern, '--spans', '2', *small, *args, cwd=home)
 
 
 def test_newest_spans_are_trained_on_and_a_run_is_cached_when_none_is_new(

@@ -13,7 +13,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from tests.conftest import REPO, Finished, run_command
+from tests.conftest import REPO, Finished, call_command, run_command
 from tests.listening import listening
 
 
@@ -21,7 +21,7 @@ def test_runs_are_listed_when_they_have_ended(home: pathlib.Path, first: Finishe
     done = run_command('runs', cwd=home)
     assert done.code == 0
     assert first.json['run_id'] in done.out
-    listed = run_command('runs', '--json', cwd=home).json
+    listed = call_command('runs', '--json', cwd=home).json
     assert listed[0]['run_id'] == first.json['run_id']
 
 

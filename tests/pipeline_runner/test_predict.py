@@ -18,7 +18,7 @@ import time
 import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tests.conftest import REPO, run_command, snapshot
+from tests.conftest import REPO, call_command, run_command, snapshot
 
 
 def test_scores_are_the_same_when_texts_come_from_arguments_stdin_or_a_file(
@@ -27,12 +27,12 @@ def test_scores_are_the_same_when_texts_come_from_arguments_stdin_or_a_file(
     texts = ('A wonderful film, I loved it', 'A dull and boring mess. I hated it.')
     table = tmp_path / 'texts.csv'
     table.write_text(f'id,text\n1,"{texts[0]}"\n2,{texts[1]}\n')
-    by_arguments = run_command('predict', *texts, cwd=home)
+    by_arguments = call_command('predict', *texts, cwd=home)
     assert by_arguments.code == 0, by_arguments.err
     labels = [line.split('\t')[0] for line in by_arguments.out.splitlines()]
     assert labels == ['positive', 'negative']
     by_stdin = run_command('predict', '--json', cwd=home, stdin='\n'.join(texts))
-    by_file = run_command('predict', '--json', '--input', str(table), cwd=home)
+    by_file = call_command('predict', '--json', '--input', str(table), cwd=home)
     assert by_stdin.code == 0, by_stdin.err
     assert by_stdin.out == by_file.out
     assert [json.loads(line)['label'] for line in by_file.out.splitlines()] == labels
@@ -42,12 +42,12 @@ def test_contributions_are_shown_when_explain_is_passed(
     home: pathlib.Path, serving: pathlib.Path
 ) -> None:
     text = 'A wonderful film. I loved it, [b]all[/b] of it.'
-    done = run_command('predict', '--explain', text, cwd=home)
+    done = call_command('predict', '--explain', text, cwd=home)
     assert done.code == 0, done.err
     assert text in done.out
     assert re.search(r'\+[0-9.]+ +i loved', done.out)
     assert 'bias: the logit of a text without words' in done.out
-    (line,) = run_command('predict', '--explain', '--json', text, cwd=home).out.splitlines()
+    (line,) = call_command('predict', '--explain', '--json', text, cwd=home).out.splitlines()
     found = json.loads(line)
     logit = found['bias'] + sum(part['contribution'] for part in found['contributions'])
     assert 1 / (1 + math.exp(-logit)) == pytest.approx(found['probability'], abs=1e-4)
@@ -73,11 +73,11 @@ def test_only_explain_fails_when_a_moved_model_has_no_explain_signature(
     del saved.meta_graphs[0].signature_def['explain_text']
     (version / 'saved_model.pb').write_bytes(saved.SerializeToString())
     where = ('--serving-dir', str(old))
-    done = run_command('predict', '--explain', 'Fine.', *where, cwd=tmp_path)
+    done = call_command('predict', '--explain', 'Fine.', *where, cwd=tmp_path)
     assert done.code == 4
     assert "has no signature 'explain_text': an older version" in done.err
     assert done.out == ''
-    assert run_command('predict', 'Fine.', *where, cwd=tmp_path).code == 0
+    assert call_command('predict', 'Fine.', *where, cwd=tmp_path).code == 0
 
 
 def test_columns_are_kept_and_scores_added_when_a_table_is_scored(
@@ -93,7 +93,7 @@ def test_columns_are_kept_and_scores_added_when_a_table_is_scored(
             rows.writerow([f'{number:05}', text, '1.50'])
         rows.writerow(['', ' ', ''])
     for name in ('out.csv', 'out.jsonl.gz'):
-        done = run_command(
+        done = call_command(
             'predict', '--input', str(table), '--output', str(tmp_path / name), cwd=home
         )
         assert done.code == 0, done.err
@@ -136,7 +136,7 @@ def test_nothing_is_written_when_a_table_cannot_be_scored(
     (tmp_path / 'a.jsonl').write_text('{"review": "fine"}\n')
     (tmp_path / 'link.csv').symlink_to('in.csv')
     before = snapshot(tmp_path)
-    done = run_command('predict', '--serving-dir', str(serving), '--input', *args, cwd=tmp_path)
+    done = call_command('predict', '--serving-dir', str(serving), '--input', *args, cwd=tmp_path)
     assert done.code == code
     assert message in done.err
     assert 'Traceback' not in done.err

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import NODES, REPO, SAMPLE, run_command
+from tests.conftest import NODES, REPO, SAMPLE, call_command, run_command
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_command_fails_in_one_line_when_input_is_invalid(
     (tmp_path / 'a.csv').write_text('text,label\nfine,1\n')
     (tmp_path / 'a.xlsx').write_text('x')
     before = sorted(tmp_path.iterdir())
-    done = run_command(*args, cwd=tmp_path)
+    done = call_command(*args, cwd=tmp_path)
     assert done.code == code
     assert message in done.err
     assert 'Traceback' not in done.err
@@ -59,7 +59,7 @@ def test_nothing_is_written_when_the_current_folder_is_named_like_a_pattern(
 ) -> None:
     folder = tmp_path / 'a[1]'
     folder.mkdir()
-    done = run_command(*command, '--data', str(SAMPLE), cwd=folder)
+    done = call_command(*command, '--data', str(SAMPLE), cwd=folder)
     assert done.code == 2
     assert 'there is a [ in ' in done.err
     assert 'Traceback' not in done.err
@@ -70,7 +70,7 @@ def test_nothing_is_trained_when_a_third_label_appears(tmp_path: pathlib.Path) -
     rows = ''.join(f'text {i},{("good", "bad", "odd")[i % 3]}\n' for i in range(90))
     (tmp_path / 'a.csv').write_text('text,label\n' + rows)
     command = ('run', '--data', 'a.csv', '--positive-label', 'good', '--json')
-    done = run_command(*command, cwd=tmp_path)
+    done = call_command(*command, cwd=tmp_path)
     assert done.code == 4
     assert 'expected two label values, got 3' in done.err
     assert done.json['outcome'] == 'failed'

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from components.evaluator.metric_table import METRICS
-from tests.conftest import NODES, REPO, SAMPLE, Finished, run_command, snapshot
+from tests.conftest import NODES, REPO, SAMPLE, Finished, call_command, run_command, snapshot
 from tests.pipeline_runner.conftest import run_sample
 
 
@@ -79,19 +79,19 @@ class TestFirstRun:
 
 class TestAfterwards:
     def test_everything_is_cached_when_nothing_changed(
-        self, first: Finished, home: pathlib.Path, repo: pathlib.Path
+        self, first: Finished, home: pathlib.Path
     ) -> None:
-        again = run_sample('--json', cwd=home, repo=repo)
+        again = run_sample('--json', cwd=home)
         assert again.code == 0, again.err
         assert again.states() == dict.fromkeys(NODES, 'cached')
         assert again.json['pushed'] == first.json['pushed']
         assert again.json['metrics'] == first.json['metrics']
 
     def test_nothing_is_pushed_when_accuracy_is_below_the_bound(
-        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+        self, home: pathlib.Path, serving: pathlib.Path
     ) -> None:
         before = snapshot(serving)
-        done = run_sample('--set', 'gate.min_accuracy=0.99', cwd=home, repo=repo)
+        done = run_sample('--set', 'gate.min_accuracy=0.99', cwd=home)
         assert done.code == 3
         assert snapshot(serving) == before
         assert 'Not blessed' in done.out
@@ -101,12 +101,12 @@ class TestAfterwards:
         assert done.err.count('cached') == 7  # all but the Evaluator and the Pusher
 
     def test_worse_model_is_not_pushed_when_there_is_a_baseline(
-        self, first: Finished, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+        self, first: Finished, home: pathlib.Path, serving: pathlib.Path
     ) -> None:
         before = snapshot(serving)
         worse = ('--set', 'trainer.model.min_ngram_documents=1000')
         low = ('--set', 'gate.min_accuracy=0.4', '--set', 'gate.min_auc=0.51')
-        done = run_sample('--json', *worse, *low, cwd=home, repo=repo)
+        done = run_sample('--json', *worse, *low, cwd=home)
         assert done.code == 3, done.err
         assert snapshot(serving) == before
         assert done.states() == from_node('Trainer')
@@ -124,13 +124,13 @@ class TestAfterwards:
         ]
 
     def test_run_stops_before_training_when_the_data_is_anomalous(
-        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
+        self, home: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
     ) -> None:
         before = snapshot(serving)
         schema = (REPO / 'components' / 'schema' / 'reviews.pbtxt').read_text()
         strict = tmp_path / 'strict.pbtxt'
         strict.write_text(schema.replace('min_examples_count: 20', 'min_examples_count: 700'))
-        done = run_sample('--json', '--set', f'data.schema_file={strict}', cwd=home, repo=repo)
+        done = run_sample('--json', '--set', f'data.schema_file={strict}', cwd=home)
         assert done.code == 4
         assert done.json['outcome'] == 'failed'
         assert done.states()['ExampleValidator'] == 'failed'
@@ -141,15 +141,13 @@ class TestAfterwards:
         assert snapshot(serving) == before
 
     def test_transform_and_all_after_run_when_the_text_code_is_edited(
-        self, first: Finished, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+        self, first: Finished, home: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
     ) -> None:
-        text = repo / 'components' / 'transform' / 'text.py'
-        original = text.read_text()
-        text.write_text(original + '\n# edited\n')
-        try:
-            done = run_sample('--json', cwd=home, repo=repo)
-        finally:
-            text.write_text(original)
+        ignore = shutil.ignore_patterns('.*', 'runs', '__pycache__', 'tests', 'requirements')
+        repo = shutil.copytree(REPO, tmp_path / 'repo', ignore=ignore)
+        with open(repo / 'components' / 'transform' / 'text.py', 'a', encoding='utf-8') as text:
+            text.write('\n# edited\n')
+        done = run_command('run', '--data', str(SAMPLE), '--json', cwd=home, repo=repo)
         assert done.code == 0, done.err
         assert done.states() == from_node('Transform')
         # Only a comment was added, so the same model came out of it.
@@ -157,32 +155,32 @@ class TestAfterwards:
         assert done.json['baseline']['loss'] == pytest.approx(first.json['metrics']['loss'])
 
     def test_model_is_pushed_again_when_the_served_version_was_removed(
-        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+        self, home: pathlib.Path, serving: pathlib.Path
     ) -> None:
         shutil.rmtree(serving)
-        done = run_sample('--json', cwd=home, repo=repo)
+        done = run_sample('--json', cwd=home)
         assert done.code == 0, done.err
         assert done.states()['Trainer'] == 'cached'
         assert done.states()['Pusher'] == 'executed'
         assert pathlib.Path(done.json['pushed']['path']).is_dir()
 
     def test_model_is_not_pushed_when_a_rollback_withdrew_it(
-        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
+        self, home: pathlib.Path, serving: pathlib.Path
     ) -> None:
         (first,) = (path.name for path in serving.glob('[0-9]*'))
         other = ('--set', 'trainer.model.svm_cost=0.5')
-        pushed = run_sample('--json', *other, cwd=home, repo=repo)
+        pushed = run_sample('--json', *other, cwd=home)
         assert pushed.json['outcome'] == 'pushed', pushed.err
         second = pushed.json['pushed']['version']
 
-        back = run_command('models', 'rollback', '--json', cwd=home, repo=repo)
+        back = call_command('models', 'rollback', '--json', cwd=home)
         assert back.code == 0, back.err
         assert back.json['was_live']['version'] == second
         assert back.json['was_live']['run_id'] == pushed.json['run_id']
         live = back.json['is_live']['version']
         assert back.json['is_live']['restores'] == first
         before = snapshot(serving)
-        again = run_sample('--json', *other, cwd=home, repo=repo)
+        again = run_sample('--json', *other, cwd=home)
         assert again.code == 0, again.err
         assert again.json['outcome'] == 'withdrawn'
         assert again.json['withdrawn']['version'] == second
@@ -192,32 +190,30 @@ class TestAfterwards:
         page = (home / again.json['report']).read_text(encoding='utf-8')
         assert f'models rollback {second}' in page
         assert snapshot(serving) == before
-        listed = {m['version']: m for m in run_command('models', '--json', cwd=home).json}
+        listed = {m['version']: m for m in call_command('models', '--json', cwd=home).json}
         assert [listed[v]['live'] for v in (first, second, live)] == [False, False, True]
         assert listed[second]['withdrawn'] == again.json['withdrawn']['at']
-        listing = run_command('models', 'list', cwd=home).out
+        listing = call_command('models', 'list', cwd=home).out
         assert f'live, restores {first}' in listing
         assert 'withdrawn' in listing
 
-        undone = run_command('models', 'rollback', second, cwd=home, repo=repo)
+        undone = call_command('models', 'rollback', second, cwd=home)
         assert undone.code == 0, undone.err
         assert undone.err == ''
         assert f'No longer withdrawn: {second}.' in undone.out
         assert f'To undo this: python pipeline_runner.py models rollback {live}\n' in undone.out
-        third = run_sample('--json', *other, cwd=home, repo=repo)
+        third = run_sample('--json', *other, cwd=home)
         assert third.json['outcome'] == 'pushed'
         assert third.json['nothing_new'] is True
 
-        pruned = run_command('models', 'prune', '--keep', '1', cwd=home)
+        pruned = call_command('models', 'prune', '--keep', '1', cwd=home)
         assert pruned.code == 0, pruned.err
         assert 'restored by the live version' in pruned.out
         assert first not in {path.name for path in serving.iterdir()}
 
-    def test_run_resumes_when_terminated(
-        self, home: pathlib.Path, repo: pathlib.Path, serving: pathlib.Path
-    ) -> None:
+    def test_run_resumes_when_terminated(self, home: pathlib.Path, serving: pathlib.Path) -> None:
         chosen = ('--preset', 'tutorial', '--set', 'text.vocab_size=3000')
-        runner = str(repo / 'pipeline_runner.py')
+        runner = str(REPO / 'pipeline_runner.py')
         command = [sys.executable, runner, 'run', '--data', str(SAMPLE), *chosen]
         with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
@@ -226,7 +222,7 @@ class TestAfterwards:
             _, err = process.communicate(timeout=300)
         assert process.returncode == 143
         assert err.splitlines()[-1].startswith('terminated; to resume from the cached nodes, run: ')
-        done = run_sample('--json', *chosen, cwd=home, repo=repo)
+        done = run_sample('--json', *chosen, cwd=home)
         assert done.code in (0, 3), done.err
         assert done.states() == from_node('Trainer')
         assert 'train 2,548, val 681, test 771' in done.err  # a preset says how much is for val

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from pipeline.cli.main import main
 from pipeline.settings.config import DataConfig
-from tests.conftest import run_command
+from tests.conftest import call_command
 
 _SERVICE = ('--target', 'kubeflow', '--host', 'http://127.0.0.1:9')
 
@@ -34,7 +34,7 @@ def test_each_command_reads_the_preset_from_the_settings_file(
     command: tuple[str, ...], tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'c.yaml').write_text('preset: best\ndata: {path: a.csv}\n')
-    done = run_command(*command, '--config', 'c.yaml', cwd=tmp_path)
+    done = call_command(*command, '--config', 'c.yaml', cwd=tmp_path)
     assert done.code == 2
     assert "there is no preset 'best' (named in c.yaml); the presets are" in done.err
 
@@ -52,18 +52,18 @@ def test_config_show_prints_the_data_path_that_a_run_would_read(
     args: tuple[str, ...], path: str, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'c.yaml').write_text('data: {path: of-file.csv}\n')
-    done = run_command('config', 'show', *args, cwd=tmp_path)
+    done = call_command('config', 'show', *args, cwd=tmp_path)
     assert done.code == 0, done.err
     assert yaml.safe_load(done.out)['data']['path'] == path
 
 
 def test_shown_settings_are_unchanged_when_read_back(tmp_path: pathlib.Path) -> None:
     chosen = ('--preset', 'accurate', '--set', 'trainer.model.epochs=3', '--data', 'é, #1.csv')
-    shown = run_command('config', 'show', *chosen, cwd=tmp_path)
+    shown = call_command('config', 'show', *chosen, cwd=tmp_path)
     (tmp_path / 'c.yaml').write_text(shown.out)
     assert 'trainer: ' in shown.out
     assert '# number of passes over the training split' in shown.out
-    assert run_command('config', 'show', '--config', 'c.yaml', cwd=tmp_path) == shown
+    assert call_command('config', 'show', '--config', 'c.yaml', cwd=tmp_path) == shown
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from pipeline.report.render import render, render_comparison
-from tests.conftest import REPO, SAMPLE, restore_folder, run_command
+from tests.conftest import REPO, SAMPLE, FirstRun, call_command, restore_folder
 from tests.pipeline.report.chromium import find_chromium, start_chromium
 from tests.pipeline.report.sample_reports import make_report
 
@@ -49,17 +49,21 @@ def runs(first_runs: tuple[Runs, pathlib.Path]) -> Runs:
 
 
 @pytest.fixture(scope='session')
-def first_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Runs, pathlib.Path]:
+def first_runs(
+    first_run: FirstRun, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Runs, pathlib.Path]:
     """Return a run that pushes, one with epochs that is not blessed, and one that fails.
 
     The second value is a copy of their files.
     """
-    home = tmp_path_factory.mktemp('report')
-    strict = home / 'strict.pbtxt'
+    home = first_run.home
+    restore_folder(home, first_run.copy)
+    assert first_run.finished.code == 0, first_run.finished.err
+    outcomes = {'pushed': first_run.finished.json}
+    strict = tmp_path_factory.mktemp('schema') / 'strict.pbtxt'
     schema = (REPO / 'components' / 'schema' / 'reviews.pbtxt').read_text()
     strict.write_text(schema.replace('min_examples_count: 20', 'min_examples_count: 700'))
     options: dict[str, tuple[tuple[str, ...], int]] = {
-        'pushed': ((), 0),
         'not_blessed': (
             ('--preset', 'tutorial', '--set', 'text.vocab_size=3000',
              '--set', 'trainer.model.epochs=3', '--set', 'gate.min_accuracy=0.99'),
@@ -67,9 +71,8 @@ def first_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Runs, pathlib.
         ),
         'failed': (('--set', f'data.schema_file={strict}'), 4),
     }  # fmt: skip
-    outcomes = {}
     for kind, (chosen, code) in options.items():
-        done = run_command('run', '--data', str(SAMPLE), '--json', *chosen, cwd=home)
+        done = call_command('run', '--data', str(SAMPLE), '--json', *chosen, cwd=home)
         assert done.code == code, done.err
         outcomes[kind] = done.json
     copy = tmp_path_factory.mktemp('copy') / 'report'
@@ -85,7 +88,7 @@ def pages(
     restore_folder(runs.home, copy)
     found = {kind: pathlib.Path(outcome['report']) for kind, outcome in runs.outcomes.items()}
     both = (runs.id_of('pushed'), runs.id_of('not_blessed'))
-    done = run_command('report', '--compare', *both, cwd=runs.home)
+    done = call_command('report', '--compare', *both, cwd=runs.home)
     assert done.code == 0, done.err
     found['compared'] = pathlib.Path(done.out.strip())
     folder = tmp_path_factory.mktemp('made')

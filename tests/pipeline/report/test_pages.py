@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
-from tests.conftest import REPO, SAMPLE, Finished, run_command
+from pipeline.local.runner import run_pipeline
+from tests.conftest import REPO, SAMPLE, call_command, run_command
 from tests.pipeline.report.conftest import Runs
 
 
@@ -19,27 +22,24 @@ def test_outcome_names_the_report_when_a_run_has_ended(runs: Runs) -> None:
         assert page.read_text(encoding='utf-8').startswith('<!doctype html>')
 
 
-def test_run_succeeds_when_the_report_cannot_be_written(tmp_path: pathlib.Path) -> None:
-    reports = tmp_path / 'runs' / 'reports'
-    with subprocess.Popen(
-        [sys.executable, str(REPO / 'pipeline_runner.py'), 'run', '--data', str(SAMPLE), '--json'],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        message = next(line for line in process.stderr if 'ExampleGen' in line)
+def test_run_succeeds_when_the_report_cannot_be_written(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_and_spoil_the_folder(*args: Any, **options: Any) -> Any:
+        ended = run_pipeline(*args, **options)
         # The run would not start if this file existed before.
-        reports.write_text('no folder')
-        out, err = process.communicate(timeout=900)
-    done = Finished(process.returncode, out, message + err)
+        shutil.rmtree(runs.root / 'reports')
+        (runs.root / 'reports').write_text('no folder')
+        return ended
+
+    monkeypatch.setattr('pipeline.local.runner.run_pipeline', run_and_spoil_the_folder)
+    done = call_command('run', '--data', str(SAMPLE), '--json', cwd=runs.home)
     assert done.code == 0, done.err
     assert done.json['outcome'] == 'pushed'
     assert done.json['report'] is None
     (warning,) = (line for line in done.err.splitlines() if line.startswith('warning'))
     assert 'the report was not written; see the log: ' in warning
-    log = (tmp_path / done.json['log']).read_text(encoding='utf-8')
+    log = (runs.home / done.json['log']).read_text(encoding='utf-8')
     assert 'Traceback' in log
     assert 'cannot write the report' in log
 
@@ -50,10 +50,10 @@ def test_page_is_written_again_only_when_an_output_is_passed(
     page = pathlib.Path(runs.outcomes['failed']['report'])
     before = page.stat().st_mtime_ns
     command = ('report', runs.id_of('failed'), '--root', str(runs.root))
-    done = run_command(*command, cwd=tmp_path)
+    done = call_command(*command, cwd=tmp_path)
     assert (done.code, done.out) == (0, f'{page}\n')
     output = tmp_path / 'new' / 'page.html'
-    done = run_command(*command, '--output', str(output), cwd=tmp_path)
+    done = call_command(*command, '--output', str(output), cwd=tmp_path)
     assert (done.code, done.out) == (0, f'{output}\n')
     assert output.read_bytes() == page.read_bytes()
     assert page.stat().st_mtime_ns == before
@@ -91,7 +91,7 @@ def test_error_explains_the_problem_when_options_are_wrong(
 ) -> None:
     names = {kind: runs.id_of(kind) for kind in runs.outcomes}
     filled = [argument.format(home=runs.home, **names) for argument in arguments]
-    done = run_command('report', *filled, cwd=runs.home)
+    done = call_command('report', *filled, cwd=runs.home)
     assert done.code == code
     assert message in done.err
     assert 'Traceback' not in done.err
