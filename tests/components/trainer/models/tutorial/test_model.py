@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 import shutil
 import subprocess
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -90,15 +89,55 @@ def train_here(tiny: Tiny, logs: pathlib.Path, **settings: Any) -> TrainedModel:
     return train_stored('tutorial', tiny.examples, tiny.transform_graph, logs, **chosen)
 
 
-def train_on_two_devices(
-    tiny: Tiny, folder: pathlib.Path, **settings: Any
-) -> subprocess.CompletedProcess[str]:
-    """Train with `mirrored` in a process that has two devices, see `training.main`."""
-    paths = [tiny.examples, tiny.transform_graph, folder / 'mirrored', folder / 'weights.npz']
-    return subprocess.run(
+class Pair(NamedTuple):
+    """Trainings of one process with two devices, see `training.main`.
+
+    Attributes:
+        found: The history or the error of each training.
+        folder: Folder of the weights of each training.
+    """
+
+    found: dict[str, dict[str, Any]]
+    folder: pathlib.Path
+
+    def history(self, name: str) -> dict[str, list[float]]:
+        history: dict[str, list[float]] = self.found[name]['history']
+        return history
+
+
+# One batch in an epoch and no dropout, so that order does not matter. The devices have equal
+# shares of the 120 examples of train and 40 of val.
+SHARED = {'dropout': 0, 'batch_size': 1_000, 'input': 'stream'}
+
+
+@pytest.fixture(scope='module')
+def two_devices(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Train with `mirrored` in a process that has two devices."""
+    folder = tmp_path_factory.mktemp('two_devices')
+    odd = folder / 'examples'
+    shutil.copytree(tiny.examples, odd)
+    shutil.rmtree(odd / 'Split-val')
+    write_split(odd / 'Split-val', [tiny.reviews['val'][:-1]])
+    write_summary(odd, {'train': (60, 60), 'val': (20, 19)})
+    trainings: dict[str, tuple[pathlib.Path, dict[str, Any]]] = {
+        'shared': (tiny.examples, SHARED),
+        'odd': (odd, {'batch_size': 34}),
+        'refused': (tiny.examples, {'batch_size': 7}),
+    }
+    described = [
+        {
+            'examples': str(examples),
+            'transform_graph': str(tiny.transform_graph),
+            'logs': str(folder / name),
+            'weights': str(folder / f'{name}.npz'),
+            'settings': {**MODEL, **settings, 'distribution': 'mirrored'},
+        }
+        for name, (examples, settings) in trainings.items()
+    ]
+    done = subprocess.run(
         [
             *(sys.executable, '-m', 'tests.components.trainer.models.tutorial.training'),
-            *(*map(str, paths), json.dumps({**MODEL, **settings, 'distribution': 'mirrored'})),
+            json.dumps(described),
         ],
         cwd=REPO,
         capture_output=True,
@@ -106,6 +145,8 @@ def train_on_two_devices(
         check=False,
         timeout=900,
     )
+    assert done.returncode == 0, done.stderr
+    return Pair(dict(zip(trainings, json.loads(done.stdout))), folder)
 
 
 def test_accuracy_is_equal_when_examples_are_streamed(tiny: Tiny, tmp_path: pathlib.Path) -> None:
@@ -118,38 +159,24 @@ def test_accuracy_is_equal_when_examples_are_streamed(tiny: Tiny, tmp_path: path
 
 
 def test_weights_are_equal_when_two_devices_share_each_streamed_batch(
-    tiny: Tiny, tmp_path: pathlib.Path
+    two_devices: Pair, tiny: Tiny, tmp_path: pathlib.Path
 ) -> None:
-    # One batch in an epoch and no dropout, so that order does not matter. The devices have equal
-    # shares of the 120 examples of train and 40 of val.
-    settings = {'dropout': 0, 'batch_size': 1_000, 'input': 'stream'}
-    done = train_on_two_devices(tiny, tmp_path, **settings)
-    assert done.returncode == 0, done.stderr
-    alone = train_here(tiny, tmp_path / 'logs', **settings)
-    with np.load(tmp_path / 'weights.npz') as file:
-        for name, expected in zip(file.files, alone.model.get_weights()):
+    alone = train_here(tiny, tmp_path, **SHARED)
+    with np.load(two_devices.folder / 'shared.npz') as file:
+        weights = alone.model.get_weights()
+        assert len(file.files) == len(weights) > 0
+        for name, expected in zip(file.files, weights):
             np.testing.assert_allclose(file[name], expected, atol=1e-5)
-    for name, values in json.loads(done.stdout).items():
+    history = two_devices.history('shared')
+    assert set(history) == set(alone.history)
+    for name, values in history.items():
         assert alone.history[name] == pytest.approx(values, abs=1e-5), name
 
 
-def test_accuracy_is_high_when_two_devices_share_batches_of_odd_sizes(
-    tiny: Tiny, tmp_path: pathlib.Path
-) -> None:
-    examples = tmp_path / 'examples'
-    shutil.copytree(tiny.examples, examples)
-    shutil.rmtree(examples / 'Split-val')
-    write_split(examples / 'Split-val', [tiny.reviews['val'][:-1]])
-    write_summary(examples, {'train': (60, 60), 'val': (20, 19)})
-    odd = dataclasses.replace(tiny, examples=examples)
-    done = train_on_two_devices(odd, tmp_path, batch_size=34)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)['val_binary_accuracy'][-1] >= 0.9
+def test_accuracy_is_high_when_two_devices_share_batches_of_odd_sizes(two_devices: Pair) -> None:
+    assert two_devices.history('odd')['val_binary_accuracy'][-1] >= 0.9
 
 
-def test_batch_size_is_refused_when_devices_cannot_share_it_equally(
-    tiny: Tiny, tmp_path: pathlib.Path
-) -> None:
-    done = train_on_two_devices(tiny, tmp_path, batch_size=7)
+def test_batch_size_is_refused_when_devices_cannot_share_it_equally(two_devices: Pair) -> None:
     message = 'expected a multiple of 2, the number of devices that share each batch, got 7'
-    assert message in done.stderr
+    assert message in two_devices.found['refused']['error']
