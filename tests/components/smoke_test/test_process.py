@@ -12,6 +12,7 @@ import tensorflow as tf
 from components.smoke_test.process import CheckFailed, check
 from components.smoke_test.run import KnownScore, make_request
 from tests.components.smoke_test import models
+from tests.components.trainer.tiny import Exported
 
 
 def test_check_passes_when_the_model_is_sound(tmp_path: pathlib.Path) -> None:
@@ -20,6 +21,12 @@ def test_check_passes_when_the_model_is_sound(tmp_path: pathlib.Path) -> None:
     scores = models.probability(tf.constant(texts)).numpy().tolist()
     known = [KnownScore(*pair) for pair in zip(texts, scores)]
     check(tf, make_request(str(model), texts=texts, known=known))
+
+
+def test_check_passes_when_the_trainer_exported_the_model(exported: Exported) -> None:
+    texts = ['a good and superb film', 'dull', 'ÄÖÜ <br /> ' * 1_000]
+    known = [KnownScore(*pair) for pair in zip(texts, exported.probabilities(texts))]
+    check(tf, make_request(str(exported.serving), texts=texts, known=known))
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
