@@ -21,6 +21,7 @@ from tfx.types import standard_artifacts
 from components.common import features
 from components.common.errors import ComponentError
 from components.evaluator.eval_config import resolve_eval_config
+from components.evaluator.evaluation import read_evaluation
 from components.evaluator.executor import Executor
 from components.evaluator.score_details import SHOWN_PARTS, read_score_details
 from components.evaluator.settings import GateSettings
@@ -241,8 +242,9 @@ def test_run_fails_when_a_shard_of_test_is(
 def test_both_models_are_measured_when_there_is_a_baseline(
     alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
-    any_baseline = GATE.model_copy(update={'min_baseline_auc': 0.0})
-    found = evaluate(tmp_path, tiny, models('good'), models('fresh'), any_baseline)
+    both_models = (models('good'), models('fresh'))
+    # The baseline was never trained, so that its AUC is a matter of chance.
+    found = evaluate(tmp_path, tiny, *both_models, GATE, min_baseline_auc=0.0)
     assert found.blessed
     metrics = {model: slices[OVERALL] for model, slices in found.metrics.items()}
     assert metrics['candidate'] == pytest.approx(alone.metrics[''][OVERALL])
@@ -262,14 +264,18 @@ def test_both_models_are_measured_when_there_is_a_baseline(
 def test_bounds_of_the_run_are_used_when_it_overrides_them(
     tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
-    assert not evaluate(tmp_path / '1', tiny, models('good'), None, LOW, min_accuracy=1.0).blessed
+    bounds = {'min_accuracy': 1.0, 'min_auc': 0.999, 'min_baseline_auc': 0.998}
+    stricter = evaluate(tmp_path / '1', tiny, models('good'), models('fresh'), LOW, **bounds)
+    assert not stricter.blessed
+    checks = read_evaluation(stricter.evaluation).checks()
+    assert {(check.metric, check.bound) for check in checks if not check.passed} == {
+        ('binary_accuracy', '>= 1.0000'),
+        ('auc', '>= 0.9990'),
+        ('baseline_auc', '>= 0.9980'),
+    }
     worse = (models('biased'), models('good'), LOW)
     assert not evaluate(tmp_path / '2', tiny, *worse).blessed
     assert evaluate(tmp_path / '3', tiny, *worse, max_accuracy_drop=0.99).blessed
-    assert not evaluate(tmp_path / '4', tiny, models('good'), None, LOW, min_auc=1.0).blessed
-    backwards = (models('good'), models('fresh'), LOW)
-    assert not evaluate(tmp_path / '5', tiny, *backwards, min_baseline_auc=1.0).blessed
-    assert evaluate(tmp_path / '6', tiny, *backwards, min_baseline_auc=0.0).blessed
 
 
 def test_first_model_is_blessed_when_the_baseline_artifact_is_empty(
