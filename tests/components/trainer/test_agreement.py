@@ -3,7 +3,6 @@ from __future__ import annotations
 import pathlib
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -13,7 +12,7 @@ from components.trainer.agreement import require_same_scores
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models.tutorial import model as tutorial
 from tests.components.trainer.test_run import run
-from tests.components.trainer.tiny import Exported, Tiny, export_model, shift_bias
+from tests.components.trainer.tiny import Exported, Tiny, build_nan, export_model, shift_bias
 
 
 class Eager(keras.layers.Layer):
@@ -56,29 +55,27 @@ def test_training_fails_when_a_layer_differs_after_export(
         run(tiny, tmp_path)
 
 
-def check_scores(
-    tiny: Tiny, model: keras.Model, exported: keras.Model, folder: pathlib.Path
-) -> None:
-    export_model(exported, tiny, folder)
+def check_scores(tiny: Tiny, model: keras.Model, exported: pathlib.Path) -> None:
     require_same_scores(
-        model, tiny.load_transform(), [tiny.pattern(features.VAL_SPLIT)], str(folder)
+        model, tiny.load_transform(), [tiny.pattern(features.VAL_SPLIT)], str(exported)
     )
 
 
-def test_training_fails_when_other_weights_were_exported(
-    tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
-) -> None:
+def test_training_fails_when_other_weights_were_exported(tiny: Tiny, exported: Exported) -> None:
     # A shift of 0.001 in the logit is one of 0.00025 in the probability.
     with pytest.raises(ComponentError, match='the exported model to return the scores') as caught:
-        check_scores(tiny, exported.model, shift_bias(exported.model, 1e-3), tmp_path / '1')
+        check_scores(tiny, shift_bias(exported.model, 1e-3), exported.serving)
     assert 'correct the layer' in caught.value.hint
-    check_scores(tiny, exported.model, shift_bias(exported.model, 1e-6), tmp_path / '2')
+    check_scores(tiny, shift_bias(exported.model, 1e-6), exported.serving)
 
 
 def test_nan_is_accepted_when_both_scores_are_nan(
     tiny: Tiny, exported: Exported, tmp_path: pathlib.Path
 ) -> None:
-    nan = shift_bias(exported.model, np.nan)
-    check_scores(tiny, nan, nan, tmp_path / '1')
+    nan = build_nan()
+    export_model(nan, tiny, tmp_path / 'nan')
+    check_scores(tiny, nan, tmp_path / 'nan')
     with pytest.raises(ComponentError, match='nan in place of 0'):
-        check_scores(tiny, exported.model, nan, tmp_path / '2')
+        check_scores(tiny, exported.model, tmp_path / 'nan')
+    with pytest.raises(ComponentError, match=r'in place of nan'):
+        check_scores(tiny, nan, exported.serving)

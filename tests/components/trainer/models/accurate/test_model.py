@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import pathlib
-from typing import Any
-
 import keras
 import numpy as np
 import pytest
@@ -51,19 +48,14 @@ def make_data(texts: int, seed: int) -> LabelledTokens:
     return LabelledTokens.from_rows(rows, labels)
 
 
-def train_small(log_dir: pathlib.Path, **settings: Any) -> tuple[TrainedModel, LabelledTokens]:
-    keras.utils.set_random_seed(3)
-    chosen = trainer_settings('accurate', **{**SMALL, 'max_ngram': 1, **settings})
-    unseen = make_data(200, seed=9)
-    job = TrainingJob(
-        loaded(make_data(400, seed=1), make_data(80, seed=2), unseen), chosen, TEXT, str(log_dir)
-    )
-    return train(job), make_data(300, seed=4)
-
-
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, LabelledTokens]:
-    return train_small(tmp_path_factory.mktemp('logs'))
+    """Return a model and the data to test it on."""
+    keras.utils.set_random_seed(3)
+    settings = trainer_settings('accurate', **SMALL, max_ngram=1)
+    data = loaded(make_data(400, seed=1), make_data(80, seed=2), make_data(200, seed=9))
+    job = TrainingJob(data, settings, TEXT, str(tmp_path_factory.mktemp('logs')))
+    return train(job), make_data(300, seed=4)
 
 
 def test_word_order_is_learned_when_single_words_are_uninformative(
@@ -81,10 +73,10 @@ def test_logits_agree_when_rows_are_padded_alone_or_in_a_batch(
     trained: tuple[TrainedModel, LabelledTokens],
 ) -> None:
     (model, _), test = trained
-    tokens = test.ragged()[:40]
+    tokens = test.ragged()[:16]
     ragged = model(tokens, training=False).numpy()
     np.testing.assert_allclose(model(tokens.to_tensor(0)).numpy(), ragged, atol=1e-5)
-    alone = np.concatenate([model(tokens[i : i + 1]).numpy() for i in range(40)])
+    alone = np.concatenate([model(tokens[i : i + 1]).numpy() for i in range(16)])
     np.testing.assert_allclose(alone, ragged, atol=1e-5)
 
 
@@ -100,9 +92,11 @@ def test_model_adds_the_mean_of_its_networks_when_there_are_several(
     np.testing.assert_allclose(model(tokens).numpy(), expected, atol=1e-5)
 
 
-def test_each_network_is_accurate_alone_when_there_are_several(tmp_path: pathlib.Path) -> None:
-    (model, history), test = train_small(tmp_path, networks=3)
-    assert len(model.networks) == 3
+def test_each_network_is_accurate_alone_when_there_are_several(
+    trained: tuple[TrainedModel, LabelledTokens],
+) -> None:
+    (model, history), test = trained
+    assert len(model.networks) == 2
     tokens = test.ragged().to_tensor(0)
     for network in model.networks:
         _, accuracy = loss_and_accuracy(network(tokens).numpy(), test)
