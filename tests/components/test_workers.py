@@ -8,6 +8,8 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parents[2]
 WORKERS = (
     'components.evaluator.workers',
@@ -21,6 +23,8 @@ ORCHESTRATION = {'tfx', 'ml_metadata', 'pipeline', 'kfp', 'click'}
 _RUN_THERE = {'DoFn', 'CombineFn', 'PTransform', 'Map', 'MapTuple', 'FlatMap', 'FlatMapTuple'}
 
 
+# An import contract forbids it to this project's own modules; this test imports the libraries, too.
+@pytest.mark.slow
 def test_no_orchestration_is_imported_when_a_worker_imports() -> None:
     output = subprocess.run(
         [
