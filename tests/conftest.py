@@ -67,10 +67,13 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     groups = {item: _group(item.path.relative_to(REPO / 'tests')) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
+    # Now xdist reads the groups, and the order becomes random.
+    yield
     last = len(_FIRST)
     items.sort(key=lambda item: _FIRST.index(groups[item]) if groups[item] in _FIRST else last)
 
