@@ -58,7 +58,7 @@ def create_pipeline(
     pipeline_root, serving_dir = _folders(config, target)
     example_gen = make_example_gen(source, config.data.columns, shard_mib=config.data.shard_mib)
     examples = example_gen.outputs['examples']
-    statistics_gen = make_statistics_gen(examples)
+    statistics_gen = make_statistics_gen(examples, config.executors)
     schema_gen = make_schema_gen(config.data.schema_file or str(CURATED_SCHEMA))
     schema = schema_gen.outputs['schema']
     example_validator = make_example_validator(statistics_gen.outputs['statistics'], schema)
@@ -75,7 +75,7 @@ def create_pipeline(
     model = trainer.outputs['model']
     served_baseline = make_served_baseline(model, serving_dir)
     baseline_model = served_baseline.outputs['model']
-    evaluator = make_evaluator(examples, model, baseline_model, config.gate)
+    evaluator = make_evaluator(examples, model, baseline_model, config.gate, config.executors)
     pusher = make_pusher(
         model,
         evaluator.outputs['blessing'],

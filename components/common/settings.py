@@ -13,6 +13,9 @@ import pydantic
 # Some 200,000 reviews, which one core reads and writes in some ten seconds; gzipped, 130 MB.
 DEFAULT_SHARD_MIB = 256
 
+# Whose executors run in the nodes: those of this project, or TFX's own.
+Executors = Literal['fast', 'stock']
+
 
 class Settings(pydantic.BaseModel):
     """Base: frozen, keyword-only, and no field that is not declared."""

@@ -7,9 +7,11 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel
 
 from components.common import features
+from components.common.settings import Executors
 from components.evaluator.eval_config import build_eval_config
 from components.evaluator.executor import Executor
 from components.evaluator.settings import GateSettings
+from components.evaluator.stock import StockExecutor
 
 
 class BatchEvaluator(Evaluator):
@@ -18,8 +20,18 @@ class BatchEvaluator(Evaluator):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
 
+class StockEvaluator(Evaluator):
+    """TFX's Evaluator, whose verdict also depends on the safeguards of this project."""
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(StockExecutor)
+
+
 def make_evaluator(
-    examples: BaseChannel, model: BaseChannel, baseline_model: BaseChannel, gate: GateSettings
+    examples: BaseChannel,
+    model: BaseChannel,
+    baseline_model: BaseChannel,
+    gate: GateSettings,
+    executors: Executors = 'fast',
 ) -> Evaluator:
     """Make the node that judges `model`.
 
@@ -28,8 +40,10 @@ def make_evaluator(
         model: The candidate.
         baseline_model: The served version, or a note that there is none.
         gate: The bounds.
+        executors: Whose executor evaluates.
     """
-    return BatchEvaluator(
+    node_class = StockEvaluator if executors == 'stock' else BatchEvaluator
+    return node_class(
         examples=examples,
         model=model,
         baseline_model=baseline_model,

@@ -7,7 +7,7 @@ so the bounds are written into it and read from it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pydantic
@@ -65,6 +65,11 @@ def _make_bounds(gate: GateSettings) -> list[Bound]:
 
 
 def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
+    """Build TFMA's configuration from the settings, see `_build`."""
+    return _build(_make_bounds(gate))
+
+
+def _build(bounds: Iterable[Bound]) -> config_pb2.EvalConfig:
     """Build TFMA's configuration.
 
     The served signature is judged. It returns probabilities, so the accuracy is
@@ -78,7 +83,7 @@ def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
     """
     of_candidate = {metric.name: _metric_config(metric.name) for metric in METRICS}
     of_baseline: dict[str, config_pb2.MetricConfig] = {}
-    for bound in _make_bounds(gate):
+    for bound in bounds:
         if bound.of_baseline:
             metric = of_baseline.setdefault(bound.metric, _metric_config(bound.metric))
         else:
@@ -119,7 +124,27 @@ def resolve_eval_config(gate: GateSettings, *, has_baseline: bool) -> config_pb2
     Returns:
         TFMA's configuration, with defaults and the names of the models.
     """
-    config = build_eval_config(gate)
+    return _resolve(_make_bounds(gate), has_baseline=has_baseline)
+
+
+def resolve_safeguards(min_baseline_auc: float, *, has_baseline: bool) -> config_pb2.EvalConfig:
+    """Build the configuration of the checks that hold in addition to those of TFMA.
+
+    A candidate that does not return a probability for each example has an accuracy of
+    NaN, which does not meet any bound.
+
+    Args:
+        min_baseline_auc: Lowest AUC of the baseline.
+        has_baseline: Whether there is a baseline.
+    """
+    bounds = [Bound(ACCURACY, 0.0), Bound(AUC, min_baseline_auc, of_baseline=True)]
+    config = _resolve(bounds, has_baseline=has_baseline)
+    del config.slicing_specs[1:]
+    return config
+
+
+def _resolve(bounds: Iterable[Bound], *, has_baseline: bool) -> config_pb2.EvalConfig:
+    config = _build(bounds)
     if not has_baseline:
         # TFMA would apply the baseline's bound to the only model.
         del config.metrics_specs[1:]

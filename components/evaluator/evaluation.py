@@ -17,6 +17,9 @@ from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
 from components.evaluator.gate import CONFIG_FILE
 from components.evaluator.metric_table import BASELINE_PREFIX, Check
 
+# Below an evaluation by TFMA: the evaluation of the checks that hold in addition.
+SAFEGUARDS_DIR = 'safeguards'
+
 Metrics = dict[str, float | None]
 
 
@@ -29,6 +32,8 @@ class Evaluation:
         slices: The same by slice, for example `length=11-50`.
         baseline: Metrics of the baseline on the whole test split, None without a baseline.
         bounds: The bounds that the candidate was judged by.
+        safeguards: The evaluation of the checks in addition to those of TFMA, None if TFX's
+            executor did not evaluate.
 
     Example:
         evaluation = read_evaluation(artifact.uri)
@@ -39,10 +44,21 @@ class Evaluation:
     slices: dict[str, Metrics]
     baseline: Metrics | None
     bounds: tuple[Bound, ...]
+    safeguards: Evaluation | None = None
 
     def checks(self) -> tuple[Check, ...]:
-        """Return the result of each bound."""
-        return tuple(check for bound in self.bounds for check in self._checks_of(bound))
+        """Return the result of each bound, and of each safeguard that is worth showing."""
+        checks = [check for bound in self.bounds for check in self._checks_of(bound)]
+        if self.safeguards is not None:
+            failed = {check.metric for check in checks if not check.passed}
+            # A score for each example is taken for granted.
+            checks += [
+                check
+                for check in self.safeguards.checks()
+                if check.metric.startswith(BASELINE_PREFIX)
+                or not (check.passed or check.metric in failed)
+            ]
+        return tuple(checks)
 
     def _checks_of(self, bound: Bound) -> Iterator[Check]:
         where = f'{features.LENGTH_KEY}={bound.slice}' if bound.slice else ''
@@ -77,6 +93,7 @@ def read_evaluation(uri: str) -> Evaluation:
     # A run may override the bounds in the settings, so read them from the artifact.
     with tf.io.gfile.GFile(os.path.join(uri, CONFIG_FILE)) as file:
         config = json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
+    safeguards = os.path.join(uri, SAFEGUARDS_DIR)
     has_baseline = any(spec.is_baseline for spec in config.model_specs)
     slices: dict[str, Metrics] = {}
     baseline: Metrics = {}
@@ -99,4 +116,5 @@ def read_evaluation(uri: str) -> Evaluation:
         slices=slices,
         baseline=baseline if has_baseline else None,
         bounds=tuple(bounds_of(config)),
+        safeguards=read_evaluation(safeguards) if tf.io.gfile.exists(safeguards) else None,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import posixpath
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import tensorflow_model_analysis as tfma
@@ -18,6 +19,7 @@ from components.common.overrides import GATE_OVERRIDES, apply_overrides
 from components.evaluator.eval_config import read_gate, resolve_eval_config
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.metric_table import EXAMPLE_COUNT
+from components.evaluator.score_details import SCORE_DETAILS_FILE
 from components.evaluator.workers import Evaluate
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
@@ -53,45 +55,81 @@ class Executor(executor.Executor):
             ConfigError: If a bound is missing or out of range.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        candidate = artifact_utils.get_single_instance(
-            input_dict[standard_component_specs.MODEL_KEY]
-        )
-        baselines = input_dict.get(standard_component_specs.BASELINE_MODEL_KEY) or []
-        baseline = artifact_utils.get_single_instance(baselines) if baselines else None
-        if baseline is not None and is_absent(baseline.uri):
-            baseline = None
         config = config_pb2.EvalConfig()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
         gate = apply_overrides(read_gate(config), exec_properties, GATE_OVERRIDES)
+        models = models_of(input_dict)
         # Build it again, so that the whole rule applies whatever configuration was passed.
-        config = resolve_eval_config(gate, has_baseline=baseline is not None)
-        # In TFMA, the name of the only model is empty.
-        names = {spec.is_baseline: spec.name if baseline else '' for spec in config.model_specs}
-        models = {names[False]: path_utils.serving_model_path(candidate.uri)}
-        if baseline:
-            models[names[True]] = path_utils.serving_model_path(baseline.uri)
-        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
-        splits = json_utils.loads(exec_properties[standard_component_specs.EXAMPLE_SPLITS_KEY])
-        files = [path for split in splits for path in split_files(examples, split)]
+        config = resolve_eval_config(gate, has_baseline=models.baseline is not None)
         evaluation = artifact_utils.get_single_uri(
             output_dict[standard_component_specs.EVALUATION_KEY]
         )
-        with run_beam_pipeline(self._make_beam_pipeline(), 'Evaluator') as pipeline:
-            _ = (
-                pipeline
-                | 'Files' >> beam.Create(sorted(files), reshuffle=True)
-                | 'Evaluate' >> Evaluate(models, config, evaluation)
-            )
-        clear_unfinished(os.path.join(evaluation, UNFINISHED), 'Evaluator')
-        _require_all_scored(evaluation, examples, splits)
+        evaluate(self._make_beam_pipeline(), input_dict, exec_properties, config, evaluation)
         blessing = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.BLESSING_KEY]
         )
-        bless(blessing, evaluation, candidate, baseline)
+        bless(blessing, evaluation, *models)
 
 
-def _require_all_scored(evaluation: str, examples: str, splits: list[str]) -> None:
-    scored = int(read_evaluation(evaluation).metrics.get(EXAMPLE_COUNT) or 0)
+class Models(NamedTuple):
+    """The artifacts of the candidate and, if there is one, of the baseline."""
+
+    candidate: Artifact
+    baseline: Artifact | None
+
+
+def models_of(input_dict: dict[str, list[Any]]) -> Models:
+    """Return the models among the inputs of the node."""
+    baselines = input_dict.get(standard_component_specs.BASELINE_MODEL_KEY) or []
+    baseline = artifact_utils.get_single_instance(baselines) if baselines else None
+    if baseline is not None and is_absent(baseline.uri):
+        baseline = None
+    candidate = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_KEY])
+    return Models(candidate, baseline)
+
+
+def evaluate(
+    pipeline: beam.Pipeline,
+    input_dict: dict[str, list[Any]],
+    exec_properties: dict[str, Any],
+    config: config_pb2.EvalConfig,
+    evaluation: str,
+    *,
+    folder: str = '',
+) -> None:
+    """Score the examples and judge the candidate, see `Evaluate`.
+
+    Args:
+        pipeline: A Beam pipeline without transforms.
+        input_dict: The inputs of the node.
+        exec_properties: The parameters of the node.
+        config: The configuration, from `eval_config`.
+        evaluation: Folder of the Evaluation artifact.
+        folder: Folder below it for all files except the details of the scores.
+
+    Raises:
+        ComponentError: If the number of scored examples is not the number that
+            ExampleGen wrote.
+    """
+    models = models_of(input_dict)
+    # In TFMA, the name of the only model is empty.
+    names = {spec.is_baseline: spec.name if models.baseline else '' for spec in config.model_specs}
+    paths = {names[False]: path_utils.serving_model_path(models.candidate.uri)}
+    if models.baseline:
+        paths[names[True]] = path_utils.serving_model_path(models.baseline.uri)
+    examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
+    splits = json_utils.loads(exec_properties[standard_component_specs.EXAMPLE_SPLITS_KEY])
+    files = [path for split in splits for path in split_files(examples, split)]
+    results = posixpath.join(evaluation, folder).rstrip('/')
+    details = posixpath.join(evaluation, SCORE_DETAILS_FILE)
+    with run_beam_pipeline(pipeline, 'Evaluator') as running:
+        _ = (
+            running
+            | 'Files' >> beam.Create(sorted(files), reshuffle=True)
+            | 'Evaluate' >> Evaluate(paths, config, evaluation=results, details=details)
+        )
+    clear_unfinished(posixpath.join(results, UNFINISHED), 'Evaluator')
+    scored = int(read_evaluation(results).metrics.get(EXAMPLE_COUNT) or 0)
     ExamplesSummary.read(examples).require('Evaluator', splits, scored)
 
 

@@ -88,9 +88,17 @@ def write_results(
         for of_slice in metrics.items():
             proto = writer.convert_slice_metrics_to_proto(of_slice, None)
             records.write(proto.SerializeToString())
-    path = os.path.join(folder, 'validations.tfrecord')
+    write_validation(judge(metrics, eval_config), folder)
+
+
+def write_validation(result: validation_result_pb2.ValidationResult, folder: str) -> None:
+    """Write the verdict into the Evaluation artifact in `folder`."""
+    path, unfinished = (
+        os.path.join(folder, 'validations.tfrecord'),
+        os.path.join(folder, UNFINISHED),
+    )
     with atomic_file(path, part_dir=unfinished) as part, tf.io.TFRecordWriter(part) as records:
-        records.write(judge(metrics, eval_config).SerializeToString())
+        records.write(result.SerializeToString())
 
 
 def judge(

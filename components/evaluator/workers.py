@@ -26,7 +26,7 @@ from components.common.atomic_write import UNFINISHED, atomic_write
 from components.common.explanations import Parts, parts_by_text
 from components.evaluator.gate import Slice, write_results
 from components.evaluator.score_collector import ScoreCollector
-from components.evaluator.score_details import SCORE_DETAILS_FILE, to_json
+from components.evaluator.score_details import to_json
 from components.evaluator.totals import Totals
 
 _TEXTS_PER_BATCH = 1_000
@@ -47,34 +47,49 @@ class Evaluate(beam.PTransform):
     Args:
         models: Paths of the SavedModels by name of the model, candidate first.
         eval_config: TFMA's configuration, with defaults.
-        evaluation: Folder of the Evaluation artifact.
+        evaluation: Folder to write, which `read_evaluation` reads.
+        details: File to write, for `read_score_details`.
     """
 
     def __init__(
-        self, models: dict[str, str], eval_config: config_pb2.EvalConfig, evaluation: str
+        self,
+        models: dict[str, str],
+        eval_config: config_pb2.EvalConfig,
+        *,
+        evaluation: str,
+        details: str,
     ) -> None:
         super().__init__()
         self._models = models
         self._eval_config = eval_config
         self._evaluation = evaluation
+        self._details = details
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
         return (
             files
             | 'Score' >> beam.ParDo(_Score(self._models, self._eval_config))
             | 'Merge' >> beam.CombineGlobally(_merge)
-            | 'Write' >> beam.Map(_write, self._eval_config, self._models, self._evaluation)
+            | 'Write'
+            >> beam.Map(
+                _write, self._eval_config, self._models, self._evaluation, details=self._details
+            )
         )
 
 
 def _write(
-    scored: Scored, eval_config: config_pb2.EvalConfig, models: dict[str, str], evaluation: str
+    scored: Scored,
+    eval_config: config_pb2.EvalConfig,
+    models: dict[str, str],
+    evaluation: str,
+    *,
+    details: str,
 ) -> None:
     write_results(scored.totals, eval_config, models, evaluation)
     overall = scored.totals.get((), {})
     candidate, *baseline = [overall.get(name, Totals()) for name in models]
     atomic_write(
-        posixpath.join(evaluation, SCORE_DETAILS_FILE),
+        details,
         to_json(scored.collector.details(candidate, baseline[0] if baseline else None)),
         part_dir=posixpath.join(evaluation, UNFINISHED),
     )

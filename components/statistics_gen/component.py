@@ -6,7 +6,9 @@ from tfx.components import StatisticsGen
 from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel
 
+from components.common.settings import Executors
 from components.statistics_gen.executor import Executor
+from components.statistics_gen.stock import StockExecutor
 
 
 class OnePassStatisticsGen(StatisticsGen):
@@ -15,6 +17,13 @@ class OnePassStatisticsGen(StatisticsGen):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
 
-def make_statistics_gen(examples: BaseChannel) -> StatisticsGen:
+class StockStatisticsGen(StatisticsGen):
+    """TFX's StatisticsGen, which also counts the examples."""
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(StockExecutor)
+
+
+def make_statistics_gen(examples: BaseChannel, executors: Executors = 'fast') -> StatisticsGen:
     """Make the node that computes statistics of each split of `examples`."""
-    return OnePassStatisticsGen(examples=examples).with_id('StatisticsGen')
+    node_class = StockStatisticsGen if executors == 'stock' else OnePassStatisticsGen
+    return node_class(examples=examples).with_id('StatisticsGen')

@@ -74,11 +74,26 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
             )
         clear_unfinished(unfinished_dir(text_statistics), 'StatisticsGen')
-        for split in splits:
-            found = statistics_pb2.DatasetFeatureStatisticsList()
-            with fileio.open(paths[split], 'rb') as file:
-                found.ParseFromString(file.read())
-            summary.require('StatisticsGen', [split], int(found.datasets[0].num_examples))
+        require_all_counted(examples.uri, statistics.uri, splits)
+
+
+def require_all_counted(examples: str, statistics: str, splits: list[str]) -> None:
+    """Check that the statistics of each split are those of all its examples.
+
+    Args:
+        examples: Folder of the Examples artifact.
+        statistics: Folder of the artifact with the statistics.
+        splits: The splits that have statistics.
+
+    Raises:
+        ComponentError: If the number of examples is not the one that ExampleGen wrote.
+    """
+    summary = ExamplesSummary.read(examples)
+    for split in splits:
+        found = statistics_pb2.DatasetFeatureStatisticsList()
+        with fileio.open(_statistics_path(statistics, split), 'rb') as file:
+            found.ParseFromString(file.read())
+        summary.require('StatisticsGen', [split], int(found.datasets[0].num_examples))
 
 
 def _statistics_path(uri: str, split: str) -> str:

@@ -26,7 +26,10 @@ from pipeline.store.choice import backend_of_run
 
 _log = logging.getLogger(__name__)
 
-_OLDER = 'An older version made this run and did not store these figures.'
+_NOT_STORED = (
+    "This run did not store these figures: an older version made it, or TFX's own executors did "
+    '(executors=stock).'
+)
 
 Found = TypeVar('Found')
 _Nodes = dict[str, RecordedNode]
@@ -159,7 +162,7 @@ def _read(
     except (OSError, ValueError, KeyError):
         _log.warning('%s of %s cannot be read', key, node_id, exc_info=True)
         return Missing(reason=f'The output {key} of {node_id} in {uri} cannot be read.')
-    return Missing(reason=_OLDER) if found is None else found
+    return Missing(reason=_NOT_STORED) if found is None else found
 
 
 def _not_reached(outcome: RunOutcome, node_id: str) -> str:

@@ -16,7 +16,13 @@ from components.common.errors import ConfigError
 from components.common.overrides import setting_error, setting_name
 from components.common.patterns import require_no_pattern
 from components.common.secrets import has_credentials, mask
-from components.common.settings import DEFAULT_SHARD_MIB, ColumnSettings, Settings, TextSettings
+from components.common.settings import (
+    DEFAULT_SHARD_MIB,
+    ColumnSettings,
+    Executors,
+    Settings,
+    TextSettings,
+)
 from components.evaluator.settings import GateSettings
 from components.trainer.models import ARCHITECTURES, load_settings_class
 from components.trainer.settings import TrainerSettings
@@ -69,6 +75,11 @@ class PipelineConfig(Settings):
     preset: str = pydantic.Field(
         description=f'preset with the starting values ({", ".join(sorted(PRESETS))}); '
         'use --preset, not --set'
+    )
+    executors: Executors = pydantic.Field(
+        'fast',
+        description='fast: executors of this project; stock: those of TFX, which take longer and '
+        'give the same results',
     )
     data: DataConfig
     text: TextSettings

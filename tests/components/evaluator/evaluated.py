@@ -14,6 +14,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.common import features
+from components.common.settings import Executors
 from components.evaluator.component import make_evaluator
 from components.evaluator.settings import GateSettings
 from tests.components.trainer.tiny import Tiny
@@ -51,6 +52,7 @@ def evaluate(
     model: Model,
     baseline: Model | None,
     gate: GateSettings,
+    executors: Executors = 'fast',
     **overrides: float,
 ) -> Evaluated:
     """Run the node on the test split; `overrides` are bounds that the run overrides."""
@@ -65,7 +67,9 @@ def evaluate(
     examples_utils.set_file_format(examples, 'tfrecords_gzip')
     evaluation.uri, blessing.uri = str(folder / 'evaluation'), str(folder / 'blessing')
     node = make_evaluator(
-        *(channel_utils.as_channel([artifact]) for artifact in (examples, model, model)), gate
+        *(channel_utils.as_channel([artifact]) for artifact in (examples, model, model)),
+        gate,
+        executors,
     )
     assert node.id == 'Evaluator'
     executor_class = node.executor_spec.executor_class

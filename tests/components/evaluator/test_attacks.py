@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -197,6 +198,31 @@ def test_nothing_is_pushed_when(
         assert failed_checks(found) == expected
     assert not push(found, model, data, serving)
     assert snapshot(serving) == before
+
+
+@pytest.mark.parametrize(
+    ('candidate', 'baseline', 'change', 'expected'),
+    [
+        ('nan', None, keep_all, {'binary_accuracy': MISSING, **NO_AUC}),
+        ('backwards', 'good', invert_labels, SWAPPED),
+    ],
+    ids=['nan', 'swapped_labels'],
+)
+def test_executor_of_tfx_blesses_nothing_when(
+    candidate: str,
+    baseline: str | None,
+    change: Callable[[list[Review]], list[Review]],
+    expected: dict[str, str],
+    models: Callable[[str], Model],
+    tiny: Tiny,
+    tmp_path: pathlib.Path,
+) -> None:
+    data = replace_test(change(tiny.reviews['test']), tiny, tmp_path)
+    served = models(baseline) if baseline else None
+    found = evaluate(tmp_path, data, models(candidate), served, GATE, 'stock')
+    assert not found.blessed
+    assert not tfma.load_validation_result(found.evaluation).validation_ok
+    assert failed_checks(found) == expected
 
 
 def test_good_model_is_pushed_when_there_is_no_attack(

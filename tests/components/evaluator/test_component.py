@@ -261,6 +261,52 @@ def test_both_models_are_measured_when_there_is_a_baseline(
     assert both.baseline != both.candidate
 
 
+@pytest.mark.parametrize('baseline', ['fresh', 'absent'])
+def test_tfx_executor_gives_the_same_metrics_and_verdict(
+    baseline: str,
+    alone: Evaluated,
+    tiny: Tiny,
+    models: Callable[[str], Model],
+    tmp_path: pathlib.Path,
+) -> None:
+    fast = alone
+    served = models('fresh') if baseline == 'fresh' else absent(tmp_path)
+    gate = GATE.model_copy(update={'min_baseline_auc': 0.0})
+    if baseline == 'fresh':
+        fast = evaluate(tmp_path / 'fast', tiny, models('good'), served, gate)
+    stock = evaluate(tmp_path / 'stock', tiny, models('good'), served, gate, 'stock')
+    assert stock.blessed
+    assert fast.blessed
+    assert stock.metrics.keys() == fast.metrics.keys()
+    for of_model, slices in fast.metrics.items():
+        assert stock.metrics[of_model].keys() == slices.keys()
+        for where, values in slices.items():
+            # The last bits of a float32 score depend on the other texts in its batch.
+            assert stock.metrics[of_model][where] == pytest.approx(values, abs=1e-7, nan_ok=True)
+            for name in ('binary_accuracy', 'auc', 'precision', 'recall', 'example_count'):
+                assert stock.metrics[of_model][where][name] == pytest.approx(
+                    values[name], abs=1e-9, nan_ok=True
+                )
+    ours, theirs = (read_evaluation(found.evaluation) for found in (fast, stock))
+    assert [(c.label, c.passed) for c in theirs.checks()] == [
+        (c.label, c.passed) for c in ours.checks()
+    ]
+    details = [read_score_details(found.evaluation) for found in (stock, fast)]
+    assert details[0] == details[1] is not None
+    properties = [
+        (
+            found.blessing.get_int_custom_property(
+                constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
+            ),
+            found.blessing.get_int_custom_property(
+                constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY
+            ),
+        )
+        for found in (stock, fast)
+    ]
+    assert properties[0] == properties[1]
+
+
 def test_bounds_of_the_run_are_used_when_it_overrides_them(
     tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
@@ -278,14 +324,19 @@ def test_bounds_of_the_run_are_used_when_it_overrides_them(
     assert evaluate(tmp_path / '3', tiny, *worse, max_accuracy_drop=0.99).blessed
 
 
+def absent(folder: pathlib.Path) -> Model:
+    """Return a note that there is no baseline."""
+    nothing = Model()
+    nothing.uri = str(folder / 'nothing')
+    pathlib.Path(nothing.uri).mkdir()
+    (pathlib.Path(nothing.uri) / NO_BASELINE_FILE).touch()
+    return nothing
+
+
 def test_first_model_is_blessed_when_the_baseline_artifact_is_empty(
     tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
-    nothing = Model()
-    nothing.uri = str(tmp_path / 'nothing')
-    pathlib.Path(nothing.uri).mkdir()
-    (pathlib.Path(nothing.uri) / NO_BASELINE_FILE).touch()
-    found = evaluate(tmp_path, tiny, models('good'), nothing, GATE)
+    found = evaluate(tmp_path, tiny, models('good'), absent(tmp_path), GATE)
     assert found.blessed
     assert set(found.metrics) == {''}
 

@@ -17,7 +17,7 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 from tfx.types import standard_artifacts
 
 from components.common import features
-from components.evaluator.eval_config import resolve_eval_config
+from components.evaluator.eval_config import resolve_eval_config, resolve_safeguards
 from components.evaluator.evaluation import Evaluation, read_evaluation
 from components.evaluator.executor import bless
 from components.evaluator.gate import MetricValues, judge
@@ -115,10 +115,9 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(gate, candidate, of_baseline)
 
 
-def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
-    """Judge, bless and write as the executor does; return the verdict and what is read."""
-    config = resolve_eval_config(case.gate, has_baseline=case.baseline is not None)
-    metrics: dict[Any, Any] = {}
+def metrics_by_slice(case: Case) -> dict[Any, MetricValues]:
+    """Return the metrics of a case in TFMA's form."""
+    metrics: dict[Any, MetricValues] = {}
     for name, of_model in case.candidate.items():
         before = None if case.baseline is None else case.baseline.get(name, Measured(None, None))
         where = ((features.LENGTH_KEY, name),) if name else ()
@@ -129,6 +128,23 @@ def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
             every = _metrics_of(_GOOD, None if before is None else _GOOD)
             found = dict.fromkeys(every, _NAN) | found
         metrics[where] = found
+    return metrics
+
+
+def stock_verdict(case: Case) -> bool:
+    """Judge as TFX's executor does: by TFMA alone, and by the safeguards after it."""
+    has_baseline, metrics = case.baseline is not None, metrics_by_slice(case)
+    config = resolve_eval_config(case.gate, has_baseline=has_baseline)
+    del config.metrics_specs[1:]
+    safeguards = resolve_safeguards(case.gate.min_baseline_auc, has_baseline=has_baseline)
+    overall = {where: found for where, found in metrics.items() if not where}
+    return judge(metrics, config).validation_ok and judge(overall, safeguards).validation_ok
+
+
+def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
+    """Judge, bless and write as the executor does; return the verdict and what is read."""
+    config = resolve_eval_config(case.gate, has_baseline=case.baseline is not None)
+    metrics = metrics_by_slice(case)
     run = config_pb2.EvalRun(eval_config=config)
     (folder / 'eval_config.json').write_text(json_format.MessageToJson(run))
     with tf.io.TFRecordWriter(str(folder / 'metrics-00000-of-00001.tfrecord')) as records:
@@ -242,6 +258,7 @@ def test_verdict_and_checks_match_the_truth_table(
     assert found is blessed
     assert all(check.passed for check in evaluation.checks()) is blessed
     assert must_be_blessed(case) is blessed
+    assert stock_verdict(case) is blessed
 
 
 @pytest.mark.parametrize(

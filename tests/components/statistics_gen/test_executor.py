@@ -7,10 +7,10 @@ import apache_beam as beam
 import pytest
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import statistics_pb2
-from tfx.components.statistics_gen import executor as tfx_executor
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.common.errors import ComponentError, DataError
+from components.common.settings import Executors
 from components.statistics_gen.component import make_statistics_gen
 from components.statistics_gen.text_statistics import read_text_statistics
 from components.statistics_gen.workers import WriteStatistics, merging_workers
@@ -69,8 +69,8 @@ def execute(
     return statistics
 
 
-def our_executor(examples: standard_artifacts.Examples) -> Any:
-    node = make_statistics_gen(channel_utils.as_channel([examples]))
+def our_executor(examples: standard_artifacts.Examples, executors: Executors = 'fast') -> Any:
+    node = make_statistics_gen(channel_utils.as_channel([examples]), executors)
     assert node.id == 'StatisticsGen'
     return node.executor_spec.executor_class
 
@@ -89,7 +89,7 @@ def both(
     examples = write_examples(tmp_path_factory.mktemp('examples'))
     return (
         execute(our_executor(examples), examples, tmp_path_factory.mktemp('ours')),
-        execute(tfx_executor.Executor, examples, tmp_path_factory.mktemp('tfx')),
+        execute(our_executor(examples, 'stock'), examples, tmp_path_factory.mktemp('tfx')),
     )
 
 
@@ -170,3 +170,12 @@ def test_run_fails_when_a_shard_is(damage: str, left: int, tmp_path: pathlib.Pat
     message = f'^StatisticsGen: expected the 10 examples of train that .* wrote, got {left}$'
     with pytest.raises(ComponentError, match=message):
         execute(our_executor(examples), examples, tmp_path)
+
+
+def test_run_fails_under_the_executor_of_tfx_when_a_shard_is_truncated(
+    tmp_path: pathlib.Path,
+) -> None:
+    examples = write_examples(tmp_path / 'examples')
+    damage_shard(tmp_path / 'examples' / 'Split-train', 'truncated')
+    with pytest.raises(ComponentError, match='^StatisticsGen: expected the 10 .* got 9$'):
+        execute(our_executor(examples, 'stock'), examples, tmp_path)

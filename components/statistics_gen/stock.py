@@ -1,0 +1,33 @@
+"""TFX's executor of StatisticsGen, which also counts the examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx.components.statistics_gen import executor
+from tfx.types import artifact_utils, standard_component_specs
+
+from components.statistics_gen.executor import require_all_counted
+
+
+class StockExecutor(executor.Executor):
+    """Writes TFX's statistics; it writes no statistics of the texts for the report."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Write the statistics, and check that they are those of all examples.
+
+        Raises:
+            ComponentError: If the number of examples is not the one that ExampleGen wrote.
+        """
+        super().Do(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
+        statistics = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.STATISTICS_KEY]
+        )
+        splits = artifact_utils.decode_split_names(statistics.split_names)
+        require_all_counted(examples, statistics.uri, splits)
