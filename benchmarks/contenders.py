@@ -25,6 +25,7 @@ class Contender:
         variant: Variant of the peer, or preset of this pipeline.
         seeded: Whether the model depends on the seed.
         on_request: Whether it runs only with `--with`.
+        settings: Settings of this pipeline for `--set`.
     """
 
     name: str
@@ -33,11 +34,13 @@ class Contender:
     variant: str = ''
     seeded: bool = False
     on_request: bool = False
+    settings: tuple[str, ...] = ()
 
     def command(self, archive: pathlib.Path, output: pathlib.Path, seed: int) -> list[str]:
         """Return the command that trains it and writes only to `output`."""
         if self.module == 'pipeline':
-            return pipeline_command(archive, output, self.variant, seed)
+            command = pipeline_command(archive, output, self.variant, seed)
+            return [*command, *(part for setting in self.settings for part in ('--set', setting))]
         command = [sys.executable, '-m', 'benchmarks.peers', self.module, str(archive), str(output)]
         return [*command, '--seed', str(seed), '--variant', self.variant]
 
@@ -55,6 +58,15 @@ _PRESETS = [
     Contender(f'ours-{preset}', f'this pipeline, preset {preset}', 'pipeline', preset, seeded=True)
     for preset in PRESETS
 ]
+_STOCK = Contender(
+    'ours-ngram-stock',
+    "the same with TFX's own executors",
+    'pipeline',
+    'ngram',
+    seeded=True,
+    on_request=True,
+    settings=('executors=stock',),
+)
 _TFIDF = 'scikit-learn, TF-IDF and logistic regression, defaults'
 _PEERS = [
     Contender(
@@ -70,4 +82,4 @@ _PEERS = [
 ]
 
 # All contenders by name, in the order of the table.
-CONTENDERS = {contender.name: contender for contender in (*_PRESETS, *_PEERS)}
+CONTENDERS = {contender.name: contender for contender in (*_PRESETS, _STOCK, *_PEERS)}

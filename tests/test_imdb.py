@@ -49,6 +49,30 @@ def test_default_model_is_accurate_calibrated_and_small_when_trained_on_imdb(
     assert sum(f.stat().st_size for f in pushed.rglob('*') if f.is_file()) <= 60_000_000
 
 
+def test_results_are_equal_under_the_executors_of_tfx_when_trained_on_imdb(
+    imdb_archive: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    # The tutorial's vocabulary has the fewest words, so that ties at its end matter.
+    command = ('run', '--data', str(imdb_archive), '--json', '--root')
+    outcomes = []
+    for executors in ('fast', 'stock'):
+        settings = ('--set', f'executors={executors}', '--set', 'text.vocab_size=20000')
+        done = run_command(*command, executors, *settings, cwd=tmp_path)
+        assert done.code == 0, done.err
+        outcomes.append(done.json)
+    fast, stock = outcomes
+    assert stock['outcome'] == fast['outcome'] == 'pushed'
+    assert stock['metrics'] == pytest.approx(fast['metrics'], abs=1e-9)
+    assert stock['slices'].keys() == fast['slices'].keys()
+    for where, metrics in fast['slices'].items():
+        assert stock['slices'][where] == pytest.approx(metrics, abs=1e-7)
+    vocabularies = [
+        next(tmp_path.glob(f'{executors}/artifacts/*/Transform/**/assets/words')).read_bytes()
+        for executors in ('fast', 'stock')
+    ]
+    assert vocabularies[0] == vocabularies[1]
+
+
 def test_accurate_model_is_better_than_the_default_when_trained_on_imdb(
     imdb_archive: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
