@@ -68,7 +68,7 @@ run: setup ## Run the pipeline on the sample data, and score a review
 test: dev ## Run lint, then the tests in random order
 	@$(MAKE) --no-print-directory lint
 	.venv/bin/python -m pytest -m 'not slow and not containers and not current and not torture' \
-	  --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	  --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 chromium: ## Install Chromium on Debian, for the tests of the report page
 	@$(call FROM_DEBIAN,chromium,chromium)

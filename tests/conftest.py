@@ -67,21 +67,31 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    groups = {item: _group(item.path.relative_to(REPO / 'tests')) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    # Now xdist reads the groups, and the order becomes random.
-    yield
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    groups = {item: _group(item.nodeid) for item in items}
     last = len(_FIRST)
     items.sort(key=lambda item: _FIRST.index(groups[item]) if groups[item] in _FIRST else last)
 
 
-def _group(path: pathlib.Path) -> str:
-    """Return which tests run on the same worker as those of a test file."""
-    folder = path.parent.as_posix()
-    return _SHARED_RUNS.get(folder, path.as_posix())
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run the tests of a group on one worker.
+
+    xdist 3.8 ignores its own mark for groups in pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GroupScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return GroupScheduling(config, log)
+
+
+def _group(nodeid: str) -> str:
+    """Return the group of a test: a shared run, or else its file."""
+    file = nodeid.partition('::')[0].removeprefix('tests/')
+    return _SHARED_RUNS.get(file.rpartition('/')[0], file)
 
 
 @pytest.fixture(autouse=True)
