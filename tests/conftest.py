@@ -46,9 +46,15 @@ _NO_ARCHIVE = (
 )
 # Folders whose tests share a run of the pipeline, and the name of the run. One worker of
 # `make test` runs all tests of a run.
-_SHARED_RUNS = {'pipeline_runner': 'sample', 'pipeline/report': 'sample', 'pipeline/store': 'store'}
+_SHARED_RUNS = {
+    'pipeline_runner': 'sample',
+    'pipeline/report': 'sample',
+    'pipeline/store': 'store',
+    # They share the process that steps are forked from.
+    'pipeline/cloud/rehearsal': 'rehearsal',
+}
 # The longest first, so that all workers end at about the same time.
-_FIRST = ('pipeline/cloud/rehearsal/test_rehearsal.py', 'sample', 'store')
+_FIRST = ('sample', 'store', 'rehearsal')
 # The Beam arguments of a run with default settings.
 LOCAL_BEAM_ARGS = list(beam_args(BeamSettings()))
 

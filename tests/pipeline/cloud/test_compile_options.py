@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from tests.conftest import run_command
+from tests.conftest import call_command
 from tests.pipeline.cloud import golden
 
 OPTIONS = [part for option in golden.OPTIONS.items() for part in option]
@@ -36,6 +36,6 @@ OPTIONS = [part for option in golden.OPTIONS.items() for part in option]
 def test_options_are_refused_when_one_is_wrong(
     args: tuple[str, ...], words: str, tmp_path: pathlib.Path
 ) -> None:
-    done = run_command('compile', *OPTIONS, *args, cwd=tmp_path)
+    done = call_command('compile', *OPTIONS, *args, cwd=tmp_path)
     assert (done.code, done.out) == (2, '')
     assert words in done.err

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.conftest import REPO, Finished, run_command
+from tests.conftest import REPO, Finished, call_command
 from tests.pipeline.cloud import golden
 from tests.pipeline.cloud.clients.conftest import GOOGLE_TOKEN
 from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
@@ -63,7 +63,7 @@ def test_exit_code_is_8_when_the_result_cannot_be_read(
 ) -> None:
     kubeflow_server.token, fake_kubeflow.properties = TOKEN, None
     (tmp_path / 'token').write_text(TOKEN)
-    done = run_command(
+    done = call_command(
         'submit',
         *on_kubeflow(kubeflow_server),
         *('--token-file', str(tmp_path / 'token'), '--wait', '--poll', '1'),
@@ -88,7 +88,7 @@ def test_exit_code_is_3_when_the_model_is_not_blessed(
 ) -> None:
     fake_vertex.states = ('SUCCEEDED',)
     fake_vertex.properties = {'pushed': 0}
-    done = run_command('submit', *on_vertex(vertex_server), '--wait', '--poll', '1', cwd=tmp_path)
+    done = call_command('submit', *on_vertex(vertex_server), '--wait', '--poll', '1', cwd=tmp_path)
     [job_id] = fake_vertex.jobs
     assert (done.code, job_id in done.out) == (3, True)
     assert done.err.splitlines()[-1].startswith('error: not blessed: the run pushed nothing')
@@ -127,7 +127,7 @@ def test_message_says_that_the_run_goes_on_when_interrupted(
 def test_schedule_is_listed_and_deleted_when_created(
     kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
 ) -> None:
-    created = run_command(
+    created = call_command(
         'schedule',
         *on_kubeflow(kubeflow_server),
         *('--cron', '0 3 * * mon-fri', '--max-concurrency', '2'),
@@ -136,9 +136,9 @@ def test_schedule_is_listed_and_deleted_when_created(
     assert (created.code, created.err.count('\n')) == (0, 1)
     assert created.out == f'{kubeflow_server.url}/#/recurringrun/details/recurring-1\n'
     where = ('--target', 'kubeflow', '--host', kubeflow_server.url)
-    listed = run_command('schedule', *where, '--list', '--json', cwd=tmp_path)
+    listed = call_command('schedule', *where, '--list', '--json', cwd=tmp_path)
     assert [(i['name'], i['cron']) for i in listed.json] == [('sentiment', '0 0 3 * * mon-fri')]
-    deleted = run_command('schedule', *where, '--delete', 'sentiment', cwd=tmp_path)
+    deleted = call_command('schedule', *where, '--delete', 'sentiment', cwd=tmp_path)
     assert (deleted.code, fake_kubeflow.recurring) == (0, {})
 
 
@@ -155,7 +155,7 @@ def test_nothing_is_sent_when_the_options_are_wrong(
     kubeflow_server: Server,
     tmp_path: pathlib.Path,
 ) -> None:
-    done = run_command('schedule', *on_kubeflow(kubeflow_server), *args, cwd=tmp_path)
+    done = call_command('schedule', *on_kubeflow(kubeflow_server), *args, cwd=tmp_path)
     assert_one_line(done, 2, message)
     assert kubeflow_server.requests == []
 

@@ -1,13 +1,12 @@
 """The real pipeline, compiled and rehearsed for Vertex AI and for Kubeflow Pipelines.
 
-Each step is a process that imports TFX, so there are few runs on few rows: one for
-each target at the same time, and a second one for Kubeflow. `test_step_runner`
-shows that the cache is the same for Vertex.
+There are few runs on few rows: one for each target, and a second one for Kubeflow.
+`test_step_runner` shows that the cache is the same for Vertex. The steps are forked from
+a process that has imported TFX; `make proof` runs them as a user does.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import os
 import pathlib
@@ -17,8 +16,9 @@ import pytest
 from pipeline.cloud.rehearsal.workspace import cut_sample
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.models.versions import versions
-from tests.conftest import NODES, Finished, run_command, snapshot
+from tests.conftest import NODES, Finished, call_command, run_command, snapshot
 from tests.listening import is_loopback, watched
+from tests.pipeline.cloud.rehearsal.preloaded import PreloadedEngine
 
 pytestmark = pytest.mark.timeout(3_600)
 
@@ -51,6 +51,11 @@ class Rehearsals:
     served: tuple[dict[str, str], dict[str, str]]
 
 
+def options_of(target: Target, *parameters: str) -> list[str]:
+    options = [option for parameter in parameters for option in ('--param', parameter)]
+    return ['rehearse', '--target', target, '--root', 'root', '--data', 'data', '--json', *options]
+
+
 @pytest.fixture(scope='module')
 def rehearsals(tmp_path_factory: pytest.TempPathFactory) -> Rehearsals:
     folder = tmp_path_factory.mktemp('rehearsals')
@@ -58,26 +63,21 @@ def rehearsals(tmp_path_factory: pytest.TempPathFactory) -> Rehearsals:
     served = folder / 'root' / 'kubeflow' / 'serving'
 
     def rehearse(target: Target, *parameters: str) -> Finished:
-        options = [option for parameter in parameters for option in ('--param', parameter)]
-        command = ('rehearse', '--target', target, '--root', 'root', '--data', 'data', '--json')
-        return run_command(*command, *options, cwd=folder)
+        return call_command(*options_of(target, *parameters), cwd=folder)
 
-    with (
-        concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool,
-        watched(os.getpid()) as addresses,
-    ):
-        vertex = pool.submit(rehearse, 'vertex', 'min_accuracy=0.6')
-        kubeflow = rehearse('kubeflow', 'min_accuracy=0.6')
+    with pytest.MonkeyPatch.context() as patch, watched(os.getpid()) as addresses:
+        patch.setattr(
+            'pipeline.cloud.rehearsal.rehearse.make_step_engine', lambda *_: PreloadedEngine()
+        )
+        first = {target: rehearse(target, 'min_accuracy=0.6') for target in TARGETS}
         before = snapshot(served)
         second = rehearse('kubeflow', 'svm_cost=0.5', 'min_accuracy=1')
-        first: dict[Target, Finished] = {'vertex': vertex.result(), 'kubeflow': kubeflow}
     assert all(is_loopback(address) for address in addresses)
     return Rehearsals(folder=folder, first=first, second=second, served=(before, snapshot(served)))
 
 
-@pytest.mark.parametrize('target', TARGETS)
-def test_first_candidate_is_blessed_and_pushed(rehearsals: Rehearsals, target: Target) -> None:
-    first = rehearsals.first[target]
+def assert_pushed(first: Finished, target: Target, folder: pathlib.Path) -> None:
+    """Assert that a first rehearsal ran all steps, and pushed a model."""
     assert first.code == 0, first.err
     outcome = first.json
     assert (outcome['outcome'], outcome['target']) == ('pushed', target)
@@ -87,8 +87,25 @@ def test_first_candidate_is_blessed_and_pushed(rehearsals: Rehearsals, target: T
     assert first.states() == dict.fromkeys([*NODES, *driver], 'executed')
     lines = [line for line in first.err.splitlines() if f'/{len(first.states())} ' in line]
     assert [line.split()[1] for line in lines] == list(first.states())
-    (version,) = versions(rehearsals.folder / 'root' / target / 'serving' / 'sentiment')
+    (version,) = versions(folder / 'root' / target / 'serving' / 'sentiment')
     assert outcome['pushed'] == {'path': str(version), 'version': version.name}
+
+
+@pytest.mark.parametrize('target', TARGETS)
+def test_first_candidate_is_blessed_and_pushed(rehearsals: Rehearsals, target: Target) -> None:
+    assert_pushed(rehearsals.first[target], target, rehearsals.folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('target', TARGETS)
+def test_first_candidate_is_pushed_when_each_step_is_a_new_process(
+    target: Target, tmp_path: pathlib.Path
+) -> None:
+    cut_sample(tmp_path / 'data', rows=ROWS)
+    with watched(os.getpid()) as addresses:
+        first = run_command(*options_of(target, 'min_accuracy=0.6'), cwd=tmp_path)
+    assert_pushed(first, target, tmp_path)
+    assert all(is_loopback(address) for address in addresses)
 
 
 def test_second_run_is_cached_up_to_transform_when_training_changed(

@@ -1,4 +1,4 @@
-"""ExampleGen and its resolver in the compiled pipelines, each executed as a process."""
+"""ExampleGen and its resolver in the compiled pipelines."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from components.common.entry_point import RESOLVED_INPUT
 from components.example_gen.summary import ExamplesSummary
 from pipeline.cloud.compile import compile_pipeline
 from pipeline.cloud.kubeflow_spec import EXAMPLE_GEN, RESOLVER
-from pipeline.cloud.rehearsal.engines import ProcessEngine
 from pipeline.cloud.rehearsal.step_runner import StepRunner
 from pipeline.cloud.rehearsal.workspace import Workspace
 from pipeline.cloud.targets import TARGETS, Target
 from tests.pipeline.cloud import golden
+from tests.pipeline.cloud.rehearsal.preloaded import PreloadedEngine
 from tests.pipeline.cloud.rehearsal.small_pipelines import RecordedProgress
 
 # The window of two spans, as TFX writes it: the type of the artifact has
@@ -54,7 +54,7 @@ def run_example_gen(target: Target, folder: pathlib.Path, *settings: str) -> Exa
     runner = StepRunner(
         pipeline=pipeline,
         values=pipeline.parameter_values([]),
-        engine=ProcessEngine(),
+        engine=PreloadedEngine(),
         workspace=workspace,
         run_id=workspace.start_run(),
     )
