@@ -69,7 +69,9 @@ def compare_with_lock(lock: pathlib.Path) -> Finding:
 def _check_imports(context: Context) -> Iterator[Finding]:
     started = time.monotonic()
     # In another process, because a library that does not suit the machine kills its process.
-    command = [sys.executable, '-c', 'import pipeline.local.runner']
+    # Without garbage collection and without an orderly exit, which take half of the time.
+    code = 'import gc, os; gc.disable(); import pipeline.local.runner; os._exit(0)'
+    command = [sys.executable, '-c', code]
     try:
         subprocess.run(
             command, cwd=_PROJECT, capture_output=True, text=True, check=True,
