@@ -24,6 +24,7 @@ import pipeline_runner
 from components.common.progress import PROGRESS_LOGGER
 from components.common.secrets import secret_scope
 from pipeline.beam.arguments import beam_args
+from pipeline.process.imports import no_collection
 from pipeline.settings.beam import BeamSettings
 
 REPO = pathlib.Path(__file__).resolve().parent.parent
@@ -71,6 +72,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts background jobs in this way, and the commands under test inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Import TensorFlow and TFX as commands do: each garbage collection would visit them."""
+    with no_collection():
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -170,6 +178,36 @@ def _captured(descriptor: int) -> Iterator[TextIO]:
     finally:
         os.dup2(saved, descriptor)
         os.close(saved)
+
+
+@contextlib.contextmanager
+def smoke_tests_in_this_process() -> Iterator[None]:
+    """Have the smoke test of each model run in this process instead of one of its own."""
+    import tensorflow as tf
+
+    from components.smoke_test import process, run
+
+    def smoke_test(model_dir: str, **options: Any) -> None:
+        try:
+            process.check(tf, run.make_request(model_dir, **options))
+        except process.CheckFailed as err:
+            raise run.SmokeTestError(str(err)) from err
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (
+            'components.pusher.executor',
+            'components.served_baseline.executor',
+            'pipeline.models.rollback',
+        ):
+            patch.setattr(f'{module}.smoke_test', smoke_test)
+        yield
+
+
+@pytest.fixture
+def quick_smoke_tests() -> Iterator[None]:
+    """Save the 3 s that the process of a smoke test takes, where it is not what is tested."""
+    with smoke_tests_in_this_process():
+        yield
 
 
 def snapshot(folder: pathlib.Path) -> dict[str, str]:

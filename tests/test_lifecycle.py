@@ -18,9 +18,13 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from tests.conftest import REPO, SAMPLE, run_command
+from tests.conftest import REPO, SAMPLE, call_command, run_command
 
-COMMAND = ('run', '--data', 'reviews.csv', '--json')
+# A model that trains several epochs, and bounds that it meets on so little data.
+COMMAND = (
+    'run', '--data', 'reviews.csv', '--json', '--preset', 'tutorial',
+    '--set', 'text.vocab_size=3000', '--set', 'gate.min_accuracy=0.4', '--set', 'gate.min_auc=0.51',
+)  # fmt: skip
 _NAME = 'sentiment'
 
 
@@ -68,13 +72,16 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
-def test_runs_resume_when_they_were_interrupted_refused_and_killed(home: pathlib.Path) -> None:
+def test_runs_resume_when_they_were_interrupted_killed_and_terminated(
+    home: pathlib.Path,
+) -> None:
     """Each step continues where the one before was stopped."""
     _check_that_an_interrupted_run_leaves_a_record_and_no_files(home)
     _check_that_the_report_names_the_interrupted_node(home)
     # This one also kills the run in progress.
     _check_that_a_second_run_is_refused_while_one_is_in_progress(home)
-    _check_that_a_run_resumes_after_a_killed_one(home)
+    _check_that_a_run_after_a_killed_one_is_terminated_while_it_trains(home)
+    _check_that_a_run_resumes_from_the_node_at_which_it_was_terminated(home)
 
 
 def _check_that_an_interrupted_run_leaves_a_record_and_no_files(home: pathlib.Path) -> None:
@@ -94,13 +101,13 @@ def _check_that_an_interrupted_run_leaves_a_record_and_no_files(home: pathlib.Pa
     assert outcome['error'] == 'stopped by SIGINT'
     nodes = [node['state'] for node in outcome['nodes']]
     assert nodes == ['interrupted', *['skipped'] * 8]
-    assert run_command('runs', '--json', cwd=home).json == [outcome]
+    assert call_command('runs', '--json', cwd=home).json == [outcome]
     assert states(home) == [metadata_store_pb2.Execution.CANCELED]
     assert not list((home / 'runs' / 'artifacts').rglob('*.gz'))
 
 
 def _check_that_the_report_names_the_interrupted_node(home: pathlib.Path) -> None:
-    done = run_command('report', cwd=home)
+    done = call_command('report', cwd=home)
     assert done.code == 0, done.err
     page = pathlib.Path(done.out.strip()).read_text(encoding='utf-8')
     assert 'Interrupted at ExampleGen' in page
@@ -120,26 +127,41 @@ def _check_that_a_second_run_is_refused_while_one_is_in_progress(home: pathlib.P
     assert refused.json['outcome'] == 'failed'
 
 
-def _check_that_a_run_resumes_after_a_killed_one(home: pathlib.Path) -> None:
-    artifacts = home / 'runs' / 'artifacts' / _NAME
-    (dead,) = (path.name for path in (artifacts / 'Transform' / 'transform_graph').iterdir())
+def _check_that_a_run_after_a_killed_one_is_terminated_while_it_trains(home: pathlib.Path) -> None:
+    (dead,) = (home / 'runs' / 'artifacts' / _NAME / 'Transform' / 'transform_graph').iterdir()
     running_before = states(home).count(metadata_store_pb2.Execution.RUNNING)
     assert running_before == 1
+    with running(home) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if 'epoch 1/10' in line)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 143, err
+    assert err.splitlines()[-1].startswith('terminated; to resume from the cached nodes, run: ')
+    found = [node['state'] for node in json.loads(out)['nodes']]
+    assert found == [*['cached'] * 4, 'executed', 'interrupted', *['skipped'] * 3]
+    assert not dead.exists()
+
+
+def _check_that_a_run_resumes_from_the_node_at_which_it_was_terminated(home: pathlib.Path) -> None:
     done = run_command(*COMMAND, cwd=home)
     assert done.code == 0, done.err
     outcome = done.json
     assert outcome['outcome'] == 'pushed'
-    kept = {name for name, state in done.states().items() if state == 'cached'}
-    assert kept == {'ExampleGen', 'SchemaGen', 'StatisticsGen', 'ExampleValidator'}
+    assert list(done.states().values()) == [*['cached'] * 5, *['executed'] * 4]
+    assert 'train 628, val 168, test 204' in done.err  # a preset says how much is for val
+    for epoch in range(1, 11):
+        assert f'epoch {epoch}/10: val accuracy' in done.err
     assert metadata_store_pb2.Execution.RUNNING not in states(home)
-    assert states(home).count(metadata_store_pb2.Execution.CANCELED) == 2
-    assert not (artifacts / 'Transform' / 'transform_graph' / dead).exists()
-    _, killed, last = run_command('runs', '--json', cwd=home).json
+    assert states(home).count(metadata_store_pb2.Execution.CANCELED) == 3
+    _, killed, terminated, last = call_command('runs', '--json', cwd=home).json
     assert last == outcome
+    assert terminated['error'] == 'stopped by SIGTERM'
     assert killed['outcome'] == 'interrupted'
     assert 'was killed, or the machine went down' in killed['error']
     assert killed['config'] == last['config']
     # What the nodes of a run need while they work goes with them.
+    artifacts = home / 'runs' / 'artifacts' / _NAME
     system = [path for path in artifacts.glob('*/.system/*/*') if any(path.iterdir())]
     assert system == []
     assert list((home / 'runs' / 'tmp').iterdir()) == []

@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import NODES, Finished, call_command
 
+pytestmark = pytest.mark.usefixtures('quick_smoke_tests')
+
 
 @pytest.fixture
 def home(tmp_path: pathlib.Path) -> pathlib.Path:

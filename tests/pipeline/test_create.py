@@ -19,6 +19,8 @@ from pipeline.settings.config import PipelineConfig, load_config
 from tests.conftest import snapshot
 from tests.pipeline.store.conftest import small_table
 
+pytestmark = pytest.mark.usefixtures('quick_smoke_tests')
+
 
 def run(config: PipelineConfig) -> None:
     source = discover(config.data.path, config.data.columns)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -77,6 +76,7 @@ class TestFirstRun:
         assert blessed == 'True'
 
 
+@pytest.mark.usefixtures('quick_smoke_tests')
 class TestAfterwards:
     def test_everything_is_cached_when_nothing_changed(
         self, first: Finished, home: pathlib.Path
@@ -210,21 +210,3 @@ class TestAfterwards:
         assert pruned.code == 0, pruned.err
         assert 'restored by the live version' in pruned.out
         assert first not in {path.name for path in serving.iterdir()}
-
-    def test_run_resumes_when_terminated(self, home: pathlib.Path, serving: pathlib.Path) -> None:
-        chosen = ('--preset', 'tutorial', '--set', 'text.vocab_size=3000')
-        runner = str(REPO / 'pipeline_runner.py')
-        command = [sys.executable, runner, 'run', '--data', str(SAMPLE), *chosen]
-        with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stderr is not None
-            next(line for line in process.stderr if 'epoch 1/10' in line)
-            process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=300)
-        assert process.returncode == 143
-        assert err.splitlines()[-1].startswith('terminated; to resume from the cached nodes, run: ')
-        done = run_sample('--json', *chosen, cwd=home)
-        assert done.code in (0, 3), done.err
-        assert done.states() == from_node('Trainer')
-        assert 'train 2,548, val 681, test 771' in done.err  # a preset says how much is for val
-        for epoch in range(1, 11):
-            assert f'epoch {epoch}/10: val accuracy' in done.err

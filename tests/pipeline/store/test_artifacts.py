@@ -17,6 +17,8 @@ from pipeline.store.artifacts import ArtifactKeeper, manifest_path
 from tests.listening import is_loopback
 from tests.pipeline.store.conftest import CANARY, RunRoot, executed, note_of
 
+pytestmark = pytest.mark.usefixtures('quick_smoke_tests')
+
 NODES_AFTER = {
     'ExampleGen': ['ExampleGen', 'StatisticsGen', 'ExampleValidator', 'Transform', 'Trainer'],
     'Trainer': ['Trainer'],

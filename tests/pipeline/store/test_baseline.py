@@ -5,11 +5,15 @@ from __future__ import annotations
 import pathlib
 import shutil
 
+import pytest
+
 from components.served_baseline.baseline import BaselineChangedError
 from pipeline.store.sqlite import BACKUP, METADATA
 from tests.components.trainer.settings import with_model
 from tests.conftest import snapshot
 from tests.pipeline.store.conftest import RunRoot, SilentObserver, executed, note_of
+
+pytestmark = pytest.mark.usefixtures('quick_smoke_tests')
 
 
 def live(serving: pathlib.Path) -> pathlib.Path:

@@ -18,6 +18,7 @@ from tfx.orchestration.portable.mlmd import context_lib
 
 from components.common.errors import ConfigError, StoreError
 from pipeline.cloud.compile import compile_pipeline
+from pipeline.doctor import run as doctor
 from pipeline.doctor import store as store_checks
 from pipeline.doctor.finding import Context, Finding, find_all
 from pipeline.local import leftovers
@@ -30,7 +31,7 @@ from pipeline.store.choice import Backend, backend_of, backend_of_root
 from pipeline.store.metadata_store import open_store
 from pipeline.store.mysql import MysqlBackend, known_root_id, root_id
 from pipeline.store.run_ids import new_run_id
-from tests.conftest import run_command, snapshot
+from tests.conftest import call_command, smoke_tests_in_this_process, snapshot
 from tests.mariadb import PASSWORD, Server, server
 from tests.pipeline.store.conftest import (
     RunRoot,
@@ -39,6 +40,8 @@ from tests.pipeline.store.conftest import (
     note_of,
     small_table,
 )
+
+pytestmark = pytest.mark.usefixtures('quick_smoke_tests')
 
 
 @pytest.fixture(scope='module')
@@ -85,7 +88,8 @@ def find_in_store(
 def anna(mariadb: Server, home: pathlib.Path) -> RunRoot:
     """A root on the server, with a complete run that was repeated."""
     found = new_root(mariadb, home, 'anna')
-    outcome = found.run_without_error()
+    with smoke_tests_in_this_process():
+        outcome = found.run_without_error()
     # Here, because other tests change what the server has, and tests run in any order.
     found.second = found.run_without_error()
     found.first = dataclasses.replace(outcome, log=str(found.root / 'log'))
@@ -138,7 +142,7 @@ def test_password_is_nowhere_when_runs_were_made(
     )
     assert rows
     assert PASSWORD not in str(rows)
-    shown = run_command('config', 'show', *mariadb.flags(), cwd=tmp_path)
+    shown = call_command('config', 'show', *mariadb.flags(), cwd=tmp_path)
     assert 'backend: mysql' in shown.out
     assert PASSWORD not in f'{shown}'
 
@@ -306,7 +310,7 @@ class TestSchema:
         with pytest.raises(StoreError, match='older .*: expected schema 10, got 8$') as found:
             backend.require_usable()
         _, _, command = found.value.hint.partition('pipeline_runner.py ')
-        done = run_command(*shlex.split(command), cwd=tmp_path)
+        done = call_command(*shlex.split(command), cwd=tmp_path)
         assert done.out == f'{backend.where} was upgraded to schema 10\n'
         assert done.code == 0
         backend.require_usable()
@@ -342,7 +346,9 @@ class TestPassword:
     ) -> None:  # fmt: skip
         monkeypatch.setenv('METADATA_PASSWORD', 'canary-of-another')
         data = ['--data', str(home / 'a.csv')] if command == 'run' else []
-        done = run_command(command, *data, *mariadb.flags(), cwd=tmp_path)
+        # What is installed is not of interest, and takes 5 s.
+        monkeypatch.delitem(doctor.AREAS, 'installation')
+        done = call_command(command, *data, *mariadb.flags(), cwd=tmp_path)
         assert done.code == 7
         (error,) = [line for line in done.err.splitlines() if line.startswith('error: ')]
         assert 'Access denied' in error

@@ -22,8 +22,10 @@ from pipeline.store.artifacts import highest_execution
 from pipeline.store.metadata_store import open_store, sqlite_config
 from pipeline.store.run_lock import root_lock
 from pipeline.store.sqlite import BACKUP, METADATA, DamagedFileError, SqliteBackend, check_file
-from tests.conftest import run_command, snapshot
+from tests.conftest import call_command, snapshot
 from tests.pipeline.store.conftest import RunRoot, executed, small_table
+
+pytestmark = pytest.mark.usefixtures('quick_smoke_tests')
 
 _HOLD = """
 import sqlite3, sys
@@ -129,7 +131,7 @@ def test_error_names_file_and_command_when_a_run_finds_it_damaged(path: pathlib.
     flip(path)
     before = snapshot(path.parent)
     small_table(path.parent.parent / 'a.csv', 30)
-    done = run_command('run', '--data', 'a.csv', cwd=path.parent.parent)
+    done = call_command('run', '--data', 'a.csv', cwd=path.parent.parent)
     assert done.code == 9
     assert done.out == ''
     (line,) = done.err.splitlines()
@@ -138,7 +140,7 @@ def test_error_names_file_and_command_when_a_run_finds_it_damaged(path: pathlib.
     after = snapshot(path.parent)
     assert {name: after[name] for name in before} == before
     assert after.keys() - before.keys() == {'locks/sentiment.lock'}
-    done = run_command('repair', cwd=path.parent.parent)
+    done = call_command('repair', cwd=path.parent.parent)
     assert done.code == 0, done.err
     assert 'was restored from its backup copy of ' in done.out
 
