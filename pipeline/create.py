@@ -17,7 +17,7 @@ from components.example_gen.component import make_example_gen
 from components.example_gen.sources import DataSource
 from components.example_validator.component import make_example_validator
 from components.pusher.component import make_pusher
-from components.schema.component import CURATED_SCHEMA, make_schema_gen
+from components.schema.component import make_schema_gen
 from components.served_baseline.component import make_served_baseline
 from components.statistics_gen.component import make_statistics_gen
 from components.trainer.component import make_trainer
@@ -59,7 +59,7 @@ def create_pipeline(
     example_gen = make_example_gen(source, config.data.columns, shard_mib=config.data.shard_mib)
     examples = example_gen.outputs['examples']
     statistics_gen = make_statistics_gen(examples, config.executors)
-    schema_gen = make_schema_gen(config.data.schema_file or str(CURATED_SCHEMA))
+    schema_gen = make_schema_gen(config.data.schema_file, source.features)
     schema = schema_gen.outputs['schema']
     example_validator = make_example_validator(statistics_gen.outputs['statistics'], schema)
     transform = make_transform(examples, schema, config.text)

@@ -6,15 +6,23 @@ the same class, so a worker never sees an unchecked value.
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Literal, get_args
 
 import pydantic
+
+from components.common import features as reserved
 
 # Some 200,000 reviews, which one core reads and writes in some ten seconds; gzipped, 130 MB.
 DEFAULT_SHARD_MIB = 256
 
 # Whose executors run in the nodes: those of this project, or TFX's own.
 Executors = Literal['fast', 'stock']
+
+FeatureType = Literal['int', 'float', 'string']
+# From the narrowest: each type has the values of those before it.
+FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
+_FEATURE = re.compile(rf'([A-Za-z][A-Za-z0-9_]*)(:({"|".join(FEATURE_TYPES)}))?')
 
 
 class Settings(pydantic.BaseModel):
@@ -39,6 +47,11 @@ class ColumnSettings(Settings):
         min_length=1,
         description='label value of the positive class; null: known pairs, such as pos/neg',
     )
+    features: tuple[str, ...] = pydantic.Field(
+        (),
+        description='further columns, which become features of the examples: NAME, or NAME:TYPE '
+        'with the type int, float or string',
+    )
     test_percent: int = pydantic.Field(
         20, ge=1, le=80, description='percentage of all rows for test, if the data has no splits'
     )
@@ -57,6 +70,29 @@ class ColumnSettings(Settings):
         le=100,
         description='largest percentage of rejected rows; above it, the run stops',
     )
+
+    @pydantic.field_validator('features')
+    @classmethod
+    def _valid_features(
+        cls, features: tuple[str, ...], info: pydantic.ValidationInfo
+    ) -> tuple[str, ...]:
+        taken = dict.fromkeys(
+            (reserved.TEXT_KEY, reserved.LABEL_KEY, reserved.LENGTH_KEY),
+            'the name of a feature that each example has',
+        )
+        for option in ('split_column', 'label_column', 'text_column'):
+            taken[str(info.data.get(option))] = f'the {option}'
+        for feature in features:
+            match = _FEATURE.fullmatch(feature)
+            if match is None:
+                raise ValueError(
+                    'expected NAME or NAME:TYPE, where NAME has ASCII letters, digits and _, and '
+                    f'TYPE is one of {", ".join(FEATURE_TYPES)}'
+                )
+            if match[1] in taken:
+                raise ValueError(f'{match[1]!r} is {taken[match[1]]}')
+            taken[match[1]] = 'named twice'
+        return features
 
 
 class TextSettings(Settings):

@@ -32,7 +32,8 @@ def make_example_gen(
 
     Args:
         source: The files; TFX's driver fingerprints them for the cache.
-        columns: Which columns of a table hold the text, the label and the split.
+        columns: Which columns of a table hold the text, the label and the split. The feature
+            columns are those of `source`.
         shard_mib: MiB of uncompressed examples in an output file, and of the input
             that a worker reads in one go.
 
@@ -45,10 +46,11 @@ def make_example_gen(
         range_config = range_config_pb2.RangeConfig(
             rolling_range=range_config_pb2.RollingRange(num_spans=source.spans)
         )
+    fields = columns.model_dump(exclude={'features'})
+    if source.features:
+        fields['features'] = list(source.features)
     settings = struct_pb2.Struct()
-    settings.update(
-        {'kind': source.kind.value, 'columns': columns.model_dump(), 'shard_mib': shard_mib}
-    )
+    settings.update({'kind': source.kind.value, 'columns': fields, 'shard_mib': shard_mib})
     custom_config = example_gen_pb2.CustomConfig()
     custom_config.custom_config.Pack(settings)
     return node_class(

@@ -9,15 +9,18 @@ import re
 
 from components.common import features
 from components.common.errors import ConfigError, DataError
-from components.common.settings import ColumnSettings
+from components.common.settings import FEATURE_TYPES, ColumnSettings, FeatureType
 from components.common.storage import is_remote
 from components.example_gen import spans as span_patterns
 from components.example_gen.batches import SourceKind
 from components.readers import formats
+from components.readers.feature_columns import parse_features, widest
 from components.readers.lines import readable
 from components.readers.tables import SPLIT_NAMES, require_columns
 
 ANY_SPLIT = 'all'
+# In each file, the rows whose values decide the types of the feature columns.
+_TYPED_ROWS = 1_000
 
 _FORMATS = f'{formats.TABLE_SUFFIXES}, the IMDB folder or its .tar.gz'
 
@@ -33,17 +36,34 @@ class DataSource:
             `val`, `test` or `unsup`, with any suffix after a `-`, if the data names
             it, and `all` if a stable hash splits the rows.
         spans: Number of newest spans to read; 0 if the pattern names none.
+        features: The feature columns with their types, as `NAME:TYPE`.
     """
 
     kind: SourceKind
     base: str
     patterns: tuple[tuple[str, str], ...]
     spans: int = 0
+    features: tuple[str, ...] = ()
 
     @property
     def input_base(self) -> str:
         """`base` for TFX, which joins it with the patterns and reads the result as a pattern."""
         return self.base if '://' in self.base else glob.escape(self.base)
+
+
+def list_files(source: DataSource) -> list[tuple[str | None, str]]:
+    """List the local files of a source, of its newest spans if it has any, with their splits."""
+    patterns = [*source.patterns]
+    if source.spans:
+        ((name, pattern),) = patterns
+        paths = _match_below(source.base, span_patterns.glob_of(pattern))
+        newest = span_patterns.newest(pattern, paths, source.spans, folder=source.base)
+        patterns = [(name, span.pattern) for span in newest]
+    return [
+        (split_of_input(name), path)
+        for name, pattern in patterns
+        for path in _match_below(source.base, pattern)
+    ]
 
 
 def split_of_input(name: str) -> str | None:
@@ -77,10 +97,50 @@ def discover(
         The source, for ExampleGen.
 
     Raises:
-        ConfigError: If `spans` is above 1, and `path` names none.
+        ConfigError: If `spans` is above 1, and `path` names none; or if the type of a
+            feature column is neither declared nor found.
         DataError: If there is no such file, the format is not known, a file is
             empty, a column is missing, or placeholders contradict each other.
     """
+    source = _find(path, columns, elsewhere=elsewhere, spans=spans)
+    if not columns.features:
+        return source
+    if source.kind is not SourceKind.TABLES:
+        raise ConfigError(
+            f'data.columns.features names columns, and {path} is no table',
+            hint='leave out the setting',
+        )
+    return dataclasses.replace(source, features=_find_types(source, columns))
+
+
+def _find_types(source: DataSource, columns: ColumnSettings) -> tuple[str, ...]:
+    """Return the feature columns with their types, those of the first rows if none is declared."""
+    wanted = parse_features(columns.features)
+    found: dict[str, set[FeatureType | None]] = {name: set() for name, _ in wanted}
+    readable_here = not is_remote(source.base) and any(
+        _match_below(source.base, span_patterns.glob_of(pattern)) for _, pattern in source.patterns
+    )
+    for split, path in list_files(source) if readable_here else []:
+        if split != features.UNLABELLED_SPLIT:
+            with readable(path), open(path, 'rb') as stream:
+                types = formats.read_feature_types(
+                    stream, os.path.basename(path), columns, _TYPED_ROWS
+                )
+            for name, kind in types.items():
+                found[name].add(kind)
+    declared = {name: kind or widest(found[name]) for name, kind in wanted}
+    unknown = [name for name, kind in declared.items() if kind is None]
+    if unknown:
+        why = f'has no value in the first {_TYPED_ROWS:,} rows'
+        raise ConfigError(
+            f'data.columns.features: the type of {unknown[0]!r} is not known, because the column '
+            f'{why if readable_here else "cannot be read here"}',
+            hint=f'declare it: {unknown[0]}:TYPE, with one of {", ".join(FEATURE_TYPES)}',
+        )
+    return tuple(f'{name}:{kind}' for name, kind in declared.items())
+
+
+def _find(path: str, columns: ColumnSettings, *, elsewhere: bool, spans: int) -> DataSource:
     _require_unicode(path)
     if span_patterns.has_placeholders(path) and not os.path.exists(path):
         return _find_spans(path, columns, spans, elsewhere=elsewhere)

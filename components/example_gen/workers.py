@@ -27,6 +27,7 @@ from components.example_gen.batches import Batch, SourceKind
 from components.example_gen.row_counts import REJECTS, NodeResult
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
 from components.example_gen.source_files import read_files
+from components.readers.feature_columns import parse_features
 from components.readers.records import Record, Reject, assign_split, label_value, unknown_label
 
 # Two are expected. A wrong column may have millions, and each spelling has a counter.
@@ -96,7 +97,7 @@ class WriteShards(beam.DoFn):
         self._spellings: set[str] = set()
         self._fatal: list[tuple[str, str]] = []
         self._files = self._rows = 0
-        self._serializer = Serializer()
+        self._serializer = Serializer(parse_features(self._columns.features))
 
     def process(self, batch: Batch) -> None:
         self._first = self._first if self._files else batch.sort_key
@@ -114,7 +115,7 @@ class WriteShards(beam.DoFn):
                 elif self._columns.use_unlabelled:
                     self._counts[features.UNLABELLED_SPLIT, ''] += 1
                     shard = self._writer(features.UNLABELLED_SPLIT)
-                    shard.write(self._serializer.serialize(record.text, None))
+                    shard.write(self._serializer.serialize(record.text, None, record.features))
                 else:
                     continue  # the settings exclude it
                 self._rows += 1
@@ -156,7 +157,8 @@ class WriteShards(beam.DoFn):
                 hint='check --label-column',
             )
         self._counts[split, f'{label}{name}'] += 1
-        self._writer(split).write(self._serializer.serialize(record.text, label))
+        example = self._serializer.serialize(record.text, label, record.features)
+        self._writer(split).write(example)
 
     def _writer(self, name: str) -> ShardWriter:
         if name not in self._writers:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from components.common import features
 from components.common.errors import DataError
-from components.common.settings import ColumnSettings
+from components.common.settings import ColumnSettings, FeatureType
 from components.readers import delimited, imdb, json_lines, tables, text_lines
+from components.readers.feature_columns import find_types, parse_features
 from components.readers.lines import readable
 from components.readers.records import Record, Reject
 from components.readers.tables import Row, Table
@@ -137,6 +140,30 @@ def read_columns(stream: BinaryIO, name: str) -> list[str]:
     return table.columns
 
 
+def read_feature_types(
+    stream: BinaryIO, name: str, columns: ColumnSettings, rows: int
+) -> dict[str, FeatureType | None]:
+    """Find the types of the feature columns in the first rows of a table.
+
+    Args:
+        stream: The file's bytes, still compressed if it is.
+        name: The file's name, which determines the format.
+        columns: The settings that name the columns.
+        rows: Number of rows to read.
+
+    Returns:
+        The types by column; None if a column has no value.
+
+    Raises:
+        DataError: As `open_table`, and if the table lacks one of the columns.
+    """
+    table = open_table(stream, name)
+    first = itertools.islice(table.rows, rows)
+    types = find_types((row.cells for row in first if isinstance(row, Row)), table.columns)
+    tables.require_features(table.columns if table.same_columns else [*types], name, columns)
+    return {column: types[column] for column, _ in parse_features(columns.features)}
+
+
 def read_records(
     stream: BinaryIO,
     name: str,
@@ -153,7 +180,7 @@ def read_records(
     >>> import io
     >>> table = io.BytesIO(b'text,label\nFine.,pos\n')
     >>> list(read_records(table, 'a.csv', ColumnSettings(), None))
-    [Record(text='Fine.', label='pos', split=None, where='a.csv:2')]
+    [Record(text='Fine.', label='pos', split=None, where='a.csv:2', features=())]
 
     Args:
         stream: The file's bytes, still compressed if it is.
@@ -177,4 +204,6 @@ def read_records(
         rows, present = table.rows, table.columns
         if table.same_columns:
             tables.require_columns(present, name, columns, split)
+            if split != features.UNLABELLED_SPLIT:
+                tables.require_features(present, name, columns)
     yield from tables.read_records(rows, present, columns, split)

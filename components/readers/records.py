@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from components.common import features
 from components.common.errors import DataError
@@ -21,6 +21,9 @@ LEADS_OUT = 'link out of the folder'
 _POSITIVE = frozenset({'1', '1.0', 'pos', 'positive', 'true', 'yes'})
 _NEGATIVE = frozenset({'0', '0.0', '-1', '-1.0', 'neg', 'negative', 'false', 'no'})
 
+# A value of a feature column.
+Value: TypeAlias = str | int | float
+
 
 class Record(NamedTuple):
     """A text.
@@ -30,12 +33,14 @@ class Record(NamedTuple):
         label: The label as the data spells it; None exactly if the split is `unsup`.
         split: `train`, `val`, `test` or `unsup` if the data names it, else None.
         where: File and line, for messages.
+        features: The value of each feature column, None where there is none.
     """
 
     text: str
     label: str | None
     split: str | None
     where: str
+    features: tuple[Value | None, ...] = ()
 
 
 class Reject(NamedTuple):

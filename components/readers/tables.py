@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from components.common import features
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
+from components.readers.feature_columns import FeatureColumn, parse_features, read_features
 from components.readers.records import EMPTY_TEXT, NO_LABEL, NOT_UTF8, Record, Reject
 
 # Names of the splits in file names and in a split column.
@@ -76,6 +78,12 @@ def require_columns(
             require_column(present, name, columns.split_column, '--split-column')
 
 
+def require_features(present: list[str], name: str, columns: ColumnSettings) -> None:
+    """Check that a table has the feature columns; see `require_column`."""
+    for column, _ in parse_features(columns.features):
+        require_column(present, name, column, "--set 'data.columns.features=[...]' with")
+
+
 def require_column(present: list[str], name: str, column: str, option: str) -> None:
     """Check that a table has one column of this name.
 
@@ -96,9 +104,10 @@ def require_column(present: list[str], name: str, column: str, option: str) -> N
     if present.count(column) == 1:
         return
     what = f'more than one column {column!r}' if column in present else f'no column {column!r}'
+    close = difflib.get_close_matches(column, present, n=1, cutoff=0.8)
     raise DataError(
         f'{what} in {name}; its columns are {", ".join(map(repr, present)) or "none"}',
-        hint=f'pass {option} NAME',
+        hint=f'pass {option} {close[0] if close and close[0] != column else "NAME"}',
     )
 
 
@@ -113,19 +122,30 @@ def read_records(
     >>> rows = [Row('a.csv:2', 'Fine.,pos', ['Fine.', 'pos']), Row('a.csv:3', ',neg', ['', 'neg'])]
     >>> for found in read_records(rows, ['text', 'label'], ColumnSettings(), None):
     ...     print(found)
-    Record(text='Fine.', label='pos', split=None, where='a.csv:2')
+    Record(text='Fine.', label='pos', split=None, where='a.csv:2', features=())
     Reject(reason='empty text', where='a.csv:3')
 
     Raises:
         DataError: If the split column of a labelled row does not hold a split.
     """
+    wanted = parse_features(columns.features)
     for row in rows:
         if isinstance(row, Reject):
             yield row
             continue
         cells = row.cells
         by_name = cells if isinstance(cells, dict) else dict(zip(present, cells))
-        yield _read_record(by_name, row.where, columns, split)
+        record = _read_record(by_name, row.where, columns, split)
+        if wanted and isinstance(record, Record):
+            record = _add_features(record, by_name, wanted)
+        yield record
+
+
+def _add_features(
+    record: Record, cells: dict[str, Any], columns: Sequence[FeatureColumn]
+) -> Record | Reject:
+    values = read_features(cells, columns, record.where)
+    return values if isinstance(values, Reject) else record._replace(features=values)
 
 
 def _read_record(

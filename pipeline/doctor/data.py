@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import collections
-import glob
 import itertools
 import os
 from collections.abc import Iterator
 
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
-from components.example_gen import spans as span_patterns
 from components.example_gen.batches import SourceKind
-from components.example_gen.sources import DataSource, discover, split_of_input
+from components.example_gen.sources import DataSource, discover, list_files
 from components.readers import formats, imdb
 from components.readers.records import Record, Reject, label_value, unknown_label
 from pipeline.doctor.finding import Checks, Context, Finding
@@ -30,13 +28,14 @@ def _check_data(context: Context) -> Iterator[Finding]:
         message = f'{data.path} is remote: its content was not checked'
         yield Finding('data', message, 'no action is needed: the run checks it')
         return
-    files = _list_files(source)
+    columns = data.columns.model_copy(update={'features': source.features})
+    files = list_files(source)
     yield Finding('data', f'{data.path}: {len(files):,} file{"s"[: len(files) != 1]}')
     labels: collections.Counter[str] = collections.Counter()
     rejects: dict[str, list[str]] = collections.defaultdict(list)
     for split, path in files[:_MAX_FILES]:
         try:
-            rows = _read_rows(source, path, data.columns, split)
+            rows = _read_rows(source, path, columns, split)
             for row in itertools.islice(rows, _ROWS_PER_FILE):
                 if isinstance(row, Reject):
                     rejects[row.reason].append(row.where)
@@ -71,22 +70,6 @@ def _label_of(row: Record, columns: ColumnSettings) -> str:
     if label_value(row.label, columns.positive_label) is None:
         raise unknown_label(row.label, row.where)
     return row.label if columns.positive_label else row.label.casefold()
-
-
-def _list_files(source: DataSource) -> list[tuple[str | None, str]]:
-    patterns = list(source.patterns)
-    if source.spans:
-        ((name, pattern),) = patterns
-        every = os.path.join(glob.escape(source.base), span_patterns.glob_of(pattern))
-        newest = span_patterns.newest(
-            pattern, sorted(glob.glob(every)), source.spans, folder=source.base
-        )
-        patterns = [(name, span.pattern) for span in newest]
-    return [
-        (split_of_input(name), path)
-        for name, pattern in patterns
-        for path in sorted(glob.glob(os.path.join(glob.escape(source.base), pattern)))
-    ]
 
 
 def _read_rows(

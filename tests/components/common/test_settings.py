@@ -31,6 +31,7 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (ColumnSettings, 'label_column', ['x'], ['']),
     (ColumnSettings, 'split_column', [None, 'x'], ['']),
     (ColumnSettings, 'positive_label', [None, 'x'], ['']),
+    (ColumnSettings, 'features', [(), ('x', 'y:int')], [('x', 'x'), 'x', None]),
     (ColumnSettings, 'test_percent', [1, 80], [0, 81, 20.5, None]),
     (ColumnSettings, 'val_percent', [1, 80], [0, 81, 20.5, None]),
     (ColumnSettings, 'use_unlabelled', [True, False], ['maybe']),
@@ -147,3 +148,29 @@ def test_settings_are_unchanged_when_code_assigns_to_them() -> None:
 )
 def test_settings_are_equal_when_they_are_read_from_json(settings: Settings) -> None:
     assert type(settings).model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ('features', 'message'),
+    [
+        (['text'], "'text' is the name of a feature that each example has"),
+        (['length:int'], "'length' is the name of a feature that each example has"),
+        (['review'], "'review' is the text_column"),
+        (['verdict'], "'verdict' is the label_column"),
+        (['fold'], "'fold' is the split_column"),
+        (['stars', 'stars:int'], "'stars' is named twice"),
+        (['stars:bool'], 'expected NAME or NAME:TYPE'),
+        (['stars:'], 'expected NAME or NAME:TYPE'),
+        (['two words'], 'expected NAME or NAME:TYPE'),
+        (['5stars'], 'expected NAME or NAME:TYPE'),
+        (['größe'], 'expected NAME or NAME:TYPE'),
+        ([''], 'expected NAME or NAME:TYPE'),
+    ],
+)
+def test_feature_columns_are_refused_when_a_name_is_taken_or_invalid(
+    features: list[str], message: str
+) -> None:
+    columns = {'text_column': 'review', 'label_column': 'verdict', 'split_column': 'fold'}
+    with pytest.raises(pydantic.ValidationError, match=message):
+        ColumnSettings(**columns, features=features)
+    ColumnSettings(**columns, features=['stars:int', 'price:float', 'product:string', 'age'])

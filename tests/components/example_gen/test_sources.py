@@ -365,3 +365,53 @@ def test_error_can_be_printed_when_a_name_is_not_utf8(
     with pytest.raises(DataError, match=r'the name .*caf\\udce9.* is not UTF-8') as caught:
         find(tmp_path if in_folder else path)
     assert str(caught.value).isprintable()
+
+
+def discover_features(
+    path: pathlib.Path | str, *features: str, elsewhere: bool = False
+) -> DataSource:
+    return discover(str(path), ColumnSettings(features=features), elsewhere=elsewhere)
+
+
+def test_type_of_a_column_is_the_one_that_fits_all_files(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'a.csv').write_text('text,label,stars,product\nFine.,1,5,\n')
+    (tmp_path / 'b.jsonl').write_text('{"text": "", "label": 0, "stars": 4.5, "product": "7"}\n')
+    (tmp_path / 'unsup.csv').write_text('text\nFine.\n')
+    found = discover_features(tmp_path, 'product', 'stars')
+    assert found.features == ('product:string', 'stars:float')
+    assert discover_features(tmp_path, 'stars:string').features == ('stars:string',)
+
+
+def test_types_of_columns_are_those_of_the_newest_span(tmp_path: pathlib.Path) -> None:
+    (tmp_path / '1.csv').write_text('text,label,stars\nFine.,1,five\n')
+    (tmp_path / '2.csv').write_text('text,label,stars\nFine.,1,5\n')
+    assert discover_features(tmp_path / '{SPAN}.csv', 'stars').features == ('stars:int',)
+
+
+def test_feature_column_is_refused_when_a_file_lacks_it(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'a.csv').write_text('text,label,stars\nFine.,1,5\n')
+    (tmp_path / 'b.csv').write_text('text,label,star\nFine.,1,5\n')
+    with pytest.raises(DataError, match=r"no column 'stars' in b\.csv") as caught:
+        discover_features(tmp_path, 'stars:int')
+    assert caught.value.hint == "pass --set 'data.columns.features=[...]' with star"
+
+
+def test_type_of_a_column_must_be_declared_when_no_value_tells_it(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'a.csv').write_text('text,label,stars\nFine.,1,\n')
+    for path, message in {
+        str(tmp_path / 'a.csv'): 'has no value in the first 1,000 rows',
+        'gs://bucket/a.csv': 'cannot be read here',
+        'gs://bucket/{SPAN}.csv': 'cannot be read here',
+        '/elsewhere/a.csv': 'cannot be read here',
+    }.items():
+        with pytest.raises(ConfigError, match=f"type of 'stars' is not .* {message}$") as caught:
+            discover_features(path, 'stars', elsewhere=True)
+        assert caught.value.hint == 'declare it: stars:TYPE, with one of int, float, string'
+        found = discover_features(path, 'stars:float', elsewhere=True)
+        assert found.features == ('stars:float',)
+
+
+def test_feature_columns_are_refused_when_the_data_is_no_table(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'aclImdb_v1.tar.gz').write_bytes(b'not opened yet')
+    with pytest.raises(ConfigError, match='data.columns.features names columns, and .* no table'):
+        discover_features(tmp_path / 'aclImdb_v1.tar.gz', 'stars')

@@ -67,7 +67,7 @@ def test_schema_has_the_features_that_example_gen_writes(
 
 
 def test_node_imports_the_file_when_it_runs(tmp_path: pathlib.Path) -> None:
-    node = make_schema_gen(str(CURATED_SCHEMA))
+    node = make_schema_gen(None)
     artifact = standard_artifacts.Schema()
     artifact.uri = str(tmp_path)
     node.executor_spec.executor_class().Do({}, {'schema': [artifact]}, dict(node.exec_properties))
@@ -90,3 +90,27 @@ def test_schema_is_refused_when_it_cannot_be_read(
     with pytest.raises(ConfigError, match=message) as caught:
         read_schema(str(path))
     assert 'reviews.pbtxt' in caught.value.hint
+
+
+def test_schema_has_an_optional_feature_for_each_column() -> None:
+    node = make_schema_gen(None, ('product:string', 'stars:int', 'price:float'))
+    schema = text_format.Parse(node.exec_properties['schema_text'], schema_pb2.Schema())
+    specs = schema_utils.schema_as_feature_spec(schema).feature_spec
+    assert {name: specs[name] for name in ('product', 'stars', 'price')} == {
+        'product': tf.io.VarLenFeature(tf.string),
+        'stars': tf.io.VarLenFeature(tf.int64),
+        'price': tf.io.VarLenFeature(tf.float32),
+    }
+
+
+def test_schema_file_is_refused_when_it_does_not_cover_a_column(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / 'x.pbtxt'
+    path.write_text(CURATED_SCHEMA.read_text() + 'feature { name: "stars" type: INT }')
+    assert make_schema_gen(str(path), ('stars:int',)).exec_properties['schema_text']
+    for feature, message in {
+        'stars:float': "'stars' with the type FLOAT, but it has the type INT",
+        'product:string': "'product' with the type BYTES, but it is missing",
+    }.items():
+        with pytest.raises(ConfigError, match=message) as caught:
+            make_schema_gen(str(path), (feature,))
+        assert 'pipeline_runner.py schema' in caught.value.hint

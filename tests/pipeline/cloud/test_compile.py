@@ -69,6 +69,20 @@ def test_specification_equals_the_golden_file_when_compiled(one: CompiledPipelin
     assert golden.golden_text(one) == expected, golden.__doc__
 
 
+def test_feature_columns_are_parameters_when_set(compiled: Compiled) -> None:
+    config = golden.config('data.columns.features=[product:string, stars:int]')
+    found = [compiled['kubeflow'], compile_pipeline(config, 'kubeflow')]
+    before, after = (constants(each, 'SchemaGen')['schema_text'] for each in found)
+    added = ''.join(
+        f'feature {{\n  name: "{name}"\n  type: {kind}\n}}\n'
+        for name, kind in (('product', 'BYTES'), ('stars', 'INT'))
+    )
+    assert after == before + added
+    before, after = (constants(each, 'ExampleGen')['custom_config'] for each in found)
+    assert 'features' not in before
+    assert 'product:string' in after
+
+
 def test_specification_is_strictly_a_pipeline_spec_when_kfp_parses_it(
     one: CompiledPipeline,
 ) -> None:
