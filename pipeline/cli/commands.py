@@ -209,6 +209,24 @@ def report(root: str | None, **options: Any) -> None:
     print_report(_root_path(root), **options)
 
 
+@click.command(short_help='Print a schema that is inferred from the training split of a run.')
+@click.argument('run_id', required=False, metavar='[RUN]')
+@ROOT
+def schema(root: str | None, run_id: str | None) -> None:
+    """Print a schema for a run (default: the latest run), as text proto.
+
+    It contains the entries for text, label and length that each run checks, and an
+    inferred entry for each feature column. Review it, and pass it to later runs with
+    --set data.schema_file=FILE.
+    """
+    from pipeline.process.logs import no_framework_noise
+
+    with no_framework_noise() as terminal:
+        from pipeline.report.inferred_schema import infer_schema
+
+        print(infer_schema(_root_path(root), run_id), end='', file=terminal.out)
+
+
 @click.command(short_help='Show the learning curves of all runs in TensorBoard.')
 @ROOT
 @click.option('--name', metavar='NAME', help='Name of the pipeline [default: all pipelines].')

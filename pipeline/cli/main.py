@@ -27,6 +27,7 @@ for _command in (
     commands.config,
     commands.runs,
     commands.report,
+    commands.schema,
     models,
     commands.tensorboard,
     commands.doctor,
