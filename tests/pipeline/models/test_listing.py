@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from pipeline.models.listing import list_versions
 from pipeline.models.rollback import rollback
 from tests.pipeline.models.served import Served
 
 
+@pytest.mark.usefixtures('checked_here')
 def test_version_is_not_listed_when_it_is_removed_during_the_listing(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     # Something is withdrawn now, so that the files of each version are read.

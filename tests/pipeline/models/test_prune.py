@@ -33,6 +33,7 @@ def test_newest_versions_are_kept(served: Served) -> None:
     ]
 
 
+@pytest.mark.usefixtures('checked_here')
 def test_restored_version_is_kept_when_its_copy_is_live(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     served.push('c')

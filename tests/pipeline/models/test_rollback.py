@@ -27,6 +27,7 @@ def withdrawn(served: Served) -> set[str]:
     return {found.version for found in read_withdrawals(str(served.folder)).values()}
 
 
+@pytest.mark.usefixtures('checked_here')
 def test_withdrawn_models_are_not_restored_by_further_rollbacks(served: Served) -> None:
     first, second, third = (served.push(which) for which in 'abc')
 
@@ -75,6 +76,7 @@ def test_new_version_is_a_copy_and_records_what_it_restores(served: Served) -> N
     assert (back.was.run_id, back.now.run_id) == ('2026-11-25T00-00-02', '2026-11-25T00-00-01')
 
 
+@pytest.mark.usefixtures('checked_here')
 def test_version_is_restored_and_kept_when_its_name_has_leading_zeros(served: Served) -> None:
     first, _ = served.push('a'), served.push('b')
     (served.folder / first).rename(served.folder / f'00{first}')
@@ -177,6 +179,7 @@ def test_error_when_the_folder_is_not_writable(served: Served, tmp_path: pathlib
     assert snapshot(served.folder) == before
 
 
+@pytest.mark.usefixtures('checked_here')
 def test_live_version_stays_when_the_rollback_is_killed_halfway(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     rollback(served.serving_folder)
@@ -191,6 +194,7 @@ def test_live_version_stays_when_the_rollback_is_killed_halfway(served: Served) 
     assert not list(served.folder.glob('*.part'))
 
 
+@pytest.mark.usefixtures('checked_here')
 def test_model_stays_withdrawn_when_its_version_is_removed(served: Served) -> None:
     first, second = served.push('a'), served.push('b')
     rollback(served.serving_folder)
