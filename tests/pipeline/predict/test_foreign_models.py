@@ -6,6 +6,7 @@ import os
 import pathlib
 import pickle
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,7 +18,7 @@ from pipeline.doctor.data import CHECKS
 from pipeline.doctor.finding import Context, find_all
 from pipeline.settings.config import DataConfig
 from pipeline.store.sqlite import SqliteBackend
-from tests.conftest import run_command
+from tests.conftest import Finished, call_command, run_command
 
 
 class Payload:
@@ -60,11 +61,9 @@ def save_model(module: tf.Module, serve: Any, version: pathlib.Path) -> None:
     write_labels(version)
 
 
-def predict(version: pathlib.Path) -> str:
+def predict(version: pathlib.Path, command: Callable[..., Finished] = call_command) -> str:
     """Run `predict`, check that it fails with one line, and return that line."""
-    done = run_command(
-        'predict', 'a film', '--serving-dir', str(version.parent), cwd=version.parent
-    )
+    done = command('predict', 'a film', '--serving-dir', str(version.parent), cwd=version.parent)
     assert done.code == 4
     assert done.out == ''
     assert 'Traceback' not in done.err
@@ -89,7 +88,8 @@ def test_python_function_is_not_called_when_a_saved_model_has_one(
     assert mark.exists()
     mark.unlink()
     save_model(module, serve, version)
-    assert 'cannot score texts' in predict(version)
+    # This process has the function, so another one must run the command.
+    assert 'cannot score texts' in predict(version, run_command)
     assert not mark.exists()
 
 
@@ -153,7 +153,7 @@ def test_pickle_is_not_loaded_when_it_is_a_settings_file(
     command = ('schedule', '--target', 'kubeflow', '--list', '--host', 'http://127.0.0.1:9')
     if option == '--config':
         command = ('config', 'show')
-    done = run_command(*command, option, 'a', cwd=tmp_path)
+    done = call_command(*command, option, 'a', cwd=tmp_path)
     assert done.code == 2
     assert 'Traceback' not in done.err
     assert not mark.exists()
