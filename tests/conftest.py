@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import gc
 import hashlib
 import io
 import json
@@ -106,6 +107,11 @@ def _group(nodeid: str) -> str:
     """Return the group of a test: a shared run, or else its file."""
     file = nodeid.partition('::')[0].removeprefix('tests/')
     return _SHARED_RUNS.get(file.rpartition('/')[0], file)
+
+
+def pytest_collection_finish() -> None:
+    # The garbage collector then searches objects of tests alone, and not those of all libraries.
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
