@@ -108,17 +108,25 @@ def describe(cut: Cut, folder: pathlib.Path, parts: int) -> tuple[bytes, dict[st
     return texts.read_bytes(), statistics
 
 
+@pytest.fixture(scope='module')
+def described(
+    cuts: tuple[Cut, Cut], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[bytes, dict[str, Any]]:
+    """Return the statistics of the whole data."""
+    return describe(cuts[0], tmp_path_factory.mktemp('whole'), 1)
+
+
 @pytest.mark.parametrize('files_per_merge', [64, 1])
 def test_statistics_are_the_same_when_their_work_is_cut(
     files_per_merge: int,
     cuts: tuple[Cut, Cut],
+    described: tuple[bytes, dict[str, Any]],
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(workers, '_FILES_PER_MERGE', files_per_merge)
-    expected = describe(cuts[0], tmp_path / 'whole', 1)
-    assert describe(cuts[1], tmp_path / 'cut', 5) == expected
-    assert json.loads(expected[0])['splits'][0]['examples'] > 2_500
+    assert describe(cuts[1], tmp_path / 'cut', 5) == described
+    assert json.loads(described[0])['splits'][0]['examples'] > 2_500
 
 
 @pytest.mark.parametrize(('top_k', 'min_count'), [(100_000, 1), (500, 1), (100_000, 80)])

@@ -63,7 +63,8 @@ def train_on(change: Callable[[Labels], Labels], tiny: Tiny, folder: pathlib.Pat
         data._replace(labels=change(data.labels))
         for data in (read_split(tiny.pattern(split), transform) for split in features.SPLITS[:2])
     )
-    settings = trainer_settings('ngram')
+    # Single words indicate the label, and a model without longer n-grams is exported quickly.
+    settings = trainer_settings('ngram', max_ngram=1)
     job = TrainingJob(loaded(train, val), settings, TEXT, str(folder / 'logs'))
     return save(load_architecture('ngram')(job).model, tiny, folder)
 
