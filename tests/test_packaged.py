@@ -47,6 +47,8 @@ def test_package_has_each_file_of_the_code_when_beam_builds_it(site: pathlib.Pat
     assert (site / 'pipeline_runner.py').is_file()
 
 
+# The package has all files, and the import contracts keep orchestration out of these modules.
+@pytest.mark.slow
 def test_workers_import_their_code_and_no_orchestration_from_the_package(
     site: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

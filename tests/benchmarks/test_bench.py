@@ -42,7 +42,15 @@ def test_other_contenders_run_when_some_fail(archive: pathlib.Path) -> None:
 PEERS = [c for c in CONTENDERS.values() if c.module != 'pipeline' and not c.on_request]
 
 
-@pytest.mark.parametrize('peer', PEERS, ids=lambda peer: peer.name)
+@pytest.mark.parametrize(
+    'peer',
+    [
+        # Two processes that import TensorFlow.
+        pytest.param(peer, marks=[pytest.mark.slow] if peer.name == 'keras-tutorial' else [])
+        for peer in PEERS
+    ],
+    ids=lambda peer: peer.name,
+)
 def test_peer_trains_saves_and_scores_when_given_an_archive(
     peer: Contender, archive: pathlib.Path
 ) -> None:
