@@ -62,7 +62,7 @@ def create_pipeline(
     schema_gen = make_schema_gen(config.data.schema_file, source.features)
     schema = schema_gen.outputs['schema']
     example_validator = make_example_validator(statistics_gen.outputs['statistics'], schema)
-    transform = make_transform(examples, schema, config.text)
+    transform = make_transform(examples, schema, config.text, config.executors)
     # Nothing is learned from data that the schema does not accept.
     transform.add_upstream_node(example_validator)
     transform_graph = transform.outputs['transform_graph']

@@ -1,42 +1,49 @@
-"""Transform's executor: computes the vocabulary, and writes the transform graph."""
+"""Transform's executors: TFX's own, and one that counts the words of vocabularies faster."""
 
 from __future__ import annotations
 
-import functools
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
-import tensorflow_transform as tft
-from tensorflow_metadata.proto.v0 import schema_pb2
-from tensorflow_transform import impl_helper
-from tensorflow_transform.tf_metadata import metadata_io, schema_utils
-from tfx.dsl.components.base import base_beam_executor
+from tfx.components.transform import executor, executor_utils, labels
+from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
-from tfx.proto import transform_pb2
+from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils, json_utils, proto_utils
+from tfx.utils import import_utils, io_utils
 
-from components.common import features
-from components.common.atomic_write import clear_unfinished, unfinished_dir
+from components.common.atomic_write import atomic_write, clear_unfinished, unfinished_dir
 from components.common.beam_jobs import run_beam_pipeline
-from components.common.settings import TextSettings
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
-from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY, preprocessing_fn
-from components.transform.vocabulary import WriteVocabulary
+from components.transform.properties import STOCK_REASON_PROPERTY
+from components.transform.vocabulary import (
+    Vocabulary,
+    WordGraph,
+    WriteVocabularies,
+    WrittenVocabulary,
+    count_examples,
+)
+
+if TYPE_CHECKING:
+    from components.transform.tracing import TracedFunction
 
 # So many reviews have some 2 million different words, which a worker holds in 300 MB.
 _EXAMPLES_PER_PART = 1 << 24
+# Execution parameters that only TFX's executor understands.
+_STOCK_PARAMETERS = (
+    standard_component_specs.MODULE_FILE_KEY,
+    standard_component_specs.MODULE_PATH_KEY,
+    standard_component_specs.STATS_OPTIONS_UPDATER_FN_KEY,
+    standard_component_specs.FORCE_TF_COMPAT_V1_KEY,
+    standard_component_specs.SAVE_OPTIONS_KEY,
+)
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
-    """Counts words on Beam, then traces a preprocessing_fn without analyzers.
-
-    TFX's executor traces such a function, too, unless it has assertions, as every
-    function of a ragged tensor has. For these it builds a Beam pipeline of a hundred
-    transforms that computes nothing.
-    """
+class StockExecutor(executor.Executor):
+    """TFX's executor, which also requires that it reads all examples."""
 
     def Do(
         self,
@@ -44,75 +51,179 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Count the words of the splits to analyse, and write the transform graph.
+        """Run TFX's executor.
 
         Raises:
-            ComponentError: If not all examples were counted.
+            ComponentError: If there are not as many examples as ExampleGen wrote.
         """
+        self._run_stock(input_dict, output_dict, exec_properties, 'executors=stock')
+
+    def _run_stock(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+        reason: str,
+    ) -> None:
+        (transform_graph,) = output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
+        all_examples = input_dict[standard_component_specs.EXAMPLES_KEY]
+        config = _splits_config(exec_properties, all_examples)
+        splits = sorted({*config.analyze, *config.transform})
+        for examples in all_examples:
+            self._require_examples(examples.uri, splits, transform_graph.uri)
+        super().Do(input_dict, output_dict, exec_properties)
+        transform_graph.set_string_custom_property(STOCK_REASON_PROPERTY, reason)
+
+    def _require_examples(self, examples: str, splits: Sequence[str], transform_graph: str) -> None:
+        files = [path for split in splits for path in split_files(examples, split)]
+        count_path = os.path.join(transform_graph, '.temp_path', 'examples')
+        with run_beam_pipeline(self._make_beam_pipeline(), 'Transform') as pipeline:
+            _ = (
+                pipeline
+                | 'Files' >> beam.Create(files, reshuffle=True)
+                | 'Count' >> beam.Map(count_examples)
+                | 'Add' >> beam.CombineGlobally(sum)
+                | 'Write' >> beam.Map(_write_count, count_path)
+            )
+        clear_unfinished(unfinished_dir(count_path), 'Transform')
+        with fileio.open(count_path) as file:
+            count = int(file.read())
+        ExamplesSummary.read(examples).require('Transform', splits, count)
+
+
+class Executor(StockExecutor):
+    """Counts the words of vocabularies file by file, and leaves all other analyzers to TFX."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Write the transform graph, and let TFX's executor do it where more is wanted.
+
+        Raises:
+            ComponentError: If there are not as many examples as ExampleGen wrote.
+        """
+        (transform_graph,) = output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
+        temp_dir = os.path.join(transform_graph.uri, '.temp_path')
+        reason = _stock_reason(input_dict, output_dict, exec_properties)
+        traced = None
+        if reason is None:
+            traced, reason = _trace(input_dict, exec_properties, temp_dir)
+        if traced is None:
+            self._run_stock(input_dict, output_dict, exec_properties, reason or '')
+            return
         self._log_startup(input_dict, output_dict, exec_properties)
-        config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
-        text = TextSettings.model_validate(config[SETTINGS_KEY])
-        splits = transform_pb2.SplitsConfig()
-        proto_utils.json_to_proto(
-            exec_properties[standard_component_specs.SPLITS_CONFIG_KEY], splits
-        )
-        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
-        files = [path for split in splits.analyze for path in split_files(examples, split)]
-        graph = artifact_utils.get_single_uri(
-            output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
-        )
-        path = os.path.join(graph, '.temp_path', features.VOCABULARY_NAME)
-        count_path = os.path.join(graph, '.temp_path', 'texts')
+        (examples,) = input_dict[standard_component_specs.EXAMPLES_KEY]
+        splits = list(_splits_config(exec_properties, [examples]).analyze)
+        written = {}
+        if traced.word_graph is not None:
+            written = self._write_vocabularies(
+                examples.uri,
+                splits,
+                temp_dir,
+                traced.word_graph,
+                list(traced.vocabularies.values()),
+            )
+        traced.write(transform_graph.uri, temp_dir, written)
+        if fileio.exists(temp_dir):
+            # The graph has copies of the vocabularies.
+            fileio.rmtree(temp_dir)
+        transform_graph.set_string_custom_property(STOCK_REASON_PROPERTY, '')
+
+    def _write_vocabularies(
+        self,
+        examples: str,
+        splits: Sequence[str],
+        folder: str,
+        word_graph: WordGraph,
+        vocabularies: Sequence[Vocabulary],
+    ) -> dict[str, WrittenVocabulary]:
+        files = [path for split in splits for path in split_files(examples, split)]
+        paths = {os.path.join(folder, vocabulary.name): vocabulary for vocabulary in vocabularies}
         summary = ExamplesSummary.read(examples)
         with run_beam_pipeline(self._make_beam_pipeline(), 'Transform') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(sorted(files), reshuffle=True)
-                | 'Vocabulary'
-                >> WriteVocabulary(
-                    path,
-                    count_path=count_path,
-                    top_k=text.vocab_size - features.RESERVED_IDS,
-                    min_count=text.min_word_count,
-                    punctuation=text.punctuation,
-                    parts=1 + sum(map(summary.examples, splits.analyze)) // _EXAMPLES_PER_PART,
+                | 'Vocabularies'
+                >> WriteVocabularies(
+                    word_graph,
+                    paths,
+                    parts=1 + sum(map(summary.examples, splits)) // _EXAMPLES_PER_PART,
                 )
             )
-        texts = 0
-        if files:
-            clear_unfinished(unfinished_dir(path), 'Transform')
-            with fileio.open(count_path) as file:
-                texts = int(file.read())
-        summary.require('Transform', list(splits.analyze), texts)
-        schema = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
-        write_graph(
-            io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema)),
-            {**config, VOCABULARY_KEY: path},
-            graph,
-        )
-        # The graph has a copy of the file.
-        fileio.rmtree(os.path.dirname(path))
+        if not files:
+            summary.require('Transform', splits, 0)
+        clear_unfinished(unfinished_dir(next(iter(paths))), 'Transform')
+        written = {paths[path].name: WrittenVocabulary.read(path) for path in paths}
+        for vocabulary in written.values():
+            summary.require('Transform', splits, vocabulary.examples)
+        return written
 
 
-def write_graph(
-    schema: schema_pb2.Schema, custom_config: dict[str, Any], transform_graph: str
-) -> None:
-    """Write the graph of `preprocessing_fn`, with a copy of the vocabulary.
-
-    Args:
-        schema: The schema of the raw examples.
-        custom_config: The configuration of `preprocessing_fn`.
-        transform_graph: The folder to write, for `tft.TFTransformOutput`.
-    """
-    metadata_io.write_metadata(
-        tft.DatasetMetadata(schema),
-        os.path.join(transform_graph, tft.TFTransformOutput.RAW_METADATA_DIR),
+def _stock_reason(
+    input_dict: dict[str, list[Any]],
+    output_dict: dict[str, list[Any]],
+    exec_properties: dict[str, Any],
+) -> str | None:
+    """Return why only TFX's executor can do what is wanted, None if nothing is known yet."""
+    all_examples = input_dict[standard_component_specs.EXAMPLES_KEY]
+    caches = (
+        input_dict.get(standard_component_specs.ANALYZER_CACHE_KEY),
+        output_dict.get(standard_component_specs.UPDATED_ANALYZER_CACHE_KEY),
     )
-    specs = schema_utils.schema_as_feature_spec(schema).feature_spec
-    impl_helper.analyze_in_place(
-        functools.partial(preprocessing_fn, custom_config=custom_config),
-        False,
-        specs,
-        impl_helper.get_type_specs_from_feature_specs(specs),
-        transform_graph,
+    reasons = {
+        **{f'{key} is set': exec_properties.get(key) for key in _STOCK_PARAMETERS},
+        'transformed examples are wanted': output_dict.get(
+            standard_component_specs.TRANSFORMED_EXAMPLES_KEY
+        ),
+        'statistics are wanted': not exec_properties.get(
+            standard_component_specs.DISABLE_STATISTICS_KEY
+        ),
+        'the cache of analyzers is wanted': any(caches),
+        'there are several artifacts of examples': len(all_examples) > 1,
+        'the examples are not tf.Examples in gzipped TFRecord files': any(
+            examples_utils.get_payload_format(examples) != example_gen_pb2.FORMAT_TF_EXAMPLE
+            or examples_utils.get_file_format(examples) != 'tfrecords_gzip'
+            for examples in all_examples
+        ),
+    }
+    return next((reason for reason, applies in reasons.items() if applies), None)
+
+
+def _trace(
+    input_dict: dict[str, list[Any]], exec_properties: dict[str, Any], temp_dir: str
+) -> tuple[TracedFunction | None, str]:
+    """Return the traced preprocessing_fn, or None and why it is left to TFX's executor."""
+    try:
+        from components.transform import tracing
+    except ImportError as err:
+        return None, str(err)
+    function = executor_utils.MaybeBindCustomConfig(
+        {
+            labels.CUSTOM_CONFIG: exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY),
+        },
+        # Unlike TFX's get_fn, it does not import an imported module again.
+        import_utils.import_class_by_path(
+            exec_properties[standard_component_specs.PREPROCESSING_FN_KEY]
+        ),
     )
+    schema = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
+    try:
+        return tracing.trace(
+            function, io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema)), temp_dir
+        ), ''
+    except tracing.UnknownAnalyzerError as err:
+        return None, str(err)
+
+
+def _splits_config(exec_properties: dict[str, Any], examples: list[Any]) -> Any:
+    return executor_utils.ResolveSplitsConfig(
+        exec_properties.get(standard_component_specs.SPLITS_CONFIG_KEY), examples
+    )
+
+
+def _write_count(count: int, path: str) -> None:
+    atomic_write(path, str(count), part_dir=unfinished_dir(path))

@@ -12,7 +12,6 @@ from components.common.settings import TextSettings
 from components.transform import text
 
 SETTINGS_KEY = 'text'
-VOCABULARY_KEY = 'vocabulary'
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
@@ -20,8 +19,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Args:
         inputs: The features of the schema; `text` is tf.string `[batch]`.
-        custom_config: Under `text`, the fields of `TextSettings`; under
-            `vocabulary`, the path of a file of words, in the order of their ids.
+        custom_config: Under `text`, the fields of `TextSettings`.
 
     Returns:
         `tokens`: tf.RaggedTensor int64 `[batch, (tokens)]`, at most `max_tokens`
@@ -29,12 +27,12 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         vocabulary, 2 the most frequent word. 0 is left for padding.
     """
     settings = TextSettings.model_validate(custom_config[SETTINGS_KEY])
-    words = text.tokenize(inputs[features.TEXT_KEY], settings.punctuation)
-    ids = tft.apply_vocabulary(
-        words,
-        # The saved graph owns the file only if this is a string, not a tensor.
-        custom_config[VOCABULARY_KEY],
+    ids = tft.compute_and_apply_vocabulary(
+        text.tokenize(inputs[features.TEXT_KEY], settings.punctuation),
         default_value=features.UNKNOWN_ID - features.RESERVED_IDS,
+        top_k=settings.vocab_size - features.RESERVED_IDS,
+        frequency_threshold=settings.min_word_count if settings.min_word_count > 1 else None,
+        vocab_filename=features.VOCABULARY_NAME,
     )
     shifted = ids + tf.constant(features.RESERVED_IDS, tf.int64)
     return {features.TOKENS_KEY: shifted[:, : settings.max_tokens]}

@@ -102,9 +102,7 @@ def _baseline_data(
     root: pathlib.Path,
 ) -> BaselineData | Missing:
     # None stands for a file that an older version did not write; there may be no baseline.
-    found = _read(
-        outcome, nodes, 'ServedBaseline', 'model', lambda uri: (uri, read_baseline(uri))
-    )
+    found = _read(outcome, nodes, 'ServedBaseline', 'model', lambda uri: (uri, read_baseline(uri)))
     if isinstance(found, Missing):
         return found
     uri, served = found

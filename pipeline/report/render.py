@@ -30,15 +30,19 @@ def render(report: Report) -> str:
     Example:
         html = render(collect(outcome, root))
     """
-    return _environment().get_template('report.html').render(
-        report=report,
-        outcome=report.outcome,
-        labels=report.labels,
-        learning=sections.learning(report),
-        scores=sections.scores(report),
-        slices=sections.slices(report.outcome),
-        data=sections.data(report),
-        **sections.verdict(report.outcome),
+    return (
+        _environment()
+        .get_template('report.html')
+        .render(
+            report=report,
+            outcome=report.outcome,
+            labels=report.labels,
+            learning=sections.learning(report),
+            scores=sections.scores(report),
+            slices=sections.slices(report.outcome),
+            data=sections.data(report),
+            **sections.verdict(report.outcome),
+        )
     )
 
 
@@ -56,9 +60,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: (
-            printable(value)
-            if isinstance(value, str) and not isinstance(value, Markup)
-            else value
+            printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
         ),
     )
     filters: dict[str, Callable[..., Any]] = {

@@ -232,9 +232,7 @@ def save_record(outcome: RunOutcome, root: pathlib.Path) -> None:
     atomic_write(path, json.dumps(outcome.to_json(), indent=2) + '\n')
 
 
-def load_records(
-    root: pathlib.Path, on_damaged: Callable[[str], None] = _warn
-) -> list[RunOutcome]:
+def load_records(root: pathlib.Path, on_damaged: Callable[[str], None] = _warn) -> list[RunOutcome]:
     """Load the outcomes of all runs below `root`, oldest first.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from components.pusher.properties import (
 )
 from components.served_baseline.baseline import read_baseline
 from components.trainer.history import read_history
+from components.transform.properties import STOCK_REASON_PROPERTY
 from pipeline.results.outcome import Pushed, Withdrawn
 
 Artifacts = Mapping[str, Sequence[Artifact]]
@@ -140,10 +142,20 @@ def _only(outputs: Artifacts, key: str) -> Artifact:
 
 
 def _count_words(outputs: Artifacts) -> str:
-    assets = pathlib.Path(_only(outputs, 'transform_graph').uri) / 'transform_fn' / 'assets'
-    with open(assets / features.VOCABULARY_NAME, 'rb') as file:
-        words = sum(1 for _ in file)
-    return f'{words:,} words in the vocabulary'
+    transform_graph = _only(outputs, 'transform_graph')
+    folder = pathlib.Path(transform_graph.uri)
+    vocabularies = folder / 'transformed_metadata' / 'asset_map'
+    notes = []
+    if vocabularies.exists():
+        for name in json.loads(vocabularies.read_bytes()).values():
+            with open(folder / 'transform_fn' / 'assets' / name, 'rb') as file:
+                words = sum(1 for _ in file)
+            of = 'the vocabulary' if name == features.VOCABULARY_NAME else name
+            notes.append(f'{words:,} words in {of}')
+    reason = transform_graph.get_string_custom_property(STOCK_REASON_PROPERTY)
+    if reason:
+        notes.append(f"TFX's executor: {reason}")
+    return '; '.join(notes)
 
 
 def _last_accuracies(outputs: Artifacts) -> str:

@@ -13,14 +13,16 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.common.settings import DEFAULT_SHARD_MIB, ColumnSettings
+from components.common import features
+from components.common.settings import DEFAULT_SHARD_MIB, ColumnSettings, TextSettings
 from components.example_gen.component import make_example_gen
 from components.example_gen.sources import discover
 from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen import workers
-from components.transform.vocabulary import WriteVocabulary
+from components.transform.vocabulary import WriteVocabularies, WrittenVocabulary
 from tests.components.example_gen.test_executor import execute
 from tests.components.example_gen.test_workers import read_texts
+from tests.components.trainer.tiny import trace_project
 from tests.conftest import LOCAL_BEAM_ARGS
 
 WORDS = [f'word{number}' for number in range(2_000)]
@@ -133,20 +135,20 @@ def test_statistics_are_the_same_when_their_work_is_cut(
 def test_vocabulary_is_the_same_when_words_are_shared_out(
     top_k: int, min_count: int, cuts: tuple[Cut, Cut], tmp_path: pathlib.Path
 ) -> None:
+    text = TextSettings(vocab_size=top_k + features.RESERVED_IDS, min_word_count=min_count)
+    traced = trace_project(text, tmp_path / 'temp')
+    assert traced.word_graph is not None
     found = []
     for cut, parts in ((cuts[0], 1), (cuts[1], 7)):
-        folder = tmp_path / str(parts)
-        write = WriteVocabulary(
-            str(folder / 'words'),
-            count_path=str(folder / 'count'),
-            top_k=top_k,
-            min_count=min_count,
-            parts=parts,
+        path = str(tmp_path / str(parts) / 'words')
+        write = WriteVocabularies(
+            traced.word_graph, {path: traced.vocabularies['words']}, parts=parts
         )
         with beam.Pipeline(options=BEAM) as pipeline:
             _ = pipeline | beam.Create(cut.shards('train')) | write
-        words = (folder / 'words').read_bytes()
-        found.append((words, int((folder / 'count').read_text())))
+        found.append((pathlib.Path(path).read_bytes(), WrittenVocabulary.read(path)[1:]))
     assert found[0] == found[1]
     assert 400 < found[0][0].count(b'\n') <= 2_000
-    assert found[0][1] == cuts[0].summary.examples('train')
+    kept, distinct, examples = found[0][1]
+    assert kept == found[0][0].count(b'\n') <= distinct
+    assert examples == cuts[0].summary.examples('train')

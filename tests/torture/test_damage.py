@@ -105,9 +105,7 @@ def _run_until_success(home: pathlib.Path, args: list[str]) -> Finished:
 
 
 @pytest.mark.timeout(900)
-def test_same_command_resumes_when_files_are_damaged(
-    tmp_path: pathlib.Path, tally: Tally
-) -> None:
+def test_same_command_resumes_when_files_are_damaged(tmp_path: pathlib.Path, tally: Tally) -> None:
     draw = random.Random(_SEED)
     args = ['--data', str(small_table(tmp_path / 'a.csv')), '--json']
     args += ['--set', 'gate.min_accuracy=0.6', '--set', 'gate.max_accuracy_drop=0.02']

@@ -31,8 +31,8 @@ from components.trainer.models import load_architecture
 from components.trainer.models.tutorial.model import Padded, build_network
 from components.trainer.models.tutorial.settings import TutorialSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
-from components.transform.executor import write_graph
-from components.transform.preprocessing import SETTINGS_KEY, VOCABULARY_KEY
+from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
+from components.transform.tracing import TracedFunction, trace
 from components.transform.vocabulary import count_words, write_vocabulary
 from tests.components.trainer.settings import trainer_settings
 
@@ -151,17 +151,26 @@ def make_tiny(base: pathlib.Path) -> Tiny:
     return Tiny(reviews=reviews, examples=examples, transform_graph=transform_graph)
 
 
+def trace_project(text: TextSettings, temp_dir: pathlib.Path) -> TracedFunction:
+    """Trace the project's preprocessing_fn."""
+    schema = text_format.Parse(CURATED_SCHEMA.read_text(), schema_pb2.Schema())
+    config = {SETTINGS_KEY: text.model_dump()}
+    return trace(functools.partial(preprocessing_fn, custom_config=config), schema, str(temp_dir))
+
+
 def write_transform_graph(
     examples: pathlib.Path, text: TextSettings, transform_graph: pathlib.Path
 ) -> None:
     """Write the transform graph of the training split."""
-    schema = text_format.Parse(CURATED_SCHEMA.read_text(), schema_pb2.Schema())
-    vocabulary = transform_graph.parent / 'words' / features.VOCABULARY_NAME
-    counts = count_words([str(p) for p in sorted(examples.glob('Split-train/*'))], text.punctuation)
-    write_vocabulary(counts.words, str(vocabulary), top_k=text.vocab_size - features.RESERVED_IDS)
-    config = {SETTINGS_KEY: text.model_dump(), VOCABULARY_KEY: str(vocabulary)}
-    write_graph(schema, config, str(transform_graph))
-    shutil.rmtree(vocabulary.parent)
+    temp_dir = transform_graph.parent / 'temp'
+    traced = trace_project(text, temp_dir)
+    assert traced.word_graph is not None
+    files = [str(path) for path in sorted(examples.glob('Split-train/*'))]
+    (counts,) = count_words(files, traced.word_graph)
+    (vocabulary,) = traced.vocabularies.values()
+    written = write_vocabulary(str(temp_dir / vocabulary.name), counts, vocabulary)
+    traced.write(str(transform_graph), str(temp_dir), {vocabulary.name: written})
+    shutil.rmtree(temp_dir)
 
 
 def loaded(

@@ -171,9 +171,7 @@ def test_output_of_frameworks_stays_in_the_log_when_a_node_is_shown() -> None:
 
 def summary_of(*, blessed: bool = True, **changes: Any) -> list[str]:
     """Return the lines of the summary of a run with one bound, with fields changed."""
-    check = Check(
-        metric='binary_accuracy', slice='', value=0.7, bound='>= 0.8000', passed=blessed
-    )
+    check = Check(metric='binary_accuracy', slice='', value=0.7, bound='>= 0.8000', passed=blessed)
     outcome = RunOutcome(
         run_id='1',
         outcome='pushed' if blessed else 'not_blessed',
