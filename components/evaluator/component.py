@@ -11,7 +11,8 @@ from components.common.settings import Executors
 from components.evaluator.eval_config import build_eval_config
 from components.evaluator.executor import Executor
 from components.evaluator.settings import GateSettings
-from components.evaluator.stock import StockExecutor
+from components.evaluator.stock import USER_CONFIG_KEY, StockExecutor
+from components.evaluator.user_config import load_eval_config
 
 
 class BatchEvaluator(Evaluator):
@@ -39,14 +40,22 @@ def make_evaluator(
         examples: Raw examples; only the split `test` is read.
         model: The candidate.
         baseline_model: The served version, or a note that there is none.
-        gate: The bounds.
-        executors: Whose executor evaluates.
+        gate: The bounds, or the file that has them.
+        executors: Whose executor evaluates; that of TFX if the gate has an `eval_config`.
+
+    Raises:
+        ConfigError: If the `eval_config` is not usable.
     """
-    node_class = StockEvaluator if executors == 'stock' else BatchEvaluator
-    return node_class(
+    config = load_eval_config(gate.eval_config) if gate.eval_config else None
+    node_class = StockEvaluator if config or executors == 'stock' else BatchEvaluator
+    node = node_class(
         examples=examples,
         model=model,
         baseline_model=baseline_model,
         example_splits=[features.TEST_SPLIT],
-        eval_config=build_eval_config(gate),
+        eval_config=config or build_eval_config(gate),
     ).with_id('Evaluator')
+    if config:
+        bound = {'min_baseline_auc': gate.min_baseline_auc}
+        node.exec_properties.update({USER_CONFIG_KEY: 1, **bound})
+    return node

@@ -194,7 +194,8 @@ def read_gate(config: config_pb2.EvalConfig) -> GateSettings:
                 found['max_accuracy_drop'] = max(0.0, drop)
         elif bound.metric == AUC:
             found['min_auc'] = bound.lowest
-    missing = sorted(name for name in GateSettings.model_fields if found.get(name) is None)
+    bounds = GateSettings.model_fields.keys() - {'eval_config'}
+    missing = sorted(name for name in bounds if found.get(name) is None)
     if missing:
         raise ConfigError(f'the gate has no bound {", ".join(missing)}', hint=_HINT)
     try:

@@ -6,16 +6,26 @@ import dataclasses
 import math
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
+from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.slicer import slicer_lib
 
 from components.common import features
 from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
 from components.evaluator.gate import CONFIG_FILE
 from components.evaluator.metric_table import BASELINE_PREFIX, Check
+from components.evaluator.validation import (
+    Values,
+    is_of_user,
+    metric_name,
+    slice_name,
+    validated_checks,
+)
 
 # Below an evaluation by TFMA: the evaluation of the checks that hold in addition.
 SAFEGUARDS_DIR = 'safeguards'
@@ -34,6 +44,7 @@ class Evaluation:
         bounds: The bounds that the candidate was judged by.
         safeguards: The evaluation of the checks in addition to those of TFMA, None if TFX's
             executor did not evaluate.
+        validated: Checks of a configuration of the user's, which replaces the bounds.
 
     Example:
         evaluation = read_evaluation(artifact.uri)
@@ -45,10 +56,12 @@ class Evaluation:
     baseline: Metrics | None
     bounds: tuple[Bound, ...]
     safeguards: Evaluation | None = None
+    validated: tuple[Check, ...] = ()
 
     def checks(self) -> tuple[Check, ...]:
         """Return the result of each bound, and of each safeguard that is worth showing."""
         checks = [check for bound in self.bounds for check in self._checks_of(bound)]
+        checks += self.validated
         if self.safeguards is not None:
             failed = {check.metric for check in checks if not check.passed}
             # A score for each example is taken for granted.
@@ -95,26 +108,53 @@ def read_evaluation(uri: str) -> Evaluation:
         config = json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
     safeguards = os.path.join(uri, SAFEGUARDS_DIR)
     has_baseline = any(spec.is_baseline for spec in config.model_specs)
+    values = _read_values(uri)
     slices: dict[str, Metrics] = {}
     baseline: Metrics = {}
-    for record in tfma.load_metrics(uri):
-        keys = record.slice_key.single_slice_keys
-        where = ', '.join(f'{key.column}={key.bytes_value.decode()}' for key in keys)
-        for item in record.metric_keys_and_values:
-            value = item.value.double_value.value if item.value.HasField('double_value') else None
-            if value is not None and math.isnan(value):
-                value = None
+    for key, of_slice in values.items():
+        where = slice_name(key)
+        for metric, value in of_slice.items():
             # TFMA leaves out the name if there is only one model.
-            if item.key.is_diff:
+            if metric.is_diff:
                 continue
-            if item.key.model_name in ('', tfma.CANDIDATE_KEY):
-                slices.setdefault(where, {})[item.key.name] = value
-            elif item.key.model_name == tfma.BASELINE_KEY and not where:
-                baseline[item.key.name] = value
-    return Evaluation(
+            if metric.model_name in ('', tfma.CANDIDATE_KEY):
+                slices.setdefault(where, {})[metric_name(metric)] = value
+            elif metric.model_name == tfma.BASELINE_KEY and not where:
+                baseline[metric_name(metric)] = value
+    found = Evaluation(
         metrics=slices.pop('', {}),
         slices=slices,
         baseline=baseline if has_baseline else None,
-        bounds=tuple(bounds_of(config)),
+        bounds=() if is_of_user(config) else tuple(bounds_of(config)),
         safeguards=read_evaluation(safeguards) if tf.io.gfile.exists(safeguards) else None,
     )
+    if found.safeguards is None or not is_of_user(config):
+        return found
+    # The metrics of this project are known, too.
+    return dataclasses.replace(
+        found,
+        metrics=found.safeguards.metrics | found.metrics,
+        baseline=(found.safeguards.baseline or {}) | baseline if has_baseline else None,
+        validated=validated_checks(config, tfma.load_validation_result(uri), values),
+    )
+
+
+def _read_values(uri: str) -> Values:
+    """Read the scalar metrics of each slice; NaN is None."""
+    found: dict[tuple[Any, ...], dict[metric_types.MetricKey, float | None]] = {}
+    for record in tfma.load_metrics(uri):
+        if record.HasField('cross_slice_key'):
+            continue
+        of_slice = found.setdefault(slicer_lib.deserialize_slice_key(record.slice_key), {})
+        for item in record.metric_keys_and_values:
+            kind = item.value.WhichOneof('type')
+            # With confidence intervals, a value has bounds.
+            number = (
+                item.value.bounded_value.value
+                if kind == 'bounded_value'
+                else (item.value.double_value if kind == 'double_value' else None)
+            )
+            if number is not None:
+                value = None if math.isnan(number.value) else number.value
+                of_slice[metric_types.MetricKey.from_proto(item.key)] = value
+    return found

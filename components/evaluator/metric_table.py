@@ -134,6 +134,7 @@ METRICS = (
 )
 COMPARED_METRICS = tuple(metric for metric in METRICS if metric.is_compared)
 _BY_NAME = {metric.name: metric for metric in METRICS}
+KNOWN_METRICS = frozenset(_BY_NAME)
 
 
 def find_metric(name: str) -> Metric:
@@ -170,6 +171,11 @@ def format_slice(name: str) -> str:
     """
     key, _, value = name.partition('=')
     return f'{value} words' if key == 'length' else name
+
+
+def is_by_length(name: str) -> bool:
+    """Return whether a slice has the texts of a number of words."""
+    return name.startswith('length=') and ',' not in name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

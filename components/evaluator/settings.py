@@ -51,6 +51,13 @@ class GateSettings(Settings):
         f'slices are {", ".join(features.LENGTH_BUCKETS)}',
     )
 
+    eval_config: str | None = pydantic.Field(
+        None,
+        min_length=1,
+        description='file with a TFMA EvalConfig (JSON or text proto); with it, TFMA evaluates and '
+        'validates, and no other setting of the gate applies except min_baseline_auc',
+    )
+
     @pydantic.field_validator('slices')
     @classmethod
     def _known_slices(cls, slices: dict[str, float]) -> dict[str, float]:

@@ -18,6 +18,10 @@ from components.evaluator.eval_config import read_gate, resolve_eval_config, res
 from components.evaluator.evaluation import SAFEGUARDS_DIR
 from components.evaluator.executor import bless, evaluate, models_of
 from components.evaluator.gate import write_validation
+from components.evaluator.settings import GateSettings
+
+# An execution parameter: whether the configuration is the user's.
+USER_CONFIG_KEY = 'is_user_config'
 
 
 class StockExecutor(executor.Executor):
@@ -38,7 +42,8 @@ class StockExecutor(executor.Executor):
         Args:
             input_dict: See `components.evaluator.executor.Executor`.
             output_dict: The same; `evaluation` also has a folder with the safeguards.
-            exec_properties: The same.
+            exec_properties: The same. With a configuration of the user's, which is used
+                as it is, `is_user_config` is 1, and `min_baseline_auc` is a number.
 
         Raises:
             ComponentError: If the number of scored examples is not the number that
@@ -49,10 +54,15 @@ class StockExecutor(executor.Executor):
         has_baseline = models.baseline is not None
         config = config_pb2.EvalConfig()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
-        gate = apply_overrides(read_gate(config), exec_properties, GATE_OVERRIDES)
-        config = resolve_eval_config(gate, has_baseline=has_baseline)
-        # The bound on the baseline, which TFMA ignores, is a safeguard.
-        del config.metrics_specs[1:]
+        if exec_properties.get(USER_CONFIG_KEY):
+            # The other bounds are not used.
+            gate = GateSettings(min_accuracy=1, max_accuracy_drop=0)
+            gate = apply_overrides(gate, exec_properties, ('min_baseline_auc',))
+        else:
+            gate = apply_overrides(read_gate(config), exec_properties, GATE_OVERRIDES)
+            config = resolve_eval_config(gate, has_baseline=has_baseline)
+            # The bound on the baseline, which TFMA ignores, is a safeguard.
+            del config.metrics_specs[1:]
         unused = () if has_baseline else (standard_component_specs.BASELINE_MODEL_KEY,)
         super().Do(
             {key: artifacts for key, artifacts in input_dict.items() if key not in unused},

@@ -14,10 +14,14 @@ import jinja2
 from components.common import features
 from components.evaluator.evaluation import Evaluation, Metrics
 from components.evaluator.metric_table import (
+    ACCURACY,
     COMPARED_METRICS,
     EXAMPLE_COUNT,
+    KNOWN_METRICS,
     accuracy_interval,
+    find_metric,
     format_metric,
+    is_by_length,
 )
 from components.example_gen.summary import ExamplesSummary
 
@@ -59,6 +63,7 @@ def write_card(facts: CardFacts) -> str:
         if f'{features.LENGTH_KEY}={name}' in evaluation.slices
     }
     texts = {name: slices.get(name, {}).get(EXAMPLE_COUNT) or 0 for name in features.LENGTH_BUCKETS}
+    others = [find_metric(name) for name in evaluation.metrics if name not in KNOWN_METRICS]
     fits_to_val = facts.settings['trainer']['model'].get('fit_to_val')
 
     def bounds(metric: str, where: str = '') -> str:
@@ -76,7 +81,12 @@ def write_card(facts: CardFacts) -> str:
     return environment.get_template('model_card.md.jinja').render(
         **facts._asdict(),
         features=features,
-        metrics=COMPARED_METRICS,
+        metrics=(*COMPARED_METRICS, *others),
+        further_checks=[
+            check
+            for check in evaluation.checks()
+            if check.slice and (check.metric != ACCURACY or not is_by_length(check.slice))
+        ],
         value=lambda name, found, missing='-': format_metric(name, found.get(name), missing),
         bounds=bounds,
         interval=_interval,

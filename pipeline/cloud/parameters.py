@@ -75,6 +75,8 @@ def run_time_parameters(
         source: The data, which has the default folder.
     """
     model = config.trainer.model
+    # A configuration of the user's has all other bounds.
+    bounds = ('min_baseline_auc',) if config.gate.eval_config else GATE_OVERRIDES
     return {
         'ExampleGen': {
             'input_base': Parameter(
@@ -87,7 +89,7 @@ def run_time_parameters(
             **{name: _of_setting(model, name) for name in model.run_time_settings},
             **{name: _of_setting(config.trainer, name) for name in TRAINER_OVERRIDES},
         },
-        'Evaluator': {name: _of_setting(config.gate, name) for name in GATE_OVERRIDES},
+        'Evaluator': {name: _of_setting(config.gate, name) for name in bounds},
     }
 
 

@@ -12,6 +12,7 @@ from components.evaluator.metric_table import (
     EXAMPLE_COUNT,
     Interval,
     accuracy_interval,
+    is_by_length,
     wilson_interval,
 )
 from components.evaluator.score_details import Histogram
@@ -55,7 +56,7 @@ def slice_accuracies(outcome: RunOutcome) -> list[SliceAccuracy]:
     found = [
         SliceAccuracy(where.partition('=')[2], interval, round(metrics[EXAMPLE_COUNT] or 0))
         for where, metrics in outcome.slices.items()
-        if (interval := accuracy_interval(metrics)) is not None
+        if is_by_length(where) and (interval := accuracy_interval(metrics)) is not None
     ]
     return sorted(found, key=lambda part: slice_order(part.name))
 

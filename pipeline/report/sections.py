@@ -7,12 +7,14 @@ from typing import Any
 
 from components.evaluator.metric_table import (
     ACCURACY,
+    KNOWN_METRICS,
     LOSS,
     Check,
     accuracy_interval,
     find_metric,
     format_metric,
     format_slice,
+    is_by_length,
 )
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.text_statistics import (
@@ -29,6 +31,7 @@ Context = dict[str, Any]
 
 NONE = '\N{EN DASH}'  # in place of a missing number
 _FREQUENT_WORDS_SHOWN = 30
+_SLICES_SHOWN = 100
 
 
 def verdict(outcome: RunOutcome) -> Context:
@@ -38,7 +41,23 @@ def verdict(outcome: RunOutcome) -> Context:
         'reasons': reasons(outcome),
         'metrics': outcome.metric_rows() if outcome.metrics else [],
         'other_checks': outcome.other_checks(),
+        'slice_metrics': _slice_metrics(outcome),
         'accuracy': accuracy_interval(outcome.metrics),
+    }
+
+
+def _slice_metrics(outcome: RunOutcome) -> Context | None:
+    """Return a table of the slices that the user defined; the others have a chart."""
+    metrics = {name for of_slice in outcome.slices.values() for name in of_slice}
+    if metrics <= KNOWN_METRICS and all(map(is_by_length, outcome.slices)):
+        return None
+    names = sorted(metrics)
+    return {
+        'labels': [f'{find_metric(name).label}#' for name in names],
+        'rows': [
+            (format_slice(where), [format_metric(name, found.get(name)) for name in names])
+            for where, found in sorted(outcome.slices.items())[:_SLICES_SHOWN]
+        ],
     }
 
 
@@ -175,8 +194,10 @@ def slices(outcome: RunOutcome) -> Context | Missing:
     """Return the accuracy by number of words."""
     parts = measures.slice_accuracies(outcome)
     overall = accuracy_interval(outcome.metrics)
-    if not parts or overall is None:
+    if not outcome.metrics:
         return Missing(reason='The run ended before the Evaluator.')
+    if not parts or overall is None:
+        return Missing(reason='The accuracy was not measured by number of words.')
     worse = [part for part in parts if part.accuracy.high < overall.share]
     listed = ', '.join(f'{part.name} words ({part.accuracy.share:.4f})' for part in worse)
     summary = (

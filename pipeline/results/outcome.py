@@ -15,7 +15,13 @@ import pydantic
 
 from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
-from components.evaluator.metric_table import COMPARED_METRICS, Check, Metric
+from components.evaluator.metric_table import (
+    COMPARED_METRICS,
+    KNOWN_METRICS,
+    Check,
+    Metric,
+    find_metric,
+)
 from pipeline.settings.config import PipelineConfig
 
 NO_BASELINE = 'No baseline: no other model is served.'
@@ -136,7 +142,8 @@ class RunOutcome:
         return next((node.state for node in self.nodes if node.id == node_id), None)
 
     def metric_rows(self) -> list[MetricRow]:
-        """Return the metrics that are compared with the baseline."""
+        """Return the metrics that are compared with the baseline, then those of the user."""
+        others = [find_metric(name) for name in self.metrics if name not in KNOWN_METRICS]
         return [
             MetricRow(
                 metric=metric,
@@ -144,12 +151,12 @@ class RunOutcome:
                 checks=[c for c in self.thresholds if c.metric == metric.name and not c.slice],
                 baseline=(self.baseline or {}).get(metric.name),
             )
-            for metric in COMPARED_METRICS
+            for metric in (*COMPARED_METRICS, *others)
         ]
 
     def other_checks(self) -> list[Check]:
         """Return the results of the bounds that `metric_rows` does not contain."""
-        names = {metric.name for metric in COMPARED_METRICS}
+        names = {row.metric.name for row in self.metric_rows()}
         return [c for c in self.thresholds if c.slice or c.metric not in names]
 
     def to_json(self) -> dict[str, Any]:

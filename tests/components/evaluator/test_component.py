@@ -27,6 +27,7 @@ from components.evaluator.score_details import SHOWN_PARTS, read_score_details
 from components.evaluator.settings import GateSettings
 from components.served_baseline.baseline import NO_BASELINE_FILE
 from tests.components.evaluator.evaluated import Evaluated, evaluate
+from tests.components.evaluator.test_user_config import EXAMPLE
 from tests.components.trainer.tiny import (
     TEXT,
     Exported,
@@ -305,6 +306,37 @@ def test_tfx_executor_gives_the_same_metrics_and_verdict(
         for found in (stock, fast)
     ]
     assert properties[0] == properties[1]
+
+
+def test_tfma_judges_by_a_configuration_of_the_user(
+    alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    # A bound of the settings does not apply.
+    gate = GateSettings(min_accuracy=1, max_accuracy_drop=0, eval_config=str(EXAMPLE))
+    found = evaluate(tmp_path / 'first', tiny, models('good'), None, gate)
+    assert found.blessed
+    evaluation = read_evaluation(found.evaluation)
+    assert [(c.label, c.bound, c.passed) for c in evaluation.checks()] == [
+        ('accuracy', '>= 0.6000', True),
+        ('AUC', '>= 0.7000', True),
+        ('AUC, 11-50 words', '>= 0.7000', True),
+    ]
+    overall = alone.metrics[''][OVERALL]
+    assert evaluation.metrics['auc'] == pytest.approx(overall['auc'], abs=0.01)
+    assert 0 < (evaluation.metrics['precision_at_recall'] or 0) <= 1
+    assert evaluation.metrics['example_count'] == 60  # one of this project's
+    assert set(evaluation.slices) == SLICES
+    assert read_score_details(found.evaluation) is not None
+
+    worse = evaluate(tmp_path / 'second', tiny, models('biased'), models('good'), gate)
+    assert not worse.blessed
+    evaluation = read_evaluation(worse.evaluation)
+    assert evaluation.baseline is not None
+    assert evaluation.baseline['precision_at_recall'] is not None
+    failed = {(c.label, c.bound) for c in evaluation.checks() if not c.passed}
+    assert ('accuracy', 'change >= -0.0200') in failed
+    passed = {(c.label, c.bound) for c in evaluation.checks() if c.passed}
+    assert ('AUC of the baseline', '>= 0.5000') in passed
 
 
 def test_bounds_of_the_run_are_used_when_it_overrides_them(
