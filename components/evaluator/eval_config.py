@@ -138,9 +138,7 @@ def resolve_safeguards(min_baseline_auc: float, *, has_baseline: bool) -> config
         has_baseline: Whether there is a baseline.
     """
     bounds = [Bound(ACCURACY, 0.0), Bound(AUC, min_baseline_auc, of_baseline=True)]
-    config = _resolve(bounds, has_baseline=has_baseline)
-    del config.slicing_specs[1:]
-    return config
+    return _resolve(bounds, has_baseline=has_baseline)
 
 
 def _resolve(bounds: Iterable[Bound], *, has_baseline: bool) -> config_pb2.EvalConfig:

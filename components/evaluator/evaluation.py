@@ -131,10 +131,15 @@ def read_evaluation(uri: str) -> Evaluation:
     if found.safeguards is None or not is_of_user(config):
         return found
     # The metrics of this project are known, too.
+    ours = found.safeguards
     return dataclasses.replace(
         found,
-        metrics=found.safeguards.metrics | found.metrics,
-        baseline=(found.safeguards.baseline or {}) | baseline if has_baseline else None,
+        metrics=ours.metrics | found.metrics,
+        slices={
+            where: ours.slices.get(where, {}) | slices.get(where, {})
+            for where in ours.slices | slices
+        },
+        baseline=(ours.baseline or {}) | baseline if has_baseline else None,
         validated=validated_checks(config, tfma.load_validation_result(uri), values),
     )
 
