@@ -23,9 +23,8 @@ RUN uv/bin/uv venv --quiet --no-project --python /usr/local/bin/python /opt/venv
         --excludes requirements/not-in-image.in \
         --requirements requirements/tfx-1.21.txt --requirements requirements/tfx-1.21-cloud.txt \
     && cd /opt/venv/lib/python3.11/site-packages \
-    # Removes half a gigabyte that no step reads: headers, examples, tests and their data.
-    && rm -r tensorflow/include pyarrow/include pyarrow/src tfx/components/testdata tfx/examples \
-        jedi/third_party \
+    # Removes half a gigabyte that no step reads: headers, tests and their data.
+    && rm -r tensorflow/include pyarrow/include pyarrow/src tfx/components/testdata jedi/third_party \
     && find numpy pandas pyarrow scipy sklearn -type d -name tests -prune -exec rm -r {} + \
     # Strips another half of symbols that only a debugger reads. strip would break *.libs.
     && find . -regex '.*[.]so[.0-9]*' -type f -not -path './*.libs/*' \

@@ -22,8 +22,9 @@ from components.served_baseline.component import make_served_baseline
 from components.statistics_gen.component import make_statistics_gen
 from components.trainer.component import make_trainer
 from components.transform.component import make_transform
+from components.user_module.source import PREPROCESSING_FN, RUN_FN, UserModule
 from pipeline.beam.arguments import beam_args
-from pipeline.settings.config import PipelineConfig
+from pipeline.settings.config import PipelineConfig, find_user_module
 from pipeline.store.choice import backend_of
 
 _FINGERPRINT = 'fingerprint'
@@ -49,8 +50,8 @@ def create_pipeline(
         A pipeline of nine nodes, with caching if the target is `local`.
 
     Raises:
-        ConfigError: If the schema file cannot be used, or a folder that the
-            target needs is not set.
+        ConfigError: If the schema file or the user's module cannot be used, or a folder
+            that the target needs is not set.
 
     Example:
         LocalDagRunner().run(create_pipeline(config, source))
@@ -62,16 +63,40 @@ def create_pipeline(
     schema_gen = make_schema_gen(config.data.schema_file, source.features)
     schema = schema_gen.outputs['schema']
     example_validator = make_example_validator(statistics_gen.outputs['statistics'], schema)
-    transform = make_transform(examples, schema, config.text, config.executors)
+    module = find_user_module(config)
+    reference = module.reference(local=target == 'local') if module else None
+    functions = module.functions if module else {}
+    transform = make_transform(
+        examples,
+        schema,
+        config.text,
+        config.executors,
+        module=reference if PREPROCESSING_FN in functions else None,
+        config=getattr(config.trainer.model, 'config', {}),
+        materialize=RUN_FN in functions,
+    )
+    if PREPROCESSING_FN in functions:
+        _add_fingerprint(transform, module)
     # Nothing is learned from data that the schema does not accept.
     transform.add_upstream_node(example_validator)
     transform_graph = transform.outputs['transform_graph']
     trainer = make_trainer(
-        examples, transform_graph, schema, trainer=config.trainer, text=config.text
+        examples,
+        transform_graph,
+        schema,
+        trainer=config.trainer,
+        text=config.text,
+        module=reference if module and module.trains else None,
+        transformed_examples=(
+            transform.outputs['transformed_examples'] if RUN_FN in functions else None
+        ),
     )
-    # The module of the architecture is imported by its name.
-    architecture = config.trainer.model.architecture
-    _add_fingerprint(trainer, f'components.trainer.models.{architecture}.model')
+    if module and module.trains:
+        _add_fingerprint(trainer, module)
+    else:
+        # The module of the architecture is imported by its name.
+        architecture = config.trainer.model.architecture
+        _add_fingerprint(trainer, None, f'components.trainer.models.{architecture}.model')
     model = trainer.outputs['model']
     served_baseline = make_served_baseline(model, serving_dir)
     baseline_model = served_baseline.outputs['model']
@@ -101,7 +126,7 @@ def create_pipeline(
         pusher,
     ]
     for node in nodes:
-        if node is not trainer:
+        if _FINGERPRINT not in node.exec_properties:
             _add_fingerprint(node)
         node.exec_properties.update((parameters or {}).get(node.id, {}))
     connection = None
@@ -138,11 +163,14 @@ def _folders(config: PipelineConfig, target: str) -> tuple[str, str]:
     return config.cloud.pipeline_root, config.serving_dir
 
 
-def _add_fingerprint(node: BaseComponent, *modules: str) -> None:
+def _add_fingerprint(
+    node: BaseComponent, user_module: UserModule | None = None, *modules: str
+) -> None:
     """Add to a node's cache key what TFX leaves out: its code and the versions of the stack.
 
     Args:
         node: The modules of its executor and of its `run_fn` or `preprocessing_fn` count.
+        user_module: The user's module, if the node calls it.
         modules: Dotted names of further modules.
     """
     functions = [node.exec_properties.get(key) for key in ('run_fn', 'preprocessing_fn')]
@@ -150,4 +178,6 @@ def _add_fingerprint(node: BaseComponent, *modules: str) -> None:
         node.executor_spec.executor_class.__module__,
         *(function.rpartition('.')[0] for function in functions if function),
         *modules,
+        *(user_module.project if user_module else ()),
+        further=user_module.digest if user_module else '',
     )

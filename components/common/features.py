@@ -40,6 +40,9 @@ ROWS_KEY = 'rows'  # int64 [parts], the index of the text in the batch
 BIAS_KEY = 'bias'  # float32 [batch], the logit of an empty text
 LABELS_ASSET = 'labels.json'  # in assets.extra/: ["negative name", "positive name"]
 SETTINGS_ASSET = 'settings.json'  # in assets.extra/: the settings of the training
+# In SETTINGS_ASSET, the architecture of a model that a user's module made. It may lack the
+# signatures for texts, and its `serving_default` may have further outputs.
+MODULE_ARCHITECTURE = 'module'
 # In assets.extra/ of a pushed version, and no part of the model.
 MODEL_CARD = 'model_card.md'
 DIGEST_ASSET = 'model.sha256'  # the digest of the model when it was pushed

@@ -11,15 +11,15 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
-import importlib.util
 import pathlib
+from collections.abc import Iterable
 
 _PACKAGE = 'components'
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _STACK = ('tfx', 'tensorflow', 'tensorflow-transform', 'tensorflow-model-analysis')
 
 
-def code_fingerprint(*modules: str) -> str:
+def code_fingerprint(*modules: str, further: str = '') -> str:
     """Return a digest of modules, all modules of `components` that they import, and the stack.
 
     Imports are read from the source, not executed, so the digest does not depend on
@@ -27,10 +27,11 @@ def code_fingerprint(*modules: str) -> str:
 
     Args:
         modules: Dotted names of modules in `components`.
+        further: The digest of other code, such as a user's module.
 
     Returns:
         64 hexadecimal digits. Two digests are equal if and only if the sources of all
-        these modules and the versions of TFX, TensorFlow, TFT and TFMA are equal.
+        these modules, the versions of TFX, TensorFlow, TFT and TFMA, and `further` are equal.
 
     Raises:
         ValueError: If a module does not exist.
@@ -43,12 +44,22 @@ def code_fingerprint(*modules: str) -> str:
         digest.update(name.encode() + b'\0' + _source(name).read_bytes() + b'\0')
     for package, version in stack_versions().items():
         digest.update(f'{package}=={version}\n'.encode())
+    digest.update(further.encode())
     return digest.hexdigest()
 
 
 def stack_versions() -> dict[str, str]:
     """Return the versions of TFX, TensorFlow, TFT and TFMA, by package."""
     return {package: importlib.metadata.version(package) for package in _STACK}
+
+
+def project_modules(names: Iterable[str]) -> frozenset[str]:
+    """Return those of some dotted names that are modules of `components`.
+
+    >>> sorted(project_modules(['components.common.features', 'components.nothing', 'keras']))
+    ['components.common.features']
+    """
+    return frozenset(name for name in names if _file(name) is not None)
 
 
 def _reachable(modules: frozenset[str]) -> set[str]:
@@ -66,18 +77,32 @@ def _reachable(modules: frozenset[str]) -> set[str]:
 def _imports(module: str) -> frozenset[str]:
     """Return the modules of `components` that `module` imports."""
     path = _source(module)
-    package = module if path.name == '__init__.py' else module.rpartition('.')[0]
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    return project_modules(imported_names(tree, module, is_package=path.name == '__init__.py'))
+
+
+def imported_names(tree: ast.Module, module: str, *, is_package: bool) -> set[str]:
+    """Return the dotted names that a module may import: modules, and attributes of modules.
+
+    >>> sorted(imported_names(ast.parse('from a import b'), 'm', is_package=False))
+    ['a', 'a.b']
+
+    Args:
+        tree: Its source.
+        module: Its dotted name, which relative names start from.
+        is_package: Whether it is the `__init__` of a package.
+    """
+    package = module if is_package else module.rpartition('.')[0]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            origin = importlib.util.resolve_name('.' * node.level + (node.module or ''), package)
-            names = [origin, *(f'{origin}.{alias.name}' for alias in node.names)]
-        else:
-            continue
-        found.update(name for name in names if _file(name) is not None)
-    return frozenset(found)
+            above = package.split('.')[: len(package.split('.')) - node.level + 1]
+            parts = above if node.level else []
+            origin = '.'.join(filter(None, [*parts, node.module]))
+            found |= {origin, *(f'{origin}.{alias.name}' for alias in node.names)}
+    return found
 
 
 def _source(module: str) -> pathlib.Path:

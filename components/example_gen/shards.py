@@ -80,9 +80,7 @@ class Serializer:
         self._columns = columns
         self._templates: dict[tuple[int | None, str], tuple[tf.train.Example, Any]] = {}
 
-    def serialize(
-        self, text: str, label: int | None, values: Sequence[Value | None] = ()
-    ) -> bytes:
+    def serialize(self, text: str, label: int | None, values: Sequence[Value | None] = ()) -> bytes:
         """Return a serialized example.
 
         Args:
@@ -102,9 +100,7 @@ class Serializer:
         return cast(bytes, example.SerializeToString(deterministic=True))
 
 
-def add_value(
-    example: tf.train.Example, name: str, kind: FeatureType | None, value: Value
-) -> None:
+def add_value(example: tf.train.Example, name: str, kind: FeatureType | None, value: Value) -> None:
     """Add the value of a feature column to an example."""
     feature = example.features.feature[name]
     if kind == 'int':

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import posixpath
@@ -9,6 +10,7 @@ import time
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
@@ -16,7 +18,7 @@ from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import json_utils, proto_utils
 
 from components.common import features
-from components.common.model_versions import complete_versions, digest_of_model
+from components.common.model_versions import SAVED_MODEL_FILE, complete_versions, digest_of_model
 from components.common.rollback_state import Withdrawal, withdrawn_models
 from components.common.serving_lock import serving_lock
 from components.evaluator.score_details import SCORE_DETAILS_FILE, parse_score_details
@@ -128,11 +130,39 @@ def _test_serving(model: str, input_dict: dict[str, list[Any]]) -> None:
             details = parse_score_details(file.read())
         shown = (*details.mistakes, *details.uncertain)
         known = {example.text: example.probability for example in shown if not example.cut}
-    smoke_test(
-        model,
-        texts=[text.decode() for text in first],
-        known=[KnownScore(*score) for score in known.items()],
-    )
+    scores = [KnownScore(*score) for score in known.items()]
+    if _settings_of(model)['trainer']['model']['architecture'] == features.MODULE_ARCHITECTURE:
+        scores = _with_examples(scores, files)
+    smoke_test(model, texts=[text.decode() for text in first], known=scores)
+
+
+def _with_examples(scores: list[KnownScore], files: list[str]) -> list[KnownScore]:
+    """Add their examples, which a user's model may need; leave out texts that occur twice."""
+    wanted = {score.text.encode() for score in scores}
+    spec = {features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string)}
+    found: dict[bytes, list[bytes]] = {}
+    for batch in tf.data.TFRecordDataset(files, 'GZIP').batch(1_000):
+        texts = tf.io.parse_example(batch, spec)[features.TEXT_KEY].numpy()
+        for text, example in zip(texts, batch.numpy()):
+            if text in wanted:
+                found.setdefault(text, []).append(example)
+    return [
+        score._replace(example=base64.b64encode(examples[0]).decode())
+        for score in scores
+        if len(examples := found.get(score.text.encode(), [])) == 1
+    ]
+
+
+def _settings_of(model: str) -> dict[str, Any]:
+    with fileio.open(posixpath.join(model, 'assets.extra', features.SETTINGS_ASSET)) as file:
+        settings: dict[str, Any] = json.loads(file.read())
+    return settings
+
+
+def _signatures_of(model: str) -> frozenset[str]:
+    with fileio.open(posixpath.join(model, SAVED_MODEL_FILE), 'rb') as file:
+        saved = saved_model_pb2.SavedModel.FromString(file.read())
+    return frozenset(saved.meta_graphs[0].signature_def)
 
 
 def _examples(input_dict: dict[str, list[Any]]) -> Artifact:
@@ -149,15 +179,14 @@ def _make_card(
     config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
     examples = _examples(input_dict)
     evaluation = artifact_utils.get_single_uri(input_dict[standard_component_specs.EVALUATION_KEY])
-    with fileio.open(posixpath.join(model_dir, 'assets.extra', features.SETTINGS_ASSET)) as file:
-        settings = json.loads(file.read())
     return write_card(
         CardFacts(
             name=config[NAME_KEY],
             data=ExamplesSummary.read(examples.uri),
             spans=examples.get_string_custom_property(SPANS_PROPERTY),
             evaluation=read_evaluation(evaluation),
-            settings=settings,
+            settings=_settings_of(model_dir),
+            signatures=_signatures_of(model_dir),
             pushed=time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()),
             fingerprint=config[FINGERPRINT_KEY],
             digest=digest,

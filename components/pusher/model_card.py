@@ -39,6 +39,7 @@ class CardFacts(NamedTuple):
         spans: The spans that were read, as text; empty if the data has none.
         evaluation: Metrics and bounds.
         settings: Settings of the training, by part: `trainer` and `text`.
+        signatures: Names of the signatures of the model.
         pushed: Time of the push in UTC, as text.
         fingerprint: Fingerprint of the training code.
         digest: SHA-256 of the model's files.
@@ -49,6 +50,7 @@ class CardFacts(NamedTuple):
     spans: str
     evaluation: Evaluation
     settings: Mapping[str, Mapping[str, Any]]
+    signatures: frozenset[str]
     pushed: str
     fingerprint: str
     digest: str
@@ -81,6 +83,7 @@ def write_card(facts: CardFacts) -> str:
     return environment.get_template('model_card.md.jinja').render(
         **facts._asdict(),
         features=features,
+        of_user=facts.settings['trainer']['model']['architecture'] == features.MODULE_ARCHITECTURE,
         metrics=(*COMPARED_METRICS, *others),
         further_checks=[
             check

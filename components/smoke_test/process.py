@@ -8,6 +8,7 @@ prints goes to standard error.
 
 from __future__ import annotations
 
+import base64
 import gc
 import json
 import os
@@ -48,9 +49,13 @@ class Scorer:
 
     def __init__(self, tf: Any, model: Any, names: types.SimpleNamespace) -> None:
         self.tf, self.model, self.names = tf, model, names
+        # A user's model may need more than the text.
+        self.takes_texts = names.TEXT_SIGNATURE in model.signatures
 
     def score_texts(self, texts: list[bytes]) -> Any:
         """Score plain texts: float `[batch]`."""
+        if not self.takes_texts:
+            return self.score_examples(texts)
         outputs = self.call(self.names.TEXT_SIGNATURE, self.names.TEXT_INPUT, texts)
         return outputs[self.names.PROBABILITY_KEY]
 
@@ -61,6 +66,10 @@ class Scorer:
             example = self.tf.train.Example()
             example.features.feature[self.names.TEXT_KEY].bytes_list.value.append(text)
             rows.append(example.SerializeToString())
+        return self.score_rows(rows)
+
+    def score_rows(self, rows: list[bytes]) -> Any:
+        """Score serialized examples: float `[batch]`."""
         outputs = self.call(self.names.EXAMPLES_SIGNATURE, self.names.EXAMPLES_INPUT, rows)
         return outputs[self.names.PROBABILITY_KEY]
 
@@ -74,14 +83,25 @@ class Scorer:
             raise CheckFailed(f'{signature} answers', scores, _first_line(err)) from err
         return {key: value.numpy() for key, value in outputs.items()}
 
-    def check_signature(self, signature: str, name: str, outputs: Specs) -> None:
-        """Check name and type of the input of a signature, and of its outputs."""
+    def check_signature(
+        self, signature: str, name: str, outputs: Specs, *, others: bool = False
+    ) -> None:
+        """Check name and type of the input of a signature, and of its outputs.
+
+        Args:
+            signature: Its name.
+            name: Name of its input, strings.
+            outputs: Its outputs.
+            others: Whether it may have further outputs.
+        """
         signatures = self.model.signatures
         if signature not in signatures:
             got = ', '.join(sorted(signatures)) or 'none'
             raise CheckFailed('its signatures', f'{signature!r} among them', got)
         _, inputs = signatures[signature].structured_input_signature
-        found = signatures[signature].structured_outputs
+        found = dict(signatures[signature].structured_outputs)
+        if others:
+            found = {key: spec for key, spec in found.items() if key in outputs} or found
         self._check_specs(f'the input of {signature}', {name: ('string', [None])}, inputs)
         self._check_specs(f'the output of {signature}', outputs, found)
 
@@ -146,10 +166,14 @@ def check(tf: Any, request: dict[str, Any]) -> None:
     names = types.SimpleNamespace(**request['names'])
     scorer = Scorer(tf, _load(tf, request['model']), names)
     probability: Specs = {names.PROBABILITY_KEY: ('float32', [None])}
-    scorer.check_signature(names.EXAMPLES_SIGNATURE, names.EXAMPLES_INPUT, probability)
-    scorer.check_signature(names.TEXT_SIGNATURE, names.TEXT_INPUT, probability)
+    of_user = _is_of_user(tf, request)
+    scorer.check_signature(
+        names.EXAMPLES_SIGNATURE, names.EXAMPLES_INPUT, probability, others=of_user
+    )
+    if scorer.takes_texts or not of_user:
+        scorer.check_signature(names.TEXT_SIGNATURE, names.TEXT_INPUT, probability)
     explains = names.EXPLAIN_SIGNATURE in scorer.model.signatures
-    if explains or request['must_explain']:
+    if explains or (request['must_explain'] and not of_user):
         parts: Specs = {
             names.NGRAMS_KEY: ('string', [None]),
             names.CONTRIBUTIONS_KEY: ('float32', [None]),
@@ -161,13 +185,26 @@ def check(tf: Any, request: dict[str, Any]) -> None:
     texts = [text.encode() for text in request['texts']]
     scores = _check_scores(scorer, texts)
     if request['known']:
-        known = [text.encode() for text, _ in request['known']]
-        expected = [score for _, score in request['known']]
-        got = scorer.score_texts(known)
+        known = [text.encode() for text, _, _ in request['known']]
+        expected = [score for _, score, _ in request['known']]
+        rows = [base64.b64decode(row) for _, _, row in request['known']]
+        got = scorer.score_rows(rows) if all(rows) else scorer.score_texts(known)
         _check_probabilities('reviews of test', known, got)
         _check_equal('it scores as the Evaluator measured', known, expected, got, _BATCH_TOLERANCE)
     if explains:
         _check_explanations(scorer, texts, scores)
+
+
+def _is_of_user(tf: Any, request: dict[str, Any]) -> bool:
+    """Return whether a user's module made the model, which may lack signatures and has others."""
+    path = f'{request["model"]}/{request["settings_file"]}'
+    try:
+        with tf.io.gfile.GFile(path, 'rb') as file:
+            settings = json.loads(file.read())
+        architecture = settings['trainer']['model']['architecture']
+    except (tf.errors.OpError, ValueError, LookupError, TypeError):
+        return False
+    return bool(architecture == request['names']['MODULE_ARCHITECTURE'])
 
 
 def _load(tf: Any, path: str) -> Any:

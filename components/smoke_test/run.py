@@ -24,10 +24,17 @@ _GRACE_SECONDS = 5
 
 
 class KnownScore(NamedTuple):
-    """A text and the probability that the Evaluator measured for it."""
+    """A text and the probability that the Evaluator measured for it.
+
+    Attributes:
+        text: The text.
+        probability: The probability.
+        example: The serialized example, in base64; empty if the model needs the text alone.
+    """
 
     text: str
     probability: float
+    example: str = ''
 
 
 class SmokeTestError(ComponentError):
@@ -50,6 +57,7 @@ def make_request(
             if name.isupper() and isinstance(value, str)
         },
         'labels_file': f'assets.extra/{features.LABELS_ASSET}',
+        'settings_file': f'assets.extra/{features.SETTINGS_ASSET}',
         'texts': [*ODD_TEXTS, *texts],
         'known': list(known),
         'must_explain': must_explain,
@@ -67,7 +75,8 @@ def smoke_test(
 ) -> None:
     """Load a SavedModel in a fresh process, and check that it can be served.
 
-    It must have the documented signatures, and score odd texts and the given
+    It must have the documented signatures (of a user's model, `serving_default` at
+    least, which may have further outputs), and score odd texts and the given
     ones with a finite number in [0, 1]: the same by both signatures, alone and
     in a batch, and as known. Explanations must add up to the scores.
 
@@ -77,8 +86,8 @@ def smoke_test(
         model_dir: The SavedModel, on any storage that TensorFlow can read.
         texts: Texts to score in addition to `ODD_TEXTS`.
         known: Texts with the expected scores.
-        must_explain: Whether the model must explain scores; models that an older
-            version of the pipeline pushed cannot.
+        must_explain: Whether a model of this project must explain scores; models that an
+            older version of the pipeline pushed cannot, and neither can a user's model.
         timeout_seconds: The process is killed after that.
         memory_bytes: Memory that the process may use for data.
 

@@ -72,21 +72,23 @@ def compile_model(
     model: keras.Model,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
     optimizer: type[Any] = keras.optimizers.Adam,
+    from_logits: bool = True,
     **options: Any,
 ) -> None:
-    """Compile a model that returns logits.
+    """Compile a model that returns logits, or probabilities.
 
     Args:
         model: The model.
         learning_rate: A number, or a schedule.
         optimizer: Adam, or a subclass.
+        from_logits: Whether it returns logits.
         **options: Further options of the optimizer.
     """
     model.compile(
         optimizer=optimizer(learning_rate, **options),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        loss=keras.losses.BinaryCrossentropy(from_logits=from_logits),
         # A logit of 0 is a probability of 0.5.
-        metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)],
+        metrics=[keras.metrics.BinaryAccuracy(threshold=0.0 if from_logits else 0.5)],
         jit_compile=False,
         # Keras's Python code runs once in 25 steps; the steps are the same.
         steps_per_execution=25,
@@ -127,7 +129,13 @@ def fit(
             )
         )
     history = model.fit(train, validation_data=val, epochs=epochs, callbacks=callbacks, verbose=0)
-    return {name: [float(v) for v in values] for name, values in history.history.items()}
+    return {
+        # What Keras calls accuracy is that of two classes here.
+        name.replace('binary_accuracy', 'accuracy').replace('accuracy', 'binary_accuracy'): [
+            float(value) for value in values
+        ]
+        for name, values in history.history.items()
+    }
 
 
 def measure(
@@ -169,4 +177,6 @@ class _Progress(keras.callbacks.Callback):
 
 
 def _val_metrics(values: Mapping[str, float]) -> str:
-    return f'val accuracy {values["val_binary_accuracy"]:.4f}, val loss {values["val_loss"]:.4f}'
+    # A model of a user may have other metrics.
+    shown = {'val accuracy': 'val_binary_accuracy', 'val loss': 'val_loss'}
+    return ', '.join(f'{name} {values[key]:.4f}' for name, key in shown.items() if key in values)

@@ -16,10 +16,10 @@ from components.common.settings import TextSettings
 from components.example_gen.summary import ExamplesSummary
 from components.trainer.agreement import require_same_scores
 from components.trainer.dataset import StoredExamples
-from components.trainer.fitting import TrainingJob
+from components.trainer.fitting import History, TrainingJob
 from components.trainer.history import HISTORY_FILE
 from components.trainer.models import load_architecture
-from components.trainer.serving import ServingModel, TransformGraph, export
+from components.trainer.serving import ServingModel, TransformGraph, export, write_asset
 from components.trainer.settings import TrainerSettings
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def run_fn(fn_args: FnArgs) -> None:
     settings = TrainerSettings.model_validate(fn_args.custom_config[TRAINER_KEY])
     text = TextSettings.model_validate(fn_args.custom_config[TEXT_KEY])
     transform = TransformGraph(tft.TFTransformOutput(fn_args.transform_graph_path))
+    transform.require_tokens()
     # A pattern is <artifact>/Split-<name>/*.
     artifact = posixpath.dirname(posixpath.dirname(fn_args.train_files[0]))
     labels = ExamplesSummary.read(artifact).labels
@@ -54,12 +55,15 @@ def run_fn(fn_args: FnArgs) -> None:
     trained = load_architecture(settings.model.architecture)(
         TrainingJob(StoredExamples(artifact, transform), settings, text, fn_args.model_run_dir)
     )
-    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), 'w') as file:
-        file.write(json.dumps(trained.history, indent=2) + '\n')
+    write_history(trained.history, fn_args.model_run_dir)
     serving_model = ServingModel(trained.model, transform, text)
     export(serving_model, labels, fn_args.serving_model_dir)
     require_same_scores(trained.model, transform, fn_args.eval_files, fn_args.serving_model_dir)
-    extra = os.path.join(fn_args.serving_model_dir, 'assets.extra')
-    with tf.io.gfile.GFile(os.path.join(extra, features.SETTINGS_ASSET), 'w') as file:
-        parts = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
-        file.write(json.dumps(parts, indent=2) + '\n')
+    parts = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
+    write_asset(fn_args.serving_model_dir, features.SETTINGS_ASSET, parts)
+
+
+def write_history(history: History, directory: str) -> None:
+    """Write the training history, see `read_history`."""
+    with tf.io.gfile.GFile(os.path.join(directory, HISTORY_FILE), 'w') as file:
+        file.write(json.dumps(history, indent=2) + '\n')

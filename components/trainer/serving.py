@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.common import features
+from components.common.errors import ComponentError
 from components.common.settings import TextSettings
 from components.trainer.contributions import Contributions
 from components.transform.text import tokenize
@@ -31,6 +32,52 @@ class TransformGraph(tf.Module):
         super().__init__()
         self._loaded = tf.saved_model.load(transform_output.transform_savedmodel_dir)
         self._raw_spec = transform_output.raw_feature_spec()
+        self._output = transform_output
+
+    def require_tokens(self) -> None:
+        """Check that the graph makes token ids, which the models of this project read.
+
+        Raises:
+            ComponentError: If the `preprocessing_fn` of a user does not return them.
+        """
+        found = self._loaded.transform_fn.structured_outputs.get(features.TOKENS_KEY)
+        if not isinstance(found, tf.RaggedTensorSpec):
+            got = ', '.join(sorted(self.transformed_names)) or 'nothing'
+            raise ComponentError(
+                f'preprocessing_fn: expected {features.TOKENS_KEY} among its outputs, a '
+                f'tf.RaggedTensor of token ids, got {got}',
+                hint='return it, for example that of components.transform.preprocessing, or '
+                'define a model in the module, too',
+            )
+
+    @property
+    def raw_spec(self) -> dict[str, Any]:
+        """The features of raw examples, to parse them."""
+        return dict(self._raw_spec)
+
+    @property
+    def transformed_names(self) -> set[str]:
+        """The names of the transformed features."""
+        return set(self._loaded.transform_fn.structured_outputs)
+
+    def computed_from(self, *names: str) -> set[str]:
+        """Return the names of the transformed features that need these raw ones alone."""
+        one = tf.constant([''])
+        raw = {name: _no_values(self._raw_spec[name], one) for name in names}
+        return set(self._output.transform_features_layer()(raw))
+
+    def features(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the transformed features of raw ones.
+
+        Args:
+            raw: Parsed features, the text among them. Those that are missing count as zero,
+                or as without a value.
+        """
+        text = raw[features.TEXT_KEY]
+        missing = {name: _no_values(spec, text) for name, spec in self._raw_spec.items()}
+        given = {name: value for name, value in raw.items() if name in missing}
+        transformed: dict[str, Any] = self._loaded.transform_fn({**missing, **given})
+        return transformed
 
     def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Convert texts to token ids.
@@ -42,9 +89,7 @@ class TransformGraph(tf.Module):
             tf.RaggedTensor int32 `[batch, (tokens)]`, each id >= 1.
         """
         # The graph's signature has all raw features, but the ids depend on the text alone.
-        unused = {name: _no_values(spec, text) for name, spec in self._raw_spec.items()}
-        transformed = self._loaded.transform_fn({**unused, features.TEXT_KEY: text})
-        return tf.cast(transformed[features.TOKENS_KEY], tf.int32)
+        return tf.cast(self.features({features.TEXT_KEY: text})[features.TOKENS_KEY], tf.int32)
 
 
 def _no_values(spec: Any, text: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
@@ -150,10 +195,17 @@ def export(serving_model: ServingModel, labels: tuple[str, str], directory: str)
         },
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
+    write_asset(directory, features.LABELS_ASSET, list(labels))
+
+
+def write_asset(directory: str, name: str, content: Any) -> None:
+    """Write JSON values into a file that a SavedModel carries."""
     extra = os.path.join(directory, 'assets.extra')
     tf.io.gfile.makedirs(extra)
-    with tf.io.gfile.GFile(os.path.join(extra, features.LABELS_ASSET), 'w') as file:
-        file.write(json.dumps(list(labels)) + '\n')
+    with tf.io.gfile.GFile(os.path.join(extra, name), 'w') as file:
+        # One line for a list, as the names of the labels.
+        indent = 2 if isinstance(content, dict) else None
+        file.write(json.dumps(content, indent=indent) + '\n')
 
 
 def _trace(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], name: str) -> Any:

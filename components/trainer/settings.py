@@ -13,12 +13,13 @@ import pydantic
 
 from components.common.settings import Settings
 from components.trainer.models import ARCHITECTURES, ArchitectureSettings, load_settings_class
+from components.user_module.settings import ModuleSettings
 
 if TYPE_CHECKING:
     ModelSettings = ArchitectureSettings
 else:
     ModelSettings = Annotated[
-        Union[tuple(map(load_settings_class, ARCHITECTURES))],  # noqa: UP007
+        Union[tuple([*map(load_settings_class, ARCHITECTURES), ModuleSettings])],  # noqa: UP007
         pydantic.Field(discriminator='architecture'),
     ]
 

@@ -64,6 +64,12 @@ SETTINGS = (
         metavar='NAME',
         help=f'Preset: {", ".join(PRESETS)} [default: {DEFAULT_PRESET}].',
     ),
+    click.option(
+        '--module',
+        metavar='MODULE',
+        help='Your Python file, or the dotted name of a module, with preprocessing_fn, run_fn or '
+        'build_model.',
+    ),
     CONFIG_FILE,
     SET,
     click.option('--text-column', metavar='NAME', help='Column with the text [default: text].'),
@@ -100,6 +106,7 @@ _SETTING_OF_OPTION = {
     'serving_dir': 'serving_dir',
     'root': 'root',
     'name': 'name',
+    'module': 'module',
     'image': 'cloud.image',
     'pipeline_root': 'cloud.pipeline_root',
 }

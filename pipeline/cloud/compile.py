@@ -6,12 +6,14 @@ TFX's compiler creates the specification. This module adds what TFX leaves out, 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from components.common.errors import ConfigError, MissingDependencyError
 from components.example_gen import span_hook
 from components.example_gen.sources import DataSource, discover
+from components.user_module.source import UserModule
 from pipeline.beam.arguments import require_valid_options
 from pipeline.cloud import kubeflow_spec
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
@@ -20,7 +22,10 @@ from pipeline.cloud.rules import require_valid
 from pipeline.cloud.targets import Target
 from pipeline.process.imports import no_collection
 from pipeline.process.logs import no_framework_noise
-from pipeline.settings.config import PipelineConfig
+from pipeline.settings.config import PipelineConfig, find_user_module
+
+# The folder of the image that its Python imports from, see Dockerfile.
+IMAGE_FOLDER = '/opt/reviews'
 
 
 def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline:
@@ -85,6 +90,8 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
 def compile_for_service(config: PipelineConfig, target: Target) -> CompiledPipeline:
     """Compile for a service, without the output of the frameworks.
 
+    If there is a user's module, it prints what the image must contain.
+
     Raises:
         ReviewsError: If the pipeline cannot be compiled, or the service cannot reach a
             path in the settings.
@@ -92,7 +99,29 @@ def compile_for_service(config: PipelineConfig, target: Target) -> CompiledPipel
     _require_reachable(config, target)
     require_valid_options(config.beam)
     with no_framework_noise(), no_collection():
-        return compile_pipeline(config, target)
+        compiled = compile_pipeline(config, target)
+    module = find_user_module(config)
+    if module is not None:
+        print(describe_image(module, str(config.cloud.image)), file=sys.stderr)
+    return compiled
+
+
+def describe_image(module: UserModule, image: str) -> str:
+    """Return what an image must contain so that its steps find a user's module."""
+    top = module.name.partition('.')[0]
+    if module.installed:
+        return f'{image} must contain the package {top}, as it is installed here'
+    first = sorted({source.partition('.')[0] for source in module.sources})
+    files = [f'{name}.py' for name in first if module.sources[name].name != '__init__.py']
+    packages = [name for name in first if f'{name}.py' not in files]
+    lines = [
+        f'{image} must contain the module {module.name}. Build it in {module.folder} with this '
+        'Dockerfile:',
+        '  FROM <the image of this project, which make image builds>',
+        *([f'  COPY {" ".join(files)} {IMAGE_FOLDER}/'] if files else []),
+        *(f'  COPY {name} {IMAGE_FOLDER}/{name}' for name in packages),
+    ]
+    return '\n'.join(lines)
 
 
 def _require_reachable(config: PipelineConfig, target: Target) -> None:

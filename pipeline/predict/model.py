@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from components.common import features
@@ -74,7 +74,11 @@ class PushedModel:
         try:
             # A signature does not keep the variables of its model alive.
             self._model: Any = tf.saved_model.load(str(model_dir))
-            self._score = self._model.signatures[features.TEXT_SIGNATURE]
+            signatures = self._model.signatures
+            # A user's model may lack the signature for texts.
+            self._takes_texts = features.TEXT_SIGNATURE in signatures
+            name = features.TEXT_SIGNATURE if self._takes_texts else features.EXAMPLES_SIGNATURE
+            self._score = signatures[name]
             extra = model_dir / 'assets.extra' / features.LABELS_ASSET
             negative, positive = json.loads(extra.read_text(encoding='utf-8'))
         except (OSError, ValueError, KeyError, tf.errors.OpError) as err:
@@ -86,20 +90,24 @@ class PushedModel:
 
     def score(self, texts: Sequence[str]) -> list[Score]:
         """Score a batch of texts."""
-        values = self._call(self._score, texts)[features.PROBABILITY_KEY].numpy()
+        if self._takes_texts:
+            outputs = self._call(self._score, texts)
+        else:
+            outputs = self._call(self._score, map(_serialized, texts), features.EXAMPLES_INPUT)
+        values = outputs[features.PROBABILITY_KEY].numpy()
         return [Score(self.labels[int(value > 0.5)], str(value)) for value in values]
 
     def require_explanations(self) -> None:
         """Check that the model can explain scores.
 
         Raises:
-            DataError: If an older version of the pipeline pushed it.
+            DataError: If it is a user's model, or an older version of the pipeline pushed it.
         """
         if features.EXPLAIN_SIGNATURE not in self._model.signatures:
             raise DataError(
-                f'the model in {self._dir} has no signature {features.EXPLAIN_SIGNATURE!r}: '
-                'an older version of the pipeline pushed it',
-                hint='run the pipeline again, or leave out --explain',
+                f'the model in {self._dir} has no signature {features.EXPLAIN_SIGNATURE!r}: a '
+                'module of yours made it, or an older version of the pipeline pushed it',
+                hint='leave out --explain, or train a model of this project',
             )
 
     def explain(self, texts: Sequence[str]) -> list[Explanation]:
@@ -113,14 +121,25 @@ class PushedModel:
             explanations += [Explanation(bias, tuple(of)) for bias, of in zip(biases, parts)]
         return explanations
 
-    def _call(self, signature: Any, texts: Sequence[str]) -> Any:
+    def _call(
+        self, signature: Any, batch: Iterable[str | bytes], name: str = features.TEXT_INPUT
+    ) -> Any:
         import tensorflow as tf
 
         try:
-            return signature(**{features.TEXT_INPUT: tf.constant(list(texts), tf.string)})
+            return signature(**{name: tf.constant(list(batch), tf.string)})
         except (tf.errors.OpError, TypeError) as err:
             reason = ' '.join(str(err).partition('Traceback')[0].split())[:300]
             raise DataError(
                 f'the model in {self._dir} cannot score texts: {reason}',
                 hint='it is damaged: remove the folder, so that the version before it is live',
             ) from err
+
+
+def _serialized(text: str) -> bytes:
+    import tensorflow as tf
+
+    example = tf.train.Example()
+    example.features.feature[features.TEXT_KEY].bytes_list.value.append(text.encode())
+    serialized: bytes = example.SerializeToString()
+    return serialized

@@ -159,7 +159,9 @@ def _count_words(outputs: Artifacts) -> str:
 
 
 def _last_accuracies(outputs: Artifacts) -> str:
-    accuracies = read_history(_only(outputs, 'model_run').uri)[f'val_{ACCURACY}']
+    accuracies = read_history(_only(outputs, 'model_run').uri).get(f'val_{ACCURACY}', [])
+    if not accuracies:  # of a user's model
+        return ''
     if len(accuracies) == 1:
         return f'val accuracy {accuracies[0]:.4f}'
     shown = ' '.join(f'{a:.3f}'.removeprefix('0') for a in accuracies[-12:])

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 
 import pydantic
 
+from components.common import features
 from components.common.errors import ConfigError
 from components.common.overrides import setting_error, setting_name
 from components.common.patterns import require_no_pattern
@@ -26,10 +27,12 @@ from components.common.settings import (
 from components.evaluator.settings import GateSettings
 from components.trainer.models import ARCHITECTURES, load_settings_class
 from components.trainer.settings import TrainerSettings
+from components.user_module.settings import ModuleSettings
+from components.user_module.source import BUILD_MODEL, RUN_FN, UserModule, find_module
 from pipeline.settings.beam import BeamSettings
 from pipeline.settings.cloud import CloudSettings
 from pipeline.settings.metadata import MetadataSettings
-from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
+from pipeline.settings.presets import DEFAULT_PRESET, MODULE_PRESET, PRESETS
 from pipeline.settings.safe_yaml import load_yaml
 
 DEFAULT_ROOT = 'runs'
@@ -71,6 +74,12 @@ class PipelineConfig(Settings):
         DEFAULT_NAME,
         pattern=r'^[a-z0-9][a-z0-9-]{0,62}$',
         description='name of the pipeline and of its served model',
+    )
+    module: str | None = pydantic.Field(
+        None,
+        min_length=1,
+        description='your module: a Python file, or a dotted name; it defines preprocessing_fn, '
+        'run_fn or build_model',
     )
     preset: str = pydantic.Field(
         description=f'preset with the starting values ({", ".join(sorted(PRESETS))}); '
@@ -174,7 +183,11 @@ def load_config(
         ('ngram', 2)
     """
     from_file = _read_file(file) if file is not None else {}
-    chosen = from_file.get('preset', DEFAULT_PRESET) if preset is None else preset
+    module = (flags or {}).get('module', from_file.get('module'))
+    default = DEFAULT_PRESET
+    if isinstance(module, str) and find_module(module).trains:
+        default = MODULE_PRESET
+    chosen = from_file.get('preset', default) if preset is None else preset
     if not isinstance(chosen, str) or chosen not in PRESETS:
         named = f' (named in {file})' if preset is None else ''
         raise ConfigError(
@@ -209,9 +222,52 @@ def load_config(
             ) from err
         _put(tree, name.strip(), parsed)
     try:
-        return PipelineConfig.model_validate(tree)
+        config = PipelineConfig.model_validate(tree)
     except pydantic.ValidationError as err:
         raise _config_error(err) from err
+    find_user_module(config)
+    return config
+
+
+def find_user_module(config: PipelineConfig) -> UserModule | None:
+    """Find the user's module, and check that it fits the model.
+
+    Returns:
+        The module, or None if there is none.
+
+    Raises:
+        ConfigError: If there is no such module, it does not fit the architecture, or it is not
+            known whether the model of its `run_fn` returns a probability or a logit.
+    """
+    model = config.trainer.model
+    of_user = isinstance(model, ModuleSettings)
+    if config.module is None:
+        if of_user:
+            raise ConfigError(
+                f'the architecture {model.architecture} needs a module',
+                hint='pass --module FILE.py, or another preset',
+            )
+        return None
+    module = find_module(config.module)
+    functions = ' and '.join(module.functions)
+    if of_user and not module.trains:
+        raise ConfigError(
+            f'the module {config.module} has no model: it defines {functions}',
+            hint=f'define {RUN_FN} or {BUILD_MODEL}, or pass another preset, such as '
+            f'--preset {DEFAULT_PRESET}',
+        )
+    if not of_user and module.trains:
+        raise ConfigError(
+            f'the module {config.module} defines {functions}, but the preset {config.preset} '
+            f'trains a model of its own, {model.architecture}',
+            hint=f'pass --preset {MODULE_PRESET}, or leave out --preset',
+        )
+    if isinstance(model, ModuleSettings) and RUN_FN in module.functions and model.output is None:
+        raise ConfigError(
+            f'the model of the {RUN_FN} of {config.module} may return a probability or a logit',
+            hint='pass --set trainer.model.output=probability or --set trainer.model.output=logit',
+        )
+    return module
 
 
 def settings_by_name(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
@@ -298,6 +354,8 @@ def _unknown(name: str) -> ConfigError:
 def _not_of_architecture(name: str, architecture: str) -> ConfigError:
     field = name.rpartition('.')[2]
     owners = [a for a in ARCHITECTURES if field in load_settings_class(a).model_fields]
+    if field in ModuleSettings.model_fields:
+        owners.append(features.MODULE_ARCHITECTURE)
     return ConfigError(
         f'the architecture {architecture} has no setting {name!r}',
         hint=f'{" and ".join(owners)} has it: pass --preset {owners[0]}'

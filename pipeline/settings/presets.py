@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 DEFAULT_PRESET = 'ngram'
+# The default if the module of --module has a model.
+MODULE_PRESET = 'module'
 
 _GATE = {'min_accuracy': 0.80, 'max_accuracy_drop': 0.01}
 # All words that occur twice, and texts of any length.
@@ -38,6 +40,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         'data': {'columns': {'use_unlabelled': False}},
         'text': {'vocab_size': 10_000, 'max_tokens': 250},
         'trainer': {'model': {'architecture': 'tutorial'}},
+        'gate': _GATE,
+    },
+    # The model of the user's module, on texts as in the tutorial.
+    MODULE_PRESET: {
+        'data': {'columns': {'use_unlabelled': False}},
+        'text': {'vocab_size': 10_000, 'max_tokens': 250},
+        'trainer': {'model': {'architecture': 'module'}},
         'gate': _GATE,
     },
 }

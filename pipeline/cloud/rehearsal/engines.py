@@ -34,13 +34,17 @@ class Mount:
     read_only: bool = False
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ProcessEngine:
     """Runs commands with this Python and this checkout instead of the image's.
 
     Attributes:
+        module_folder: The folder of the user's module, which the image would contain; empty
+            if there is none.
         in_container: Whether steps see mounts only, and run as another user.
     """
 
+    module_folder: str = ''
     in_container: ClassVar[bool] = False
 
     def run(self, container: Container, *, mounts: Sequence[Mount], log: pathlib.Path) -> int:
@@ -55,7 +59,7 @@ class ProcessEngine:
         if command[0] == 'python':
             is_module = command[1] == '-m'
             command = module_command(*command[2:]) if is_module else [sys.executable, *command[1:]]
-        paths = [str(_PROJECT), os.environ.get('PYTHONPATH', '')]
+        paths = [str(_PROJECT), self.module_folder, os.environ.get('PYTHONPATH', '')]
         variables = {
             **os.environ,
             'PYTHONPATH': os.pathsep.join(filter(None, paths)),
@@ -109,12 +113,13 @@ class ContainerEngine:
 StepEngine = ProcessEngine | ContainerEngine
 
 
-def make_step_engine(name: EngineName, image: str | None) -> StepEngine:
+def make_step_engine(name: EngineName, image: str | None, module_folder: str = '') -> StepEngine:
     """Return the engine with that name.
 
     Args:
         name: What runs the commands of the steps.
         image: The image of the steps; a process needs none.
+        module_folder: The folder of the user's module, for processes.
 
     Raises:
         ConfigError: If containers cannot run because the image is not on this machine.
@@ -125,7 +130,7 @@ def make_step_engine(name: EngineName, image: str | None) -> StepEngine:
         'ProcessEngine'
     """
     if name == 'process':
-        return ProcessEngine()
+        return ProcessEngine(module_folder=module_folder)
     hint = 'build one with make image, and pass --image IMAGE'
     if image is None:
         raise ConfigError(f'{name} runs the steps in containers, and needs an image', hint=hint)

@@ -27,7 +27,7 @@ from pipeline.cloud.targets import Target
 from pipeline.process import signals
 from pipeline.process.logs import framework_noise_to
 from pipeline.results.outcome import RunOutcome, verdict_of
-from pipeline.settings.config import PipelineConfig
+from pipeline.settings.config import PipelineConfig, find_user_module
 from pipeline.terminal.json_output import print_json
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def rehearse(
         NotBlessedError: If the candidate was not blessed.
         ReviewsError: If a setting is refused, or a step fails.
     """
-    engine = make_step_engine(engine_name, config.cloud.image)
+    module = find_user_module(config)
+    folder = '' if module is None or module.installed else str(module.folder)
+    engine = make_step_engine(engine_name, config.cloud.image, folder)
     require_no_pattern('root', str(config.root_path))
     workspace = Workspace(root=config.root_path, target=target)
     rehearsal = _Rehearsal(config, workspace, engine)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from components.common import features
 from components.common.settings import TextSettings
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.metric_table import wilson_interval
@@ -36,6 +37,9 @@ def make_card(
             'trainer': trainer_settings(architecture).model_dump(),
             'text': TextSettings(max_tokens=250).model_dump(),
         },
+        'signatures': frozenset(
+            {features.EXAMPLES_SIGNATURE, features.TEXT_SIGNATURE, features.EXPLAIN_SIGNATURE}
+        ),
         'pushed': '2026-01-02 03:04 UTC',
         'fingerprint': 'f1',
         'digest': 'd1',

@@ -8,10 +8,13 @@ import re
 
 import pytest
 
+from components.common import features
 from components.common.errors import ConfigError
 from components.trainer.models import ARCHITECTURES, load_architecture, load_settings_class
 from pipeline.settings.config import PipelineConfig, load_config
-from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
+from pipeline.settings.presets import DEFAULT_PRESET, MODULE_PRESET, PRESETS
+
+OWN_PRESETS = tuple(preset for preset in PRESETS if preset != MODULE_PRESET)
 
 
 def load(**sources: object) -> PipelineConfig:
@@ -57,7 +60,7 @@ def test_preset_is_refused_when_the_file_names_none_that_is_known(
     message = r'there is no preset .* \(named in .*c\.yaml\)'
     with pytest.raises(ConfigError, match=message) as caught:
         load(preset=None, file=file)
-    assert 'accurate, ngram, tutorial' in caught.value.hint
+    assert 'accurate, module, ngram, tutorial' in caught.value.hint
 
 
 @pytest.mark.parametrize('assignment', ['preset=accurate', 'preset =accurate'])
@@ -148,7 +151,7 @@ def test_folder_is_refused_when_tensorflow_takes_it_for_a_pattern(name: str, fol
     assert 'whole path' in caught.value.hint
 
 
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', OWN_PRESETS)
 def test_architecture_can_be_trained_when_a_preset_names_it(preset: str) -> None:
     train = load_architecture(load(preset=preset).trainer.model.architecture)
     assert list(inspect.signature(train).parameters) == ['job']
@@ -167,7 +170,7 @@ def test_settings_are_the_defaults_when_another_architecture_is_set(architecture
     assert config.trainer.model == load_settings_class(architecture)()
 
 
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', OWN_PRESETS)
 def test_every_value_of_a_preset_arrives_when_it_is_loaded(preset: str) -> None:
     loaded = load(preset=preset).model_dump()
     for section, values in PRESETS[preset].items():
@@ -176,7 +179,7 @@ def test_every_value_of_a_preset_arrives_when_it_is_loaded(preset: str) -> None:
             assert (found | value if isinstance(value, dict) else value) == found
 
 
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', OWN_PRESETS)
 def test_gate_can_fail_when_a_preset_sets_it(preset: str) -> None:
     gate = load(preset=preset).gate
     assert 0.5 < gate.min_accuracy < 1
@@ -185,7 +188,7 @@ def test_gate_can_fail_when_a_preset_sets_it(preset: str) -> None:
 
 @pytest.mark.parametrize('name', ['rnn', 'Ngram', '', '../ngram', '__init__'])
 def test_error_names_the_architectures_when_one_is_unknown(name: str) -> None:
-    known = ', '.join(map(repr, ARCHITECTURES))
+    known = ', '.join(map(repr, [*ARCHITECTURES, features.MODULE_ARCHITECTURE]))
     message = f'^trainer.model.architecture: expected one of {known}, got {re.escape(repr(name))}$'
     with pytest.raises(ConfigError, match=message):
         load(settings=[f'trainer.model.architecture="{name}"'])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pydantic
 import pytest
 import yaml
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from components.common.settings import Settings
 from pipeline.settings.config import load_config
-from pipeline.settings.presets import PRESETS
+from pipeline.settings.presets import MODULE_PRESET, PRESETS
 from pipeline.settings.text import text_of
 
 FULL = (
@@ -68,8 +70,15 @@ def test_description_begins_below_when_a_value_is_long() -> None:
 
 
 @pytest.mark.parametrize('preset', PRESETS)
-def test_every_setting_is_explained_when_all_are_shown(preset: str) -> None:
-    config = load_config(preset=preset, flags={'data.path': 'x.csv'}, settings=FULL)
+def test_every_setting_is_explained_when_all_are_shown(
+    preset: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = {'data.path': 'x.csv'}
+    if preset == MODULE_PRESET:
+        pathlib.Path('my_model.py').write_text('def build_model(hparams): ...')
+        flags['module'] = 'my_model.py'
+    config = load_config(preset=preset, flags=flags, settings=FULL)
     shown = text_of(config)
     assert yaml.safe_load(shown) == config.model_dump(mode='json')
     keys = [line for line in shown.splitlines() if not line.strip().startswith('#')]
