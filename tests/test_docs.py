@@ -171,8 +171,8 @@ def test_settings_of_the_cloud_page_compile(target: str, tmp_path: pathlib.Path)
     assert compiled.pipeline_root == config.cloud.pipeline_root
 
 
-@pytest.mark.parametrize('name', ['gru.py', 'tfx_module.py'])
-def test_examples_of_modules_are_shown_as_they_are(name: str) -> None:
+@pytest.mark.parametrize('name', [path.name for path in sorted(REPO.glob('examples/*.py'))])
+def test_examples_are_shown_as_they_are(name: str) -> None:
     shown = (REPO / 'docs' / 'extending.md').read_text(encoding='utf-8')
     source = (REPO / 'examples' / name).read_text(encoding='utf-8')
     assert f'```python\n{source}```' in shown

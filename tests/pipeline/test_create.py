@@ -1,30 +1,27 @@
-"""The pipeline under TFX's own local runner: the checks at the push hold there, too."""
+"""The pipeline under TFX's own runners: the checks at the push hold there, too."""
 
 from __future__ import annotations
 
+import json
 import pathlib
 import shutil
 import sys
 
 import pytest
-from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from components.common.errors import StoreError
 from components.common.model_versions import digest_of_model
 from components.common.rollback_state import Withdrawal, write_withdrawals
-from components.example_gen.sources import discover
-from pipeline.create import create_pipeline
+from examples.tfx_runners import compile_for_vertex, run_on_this_machine
+from pipeline.cloud.compile import compile_pipeline
+from pipeline.cloud.rules import require_valid
 from pipeline.models.versions import live_version, versions
 from pipeline.settings.config import PipelineConfig, load_config
 from tests.conftest import snapshot
+from tests.pipeline.cloud import golden
 from tests.pipeline.store.conftest import small_table
 
 pytestmark = pytest.mark.usefixtures('quick_smoke_tests')
-
-
-def run(config: PipelineConfig) -> None:
-    source = discover(config.data.path, config.data.columns)
-    LocalDagRunner().run(create_pipeline(config, source))
 
 
 def executions(config: PipelineConfig, node_id: str) -> list[str]:
@@ -42,10 +39,10 @@ def test_checks_at_the_push_hold_under_tfx_local_runner(
     settings = ('gate.min_accuracy=0.6', 'gate.max_accuracy_drop=0.3')
     config = load_config(preset='ngram', flags=flags, settings=settings)
     serving = config.serving_path
-    run(config)
+    run_on_this_machine(config)
     first = live_version(serving)
     assert first is not None
-    run(config)
+    run_on_this_machine(config)
     assert versions(serving) == [first]
     assert len(executions(config, 'Evaluator')) == 1
     assert len(executions(config, 'Pusher')) == 2
@@ -57,7 +54,7 @@ def test_checks_at_the_push_hold_under_tfx_local_runner(
     (older / 'assets.extra' / 'model.sha256').unlink()
     digest = digest_of_model(str(tmp_path / 'withdrawn'))
     write_withdrawals(str(serving), {digest: Withdrawal(first.name, 'today')})
-    run(config)
+    run_on_this_machine(config)
     assert versions(serving) == [older]
     assert len(executions(config, 'Evaluator')) == 2  # it has another baseline
 
@@ -65,5 +62,24 @@ def test_checks_at_the_push_hold_under_tfx_local_runner(
     (older / 'saved_model.pb').write_bytes(b'')
     before = snapshot(serving)
     with pytest.raises(StoreError, match='1 is damaged'):
-        run(config)
+        run_on_this_machine(config)
     assert snapshot(serving) == before
+
+
+def test_nodes_equal_those_of_the_compile_command_under_tfx_runner_for_vertex(
+    tmp_path: pathlib.Path,
+) -> None:
+    pytest.importorskip('kfp', reason='needs the clients of the clouds: run `make cloud`')
+    config = golden.config()
+    compile_for_vertex(config, str(tmp_path / 'pipeline.json'))
+    spec = json.loads((tmp_path / 'pipeline.json').read_text())['pipelineSpec']
+    require_valid(spec, 'vertex')
+    ours = compile_pipeline(config, 'vertex').spec
+    assert spec['root']['dag']['tasks'].keys() == ours['root']['dag']['tasks'].keys()
+    executors, of_ours = (each['deploymentSpec']['executors'] for each in (spec, ours))
+    assert executors.keys() == of_ours.keys()
+    for name, executor in executors.items():
+        image, command = (executor['container'][key] for key in ('image', 'command'))
+        assert (image, command) == tuple(
+            of_ours[name]['container'][key] for key in ('image', 'command')
+        )
