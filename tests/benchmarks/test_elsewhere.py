@@ -68,8 +68,12 @@ def test_one_in_20_is_positive_in_both_parts_when_labels_are_unbalanced(
 
 
 def test_all_contenders_are_measured_and_kept_when_lengths_are_uneven(
-    archive: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    archive: pathlib.Path,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(derive, 'LONG_WORDS', 2_000)
     output = tmp_path / 'elsewhere.json'
     command = ['elsewhere', '--data', str(archive), '--only', 'uneven', '--output', str(output)]
     assert cli.exit_code(command) == 0

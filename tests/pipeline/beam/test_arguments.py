@@ -11,7 +11,7 @@ from tfx.utils import dependency_utils
 from components.common.errors import ConfigError
 from pipeline.beam.arguments import beam_args, require_valid_options
 from pipeline.settings.beam import BeamSettings
-from tests.conftest import SAMPLE, run_command
+from tests.conftest import SAMPLE, call_command
 
 JOB_SERVICE = (
     '--job_endpoint=jobs:8099',
@@ -91,7 +91,7 @@ def test_options_are_refused_with_the_message_of_beam_when_beam_refuses_them(
 
 
 def test_nothing_is_written_when_beam_refuses_an_option(tmp_path: pathlib.Path) -> None:
-    done = run_command('run', '--data', str(SAMPLE), '--beam-runner', 'nosuch', cwd=tmp_path)
+    done = call_command('run', '--data', str(SAMPLE), '--beam-runner', 'nosuch', cwd=tmp_path)
     assert (done.code, done.out) == (2, '')
     (line,) = done.err.splitlines()
     assert 'Unexpected pipeline runner: nosuch' in line
