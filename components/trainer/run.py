@@ -65,5 +65,6 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def write_history(history: History, directory: str) -> None:
     """Write the training history, see `read_history`."""
+    tf.io.gfile.makedirs(directory)
     with tf.io.gfile.GFile(os.path.join(directory, HISTORY_FILE), 'w') as file:
         file.write(json.dumps(history, indent=2) + '\n')

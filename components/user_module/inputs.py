@@ -91,9 +91,11 @@ class ModelInputs(tf.Module):
             value = value.to_tensor(features.PADDING_ID, shape=[None, width or self._max_tokens])
         elif isinstance(value, tf.SparseTensor):
             # A feature that may be missing has at most one value.
-            columns = value.dense_shape[1]
+            rows = value.dense_shape[0]
+            shape = tf.stack([rows, tf.constant(width or 1, tf.int64)])
+            value = tf.sparse.reset_shape(value, tf.maximum(shape, value.dense_shape))
             value = tf.sparse.to_dense(value, '' if value.dtype == tf.string else 0)
-            value = tf.pad(value, [[0, 0], [0, tf.maximum(0, 1 - columns)]])[:, : width or 1]
+            value = value[:, : width or 1]
         rank = len(each.shape)
         if value.shape.rank == 1 and rank == 2:
             value = value[:, tf.newaxis]

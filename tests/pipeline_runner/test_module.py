@@ -13,6 +13,12 @@ from pipeline.settings.config import PipelineConfig, find_user_module, load_conf
 from tests.conftest import NODES, REPO, SAMPLE, call_command, run_command
 from tests.pipeline.store.conftest import small_table
 
+IMDB_OF_TFX = 'tfx.examples.imdb.imdb_utils_native_keras'
+OF_RUN_FN = (
+    'trainer.model.output=logit',
+    'trainer.model.train_steps=60',
+    'trainer.model.eval_steps=2',
+)
 LOW_BOUNDS = ('--set', 'gate.min_accuracy=0.4', '--set', 'gate.min_auc=0.51')
 BAG = """
 import keras
@@ -99,12 +105,7 @@ def test_keras_model_is_pushed_and_trained_again_when_a_module_beside_it_is_edit
 
 def test_tfx_module_is_pushed_and_serves_examples(tmp_path: pathlib.Path) -> None:
     small_table(tmp_path / 'a.csv')
-    settings = (
-        'trainer.model.output=logit',
-        'trainer.model.train_steps=60',
-        'trainer.model.eval_steps=2',
-    )
-    options = [option for setting in settings for option in ('--set', setting)]
+    options = [option for setting in OF_RUN_FN for option in ('--set', setting)]
     module = str(REPO / 'examples' / 'tfx_module.py')
     done = call_command(
         *('run', '--data', 'a.csv', '--module', module, '--json', *LOW_BOUNDS, *options),
@@ -151,9 +152,8 @@ def test_compile_says_what_the_image_needs(target: str, tmp_path: pathlib.Path) 
 
 
 def test_image_needs_the_package_when_the_module_is_installed() -> None:
-    name = 'tfx.examples.imdb.imdb_utils_native_keras'
     config = load_config(
-        flags={'data.path': 'x.csv', 'module': name}, settings=['trainer.model.output=logit']
+        flags={'data.path': 'x.csv', 'module': IMDB_OF_TFX}, settings=['trainer.model.output=logit']
     )
     module = find_user_module(config)
     assert module is not None
@@ -161,16 +161,31 @@ def test_image_needs_the_package_when_the_module_is_installed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize('target', ['vertex', 'kubeflow'])
+@pytest.mark.parametrize(
+    ('module', 'settings'),
+    [
+        (str(REPO / 'examples' / 'gru.py'), ('trainer.model.epochs=1', 'text.max_tokens=60')),
+        (str(REPO / 'examples' / 'tfx_module.py'), OF_RUN_FN),
+        (IMDB_OF_TFX, OF_RUN_FN),
+    ],
+)
+def test_module_is_pushed_when_its_pipeline_is_rehearsed(
+    module: str, settings: tuple[str, ...], target: str, tmp_path: pathlib.Path
+) -> None:
+    options = [option for setting in settings for option in ('--set', setting)]
+    command = ('rehearse', '--target', target, '--root', 'root', '--module', module, '--json')
+    done = run_command(*command, *LOW_BOUNDS, *options, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert done.json['outcome'] == 'pushed'
+
+
+@pytest.mark.slow
 def test_imdb_module_of_tfx_is_pushed_as_it_is_installed(tmp_path: pathlib.Path) -> None:
-    settings = (
-        'trainer.model.output=logit',
-        'trainer.model.train_steps=100',
-        'trainer.model.eval_steps=5',
-    )
     done = run_command(
         *('run', '--data', str(SAMPLE), '--json', *LOW_BOUNDS),
-        *('--module', 'tfx.examples.imdb.imdb_utils_native_keras'),
-        *(option for setting in settings for option in ('--set', setting)),
+        *('--module', IMDB_OF_TFX),
+        *(option for setting in OF_RUN_FN for option in ('--set', setting)),
         cwd=tmp_path,
     )
     assert done.code == 0, done.err
