@@ -32,8 +32,9 @@ _FINGERPRINT = 'fingerprint'
 
 def create_pipeline(
     config: PipelineConfig,
-    source: DataSource,
+    source: DataSource | None,
     *,
+    example_gen: BaseComponent | None = None,
     target: Literal['local', 'vertex', 'kubeflow'] = 'local',
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Pipeline:
@@ -41,7 +42,11 @@ def create_pipeline(
 
     Args:
         config: The settings.
-        source: The data, see `components.example_gen.sources.discover`.
+        source: The data, see `components.example_gen.sources.discover`; None if
+            `example_gen` reads it.
+        example_gen: A node in place of ExampleGen, for example TFX's CsvExampleGen. Its
+            splits are `train`, `val` and `test`; its examples have the features `text` and
+            `label`, an integer.
         target: The service that runs the pipeline, or `local`.
         parameters: By node id, execution parameters to add or replace: TFX's
             RuntimeParameters.
@@ -57,10 +62,17 @@ def create_pipeline(
         LocalDagRunner().run(create_pipeline(config, source))
     """
     pipeline_root, serving_dir = _folders(config, target)
-    example_gen = make_example_gen(source, config.data.columns, shard_mib=config.data.shard_mib)
+    is_foreign = example_gen is not None
+    if example_gen is None:
+        assert source is not None
+        example_gen = make_example_gen(source, config.data.columns, shard_mib=config.data.shard_mib)
     examples = example_gen.outputs['examples']
     statistics_gen = make_statistics_gen(examples, config.executors)
-    schema_gen = make_schema_gen(config.data.schema_file, source.features)
+    schema_gen = make_schema_gen(
+        config.data.schema_file,
+        source.features if source else config.data.columns.features,
+        requires_length=not is_foreign,
+    )
     schema = schema_gen.outputs['schema']
     example_validator = make_example_validator(statistics_gen.outputs['statistics'], schema)
     module = find_user_module(config)
@@ -126,7 +138,7 @@ def create_pipeline(
         pusher,
     ]
     for node in nodes:
-        if _FINGERPRINT not in node.exec_properties:
+        if _FINGERPRINT not in node.exec_properties and not (is_foreign and node is example_gen):
             _add_fingerprint(node)
         node.exec_properties.update((parameters or {}).get(node.id, {}))
     connection = None

@@ -133,7 +133,7 @@ class _Score(beam.DoFn):
         found: TotalsBySlice = defaultdict(self._no_totals)
         for length, of_models in by_length.items():
             for where in slicer_lib.get_slices_for_features_dicts(
-                [], {features.LENGTH_KEY: np.array([length])}, self._slices
+                [], {features.LENGTH_KEY: np.array([length] if length else [])}, self._slices
             ):
                 for name, totals in of_models.items():
                     found[where][name].merge(totals)
@@ -150,7 +150,8 @@ class _Score(beam.DoFn):
         spec = {
             features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string),
             features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
-            features.LENGTH_KEY: tf.io.FixedLenFeature([], tf.string),
+            # TFX's own ExampleGens do not write it.
+            features.LENGTH_KEY: tf.io.FixedLenFeature([], tf.string, default_value=''),
         }
         raw = tf.io.parse_example(examples, spec)
         scores = {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pydantic
 
 from components.common import features
-from components.common.errors import ComponentError
+from components.common.errors import ComponentError, DataError
 
 # An execution parameter, and a property of the examples: a description of the spans.
 SPANS_PROPERTY = 'spans'
@@ -79,10 +79,21 @@ class ExamplesSummary:
 
     @classmethod
     def read(cls, examples_uri: str) -> ExamplesSummary:
-        """Read the summary of the artifact at `examples_uri`."""
+        """Read the summary of the artifact at `examples_uri`.
+
+        If another ExampleGen wrote the artifact, there is none. Then the examples are
+        counted, and the labels are `0` and `1`.
+
+        Raises:
+            DataError: If a label is not 0 or 1.
+        """
         import tensorflow as tf
 
-        with tf.io.gfile.GFile(posixpath.join(examples_uri, SUMMARY_FILE)) as file:
+        path = posixpath.join(examples_uri, SUMMARY_FILE)
+        splits = tf.io.gfile.glob(posixpath.join(examples_uri, 'Split-*'))
+        if splits and not tf.io.gfile.exists(path):
+            return _count_examples(examples_uri, splits)
+        with tf.io.gfile.GFile(path) as file:
             return cls.parse(file.read())
 
     @classmethod
@@ -96,3 +107,31 @@ class ExamplesSummary:
 
 
 _FORMAT = pydantic.TypeAdapter(ExamplesSummary)
+
+
+def _count_examples(examples_uri: str, folders: Sequence[str]) -> ExamplesSummary:
+    import tensorflow as tf
+
+    spec = {features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64, default_value=-1)}
+    splits: dict[str, tuple[int, int]] = {}
+    unlabelled = 0
+    for folder in sorted(folders):
+        files = tf.io.gfile.glob(posixpath.join(folder, '*'))
+        records = tf.data.TFRecordDataset(files, 'GZIP').batch(4_096)
+        labels = records.map(lambda batch: tf.io.parse_example(batch, spec)[features.LABEL_KEY])
+        counts = {-1: 0, 0: 0, 1: 0}
+        try:
+            for batch in labels.as_numpy_iterator():
+                for label in batch.tolist():
+                    counts[label] += 1
+        except (tf.errors.InvalidArgumentError, KeyError) as err:
+            raise DataError(
+                f'expected the label 0 or 1 as an integer in each example of {examples_uri}',
+                hint='convert the labels before ExampleGen, or pass the data with --data',
+            ) from err
+        split = posixpath.basename(folder).removeprefix('Split-')
+        if split == features.UNLABELLED_SPLIT:
+            unlabelled = sum(counts.values())
+        else:
+            splits[split] = counts[0], counts[1]
+    return ExamplesSummary(splits=splits, labels=('0', '1'), rejected={}, unlabelled=unlabelled)

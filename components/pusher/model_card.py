@@ -100,7 +100,7 @@ def write_card(facts: CardFacts) -> str:
             features.TEST_SPLIT: 'evaluation only',
         },
         slices=slices,
-        few=[f'{name} ({n:,.0f})' for name, n in texts.items() if n < _FEW_EXAMPLES],
+        few=[f'{name} ({n:,.0f})' for name, n in texts.items() if slices and n < _FEW_EXAMPLES],
         few_examples=_FEW_EXAMPLES,
         flat_settings=list(_flatten(facts.settings)),
         versions=[

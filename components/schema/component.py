@@ -11,6 +11,7 @@ from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGe
 from tfx.dsl.components.base import executor_spec
 
 from components.common.errors import ConfigError
+from components.common.features import LENGTH_KEY
 from components.readers.feature_columns import FeatureColumn, parse_features
 from components.schema.executor import SCHEMA_TEXT_KEY, Executor
 
@@ -24,7 +25,9 @@ class InlineSchemaGen(ImportSchemaGen):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
 
-def make_schema_gen(schema_file: str | None, features: Sequence[str] = ()) -> ImportSchemaGen:
+def make_schema_gen(
+    schema_file: str | None, features: Sequence[str] = (), *, requires_length: bool = True
+) -> ImportSchemaGen:
     """Make the node that imports a schema.
 
     The file is read now; its content is a parameter of the node.
@@ -36,6 +39,8 @@ def make_schema_gen(schema_file: str | None, features: Sequence[str] = ()) -> Im
         schema_file: A `Schema` as text proto; None: the curated one, to which the
             feature columns are added.
         features: The feature columns, as `NAME:TYPE`.
+        requires_length: Whether the curated schema requires the feature `length`, which
+            only the ExampleGen of this project writes.
 
     Raises:
         ConfigError: If the file cannot be read, is not a `Schema` as text proto, or
@@ -45,6 +50,8 @@ def make_schema_gen(schema_file: str | None, features: Sequence[str] = ()) -> Im
     if schema_file is None:
         schema_file = str(CURATED_SCHEMA)
         text = read_schema(schema_file) + ''.join(map(_feature_text, columns))
+        if not requires_length:
+            text = _without_length(text)
     else:
         text = read_schema(schema_file)
         _require_features(text, schema_file, columns)
@@ -52,6 +59,13 @@ def make_schema_gen(schema_file: str | None, features: Sequence[str] = ()) -> Im
     node = InlineSchemaGen(schema_file=pathlib.Path(schema_file).name).with_id('SchemaGen')
     node.exec_properties[SCHEMA_TEXT_KEY] = text
     return node
+
+
+def _without_length(text: str) -> str:
+    schema = text_format.Parse(text, schema_pb2.Schema())
+    (length,) = (feature for feature in schema.feature if feature.name == LENGTH_KEY)
+    length.ClearField('presence')
+    return str(text_format.MessageToString(schema))
 
 
 def _feature_text(column: FeatureColumn) -> str:

@@ -101,11 +101,36 @@ def _no_values(spec: Any, text: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
     return tf.SparseTensor(tf.zeros([0, 2], tf.int64), nothing, tf.stack([rows, 0]))
 
 
-class ServingModel(tf.Module):
+class KerasServing(tf.Module):
+    """Calls a Keras model, and saves its variables and tables, but not the model itself.
+
+    Keras adds a copy of each of its variables to a SavedModel of a module that tracks the
+    model. The loaders of TensorFlow Serving and of TFX's BulkInferrer restore the copies,
+    and then find no value for the variables that the signatures read:
+    https://github.com/keras-team/keras/issues/20095. `keras.Model.export` does as this
+    class does, but for its own signatures only.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__()
+        # A module does not track what a function refers to.
+        self._get_model: Callable[[], keras.Model] = lambda: model
+        found = tf.train.TrackableView(model).descendants()
+        kinds = (tf.Variable, tf.saved_model.experimental.TrackableResource)
+        self._variables = [variable.value for variable in model.variables]
+        self._resources = [part for part in found if isinstance(part, kinds)]
+
+    @property
+    def model(self) -> keras.Model:
+        """The model."""
+        return self._get_model()
+
+
+class ServingModel(KerasServing):
     """Scores raw texts.
 
-    It owns the Keras model and the transform graph, so that both are saved, with the
-    vocabulary file.
+    It owns the parts of the Keras model and the transform graph, so that both are saved,
+    with the vocabulary file.
 
     Args:
         model: Maps tf.RaggedTensor int32 `[batch, (tokens)]` to float32 logits
@@ -117,8 +142,7 @@ class ServingModel(tf.Module):
     def __init__(
         self, model: keras.Model, transform: TransformGraph, settings: TextSettings
     ) -> None:
-        super().__init__()
-        self._model = model
+        super().__init__(model)
         self._transform = transform
         self._settings = settings
 
@@ -131,7 +155,7 @@ class ServingModel(tf.Module):
         Returns:
             `probability`: float32 `[batch]` in [0, 1], of the positive label.
         """
-        logits = self._model(self._transform(text), training=False)
+        logits = self.model(self._transform(text), training=False)
         return {features.PROBABILITY_KEY: tf.sigmoid(tf.reshape(logits, [-1]))}
 
     def explain_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -148,7 +172,7 @@ class ServingModel(tf.Module):
             `bias`: float32 `[batch]`, the logit of a text without words. The bias and
             the contributions of a text add up to its logit.
         """
-        parts: Contributions = self._model.explain(self._transform(text))
+        parts: Contributions = self.model.explain(self._transform(text))
         words = tokenize(text, self._settings.punctuation)[:, : self._settings.max_tokens]
         ngrams = parts.phrases(words)
         # Words in several places, or found by several patterns, are returned once.

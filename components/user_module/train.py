@@ -19,7 +19,7 @@ from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
 from components.trainer.fitting import compile_model, fit
 from components.trainer.run import TEXT_KEY, TRAINER_KEY, write_history
-from components.trainer.serving import TransformGraph, write_asset
+from components.trainer.serving import KerasServing, TransformGraph, write_asset
 from components.trainer.settings import TrainerSettings
 from components.user_module.export import complete_export, require_one_score_each
 from components.user_module.inputs import ModelInputs
@@ -187,20 +187,19 @@ def _read(
     return cached.apply(tf.data.experimental.assert_cardinality(count))
 
 
-class _Served(tf.Module):
+class _Served(KerasServing):
     """The signatures of a user's Keras model."""
 
     def __init__(
         self, model: keras.Model, inputs: ModelInputs, transform: TransformGraph, output: Output
     ) -> None:
-        super().__init__()
-        self._model = model
+        super().__init__(model)
         self._inputs = inputs
         self._spec = _spec(transform)
         self._output = output
 
     def score(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
-        value = self._model(self._inputs(raw), training=False)
+        value = self.model(self._inputs(raw), training=False)
         value = tf.reshape(tf.cast(value, tf.float32), [-1])
         return {features.PROBABILITY_KEY: tf.sigmoid(value) if self._output == 'logit' else value}
 

@@ -137,3 +137,17 @@ def test_folder_has_model_labels_and_vocabulary_when_it_is_exported(exported: Ex
     assert json.loads(extra.read_text(encoding='utf-8')) == list(LABELS)
     assert (folder / 'saved_model.pb').is_file()
     assert [path.name for path in (folder / 'assets').iterdir()] == [features.VOCABULARY_NAME]
+
+
+def test_scores_are_equal_when_the_model_is_loaded_as_tensorflow_serving_does(
+    exported: Exported,
+) -> None:
+    # The loader of TensorFlow 1 runs the same operations of the file as that in C++.
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+        loaded = tf.compat.v1.saved_model.loader.load(session, ['serve'], str(exported.serving))
+        signature = loaded.signature_def['serving_default']
+        examples = [make_example(text, 0) for text in TEXTS]
+        found = session.run(
+            signature.outputs['probability'].name, {signature.inputs['examples'].name: examples}
+        )
+    assert found.tolist() == pytest.approx(exported.probabilities(TEXTS), abs=1e-6)
