@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # So many reviews have some 2 million different words, which a worker holds in 300 MB.
 _EXAMPLES_PER_PART = 1 << 24
+# Folder in the transform graph for temporary files, which TFX's executor also uses.
+_TEMP_DIR = '.temp_path'
 # Execution parameters that only TFX's executor understands.
 _STOCK_PARAMETERS = (
     standard_component_specs.MODULE_FILE_KEY,
@@ -43,7 +45,7 @@ _STOCK_PARAMETERS = (
 
 
 class StockExecutor(executor.Executor):
-    """TFX's executor, which also requires that it reads all examples."""
+    """TFX's executor, which also requires that all examples are read and transformed."""
 
     def Do(
         self,
@@ -54,7 +56,8 @@ class StockExecutor(executor.Executor):
         """Run TFX's executor.
 
         Raises:
-            ComponentError: If there are not as many examples as ExampleGen wrote.
+            ComponentError: If there are not as many examples, or transformed ones, as
+                ExampleGen wrote.
         """
         self._run_stock(input_dict, output_dict, exec_properties, 'executors=stock')
 
@@ -68,27 +71,34 @@ class StockExecutor(executor.Executor):
         (transform_graph,) = output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
         all_examples = input_dict[standard_component_specs.EXAMPLES_KEY]
         config = _splits_config(exec_properties, all_examples)
-        splits = sorted({*config.analyze, *config.transform})
+        temp_dir = os.path.join(transform_graph.uri, _TEMP_DIR)
         for examples in all_examples:
-            self._require_examples(examples.uri, splits, transform_graph.uri)
+            splits = sorted({*config.analyze, *config.transform})
+            count = self._count(examples.uri, splits, temp_dir)
+            ExamplesSummary.read(examples.uri).require('Transform', splits, count)
         super().Do(input_dict, output_dict, exec_properties)
+        transformed = output_dict.get(standard_component_specs.TRANSFORMED_EXAMPLES_KEY, [])
+        for raw, written in zip(all_examples, transformed):
+            count = self._count(written.uri, config.transform, temp_dir)
+            ExamplesSummary.read(raw.uri).require('Transform', config.transform, count)
+        if fileio.exists(temp_dir):
+            fileio.rmtree(temp_dir)
         transform_graph.set_string_custom_property(STOCK_REASON_PROPERTY, reason)
 
-    def _require_examples(self, examples: str, splits: Sequence[str], transform_graph: str) -> None:
+    def _count(self, examples: str, splits: Sequence[str], temp_dir: str) -> int:
         files = [path for split in splits for path in split_files(examples, split)]
-        count_path = os.path.join(transform_graph, '.temp_path', 'examples')
+        path = os.path.join(temp_dir, 'examples')
         with run_beam_pipeline(self._make_beam_pipeline(), 'Transform') as pipeline:
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(files, reshuffle=True)
                 | 'Count' >> beam.Map(count_examples)
                 | 'Add' >> beam.CombineGlobally(sum)
-                | 'Write' >> beam.Map(_write_count, count_path)
+                | 'Write' >> beam.Map(_write_count, path)
             )
-        clear_unfinished(unfinished_dir(count_path), 'Transform')
-        with fileio.open(count_path) as file:
-            count = int(file.read())
-        ExamplesSummary.read(examples).require('Transform', splits, count)
+        clear_unfinished(unfinished_dir(path), 'Transform')
+        with fileio.open(path) as file:
+            return int(file.read())
 
 
 class Executor(StockExecutor):
@@ -106,7 +116,7 @@ class Executor(StockExecutor):
             ComponentError: If there are not as many examples as ExampleGen wrote.
         """
         (transform_graph,) = output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
-        temp_dir = os.path.join(transform_graph.uri, '.temp_path')
+        temp_dir = os.path.join(transform_graph.uri, _TEMP_DIR)
         reason = _stock_reason(input_dict, output_dict, exec_properties)
         traced = None
         if reason is None:

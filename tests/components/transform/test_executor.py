@@ -27,6 +27,7 @@ from tests.components.trainer.tiny import (
     Tiny,
     copy_damaged,
     make_example,
+    write_split,
     write_summary,
 )
 from tests.components.transform import functions
@@ -210,6 +211,21 @@ def test_examples_are_transformed_when_they_are_wanted(tiny: Tiny, tmp_path: pat
         ]
         scaled = [example.features.feature['label'].float_list.value[0] for example in examples]
         assert (len(scaled), set(scaled)) == (count, {-1, 1})
+
+
+def test_run_fails_when_tfx_transforms_fewer_examples(
+    tiny: Tiny, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def transform(_: Any, inputs: Any, outputs: dict[str, list[Any]], properties: Any) -> None:
+        for split, count in COUNTS.items():
+            folder = pathlib.Path(outputs['transformed_examples'][0].uri) / f'Split-{split}'
+            write_split(folder, [[('a', 0)] * (count - (split == 'test'))])
+
+    monkeypatch.setattr(executor.executor.Executor, 'Do', transform)
+    count = sum(COUNTS.values())
+    message = f'^Transform: expected the {count} examples of train and val and test .* {count - 1}$'
+    with pytest.raises(ComponentError, match=message):
+        execute(tiny.examples, tmp_path, 'stock', materialize=True)
 
 
 @pytest.fixture
