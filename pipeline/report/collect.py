@@ -19,8 +19,9 @@ from components.statistics_gen.text_statistics import (
     read_text_statistics,
 )
 from components.trainer.history import read_history
+from pipeline.report.feature_table import read_feature_rows
 from pipeline.report.lineage import Lineage
-from pipeline.report.view import BaselineData, Data, Missing, RecordedNode, Report
+from pipeline.report.view import BaselineData, Data, FeatureRow, Missing, RecordedNode, Report
 from pipeline.results.outcome import NO_BASELINE, RunOutcome, load_records
 from pipeline.store.choice import backend_of_run
 
@@ -66,6 +67,7 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
             rejected=None if isinstance(summary, Missing) else summary.rejected,
             anomalies=_anomalies(outcome),
             baseline=_baseline_data(outcome, nodes, lineage, described, root),
+            features=_feature_rows(nodes, described),
         ),
         nodes=nodes,
         lineage=None if nodes else Missing(reason=problem or _not_recorded(outcome)),
@@ -84,6 +86,15 @@ def _open_lineage(outcome: RunOutcome, root: pathlib.Path) -> tuple[Lineage | No
 
 def _read_summary(uri: str) -> ExamplesSummary:
     return ExamplesSummary.parse(pathlib.Path(uri, SUMMARY_FILE).read_text(encoding='utf-8'))
+
+
+def _feature_rows(nodes: _Nodes, described: TextStatistics) -> tuple[FeatureRow, ...]:
+    splits = [split.name for split in described.splits]
+    try:
+        return read_feature_rows(nodes['StatisticsGen'].uri('statistics') or '', splits)
+    except (OSError, ValueError):
+        _log.warning('the statistics of the features cannot be read', exc_info=True)
+        return ()
 
 
 def _anomalies(outcome: RunOutcome) -> str | None:

@@ -10,6 +10,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.common import features
 from components.common.errors import DataError
 from components.schema.component import CURATED_SCHEMA
+from components.statistics_gen.stored_statistics import read_statistics
 from pipeline.report.lineage import Lineage
 from pipeline.results.outcome import load_outcome
 from pipeline.store.choice import backend_of_run
@@ -32,12 +33,12 @@ def infer_schema(root: pathlib.Path, run_id: str | None) -> str:
     config = backend_of_run(outcome.config, root).reader()
     nodes = Lineage(config).nodes(outcome.run_id) if config else {}
     uri = nodes['StatisticsGen'].uri('statistics') if 'StatisticsGen' in nodes else None
-    path = pathlib.Path(uri or '', f'Split-{features.TRAIN_SPLIT}', 'FeatureStats.pb')
     try:
-        found = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
-    except OSError as err:
+        found = read_statistics(uri or '', features.TRAIN_SPLIT)
+    except (OSError, ValueError) as err:
+        reason = getattr(err, 'strerror', None) or err
         raise DataError(
-            f'the statistics of run {outcome.run_id} cannot be read: {err.strerror or err}',
+            f'the statistics of run {outcome.run_id} cannot be read: {reason}',
             hint='run the pipeline again',
         ) from err
     return merge_schema(found)

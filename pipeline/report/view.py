@@ -35,6 +35,25 @@ class BaselineData:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class FeatureRow:
+    """Statistics of a feature column in a split.
+
+    Attributes:
+        name: Name of the column.
+        type: Type of its values.
+        split: Name of the split.
+        missing: Share of the examples that have no value, in [0, 1].
+        values: Range and mean of numbers; the most frequent strings.
+    """
+
+    name: str
+    type: str
+    split: str
+    missing: float
+    values: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
     """The data of a run.
 
@@ -43,12 +62,14 @@ class Data:
         rejected: Number of rejected rows by reason, None if it is not known.
         anomalies: Result of the validation as text, None if the run ended before it.
         baseline: Training data of the baseline.
+        features: Statistics of the feature columns, by column and split.
     """
 
     described: TextStatistics
     rejected: dict[str, int] | None
     anomalies: str | None
     baseline: BaselineData | Missing
+    features: tuple[FeatureRow, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,11 @@ def test_command_prints_the_schema_of_a_run(runs: Runs) -> None:
     assert (done.code, done.out) == (0, str(CURATED))
 
 
-def test_message_says_so_when_the_statistics_do_not_exist(runs: Runs) -> None:
+def test_message_says_so_when_the_statistics_are_damaged_or_missing(runs: Runs) -> None:
+    for path in runs.root.glob('artifacts/*/StatisticsGen/statistics/*/Split-train/*'):
+        path.write_bytes(b'\xff')
+    with pytest.raises(DataError, match='statistics of run .* cannot be read: .* is damaged'):
+        infer_schema(runs.root, None)
     (statistics,) = runs.root.glob('artifacts/*/StatisticsGen/statistics')
     shutil.rmtree(statistics)
     with pytest.raises(DataError, match='statistics of run .* cannot be read: No such file'):
