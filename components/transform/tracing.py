@@ -345,14 +345,10 @@ def _before_filter(words: tf.Tensor) -> tf.Tensor:
 
     `count_words` leaves out the same words, once each.
     """
-    tensor, operations = words, []
+    tensor = words
     for kind, index in _FILTER:
         if tensor.op.type != kind:
-            break
-        operations.append(tensor.op)
-        tensor = tensor.op.inputs[index]
-    else:
-        (flat, *_) = words.op.inputs[0].op.inputs
-        if flat is tensor and operations[-1].get_attr('pattern') == _NO_LINE:
-            return tensor
-    raise UnknownAnalyzerError(f'the filter of words {words.op.name}')
+            return words
+        operation, tensor = tensor.op, tensor.op.inputs[index]
+    same = words.op.inputs[0].op.inputs[0] is tensor and operation.get_attr('pattern') == _NO_LINE
+    return tensor if same else words

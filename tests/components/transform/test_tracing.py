@@ -79,3 +79,12 @@ def test_graph_is_written_when_the_function_has_no_analyzer(tmp_path: pathlib.Pa
     traced.write(str(tmp_path / 'graph'), str(tmp_path / 'temp'), {})
     output = tft.TFTransformOutput(str(tmp_path / 'graph'))
     assert output.transformed_feature_spec().keys() == {'text'}
+
+
+def test_words_are_counted_before_each_is_matched_with_a_pattern(tmp_path: pathlib.Path) -> None:
+    traced = tracing.trace(functions.two_vocabularies, SCHEMA, str(tmp_path))
+    assert traced.word_graph is not None
+    assert len(traced.word_graph.outputs) == 2
+    assert traced.word_graph.feature_spec.keys() == {'text'}
+    # On IMDB, the pattern takes a tenth of Transform's time.
+    assert b'RegexFullMatch' not in traced.word_graph.graph_def
