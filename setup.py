@@ -26,6 +26,8 @@ INSTALL_REQUIRES = [
     'scikit-learn',
     'pyarrow',
     'protobuf',
+    # The checksums of TFRecord files.
+    'google-crc32c',
     # Learning curves. TensorFlow 2.21 no longer installs it.
     'tensorboard',
     'click>=8.1',

@@ -9,6 +9,7 @@ and tarfile.
 from __future__ import annotations
 
 import bz2
+import contextlib
 import csv
 import gzip
 import io
@@ -25,7 +26,7 @@ from typing import TypeVar
 from components.common.errors import ConfigError, DataError, ReviewsError
 from components.common.settings import ColumnSettings
 from components.example_gen import spans
-from components.readers import archive, formats, imdb, records
+from components.readers import archive, formats, imdb, records, tf_records
 from components.readers.records import Record, Reject, label_value
 from pipeline.predict.model import Score
 from pipeline.predict.rows import Source, TextRow, open_source
@@ -44,6 +45,7 @@ _REASONS = re.compile(
             records.NO_LABEL,
             records.NOT_JSON,
             records.NOT_AN_OBJECT,
+            records.NOT_AN_EXAMPLE,
             records.TOO_LONG,
         ]
     )
@@ -103,6 +105,23 @@ def check_table(name: str, content: bytes) -> None:
             got.text.encode('utf-8')
             assert label_value(got.label or '', None) in (0, 1, None)
     assert [got.where for got in found] == sorted((got.where for got in found), key=_line)
+
+
+def check_tf_records(content: bytes) -> None:
+    """Check that the records of a file are read or rejected, and a damaged file is refused."""
+    read = formats.read_records
+    for name in ('a.tfrecord', 'a.tfrecord.gz'):
+        stream = io.BytesIO(gzip.compress(content, 1) if name.endswith('.gz') else content)
+        columns = ColumnSettings()
+        found, _ = outcome(lambda: list(read(stream, name, columns, None)))  # noqa: B023
+        for got in found or ():
+            assert not isinstance(got, Reject) or _REASONS.fullmatch(got.reason), got
+
+
+def check_example(content: bytes) -> None:
+    """Check that bytes are read as a tf.train.Example, or refused."""
+    with contextlib.suppress(ValueError):
+        tf_records.parse_example(content)
 
 
 def _line(where: str) -> int:

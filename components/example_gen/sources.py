@@ -22,7 +22,9 @@ ANY_SPLIT = 'all'
 # In each file, the rows whose values decide the types of the feature columns.
 _TYPED_ROWS = 1_000
 
-_FORMATS = f'{formats.TABLE_SUFFIXES}, the IMDB folder or its .tar.gz'
+# A folder of TFX's, with one folder for each split. TFX's two splits are `train` and `eval`.
+_SPLIT_FOLDER = 'Split-'
+_FORMATS = f'{formats.TABLE_SUFFIXES}, .tfrecord, the IMDB folder or its .tar.gz'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -186,17 +188,24 @@ def _search_folder(path: str, columns: ColumnSettings) -> DataSource:
         if os.path.isdir(os.path.join(folder, 'train', 'pos')):
             return _search_imdb_folder(folder, columns)
     with readable(path):
-        names = [
-            entry.name
-            for entry in sorted(os.scandir(path), key=lambda entry: entry.name)
-            if formats.is_table(entry.name) and entry.is_file() and not entry.name.startswith('.')
-        ]
+        names = _tables_in(path)
+        for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+            if entry.is_dir() and entry.name.startswith(_SPLIT_FOLDER):
+                names += [os.path.join(entry.name, name) for name in _tables_in(entry.path)]
     if not names:
         raise DataError(
             f'no data in the folder {path}',
             hint=f'expected files ending in {_FORMATS}, or the folders train/pos, train/neg, …',
         )
     return _collect_tables(path, names, columns)
+
+
+def _tables_in(folder: str) -> list[str]:
+    return sorted(
+        entry.name
+        for entry in os.scandir(folder)
+        if formats.is_table(entry.name) and entry.is_file() and not entry.name.startswith('.')
+    )
 
 
 def _search_imdb_folder(folder: str, columns: ColumnSettings) -> DataSource:
@@ -302,6 +311,10 @@ def _collect_tables(base: str, names: list[str], columns: ColumnSettings) -> Dat
 
 
 def _parse_split(name: str) -> str | None:
+    folder = os.path.basename(os.path.dirname(name))
+    if folder.startswith(_SPLIT_FOLDER):
+        of_folder = folder.removeprefix(_SPLIT_FOLDER).lower()
+        return features.TEST_SPLIT if of_folder == 'eval' else SPLIT_NAMES.get(of_folder)
     stem = re.split(r'[^a-z]', os.path.basename(name).lower())[0]
     return SPLIT_NAMES.get(stem)
 

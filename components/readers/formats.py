@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from components.common import features
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings, FeatureType
-from components.readers import delimited, imdb, json_lines, tables, text_lines
+from components.readers import delimited, imdb, json_lines, tables, text_lines, tf_records
 from components.readers.feature_columns import find_types, parse_features
 from components.readers.lines import readable
 from components.readers.records import Record, Reject
@@ -62,6 +63,11 @@ FORMATS = (
         open_part=json_lines.open_part,
     ),
     Format(
+        name='tfrecord',
+        suffixes=('tfrecord', 'tfrecords', 'tfrecord.gz', 'tfrecords.gz'),
+        open_table=tf_records.open_table,
+    ),
+    Format(
         name='imdb_archive',
         suffixes=('.tar.gz', '.tgz', '.tar'),
         read_archive=imdb.read_archive,
@@ -69,6 +75,9 @@ FORMATS = (
 )
 # A file of any other name, if a table is not required.
 TEXT_LINES = Format(name='txt', suffixes=('',), open_table=text_lines.open_table)
+
+# The number of a shard, which stands before the ending of compressed files.
+_SHARD = re.compile(r'-\d{5,}-of-\d{5,}(?=(\.gz)?$)')
 
 TABLE_SUFFIXES = '.csv, .tsv or .jsonl, optionally with .gz'
 
@@ -78,8 +87,10 @@ def format_of(name: str) -> Format | None:
 
     >>> format_of('a.TSV.gz').name, format_of('a.ndjson').name, format_of('a.txt')
     ('tsv', 'jsonl', None)
+    >>> format_of('data_tfrecord-00000-of-00002.gz').name
+    'tfrecord'
     """
-    lower = name.lower()
+    lower = _SHARD.sub('', name.lower())
     return next((each for each in FORMATS if lower.endswith(each.suffixes)), None)
 
 

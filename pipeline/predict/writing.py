@@ -165,8 +165,10 @@ class RowWriter:
             self._columns.probability: float(score.probability) if score else None,
         }
         if not self._same_format:
-            values = dict(zip(self._names, map(replace_surrogates, row.cells)))
-            return json.dumps({**values, **added}, ensure_ascii=False)
+            cells = row.cells
+            if isinstance(cells, list):
+                cells = dict(zip(self._names, cells))
+            return replace_surrogates(json.dumps({**cells, **added}, ensure_ascii=False))
         for name in self._columns:
             if name in row.cells:
                 raise _name_taken(name, f'{row.where}: ')

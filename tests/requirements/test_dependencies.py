@@ -17,6 +17,7 @@ _PACKAGES = {
     'google.auth': 'google-cloud-aiplatform',
     'google.cloud': 'google-cloud-aiplatform',
     'google.protobuf': 'protobuf',
+    'google_crc32c': 'google-crc32c',
     'grpc': 'apache-beam',
     'kfp_server_api': 'kfp',
     'ml_metadata': 'ml-metadata',
