@@ -91,6 +91,7 @@ def test_keras_model_is_pushed_and_trained_again_when_a_module_beside_it_is_edit
     assert 'explain' not in card
     report = (tmp_path / done.json['report']).read_text()
     assert 'bag_model.py' in report
+    assert 'The model has no contributions of words.' in report
 
     (tmp_path / 'bag_settings.py').write_text('LEARNING_RATE = 0.021\n')
     states = call_command(*command, cwd=tmp_path).states()
