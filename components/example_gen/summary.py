@@ -116,6 +116,7 @@ def _count_examples(examples_uri: str, folders: Sequence[str]) -> ExamplesSummar
     splits: dict[str, tuple[int, int]] = {}
     unlabelled = 0
     for folder in sorted(folders):
+        split = posixpath.basename(folder).removeprefix('Split-')
         files = tf.io.gfile.glob(posixpath.join(folder, '*'))
         records = tf.data.TFRecordDataset(files, 'GZIP').batch(4_096)
         labels = records.map(lambda batch: tf.io.parse_example(batch, spec)[features.LABEL_KEY])
@@ -125,13 +126,18 @@ def _count_examples(examples_uri: str, folders: Sequence[str]) -> ExamplesSummar
                 for label in batch.tolist():
                     counts[label] += 1
         except (tf.errors.InvalidArgumentError, KeyError) as err:
-            raise DataError(
-                f'expected the label 0 or 1 as an integer in each example of {examples_uri}',
-                hint='convert the labels before ExampleGen, or pass the data with --data',
-            ) from err
-        split = posixpath.basename(folder).removeprefix('Split-')
+            raise _no_label(examples_uri) from err
+        if counts[-1] and split != features.UNLABELLED_SPLIT:
+            raise _no_label(examples_uri)
         if split == features.UNLABELLED_SPLIT:
             unlabelled = sum(counts.values())
         else:
             splits[split] = counts[0], counts[1]
     return ExamplesSummary(splits=splits, labels=('0', '1'), rejected={}, unlabelled=unlabelled)
+
+
+def _no_label(examples_uri: str) -> DataError:
+    return DataError(
+        f'expected the label 0 or 1 as an integer in each example of {examples_uri}',
+        hint='convert the labels before ExampleGen, or pass the data with --data',
+    )

@@ -61,12 +61,16 @@ class Scorer:
 
     def score_examples(self, texts: list[bytes]) -> Any:
         """Score the same texts as serialized examples."""
+        return self.score_rows(self.make_rows(texts))
+
+    def make_rows(self, texts: list[bytes]) -> list[bytes]:
+        """Serialize examples that have a text and nothing else."""
         rows = []
         for text in texts:
             example = self.tf.train.Example()
             example.features.feature[self.names.TEXT_KEY].bytes_list.value.append(text)
             rows.append(example.SerializeToString())
-        return self.score_rows(rows)
+        return rows
 
     def score_rows(self, rows: list[bytes]) -> Any:
         """Score serialized examples: float `[batch]`."""
@@ -193,6 +197,30 @@ def check(tf: Any, request: dict[str, Any]) -> None:
         _check_equal('it scores as the Evaluator measured', known, expected, got, _BATCH_TOLERANCE)
     if explains:
         _check_explanations(scorer, texts, scores)
+    if request['must_explain']:
+        _check_server_loader(scorer, request['model'], texts)
+
+
+def _check_server_loader(scorer: Scorer, path: str, texts: list[bytes]) -> None:
+    """Check that the loader of a model server gives the same scores.
+
+    TensorFlow Serving loads a model in C++. The loader of TensorFlow 1 runs the same
+    operations of the file; that of TensorFlow 2 restores variables in another way, so it
+    also loads models that a server cannot load.
+    """
+    tf, names, what = scorer.tf, scorer.names, 'a model server can load it'
+    try:
+        with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+            loaded = tf.compat.v1.saved_model.load(session, ['serve'], path)
+            signature = loaded.signature_def[names.EXAMPLES_SIGNATURE]
+            got = session.run(
+                signature.outputs[names.PROBABILITY_KEY].name,
+                {signature.inputs[names.EXAMPLES_INPUT].name: scorer.make_rows(texts)},
+            )
+    # TensorFlow raises exceptions of many classes.
+    except Exception as err:
+        raise CheckFailed(what, f'{len(texts)} scores', _first_line(err)) from err
+    _check_equal(what, texts, scorer.score_examples(texts), got, _SIGNATURE_TOLERANCE)
 
 
 def _is_of_user(tf: Any, request: dict[str, Any]) -> bool:
@@ -289,7 +317,8 @@ def _quoted(text: bytes) -> str:
 
 
 def _first_line(err: BaseException) -> str:
-    return (str(err).strip() or type(err).__name__).splitlines()[0][:300]
+    text = str(err).replace('Graph execution error:', '').strip()
+    return (text or type(err).__name__).splitlines()[0][:300]
 
 
 if __name__ == '__main__':

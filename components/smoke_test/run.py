@@ -86,8 +86,9 @@ def smoke_test(
         model_dir: The SavedModel, on any storage that TensorFlow can read.
         texts: Texts to score in addition to `ODD_TEXTS`.
         known: Texts with the expected scores.
-        must_explain: Whether a model of this project must explain scores; models that an
-            older version of the pipeline pushed cannot, and neither can a user's model.
+        must_explain: Whether a model of this project must explain scores, and the loader of a
+            model server must load any model; models that an older version of the pipeline
+            pushed may not. A user's model need not explain scores.
         timeout_seconds: The process is killed after that.
         memory_bytes: Memory that the process may use for data.
 

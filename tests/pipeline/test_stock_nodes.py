@@ -13,17 +13,29 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_serving.apis import prediction_log_pb2
-from tfx.components import BulkInferrer, CsvExampleGen, Tuner
+from tfx.components import BulkInferrer, CsvExampleGen, ImportExampleGen, Tuner
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import bulk_inferrer_pb2, example_gen_pb2, trainer_pb2
 
 from components.common import features
+from components.example_gen.summary import ExamplesSummary
+from components.statistics_gen.component import make_statistics_gen
+from components.statistics_gen.text_statistics import read_text_statistics
 from pipeline.create import create_pipeline
 from pipeline.models.versions import live_version
 from pipeline.settings.config import load_config
-from tests.components.trainer.tiny import make_reviews
+from tests.components.trainer.tiny import COUNTS, Tiny, make_reviews, make_tiny
+from tests.conftest import LOCAL_BEAM_ARGS
+
+
+@pytest.fixture(scope='session')
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    return make_tiny(tmp_path_factory.getbasetemp())
+
 
 _COUNTS = {'train': 200, 'val': 60, 'test': 60}
 
@@ -107,3 +119,30 @@ def test_stock_nodes_fit_before_and_after_the_nodes_of_this_project(
     assert 0 <= outputs[features.PROBABILITY_KEY].float_val[0] <= 1
     (best,) = config.pipeline_root.glob('Tuner/best_hyperparameters/*/*')
     assert json.loads(best.read_text())['values']['units'] in (2, 3)
+
+
+def test_examples_of_import_example_gen_are_counted(
+    tiny: Tiny, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, 'argv', sys.argv[:1])
+    splits = [
+        example_gen_pb2.Input.Split(name=split, pattern=f'Split-{split}/*.gz') for split in COUNTS
+    ]
+    example_gen = ImportExampleGen(
+        input_base=str(tiny.examples), input_config=example_gen_pb2.Input(splits=splits)
+    )
+    nodes = [example_gen, make_statistics_gen(example_gen.outputs['examples'])]
+    pipeline = Pipeline(
+        pipeline_name='imported',
+        pipeline_root=str(tmp_path),
+        components=nodes,
+        metadata_connection_config=sqlite_metadata_connection_config(str(tmp_path / 'metadata')),
+        beam_pipeline_args=LOCAL_BEAM_ARGS,
+    )
+    LocalDagRunner().run(pipeline)
+    (folder,) = tmp_path.glob('ImportExampleGen/examples/*')
+    assert {s: sum(n) for s, n in ExamplesSummary.read(str(folder)).splits.items()} == COUNTS
+    (statistics,) = tmp_path.glob('StatisticsGen/statistics/*')
+    found = read_text_statistics(str(statistics))
+    assert found is not None
+    assert {split.name: split.examples for split in found.splits} == COUNTS

@@ -17,6 +17,7 @@ from components.example_gen.shards import Serializer
 from components.example_gen.source_files import read_files
 from components.readers.records import Record
 from components.schema.component import CURATED_SCHEMA, make_schema_gen, read_schema
+from components.schema.executor import SCHEMA_TEXT_KEY
 
 
 @pytest.fixture(scope='module')
@@ -114,3 +115,10 @@ def test_schema_file_is_refused_when_it_does_not_cover_a_column(tmp_path: pathli
         with pytest.raises(ConfigError, match=message) as caught:
             make_schema_gen(str(path), (feature,))
         assert 'pipeline_runner.py schema' in caught.value.hint
+
+
+def test_length_is_optional_when_another_example_gen_is_used() -> None:
+    text = make_schema_gen(None, requires_length=False).exec_properties[SCHEMA_TEXT_KEY]
+    changed = text_format.Parse(text, schema_pb2.Schema())
+    presence = {feature.name: feature.HasField('presence') for feature in changed.feature}
+    assert presence == {'text': True, 'label': True, 'length': False}

@@ -55,6 +55,7 @@ def save(
     output: str = features.PROBABILITY_KEY,
     without: str = '',
     labels: str = '["neg", "pos"]',
+    module: tf.Module | None = None,
 ) -> pathlib.Path:
     """Write a SavedModel.
 
@@ -66,8 +67,9 @@ def save(
         output: The name of the output of the scoring signatures.
         without: A signature to leave out.
         labels: The content of `labels.json`.
+        module: The module to save.
     """
-    module = tf.Module()
+    module = module or tf.Module()
     # With a variable, the model has files of variables.
     module.scale = tf.Variable(1.0)
 

@@ -6,6 +6,7 @@ import pathlib
 import re
 from typing import Any
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -27,6 +28,27 @@ def test_check_passes_when_the_trainer_exported_the_model(exported: Exported) ->
     texts = ['a good and superb film', 'dull', 'ÄÖÜ <br /> ' * 1_000]
     known = [KnownScore(*pair) for pair in zip(texts, exported.probabilities(texts))]
     check(tf, make_request(str(exported.serving), texts=texts, known=known))
+
+
+def test_check_fails_when_a_model_server_finds_no_variables(tmp_path: pathlib.Path) -> None:
+    module = tf.Module()
+    # Keras saves a copy of each variable of a model that a module tracks.
+    module.model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
+
+    def logit(text: tf.Tensor) -> tf.Tensor:
+        return module.model(models.logits(text)[:, tf.newaxis])[:, 0]
+
+    def score(text: tf.Tensor) -> tf.Tensor:
+        return tf.sigmoid(logit(text))
+
+    folder = models.save(
+        tmp_path / 'model', by_text=score, by_example=score, explained=logit, module=module
+    )
+    check(tf, make_request(str(folder), must_explain=False))
+    with pytest.raises(CheckFailed) as caught:
+        check(tf, make_request(str(folder)))
+    assert caught.value.check == 'a model server can load it'
+    assert 'Could not find variable' in caught.value.got
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
