@@ -129,13 +129,7 @@ def fit(
             )
         )
     history = model.fit(train, validation_data=val, epochs=epochs, callbacks=callbacks, verbose=0)
-    return {
-        # What Keras calls accuracy is that of two classes here.
-        name.replace('binary_accuracy', 'accuracy').replace('accuracy', 'binary_accuracy'): [
-            float(value) for value in values
-        ]
-        for name, values in history.history.items()
-    }
+    return {name: [float(v) for v in values] for name, values in history.history.items()}
 
 
 def measure(

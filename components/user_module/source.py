@@ -184,7 +184,8 @@ def is_installed(file: pathlib.Path) -> bool:
 
 def _require_own_name(name: str, folder: pathlib.Path) -> None:
     """Refuse a module that Python would not import, since another one has its name."""
-    others = (path for path in map(pathlib.Path, filter(None, sys.path)) if path != folder)
+    paths = map(pathlib.Path, filter(None, sys.path))
+    others = (path for path in paths if path.resolve() != folder.resolve())
     found = (_file(name, path, '') or next(path.glob(f'{name}.*.so'), None) for path in others)
     taken = 'Python itself' if name in sys.stdlib_module_names else next(filter(None, found), None)
     if taken is not None:

@@ -110,6 +110,11 @@ def fit_user_model(fn_args: FnArgs) -> None:
     )
     served = _Served(model, inputs, transform, output)
     served.save(fn_args.serving_model_dir)
+    if output == 'probability':
+        # Keras's name for it. Of logits, it would be the accuracy at a probability of 0.62.
+        for prefix in ('', 'val_'):
+            if f'{prefix}accuracy' in history:
+                history[f'{prefix}binary_accuracy'] = history.pop(f'{prefix}accuracy')
     write_history(history, fn_args.model_run_dir)
     _complete(fn_args, artifact, output)
     _require_same_scores(served, artifact, fn_args.serving_model_dir)

@@ -30,7 +30,8 @@ def build_model(hparams):
     bag = keras.layers.GlobalAveragePooling1D()(vectors)
     model = keras.Model(tokens, keras.layers.Dense(1)(bag))
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(LEARNING_RATE), loss, metrics=['accuracy'])
+    metrics = [keras.metrics.BinaryAccuracy(threshold=0.0)]
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), loss, metrics=metrics)
     return model
 """
 
