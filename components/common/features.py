@@ -38,6 +38,8 @@ NGRAMS_KEY = 'ngrams'  # bytes [parts], the n-grams that contribute to the logit
 CONTRIBUTIONS_KEY = 'contributions'  # float32 [parts], the terms that they add
 ROWS_KEY = 'rows'  # int64 [parts], the index of the text in the batch
 BIAS_KEY = 'bias'  # float32 [batch], the logit of an empty text
+# In SETTINGS_ASSET, the feature columns of the training data, as NAME:TYPE.
+COLUMNS_KEY = 'features'
 LABELS_ASSET = 'labels.json'  # in assets.extra/: ["negative name", "positive name"]
 SETTINGS_ASSET = 'settings.json'  # in assets.extra/: the settings of the training
 # In SETTINGS_ASSET, the architecture of a model that a user's module made. It may lack the

@@ -130,10 +130,20 @@ def _complete(fn_args: FnArgs, artifact: str, output: Output) -> None:
     """Write the assets of an exported model, and check it on examples of `val`."""
     settings, _, text = _settings(fn_args)
     directory = fn_args.serving_model_dir
-    parts = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
+    parts: dict[str, Any] = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
+    if columns := _feature_columns(fn_args.transform_graph_path):
+        parts[features.COLUMNS_KEY] = columns
     write_asset(directory, features.LABELS_ASSET, list(ExamplesSummary.read(artifact).labels))
     write_asset(directory, features.SETTINGS_ASSET, parts)
     require_one_score_each(directory, split_files(artifact, features.VAL_SPLIT), output)
+
+
+def _feature_columns(transform_graph: str) -> list[str]:
+    """Return the features that not every example has, as NAME:TYPE."""
+    spec = tft.TFTransformOutput(transform_graph).raw_feature_spec()
+    types = {tf.int64: 'int', tf.float32: 'float', tf.string: 'string'}
+    own = (features.TEXT_KEY, features.LABEL_KEY, features.LENGTH_KEY)
+    return [f'{name}:{types[each.dtype]}' for name, each in spec.items() if name not in own]
 
 
 def _output_of(model: keras.Model, declared: Output | None) -> Output:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from components.common import features
 from components.common.errors import DataError
 from components.common.explanations import parts_by_text
+from components.readers.feature_columns import FeatureColumn, parse_features
+from components.readers.records import Value
 from pipeline.models import versions
 
 # Explanations take much memory: each n-gram of a text is a part.
@@ -60,6 +62,10 @@ def live_model(serving_dir: pathlib.Path) -> pathlib.Path:
 class PushedModel:
     """A pushed version, loaded; thread-safe.
 
+    Attributes:
+        labels: Names of the negative and of the positive label.
+        columns: The columns of a table that it reads beside the text.
+
     >>> PushedModel(pathlib.Path('serving/1764000000')).score(['Fine.'])  # doctest: +SKIP
     [Score(label='positive', probability='0.91')]
 
@@ -87,15 +93,29 @@ class PushedModel:
                 hint='it is damaged: remove the folder, so that the version before it is live',
             ) from err
         self.labels: tuple[str, str] = (negative, positive)
+        self.columns = [] if self._takes_texts else _feature_columns(model_dir)
 
-    def score(self, texts: Sequence[str]) -> list[Score]:
-        """Score a batch of texts."""
+    def score(
+        self, texts: Sequence[str], values: Sequence[Sequence[Value | None]] | None = None
+    ) -> list[Score]:
+        """Score a batch of texts.
+
+        Args:
+            texts: The texts.
+            values: For each text, the values of the model's `columns`; None if the texts
+                have none.
+        """
         if self._takes_texts:
             outputs = self._call(self._score, texts)
         else:
-            outputs = self._call(self._score, map(_serialized, texts), features.EXAMPLES_INPUT)
-        values = outputs[features.PROBABILITY_KEY].numpy()
-        return [Score(self.labels[int(value > 0.5)], str(value)) for value in values]
+            from components.example_gen.shards import Serializer
+
+            serializer = Serializer(self.columns)
+            columns = values or [()] * len(texts)
+            examples = [serializer.serialize(text, None, row) for text, row in zip(texts, columns)]
+            outputs = self._call(self._score, examples, features.EXAMPLES_INPUT)
+        scores = outputs[features.PROBABILITY_KEY].numpy()
+        return [Score(self.labels[int(score > 0.5)], str(score)) for score in scores]
 
     def require_explanations(self) -> None:
         """Check that the model can explain scores.
@@ -136,10 +156,10 @@ class PushedModel:
             ) from err
 
 
-def _serialized(text: str) -> bytes:
-    import tensorflow as tf
-
-    example = tf.train.Example()
-    example.features.feature[features.TEXT_KEY].bytes_list.value.append(text.encode())
-    serialized: bytes = example.SerializeToString()
-    return serialized
+def _feature_columns(model_dir: pathlib.Path) -> list[FeatureColumn]:
+    path = model_dir / 'assets.extra' / features.SETTINGS_ASSET
+    try:
+        settings = json.loads(path.read_text(encoding='utf-8'))
+        return parse_features(settings.get(features.COLUMNS_KEY, ()))
+    except (OSError, ValueError, AttributeError):
+        return []  # a model of another program

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from components.common.errors import DataError
 from components.readers import formats, lines, text_lines
-from components.readers.records import Reject
+from components.readers.feature_columns import FeatureColumn, read_features
+from components.readers.records import Reject, Value
 from components.readers.tables import Row, Table, require_column
 
 # Half of a UTF-16 pair, or a byte that is not UTF-8; UTF-8 cannot encode it.
@@ -68,6 +69,47 @@ def open_source(stream: BinaryIO, name: str, text_column: str) -> Source:
     if table.same_columns:
         require_column(table.columns, name, column, '--text-column')
     return Source(kind.name, table, _find_texts(table, column))
+
+
+def require_columns(source: Source, columns: Sequence[FeatureColumn]) -> None:
+    """Check that a table has the columns that a model reads beside the text.
+
+    Raises:
+        DataError: If it lacks one, or has two of the same name.
+    """
+    present = source.table.columns
+    for name, _ in columns if source.table.same_columns else ():
+        if present.count(name) != 1:
+            what = 'two columns' if name in present else 'no column'
+            raise DataError(
+                f'the model was trained with {_listed(columns)}, but the input has {what} '
+                f'{name!r}; its columns are {", ".join(map(repr, present))}',
+                hint='pass a table with these columns; their cells may be empty',
+            )
+
+
+def read_values(
+    rows: Sequence[TextRow], present: Sequence[str], columns: Sequence[FeatureColumn]
+) -> list[tuple[Value | None, ...]]:
+    """Return the values of the columns in each row, None where there is none.
+
+    Raises:
+        DataError: If a value does not have the type of its column.
+    """
+    found: list[tuple[Value | None, ...]] = []
+    if not columns:
+        return [()] * len(rows)
+    for row, _ in rows:
+        cells = row.cells if isinstance(row.cells, dict) else dict(zip(present, row.cells))
+        values = read_features(cells, columns, row.where)
+        if isinstance(values, Reject):
+            raise DataError(f'{row.where}: {values.reason}', hint='correct the value or remove it')
+        found.append(values)
+    return found
+
+
+def _listed(columns: Sequence[FeatureColumn]) -> str:
+    return ' and '.join(repr(column.name) for column in columns)
 
 
 def replace_surrogates(text: str) -> str:

@@ -12,10 +12,19 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any, BinaryIO, NamedTuple, TextIO
 
 from components.common.errors import ConfigError, DataError
+from components.readers import formats, text_lines
 from components.readers.lines import readable
-from components.readers.tables import Row
+from components.readers.tables import Row, Table
 from pipeline.predict.model import Explanation, PushedModel, Score, live_model
-from pipeline.predict.rows import Source, TextRow, make_batches, map_in_order, open_source
+from pipeline.predict.rows import (
+    Source,
+    TextRow,
+    make_batches,
+    map_in_order,
+    open_source,
+    read_values,
+    require_columns,
+)
 from pipeline.predict.writing import Columns, RowWriter, open_output, output_format
 from pipeline.process import signals
 from pipeline.process.logs import Terminal, no_framework_noise
@@ -59,23 +68,23 @@ def predict(request: Request, serving_dir: pathlib.Path) -> None:
         _score_file(request, request.output_file, serving_dir)
         return
     model_dir = live_model(serving_dir)
-    with no_framework_noise() as terminal, _open_input(request) as rows:
+    with no_framework_noise() as terminal, _open_input(request) as source:
         model = PushedModel(model_dir)
         if request.explain:
             model.require_explanations()
-        _print_scores(model, _require_texts(rows), terminal.out, request)
+        _print_scores(model, source, terminal, request)
 
 
 @contextlib.contextmanager
-def _open_input(request: Request) -> Iterator[Iterable[TextRow]]:
+def _open_input(request: Request) -> Iterator[Source]:
     if request.texts:
-        yield [TextRow(Row('', text, [text]), text) for text in request.texts]
+        rows = (TextRow(Row('', text, [text]), text) for text in request.texts)
+        yield Source(formats.TEXT_LINES.name, Table([text_lines.COLUMN], iter(())), rows)
     elif request.input_file is None:
-        yield open_source(sys.stdin.buffer, 'standard input', request.text_column).rows
+        yield open_source(sys.stdin.buffer, 'standard input', request.text_column)
     else:
         with _open(request.input_file) as file:
-            name = os.path.basename(request.input_file)
-            yield open_source(file, name, request.text_column).rows
+            yield open_source(file, os.path.basename(request.input_file), request.text_column)
 
 
 def _open(path: str) -> BinaryIO:
@@ -95,20 +104,28 @@ def _require_texts(rows: Iterable[TextRow]) -> Iterator[TextRow]:
 
 
 def _print_scores(
-    model: PushedModel, rows: Iterable[TextRow], out: TextIO, request: Request
+    model: PushedModel, source: Source, terminal: Terminal, request: Request
 ) -> None:
     from rich.console import Console
 
     from pipeline.predict.explaining import explanation_json, show_explanation
 
+    out = terminal.out
     console = Console(file=out, highlight=False)
+    if source.format != formats.TEXT_LINES.name:
+        require_columns(source, model.columns)
+    elif model.columns:
+        names = ', '.join(column.name for column in model.columns)
+        line = f'warning: the model was trained with {names}, which plain texts do not have'
+        print(line, file=terminal.err)
 
     def score_batch(batch: list[TextRow]) -> list[tuple[str, Score, Explanation | None]]:
         texts = [each.text or '' for each in batch]
         explanations = model.explain(texts) if request.explain else [None] * len(texts)
-        return list(zip(texts, model.score(texts), explanations))
+        values = read_values(batch, source.table.columns, model.columns)
+        return list(zip(texts, model.score(texts, values), explanations))
 
-    for _, results in map_in_order(score_batch, make_batches(rows)):
+    for _, results in map_in_order(score_batch, make_batches(_require_texts(source.rows))):
         for text, score, explanation in results:
             probability = float(score.probability)
             if request.as_json:
@@ -143,6 +160,7 @@ def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -
         source = open_source(file, os.path.basename(request.input_file), request.text_column)
         with no_framework_noise() as terminal:
             model = PushedModel(model_dir)
+            require_columns(source, model.columns)
             writer = RowWriter(source, kind, request.columns, model.labels)
             with open_output(output_file) as output:
                 counts = _write_scores(
@@ -151,14 +169,16 @@ def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -
             _print_counts(output_file, counts, terminal, as_json=request.as_json)
 
 
-def _score_rows(model: PushedModel, rows: Iterable[TextRow]) -> Iterator[_ScoredBatch]:
+def _score_rows(model: PushedModel, source: Source) -> Iterator[_ScoredBatch]:
     """Yield batches of rows with a score for each, None where there is no text."""
 
     def score(batch: list[TextRow]) -> list[Score | None]:
-        scores = iter(model.score([each.text for each in batch if each.text is not None]))
+        rows = [each for each in batch if each.text is not None]
+        values = read_values(rows, source.table.columns, model.columns)
+        scores = iter(model.score([each.text or '' for each in rows], values))
         return [None if each.text is None else next(scores) for each in batch]
 
-    return map_in_order(score, make_batches(rows))
+    return map_in_order(score, make_batches(source.rows))
 
 
 class _Counts(NamedTuple):
@@ -186,7 +206,7 @@ def _write_scores(
     with _progress_bar(terminal.err) as bar:
         task = bar.add_task('', total=size or None, rows='')
         output.write(writer.header())
-        for batch, scores in _score_rows(model, source.rows):
+        for batch, scores in _score_rows(model, source):
             if not any(scores) and not count:
                 raise DataError(
                     f'none of the first {len(batch):,} rows has a text; '

@@ -10,8 +10,17 @@ from collections.abc import Iterator
 import pytest
 
 from components.common.errors import DataError
+from components.readers.feature_columns import parse_features
 from components.readers.tables import Row
-from pipeline.predict.rows import Source, TextRow, make_batches, map_in_order, open_source
+from pipeline.predict.rows import (
+    Source,
+    TextRow,
+    make_batches,
+    map_in_order,
+    open_source,
+    read_values,
+    require_columns,
+)
 from tests.components.example_gen.samples import encode_table
 
 
@@ -114,3 +123,32 @@ def test_batches_are_smaller_when_rows_are_long(length: int, sizes: list[int]) -
     text = 'x' * length
     rows = (TextRow(Row('', text, []), text) for _ in range(2_500))
     assert [len(batch) for batch in make_batches(rows)] == sizes
+
+
+COLUMNS = parse_features(['stars:int', 'product:string'])
+
+
+@pytest.mark.parametrize(
+    ('name', 'content'),
+    [
+        ('a.csv', b'product,text,stars\ntea,Fine.,5\n,Fine.,\n'),
+        ('a.jsonl', b'{"text": "Fine.", "stars": 5, "product": "tea"}\n{"text": "Fine."}\n'),
+    ],
+)
+def test_columns_of_a_model_are_read_when_values_are_missing(name: str, content: bytes) -> None:
+    source = open_source(io.BytesIO(content), name, 'text')
+    require_columns(source, COLUMNS)
+    rows = list(source.rows)
+    assert read_values(rows, source.table.columns, COLUMNS) == [(5, 'tea'), (None, None)]
+    assert read_values(rows, source.table.columns, []) == [(), ()]
+
+
+def test_table_is_refused_when_it_does_not_have_the_columns_of_a_model() -> None:
+    for header, what in {'text,stars': 'no column', 'text,product,product': 'two columns'}.items():
+        source = open_source(io.BytesIO(f'{header}\n'.encode()), 'a.csv', 'text')
+        expected = f"trained with 'product', but the input has {what} 'product'"
+        with pytest.raises(DataError, match=expected):
+            require_columns(source, COLUMNS[1:])
+    source = open_source(io.BytesIO(b'text,stars\nFine.,five\n'), 'a.csv', 'text')
+    with pytest.raises(DataError, match="a.csv:2: text in the int column 'stars'"):
+        read_values(list(source.rows), source.table.columns, COLUMNS)
