@@ -13,6 +13,7 @@ from components.trainer.models.accurate.settings import AccurateSettings
 from components.trainer.models.ngram.settings import NgramSettings
 from components.trainer.models.tutorial.settings import TutorialSettings
 from components.trainer.settings import TrainerSettings
+from components.user_module.settings import ModuleSettings
 
 GATE = {'min_accuracy': 0.8, 'max_accuracy_drop': 0.01}
 CLASSES = (
@@ -22,6 +23,7 @@ CLASSES = (
     TutorialSettings,
     NgramSettings,
     AccurateSettings,
+    ModuleSettings,
     GateSettings,
 )
 
@@ -71,6 +73,15 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (AccurateSettings, 'filters', [1, 10_000], [0, 10_001]),
     (AccurateSettings, 'networks', [1, 20], [0, 21]),
     (AccurateSettings, 'network_words', [3, 1_000_000], [2, 1_000_001]),
+    (ModuleSettings, 'architecture', ['module'], ['ngram', '', None]),
+    (ModuleSettings, 'output', [None, 'probability', 'logit'], ['score', '']),
+    (ModuleSettings, 'epochs', [1, 10_000], [0, 10_001]),
+    (ModuleSettings, 'batch_size', [1, 65_536], [0, 65_537, 32.5]),
+    (ModuleSettings, 'learning_rate', [1e-9, 10], [0, 10.1]),
+    (ModuleSettings, 'restore_best_epoch', [True, False], ['maybe']),
+    (ModuleSettings, 'train_steps', [1, 10**9], [0, 1.5]),
+    (ModuleSettings, 'eval_steps', [1, 10**9], [0, 1.5]),
+    (ModuleSettings, 'config', [{}, {'a': [1, None]}], [None, 'a']),
     (TrainerSettings, 'seed', [0, 2**31 - 1], [-1, 2**31]),
     (GateSettings, 'min_accuracy', [1e-9, 1], [0, 1.1]),
     (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
@@ -117,7 +128,11 @@ def test_error_names_the_field_when_a_value_is_beyond_its_bound(
 
 def test_every_field_has_bounds_in_this_test() -> None:
     fields = {(c, name) for c in CLASSES for name in c.model_fields}
-    elsewhere = {(GateSettings, 'slices'), (TrainerSettings, 'model')}
+    elsewhere = {
+        (GateSettings, 'slices'),
+        (GateSettings, 'eval_config'),
+        (TrainerSettings, 'model'),
+    }
     assert fields - elsewhere == {(c, name) for c, name, *_ in BOUNDS}
 
 
