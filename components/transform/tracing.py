@@ -101,7 +101,7 @@ def _fields(name: str) -> tuple[str, ...] | None:
 
 if missing_names():
     raise ImportError(
-        f'TFT {tft.__version__} has other private names than expected: {", ".join(missing_names())}'
+        f'this TFT has other private names than expected: {", ".join(missing_names())}'
     )
 
 _COUNT_DISTINCT = (
