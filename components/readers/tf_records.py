@@ -112,7 +112,7 @@ def parse_example(data: bytes) -> dict[str, Any]:
         data: The serialized message.
 
     Returns:
-        The values by feature. Surrogates stand for bytes that are not UTF-8.
+        The values by feature, sorted by name. Surrogates stand for bytes that are not UTF-8.
 
     Raises:
         ValueError: If it is no such message.
@@ -122,10 +122,12 @@ def parse_example(data: bytes) -> dict[str, Any]:
         for features in _values_of(1, _parse_fields(data))
         for entry in _values_of(1, _parse_fields(_message(features)))
     ]
-    return {
+    cells = {
         _text(_message(entry.get(1, b''))): _parse_feature(_message(entry.get(2, b'')))
         for entry in entries
     }
+    # Protocol buffers write the entries of a map in any order.
+    return dict(sorted(cells.items()))
 
 
 def _parse_feature(data: bytes) -> Any:

@@ -160,4 +160,4 @@ def test_predict_scores_examples_into_json_lines(tmp_path: pathlib.Path) -> None
     assert row.text == 'Fine.'
     writer = RowWriter(source, 'jsonl', Columns('verdict', 'score'), ('neg', 'pos'))
     line = writer.row(row.row, Score('pos', '0.75'))
-    assert line == '{"text": "Fine.", "id": 7, "verdict": "pos", "score": 0.75}\n'
+    assert line == '{"id": 7, "text": "Fine.", "verdict": "pos", "score": 0.75}\n'
