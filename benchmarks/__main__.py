@@ -21,7 +21,7 @@ from components.common.errors import (
     NotBlessedError,
     ReviewsError,
 )
-from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
+from pipeline.settings.presets import DEFAULT_PRESET, OWN_PRESETS
 
 _Callback = Callable[[click.Context, click.Parameter, 'str | None'], Any]
 
@@ -135,7 +135,7 @@ def run(
     metavar='N,N',
     help='Sizes relative to IMDB [0.25,0.5,1,2,4,8].',
 )
-@click.option('--preset', type=click.Choice(list(PRESETS)), help='Preset of the pipeline.')
+@click.option('--preset', type=click.Choice(OWN_PRESETS), help='Preset of the pipeline.')
 @_OUTPUT
 def scale(
     *,
@@ -208,7 +208,7 @@ def elsewhere(data: pathlib.Path, only: list[str] | None, output: pathlib.Path |
 )
 @click.option(
     '--variants',
-    callback=_names(PRESETS),
+    callback=_names(OWN_PRESETS),
     metavar='NAME,NAME',
     help='Presets; PRESET+NAME=VALUE changes a setting [ngram and tutorial, five variants].',
 )

@@ -7,7 +7,7 @@ import pathlib
 import sys
 
 from benchmarks.archive import ROOT
-from pipeline.settings.presets import PRESETS
+from pipeline.settings.presets import OWN_PRESETS
 
 # The references of the ratios in the table.
 WALL_REFERENCE = 'keras-tutorial'
@@ -56,7 +56,7 @@ def pipeline_command(
 
 _PRESETS = [
     Contender(f'ours-{preset}', f'this pipeline, preset {preset}', 'pipeline', preset, seeded=True)
-    for preset in PRESETS
+    for preset in OWN_PRESETS
 ]
 _STOCK = Contender(
     'ours-ngram-stock',

@@ -23,7 +23,7 @@ from benchmarks.archive import file_hash
 from benchmarks.derive import Task, draw
 from benchmarks.harness import say
 from components.common.errors import ComponentError
-from pipeline.settings.presets import PRESETS
+from pipeline.settings.presets import OWN_PRESETS
 
 HELD_OUT_FOLD = 0
 SEED = 1
@@ -103,7 +103,7 @@ def _compare(films: tune.Films, task: Task) -> dict[str, Any]:
         say(f'     {name}: {figure} {row[figure]:.4f}')
     reference = rows[-1]['name']
     for row in rows:
-        if row['name'] in PRESETS:
+        if row['name'] in OWN_PRESETS:
             ours, theirs = scores[row['name']], scores[reference]
             row['ahead'] = difference(FIGURES[figure], labels, ours, theirs)
     return {
@@ -119,7 +119,7 @@ def _compare(films: tune.Films, task: Task) -> dict[str, Any]:
 def _contenders(task: Task) -> dict[str, Callable[..., metrics.Floats]]:
     """Return the contenders; the last one is the reference."""
     contenders: dict[str, Callable[..., metrics.Floats]] = {
-        preset: functools.partial(preset_probabilities, preset=preset) for preset in PRESETS
+        preset: functools.partial(preset_probabilities, preset=preset) for preset in OWN_PRESETS
     }
     contenders[REFERENCE] = sklearn_probabilities
     if task.without_spaces:

@@ -14,7 +14,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import import_utils, io_utils
 
-from components.common.atomic_write import atomic_write, clear_unfinished, unfinished_dir
+from components.common.atomic_write import clear_unfinished, unfinished_dir
 from components.common.beam_jobs import run_beam_pipeline
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
@@ -22,9 +22,9 @@ from components.transform.properties import STOCK_REASON_PROPERTY
 from components.transform.vocabulary import (
     Vocabulary,
     WordGraph,
+    WriteExampleCount,
     WriteVocabularies,
     WrittenVocabulary,
-    count_examples,
 )
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ class StockExecutor(executor.Executor):
             _ = (
                 pipeline
                 | 'Files' >> beam.Create(files, reshuffle=True)
-                | 'Count' >> beam.Map(count_examples)
-                | 'Add' >> beam.CombineGlobally(sum)
-                | 'Write' >> beam.Map(_write_count, path)
+                | 'Count' >> WriteExampleCount(path)
             )
         clear_unfinished(unfinished_dir(path), 'Transform')
         with fileio.open(path) as file:
@@ -233,7 +231,3 @@ def _splits_config(exec_properties: dict[str, Any], examples: list[Any]) -> Any:
     return executor_utils.ResolveSplitsConfig(
         exec_properties.get(standard_component_specs.SPLITS_CONFIG_KEY), examples
     )
-
-
-def _write_count(count: int, path: str) -> None:
-    atomic_write(path, str(count), part_dir=unfinished_dir(path))

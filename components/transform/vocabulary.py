@@ -172,6 +172,17 @@ def count_words(files: Sequence[str], graph: WordGraph) -> list[WordCounts]:
     return [WordCounts(total, len(total), number_of_examples) for total in totals]
 
 
+@beam.ptransform_fn
+def WriteExampleCount(files: beam.PCollection, path: str) -> beam.PCollection:
+    """Write the number of examples in gzipped TFRecord files into the file `path`."""
+    return (
+        files
+        | 'Count' >> beam.Map(count_examples)
+        | 'Add' >> beam.CombineGlobally(sum)
+        | 'Write' >> beam.Map(_write_count, path)
+    )
+
+
 def count_examples(file: str) -> int:
     """Return the number of examples in a gzipped TFRecord file."""
     count: tf.Tensor = tf.data.TFRecordDataset(file, 'GZIP').reduce(
@@ -190,6 +201,10 @@ def write_vocabulary(path: str, counts: WordCounts, vocabulary: Vocabulary) -> W
     del numbers['path']
     atomic_write(_counts_path(path), json.dumps(numbers).encode(), part_dir=unfinished_dir(path))
     return written
+
+
+def _write_count(count: int, path: str) -> None:
+    atomic_write(path, str(count), part_dir=unfinished_dir(path))
 
 
 def _counts_path(path: str) -> str:

@@ -50,3 +50,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         'gate': _GATE,
     },
 }
+
+# Those with a model of this project.
+OWN_PRESETS = tuple(preset for preset in PRESETS if preset != MODULE_PRESET)
