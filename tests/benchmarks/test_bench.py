@@ -16,7 +16,7 @@ from benchmarks.archive import find_archive
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.plot import draw
 from components.common.errors import DataError
-from pipeline.settings.presets import PRESETS
+from pipeline.settings.presets import OWN_PRESETS
 from tests.conftest import REPO
 
 
@@ -100,7 +100,7 @@ def test_default_contenders_run_or_those_selected(
     monkeypatch.setattr(bench, 'run', run)
     assert cli.exit_code(['run', '--data', str(archive), *options]) == 130
     assert {contender.name for contender in selected} == names
-    assert {f'ours-{preset}' for preset in PRESETS} <= set(CONTENDERS)
+    assert {f'ours-{preset}' for preset in OWN_PRESETS} <= set(CONTENDERS)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import __main__ as cli
 from benchmarks import derive, elsewhere, metrics, tune
 from components.common.errors import ComponentError
-from pipeline.settings.presets import PRESETS
+from pipeline.settings.presets import OWN_PRESETS
 from tests.components.example_gen.samples import encode_archive
 
 FILMS = 40
@@ -79,7 +79,7 @@ def test_all_contenders_are_measured_and_kept_when_lengths_are_uneven(
     assert cli.exit_code(command) == 0
     results = json.loads(output.read_text())
     (task,) = results['tasks']
-    assert [row['name'] for row in task['contenders']] == [*PRESETS, elsewhere.REFERENCE]
+    assert [row['name'] for row in task['contenders']] == [*OWN_PRESETS, elsewhere.REFERENCE]
     assert task['positives'] * 2 == task['held_out'] > 0
     by_name = {row['name']: row for row in task['contenders']}
     # The long ones, half of all, reveal their label; of the others, half are right by chance.
