@@ -83,7 +83,7 @@ test-current: dev ## Run make test and make run in a container with Debian 13 an
 	.venv/bin/python -m pytest -m current --capture=sys --timeout=7200 $(ARGS) \
 	  $(if $(COMMAND),tests/containers/test_current.py)
 
-proof: dev ## Run the slow tests on the full IMDB data set
+proof: dev ## Run the slow tests, most of them on the full IMDB data set
 	.venv/bin/python -m pytest -m slow --imdb $(ARGS)
 
 torture: dev ## Kill processes, damage files and attack the gate for half an hour
