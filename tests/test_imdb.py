@@ -74,6 +74,10 @@ def test_results_are_equal_under_the_executors_of_tfx_when_trained_on_imdb(
     words = 'runs/artifacts/*/Transform/transform_graph/*/transform_fn/assets/words'
     vocabularies = [next(each.glob(words)).read_bytes() for each in (folder, tmp_path)]
     assert vocabularies[0] == vocabularies[1]
+    texts = ('A fine film.', 'Two hours that I want back', 'It has a plot.')
+    served = [run_command('predict', '--json', *texts, cwd=each) for each in (folder, tmp_path)]
+    assert served[0].code == 0, served[0].err
+    assert served[0].out == served[1].out
 
 
 def test_accurate_model_is_better_than_the_default_when_trained_on_imdb(

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from components.user_module.source import find_module
+from pipeline.cloud.compile import describe_image
 from pipeline.cloud.rehearsal.workspace import cut_sample
 from requirements import tools
 from tests.conftest import REPO, run_command, snapshot
@@ -166,6 +168,26 @@ def test_served_version_stays_when_a_candidate_is_not_blessed(
     assert (baseline / 'Format-Serving' / 'saved_model.pb').is_file()
     assert files_of(run.output('Evaluator', 'blessing')) == {'NOT_BLESSED'}
     assert snapshot(local_kfp.serving_dir) == before
+
+
+def test_image_has_a_module_when_two_lines_are_added(engine: Engine, image: str) -> None:
+    folder = REPO / 'examples'
+    module = find_module(str(folder / 'gru.py'))
+    *_, copy = describe_image(module, 'reviews-gru').splitlines()
+    dockerfile = engine.folder / 'Dockerfile'
+    dockerfile.write_text(f'FROM {image}\n{copy}\n')
+    name = f'{image.rpartition(":")[0]}-gru:test'
+    engine.run_visibly(
+        *(engine.name, 'build', '--tag', name, '--file', str(dockerfile), str(folder))
+    )
+    reference = module.reference(local=False)
+    for digest, found in ((module.digest, True), ('0' * 64, False)):
+        found_by = {**reference, 'digest': digest}
+        code = 'from components.user_module.loading import load_module; '
+        code += f'load_module({found_by!r}).build_model'
+        done = engine.run('run', '--rm', '--label', LABEL, name, 'python', '-c', code, check=False)
+        assert (done.returncode == 0) is found, done.stderr
+    assert 'is not the module gru that the pipeline was created with' in done.stderr
 
 
 def test_failing_step_is_reported_and_ends_the_run(

@@ -12,6 +12,7 @@ from pipeline.create import create_pipeline
 from pipeline.settings.config import PipelineConfig, find_user_module, load_config
 from tests.conftest import NODES, REPO, SAMPLE, call_command, run_command
 from tests.pipeline.store.conftest import small_table
+from tests.test_feature_columns import write_table
 
 IMDB_OF_TFX = 'tfx.examples.imdb.imdb_utils_native_keras'
 OF_RUN_FN = (
@@ -168,15 +169,20 @@ def test_image_needs_the_package_when_the_module_is_installed() -> None:
     ('module', 'settings'),
     [
         (str(REPO / 'examples' / 'gru.py'), ('trainer.model.epochs=1', 'text.max_tokens=60')),
-        (str(REPO / 'examples' / 'tfx_module.py'), OF_RUN_FN),
+        (
+            str(REPO / 'examples' / 'stars.py'),
+            ('trainer.model.epochs=2', 'data.columns.features=["stars:int", "product:string"]'),
+        ),
         (IMDB_OF_TFX, OF_RUN_FN),
     ],
 )
 def test_module_is_pushed_when_its_pipeline_is_rehearsed(
     module: str, settings: tuple[str, ...], target: str, tmp_path: pathlib.Path
 ) -> None:
+    write_table(tmp_path / 'reviews.csv')
     options = [option for setting in settings for option in ('--set', setting)]
-    command = ('rehearse', '--target', target, '--root', 'root', '--module', module, '--json')
+    command = ('rehearse', '--target', target, '--data', 'reviews.csv', '--root', 'root')
+    command += ('--module', module, '--json')
     done = run_command(*command, *LOW_BOUNDS, *options, cwd=tmp_path)
     assert done.code == 0, done.err
     assert done.json['outcome'] == 'pushed'
