@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,6 +47,11 @@ def verdict(outcome: RunOutcome) -> Context:
     }
 
 
+def _natural_order(item: tuple[str, object]) -> list[str | int]:
+    """Return a sort key by which `11-50` comes before `101-200`."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r'([0-9]+)', item[0])]
+
+
 def _slice_metrics(outcome: RunOutcome) -> Context | None:
     """Return a table of the slices that the user defined; the others have a chart."""
     metrics = {name for of_slice in outcome.slices.values() for name in of_slice}
@@ -56,7 +62,7 @@ def _slice_metrics(outcome: RunOutcome) -> Context | None:
         'labels': [f'{find_metric(name).label}#' for name in names],
         'rows': [
             (format_slice(where), [format_metric(name, found.get(name)) for name in names])
-            for where, found in sorted(outcome.slices.items())[:_SLICES_SHOWN]
+            for where, found in sorted(outcome.slices.items(), key=_natural_order)[:_SLICES_SHOWN]
         ],
     }
 

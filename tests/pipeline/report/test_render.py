@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -56,6 +57,20 @@ def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
     assert 'To restore the model: python pipeline_runner.py models rollback 17' in reasons
     page = render(dataclasses.replace(make_report(), outcome=withdrawn))
     assert 'Blessed, not pushed' in page
+
+
+def test_slices_of_the_user_are_in_the_order_of_their_numbers() -> None:
+    slices = {
+        f'length={words}': {'binary_accuracy': 0.9, 'recall_at_k': 0.875}
+        for words in ('101-200', '1-10', '11-50')
+    }
+    report = make_report()
+    outcome = dataclasses.replace(report.outcome, slices={**slices, 'product=tea': {}})
+    page = render(dataclasses.replace(report, outcome=outcome))
+    table = page.partition('Metrics of the slices')[2].partition('</table>')[0]
+    names = ('1-10 words', '11-50 words', '101-200 words', 'product=tea')
+    assert re.findall('<th scope="row">(.*)</th>', table) == list(names)
+    assert table.count('0.8750') == 3
 
 
 def test_markup_is_escaped_when_texts_contain_it() -> None:
