@@ -164,20 +164,24 @@ def test_image_needs_the_package_when_the_module_is_installed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('target', ['vertex', 'kubeflow'])
 @pytest.mark.parametrize(
-    ('module', 'settings'),
+    ('target', 'module', 'settings'),
     [
-        (str(REPO / 'examples' / 'gru.py'), ('trainer.model.epochs=1', 'text.max_tokens=60')),
         (
+            'kubeflow',
+            str(REPO / 'examples' / 'gru.py'),
+            ('trainer.model.epochs=1', 'text.max_tokens=60'),
+        ),
+        (
+            'vertex',
             str(REPO / 'examples' / 'stars.py'),
             ('trainer.model.epochs=2', 'data.columns.features=["stars:int", "product:string"]'),
         ),
-        (IMDB_OF_TFX, OF_RUN_FN),
+        ('kubeflow', IMDB_OF_TFX, OF_RUN_FN),
     ],
 )
 def test_module_is_pushed_when_its_pipeline_is_rehearsed(
-    module: str, settings: tuple[str, ...], target: str, tmp_path: pathlib.Path
+    target: str, module: str, settings: tuple[str, ...], tmp_path: pathlib.Path
 ) -> None:
     write_table(tmp_path / 'reviews.csv')
     options = [option for setting in settings for option in ('--set', setting)]
