@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from components.common import features
 from components.smoke_test.odd_texts import ODD_TEXTS
 from pipeline.cloud.targets import TARGETS
-from pipeline.settings.presets import PRESETS
+from pipeline.settings.presets import OWN_PRESETS
 
 _REPO = pathlib.Path(__file__).resolve().parents[2]
 _SAMPLE_TEXTS = 100
@@ -34,7 +34,7 @@ def run(folder: pathlib.Path, data: pathlib.Path) -> None:
     from pipeline.cloud.compile import compile_pipeline
     from tests.pipeline.cloud import golden
 
-    for preset in PRESETS:
+    for preset in OWN_PRESETS:
         results = folder / preset
         options = ['--preset', preset, '--data', data, '--set', f'trainer.seed={_SEED}', '--json']
         options += ['--root', results / 'root', '--serving-dir', results / 'serving']

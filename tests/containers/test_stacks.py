@@ -18,7 +18,7 @@ import pytest
 
 from components.common import features
 from pipeline.cloud.targets import TARGETS, Target
-from pipeline.settings.presets import PRESETS
+from pipeline.settings.presets import OWN_PRESETS
 from requirements.stacks import NEW, OLD
 from tests.conftest import REPO, SAMPLE
 from tests.containers.engine import LABEL, Engine, say
@@ -57,7 +57,7 @@ def folder(engine: Engine, image: str) -> pathlib.Path:
         run_on(stack, 'run', str(folder / stack), str(SAMPLE))
     for stack in STACKS:
         for owner in STACKS:
-            for preset in PRESETS:
+            for preset in OWN_PRESETS:
                 results = folder / owner / preset
                 run_on(stack, 'score', str(results / 'serving'), str(results / f'by-{stack}.json'))
     return folder
@@ -67,7 +67,7 @@ def load(folder: pathlib.Path, owner: str, preset: str, name: str) -> Any:
     return json.loads((folder / owner / preset / f'{name}.json').read_text(encoding='utf-8'))
 
 
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', OWN_PRESETS)
 def test_accuracies_agree_when_data_and_seed_are_the_same(
     folder: pathlib.Path, preset: str
 ) -> None:
@@ -79,7 +79,7 @@ def test_accuracies_agree_when_data_and_seed_are_the_same(
 
 
 @pytest.mark.parametrize('owner', STACKS)
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', OWN_PRESETS)
 def test_scores_agree_when_either_stack_serves_the_model(
     folder: pathlib.Path, preset: str, owner: str
 ) -> None:
@@ -100,7 +100,7 @@ def assert_close(actual: list[float], expected: list[float]) -> None:
 
 
 @pytest.mark.parametrize('target', TARGETS)
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', OWN_PRESETS)
 def test_compiled_pipelines_differ_in_fingerprints_and_versions_alone(
     folder: pathlib.Path, preset: str, target: Target
 ) -> None:
