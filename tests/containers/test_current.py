@@ -17,7 +17,7 @@ _ALL = 'make chromium mariadb test run'
 # Whole runs, models that must not be pushed, and the versions that stay live.
 _GATE = (
     'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses ${WORKERS:-2}'
-    ' --dist loadscope tests/pipeline_runner tests/test_lifecycle.py'
+    ' --dist loadscope -m "not slow" tests/pipeline_runner tests/test_lifecycle.py'
     ' tests/components/evaluator/test_attacks.py'
 )
 _CHECKOUT = '/checkout.tar'
