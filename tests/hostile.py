@@ -78,7 +78,7 @@ def check_table(name: str, content: bytes) -> None:
     columns = ColumnSettings()
     read = formats.read_records
     found, refused = outcome(lambda: list(read(io.BytesIO(content), name, columns, None)))
-    outcome(lambda: formats.read_columns(io.BytesIO(content), name))
+    outcome(lambda: formats.read_columns(io.BytesIO(content), name, ColumnSettings()))
     if name.endswith('.gz'):
         unpacked = _unpacked(gzip.decompress, content)
         if unpacked is None:
@@ -228,7 +228,7 @@ def check_rows(name: str, content: bytes) -> None:
 
 
 def _read_all(name: str, content: bytes) -> Source:
-    source = open_source(io.BytesIO(content), name, 'text')
+    source = open_source(io.BytesIO(content), name, ColumnSettings())
     return source._replace(rows=iter(list(source.rows)))
 
 

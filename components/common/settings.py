@@ -6,6 +6,7 @@ the same class, so a worker never sees an unchecked value.
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Literal, get_args
 
@@ -22,6 +23,8 @@ Executors = Literal['fast', 'stock']
 FeatureType = Literal['int', 'float', 'string']
 # From the narrowest: each type has the values of those before it.
 FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
+# How quotes in .csv and .tsv files are read.
+Quoting = Literal['auto', 'minimal', 'none']
 _FEATURE = re.compile(rf'([A-Za-z][A-Za-z0-9_]*)(:({"|".join(FEATURE_TYPES)}))?')
 
 
@@ -32,8 +35,25 @@ class Settings(pydantic.BaseModel):
 
 
 class ColumnSettings(Settings):
-    """Which table columns hold the text and the label, and how rows are split."""
+    """How tables are read: the format of the files, the columns, and how rows are split."""
 
+    encoding: str = pydantic.Field(
+        'utf-8', description='encoding of text files, such as utf-8, windows-1252 or utf-16'
+    )
+    delimiter: str | None = pydantic.Field(
+        None,
+        min_length=1,
+        max_length=1,
+        description='character between the fields of .csv and .tsv files; null: found by content',
+    )
+    quoting: Quoting = pydantic.Field(
+        'auto',
+        description='minimal: quotes enclose fields of .csv and .tsv files; none: quotes are text; '
+        'auto: found by content',
+    )
+    header: bool = pydantic.Field(
+        True, description='whether the first line of .csv and .tsv files has the column names'
+    )
     text_column: str = pydantic.Field('text', min_length=1, description='column with the text')
     label_column: str = pydantic.Field('label', min_length=1, description='column with the label')
     split_column: str | None = pydantic.Field(
@@ -70,6 +90,15 @@ class ColumnSettings(Settings):
         le=100,
         description='largest percentage of rejected rows; above it, the run stops',
     )
+
+    @pydantic.field_validator('encoding')
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            b'\0\0\0\0'.decode(encoding)
+            return codecs.lookup(encoding).name
+        except (LookupError, ValueError) as err:
+            raise ValueError('expected the name of a text encoding that Python knows') from err
 
     @pydantic.field_validator('features')
     @classmethod

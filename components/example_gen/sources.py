@@ -338,5 +338,5 @@ def _require_content(path: str) -> None:
 def _require_columns(path: str, columns: ColumnSettings, split: str | None) -> None:
     name = os.path.basename(path)
     with readable(path), open(path, 'rb') as stream:
-        present = formats.read_columns(stream, name)
+        present = formats.read_columns(stream, name, columns)
     require_columns(present, name, columns, split)

@@ -8,17 +8,19 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.readers import lines as line_limits
 from components.readers.lines import open_lines
 from components.readers.records import Reject
 from components.readers.tables import Row, Table
 
 
-def open_table(stream: BinaryIO, name: str, *, delimiter: str) -> Table:
+def open_table(stream: BinaryIO, name: str, columns: ColumnSettings, *, delimiter: str) -> Table:
     r"""Open a file with a header line; quoted cells may hold delimiters and line breaks.
 
     >>> import io
-    >>> table = open_table(io.BytesIO(b'text,label\r\n"a, b",pos\r\n'), 'a.csv', delimiter=',')
+    >>> file = io.BytesIO(b'text,label\r\n"a, b",pos\r\n')
+    >>> table = open_table(file, 'a.csv', ColumnSettings(), delimiter=',')
     >>> table.columns, next(table.rows)
     (['text', 'label'], Row(where='a.csv:2', raw='"a, b",pos', cells=['a, b', 'pos']))
 
@@ -28,10 +30,10 @@ def open_table(stream: BinaryIO, name: str, *, delimiter: str) -> Table:
     """
     lines, mark = open_lines(stream, name)
     rows = _split_rows(lines, name, delimiter)
-    _, raw, columns = next(rows, ('', '', []))
+    _, raw, names = next(rows, ('', '', []))
     header = raw.rstrip('\r\n')
     newline = raw[len(header) :] or '\n'
-    return Table(columns, _read_rows(rows, len(columns)), header, mark, newline)
+    return Table(names, _read_rows(rows, len(names)), header, mark, newline)
 
 
 def _read_rows(rows: Iterable[tuple[str, str, list[str]]], width: int) -> Iterator[Row | Reject]:

@@ -31,7 +31,7 @@ class Format:
     Attributes:
         name: Name of the format.
         suffixes: Endings of file names, in lower case.
-        open_table: Opens a table, from its bytes and its name.
+        open_table: Opens a table, from its bytes, its name, and the settings.
         open_part: Reads the rows of a part of a table that begins where a line
             does; None if a row may have line breaks.
         read_archive: Reads an archive, from its bytes, its name, and whether texts
@@ -40,8 +40,8 @@ class Format:
 
     name: str
     suffixes: tuple[str, ...]
-    open_table: Callable[[BinaryIO, str], Table] | None = None
-    open_part: Callable[[BinaryIO, str], Iterator[Row | Reject]] | None = None
+    open_table: Callable[[BinaryIO, str, ColumnSettings], Table] | None = None
+    open_part: Callable[[BinaryIO, str, ColumnSettings], Iterator[Row | Reject]] | None = None
     read_archive: Callable[[BinaryIO, str, bool], Iterator[Record | Reject]] | None = None
 
 
@@ -106,16 +106,20 @@ def has_parts(name: str) -> bool:
     return found is not None and found.open_part is not None and not name.lower().endswith('.gz')
 
 
-def open_table(stream: BinaryIO, name: str, *, default: Format | None = None) -> Table:
+def open_table(
+    stream: BinaryIO, name: str, columns: ColumnSettings, *, default: Format | None = None
+) -> Table:
     r"""Open a table.
 
     >>> import io
-    >>> open_table(io.BytesIO(b'text\tlabel\nFine.\tpos\n'), 'a.tsv').columns
+    >>> file = io.BytesIO(b'text\tlabel\nFine.\tpos\n')
+    >>> open_table(file, 'a.tsv', ColumnSettings()).columns
     ['text', 'label']
 
     Args:
         stream: The file's bytes, still gzipped if its name ends in `.gz`.
         name: The file's name, which determines the format.
+        columns: The settings of the format.
         default: The format of files with other names, None if there is none.
 
     Raises:
@@ -126,7 +130,7 @@ def open_table(stream: BinaryIO, name: str, *, default: Format | None = None) ->
     if found is None or found.open_table is None:
         raise DataError(f'{name} is not a table', hint=f'its name must end in {TABLE_SUFFIXES}')
     with readable(name):
-        table = found.open_table(stream, name)
+        table = found.open_table(stream, name, columns)
     return table._replace(rows=_guard(table.rows, name))
 
 
@@ -135,14 +139,14 @@ def _guard(rows: Iterator[Row | Reject], name: str) -> Iterator[Row | Reject]:
         yield from rows
 
 
-def read_columns(stream: BinaryIO, name: str) -> list[str]:
+def read_columns(stream: BinaryIO, name: str, columns: ColumnSettings) -> list[str]:
     """Return the names of a table's columns.
 
     Raises:
         DataError: As `open_table`, and if the first row of a table without a
             header cannot be read.
     """
-    table = open_table(stream, name)
+    table = open_table(stream, name, columns)
     if not table.columns and isinstance(first := next(table.rows, None), Reject):
         raise DataError(
             f'{first.where}: the first row is {first.reason}',
@@ -168,7 +172,7 @@ def read_feature_types(
     Raises:
         DataError: As `open_table`, and if the table lacks one of the columns.
     """
-    table = open_table(stream, name)
+    table = open_table(stream, name, columns)
     first = itertools.islice(table.rows, rows)
     types = find_types((row.cells for row in first if isinstance(row, Row)), table.columns)
     tables.require_features(table.columns if table.same_columns else [*types], name, columns)
@@ -209,9 +213,9 @@ def read_records(
         yield from found.read_archive(stream, name, columns.use_unlabelled)
         return
     if start and found is not None and found.open_part is not None:
-        rows, present = _guard(found.open_part(stream, f'{name}, byte {start}'), name), []
+        rows, present = _guard(found.open_part(stream, f'{name}, byte {start}', columns), name), []
     else:
-        table = open_table(stream, name)
+        table = open_table(stream, name, columns)
         rows, present = table.rows, table.columns
         if table.same_columns:
             tables.require_columns(present, name, columns, split)

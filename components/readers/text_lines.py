@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from components.common.settings import ColumnSettings
 from components.readers.lines import number_lines, open_lines
 from components.readers.records import TOO_LONG, Reject
 from components.readers.tables import Row, Table
@@ -12,11 +13,12 @@ from components.readers.tables import Row, Table
 COLUMN = 'text'
 
 
-def open_table(stream: BinaryIO, name: str) -> Table:
+def open_table(stream: BinaryIO, name: str, columns: ColumnSettings) -> Table:
     r"""Open a file; spaces at the ends of a line are no part of its text.
 
     >>> import io
-    >>> [row.cells for row in open_table(io.BytesIO(b'One.\n\n Two. \n'), 'a.txt').rows]
+    >>> file = io.BytesIO(b'One.\n\n Two. \n')
+    >>> [row.cells for row in open_table(file, 'a.txt', ColumnSettings()).rows]
     [['One.'], ['Two.']]
     """
     lines, mark = open_lines(stream, name)

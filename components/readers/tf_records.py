@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 import google_crc32c
 
+from components.common.settings import ColumnSettings
 from components.readers.decompression import CHUNK_BYTES, gunzip, stream_of
 from components.readers.lines import MAX_ROW_CHARACTERS
 from components.readers.records import NOT_AN_EXAMPLE, TOO_LONG, Reject
@@ -26,7 +27,7 @@ _MAX_VARINT_BYTES = 10
 _Field: TypeAlias = tuple[int, int | bytes]
 
 
-def open_table(stream: BinaryIO, name: str) -> Table:
+def open_table(stream: BinaryIO, name: str, columns: ColumnSettings) -> Table:
     """Open a file; its columns are the features of its first example.
 
     A feature with one value becomes that value, one with several a list, and one
@@ -39,8 +40,8 @@ def open_table(stream: BinaryIO, name: str) -> Table:
         stream = stream_of(gunzip(stream))
     rows = _read_rows(stream, name)
     first = list(itertools.islice(rows, 1))
-    columns = [column for row in first if isinstance(row, Row) for column in row.cells]
-    return Table(columns, itertools.chain(first, rows), same_columns=False)
+    names = [column for row in first if isinstance(row, Row) for column in row.cells]
+    return Table(names, itertools.chain(first, rows), same_columns=False)
 
 
 def _read_rows(stream: BinaryIO, name: str) -> Iterator[Row | Reject]:

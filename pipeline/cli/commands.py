@@ -13,6 +13,7 @@ from components.common.errors import DataError
 from pipeline.cli.options import (
     AGAIN,
     CONFIG_FILE,
+    FORMAT,
     JSON,
     NO_DATA,
     PLACES,
@@ -20,10 +21,12 @@ from pipeline.cli.options import (
     ROOT,
     SET,
     SETTINGS,
+    TEXT_COLUMN,
     VERBOSE,
     VERSIONS,
     config_of,
     metadata_named,
+    reading_of,
     takes,
 )
 
@@ -63,12 +66,7 @@ def run(
     metavar='FILE',
     help='File with one text per line, or a table (.csv, .tsv or .jsonl, optionally .gz).',
 )
-@click.option(
-    '--text-column',
-    default='text',
-    metavar='NAME',
-    help='Column with the text, if FILE is a table [default: text].',
-)
+@takes(TEXT_COLUMN, *FORMAT)
 @click.option('--explain', is_flag=True, help='Show how much each n-gram contributes to the logit.')
 @click.option(
     '--output',
@@ -96,7 +94,12 @@ def predict(
     root: str | None,
     name: str | None,
     serving_dir: str | None,
-    **what: Any,
+    texts: tuple[str, ...],
+    input_file: str | None,
+    output_file: str | None,
+    explain: bool,
+    as_json: bool,
+    **format_options: Any,
 ) -> None:
     """Score texts with the live model. TEXTS are arguments, or come from a file or standard input.
 
@@ -109,7 +112,15 @@ def predict(
     from pipeline.predict.writing import Columns
     from pipeline.settings.config import serving_location
 
-    request = Request(columns=Columns(label_column, probability_column), **what)
+    request = Request(
+        texts=texts,
+        input_file=input_file,
+        reading=reading_of(format_options),
+        output_file=output_file,
+        columns=Columns(label_column, probability_column),
+        explain=explain,
+        as_json=as_json,
+    )
     predict(request, serving_location(root=root, name=name, serving_dir=serving_dir))
 
 

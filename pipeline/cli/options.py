@@ -11,6 +11,7 @@ import click
 from pipeline.settings.presets import DEFAULT_PRESET, PRESETS
 
 if TYPE_CHECKING:
+    from components.common.settings import ColumnSettings
     from pipeline.settings.config import PipelineConfig
     from pipeline.settings.metadata import MetadataSettings
 
@@ -45,6 +46,33 @@ SET = click.option(
     metavar='NAME=VALUE',
     help='Set one setting, such as trainer.seed=5. Repeatable; config show lists all settings.',
 )
+TEXT_COLUMN = click.option(
+    '--text-column', metavar='NAME', help='Column with the text [default: text].'
+)
+# How the files of tables are read.
+FORMAT = (
+    click.option(
+        '--encoding', metavar='NAME', help='Encoding of text files, such as windows-1252 [utf-8].'
+    ),
+    click.option(
+        '--delimiter',
+        metavar='CHARACTER',
+        help='Character between the fields of a .csv or .tsv file [default: found by content].',
+    ),
+    click.option(
+        '--quoting',
+        metavar='MODE',
+        help='minimal: quotes enclose fields of a .csv or .tsv file; none: quotes are text '
+        '[default: found by content].',
+    ),
+    click.option(
+        '--no-header',
+        'header',
+        flag_value=False,
+        default=None,
+        help='The first line of a .csv or .tsv file is a row; columns are numbers from 1.',
+    ),
+)
 # All settings of a pipeline, except the output folders.
 SETTINGS = (
     click.option(
@@ -72,7 +100,7 @@ SETTINGS = (
     ),
     CONFIG_FILE,
     SET,
-    click.option('--text-column', metavar='NAME', help='Column with the text [default: text].'),
+    TEXT_COLUMN,
     click.option('--label-column', metavar='NAME', help='Column with the label [default: label].'),
     click.option(
         '--split-column',
@@ -84,6 +112,7 @@ SETTINGS = (
         metavar='VALUE',
         help='Label value of the positive class; not needed for pairs such as pos and neg.',
     ),
+    *FORMAT,
     click.option(
         '--beam-runner', metavar='NAME', help='Beam runner [default: direct, which is in memory].'
     ),
@@ -102,6 +131,10 @@ _SETTING_OF_OPTION = {
     'label_column': 'data.columns.label_column',
     'split_column': 'data.columns.split_column',
     'positive_label': 'data.columns.positive_label',
+    'encoding': 'data.columns.encoding',
+    'delimiter': 'data.columns.delimiter',
+    'quoting': 'data.columns.quoting',
+    'header': 'data.columns.header',
     'beam_runner': 'beam.runner',
     'serving_dir': 'serving_dir',
     'root': 'root',
@@ -110,6 +143,9 @@ _SETTING_OF_OPTION = {
     'image': 'cloud.image',
     'pipeline_root': 'cloud.pipeline_root',
 }
+
+# Names of the options that FORMAT and TEXT_COLUMN add.
+_READING = ('text_column', 'encoding', 'delimiter', 'quoting', 'header')
 
 
 def takes(*options: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,6 +183,24 @@ def config_of(options: dict[str, Any], *, data: str | None = None) -> PipelineCo
         settings=options['settings'],
         data=data,
     )
+
+
+def reading_of(options: dict[str, Any]) -> ColumnSettings:
+    """Build the settings that say how a table is read from the values of the options.
+
+    Raises:
+        ConfigError: If a setting has an invalid value.
+    """
+    import pydantic
+
+    from components.common.overrides import setting_error
+    from components.common.settings import ColumnSettings
+
+    given = {name: options[name] for name in _READING if options.get(name) is not None}
+    try:
+        return ColumnSettings.model_validate(given)
+    except pydantic.ValidationError as err:
+        raise setting_error(err, 'print the options with --help') from err
 
 
 def metadata_named(config: PipelineConfig) -> MetadataSettings | None:

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.readers import formats, lines, text_lines
 from components.readers.feature_columns import FeatureColumn, read_features
 from components.readers.records import Reject, Value
@@ -45,27 +46,28 @@ class Source(NamedTuple):
     rows: Iterator[TextRow]
 
 
-def open_source(stream: BinaryIO, name: str, text_column: str) -> Source:
+def open_source(stream: BinaryIO, name: str, columns: ColumnSettings) -> Source:
     r"""Open a table, or a file with a text in each line.
 
     >>> import io
-    >>> source = open_source(io.BytesIO(b'id,review\n7,Fine.\n'), 'a.csv', 'review')
+    >>> file = io.BytesIO(b'id,review\n7,Fine.\n')
+    >>> source = open_source(file, 'a.csv', ColumnSettings(text_column='review'))
     >>> source.format, source.table.columns, [row.text for row in source.rows]
     ('csv', ['id', 'review'], ['Fine.'])
 
     Args:
         stream: The file's bytes, still gzipped if its name ends in `.gz`.
         name: The file's name, which determines the format.
-        text_column: Name of the column with the text.
+        columns: The settings of the format, and the name of the column with the text.
 
     Raises:
         DataError: If the file is an archive, lacks the column, or cannot be read.
             Reading the rows also raises it, for an unusable row or a
             truncated file.
     """
-    table = formats.open_table(stream, name, default=formats.TEXT_LINES)
+    table = formats.open_table(stream, name, columns, default=formats.TEXT_LINES)
     kind = formats.format_of(name) or formats.TEXT_LINES
-    column = text_lines.COLUMN if kind is formats.TEXT_LINES else text_column
+    column = text_lines.COLUMN if kind is formats.TEXT_LINES else columns.text_column
     if table.same_columns:
         require_column(table.columns, name, column, '--text-column')
     return Source(kind.name, table, _find_texts(table, column))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any, BinaryIO, NamedTuple, TextIO
 
 from components.common.errors import ConfigError, DataError
+from components.common.settings import ColumnSettings
 from components.readers import formats, text_lines
 from components.readers.lines import readable
 from components.readers.tables import Row, Table
@@ -38,7 +39,7 @@ class Request(NamedTuple):
     Attributes:
         texts: What to score; if empty, `input_file` or standard input is read.
         input_file: A table, or any other file with a text in each line.
-        text_column: The column of a table that holds the text.
+        reading: How a table is read, the column with the text included.
         output_file: The table with scores to write; None to print a line per text.
         columns: Names of the columns that are added to it.
         explain: Whether to show how much each n-gram contributes to the score.
@@ -47,7 +48,7 @@ class Request(NamedTuple):
 
     texts: tuple[str, ...]
     input_file: str | None
-    text_column: str
+    reading: ColumnSettings
     output_file: str | None
     columns: Columns
     explain: bool
@@ -81,10 +82,10 @@ def _open_input(request: Request) -> Iterator[Source]:
         rows = (TextRow(Row('', text, [text]), text) for text in request.texts)
         yield Source(formats.TEXT_LINES.name, Table([text_lines.COLUMN], iter(())), rows)
     elif request.input_file is None:
-        yield open_source(sys.stdin.buffer, 'standard input', request.text_column)
+        yield open_source(sys.stdin.buffer, 'standard input', request.reading)
     else:
         with _open(request.input_file) as file:
-            yield open_source(file, os.path.basename(request.input_file), request.text_column)
+            yield open_source(file, os.path.basename(request.input_file), request.reading)
 
 
 def _open(path: str) -> BinaryIO:
@@ -103,9 +104,7 @@ def _require_texts(rows: Iterable[TextRow]) -> Iterator[TextRow]:
         yield each
 
 
-def _print_scores(
-    model: PushedModel, source: Source, terminal: Terminal, request: Request
-) -> None:
+def _print_scores(model: PushedModel, source: Source, terminal: Terminal, request: Request) -> None:
     from rich.console import Console
 
     from pipeline.predict.explaining import explanation_json, show_explanation
@@ -157,7 +156,7 @@ def _score_file(request: Request, output_file: str, serving_dir: pathlib.Path) -
         _open(request.input_file) as file,
     ):
         # Report a wrong table before the model is loaded, which takes seconds.
-        source = open_source(file, os.path.basename(request.input_file), request.text_column)
+        source = open_source(file, os.path.basename(request.input_file), request.reading)
         with no_framework_noise() as terminal:
             model = PushedModel(model_dir)
             require_columns(source, model.columns)

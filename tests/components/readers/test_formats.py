@@ -97,7 +97,12 @@ def test_columns_are_found_when_names_and_order_differ(name: str) -> None:
     assert read(name, content, text_column='Review text', label_column='Stars') == [
         Record('Fine.', 'good', None, f'{name}:{1 if "jsonl" in name else 2}')
     ]
-    assert read_columns(io.BytesIO(content), name) == ['id', 'Stars', 'Review text', 'x']
+    assert read_columns(io.BytesIO(content), name, ColumnSettings()) == [
+        'id',
+        'Stars',
+        'Review text',
+        'x',
+    ]
 
 
 @pytest.mark.parametrize('name', NAMES[::2])
@@ -110,7 +115,7 @@ def test_rows_are_equal_when_line_breaks_and_byte_order_mark_differ(
     table = encode_table(name, table_rows(rows)).decode()
     content = newline.join(table.splitlines()).encode(encoding)  # and no newline at the end
     assert text_and_label(read(name, content)) == rows
-    assert read_columns(io.BytesIO(content), name) == ['text', 'label']
+    assert read_columns(io.BytesIO(content), name, ColumnSettings()) == ['text', 'label']
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_splits_are_those_of_files_or_folders(
 
 def test_predict_scores_examples_into_json_lines(tmp_path: pathlib.Path) -> None:
     content = write(tmp_path / 'a.tfrecord', make(text=[b'Fine.'], id=[7]))
-    source = open_source(io.BytesIO(content), 'a.tfrecord', 'text')
+    source = open_source(io.BytesIO(content), 'a.tfrecord', ColumnSettings())
     (row,) = source.rows
     assert row.text == 'Fine.'
     writer = RowWriter(source, 'jsonl', Columns('verdict', 'score'), ('neg', 'pos'))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.common.errors import DataError
+from components.common.settings import ColumnSettings
 from components.readers.feature_columns import parse_features
 from components.readers.tables import Row
 from pipeline.predict.rows import (
@@ -25,7 +26,7 @@ from tests.components.example_gen.samples import encode_table
 
 
 def read(name: str, content: bytes) -> Source:
-    source = open_source(io.BytesIO(content), name, 'text')
+    source = open_source(io.BytesIO(content), name, ColumnSettings())
     return source._replace(rows=list(source.rows))  # type: ignore[arg-type]
 
 
@@ -136,7 +137,7 @@ COLUMNS = parse_features(['stars:int', 'product:string'])
     ],
 )
 def test_columns_of_a_model_are_read_when_values_are_missing(name: str, content: bytes) -> None:
-    source = open_source(io.BytesIO(content), name, 'text')
+    source = open_source(io.BytesIO(content), name, ColumnSettings())
     require_columns(source, COLUMNS)
     rows = list(source.rows)
     assert read_values(rows, source.table.columns, COLUMNS) == [(5, 'tea'), (None, None)]
@@ -145,10 +146,10 @@ def test_columns_of_a_model_are_read_when_values_are_missing(name: str, content:
 
 def test_table_is_refused_when_it_does_not_have_the_columns_of_a_model() -> None:
     for header, what in {'text,stars': 'no column', 'text,product,product': 'two columns'}.items():
-        source = open_source(io.BytesIO(f'{header}\n'.encode()), 'a.csv', 'text')
+        source = open_source(io.BytesIO(f'{header}\n'.encode()), 'a.csv', ColumnSettings())
         expected = f"trained with 'product', but the input has {what} 'product'"
         with pytest.raises(DataError, match=expected):
             require_columns(source, COLUMNS[1:])
-    source = open_source(io.BytesIO(b'text,stars\nFine.,five\n'), 'a.csv', 'text')
+    source = open_source(io.BytesIO(b'text,stars\nFine.,five\n'), 'a.csv', ColumnSettings())
     with pytest.raises(DataError, match="a.csv:2: text in the int column 'stars'"):
         read_values(list(source.rows), source.table.columns, COLUMNS)

@@ -9,6 +9,7 @@ import pathlib
 import pytest
 
 from components.common.errors import ConfigError, DataError
+from components.common.settings import ColumnSettings
 from pipeline.predict.model import Score
 from pipeline.predict.rows import open_source
 from pipeline.predict.writing import Columns, RowWriter, open_output, output_format
@@ -20,7 +21,7 @@ SCORES = [Score('good', '0.987654'), Score('bad, very', '1e-07'), None]
 
 def rewrite(name: str, content: bytes, kind: str, columns: Columns = COLUMNS) -> str:
     """Return a table with `SCORES` added to its rows, in turn."""
-    source = open_source(io.BytesIO(content), name, 'text')
+    source = open_source(io.BytesIO(content), name, ColumnSettings())
     writer = RowWriter(source, kind, columns, LABELS)
     rows = [writer.row(each.row, SCORES[n % 3]) for n, each in enumerate(source.rows)]
     return writer.header() + ''.join(rows)
@@ -153,7 +154,7 @@ def test_character_is_replaced_when_csv_cannot_hold_it() -> None:
 
 
 def test_error_names_the_row_when_an_object_is_nested_too_deep_for_a_cell() -> None:
-    source = open_source(io.BytesIO(b'{"text": "a", "x": 1}'), 'a.jsonl', 'text')
+    source = open_source(io.BytesIO(b'{"text": "a", "x": 1}'), 'a.jsonl', ColumnSettings())
     writer = RowWriter(source, 'csv', COLUMNS, LABELS)
     ((row, _),) = source.rows
     assert isinstance(row.cells, dict)
