@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
+from components.common.model_identity import identity_of_model, is_current, names_of_model
 from components.common.model_versions import complete_versions, digest_of_model
 from components.common.storage import storage_of
 
@@ -25,10 +26,12 @@ class Withdrawal(NamedTuple):
     Attributes:
         version: The version that served the model.
         at: Time of the rollback, in UTC, as text.
+        identity: The `identity_of_model`, empty if it was not recorded.
     """
 
     version: str
     at: str
+    identity: str = ''
 
 
 def read_withdrawals(serving_dir: str) -> dict[str, Withdrawal]:
@@ -46,7 +49,9 @@ def read_withdrawals(serving_dir: str) -> dict[str, Withdrawal]:
         with storage.GFile(path, 'rb') as file:
             found = json.loads(file.read())
         return {
-            str(digest): Withdrawal(str(int(entry['version'])), str(entry['at']))
+            str(digest): Withdrawal(
+                str(int(entry['version'])), str(entry['at']), str(entry.get('identity', ''))
+            )
             for digest, entry in found.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
@@ -57,11 +62,14 @@ def read_withdrawals(serving_dir: str) -> dict[str, Withdrawal]:
 
 
 def withdrawn_models(serving_dir: str) -> dict[str, Withdrawal]:
-    """Return the withdrawals, without that of the live version.
+    """Return the withdrawals, without that of the live version, by each name of the model.
 
     A withdrawn version is live if somebody removed the versions after it, or if a
     rollback was killed halfway. Users get this version then, so a candidate must be
     compared with it.
+
+    Returns:
+        Withdrawals by digest and by identity, see `names_of_model`.
 
     Raises:
         DataError: If the file is damaged.
@@ -69,11 +77,32 @@ def withdrawn_models(serving_dir: str) -> dict[str, Withdrawal]:
     >>> withdrawn_models('no-such-folder')
     {}
     """
-    found = read_withdrawals(serving_dir)
+    found = _with_identities(serving_dir, read_withdrawals(serving_dir))
     live = next(complete_versions(serving_dir), None) if found else None
-    if live is not None:
-        found.pop(digest_of_model(live), None)
-    return found
+    names = names_of_model(live) if live is not None else frozenset()
+    return {
+        name: withdrawal
+        for digest, withdrawal in found.items()
+        if not names & {digest, withdrawal.identity}
+        for name in (digest, withdrawal.identity)
+        if name
+    }
+
+
+def record_identities(serving_dir: str) -> None:
+    """Record what the withdrawn models compute, while their files exist.
+
+    Hold the `serving_lock`. A rollback calls this last, because it takes seconds to import
+    TensorFlow, and a prune before it removes files.
+
+    Raises:
+        DataError: If the file is damaged.
+        OSError: If the file cannot be written.
+    """
+    before = read_withdrawals(serving_dir)
+    after = _with_identities(serving_dir, before)
+    if after != before:
+        write_withdrawals(serving_dir, after)
 
 
 def write_withdrawals(serving_dir: str, withdrawals: Mapping[str, Withdrawal]) -> None:
@@ -84,3 +113,22 @@ def write_withdrawals(serving_dir: str, withdrawals: Mapping[str, Withdrawal]) -
     """
     text = json.dumps({d: w._asdict() for d, w in withdrawals.items()}, indent=2)
     atomic_write(posixpath.join(serving_dir, WITHDRAWN_FILE), f'{text}\n')
+
+
+def _with_identities(
+    serving_dir: str, withdrawals: Mapping[str, Withdrawal]
+) -> dict[str, Withdrawal]:
+    """Return the withdrawals, with the identities of those whose files still exist.
+
+    A model whose files are gone is known by its digest alone.
+    """
+    missing = {digest for digest, found in withdrawals.items() if not is_current(found.identity)}
+    identities = {}
+    for path in complete_versions(serving_dir) if missing else ():
+        digest = digest_of_model(path)
+        if digest in missing:
+            identities[digest] = identity_of_model(path)
+    return {
+        digest: found._replace(identity=identities.get(digest, found.identity))
+        for digest, found in withdrawals.items()
+    }

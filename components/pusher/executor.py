@@ -18,7 +18,13 @@ from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import json_utils, proto_utils
 
 from components.common import features
-from components.common.model_versions import SAVED_MODEL_FILE, complete_versions, digest_of_model
+from components.common.model_identity import names_of_model
+from components.common.model_versions import (
+    SAVED_MODEL_FILE,
+    complete_versions,
+    digest_of_model,
+    recorded_digest,
+)
 from components.common.rollback_state import Withdrawal, withdrawn_models
 from components.common.serving_lock import serving_lock
 from components.evaluator.score_details import SCORE_DETAILS_FILE, parse_score_details
@@ -88,13 +94,13 @@ class Executor(executor.Executor):
         baseline = read_baseline(
             artifact_utils.get_single_uri(input_dict[standard_component_specs.BASELINE_MODEL_KEY])
         )
-        found = _find_live_or_withdrawn(digest, serving_dir)
+        found = _find_live_or_withdrawn(model, serving_dir)
         if found is None:
             require_baseline(serving_dir, model, baseline)
             _test_serving(model, input_dict)
             card = _make_card(input_dict, exec_properties, model, digest)
             with serving_lock(serving_dir):
-                found = _find_live_or_withdrawn(digest, serving_dir)
+                found = _find_live_or_withdrawn(model, serving_dir)
                 if found is None:
                     require_baseline(serving_dir, model, baseline)
                     found = publish(model, serving_dir, card, digest=digest)
@@ -107,12 +113,22 @@ class Executor(executor.Executor):
         self._MarkPushed(pushed, pushed_destination=found, pushed_version=posixpath.basename(found))
 
 
-def _find_live_or_withdrawn(digest: str, serving_dir: str) -> str | Withdrawal | None:
+def _find_live_or_withdrawn(model: str, serving_dir: str) -> str | Withdrawal | None:
     """Return the live version if it is this model, or the withdrawal of this model."""
+    names = names_of_model(model)
     live = next(complete_versions(serving_dir), None)
-    if live is not None and digest_of_model(live) == digest:
+    if live is not None and names & _sound_names(live):
         return live
-    return withdrawn_models(serving_dir).get(digest)
+    withdrawn = withdrawn_models(serving_dir)
+    return next((withdrawn[name] for name in names if name in withdrawn), None)
+
+
+def _sound_names(version: str) -> frozenset[str]:
+    """Return the names of the model of a version, its digest alone if its files are damaged."""
+    digest = digest_of_model(version)
+    if recorded_digest(version) not in (None, digest):
+        return frozenset({digest})
+    return names_of_model(version)
 
 
 def _test_serving(model: str, input_dict: dict[str, list[Any]]) -> None:

@@ -8,6 +8,7 @@ import shlex
 from typing import NamedTuple
 
 from components.common.errors import ConfigError, StoreError
+from components.common.model_identity import identity_of_model, names_of_model
 from components.common.model_versions import complete_versions, digest_of_model, recorded_digest
 from components.common.rollback_state import withdrawn_models
 from components.common.storage import storage_of
@@ -56,7 +57,7 @@ def find_baseline(serving_dir: str, candidate: str) -> ServedVersion | None:
     paths = list(complete_versions(serving_dir))
     if not paths:
         return None
-    left_out = {digest_of_model(candidate), *withdrawn_models(serving_dir)}
+    left_out = {*names_of_model(candidate), *withdrawn_models(serving_dir)}
     for path in paths:
         try:
             recorded, digest = recorded_digest(path), digest_of_model(path)
@@ -66,6 +67,8 @@ def find_baseline(serving_dir: str, candidate: str) -> ServedVersion | None:
             continue
         if recorded not in (None, digest):
             raise damaged_version(path, 'its files do not have the digest that was recorded')
+        if identity_of_model(path) in left_out:
+            continue
         return ServedVersion(posixpath.basename(path), digest)
     return None
 

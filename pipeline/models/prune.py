@@ -7,6 +7,7 @@ import shutil
 import uuid
 from typing import NamedTuple
 
+from components.common.rollback_state import record_identities
 from components.common.serving_lock import PART_SUFFIX, serving_lock
 from pipeline.models.listing import ServingFolder, Version, require_versions
 from pipeline.models.rollback import readable_errors
@@ -50,6 +51,7 @@ def prune(folder: ServingFolder, *, keep: int, dry_run: bool = False) -> list[Pr
         return _plan(folder, keep)
     with readable_errors(folder.path), serving_lock(str(folder.path)):
         plan = _plan(folder, keep)
+        record_identities(str(folder.path))
         for version, why in plan:
             if why is None:
                 # Renamed first, so that no model server sees half of a version.

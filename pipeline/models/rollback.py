@@ -20,7 +20,12 @@ from components.common.model_versions import (
     digest_of_model,
     recorded_digest,
 )
-from components.common.rollback_state import Withdrawal, read_withdrawals, write_withdrawals
+from components.common.rollback_state import (
+    Withdrawal,
+    read_withdrawals,
+    record_identities,
+    write_withdrawals,
+)
 from components.common.serving_lock import serving_lock
 from components.pusher.publish import publish_locally
 from components.smoke_test.run import SmokeTestError, smoke_test
@@ -92,6 +97,7 @@ def rollback(folder: ServingFolder, version: str | None = None) -> RolledBack:
             copy_file=_link_or_copy,
         )
         now = require_versions(folder)[-1]
+        record_identities(str(folder.path))
     return RolledBack(was, now, _versions_only_in(after, before), _versions_only_in(before, after))
 
 
