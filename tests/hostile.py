@@ -13,6 +13,7 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import json
 import lzma
 import pathlib
@@ -27,6 +28,7 @@ from components.common.errors import ConfigError, DataError, ReviewsError
 from components.common.settings import ColumnSettings
 from components.example_gen import spans
 from components.readers import archive, formats, imdb, records, tf_records
+from components.readers.dialect import Dialect
 from components.readers.records import Record, Reject, label_value
 from pipeline.predict.model import Score
 from pipeline.predict.rows import Source, TextRow, open_source
@@ -75,10 +77,12 @@ def outcome(read: Callable[[], _T]) -> tuple[_T | None, str]:
 
 def check_table(name: str, content: bytes) -> None:
     """Check that ExampleGen reads each row of a table once, as csv and json do."""
-    columns = ColumnSettings()
+    if not formats.has_parts(name):
+        check_found_dialect(name, content)
+    columns = ColumnSettings(quoting='minimal', delimiter='\t' if 'tsv' in name else ',')
     read = formats.read_records
     found, refused = outcome(lambda: list(read(io.BytesIO(content), name, columns, None)))
-    outcome(lambda: formats.read_columns(io.BytesIO(content), name, ColumnSettings()))
+    outcome(lambda: formats.read_columns(io.BytesIO(content), name, columns))
     if name.endswith('.gz'):
         unpacked = _unpacked(gzip.decompress, content)
         if unpacked is None:
@@ -105,6 +109,18 @@ def check_table(name: str, content: bytes) -> None:
             got.text.encode('utf-8')
             assert label_value(got.label or '', None) in (0, 1, None)
     assert [got.where for got in found] == sorted((got.where for got in found), key=_line)
+
+
+def check_found_dialect(name: str, content: bytes) -> None:
+    """Check that a table whose delimiter and quotes are found by content is read or refused."""
+    read = formats.read_records
+    for settings in ({}, {'header': False, 'text_column': '2', 'label_column': '1'}):
+        columns = ColumnSettings.model_validate(settings)
+        found, _ = outcome(lambda: list(read(io.BytesIO(content), name, columns, None)))  # noqa: B023
+        for got in found or ():
+            assert not isinstance(got, Reject) or _REASONS.fullmatch(got.reason), got
+        places = [got.where for got in found or ()]
+        assert places == sorted({*places}, key=_line)
 
 
 def check_tf_records(content: bytes) -> None:
@@ -135,6 +151,8 @@ def _text(content: bytes) -> io.StringIO:
 def _csv_rows(name: str, content: bytes) -> list[dict[str, str] | None] | None:
     """Return rows by column, None for one of another length; None if csv refuses."""
     lines = (line.replace('\0', '\udc80') for line in _text(content))
+    # Blank first lines and `sep=;` precede the header.
+    lines = itertools.dropwhile(lambda line: not line.strip(), lines)
     reader = csv.reader(lines, delimiter='\t' if 'tsv' in name else ',', strict=True)
     try:
         header, *rows = [next(reader, []), *reader]
@@ -215,11 +233,9 @@ def check_rows(name: str, content: bytes) -> None:
         if text is not None:
             text.encode('utf-8')
         if source.format in ('csv', 'tsv'):
-            delimiter = '\t' if source.format == 'tsv' else ','
-            lines = io.StringIO(row.raw.replace('\0', '\udc80'), newline='')
-            assert [cells for cells in csv.reader(lines, delimiter=delimiter) if cells] == [
-                row.cells
-            ]
+            assert source.table.dialect is not None
+            lines = io.StringIO(row.raw, newline='')
+            assert [cells for cells in source.table.dialect().read(lines) if cells] == [row.cells]
         elif source.format == 'jsonl':
             assert json.dumps(json.loads(row.raw)) == json.dumps(row.cells)
     for kind in ('csv', 'tsv', 'jsonl'):
@@ -240,8 +256,11 @@ def _write(source: Source, rows: list[TextRow], kind: str) -> None:
         text = written.decode('utf-8-sig', 'replace')
         found = [json.loads(line) for line in text.split('\n') if line.strip()]
     else:
-        lines_in = io.StringIO(written.decode('utf-8', 'replace').replace('\0', '?'), newline='')
-        found = list(csv.reader(lines_in, delimiter='\t' if kind == 'tsv' else ','))[1:]
+        dialect = Dialect('\t' if kind == 'tsv' else ',')
+        if kind == source.format and source.table.dialect is not None:
+            dialect = source.table.dialect()
+        lines_in = io.StringIO(written.decode('utf-8-sig', 'replace'), newline='')
+        found = [row for row in dialect.read(lines_in) if row and row != ['sep=' + row[0][-1:]]][1:]
     assert len(found) == len(rows), (len(found), len(rows))
 
 

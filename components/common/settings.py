@@ -44,7 +44,8 @@ class ColumnSettings(Settings):
         None,
         min_length=1,
         max_length=1,
-        description='character between the fields of .csv and .tsv files; null: found by content',
+        description='character between the fields of .csv and .tsv files, or tab; null: found by '
+        'content',
     )
     quoting: Quoting = pydantic.Field(
         'auto',
@@ -99,6 +100,18 @@ class ColumnSettings(Settings):
             return codecs.lookup(encoding).name
         except (LookupError, ValueError) as err:
             raise ValueError('expected the name of a text encoding that Python knows') from err
+
+    @pydantic.field_validator('delimiter', mode='before')
+    @classmethod
+    def _named_delimiter(cls, delimiter: object) -> object:
+        return '\t' if delimiter in ('tab', 'TAB', r'\t') else delimiter
+
+    @pydantic.field_validator('delimiter')
+    @classmethod
+    def _usable_delimiter(cls, delimiter: str | None) -> str | None:
+        if delimiter is not None and delimiter in '"\\\r\n\0':
+            raise ValueError('expected a character other than a quote, a backslash or a line break')
+        return delimiter
 
     @pydantic.field_validator('features')
     @classmethod

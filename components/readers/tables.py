@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from components.common import features
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
+from components.readers.dialect import Dialect
 from components.readers.feature_columns import FeatureColumn, parse_features, read_features
 from components.readers.records import EMPTY_TEXT, NO_LABEL, NOT_UTF8, Record, Reject
 
@@ -26,6 +27,14 @@ SPLIT_NAMES = {
     'unlabelled': features.UNLABELLED_SPLIT,
     'unlabeled': features.UNLABELLED_SPLIT,
 }
+
+# Cells of a first line that is no header.
+_LABELS = frozenset(
+    (
+        *('0', '1', '2', '3', '4', '5', '-1', '0.0', '1.0', 'true', 'false', 'yes', 'no'),
+        *('pos', 'neg', 'positive', 'negative', 'neutral', 'ham', 'spam'),
+    )
+)
 
 
 class Row(NamedTuple):
@@ -54,6 +63,9 @@ class Table(NamedTuple):
         byte_order_mark: The mark that the file begins with, or an empty string.
         newline: Line break of the header line.
         same_columns: Whether all rows have the same columns.
+        dialect: Finds how the fields of a .csv or .tsv file are separated and quoted;
+            None for other formats.
+        has_header: Whether the file names its columns.
     """
 
     columns: list[str]
@@ -62,6 +74,8 @@ class Table(NamedTuple):
     byte_order_mark: str = ''
     newline: str = '\n'
     same_columns: bool = True
+    dialect: Callable[[], Dialect] | None = None
+    has_header: bool = True
 
 
 def require_columns(
@@ -104,11 +118,23 @@ def require_column(present: list[str], name: str, column: str, option: str) -> N
     if present.count(column) == 1:
         return
     what = f'more than one column {column!r}' if column in present else f'no column {column!r}'
+    if any(map(_is_value, present)):
+        names = ', '.join(repr(each if len(each) < 40 else f'{each[:40]}…') for each in present[:9])
+        raise DataError(
+            f'{what} in {name}; its first line looks like a row: {names}',
+            hint=f'pass {option} NAME; if there is no header, pass --no-header, and columns by '
+            'number, such as --text-column 2 --label-column 1',
+        )
     close = difflib.get_close_matches(column, present, n=1, cutoff=0.8)
     raise DataError(
         f'{what} in {name}; its columns are {", ".join(map(repr, present)) or "none"}',
         hint=f'pass {option} {close[0] if close and close[0] != column else "NAME"}',
     )
+
+
+def _is_value(name: str) -> bool:
+    """Return whether a name of a column is rather a label or a text of a row."""
+    return len(name.split()) > 5 or name.strip().lower() in _LABELS
 
 
 def read_records(

@@ -8,11 +8,13 @@ import gzip
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, cast
 
 from components.common.atomic_write import atomic_file
 from components.common.errors import ConfigError, DataError
+from components.readers.dialect import Dialect
 from components.readers.formats import TABLE_SUFFIXES, format_of
 from components.readers.tables import Row
 from pipeline.predict.model import Score
@@ -112,15 +114,18 @@ class RowWriter:
                 'two columns of the input have the same name, which a JSON object cannot have',
                 hint='write CSV, or rename one',
             )
-        self._delimiter = '\t' if kind == 'tsv' else ','
-        self._label_cells = {label: self._join([label]) for label in (*labels, '')}
         self._same_format = source.format == kind
+        self._dialect = Dialect('\t' if kind == 'tsv' else ',')
+        if self._same_format and self._table.dialect is not None:
+            self._dialect = self._table.dialect()
+        self._delimiter = self._dialect.delimiter
+        self._label_cells = {label: self._join([label]) for label in (*labels, '')}
         self._newline = self._table.newline if self._same_format else '\n'
 
     def header(self) -> str:
-        """Return what precedes the rows: the header line; nothing for JSON Lines."""
+        """Return what precedes the rows: the header line, if the table has one."""
         mark = self._table.byte_order_mark if self._same_format else ''
-        if self._kind == 'jsonl':
+        if self._kind == 'jsonl' or not self._table.has_header:
             return mark
         header = self._table.header if self._same_format else self._join(self._names)
         return f'{mark}{header}{self._delimiter}{self._join(list(self._columns))}{self._newline}'
@@ -177,6 +182,11 @@ class RowWriter:
         return f'{body}{comma}{json.dumps(added, ensure_ascii=False).removeprefix("{")}'
 
     def _join(self, cells: list[str]) -> str:
+        if not self._dialect.quoted:
+            # Such a file has no way to write the delimiter or a line break.
+            return self._delimiter.join(
+                re.sub(rf'[{re.escape(self._delimiter)}\r\n\0]', ' ', cell) for cell in cells
+            )
         line = io.StringIO()
         # csv of some Python versions quotes a line break only if it ends lines, or takes a NUL for
         # an escape: with these settings all versions write the same.

@@ -25,7 +25,17 @@ MEMORY_BYTES = 1 << 30
 
 _TABLE_FILES = tuple(
     f'readers/{name}.py'
-    for name in ('formats', 'tables', 'delimited', 'json_lines', 'text_lines', 'lines', 'unpacking')
+    for name in (
+        'formats',
+        'tables',
+        'delimited',
+        'dialect',
+        'quoting',
+        'json_lines',
+        'text_lines',
+        'lines',
+        'unpacking',
+    )
 )
 _ARCHIVE_FILES = (
     'readers/archive.py',
@@ -41,6 +51,7 @@ _ROWS: list[dict[str, object]] = [
     {'text': 'no label', 'label': ''},
 ]
 _TABLE_WORDS = [b'text', b'label', b'text,label\n', b'text\tlabel\n', b'""', b'"\n', b'\r\n', b'\t']
+_TABLE_WORDS += [b'\\', b'\\N', b',"', b'\t"', b'text;label\n', b'sep=;\n', b'1\t"Great\n']
 _JSON_WORDS = [
     *(b'{"text": "a", "label": 1}\n', b'null', b'true', b'NaN', b'Infinity', b'1e999', b'{}'),
     *(b'[]', b'"text":', b'"label":', b'\\ud83d', b'\\u0000', b'\\', b'[' * 2_000, b'9' * 5_000),

@@ -77,6 +77,7 @@ def test_texts_are_read_unchanged_when_they_need_quotes(name: str) -> None:
 
 
 TEXTS = st.text(st.characters(exclude_categories=['Cs']), min_size=1).filter(str.strip)
+DELIMITERS = {'any.csv': ',', 'any.tsv': '\t', 'any.jsonl': None}
 LABELS = st.text(st.characters(exclude_categories=['Cs', 'Cc', 'Z']), min_size=1)
 
 
@@ -88,7 +89,10 @@ def test_rows_are_read_unchanged_when_texts_are_arbitrary(
 ) -> None:
     if name != 'any.jsonl':  # csv has no NUL
         rows = [(text.replace('\0', '␀'), label) for text, label in rows]
-    assert text_and_label(read(name, encode_table(name, table_rows(rows)))) == rows
+    content = encode_table(name, table_rows(rows))
+    assert (
+        text_and_label(read(name, content, quoting='minimal', delimiter=DELIMITERS[name])) == rows
+    )
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -216,6 +220,7 @@ def test_file_is_refused_when_its_gzip_is_damaged(name: str, damage: str) -> Non
 
 
 FOLD = {'split_column': 'fold'}
+QUOTED = {'quoting': 'minimal'}
 
 
 @pytest.mark.parametrize(
@@ -228,9 +233,10 @@ FOLD = {'split_column': 'fold'}
         ('a.csv', b'text,label\n', FOLD, "'fold' in .* 'text', 'label'$", '--split-column'),
         ('a.csv', b'text,text,label\na,b,pos\n', {}, "more than one column 'text' in a.csv", ''),
         ('a.csv', b'text,label,label\na,b,pos\n', {}, "more than one column 'label' in", ''),
-        ('a.csv', b'text,label\na,1\n"b,0\nc,1\n', {}, 'a.csv:3.*unexpected end', 'quotes'),
-        ('a.csv', b'text,label\na,1\nb,"0', {}, 'a.csv:3.*unexpected end of data', 'quotes'),
+        ('a.csv', b'text,label\na,1\n"b,0\nc,1\n', QUOTED, 'a.csv:3.*unexpected end', 'quotes'),
+        ('a.csv', b'text,label\na,1\nb,"0', QUOTED, 'a.csv:3.*unexpected end of data', 'quotes'),
         ('a.csv', b'text,label\n"a\n",1\n"b" or,0\n', {}, 'a.csv:4.*expected after', 'quotes'),
+        ('a.csv', b'text,label\n"a, b",1\n"b" or,0\n', {}, 'a.csv:3.*expected after', 'none'),
         ('a.csv', b'text,label,fold\na,1,train\nb,0,\n', FOLD, "a.csv:3: .*'fold' holds ''", ''),
         ('a.csv', b'text,label,fold\na,1,0\n', FOLD, "a.csv:2: .* 'fold' holds '0'", 'unsup'),
         ('a.jsonl', b'{"text": "b", "label": 0}', FOLD, "a.jsonl:1: .*'fold' holds ''", ''),
@@ -341,7 +347,7 @@ def test_line_numbers_are_correct_when_a_line_is_too_long(size: int, end: str) -
 )
 def test_error_names_the_line_when_a_row_of_csv_is_too_long(row: str) -> None:
     with pytest.raises(DataError, match=r'a.csv:3: .*(longer than|larger than field limit)'):
-        read('a.csv', f'text,label\nFine.,pos\n{row}\n'.encode())
+        read('a.csv', f'text,label\nFine.,pos\n{row}\n'.encode(), **QUOTED)
 
 
 def test_message_is_short_when_there_are_100_000_columns() -> None:
