@@ -11,6 +11,7 @@ from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import (
     base_driver_operator,
+    beam_executor_operator,
     cache_utils,
     data_types,
     launcher,
@@ -69,6 +70,7 @@ class NodeLauncher:
         node_id = node.node_info.id
         node.execution_options.caching_options.enable_cache = cache
         executor_spec = runner_utils.extract_executor_spec(self._deployment, node_id)
+        cache_spec = _without_beam_args(executor_spec)
         damages: list[str] = []
 
         def is_damaged(outputs: Artifacts) -> bool:
@@ -81,12 +83,17 @@ class NodeLauncher:
             mlmd_connection=metadata.Metadata(self._connection),
             pipeline_info=self._pipeline.pipeline_info,
             pipeline_runtime_spec=self._pipeline.runtime_spec,
-            executor_spec=executor_spec,
+            executor_spec=cache_spec,
+            custom_executor_operators={
+                executable_spec_pb2.BeamExecutableSpec: functools.partial(
+                    _make_beam_operator, executor_spec
+                )
+            },
             custom_driver_spec=runner_utils.extract_custom_driver_spec(self._deployment, node_id)
             or _DriverSpec(),
             custom_driver_operators={
                 _DriverSpec: functools.partial(
-                    _CacheCheckingDriver, executor_spec=executor_spec, is_damaged=is_damaged
+                    _CacheCheckingDriver, executor_spec=cache_spec, is_damaged=is_damaged
                 )
             },
         ).launch()
@@ -102,6 +109,25 @@ class NodeLauncher:
             raise ComponentError(f'{node_id} could not start', hint='see the log')
         cached = execution.last_known_state == execution.CACHED
         return Launched(outputs, cached, damages[0] if damages else None)
+
+
+def _without_beam_args(executor_spec: Any) -> Any:
+    """Return what the cache key holds of an executor: not Beam's options, such as the number
+    of workers, because outputs do not depend on them.
+    """
+    if not isinstance(executor_spec, executable_spec_pb2.BeamExecutableSpec):
+        return executor_spec
+    return executable_spec_pb2.BeamExecutableSpec(
+        python_executor_spec=executor_spec.python_executor_spec
+    )
+
+
+def _make_beam_operator(full_spec: Any, **arguments: Any) -> Any:
+    """Make the operator that runs an executor with all of its options.
+
+    TFX passes the specification of which it makes the cache key, without these options.
+    """
+    return beam_executor_operator.BeamExecutorOperator(**{**arguments, 'executor_spec': full_spec})
 
 
 class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ignore[misc]

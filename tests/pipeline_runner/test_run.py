@@ -95,6 +95,25 @@ class TestAfterwards:
         assert again.json['pushed'] == first.json['pushed']
         assert again.json['metrics'] == first.json['metrics']
 
+    @pytest.mark.parametrize(
+        'options',
+        [
+            ['--set', 'beam.args=["--direct_num_workers=2"]'],
+            [
+                *('--beam-runner', 'PortableRunner', '--set'),
+                'beam.args=["--job_endpoint=localhost:1", "--environment_type=LOOPBACK"]',
+            ],
+        ],
+        ids=['workers', 'runner'],
+    )
+    def test_everything_is_cached_when_only_options_of_beam_changed(
+        self, first: Finished, home: pathlib.Path, options: list[str]
+    ) -> None:
+        again = run_sample('--json', *options, cwd=home)
+        assert again.code == 0, again.err
+        assert again.states() == dict.fromkeys(NODES, 'cached')
+        assert again.json['pushed'] == first.json['pushed']
+
     def test_nothing_is_pushed_when_accuracy_is_below_the_bound(
         self, home: pathlib.Path, serving: pathlib.Path
     ) -> None:
