@@ -116,12 +116,14 @@ def _read_rows(
     for where, raw, cells in _split_rows(lines, name, dialect, layout.lines):
         if counted and cells:
             counted -= 1
-        elif tally is not None and '"' in raw:
-            tally.add_quoted(raw.splitlines(), dialect, width, len(cells))
-            if not tally.is_quoted:
-                raise tally.doubt(name)
         elif tally is not None and cells:
-            tally.add_plain(fits=len(cells) == width)
+            # Nearly all rows have one line, and need not be split.
+            if raw.find('\n', 0, -1) < 0 and raw.find('\r', 0, -2) < 0:
+                tally.add_line(raw, dialect, width, len(cells))
+            else:
+                tally.add_row([*io.StringIO(raw, newline='')], dialect, width, len(cells))
+                if not tally.is_quoted:
+                    raise tally.doubt(name)
         if len(cells) == width:
             yield Row(where, raw.rstrip('\r\n'), cells)
         elif cells:  # a blank line has none

@@ -55,6 +55,17 @@ class Dialect(NamedTuple):
         """Return the number of fields that a line has if quotes are text."""
         return line.count(self.delimiter) + 1
 
+    def describe(self) -> str:
+        r"""Return the dialect in words.
+
+        >>> Dialect('\t', quoted=False).describe()
+        'fields are separated by a tab, quotes are text'
+        """
+        name = 'a tab' if self.delimiter == '\t' else repr(self.delimiter)
+        quotes = 'enclose fields' if self.quoted else 'are text'
+        escapes = ', backslashes escape' if self.escaped else ''
+        return f'fields are separated by {name}, quotes {quotes}{escapes}'
+
     def _translate(self, line: str) -> str:
         if '\\' not in line:
             return line

@@ -139,6 +139,20 @@ def _guard(rows: Iterator[Row | Reject], name: str) -> Iterator[Row | Reject]:
         yield from rows
 
 
+def describe_table(stream: BinaryIO, name: str, columns: ColumnSettings) -> str:
+    """Return how the fields of a .csv or .tsv file are separated, an empty string for others.
+
+    Raises:
+        DataError: As `open_table`, and if it is not clear what quotes mean.
+    """
+    table = open_table(stream, name, columns)
+    if table.dialect is None:
+        return ''
+    with readable(name):
+        header = '' if table.has_header else ', no header'
+        return f'{table.dialect().describe()}{header}'
+
+
 def read_columns(stream: BinaryIO, name: str, columns: ColumnSettings) -> list[str]:
     """Return the names of a table's columns.
 

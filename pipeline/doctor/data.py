@@ -45,6 +45,8 @@ def _check_data(context: Context) -> Iterator[Finding]:
             raise DataError(
                 f'{path} cannot be read: {err.strerror or err}', hint='check its owner and the disk'
             ) from err
+    if source.kind is SourceKind.TABLES and files:
+        yield from _describe(files[0][1], columns)
     for reason, places in rejects.items():
         message = f'{len(places):,} not usable: {reason}; the first is {places[0]}'
         yield Finding('rejects', message, 'correct them, or let the run leave them out')
@@ -62,6 +64,14 @@ def _check_data(context: Context) -> Iterator[Finding]:
         # Only a warning: in sorted data, the other label follows later.
         message = f'all rows that were read are {values[0]}'
         yield Finding('labels', message, 'add rows with the other label, unless they follow later')
+
+
+def _describe(path: str, columns: ColumnSettings) -> Iterator[Finding]:
+    name = os.path.basename(path)
+    with open(path, 'rb') as stream:
+        described = formats.describe_table(stream, name, columns)
+    if described:
+        yield Finding('format', f'{name}: {described}')
 
 
 def _label_of(row: Record, columns: ColumnSettings) -> str:

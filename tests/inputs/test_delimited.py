@@ -174,6 +174,13 @@ def test_rows_are_read_once_when_the_input_is_a_pipe() -> None:
     thread.join()
 
 
+def test_file_is_described_as_it_is_read() -> None:
+    columns = ColumnSettings.model_validate(_NUMBERS)
+    stream = io.BytesIO(b'1;"Great" TV\n0;"Bad\n1;The 42" one\n')
+    expected = "fields are separated by ';', quotes are text, no header"
+    assert formats.describe_table(stream, 'a.csv', columns) == expected
+
+
 def test_reading_stops_when_quotes_of_later_rows_may_be_either() -> None:
     rows = b'"a, b",pos\n' * 300 + b'"Great,1\nbad,0\nI bought the 42",1\n' * 400
     with pytest.raises(DataError, match='quotes may enclose fields or be text'):

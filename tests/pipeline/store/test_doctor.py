@@ -144,7 +144,8 @@ class TestServed:
 class TestData:
     def test_labels_are_counted_when_the_data_is_readable(self, tmp_path: pathlib.Path) -> None:
         found = find(data.CHECKS, tmp_path, data_path=SAMPLE)
-        assert set(found) == {'ok data', 'ok rows'}
+        assert set(found) == {'ok data', 'ok format', 'ok rows'}
+        assert "fields are separated by ','" in found['ok format'].message
         assert 'positive' in found['ok rows'].message
 
     @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ class TestData:
         [
             ('a.csv', 'text,label\nfine,1\nbad,7\n', 'expected a label of a known'),
             ('a.csv', 'text,y\nfine,1\n', "no column 'label' in a.csv"),
-            ('a.csv', 'text,label\n"fine,1\n', 'a.csv'),
+            ('a.csv', 'text,label\n"a, b",1\n"fine,1\n', 'a.csv:3'),
             ('a.txt', 'fine', 'cannot tell the format'),
             ('a.csv', '', 'the file is empty'),
             ('a.csv', 'text,label\n,1\n,0\n', 'no usable rows'),
