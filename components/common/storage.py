@@ -7,6 +7,19 @@ import re
 import shutil
 from typing import Any
 
+from components.common.errors import ConfigError
+
+# Addresses of what is downloaded, with the clients of their owners.
+_NOT_STORAGE = re.compile(
+    r'^(?:(?P<scheme>https?|ftps?|sftp|scp|ssh|git|hf|kaggle|data|file):(?=//)|git@)', re.IGNORECASE
+)
+_INSTEAD = {
+    'hf': 'download it first: hf download --repo-type dataset OWNER/NAME',
+    'kaggle': 'download it first: kaggle datasets download OWNER/NAME',
+    'git': 'clone it first, and pass a file or folder in it',
+    'ssh': 'copy it first, and pass the file',
+    'file': 'pass the path without file://',
+}
 _REMOTE = re.compile(r'^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
 
 
@@ -39,6 +52,25 @@ def is_remote(path: str) -> bool:
     (True, False)
     """
     return bool(_REMOTE.match(path))
+
+
+def require_supported_address(path: str) -> None:
+    """Check that an address is one of storage, not of something to download.
+
+    >>> require_supported_address('hf://datasets/imdb/train.csv')
+    Traceback (most recent call last):
+      ...
+    components.common.errors.ConfigError: cannot read the address hf://datasets/imdb/train.csv
+
+    Raises:
+        ConfigError: If it has to be downloaded, or is a local file written as an address.
+    """
+    match = _NOT_STORAGE.match(path)
+    if match is None:
+        return
+    scheme = (match['scheme'] or 'git').lower()
+    hint = _INSTEAD.get(scheme, 'download it first, and pass the file')
+    raise ConfigError(f'cannot read the address {path}', hint=hint)
 
 
 def storage_of(path: str) -> Any:

@@ -60,7 +60,11 @@ class Batch(NamedTuple):
 
 
 def make_batches(
-    kind: SourceKind, split: str | None, files: Iterable[tuple[str, int]], batch_bytes: int
+    kind: SourceKind,
+    split: str | None,
+    files: Iterable[tuple[str, int]],
+    batch_bytes: int,
+    encoding: str = 'utf-8',
 ) -> Iterator[Batch]:
     """Divide the files of a source into batches.
 
@@ -80,6 +84,7 @@ def make_batches(
         split: The split of all of them, None if the rows or a hash decide it.
         files: Their paths and sizes in bytes, sorted.
         batch_bytes: Largest size of a batch, except for files without parts.
+        encoding: Encoding of the files.
     """
     paths: list[str] = []
     total = 0
@@ -89,7 +94,7 @@ def make_batches(
         if paths and full:
             yield Batch(split, paths)
             paths, total = [], 0
-        if not reviews and size > batch_bytes and has_parts(path):
+        if not reviews and size > batch_bytes and has_parts(path, encoding):
             for start in range(0, size, batch_bytes):
                 end = min(start + batch_bytes, size)
                 yield Batch(split, [path], ByteRange(start, end, size))

@@ -27,6 +27,10 @@ from components.example_gen.artifact_files import reject_files, sizes_of
 from components.example_gen.batches import Batch, SourceKind, make_batches
 from components.example_gen.row_counts import NodeResult, require_complete, summarize
 from components.example_gen.sources import split_of_input
+from components.readers.decompression import CHUNK_BYTES, stream_of
+from components.readers.encodings import encoding_hint
+from components.readers.formats import has_text_rows
+from components.readers.lines import find_encoding, readable
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -53,7 +57,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
         kind, columns, shard_bytes = _parse_custom_config(exec_properties)
-        batches = list(_find_batches(exec_properties, kind, shard_bytes))
+        batches = list(_find_batches(exec_properties, kind, shard_bytes, columns.encoding))
         # On the same file system as the artifact, so that shards are renamed, not copied.
         unfinished = posixpath.join(examples.uri, UNFINISHED)
         fileio.makedirs(unfinished)
@@ -84,7 +88,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         require_complete(result, files=files, uri=examples.uri)
         counts = {(split, detail): count for split, detail, count in result.counts}
         try:
-            summary = summarize(counts, columns)
+            summary = summarize(counts, columns, lambda: _encoding_hint(batches))
         except DataError as err:
             # The rejects are deleted with the other output of a failed node.
             raise DataError(str(err), hint=f'{err.hint}{_read_first_reject(examples.uri)}') from err
@@ -112,7 +116,7 @@ def _parse_custom_config(exec_properties: dict[str, Any]) -> tuple[SourceKind, C
 
 
 def _find_batches(
-    exec_properties: dict[str, Any], kind: SourceKind, batch_bytes: int
+    exec_properties: dict[str, Any], kind: SourceKind, batch_bytes: int, encoding: str
 ) -> Iterator[Batch]:
     for name, pattern in _get_patterns(exec_properties).items():
         paths = sorted(fileio.glob(pattern))
@@ -124,7 +128,9 @@ def _find_batches(
         sizes = [0] * len(paths)
         if kind is SourceKind.TABLES:
             sizes = sizes_of(paths)
-        yield from make_batches(kind, split_of_input(name), zip(paths, sizes), batch_bytes)
+        yield from make_batches(
+            kind, split_of_input(name), zip(paths, sizes), batch_bytes, encoding
+        )
 
 
 def _get_patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
@@ -133,6 +139,19 @@ def _get_patterns(exec_properties: dict[str, Any]) -> dict[str, str]:
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
     return {split.name: posixpath.join(base, split.pattern) for split in config.splits}
+
+
+def _encoding_hint(batches: list[Batch]) -> str:
+    for path in dict.fromkeys(path for batch in batches for path in batch.paths):
+        if not has_text_rows(path):
+            continue
+        with fileio.open(path, 'rb') as file, readable(path):
+            # TFX's files are not those of `io`.
+            stream = stream_of(iter(lambda: file.read(CHUNK_BYTES), b''))
+            encoding = find_encoding(stream, posixpath.basename(path))
+        if encoding:
+            return encoding_hint(encoding)
+    return ''
 
 
 def _read_first_reject(uri: str) -> str:

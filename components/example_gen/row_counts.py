@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from components.common import features
@@ -11,6 +11,7 @@ from components.common.errors import ComponentError, DataError
 from components.common.settings import ColumnSettings
 from components.example_gen.artifact_files import published_files, sizes_of
 from components.example_gen.summary import ExamplesSummary
+from components.readers.records import NOT_UTF8
 
 REJECTS = 'rejects'
 
@@ -59,13 +60,22 @@ def _count_error(what: str, expected: object, got: object) -> ComponentError:
     )
 
 
-def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> ExamplesSummary:
+def summarize(
+    counts: dict[tuple[str, str], int],
+    columns: ColumnSettings,
+    find_encoding_hint: Callable[[], str] = str,
+) -> ExamplesSummary:
     """Turn the counts of `workers.BundleResult` into a summary.
 
     >>> counts = {(split, label): 5 for split in ('train', 'val', 'test')
     ...           for label in ('0neg', '1pos')}
     >>> summarize(counts, ColumnSettings()).labels
     ('neg', 'pos')
+
+    Args:
+        counts: The number of rows by split, or the kind of rejects, and detail.
+        columns: The settings of the data.
+        find_encoding_hint: Returns the hint if too many rows are not UTF-8, or ''.
 
     Raises:
         DataError: If there are too many rejects, or not two labels in each split.
@@ -84,7 +94,7 @@ def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> Ex
 
     unlabelled = counts.get((features.UNLABELLED_SPLIT, ''), 0)
     labelled = sum(map(sum, splits.values()))
-    _require_few_rejects(rejected, labelled + unlabelled, columns)
+    _require_few_rejects(rejected, labelled + unlabelled, columns, find_encoding_hint)
     if not labelled:
         raise DataError('the data holds no labelled text', hint='check the path given by --data')
     _require_two_labels(spellings, columns)
@@ -105,7 +115,12 @@ def summarize(counts: dict[tuple[str, str], int], columns: ColumnSettings) -> Ex
     )
 
 
-def _require_few_rejects(rejected: dict[str, int], read: int, columns: ColumnSettings) -> None:
+def _require_few_rejects(
+    rejected: dict[str, int],
+    read: int,
+    columns: ColumnSettings,
+    find_encoding_hint: Callable[[], str],
+) -> None:
     bad = sum(rejected.values())
     percent = 100 * bad / (read + bad) if bad else 0
     if percent > columns.max_rejected_percent:
@@ -113,7 +128,8 @@ def _require_few_rejects(rejected: dict[str, int], read: int, columns: ColumnSet
         raise DataError(
             f'{bad:,} of {read + bad:,} rows ({percent:.1f}%) cannot be used ({reasons}); '
             f'at most {columns.max_rejected_percent:g}% may be rejected',
-            hint='correct the data, or raise data.columns.max_rejected_percent',
+            hint=(find_encoding_hint() if NOT_UTF8 in rejected else '')
+            or 'correct the data, or raise data.columns.max_rejected_percent',
         )
 
 

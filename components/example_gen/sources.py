@@ -10,7 +10,7 @@ import re
 from components.common import features
 from components.common.errors import ConfigError, DataError
 from components.common.settings import FEATURE_TYPES, ColumnSettings, FeatureType
-from components.common.storage import is_remote
+from components.common.storage import is_remote, require_supported_address
 from components.example_gen import spans as span_patterns
 from components.example_gen.batches import SourceKind
 from components.readers import formats
@@ -99,8 +99,8 @@ def discover(
         The source, for ExampleGen.
 
     Raises:
-        ConfigError: If `spans` is above 1, and `path` names none; or if the type of a
-            feature column is neither declared nor found.
+        ConfigError: If `path` is an address to download; if `spans` is above 1, and `path`
+            names none; or if the type of a feature column is neither declared nor found.
         DataError: If there is no such file, the format is not known, a file is
             empty, a column is missing, or placeholders contradict each other.
     """
@@ -144,6 +144,7 @@ def _find_types(source: DataSource, columns: ColumnSettings) -> tuple[str, ...]:
 
 def _find(path: str, columns: ColumnSettings, *, elsewhere: bool, spans: int) -> DataSource:
     _require_unicode(path)
+    require_supported_address(path)
     if span_patterns.has_placeholders(path) and not os.path.exists(path):
         return _find_spans(path, columns, spans, elsewhere=elsewhere)
     if spans > 1:

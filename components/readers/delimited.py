@@ -41,7 +41,7 @@ def open_table(stream: BinaryIO, name: str, columns: ColumnSettings, *, delimite
     if columns.quoting == 'auto' and not stream.seekable():
         stream = _spool(stream)
     start = stream.tell() if columns.quoting == 'auto' else 0
-    lines, mark = _open_lines(stream, name)
+    lines, mark = _open_lines(stream, name, columns.encoding)
     try:
         layout = read_layout(lines, columns, delimiter)
     except csv.Error as err:
@@ -49,7 +49,7 @@ def open_table(stream: BinaryIO, name: str, columns: ColumnSettings, *, delimite
 
     def read_again() -> Iterator[str]:
         stream.seek(start)
-        again, _ = _open_lines(stream, name)
+        again, _ = _open_lines(stream, name, columns.encoding)
         return itertools.islice(again, layout.lines, None)
 
     @functools.cache
@@ -89,8 +89,8 @@ class _Unclosed(io.RawIOBase):
         return len(data)
 
 
-def _open_lines(stream: BinaryIO, name: str) -> tuple[Iterator[str], str]:
-    return open_lines(io.BufferedReader(_Unclosed(stream), 1 << 17), name)
+def _open_lines(stream: BinaryIO, name: str, encoding: str) -> tuple[Iterator[str], str]:
+    return open_lines(io.BufferedReader(_Unclosed(stream), 1 << 17), name, encoding)
 
 
 def _spool(stream: BinaryIO) -> BinaryIO:

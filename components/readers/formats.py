@@ -18,6 +18,7 @@ from components.common import features
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings, FeatureType
 from components.readers import delimited, imdb, json_lines, tables, text_lines, tf_records
+from components.readers.encodings import has_byte_lines
 from components.readers.feature_columns import find_types, parse_features
 from components.readers.lines import readable
 from components.readers.records import Record, Reject
@@ -100,10 +101,18 @@ def is_table(name: str) -> bool:
     return found is not None and found.open_table is not None
 
 
-def has_parts(name: str) -> bool:
-    """Return whether a file of this name can be read in parts; a compressed file cannot."""
+def has_text_rows(name: str) -> bool:
+    """Return whether a file is a table that is text, so that it has an encoding."""
     found = format_of(name)
-    return found is not None and found.open_part is not None and not name.lower().endswith('.gz')
+    return found is not None and found.name in ('csv', 'tsv', 'jsonl')
+
+
+def has_parts(name: str, encoding: str = 'utf-8') -> bool:
+    """Return whether a file can be read in parts; one that is compressed, or UTF-16, cannot."""
+    found = format_of(name)
+    if found is None or found.open_part is None or name.lower().endswith('.gz'):
+        return False
+    return has_byte_lines(encoding)
 
 
 def open_table(

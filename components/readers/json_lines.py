@@ -22,7 +22,7 @@ def open_table(stream: BinaryIO, name: str, columns: ColumnSettings) -> Table:
     >>> table.columns, next(table.rows).cells
     (['text', 'label'], {'text': 'Fine.', 'label': 1})
     """
-    lines, mark = open_lines(stream, name)
+    lines, mark = open_lines(stream, name, columns.encoding)
     rows = _read_rows(lines, name)
     first = list(itertools.islice(rows, 1))
     names = [column for row in first if isinstance(row, Row) for column in row.cells]
@@ -32,7 +32,7 @@ def open_table(stream: BinaryIO, name: str, columns: ColumnSettings) -> Table:
 
 def open_part(stream: BinaryIO, name: str, columns: ColumnSettings) -> Iterator[Row | Reject]:
     """Read the rows of a part of a file that begins where a line does."""
-    return _read_rows(split_lines(stream), name)
+    return _read_rows(split_lines(stream, columns.encoding), name)
 
 
 def _read_rows(lines: Iterable[str], name: str) -> Iterator[Row | Reject]:

@@ -1,8 +1,7 @@
-"""Opens a text file: decompressed, checked to be UTF-8, in lines of bounded length."""
+"""Opens a text file: decompressed, checked to be text, in lines of bounded length."""
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import functools
 import io
@@ -12,21 +11,11 @@ from typing import BinaryIO, cast
 
 from components.common.errors import DataError
 from components.readers.decompression import gunzip, stream_of
+from components.readers.encodings import byte_order_mark, errors_of, resolve, suggest
+from components.readers.signatures import HEAD_BYTES, require_text
 
 # 50,000 times the mean IMDB review. csv needs 4 bytes for each character of a field.
 MAX_ROW_CHARACTERS = 64_000_000
-
-_UTF16, _UTF32 = 'UTF-16', 'UTF-32'
-# First bytes of files that are not UTF-8 text, whatever their names are.
-_SIGNATURES = {
-    b'\xff\xfe\0\0': _UTF32,
-    b'\0\0\xfe\xff': _UTF32,
-    b'\xff\xfe': _UTF16,
-    b'\xfe\xff': _UTF16,
-    b'\x1f\x8b': 'gzip',
-    b'PK\x03\x04': 'a zip or Excel file',
-    b'PAR1': 'a Parquet file',
-}
 
 
 @contextlib.contextmanager
@@ -52,7 +41,7 @@ def readable(name: str) -> Iterator[None]:
         ) from err
 
 
-def open_lines(stream: BinaryIO, name: str) -> tuple[Iterator[str], str]:
+def open_lines(stream: BinaryIO, name: str, encoding: str = 'utf-8') -> tuple[Iterator[str], str]:
     r"""Open a text file.
 
     >>> lines, mark = open_lines(io.BytesIO(b'text,label\nFine.,pos\n'), 'a.csv')
@@ -62,6 +51,7 @@ def open_lines(stream: BinaryIO, name: str) -> tuple[Iterator[str], str]:
     Args:
         stream: The file's bytes, still gzipped if the name ends in `.gz`.
         name: The file's name.
+        encoding: Its encoding, as `codecs.lookup` spells it.
 
     Returns:
         The lines, as `split_lines` yields them, and the byte order mark that the
@@ -76,26 +66,34 @@ def open_lines(stream: BinaryIO, name: str) -> tuple[Iterator[str], str]:
         stream = stream_of(gunzip(stream))
     elif not hasattr(stream, 'peek'):
         stream = io.BufferedReader(cast(io.RawIOBase, stream))
-    first = cast(io.BufferedReader, stream).peek(4)[:4]
-    _require_utf8(first, name)
+    head = cast(io.BufferedReader, stream).peek(HEAD_BYTES)[:HEAD_BYTES]
+    require_text(head, name, encoding)
     # The encoding utf-8-sig takes a file with half a mark for an empty one.
-    mark = ''
-    if first.startswith(codecs.BOM_UTF8):
-        stream.read(len(codecs.BOM_UTF8))
-        mark = '\ufeff'
-    return split_lines(stream), mark
+    mark = byte_order_mark(head, encoding)
+    stream.read(len(mark))
+    return split_lines(stream, resolve(encoding, head)), '\ufeff' if mark else ''
 
 
-def split_lines(stream: BinaryIO) -> Iterator[str]:
+def split_lines(stream: BinaryIO, encoding: str = 'utf-8') -> Iterator[str]:
     """Yield the lines of a text with their line breaks; one that is too long, in pieces.
 
-    Surrogates stand for bytes that are not UTF-8, so that only their row is lost.
+    Surrogates stand for bytes that are not of the encoding, so that only their row is lost.
     """
-    text = io.TextIOWrapper(stream, encoding='utf-8', errors='surrogateescape', newline='')
+    text = io.TextIOWrapper(stream, encoding=encoding, errors=errors_of(encoding), newline='')
     # An attribute of CPython. With its default of 8 KiB, lines of the largest size are read in
     # quadratic time.
     text._CHUNK_SIZE = 1 << 17  # type: ignore[attr-defined]
     return iter(functools.partial(text.readline, MAX_ROW_CHARACTERS + 1), '')
+
+
+def find_encoding(stream: BinaryIO, name: str) -> str:
+    """Return the encoding of a text file that is not UTF-8; see `encodings.suggest`.
+
+    Raises:
+        DataError, EOFError, OSError, zlib.error: As `open_lines`.
+    """
+    lines, _ = open_lines(stream, name)
+    return suggest(lines)
 
 
 def number_lines(lines: Iterable[str], name: str) -> Iterator[tuple[str, str | None]]:
@@ -122,20 +120,3 @@ def number_lines(lines: Iterable[str], name: str) -> Iterator[tuple[str, str | N
         elif line.strip():
             yield f'{name}:{number}', line
         number += 1
-
-
-def _require_utf8(head: bytes, name: str) -> None:
-    found = next((what for sign, what in _SIGNATURES.items() if head.startswith(sign)), None)
-    if found is None and len(head) == 4 and (not any(head[::2]) or not any(head[1::2])):
-        # Every second byte is 0, as in Latin letters without a byte order mark.
-        found = _UTF16 if any(head) else None
-    if found is None:
-        return
-    if found in (_UTF16, _UTF32):
-        hint = f'convert it: iconv -f {found} -t UTF-8'
-    elif found == 'gzip':
-        twice = name.lower().endswith('.gz')
-        hint = 'it is compressed twice: gunzip it once' if twice else 'rename it to end in .gz'
-    else:
-        hint = 'save the table as CSV'
-    raise DataError(f'{name} is {found}, expected UTF-8 text', hint=hint)

@@ -51,6 +51,15 @@ class Reject(NamedTuple):
     where: str
 
 
+def not_encoded(encoding: str) -> str:
+    """Return the reason to reject a row that is not of the encoding of its file.
+
+    >>> not_encoded('utf-8'), not_encoded('cp1252')
+    ('not UTF-8', 'not cp1252')
+    """
+    return NOT_UTF8 if encoding == 'utf-8' else f'not {encoding}'
+
+
 def label_value(label: str, positive_label: str | None) -> int | None:
     """Map a label as the data spells it to 0 or 1.
 

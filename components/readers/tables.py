@@ -11,7 +11,7 @@ from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.readers.dialect import Dialect
 from components.readers.feature_columns import FeatureColumn, parse_features, read_features
-from components.readers.records import EMPTY_TEXT, NO_LABEL, NOT_UTF8, Record, Reject
+from components.readers.records import EMPTY_TEXT, NO_LABEL, Record, Reject, not_encoded
 
 # Names of the splits in file names and in a split column.
 SPLIT_NAMES = {
@@ -190,11 +190,15 @@ def _read_record(
                 hint='write train, val or test in every row, or unsup in a row without a label',
             )
     if split == features.UNLABELLED_SPLIT:
-        return Record(text, None, split, where) if _is_utf8(text) else Reject(NOT_UTF8, where)
+        return (
+            Record(text, None, split, where)
+            if _is_utf8(text)
+            else Reject(not_encoded(columns.encoding), where)
+        )
     if not label_text:
         return Reject(NO_LABEL, where)
     if not _is_utf8(text) or not _is_utf8(label_text):
-        return Reject(NOT_UTF8, where)
+        return Reject(not_encoded(columns.encoding), where)
     return Record(text, label_text, split, where)
 
 

@@ -12,7 +12,9 @@ from components.common.settings import ColumnSettings
 from components.example_gen.batches import SourceKind
 from components.example_gen.sources import DataSource, discover, list_files
 from components.readers import formats, imdb
-from components.readers.records import Record, Reject, label_value, unknown_label
+from components.readers.encodings import encoding_hint
+from components.readers.lines import find_encoding
+from components.readers.records import NOT_UTF8, Record, Reject, label_value, unknown_label
 from pipeline.doctor.finding import Checks, Context, Finding
 
 _ROWS_PER_FILE = 1_000
@@ -49,7 +51,9 @@ def _check_data(context: Context) -> Iterator[Finding]:
         yield from _describe(files[0][1], columns)
     for reason, places in rejects.items():
         message = f'{len(places):,} not usable: {reason}; the first is {places[0]}'
-        yield Finding('rejects', message, 'correct them, or let the run leave them out')
+        hint = _encoding_hint([path for _, path in files]) if reason == NOT_UTF8 else ''
+        hint = hint or 'correct them, or let the run leave them out'
+        yield Finding('rejects', message, hint)
     values = sorted(label for label in labels if label)
     counts = ', '.join(f'{n:,} {label or "without a label"}' for label, n in labels.most_common(5))
     if not labels:
@@ -72,6 +76,15 @@ def _describe(path: str, columns: ColumnSettings) -> Iterator[Finding]:
         described = formats.describe_table(stream, name, columns)
     if described:
         yield Finding('format', f'{name}: {described}')
+
+
+def _encoding_hint(paths: list[str]) -> str:
+    for path in filter(formats.has_text_rows, paths):
+        with open(path, 'rb') as stream:
+            encoding = find_encoding(stream, os.path.basename(path))
+        if encoding:
+            return encoding_hint(encoding)
+    return ''
 
 
 def _label_of(row: Record, columns: ColumnSettings) -> str:

@@ -12,12 +12,14 @@ from typing import BinaryIO, NamedTuple, TypeVar
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.readers import formats, lines, text_lines
+from components.readers.encodings import encoding_hint, suggest
 from components.readers.feature_columns import FeatureColumn, read_features
-from components.readers.records import Reject, Value
+from components.readers.records import Reject, Value, not_encoded
 from components.readers.tables import Row, Table, require_column
 
 # Half of a UTF-16 pair, or a byte that is not UTF-8; UTF-8 cannot encode it.
 _SURROGATE = re.compile('[\ud800-\udfff]')
+_UNDECODED = re.compile('[\0\ud800-\udfff]')
 _BATCH_ROWS = 1_000
 _BATCH_CHARACTERS = 4_000_000
 
@@ -70,7 +72,7 @@ def open_source(stream: BinaryIO, name: str, columns: ColumnSettings) -> Source:
     column = text_lines.COLUMN if kind is formats.TEXT_LINES else columns.text_column
     if table.same_columns:
         require_column(table.columns, name, column, '--text-column')
-    return Source(kind.name, table, _find_texts(table, column))
+    return Source(kind.name, table, _find_texts(table, column, columns))
 
 
 def require_columns(source: Source, columns: Sequence[FeatureColumn]) -> None:
@@ -123,7 +125,15 @@ def replace_surrogates(text: str) -> str:
     return _SURROGATE.sub('\ufffd', text)
 
 
-def _find_texts(table: Table, column: str) -> Iterator[TextRow]:
+def _not_encoded(row: Row, encoding: str) -> DataError:
+    hint = encoding_hint(suggest([row.raw])) if encoding == 'utf-8' else ''
+    return DataError(
+        f'{row.where}: the row cannot be used: {not_encoded(encoding)}',
+        hint=hint or 'correct the row or remove it',
+    )
+
+
+def _find_texts(table: Table, column: str, columns: ColumnSettings) -> Iterator[TextRow]:
     index = table.columns.index(column) if table.same_columns else -1
     for row in table.rows:
         if isinstance(row, Reject):
@@ -132,13 +142,18 @@ def _find_texts(table: Table, column: str) -> Iterator[TextRow]:
                 hint='correct the row or remove it; it may have up to '
                 f'{lines.MAX_ROW_CHARACTERS:,} characters',
             )
+        # The raw row of a TFRecord file has escapes.
+        if _UNDECODED.search(row.raw):
+            raise _not_encoded(row, columns.encoding)
         text = row.cells.get(column) if isinstance(row.cells, dict) else row.cells[index]
         if not isinstance(text, str | None):
             raise DataError(
                 f'{row.where}: expected a text in {column!r}, got {type(text).__name__}',
                 hint='pass --text-column NAME',
             )
-        yield TextRow(row, replace_surrogates(text) if text and text.strip() else None)
+        if text and _SURROGATE.search(text):
+            raise _not_encoded(row, columns.encoding)
+        yield TextRow(row, text if text and text.strip() else None)
 
 
 def make_batches(rows: Iterable[TextRow]) -> Iterator[list[TextRow]]:

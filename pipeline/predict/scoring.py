@@ -13,6 +13,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, TextIO
 
 from components.common.errors import ConfigError, DataError
 from components.common.settings import ColumnSettings
+from components.common.storage import is_remote, require_supported_address
 from components.readers import formats, text_lines
 from components.readers.lines import readable
 from components.readers.tables import Row, Table
@@ -89,6 +90,12 @@ def _open_input(request: Request) -> Iterator[Source]:
 
 
 def _open(path: str) -> BinaryIO:
+    require_supported_address(path)
+    if is_remote(path):
+        raise ConfigError(
+            f'predict reads files of this machine, got {path}',
+            hint='copy it first, and pass the file',
+        )
     with readable(path):
         return open(path, 'rb')
 

@@ -21,6 +21,7 @@ from components.pusher.properties import (
     WITHDRAWN_AT_PROPERTY,
     WITHDRAWN_VERSION_PROPERTY,
 )
+from components.readers.records import NOT_UTF8
 from components.served_baseline.baseline import read_baseline
 from components.trainer.history import read_history
 from components.transform.properties import STOCK_REASON_PROPERTY
@@ -88,6 +89,8 @@ class RunFindings:
         if summary.rejects:
             reasons = ', '.join(f'{n:,} {reason}' for reason, n in sorted(summary.rejected.items()))
             note += f'; rejected {summary.rejects:,} rows ({reasons})'
+            if NOT_UTF8 in summary.rejected:
+                note += '; `doctor` names the encoding for --encoding'
         return f'{self.spans}: {note}' if self.spans else note
 
     def _add_baseline(self, outputs: Artifacts) -> str:

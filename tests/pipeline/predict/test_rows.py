@@ -39,16 +39,12 @@ def texts(name: str, content: bytes) -> list[str | None]:
     [
         ('a.csv', b'id,text\n1,\n2," "\n3,"\n"\n4,Fine.\n', [None, None, None, 'Fine.']),
         ('a.csv', b'text,n\r\n\r\nFine.,1\r\n\r\n', ['Fine.']),
-        ('a.csv', b'text\nCaf\xe9.\n', ['Caf\ufffd.']),
-        ('a.csv', b'text,n\nT\0wo.,1\n', ['T\ufffdwo.']),
         ('a.jsonl', b'{"id": 1}\n{"text": null}\n\n{"text": "a"}', [None, None, 'a']),
-        ('a.jsonl', b'{"text": "Caf\xe9."}', ['Caf\ufffd.']),
-        ('a.jsonl', rb'{"text": "a \ud83d"}', ['a \ufffd']),
-        ('a.txt', b'\xef\xbb\xbfone, two\r\n\n  "Caf\xe9" \n', ['one, two', '"Caf\ufffd"']),
+        ('a.txt', b'\xef\xbb\xbfone, two\r\n\n  "Caf\xc3\xa9" \n', ['one, two', '"Café"']),
         ('standard input', b'one\n', ['one']),
     ],
 )
-def test_texts_are_valid_unicode_or_none_when_cells_are_not(
+def test_text_is_none_when_the_cell_is_blank(
     name: str, content: bytes, expected: list[str | None]
 ) -> None:
     assert texts(name, content) == expected
@@ -63,6 +59,13 @@ def test_texts_are_valid_unicode_or_none_when_cells_are_not(
         ('a.jsonl', b'{"text": "a"}\n{"text": 5}\n', "a.jsonl:2: .* a text in 'text', got int"),
         ('a.jsonl', b'["Fine."]\n', 'a.jsonl:1: the row cannot be used: not a JSON object'),
         ('a.jsonl', b'{"text": "a"}\n\n{"text": \n', 'a.jsonl:3: .* not JSON'),
+        ('a.csv', b'text,n\nA,1\nFine,caf\xe9\n', 'a.csv:3: the row cannot be used: not UTF-8'),
+        ('a.csv', b'text,n\nT\0wo.,1\n', 'a.csv:2: the row cannot be used: not UTF-8'),
+        ('a.jsonl', b'{"text": "Caf\xe9."}', 'a.jsonl:1: the row cannot be used: not UTF-8'),
+        ('a.jsonl', rb'{"text": "a \ud83d"}', 'a.jsonl:1: the row cannot be used: not UTF-8'),
+        ('a.txt', b'one\nCaf\xe9\n', 'a.txt:2: the row cannot be used: not UTF-8'),
+        ('a.txt', b'one\nT\0wo\n', 'a.txt:2: the row cannot be used: not UTF-8'),
+        ('standard input', b'Caf\xe9\n', 'standard input:1: the row cannot be used: not UTF-8'),
         ('a.txt', 'Fine.\n'.encode('utf-16'), 'a.txt is UTF-16, expected UTF-8 text'),
         ('a.parquet', b'PAR1' + bytes(20), 'a.parquet is a Parquet file, expected UTF-8 text'),
         ('imdb.tar.gz', b'', 'imdb.tar.gz is not a table'),

@@ -80,10 +80,10 @@ def test_values_are_kept_when_json_becomes_csv() -> None:
 
 
 def test_values_are_kept_when_csv_becomes_json() -> None:
-    written = rewrite('a.csv', b'text,n\xe9\n"a ""b""\n",007\nCaf\xe9,\n', 'jsonl')
+    written = rewrite('a.csv', b'text,n\xe9\n"a ""b""\n",007\nCaf\xc3\xa9,\n', 'jsonl')
     assert [json.loads(line.encode()) for line in written.splitlines()] == [
         {'text': 'a "b"\n', 'n\ufffd': '007', 'label': 'good', 'probability': 0.987654},
-        {'text': 'Caf\ufffd', 'n\ufffd': '', 'label': 'bad, very', 'probability': 1e-7},
+        {'text': 'Café', 'n\ufffd': '', 'label': 'bad, very', 'probability': 1e-7},
     ]
 
 
