@@ -1,0 +1,73 @@
+"""The recipes of docs/data.md, each tried on a small file of the shape of the data set."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shlex
+from typing import Any
+
+import click
+import pytest
+
+from components.example_gen.source_files import read_files
+from components.example_gen.sources import discover, list_files
+from components.readers.records import Record
+from pipeline.cli.main import main
+from pipeline.cli.options import config_of
+from tests.conftest import REPO
+
+_TWEET = '"{label}","17","Tue May 05 10:00:00 PDT 2009","NO_QUERY","someone","{text}"\n'
+FILES = {
+    'IMDB Dataset.csv': (
+        b'review,sentiment\n"One, ""two"".<br /><br />Three",positive\nFour,negative\n',
+        [('One, "two".<br /><br />Three', 'positive'), ('Four', 'negative')],
+    ),
+    'training.1600000.processed.noemoticon.csv': (
+        (
+            _TWEET.format(label=0, text='@who café, too late')
+            + _TWEET.format(label=4, text='so &quot;good&quot;')
+        ).encode('latin-1'),
+        [('@who café, too late', '0'), ('so &quot;good&quot;', '4')],
+    ),
+    'SMSSpamCollection.tsv': (
+        b'ham\tSee you at "five\nspam\tWin a prize\nham\tor six" then\n',
+        [('See you at "five', 'ham'), ('Win a prize', 'spam'), ('or six" then', 'ham')],
+    ),
+}
+
+
+def _recipes() -> dict[str, list[str]]:
+    """Return the options of each recipe by what it reads."""
+    text = (REPO / 'docs' / 'data.md').read_text('utf-8').partition('\n## Recipes\n')[2]
+    commands = re.findall(r'```sh\n(.*?)```', text, re.DOTALL)
+    found = [shlex.split(each.replace('\\\n', ' ')) for each in commands]
+    return {words[words.index('--data') + 1]: words[words.index('run') + 1 :] for words in found}
+
+
+def test_each_recipe_is_tried() -> None:
+    assert set(_recipes()) == set(FILES)
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_recipe_reads_the_rows(
+    name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, expected = FILES[name]
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path(name).write_bytes(content)
+    data = config_of(_parse(_recipes()[name])).data
+    source = discover(data.path, data.columns)
+    found = [
+        record
+        for split, file in list_files(source)
+        for record in read_files(source.kind, [file], data.columns, split)
+    ]
+    assert all(isinstance(record, Record) for record in found), found
+    assert [record[:2] for record in found] == expected
+
+
+def _parse(options: list[str]) -> dict[str, Any]:
+    command = main.get_command(click.Context(main), 'run')
+    assert command is not None
+    return command.make_context('run', list(options)).params
