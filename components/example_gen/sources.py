@@ -24,6 +24,9 @@ _TYPED_ROWS = 1_000
 
 # A folder of TFX's, with one folder for each split. TFX's two splits are `train` and `eval`.
 _SPLIT_FOLDER = 'Split-'
+# A hub's folders: CONFIGURATION/SPLIT/0000.parquet.
+_FOLDER_LEVELS = 2
+_PARTIAL = 'partial-'  # the hub's prefix of a split of which it converted the first rows only
 _FORMATS = f'{formats.TABLE_SUFFIXES}, .tfrecord, the IMDB folder or its .tar.gz'
 
 
@@ -189,16 +192,26 @@ def _search_folder(path: str, columns: ColumnSettings) -> DataSource:
         if os.path.isdir(os.path.join(folder, 'train', 'pos')):
             return _search_imdb_folder(folder, columns)
     with readable(path):
-        names = _tables_in(path)
-        for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
-            if entry.is_dir() and entry.name.startswith(_SPLIT_FOLDER):
-                names += [os.path.join(entry.name, name) for name in _tables_in(entry.path)]
+        names = _find_tables(path, _FOLDER_LEVELS)
     if not names:
         raise DataError(
             f'no data in the folder {path}',
             hint=f'expected files ending in {_FORMATS}, or the folders train/pos, train/neg, …',
         )
     return _collect_tables(path, names, columns)
+
+
+def _find_tables(folder: str, levels: int) -> list[str]:
+    """Return the tables in a folder; if it has none, those in its folders."""
+    names = _tables_in(folder)
+    deeper = levels and not names
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name.startswith('.') or not entry.is_dir():
+            continue
+        if deeper or entry.name.startswith(_SPLIT_FOLDER):
+            below = _find_tables(entry.path, levels - 1) if deeper else _tables_in(entry.path)
+            names += [os.path.join(entry.name, name) for name in below]
+    return names
 
 
 def _tables_in(folder: str) -> list[str]:
@@ -312,12 +325,21 @@ def _collect_tables(base: str, names: list[str], columns: ColumnSettings) -> Dat
 
 
 def _parse_split(name: str) -> str | None:
-    folder = os.path.basename(os.path.dirname(name))
+    """Return the split that the name of a file begins with, or else that of its folder.
+
+    >>> _parse_split('plain_text/train/0000.parquet'), _parse_split('data/test-1.parquet')
+    ('train', 'test')
+    """
+    path, base = os.path.split(name)
+    folder = os.path.basename(path)
     if folder.startswith(_SPLIT_FOLDER):
         of_folder = folder.removeprefix(_SPLIT_FOLDER).lower()
         return features.TEST_SPLIT if of_folder == 'eval' else SPLIT_NAMES.get(of_folder)
-    stem = re.split(r'[^a-z]', os.path.basename(name).lower())[0]
-    return SPLIT_NAMES.get(stem)
+    for each in (base, folder):
+        stem = re.split(r'[^a-z]', each.lower().removeprefix(_PARTIAL))[0]
+        if stem in SPLIT_NAMES:
+            return SPLIT_NAMES[stem]
+    return None
 
 
 def _require_unicode(name: str) -> None:

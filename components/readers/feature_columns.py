@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from components.common.settings import FEATURE_TYPES, FeatureType
+from components.common.settings import FEATURE_TYPES, ColumnSettings, FeatureType
 from components.readers.records import Reject, Value
 
 _INTEGER = re.compile('[+-]?[0-9]+')
@@ -32,6 +32,16 @@ def parse_features(features: Iterable[str]) -> list[FeatureColumn]:
     """
     parts = (feature.partition(':') for feature in features)
     return [FeatureColumn(name, cast(FeatureType | None, kind or None)) for name, _, kind in parts]
+
+
+def needed_columns(columns: ColumnSettings) -> list[str]:
+    """Return the columns that the settings name, each once.
+
+    >>> needed_columns(ColumnSettings(label_column='stars', features=('product:string',)))
+    ['text', 'stars', 'product']
+    """
+    named = [value for field, value in columns if field.endswith('_column') and value is not None]
+    return list(dict.fromkeys([*named, *(name for name, _ in parse_features(columns.features))]))
 
 
 def read_features(

@@ -17,9 +17,17 @@ from typing import BinaryIO
 from components.common import features
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings, FeatureType
-from components.readers import delimited, imdb, json_lines, tables, text_lines, tf_records
+from components.readers import (
+    columnar,
+    delimited,
+    imdb,
+    json_lines,
+    tables,
+    text_lines,
+    tf_records,
+)
 from components.readers.encodings import has_byte_lines
-from components.readers.feature_columns import find_types, parse_features
+from components.readers.feature_columns import find_types, needed_columns, parse_features
 from components.readers.lines import readable
 from components.readers.records import Record, Reject
 from components.readers.tables import Row, Table
@@ -64,6 +72,16 @@ FORMATS = (
         open_part=json_lines.open_part,
     ),
     Format(
+        name='parquet',
+        suffixes=('.parquet', '.pq'),
+        open_table=columnar.open_parquet,
+    ),
+    Format(
+        name='arrow',
+        suffixes=('.arrow', '.feather'),
+        open_table=columnar.open_arrow,
+    ),
+    Format(
         name='tfrecord',
         suffixes=('tfrecord', 'tfrecords', 'tfrecord.gz', 'tfrecords.gz'),
         open_table=tf_records.open_table,
@@ -80,7 +98,7 @@ TEXT_LINES = Format(name='txt', suffixes=('',), open_table=text_lines.open_table
 # The number of a shard, which stands before the ending of compressed files.
 _SHARD = re.compile(r'-\d{5,}-of-\d{5,}(?=(\.gz)?$)')
 
-TABLE_SUFFIXES = '.csv, .tsv or .jsonl, optionally with .gz'
+TABLE_SUFFIXES = '.csv, .tsv or .jsonl (optionally with .gz), .parquet or .arrow'
 
 
 def format_of(name: str) -> Format | None:
@@ -196,7 +214,10 @@ def read_feature_types(
         DataError: As `open_table`, and if the table lacks one of the columns.
     """
     table = open_table(stream, name, columns)
-    first = itertools.islice(table.rows, rows)
+    found = table.rows
+    if table.project is not None:
+        found = _guard(table.project(needed_columns(columns)), name)
+    first = itertools.islice(found, rows)
     types = find_types((row.cells for row in first if isinstance(row, Row)), table.columns)
     tables.require_features(table.columns if table.same_columns else [*types], name, columns)
     return {column: types[column] for column, _ in parse_features(columns.features)}
@@ -240,6 +261,8 @@ def read_records(
     else:
         table = open_table(stream, name, columns)
         rows, present = table.rows, table.columns
+        if table.project is not None:
+            rows = _guard(table.project(needed_columns(columns)), name)
         if table.same_columns:
             tables.require_columns(present, name, columns, split)
             if split != features.UNLABELLED_SPLIT:

@@ -18,6 +18,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: _UTF16,
 }
 _AS_CSV = 'save the table as CSV'
+_AS_ARROW = 'rename it to end in .arrow'
 _AS_TEXT = 'save the texts in a text file or a table'
 _EXTRACT = 'extract it, and pass the files in it'
 _LOADER = 'load it with the library that wrote it, and save the table as CSV'
@@ -32,9 +33,9 @@ _SIGNATURES = {
     b'PK\x03\x04': ('a zip or Excel file', _AS_CSV),
     b'PK\x05\x06': ('an empty zip file', _AS_CSV),
     b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1': ('an old Excel or Word file', _AS_CSV),
-    b'PAR1': ('a Parquet file', _AS_CSV),
-    b'ARROW1\0\0': ('an Arrow file', _AS_CSV),
-    b'\xff\xff\xff\xff': ('an Arrow stream', _AS_CSV),
+    b'PAR1': ('a Parquet file', 'rename it to end in .parquet'),
+    b'ARROW1\0\0': ('an Arrow file', _AS_ARROW),
+    b'\xff\xff\xff\xff': ('an Arrow stream', _AS_ARROW),
     b'ORC': ('an ORC file', _AS_CSV),
     b'Obj\x01': ('an Avro file', _AS_CSV),
     b'SQLite format 3\0': ('an SQLite database', 'export the table as CSV'),

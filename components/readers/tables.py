@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from components.common import features
@@ -24,6 +24,7 @@ SPLIT_NAMES = {
     'test': features.TEST_SPLIT,
     'testing': features.TEST_SPLIT,
     'unsup': features.UNLABELLED_SPLIT,
+    'unsupervised': features.UNLABELLED_SPLIT,
     'unlabelled': features.UNLABELLED_SPLIT,
     'unlabeled': features.UNLABELLED_SPLIT,
 }
@@ -63,6 +64,8 @@ class Table(NamedTuple):
         byte_order_mark: The mark that the file begins with, or an empty string.
         newline: Line break of the header line.
         same_columns: Whether all rows have the same columns.
+        project: Yields the rows with the named columns only, in place of `rows`;
+            None if the format reads whole rows.
         dialect: Finds how the fields of a .csv or .tsv file are separated and quoted;
             None for other formats.
         has_header: Whether the file names its columns.
@@ -74,6 +77,7 @@ class Table(NamedTuple):
     byte_order_mark: str = ''
     newline: str = '\n'
     same_columns: bool = True
+    project: Callable[[Collection[str]], Iterator[Row | Reject]] | None = None
     dialect: Callable[[], Dialect] | None = None
     has_header: bool = True
 

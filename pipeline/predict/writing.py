@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple, cast
 from components.common.atomic_write import atomic_file
 from components.common.errors import ConfigError, DataError
 from components.readers.dialect import Dialect
-from components.readers.formats import TABLE_SUFFIXES, format_of
+from components.readers.formats import format_of
 from components.readers.tables import Row
 from pipeline.predict.model import Score
 from pipeline.predict.rows import Source, replace_surrogates
@@ -76,7 +76,7 @@ def output_format(path: str) -> str:
     if found is None or found.name not in _WRITTEN_FORMATS:
         raise ConfigError(
             f'cannot tell the format of --output {path}',
-            hint=f'its name must end in {TABLE_SUFFIXES}',
+            hint='its name must end in .csv, .tsv or .jsonl, optionally with .gz',
         )
     return found.name
 

@@ -195,7 +195,7 @@ def test_only_the_named_file_is_read_when_its_name_looks_like_a_pattern(
         ('notes.txt', "cannot tell the format of 'notes.txt'"),
         ('reviews', "cannot tell the format of 'reviews'"),
         ('reviews.json', "cannot tell the format of 'reviews.json'"),
-        ('reviews.parquet', "cannot tell the format of 'reviews.parquet'"),
+        ('reviews.orc', "cannot tell the format of 'reviews.orc'"),
         ('*.txt', r"the pattern matches 'notes\.txt', which is not a table"),
         ('not.csv.gz', 'not.csv.gz cannot be read to its end: '),
         ('not.jsonl', 'not.jsonl:1: the first row is not JSON'),
@@ -215,7 +215,7 @@ def test_error_states_the_problem_when_the_path_cannot_be_used(
         'notes.txt': TABLE,
         'reviews': TABLE,
         'reviews.json': b'[]',
-        'reviews.parquet': b'PAR1',
+        'reviews.orc': b'ORC',
         'not.csv.gz': TABLE,
         'not.jsonl': TABLE,
         'list.jsonl': b'["Fine.", "pos"]\n',
@@ -287,7 +287,7 @@ def test_only_the_name_is_checked_when_the_path_is_on_another_machine(
 @pytest.mark.parametrize(
     'path',
     [
-        *('gs://bucket', 'gs://bucket/folder/', 'gs://bucket/a.parquet'),
+        *('gs://bucket', 'gs://bucket/folder/', 'gs://bucket/a.orc'),
         *('gs://bucket/{SPAN}', 'gs://bucket/{SPAN}.tar.gz', 'gs://bucket/{SPAN}/*'),
     ],
 )

@@ -243,7 +243,7 @@ QUOTED = {'quoting': 'minimal'}
         ('a.csv', _GZIPPED, {}, 'a.csv is gzip', 'end in .gz'),
         ('a.csv.gz', gzip.compress(_GZIPPED, mtime=0), {}, 'a.csv.gz is gzip', 'compressed twice'),
         ('a.csv', b'PK\x03\x04' + bytes(30), {}, 'a.csv is a zip or Excel file', 'as CSV'),
-        ('a.csv', b'PAR1' + bytes(30), {}, 'a.csv is a Parquet file', 'as CSV'),
+        ('a.csv', b'PAR1' + bytes(30), {}, 'a.csv is a Parquet file', 'to end in .parquet'),
     ],
 )
 def test_error_states_the_problem_and_what_to_do_when_a_table_cannot_be_read(

@@ -67,7 +67,7 @@ def test_text_is_none_when_the_cell_is_blank(
         ('a.txt', b'one\nT\0wo\n', 'a.txt:2: the row cannot be used: not UTF-8'),
         ('standard input', b'Caf\xe9\n', 'standard input:1: the row cannot be used: not UTF-8'),
         ('a.txt', 'Fine.\n'.encode('utf-16'), 'a.txt is UTF-16, expected UTF-8 text'),
-        ('a.parquet', b'PAR1' + bytes(20), 'a.parquet is a Parquet file, expected UTF-8 text'),
+        ('a.csv', b'PAR1' + bytes(20), 'a.csv is a Parquet file, expected UTF-8 text'),
         ('imdb.tar.gz', b'', 'imdb.tar.gz is not a table'),
     ],
 )
