@@ -97,9 +97,12 @@ class ColumnSettings(Settings):
     def _known_encoding(cls, encoding: str) -> str:
         try:
             b'\0\0\0\0'.decode(encoding)
-            return codecs.lookup(encoding).name
+            name = codecs.lookup(encoding).name
         except (LookupError, ValueError) as err:
             raise ValueError('expected the name of a text encoding that Python knows') from err
+        if name in ('idna', 'punycode', 'unicode-escape', 'raw-unicode-escape'):
+            raise ValueError('expected an encoding of files')
+        return name
 
     @pydantic.field_validator('delimiter', mode='before')
     @classmethod

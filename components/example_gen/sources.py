@@ -15,7 +15,7 @@ from components.example_gen import spans as span_patterns
 from components.example_gen.batches import SourceKind
 from components.readers import formats
 from components.readers.feature_columns import parse_features, widest
-from components.readers.lines import readable
+from components.readers.lines import readable, unexpanded_hint
 from components.readers.tables import SPLIT_NAMES, require_columns
 
 ANY_SPLIT = 'all'
@@ -159,6 +159,7 @@ def _find(path: str, columns: ColumnSettings, *, elsewhere: bool, spans: int) ->
         return _describe_file(path, remote=True)
     if elsewhere and os.path.isabs(path) and not os.path.exists(path) and not glob.glob(path):
         return _describe_file(path, remote=True)
+    named = path
     path = os.path.abspath(path)
     if os.path.isdir(path):
         return _search_folder(path, columns)
@@ -173,7 +174,8 @@ def _find(path: str, columns: ColumnSettings, *, elsewhere: bool, spans: int) ->
     problem = 'neither a file nor a folder' if os.path.lexists(path) else 'no such file or folder'
     raise DataError(
         f'{problem}: {path}',
-        hint=f'--data takes a file ending in {_FORMATS}, or a folder or glob of such files',
+        hint=unexpanded_hint(named)
+        or f'--data takes a file ending in {_FORMATS}, or a folder or glob of such files',
     )
 
 

@@ -23,8 +23,8 @@ _ROWS = 1_000
 _HIGH, _PAIRS = re.compile(rb'[\x80-\xff]'), re.compile(rb'[\x80-\xff]{2,}')
 _SURROGATE = re.compile('[\udc80-\udcff]')
 _ERRORS = 'reviews.undecodable'
-# Line breaks are single bytes 0x0A in all encodings but these.
-_WIDE = ('utf-16', 'utf-32', 'utf-7')
+# What a byte means depends on those before it, also in earlier lines.
+_STATEFUL = ('iso2022', 'hz', 'utf-7')
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -44,10 +44,10 @@ def errors_of(encoding: str) -> str:
 def has_byte_lines(encoding: str) -> bool:
     """Return whether each byte 0x0A of a file is a line break.
 
-    >>> has_byte_lines('cp1252'), has_byte_lines('utf-16-le')
-    (True, False)
+    >>> has_byte_lines('cp1252'), has_byte_lines('utf-16-be'), has_byte_lines('cp500')
+    (True, False, False)
     """
-    return not encoding.startswith((*_WIDE, 'iso2022', 'hz'))
+    return '\n'.encode(encoding) == b'\n' and not encoding.startswith(_STATEFUL)
 
 
 def byte_order_mark(head: bytes, encoding: str) -> bytes:
@@ -58,7 +58,7 @@ def byte_order_mark(head: bytes, encoding: str) -> bytes:
     """
     mark = b''
     if encoding not in ('utf-16', 'utf-32', 'utf-8-sig'):
-        with contextlib.suppress(UnicodeEncodeError):
+        with contextlib.suppress(UnicodeError):
             mark = '\ufeff'.encode(encoding)
     return mark if head.startswith(mark) else b''
 

@@ -33,12 +33,17 @@ def readable(name: str) -> Iterator[None]:
         if isinstance(err, OSError) and err.errno is not None:
             raise DataError(
                 f'cannot read {name}: {err.strerror}',
-                hint='check that the file exists and that you may read it',
+                hint=unexpanded_hint(name) or 'check that the file exists and that you may read it',
             ) from err
         raise DataError(
             f'{name} cannot be read to its end: {err}',
             hint='check that the file is complete and that its extension fits its format',
         ) from err
+
+
+def unexpanded_hint(path: str) -> str:
+    """Return the hint for a path whose `~` the shell left as it is, or an empty string."""
+    return 'write the whole path in place of ~, or leave out the quotes' if path[:1] == '~' else ''
 
 
 def open_lines(stream: BinaryIO, name: str, encoding: str = 'utf-8') -> tuple[Iterator[str], str]:

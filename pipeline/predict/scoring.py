@@ -96,6 +96,12 @@ def _open(path: str) -> BinaryIO:
             f'predict reads files of this machine, got {path}',
             hint='copy it first, and pass the file',
         )
+    if path == '-':
+        raise ConfigError(
+            '--input takes a file, got -', hint='leave it out: standard input is read'
+        )
+    if os.path.isdir(path):
+        raise DataError(f'expected a file, got the folder {path}', hint='pass a file in it')
     with readable(path):
         return open(path, 'rb')
 

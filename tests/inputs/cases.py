@@ -8,6 +8,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.example_gen.source_files import read_files
@@ -34,6 +36,7 @@ class Case:
         rejected: Reason of each rejected row.
         error: Parts of the message if the input is refused.
         exit_code: The exit code of `run` and `doctor` then.
+        unscored: Whether `predict` refuses the input with the same message.
         scored: Whether `predict` can read the input, which must be one file then.
     """
 
@@ -45,6 +48,7 @@ class Case:
     rejected: Sequence[str] = ()
     error: Sequence[str] = ()
     exit_code: int = DataError.exit_code
+    unscored: bool = False
     scored: bool = True
 
     def write(self, folder: pathlib.Path) -> pathlib.Path:
@@ -77,6 +81,10 @@ def check_case(case: Case, folder: pathlib.Path) -> None:
         problems = [each for each in findings if each.error is not None]
         assert [each.error.exit_code for each in problems if each.error] == [case.exit_code]
         _require_refusal(f'{problems[0].message}; {problems[0].hint}', case)
+        if case.unscored:
+            with path.open('rb') as stream, pytest.raises(DataError, match='.') as caught:
+                list(open_source(stream, path.name, data.columns).rows)
+            _require_refusal(f'{caught.value}; {caught.value.hint}', case)
         return
     assert not [each for each in findings if each.error is not None], findings
     source = discover(data.path, data.columns)

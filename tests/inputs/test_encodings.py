@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import encodings.aliases
 import io
 import pathlib
+import random
 
 import pytest
 
@@ -104,6 +107,24 @@ def test_row_is_rejected_when_it_is_not_of_the_encoding(tmp_path: pathlib.Path) 
     check_case(case, tmp_path)
 
 
+@pytest.mark.parametrize('encoding', sorted({*encodings.aliases.aliases.values(), 'utf-8-sig'}))
+@pytest.mark.parametrize('name', ['a.csv', 'a.jsonl', 'a.txt'])
+def test_rows_are_read_or_refused_when_bytes_are_arbitrary(name: str, encoding: str) -> None:
+    try:
+        columns = ColumnSettings(encoding=encoding)
+    except ValueError:
+        return  # no encoding of text
+    head = {'a.csv': 'text,n\n', 'a.jsonl': '{"text": "A"}\n', 'a.txt': 'A\n'}[name]
+    chance = random.Random(encoding)
+    for _ in range(10):
+        body = bytes(chance.choices(b'\n\r,"ab\\{}\x80\x81\xe9\xff\xd8\0\xfe', k=40))
+        content = io.BytesIO(head.encode(encoding) + body)
+        with contextlib.suppress(DataError):
+            source = open_source(content, name, columns)
+            for row in source.rows:
+                (row.text or '').encode('utf-8')
+
+
 def test_option_is_refused_when_the_file_has_a_mark_of_utf8() -> None:
     columns = ColumnSettings(encoding='windows-1252')
     with pytest.raises(DataError, match='a.csv is UTF-8 with a byte order mark') as caught:
@@ -111,7 +132,18 @@ def test_option_is_refused_when_the_file_has_a_mark_of_utf8() -> None:
     assert caught.value.hint == 'leave out --encoding'
 
 
-@pytest.mark.parametrize(('encoding', 'count'), [('utf-8', 2), ('cp1252', 2), ('utf-16', 1)])
+@pytest.mark.parametrize(
+    ('encoding', 'count'),
+    [
+        ('utf-8', 2),
+        ('cp1252', 2),
+        ('gb18030', 2),
+        ('utf-16', 1),
+        ('utf-16-le', 1),
+        ('cp500', 1),
+        ('utf-7', 1),
+    ],
+)
 def test_file_is_one_batch_when_line_breaks_are_no_single_bytes(encoding: str, count: int) -> None:
     files = [('a.jsonl', 150)]
     assert len([*make_batches(SourceKind.TABLES, None, files, 100, encoding)]) == count
