@@ -156,7 +156,8 @@ class TextSettings(Settings):
     )
     punctuation: Literal['drop', 'split'] = pydantic.Field(
         'drop',
-        description='drop: remove punctuation; split: a sequence of punctuation is one word',
+        description='drop: remove punctuation; split: a sequence of punctuation is one word, '
+        'and so is each emoji or symbol',
     )
     max_tokens: int = pydantic.Field(
         250,

@@ -21,6 +21,8 @@ from tests.components.trainer.tiny import (
     load_transform,
     make_reviews,
     train_stored,
+    write_split,
+    write_summary,
     write_transform_graph,
 )
 
@@ -34,6 +36,7 @@ TEXTS = [
     'GOOD, <br />great... best! bad-dull awful',
     "isn't good? no: it's dull",
     'ÜBER 最高 😀 good',
+    'good😍😍 :-) ❤️★★★☆☆ 👨‍👩‍👧🇩🇪 great:D @user http://x.y',
     'good ' * 90 + 'bad awful ' * 10 + 'neverseen ' + 'great word1 dull ' * 200,
     *(text for text, _ in make_reviews(20, seed=9)),
 ]
@@ -97,16 +100,16 @@ def serve(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str
 
     def make(name: str) -> Served:
         if name not in made:
-            made[name] = train_and_export(name, tiny, tmp_path_factory.mktemp(name))
+            made[name] = train_and_export(name, tiny.examples, tmp_path_factory.mktemp(name))
         return made[name]
 
     return make
 
 
-def train_and_export(name: str, tiny: Tiny, folder: pathlib.Path) -> Served:
+def train_and_export(name: str, examples: pathlib.Path, folder: pathlib.Path) -> Served:
     text, graph = SETTINGS[name], folder / 'transform_graph'
-    write_transform_graph(tiny.examples, text, graph)
-    model = train_stored(name, tiny.examples, graph, folder / 'logs', text, **SMALL[name]).model
+    write_transform_graph(examples, text, graph)
+    model = train_stored(name, examples, graph, folder / 'logs', text, **SMALL[name]).model
     transform = load_transform(graph)
     export(ServingModel(model, transform, text), LABELS, str(folder / 'exported'))
     return Served(folder / 'exported', model, transform)
@@ -210,3 +213,26 @@ def test_signature_matches_the_contract_when_the_model_is_loaded(served: Served)
         'rows': (tf.int64, [None]),
         'bias': (tf.float32, [None]),
     }
+
+
+def test_symbols_count_and_are_named_when_they_touch_words_or_each_other(
+    tmp_path: pathlib.Path,
+) -> None:
+    signs = (['😡', '☹️', ':(', '★☆☆☆☆', '👎🏽', '</3'], ['😍', '❤️', ':-)', '★★★★★', '👍🏿', '<3'])
+    # The sign is all that tells the labels apart, and it always touches a word.
+    counts = {features.TRAIN_SPLIT: 240, features.VAL_SPLIT: 40}
+    for split, count in counts.items():
+        reviews = [
+            (f'word{i % 7} word{i % 11} film{signs[i % 2][i // 2 % 6]}', i % 2)
+            for i in range(count)
+        ]
+        write_split(tmp_path / 'examples' / f'Split-{split}', [reviews])
+    write_summary(tmp_path / 'examples', {name: (n // 2, n // 2) for name, n in counts.items()})
+    served = train_and_export('ngram', tmp_path / 'examples', tmp_path)
+    texts = [f'other{sign}{sign} thing{sign}' for of_label in signs for sign in of_label]
+    probabilities = served.score(texts)
+    assert (probabilities[:6] < 0.2).all()
+    assert (probabilities[6:] > 0.8).all()
+    assert [served.score([text])[0] for text in texts] == pytest.approx(probabilities, abs=1e-6)
+    named = [explained.ngrams[0] for explained in served.explain(texts)]
+    assert named == ['😡', '☹', ':(', '★☆☆☆☆', '👎', '</3', '😍', '❤', ':-)', '★★★★★', '👍', '<3']
