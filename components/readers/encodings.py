@@ -41,6 +41,18 @@ def errors_of(encoding: str) -> str:
     return 'surrogateescape' if encoding == 'utf-8' else _ERRORS
 
 
+def is_utf8(text: str) -> bool:
+    r"""Return whether a text has no surrogates, which stand for bytes that are no characters.
+
+    >>> is_utf8('café'), is_utf8('caf\udce9')
+    (True, False)
+    """
+    try:
+        return text.isascii() or bool(text.encode('utf-8'))
+    except UnicodeEncodeError:
+        return False
+
+
 def has_byte_lines(encoding: str) -> bool:
     """Return whether each byte 0x0A of a file is a line break.
 

@@ -12,14 +12,13 @@ from typing import BinaryIO, NamedTuple, TypeVar
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.readers import formats, lines, text_lines
-from components.readers.encodings import encoding_hint, suggest
+from components.readers.encodings import encoding_hint, is_utf8, suggest
 from components.readers.feature_columns import FeatureColumn, read_features
 from components.readers.records import Reject, Value, not_encoded
 from components.readers.tables import Row, Table, require_column
 
 # Half of a UTF-16 pair, or a byte that is not UTF-8; UTF-8 cannot encode it.
 _SURROGATE = re.compile('[\ud800-\udfff]')
-_UNDECODED = re.compile('[\0\ud800-\udfff]')
 _BATCH_ROWS = 1_000
 _BATCH_CHARACTERS = 4_000_000
 
@@ -143,7 +142,7 @@ def _find_texts(table: Table, column: str, columns: ColumnSettings) -> Iterator[
                 f'{lines.MAX_ROW_CHARACTERS:,} characters',
             )
         # The raw row of a TFRecord file has escapes.
-        if _UNDECODED.search(row.raw):
+        if '\0' in row.raw or not is_utf8(row.raw):
             raise _not_encoded(row, columns.encoding)
         text = row.cells.get(column) if isinstance(row.cells, dict) else row.cells[index]
         if not isinstance(text, str | None):
@@ -151,7 +150,7 @@ def _find_texts(table: Table, column: str, columns: ColumnSettings) -> Iterator[
                 f'{row.where}: expected a text in {column!r}, got {type(text).__name__}',
                 hint='pass --text-column NAME',
             )
-        if text and _SURROGATE.search(text):
+        if text and not is_utf8(text):
             raise _not_encoded(row, columns.encoding)
         yield TextRow(row, text if text and text.strip() else None)
 

@@ -147,3 +147,9 @@ def test_option_is_refused_when_the_file_has_a_mark_of_utf8() -> None:
 def test_file_is_one_batch_when_line_breaks_are_no_single_bytes(encoding: str, count: int) -> None:
     files = [('a.jsonl', 150)]
     assert len([*make_batches(SourceKind.TABLES, None, files, 100, encoding)]) == count
+
+
+@pytest.mark.parametrize('encoding', ['idna', 'punycode', 'unicode_escape', 'rot13', 'none'])
+def test_setting_is_refused_when_files_cannot_have_the_encoding(encoding: str) -> None:
+    with pytest.raises(ValueError, match='expected (the name of a text|an) encoding'):
+        ColumnSettings(encoding=encoding)
