@@ -123,6 +123,25 @@ def check_found_dialect(name: str, content: bytes) -> None:
         assert places == sorted({*places}, key=_line)
 
 
+def check_document(name: str, content: bytes) -> None:
+    """Check that a .json or .zip file is read or refused, and an array of objects read whole."""
+    columns = ColumnSettings()
+    read = formats.read_records
+    outcome(lambda: list(read(io.BytesIO(content), name, columns, None)))
+    check_rows(name, content)
+    if name.endswith('.json'):
+        found, _ = outcome(
+            lambda: list(formats.open_table(io.BytesIO(content), name, columns).rows)
+        )
+        try:
+            wanted = json.load(_text(content))
+        except (ValueError, RecursionError):
+            return
+        if isinstance(wanted, list):
+            assert found is not None, 'refused an array'
+            assert len(found) == len(wanted)
+
+
 def check_tf_records(content: bytes) -> None:
     """Check that the records of a file are read or rejected, and a damaged file is refused."""
     read = formats.read_records

@@ -26,6 +26,8 @@ _TYPED_ROWS = 1_000
 _SPLIT_FOLDER = 'Split-'
 # A hub's folders: CONFIGURATION/SPLIT/0000.parquet.
 _FOLDER_LEVELS = 2
+# What the library `datasets` writes beside the tables.
+_DESCRIPTIONS = ('dataset_dict.json', 'dataset_info.json', 'dataset_infos.json', 'state.json')
 _PARTIAL = 'partial-'  # the hub's prefix of a split of which it converted the first rows only
 _FORMATS = f'{formats.TABLE_SUFFIXES}, .tfrecord, the IMDB folder or its .tar.gz'
 
@@ -182,10 +184,20 @@ def _find(path: str, columns: ColumnSettings, *, elsewhere: bool, spans: int) ->
 def _describe_file(path: str, *, remote: bool = False) -> DataSource:
     base, name = path.rsplit('/', 1) if remote else os.path.split(path)
     if formats.format_of(name) is None:
-        raise DataError(f'cannot tell the format of {name!r}', hint=f'the formats are {_FORMATS}')
+        raise DataError(f'cannot tell the format of {name!r}', hint=_hint_of(name))
     kind = SourceKind.TABLES if formats.is_table(name) else SourceKind.IMDB_ARCHIVE
     pattern = name if remote else glob.escape(name)
     return DataSource(kind=kind, base=base, patterns=((ANY_SPLIT, pattern),))
+
+
+def _hint_of(name: str) -> str:
+    """Return what to do with a file of a format that is not read."""
+    lower = name.lower()
+    if lower.endswith(('.xlsx', '.xlsm', '.xls', '.ods', '.numbers')):
+        return 'open it in the spreadsheet program, and save the table as CSV in UTF-8'
+    if lower.endswith(('.bz2', '.xz', '.zst', '.7z', '.rar')):
+        return f'decompress it first; the formats are {_FORMATS}'
+    return f'the formats are {_FORMATS}'
 
 
 def _search_folder(path: str, columns: ColumnSettings) -> DataSource:
@@ -217,11 +229,23 @@ def _find_tables(folder: str, levels: int) -> list[str]:
 
 
 def _tables_in(folder: str) -> list[str]:
-    return sorted(
+    """Return the tables; a .json or .zip file only if there is no other.
+
+    Beside other tables, .json files describe them, and .zip files are what they came from.
+    """
+    names = sorted(
         entry.name
         for entry in os.scandir(folder)
-        if formats.is_table(entry.name) and entry.is_file() and not entry.name.startswith('.')
+        if formats.is_table(entry.name)
+        and entry.is_file()
+        and not entry.name.startswith('.')
+        and entry.name not in _DESCRIPTIONS
     )
+    for doubtful in (('.zip', '.json', '.json.gz'), ('.zip',)):
+        others = [name for name in names if not name.lower().endswith(doubtful)]
+        if others:
+            return others
+    return names
 
 
 def _search_imdb_folder(folder: str, columns: ColumnSettings) -> DataSource:

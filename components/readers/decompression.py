@@ -89,6 +89,18 @@ def gunzip(stream: BinaryIO) -> Iterator[bytes]:
     return _decompress(stream, _GzipDecompressor, _GZIP_MAGIC)
 
 
+def require_ratio(compressed: int, decompressed: int) -> None:
+    """Check how many bytes came out of how many.
+
+    Raises:
+        DecompressionError: If more than 1 GiB came out, and 200 times what went in.
+    """
+    if decompressed > _FREE_BYTES and decompressed > _MAX_RATIO * compressed:
+        raise DecompressionError(
+            f'it decompresses to more than {_MAX_RATIO} times its size, and to more than 1 GiB'
+        )
+
+
 def stream_of(chunks: Iterator[bytes]) -> io.BufferedReader:
     """Return a file of these chunks, none of which is empty."""
     return io.BufferedReader(_ChunkStream(chunks), 1 << 16)
@@ -128,11 +140,7 @@ def _decompress(
             chunk = decompressor.decompress(data, 4 * CHUNK_BYTES)
             data = b''
             decompressed += len(chunk)
-            if decompressed > _FREE_BYTES and decompressed > _MAX_RATIO * compressed:
-                raise DecompressionError(
-                    f'it decompresses to more than {_MAX_RATIO} times its size, and to more than '
-                    '1 GiB'
-                )
+            require_ratio(compressed, decompressed)
             # An empty chunk would be taken for the end.
             if chunk:
                 yield chunk

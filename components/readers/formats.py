@@ -21,10 +21,12 @@ from components.readers import (
     columnar,
     delimited,
     imdb,
+    json_documents,
     json_lines,
     tables,
     text_lines,
     tf_records,
+    zipped,
 )
 from components.readers.encodings import has_byte_lines
 from components.readers.feature_columns import find_types, needed_columns, parse_features
@@ -54,6 +56,18 @@ class Format:
     read_archive: Callable[[BinaryIO, str, bool], Iterator[Record | Reject]] | None = None
 
 
+# Tables that are read from their beginning to their end, and have an encoding.
+_TEXT_FORMATS = ('csv', 'tsv', 'jsonl', 'json')
+
+
+def _open_zip(stream: BinaryIO, name: str, columns: ColumnSettings) -> Table:
+    def is_text_table(member: str) -> bool:
+        return has_text_rows(member) and not member.lower().endswith('.gz')
+
+    file, member = zipped.open_member(stream, name, is_text_table)
+    return open_table(file, member, columns)
+
+
 FORMATS = (
     Format(
         name='csv',
@@ -70,6 +84,16 @@ FORMATS = (
         suffixes=('.jsonl', '.jsonl.gz', '.ndjson', '.ndjson.gz'),
         open_table=json_lines.open_table,
         open_part=json_lines.open_part,
+    ),
+    Format(
+        name='json',
+        suffixes=('.json', '.json.gz'),
+        open_table=json_documents.open_table,
+    ),
+    Format(
+        name='zip',
+        suffixes=('.zip',),
+        open_table=_open_zip,
     ),
     Format(
         name='parquet',
@@ -98,7 +122,9 @@ TEXT_LINES = Format(name='txt', suffixes=('',), open_table=text_lines.open_table
 # The number of a shard, which stands before the ending of compressed files.
 _SHARD = re.compile(r'-\d{5,}-of-\d{5,}(?=(\.gz)?$)')
 
-TABLE_SUFFIXES = '.csv, .tsv or .jsonl (optionally with .gz), .parquet or .arrow'
+TABLE_SUFFIXES = (
+    '.csv, .tsv, .jsonl or .json (optionally with .gz or in a .zip), .parquet or .arrow'
+)
 
 
 def format_of(name: str) -> Format | None:
@@ -122,7 +148,7 @@ def is_table(name: str) -> bool:
 def has_text_rows(name: str) -> bool:
     """Return whether a file is a table that is text, so that it has an encoding."""
     found = format_of(name)
-    return found is not None and found.name in ('csv', 'tsv', 'jsonl')
+    return found is not None and found.name in _TEXT_FORMATS
 
 
 def has_parts(name: str, encoding: str = 'utf-8') -> bool:

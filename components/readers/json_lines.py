@@ -23,7 +23,7 @@ def open_table(stream: BinaryIO, name: str, columns: ColumnSettings) -> Table:
     (['text', 'label'], {'text': 'Fine.', 'label': 1})
     """
     lines, mark = open_lines(stream, name, columns.encoding)
-    rows = _read_rows(lines, name)
+    rows = read_rows(lines, name)
     first = list(itertools.islice(rows, 1))
     names = [column for row in first if isinstance(row, Row) for column in row.cells]
     all_rows = itertools.chain(first, rows)
@@ -32,10 +32,10 @@ def open_table(stream: BinaryIO, name: str, columns: ColumnSettings) -> Table:
 
 def open_part(stream: BinaryIO, name: str, columns: ColumnSettings) -> Iterator[Row | Reject]:
     """Read the rows of a part of a file that begins where a line does."""
-    return _read_rows(split_lines(stream, columns.encoding), name)
+    return read_rows(split_lines(stream, columns.encoding), name)
 
 
-def _read_rows(lines: Iterable[str], name: str) -> Iterator[Row | Reject]:
+def read_rows(lines: Iterable[str], name: str) -> Iterator[Row | Reject]:
     for where, line in number_lines(lines, name):
         if line is None:
             yield Reject(TOO_LONG, where)

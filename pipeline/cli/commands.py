@@ -64,8 +64,8 @@ def run(
     '--input',
     'input_file',
     metavar='FILE',
-    help='File with one text per line, or a table (.csv, .tsv or .jsonl, optionally .gz; '
-    '.parquet or .arrow).',
+    help='File with one text per line, or a table (.csv, .tsv, .jsonl or .json, optionally '
+    '.gz or in a .zip; .parquet or .arrow).',
 )
 @takes(TEXT_COLUMN, *FORMAT)
 @click.option('--explain', is_flag=True, help='Show how much each n-gram contributes to the logit.')

@@ -9,12 +9,14 @@ from __future__ import annotations
 import bz2
 import functools
 import gzip
+import io
 import json
 import lzma
 import pathlib
 import resource
 import sys
 import tarfile
+import zipfile
 
 from tests import hostile
 from tests.components.example_gen.samples import encode_archive, encode_table, link
@@ -32,6 +34,8 @@ _TABLE_FILES = tuple(
         'dialect',
         'quoting',
         'json_lines',
+        'json_documents',
+        'zipped',
         'text_lines',
         'lines',
         'unpacking',
@@ -69,6 +73,13 @@ def _archive(mode: str, tar_format: int = tarfile.PAX_FORMAT) -> bytes:
     members += [('link', link(tarfile.SYMTYPE, '/etc/passwd')), ('b.txt', b'last')]
     # Without the zeros that fill a record of 10 KiB.
     return encode_archive(members, mode=mode, tar_format=tar_format).rstrip(b'\0') + bytes(2_048)
+
+
+def _zip(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr(name, content)
+    return file.getvalue()
 
 
 def mend_tar(content: bytes) -> bytes:
@@ -109,6 +120,21 @@ TARGETS = {
         functools.partial(hostile.check_table, 'a.jsonl'),
         [encode_table('a.jsonl', _ROWS)],
         _JSON_WORDS,
+        _TABLE_FILES,
+    ),
+    'json': Target(
+        functools.partial(hostile.check_document, 'a.json'),
+        [
+            b'[{"text": "a", "label": 1},\n {"text": "b", "label": 0}]\n',
+            b'{"data": [{"text": "a", "label": 1}], "n": 1}',
+        ],
+        [*_JSON_WORDS, b',\n', b'[', b']', b'{', b'}'],
+        _TABLE_FILES,
+    ),
+    'zip': Target(
+        functools.partial(hostile.check_document, 'a.zip'),
+        [_zip('a.csv', b'text,label\na,1\n'), _zip('d/a.json', b'[{"text": "a", "label": 1}]')],
+        [b'PK\x03\x04', b'PK\x01\x02', b'PK\x05\x06', b'__MACOSX/', b'a.tsv', bytes(4)],
         _TABLE_FILES,
     ),
     'csv.gz': Target(

@@ -194,7 +194,7 @@ def test_only_the_named_file_is_read_when_its_name_looks_like_a_pattern(
         ('empty.c*', r'the file is empty: .*empty\.csv'),
         ('notes.txt', "cannot tell the format of 'notes.txt'"),
         ('reviews', "cannot tell the format of 'reviews'"),
-        ('reviews.json', "cannot tell the format of 'reviews.json'"),
+        ('reviews.json', "no column 'text' in reviews.json"),
         ('reviews.orc', "cannot tell the format of 'reviews.orc'"),
         ('*.txt', r"the pattern matches 'notes\.txt', which is not a table"),
         ('not.csv.gz', 'not.csv.gz cannot be read to its end: '),

@@ -57,10 +57,10 @@ def table_rows(rows: list[tuple[str, str]]) -> list[dict[str, object]]:
         ('a.ndjson.gz', 'jsonl'),
         ('a.TAR.gz', 'imdb_archive'),
         ('folder.csv/a.txt', None),
-        ('a.json', None),
+        ('a.json', 'json'),
         ('a.gz', None),
         ('csv', None),
-        ('a.csv.zip', None),
+        ('a.csv.zip', 'zip'),
         ('', None),
     ],
 )
