@@ -262,6 +262,19 @@ def check_rows(name: str, content: bytes) -> None:
             outcome(lambda kind=kind: _write(source, rows, kind))  # type: ignore[misc]
 
 
+_ENCODINGS = ('utf-16', 'utf-16-le', 'utf-32', 'cp1252', 'shift_jis', 'gb18030', 'iso2022_jp', 'hz')
+
+
+def check_encoding(content: bytes) -> None:
+    """Check that a file of any encoding is read or refused; the first byte selects it."""
+    columns = ColumnSettings(encoding=_ENCODINGS[(content[:1] or b'\0')[0] % len(_ENCODINGS)])
+    for name in ('a.csv', 'a.jsonl', 'a.txt'):
+        stream = io.BytesIO(content[1:])
+        rows, _ = outcome(lambda: list(open_source(stream, name, columns).rows))  # noqa: B023
+        for row in rows or ():
+            (row.text or '').encode('utf-8')
+
+
 def _read_all(name: str, content: bytes) -> Source:
     source = open_source(io.BytesIO(content), name, ColumnSettings())
     return source._replace(rows=iter(list(source.rows)))

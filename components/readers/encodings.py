@@ -23,6 +23,11 @@ _ROWS = 1_000
 _HIGH, _PAIRS = re.compile(rb'[\x80-\xff]'), re.compile(rb'[\x80-\xff]{2,}')
 _SURROGATE = re.compile('[\udc80-\udcff]')
 _ERRORS = 'reviews.undecodable'
+# Python's decoders of these two require a mark.
+_MARKS = {
+    'utf-16': (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    'utf-32': (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
 # What a byte means depends on those before it, also in earlier lines.
 _STATEFUL = ('iso2022', 'hz', 'utf-7')
 
@@ -76,14 +81,14 @@ def byte_order_mark(head: bytes, encoding: str) -> bytes:
 
 
 def resolve(encoding: str, head: bytes) -> str:
-    r"""Return the encoding of a file: UTF-16 and UTF-32 without a mark may be big-endian.
+    r"""Return the encoding of a file: its byte order, if it is UTF-16 or UTF-32 without a mark.
 
-    >>> resolve('utf-16', b'\0a\0b')
-    'utf-16-be'
+    >>> resolve('utf-16', b'\0a\0b'), resolve('utf-16', b'a\0b\0')
+    ('utf-16-be', 'utf-16-le')
     """
-    if encoding in ('utf-16', 'utf-32') and head.startswith(b'\0') and head[:4] != b'\0\0\xfe\xff':
-        return f'{encoding}-be'
-    return encoding
+    if encoding not in _MARKS or head.startswith(_MARKS[encoding]):
+        return encoding
+    return f'{encoding}-be' if head.startswith(b'\0') else f'{encoding}-le'
 
 
 def suggest(rows: Iterable[str]) -> str:

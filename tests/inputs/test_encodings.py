@@ -57,10 +57,13 @@ def test_texts_in_lines_are_read_in_the_encoding() -> None:
     assert [row.text for row in source.rows] == ['schön', 'gut']
 
 
-def test_big_endian_is_found_when_there_is_no_mark() -> None:
-    columns = ColumnSettings(encoding='utf-16')
-    source = open_source(io.BytesIO('schön\n'.encode('utf-16-be')), 'a.txt', columns)
-    assert [row.text for row in source.rows] == ['schön']
+@pytest.mark.parametrize('encoding', ['utf-16', 'utf-32'])
+@pytest.mark.parametrize('order', ['le', 'be'])
+def test_byte_order_is_found_when_there_is_no_mark(encoding: str, order: str) -> None:
+    columns = ColumnSettings(encoding=encoding)
+    content = io.BytesIO('schön\ngut\n'.encode(f'{encoding}-{order}'))
+    source = open_source(content, 'a.txt', columns)
+    assert [row.text for row in source.rows] == ['schön', 'gut']
 
 
 def test_mark_is_no_text_when_the_byte_order_is_named() -> None:

@@ -172,6 +172,16 @@ TARGETS = {
         [*_JSON_WORDS, b'"score"'],
         (*_TABLE_FILES, 'predict/rows.py', 'predict/writing.py'),
     ),
+    'encodings': Target(
+        hostile.check_encoding,
+        [
+            bytes([0]) + 'text,n\né,1\n'.encode('utf-16'),
+            bytes([1]) + '{"text": "é"}\n'.encode('utf-16-le'),
+            bytes([4]) + 'text,n\nとても,1\n'.encode('shift_jis'),
+        ],
+        [*_TABLE_WORDS, b'\xff\xfe', b'\0\xd8', b'\x1b$B', b'~{', b'\n\0'],
+        (*_TABLE_FILES, 'readers/encodings.py', 'readers/signatures.py', 'predict/rows.py'),
+    ),
     'spans': Target(
         hostile.check_spans,
         [
