@@ -101,9 +101,10 @@ def summarize(
     for split, (negative, positive) in splits.items():
         if not negative or not positive:
             total = negative + positive
+            examples = f'{total:,} example{"s"[: total != 1]}' if total else 'no examples'
             which = f', all {"positive" if positive else "negative"}' if total else ''
             raise DataError(
-                f'the split {split!r} has {f"{total:,}" if total else "no"} examples{which}',
+                f'the split {split!r} has {examples}{which}',
                 hint='each split needs examples of both labels: add rows, or change the split',
             )
     negative_label, positive_label = (max(each, key=lambda name: each[name]) for each in spellings)

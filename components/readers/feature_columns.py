@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from components.common.settings import FEATURE_TYPES, ColumnSettings, FeatureType
+from components.readers.messages import quote
 from components.readers.records import Reject, Value
 
 _INTEGER = re.compile('[+-]?[0-9]+')
@@ -70,7 +71,7 @@ def read_features(
         try:
             values.append(_convert(cells.get(name), kind))
         except ValueError as err:
-            return Reject(f'{err} in the {kind} column {name!r}', where)
+            return Reject(f'{err} in the {kind} column {quote(name)}', where)
     return tuple(values)
 
 

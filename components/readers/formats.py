@@ -28,6 +28,7 @@ from components.readers import (
     tf_records,
     zipped,
 )
+from components.readers.cells import find_cell, names_of, not_a_text
 from components.readers.encodings import has_byte_lines
 from components.readers.feature_columns import find_types, needed_columns, parse_features
 from components.readers.lines import readable
@@ -207,19 +208,25 @@ def describe_table(stream: BinaryIO, name: str, columns: ColumnSettings) -> str:
 
 
 def read_columns(stream: BinaryIO, name: str, columns: ColumnSettings) -> list[str]:
-    """Return the names of a table's columns.
+    """Return the names of a table's columns, and those of nested fields.
 
     Raises:
         DataError: As `open_table`, and if the first row of a table without a
-            header cannot be read.
+            header cannot be read, or its text is an object or a list.
     """
     table = open_table(stream, name, columns)
-    if not table.columns and isinstance(first := next(table.rows, None), Reject):
+    first = None if table.same_columns else next(table.rows, None)
+    if isinstance(first, Reject):
         raise DataError(
             f'{first.where}: the first row is {first.reason}',
             hint='expected a JSON object with a text in each line',
         )
-    return table.columns
+    if first is None or isinstance(first.cells, list):
+        return table.columns
+    text = find_cell(first.cells, columns.text_column)
+    if isinstance(text, list | dict):
+        raise not_a_text(text, columns.text_column, first.where)
+    return names_of(first.cells)
 
 
 def read_feature_types(

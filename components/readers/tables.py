@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from components.common import features
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
+from components.readers.cells import find_cell, label_of, text_of
 from components.readers.dialect import Dialect
 from components.readers.feature_columns import FeatureColumn, parse_features, read_features
+from components.readers.messages import quote, quote_all
 from components.readers.records import EMPTY_TEXT, NO_LABEL, Record, Reject, not_encoded
 
 # Names of the splits in file names and in a split column.
@@ -28,6 +30,9 @@ SPLIT_NAMES = {
     'unlabelled': features.UNLABELLED_SPLIT,
     'unlabeled': features.UNLABELLED_SPLIT,
 }
+
+# Names that are compared with one that was not found.
+_MAX_COMPARED, _MAX_NAME = 1_000, 60
 
 # Cells of a first line that is no header.
 _LABELS = frozenset(
@@ -121,19 +126,26 @@ def require_column(present: list[str], name: str, column: str, option: str) -> N
     """
     if present.count(column) == 1:
         return
-    what = f'more than one column {column!r}' if column in present else f'no column {column!r}'
+    what = f'{"more than one" if column in present else "no"} column {quote(column)}'
     if any(map(_is_value, present)):
-        names = ', '.join(repr(each if len(each) < 40 else f'{each[:40]}…') for each in present[:9])
         raise DataError(
-            f'{what} in {name}; its first line looks like a row: {names}',
+            f'{what} in {name}; its first line looks like a row: {quote_all(present)}',
             hint=f'pass {option} NAME; if there is no header, pass --no-header, and columns by '
             'number, such as --text-column 2 --label-column 1',
         )
-    close = difflib.get_close_matches(column, present, n=1, cutoff=0.8)
     raise DataError(
-        f'{what} in {name}; its columns are {", ".join(map(repr, present)) or "none"}',
-        hint=f'pass {option} {close[0] if close and close[0] != column else "NAME"}',
+        f'{what} in {name}; its columns are {quote_all(present)}',
+        hint=f'pass {option} {_closest(column, present) or "NAME"}',
     )
+
+
+def _closest(column: str, present: Sequence[str]) -> str | None:
+    """Return a name that is like the one of a column, or a nested field of this name."""
+    # A long name is rather a text, and to compare thousands would take seconds.
+    names = [name for name in present[:_MAX_COMPARED] if len(name) <= _MAX_NAME and name != column]
+    nested = (name for name in names if name.endswith(f'.{column}'))
+    close = difflib.get_close_matches(column, names, n=1, cutoff=0.8)
+    return next(nested, close[0] if close else None)
 
 
 def _is_value(name: str) -> bool:
@@ -181,18 +193,21 @@ def _add_features(
 def _read_record(
     cells: dict[str, Any], where: str, columns: ColumnSettings, split: str | None
 ) -> Record | Reject:
-    text, label = cells.get(columns.text_column), cells.get(columns.label_column)
-    if not isinstance(text, str) or not text.strip():
-        return Reject(EMPTY_TEXT, where)
-    label_text = '' if label is None else _label_text(label)
-    if columns.split_column is not None and split is None:
-        value = str(cells.get(columns.split_column) or '').strip()
-        split = SPLIT_NAMES.get(value.lower())
-        if split is None and label_text:
-            raise DataError(
-                f'{where}: the split column {columns.split_column!r} holds {value!r}',
-                hint='write train, val or test in every row, or unsup in a row without a label',
-            )
+    try:
+        text = text_of(find_cell(cells, columns.text_column), columns.text_column)
+        if not text.strip():
+            return Reject(EMPTY_TEXT, where)
+        label_text = label_of(find_cell(cells, columns.label_column), columns.label_column)
+        if columns.split_column is not None and split is None:
+            value = text_of(find_cell(cells, columns.split_column), columns.split_column).strip()
+            split = SPLIT_NAMES.get(value.lower())
+            if split is None and label_text:
+                raise DataError(
+                    f'{where}: the split column {quote(columns.split_column)} holds {quote(value)}',
+                    hint='write train, val or test in every row, or unsup in a row without a label',
+                )
+    except ValueError as err:
+        return Reject(str(err), where)
     if split == features.UNLABELLED_SPLIT:
         return (
             Record(text, None, split, where)
@@ -204,15 +219,6 @@ def _read_record(
     if not _is_utf8(text) or not _is_utf8(label_text):
         return Reject(not_encoded(columns.encoding), where)
     return Record(text, label_text, split, where)
-
-
-def _label_text(label: object) -> str:
-    # JSON has booleans and numbers: true and 1.0 are the labels 'true' and '1'.
-    if isinstance(label, bool):
-        return str(label).lower()
-    if isinstance(label, float) and label.is_integer():
-        return str(int(label))
-    return str(label).strip()
 
 
 def _is_utf8(text: str) -> bool:

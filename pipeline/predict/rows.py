@@ -12,8 +12,10 @@ from typing import BinaryIO, NamedTuple, TypeVar
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.readers import formats, lines, text_lines
+from components.readers.cells import find_cell, not_a_text, text_of
 from components.readers.encodings import encoding_hint, is_utf8, suggest
 from components.readers.feature_columns import FeatureColumn, read_features
+from components.readers.messages import quote_all
 from components.readers.records import Reject, Value, not_encoded
 from components.readers.tables import Row, Table, require_column
 
@@ -86,7 +88,7 @@ def require_columns(source: Source, columns: Sequence[FeatureColumn]) -> None:
             what = 'two columns' if name in present else 'no column'
             raise DataError(
                 f'the model was trained with {_listed(columns)}, but the input has {what} '
-                f'{name!r}; its columns are {", ".join(map(repr, present))}',
+                f'{name!r}; its columns are {quote_all(present)}',
                 hint='pass a table with these columns; their cells may be empty',
             )
 
@@ -144,15 +146,13 @@ def _find_texts(table: Table, column: str, columns: ColumnSettings) -> Iterator[
         # The raw row of a TFRecord file has escapes.
         if '\0' in row.raw or not is_utf8(row.raw):
             raise _not_encoded(row, columns.encoding)
-        text = row.cells.get(column) if isinstance(row.cells, dict) else row.cells[index]
-        if not isinstance(text, str | None):
-            raise DataError(
-                f'{row.where}: expected a text in {column!r}, got {type(text).__name__}',
-                hint='pass --text-column NAME',
-            )
-        if text and not is_utf8(text):
+        cell = find_cell(row.cells, column) if isinstance(row.cells, dict) else row.cells[index]
+        if isinstance(cell, list | dict):
+            raise not_a_text(cell, column, row.where)
+        text = text_of(cell, column)
+        if not is_utf8(text):
             raise _not_encoded(row, columns.encoding)
-        yield TextRow(row, text if text and text.strip() else None)
+        yield TextRow(row, text if text.strip() else None)
 
 
 def make_batches(rows: Iterable[TextRow]) -> Iterator[list[TextRow]]:

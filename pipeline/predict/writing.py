@@ -16,6 +16,7 @@ from components.common.atomic_write import atomic_file
 from components.common.errors import ConfigError, DataError
 from components.readers.dialect import Dialect
 from components.readers.formats import format_of
+from components.readers.messages import quote
 from components.readers.tables import Row
 from pipeline.predict.model import Score
 from pipeline.predict.rows import Source, replace_surrogates
@@ -157,7 +158,7 @@ class RowWriter:
             unknown = values.keys() - set(self._table.columns)
             if unknown:
                 raise DataError(
-                    f'{row.where}: {min(unknown)!r} is not a column of the first row, '
+                    f'{row.where}: {quote(min(unknown))} is not a column of the first row, '
                     'so that it has no place in a table',
                     hint='write --output NAME.jsonl',
                 )
@@ -204,6 +205,6 @@ def _cell(value: Any) -> str:
 
 def _name_taken(name: str, where: str = '') -> ConfigError:
     return ConfigError(
-        f'{where}the input already has a column {name!r}',
+        f'{where}the input already has a column {quote(name)}',
         hint='pass --label-column NAME or --probability-column NAME for the added columns',
     )

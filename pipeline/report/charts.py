@@ -48,22 +48,22 @@ def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Ma
                     'x2': high - 0.004,
                     'y': sign * counts[index],
                     'colour': OTHER if wrong else ACCENT,
-                    'label': f'{counts[index]:,} {label} texts with scores from {low:.2f} to '
-                    f'{high:.2f}: {"wrong" if wrong else "right"}',
+                    'label': f'{counts[index]:,} texts labelled {label!r} with scores from '
+                    f'{low:.2f} to {high:.2f}: {"wrong" if wrong else "right"}',
                 }
             )
     most = max(*up, *down, 1)
-    x = share('x', f'predicted probability of {labels[1]}')
+    x = share('x', f'predicted probability of {labels[1]!r}')
     absolute = "format(abs(datum.value), ',d')"
     y = number(
         'y', 'texts', (-1.25 * most, 1.25 * most), format=',d', labelExpr=absolute, tickCount=5
     )
     ends = {'x2': {'field': 'x2'}, 'y2': {'datum': 0}}
     corners = [
-        (0.02, 1.14, f'{labels[1]}, wrong', OTHER),
-        (0.98, 1.14, f'{labels[1]}, right', ACCENT),
-        (0.02, -1.14, f'{labels[0]}, right', ACCENT),
-        (0.98, -1.14, f'{labels[0]}, wrong', OTHER),
+        (0.02, 1.14, f'{labels[1]!r}, wrong', OTHER),
+        (0.98, 1.14, f'{labels[1]!r}, right', ACCENT),
+        (0.02, -1.14, f'{labels[0]!r}, right', ACCENT),
+        (0.98, -1.14, f'{labels[0]!r}, wrong', OTHER),
     ]
     layers = [
         layer(values, {'type': 'bar'}, x=x, y=y, color=_COLOUR, **ends),

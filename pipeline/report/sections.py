@@ -169,16 +169,29 @@ def scores(report: Report) -> Context | Missing:
     }
 
 
+def _texts(count: int, kind: str = '') -> str:
+    return f'{count:,} {kind}text{"s"[: count != 1]}'
+
+
+def _were(count: int) -> str:
+    return 'was' if count == 1 else 'were'
+
+
 def _describe_mistakes(details: ScoreDetails, labels: tuple[str, str]) -> str:
     """Return how many texts were misclassified."""
     missed, alarms = details.false_negatives, details.false_positives
     total = details.true_positives + details.true_negatives + missed + alarms
-    sentence = (
-        f'Of {total:,} texts, {missed + alarms:,} were misclassified: '
-        f'{alarms:,} {labels[0]} texts as {labels[1]}, {missed:,} {labels[1]} texts as {labels[0]}.'
-    )
+    negative, positive = map(repr, labels)
+    sentence = f'Of {_texts(total)}, {missed + alarms:,} {_were(missed + alarms)} misclassified'
+    kinds = [
+        f'{_texts(count)} labelled {label} {_were(count)} taken for {other}'
+        for count, label, other in ((alarms, negative, positive), (missed, positive, negative))
+        if count
+    ]
+    sentence += f': {", ".join(kinds)}.' if kinds else '.'
     if details.unscored:
-        sentence += f' {details.unscored:,} more texts have no probability.'
+        have = 'has' if details.unscored == 1 else 'have'
+        sentence += f' {_texts(details.unscored, "more ")} {have} no probability.'
     return sentence
 
 

@@ -150,6 +150,7 @@ ONE_CLASS = {('train', '1pos'): 30, ('val', '1pos'): 9, ('test', '1pos'): 1_000}
                 ({}, 'has no examples$'),
                 ({'0neg': 1_000}, 'has 1,000 examples, all negative'),
                 ({'1pos': 7}, 'has 7 examples, all positive'),
+                ({'1pos': 1}, 'has 1 example, all positive'),
             )
         ),
     ],

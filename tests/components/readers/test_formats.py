@@ -140,7 +140,11 @@ def test_rows_are_equal_when_line_breaks_and_byte_order_mark_differ(
         ('a.tsv', 'T\0wo.\tpos', 'not UTF-8'),
         ('a.jsonl', '{"text": "", "label": 1}', 'empty text'),
         ('a.jsonl', '{"text": null, "label": 1}', 'empty text'),
-        ('a.jsonl', '{"text": 5, "label": 1}', 'empty text'),
+        ('a.jsonl', '{"text": NaN, "label": 1}', 'empty text'),
+        ('a.jsonl', '{"text": {"a": "b"}, "label": 1}', "an object in the column 'text'"),
+        ('a.jsonl', '{"text": ["a"], "label": 1}', "a list in the column 'text'"),
+        ('a.jsonl', '{"text": "Fine.", "label": {"a": 1}}', "an object in the column 'label'"),
+        ('a.jsonl', '{"text": "Fine.", "label": NaN}', 'no label'),
         ('a.jsonl', '{"label": 1}', 'empty text'),
         ('a.jsonl', '{"text": "Fine."}', 'no label'),
         ('a.jsonl', '{"text": "Fine.", "label": null}', 'no label'),
@@ -188,7 +192,6 @@ def test_place_is_the_first_line_of_the_row_when_texts_have_line_breaks(newline:
         ('"pos"', 'pos'),
         ('" pos\\n"', 'pos'),
         ('2.5', '2.5'),
-        ('NaN', 'nan'),
         ('1e400', 'inf'),
         ('1' * 4_000, '1' * 4_000),
         ('0, "text": "b", "label": 7', '7'),  # the last value of a key counts
@@ -352,6 +355,6 @@ def test_error_names_the_line_when_a_row_of_csv_is_too_long(row: str) -> None:
 
 def test_message_is_short_when_there_are_100_000_columns() -> None:
     header = ','.join(f'c{number}' for number in range(100_000)).encode()
-    with pytest.raises(DataError, match=r"its columns are 'c0', .* … .*'c99999'$") as caught:
+    with pytest.raises(DataError, match=r"its columns are 'c0', .*'c9' and 99,990 more$") as caught:
         read('a.csv', header + b'\n')
-    assert len(str(caught.value)) < 2_100
+    assert len(str(caught.value)) < 200

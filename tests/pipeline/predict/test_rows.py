@@ -56,7 +56,11 @@ def test_text_is_none_when_the_cell_is_blank(
         ('a.csv', b'review,label\nFine.,pos\n', "no column 'text' in a.csv; .* 'review', 'label'"),
         ('a.csv', b'label,text\npos,"Fi\nne."\npos\n', 'a.csv:4: the row cannot be .*: not 2'),
         ('a.csv.gz', gzip.compress(b'text\nA\n', mtime=0)[:-4], 'a.csv.gz cannot be read to its'),
-        ('a.jsonl', b'{"text": "a"}\n{"text": 5}\n', "a.jsonl:2: .* a text in 'text', got int"),
+        (
+            'a.jsonl',
+            b'{"text": "a"}\n{"text": [5]}\n',
+            "a.jsonl:2: expected a text, got a list in the column 'text'",
+        ),
         ('a.jsonl', b'["Fine."]\n', 'a.jsonl:1: the row cannot be used: not a JSON object'),
         ('a.jsonl', b'{"text": "a"}\n\n{"text": \n', 'a.jsonl:3: .* not JSON'),
         ('a.csv', b'text,n\nA,1\nFine,caf\xe9\n', 'a.csv:3: the row cannot be used: not UTF-8'),
