@@ -29,7 +29,8 @@ from components.common.settings import ColumnSettings
 from components.example_gen import spans
 from components.readers import archive, formats, imdb, records, tf_records
 from components.readers.dialect import Dialect
-from components.readers.records import Record, Reject, label_value
+from components.readers.labels import LabelRule
+from components.readers.records import Record, Reject
 from pipeline.predict.model import Score
 from pipeline.predict.rows import Source, TextRow, open_source
 from pipeline.predict.writing import Columns, RowWriter
@@ -108,7 +109,7 @@ def check_table(name: str, content: bytes) -> None:
             assert row is not None, got
             assert got.text == _cell_text(row['text']), (got, row)
             got.text.encode('utf-8')
-            assert label_value(got.label or '', None) in (0, 1, None)
+            assert LabelRule(ColumnSettings()).value(got.label or '') in (0, 1, None)
     assert [got.where for got in found] == sorted((got.where for got in found), key=_line)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import pydantic
 
@@ -25,6 +25,7 @@ FeatureType = Literal['int', 'float', 'string']
 FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
 # How quotes in .csv and .tsv files are read.
 Quoting = Literal['auto', 'minimal', 'none']
+_WHOLE_NUMBER = re.compile(r'([+-]?)0*([0-9]+)(?:\.0*)?')
 _FEATURE = re.compile(rf'([A-Za-z][A-Za-z0-9_]*)(:({"|".join(FEATURE_TYPES)}))?')
 
 
@@ -32,6 +33,57 @@ class Settings(pydantic.BaseModel):
     """Base: frozen, keyword-only, and no field that is not declared."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra='forbid', allow_inf_nan=False)
+
+
+def canonical_label(label: str) -> str:
+    """Return what all spellings of a label have in common.
+
+    >>> [canonical_label(label) for label in (' 5.0', '5', 'Positive ', '-1.0', 'v1.0')]
+    ['5', '5', 'positive', '-1', 'v1.0']
+    """
+    folded = label.strip().casefold()
+    number = _WHOLE_NUMBER.fullmatch(folded)
+    if number is None:
+        return folded
+    sign, digits = number.groups()
+    return f'-{digits}' if sign == '-' and digits != '0' else digits
+
+
+class LabelSettings(Settings):
+    """Which labels are positive, which are negative, and which rows are left out."""
+
+    positive: tuple[str, ...] = pydantic.Field(
+        (), description='label values of the positive class; empty: all that are not negative'
+    )
+    negative: tuple[str, ...] = pydantic.Field(
+        (), description='label values of the negative class; empty: all that are not positive'
+    )
+    drop: tuple[str, ...] = pydantic.Field((), description='label values of rows that are left out')
+
+    @pydantic.field_validator('positive', 'negative', 'drop', mode='before')
+    @classmethod
+    def _as_text(cls, labels: Any) -> Any:
+        # In YAML, 5 is a number, and true a boolean.
+        if not isinstance(labels, list | tuple):
+            return labels
+        return tuple(
+            str(label).lower()
+            if isinstance(label, bool)
+            else str(label)
+            if isinstance(label, int | float)
+            else label
+            for label in labels
+        )
+
+    @pydantic.model_validator(mode='after')
+    def _named_once(self) -> LabelSettings:
+        labels = [canonical_label(label) for label in (*self.positive, *self.negative, *self.drop)]
+        if not all(labels):
+            raise ValueError('expected labels that are not empty')
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f'the label {twice[0]!r} is listed twice')
+        return self
 
 
 class ColumnSettings(Settings):
@@ -68,6 +120,7 @@ class ColumnSettings(Settings):
         min_length=1,
         description='label value of the positive class; null: known pairs, such as pos/neg',
     )
+    labels: LabelSettings = LabelSettings()
     features: tuple[str, ...] = pydantic.Field(
         (),
         description='further columns, which become features of the examples: NAME, or NAME:TYPE '
@@ -91,6 +144,17 @@ class ColumnSettings(Settings):
         le=100,
         description='largest percentage of rejected rows; above it, the run stops',
     )
+
+    @property
+    def positive_labels(self) -> tuple[str, ...]:
+        """The label values of the positive class, none if they are not listed."""
+        return self.labels.positive or ((self.positive_label,) if self.positive_label else ())
+
+    @pydantic.model_validator(mode='after')
+    def _one_list_of_positive_labels(self) -> ColumnSettings:
+        if self.labels.positive and self.positive_label is not None:
+            raise ValueError('expected positive_label or labels.positive, got both')
+        return self
 
     @pydantic.field_validator('encoding')
     @classmethod

@@ -46,7 +46,7 @@ def make_example_gen(
         range_config = range_config_pb2.RangeConfig(
             rolling_range=range_config_pb2.RollingRange(num_spans=source.spans)
         )
-    fields = columns.model_dump(exclude={'features'})
+    fields = columns.model_dump(mode='json', exclude={'features'})
     if source.features:
         fields['features'] = list(source.features)
     settings = struct_pb2.Struct()

@@ -11,9 +11,12 @@ from components.common.errors import ComponentError, DataError
 from components.common.settings import ColumnSettings
 from components.example_gen.artifact_files import published_files, sizes_of
 from components.example_gen.summary import ExamplesSummary
+from components.readers.labels import require_two_labels, side_name
 from components.readers.records import NOT_UTF8
 
 REJECTS = 'rejects'
+# Rows whose labels are listed to be left out.
+DROPS = 'drops'
 
 
 class NodeResult(NamedTuple):
@@ -97,7 +100,7 @@ def summarize(
     _require_few_rejects(rejected, labelled + unlabelled, columns, find_encoding_hint)
     if not labelled:
         raise DataError('the data holds no labelled text', hint='check the path given by --data')
-    _require_two_labels(spellings, columns)
+    require_two_labels(*spellings, columns)
     for split, (negative, positive) in splits.items():
         if not negative or not positive:
             total = negative + positive
@@ -107,11 +110,11 @@ def summarize(
                 f'the split {split!r} has {examples}{which}',
                 hint='each split needs examples of both labels: add rows, or change the split',
             )
-    negative_label, positive_label = (max(each, key=lambda name: each[name]) for each in spellings)
     return ExamplesSummary(
         splits={split: (negative, positive) for split, (negative, positive) in splits.items()},
-        labels=(negative_label, positive_label),
+        labels=(side_name(spellings[0], 0), side_name(spellings[1], 1)),
         rejected=rejected,
+        dropped={name: n for (kind, name), n in counts.items() if kind == DROPS},
         unlabelled=unlabelled,
     )
 
@@ -131,26 +134,4 @@ def _require_few_rejects(
             f'at most {columns.max_rejected_percent:g}% may be rejected',
             hint=(find_encoding_hint() if NOT_UTF8 in rejected else '')
             or 'correct the data, or raise data.columns.max_rejected_percent',
-        )
-
-
-def _require_two_labels(
-    spellings: tuple[collections.Counter[str], collections.Counter[str]], columns: ColumnSettings
-) -> None:
-    negative, positive = spellings
-    seen = ', '.join(f'{name!r} ({n:,})' for name, n in (negative + positive).most_common(5))
-    if not positive and columns.positive_label is not None:
-        raise DataError(
-            f'no row has the positive label {columns.positive_label!r}; the labels are {seen}',
-            hint='pass --positive-label VALUE',
-        )
-    if not negative or not positive:
-        raise DataError(
-            f'all labels are the same: {seen}',
-            hint='a classifier needs examples of both labels: add rows, or check --label-column',
-        )
-    if columns.positive_label is not None and len(negative) > 1:
-        raise DataError(
-            f'expected two label values, got {len(negative) + 1}: {seen}',
-            hint='remove the rows with other labels, or merge them',
         )

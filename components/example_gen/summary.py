@@ -19,6 +19,15 @@ SUMMARY_FILE = 'summary.json'
 REJECTS_FILES = 'report/rejects*.jsonl'
 
 
+def count_rows(number: int) -> str:
+    """Return a number of rows in words.
+
+    >>> count_rows(1), count_rows(2_000)
+    ('1 row', '2,000 rows')
+    """
+    return f'{number:,} row{"s"[: number != 1]}'
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExamplesSummary:
     """Counts of the rows that ExampleGen read.
@@ -31,6 +40,7 @@ class ExamplesSummary:
         splits: By split, the number of negative and of positive examples.
         labels: The data's spelling of the negative and the positive label.
         rejected: By reason, the number of rows that could not be used.
+        dropped: By label, the number of rows that the settings leave out.
         unlabelled: Number of texts without a label, in the split `unsup`.
         sources: Paths or patterns of the files that were read.
     """
@@ -39,6 +49,7 @@ class ExamplesSummary:
     labels: tuple[str, str]
     rejected: dict[str, int]
     unlabelled: int = 0
+    dropped: dict[str, int] = dataclasses.field(default_factory=dict)
     sources: tuple[str, ...] = ()
 
     def examples(self, split: str) -> int:

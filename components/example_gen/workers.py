@@ -24,11 +24,12 @@ from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.example_gen.artifact_files import published_files
 from components.example_gen.batches import Batch, SourceKind
-from components.example_gen.row_counts import REJECTS, NodeResult
+from components.example_gen.row_counts import DROPS, REJECTS, NodeResult
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
 from components.example_gen.source_files import read_files
 from components.readers.feature_columns import parse_features
-from components.readers.records import Record, Reject, assign_split, label_value, unknown_label
+from components.readers.labels import DROPPED, LabelRule, canonical_label
+from components.readers.records import Record, Reject, assign_split
 
 # Two are expected. A wrong column may have millions, and each spelling has a counter.
 _MAX_LABELS = 1_000
@@ -44,12 +45,12 @@ class BundleResult(NamedTuple):
         first: Sort key of its first batch, by which its shards are ordered.
         shards: By split or `rejects`, the unfinished files, in the order of their
             rows.
-        counts: Number of rows by (`rejects`, reason), (`unsup`, ''), and (split,
-            label value followed by the label's spelling).
+        counts: Number of rows by (`rejects`, reason), (`drops`, label), (`unsup`, ''), and
+            (split, label value followed by the label's spelling).
         fatal: Messages and hints about files that cannot be read. They are not
             raised on the worker, since Beam would hide them in a long traceback.
         files: Number of files, or parts of one, that were read.
-        rows: Number of texts and rejected rows to write.
+        rows: Number of rows, those that are dropped or rejected included.
     """
 
     first: tuple[str, int]
@@ -97,6 +98,7 @@ class WriteShards(beam.DoFn):
         self._spellings: set[str] = set()
         self._fatal: list[tuple[str, str]] = []
         self._files = self._rows = 0
+        self._labels = LabelRule(self._columns)
         self._serializer = Serializer(parse_features(self._columns.features))
 
     def process(self, batch: Batch) -> None:
@@ -136,9 +138,14 @@ class WriteShards(beam.DoFn):
         yield GlobalWindows.windowed_value((0, result))
 
     def _write(self, record: Record, spelling: str) -> None:
-        label = label_value(spelling, self._columns.positive_label)
+        label = self._labels.value(spelling)
         if label is None:
-            raise unknown_label(spelling, record.where)
+            raise self._labels.unknown(spelling, record.where)
+        name = spelling if self._labels.listed else canonical_label(spelling)
+        self._require_few_spellings(name, record.where)
+        if label == DROPPED:
+            self._counts[DROPS, name] += 1
+            return
         split = assign_split(
             record.text,
             record.split,
@@ -149,16 +156,17 @@ class WriteShards(beam.DoFn):
         by_hash = record.split == features.TRAIN_SPLIT and split == features.VAL_SPLIT
         if by_hash and self._columns.split_column is not None:
             split = _UNDECIDED
-        name = spelling if self._columns.positive_label else spelling.casefold()
-        self._spellings.add(name)
-        if len(self._spellings) > _MAX_LABELS:
-            raise DataError(
-                f'{record.where}: expected two label values, got more than {_MAX_LABELS:,}',
-                hint='check --label-column',
-            )
         self._counts[split, f'{label}{name}'] += 1
         example = self._serializer.serialize(record.text, label, record.features)
         self._writer(split).write(example)
+
+    def _require_few_spellings(self, name: str, where: str) -> None:
+        self._spellings.add(name)
+        if len(self._spellings) > _MAX_LABELS:
+            raise DataError(
+                f'{where}: expected two label values, got more than {_MAX_LABELS:,}',
+                hint='check --label-column',
+            )
 
     def _writer(self, name: str) -> ShardWriter:
         if name not in self._writers:

@@ -1,4 +1,4 @@
-"""The records that readers return, and the rules for their labels and splits."""
+"""The records that readers return, and the rule for their splits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 from typing import NamedTuple, TypeAlias
 
 from components.common import features
-from components.common.errors import DataError
 
 # Reasons of Rejects. Rows are counted by reason, so a reason names no details of a row.
 EMPTY_TEXT = 'empty text'
@@ -18,9 +17,6 @@ NOT_AN_EXAMPLE = 'not a tf.train.Example'
 TOO_LONG = 'too long'
 NO_FILE = 'not a file'
 LEADS_OUT = 'link out of the folder'
-
-_POSITIVE = frozenset({'1', '1.0', 'pos', 'positive', 'true', 'yes'})
-_NEGATIVE = frozenset({'0', '0.0', '-1', '-1.0', 'neg', 'negative', 'false', 'no'})
 
 # A value of a feature column.
 Value: TypeAlias = str | int | float
@@ -58,35 +54,6 @@ def not_encoded(encoding: str) -> str:
     ('not UTF-8', 'not cp1252')
     """
     return NOT_UTF8 if encoding == 'utf-8' else f'not {encoding}'
-
-
-def label_value(label: str, positive_label: str | None) -> int | None:
-    """Map a label as the data spells it to 0 or 1.
-
-    Args:
-        label: The label's spelling.
-        positive_label: The spelling of the positive label; every other label is
-            negative. None for the usual pairs (pos/neg, 1/0, …).
-
-    Returns:
-        1 for positive, 0 for negative, None if the label is not known.
-
-    >>> label_value('Neg', None), label_value('spam', 'spam'), label_value('5', None)
-    (0, 1, None)
-    """
-    if positive_label is not None:
-        return int(label == positive_label)
-    folded = label.casefold()
-    return 1 if folded in _POSITIVE else 0 if folded in _NEGATIVE else None
-
-
-def unknown_label(label: str, where: str) -> DataError:
-    """Return the error for a label that `label_value` does not know."""
-    return DataError(
-        f'{where}: expected a label of a known pair (pos/neg, positive/negative, 1/0, '
-        f'true/false, yes/no), got {label!r}',
-        hint='pass --positive-label VALUE; the other value is then negative',
-    )
 
 
 def assign_split(

@@ -109,8 +109,22 @@ SETTINGS = (
     ),
     click.option(
         '--positive-label',
+        multiple=True,
         metavar='VALUE',
-        help='Label value of the positive class; not needed for pairs such as pos and neg.',
+        help='Label value of the positive class; not needed for pairs such as pos and neg. '
+        'Repeatable.',
+    ),
+    click.option(
+        '--negative-label',
+        multiple=True,
+        metavar='VALUE',
+        help='Label value of the negative class [default: the one other value]. Repeatable.',
+    ),
+    click.option(
+        '--drop-label',
+        multiple=True,
+        metavar='VALUE',
+        help='Label value of rows that are left out. Repeatable.',
     ),
     *FORMAT,
     click.option(
@@ -130,7 +144,9 @@ _SETTING_OF_OPTION = {
     'text_column': 'data.columns.text_column',
     'label_column': 'data.columns.label_column',
     'split_column': 'data.columns.split_column',
-    'positive_label': 'data.columns.positive_label',
+    'positive_label': 'data.columns.labels.positive',
+    'negative_label': 'data.columns.labels.negative',
+    'drop_label': 'data.columns.labels.drop',
     'encoding': 'data.columns.encoding',
     'delimiter': 'data.columns.delimiter',
     'quoting': 'data.columns.quoting',
@@ -178,7 +194,8 @@ def config_of(options: dict[str, Any], *, data: str | None = None) -> PipelineCo
         flags={
             setting: options[option]
             for option, setting in _SETTING_OF_OPTION.items()
-            if options.get(option) is not None
+            # An option that is repeatable and not passed is an empty tuple.
+            if options.get(option) not in (None, ())
         },
         settings=options['settings'],
         data=data,

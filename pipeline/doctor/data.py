@@ -13,8 +13,9 @@ from components.example_gen.batches import SourceKind
 from components.example_gen.sources import DataSource, discover, list_files
 from components.readers import formats, imdb
 from components.readers.encodings import encoding_hint
+from components.readers.labels import LabelRule, canonical_label, require_two_labels
 from components.readers.lines import find_encoding
-from components.readers.records import NOT_UTF8, Record, Reject, label_value, unknown_label
+from components.readers.records import NOT_UTF8, Record, Reject
 from pipeline.doctor.finding import Checks, Context, Finding
 
 _ROWS_PER_FILE = 1_000
@@ -34,6 +35,8 @@ def _check_data(context: Context) -> Iterator[Finding]:
     files = list_files(source)
     yield Finding('data', f'{data.path}: {len(files):,} file{"s"[: len(files) != 1]}')
     labels: collections.Counter[str] = collections.Counter()
+    sides: dict[int | None, collections.Counter[str]] = {}
+    rule = LabelRule(data.columns)
     rejects: dict[str, list[str]] = collections.defaultdict(list)
     for split, path in files[:_MAX_FILES]:
         try:
@@ -42,7 +45,9 @@ def _check_data(context: Context) -> Iterator[Finding]:
                 if isinstance(row, Reject):
                     rejects[row.reason].append(row.where)
                 else:
-                    labels[_label_of(row, data.columns)] += 1
+                    name, value = _read_label(row, rule)
+                    labels[name] += 1
+                    sides.setdefault(value, collections.Counter())[name] += 1
         except OSError as err:
             raise DataError(
                 f'{path} cannot be read: {err.strerror or err}', hint='check its owner and the disk'
@@ -54,19 +59,19 @@ def _check_data(context: Context) -> Iterator[Finding]:
         hint = _encoding_hint([path for _, path in files]) if reason == NOT_UTF8 else ''
         hint = hint or 'correct them, or let the run leave them out'
         yield Finding('rejects', message, hint)
-    values = sorted(label for label in labels if label)
-    counts = ', '.join(f'{n:,} {label or "without a label"}' for label, n in labels.most_common(5))
+    counts = ', '.join(
+        f'{n:,} {repr(name[:40]) if name else "without a label"}'
+        for name, n in labels.most_common(5)
+    )
     if not labels:
         raise DataError('no usable rows', hint='see the warnings')
-    if len(values) > 2:
-        raise DataError(
-            f'expected two label values, got {len(values)}: {counts}',
-            hint='keep two, or pass --positive-label VALUE',
-        )
+    negative, positive = (sides.get(value, collections.Counter()) for value in (0, 1))
+    require_two_labels(negative, positive, data.columns, complete=False)
+    values = [*negative, *positive]
     yield Finding('rows', f'the first {labels.total()} usable ones: {counts}')
-    if len(values) == 1:
+    if values and not (negative and positive):
         # Only a warning: in sorted data, the other label follows later.
-        message = f'all rows that were read are {values[0]}'
+        message = f'all rows that were read have the label {values[0]!r}'
         yield Finding('labels', message, 'add rows with the other label, unless they follow later')
 
 
@@ -87,12 +92,14 @@ def _encoding_hint(paths: list[str]) -> str:
     return ''
 
 
-def _label_of(row: Record, columns: ColumnSettings) -> str:
+def _read_label(row: Record, rule: LabelRule) -> tuple[str, int | None]:
+    """Return the label of a row as it is counted, and its value; None if it has no label."""
     if row.label is None:
-        return ''
-    if label_value(row.label, columns.positive_label) is None:
-        raise unknown_label(row.label, row.where)
-    return row.label if columns.positive_label else row.label.casefold()
+        return '', None
+    value = rule.value(row.label)
+    if value is None:
+        raise rule.unknown(row.label, row.where)
+    return row.label if rule.listed else canonical_label(row.label), value
 
 
 def _read_rows(

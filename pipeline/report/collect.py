@@ -65,6 +65,7 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
         else Data(
             described=described,
             rejected=None if isinstance(summary, Missing) else summary.rejected,
+            dropped={} if isinstance(summary, Missing) else summary.dropped,
             anomalies=_anomalies(outcome),
             baseline=_baseline_data(outcome, nodes, lineage, described, root),
             features=_feature_rows(nodes, described),

@@ -60,6 +60,7 @@ class Data:
     Attributes:
         described: Statistics of its splits.
         rejected: Number of rejected rows by reason, None if it is not known.
+        dropped: By label, the number of rows that the settings leave out.
         anomalies: Result of the validation as text, None if the run ended before it.
         baseline: Training data of the baseline.
         features: Statistics of the feature columns, by column and split.
@@ -70,6 +71,7 @@ class Data:
     anomalies: str | None
     baseline: BaselineData | Missing
     features: tuple[FeatureRow, ...] = ()
+    dropped: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

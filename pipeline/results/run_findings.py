@@ -15,7 +15,12 @@ from tfx.types import Artifact
 from components.common import features
 from components.evaluator.evaluation import Evaluation, read_evaluation
 from components.evaluator.metric_table import ACCURACY, format_metric
-from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
+from components.example_gen.summary import (
+    REJECTS_FILES,
+    SPANS_PROPERTY,
+    ExamplesSummary,
+    count_rows,
+)
 from components.pusher.properties import (
     NEW_VERSION_PROPERTY,
     WITHDRAWN_AT_PROPERTY,
@@ -88,9 +93,12 @@ class RunFindings:
         note = f'{", ".join(parts)}; {summary.labels[0]!r} or {summary.labels[1]!r}'
         if summary.rejects:
             reasons = ', '.join(f'{n:,} {reason}' for reason, n in sorted(summary.rejected.items()))
-            note += f'; rejected {summary.rejects:,} rows ({reasons})'
+            note += f'; rejected {count_rows(summary.rejects)} ({reasons})'
             if NOT_UTF8 in summary.rejected:
                 note += '; `doctor` names the encoding for --encoding'
+        if summary.dropped:
+            labels = ', '.join(f'{n:,} {label!r}' for label, n in sorted(summary.dropped.items()))
+            note += f'; left out {count_rows(sum(summary.dropped.values()))} by label ({labels})'
         return f'{self.spans}: {note}' if self.spans else note
 
     def _add_baseline(self, outputs: Artifacts) -> str:

@@ -402,7 +402,7 @@ def table(name: str, rows: Sequence[dict[str, object]]) -> dict[str, bytes]:
             table('a.csv', [*PLAIN, {'text': 'So-so.', 'label': 'neutral'}]),
             {'positive_label': 'pos'},
             r"expected two label values, got 3: 'neg' \(30\), 'pos' \(30\), 'neutral' \(1\)",
-            'other labels',
+            '--drop-label',
             id='third label',
         ),
         pytest.param(

@@ -165,7 +165,8 @@ def test_data_is_refused_when_it_lacks_labels_or_has_too_many_rejects(
 
 def test_most_frequent_spelling_names_the_label_when_spellings_differ() -> None:
     summary = summarize(
-        counts(test={'0negative': 50, '0neg': 1, '1pos': 1, '1yes': 2}), ColumnSettings()
+        counts(test={'0Neg': 50, '0neg': 1, '1pos': 1, '1POS': 20}),
+        ColumnSettings(positive_label='pos'),
     )
-    assert summary.labels == ('negative', 'pos')
-    assert summary.splits == {'train': (10, 10), 'val': (10, 10), 'test': (51, 3)}
+    assert summary.labels == ('Neg', 'pos')
+    assert summary.splits == {'train': (10, 10), 'val': (10, 10), 'test': (51, 21)}

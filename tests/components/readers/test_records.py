@@ -4,7 +4,7 @@ import collections
 
 import pytest
 
-from components.readers.records import assign_split, label_value
+from components.readers.records import assign_split
 
 TEXTS = [f'Text number {number}.' for number in range(10_000)]
 
@@ -20,27 +20,6 @@ def split_of(
     return assign_split(
         text, split, test_percent=test_percent, val_percent=val_percent, split_train=split_train
     )
-
-
-@pytest.mark.parametrize(
-    ('labels', 'positive_label', 'value'),
-    [
-        (['1', 'pos', 'Pos', 'POSITIVE', 'positive', 'True', 'yes'], None, 1),
-        (['0', '-1', 'neg', 'Neg', 'NEGATIVE', 'False', 'no'], None, 0),
-        (['', '2', '5', '01', 'unsup', 'neutral', 'spam', 'pos neg'], None, None),
-        (['spam'], 'spam', 1),
-        (['ham', 'Spam'], 'spam', 0),
-        (['neg'], 'neg', 1),
-        (['pos'], 'neg', 0),
-        (['1'], '0', 0),
-        (['да'], 'да', 1),
-        (['нет'], 'да', 0),
-    ],
-)
-def test_label_has_a_value_when_its_spelling_is_known(
-    labels: list[str], positive_label: str | None, value: int | None
-) -> None:
-    assert {label_value(label, positive_label) for label in labels} == {value}
 
 
 # A change of these moves texts between the splits of data that people have trained on.
