@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple, TypeAlias
 
 from components.common import features
+from components.readers.identity import digest, normalize, words
 
 # Reasons of Rejects. Rows are counted by reason, so a reason names no details of a row.
 EMPTY_TEXT = 'empty text'
@@ -61,9 +61,10 @@ def assign_split(
 ) -> str:
     """Decide the split of a text, the same each time and on each machine.
 
-    Equal texts are in the same split, so that no test text is trained on.
+    Texts that differ only in case, spaces, punctuation, symbols, mentions and links are in the
+    same split, so that no test text is trained on.
 
-    >>> assign_split('Never again', None, test_percent=20, val_percent=20, split_train=False)
+    >>> assign_split('Never watch it', None, test_percent=20, val_percent=20, split_train=False)
     'test'
 
     Args:
@@ -79,9 +80,9 @@ def assign_split(
     """
     if split is not None and not (split == features.TRAIN_SPLIT and split_train):
         return split
-    digest = hashlib.blake2b(text.encode('utf-8'), digest_size=16).digest()
+    key = digest(words(normalize(text)))
     # Two independent halves, so that val is a fair sample of the texts outside test.
-    for_test, for_val = digest[:8], digest[8:]
+    for_test, for_val = key[:8], key[8:]
     if split is None and int.from_bytes(for_test, 'big') % 100 < test_percent:
         return features.TEST_SPLIT
     if int.from_bytes(for_val, 'big') % 100 < val_percent:

@@ -28,13 +28,13 @@ def split_of(
     [
         ('A fine film.', 'train'),
         ('Boring!', 'train'),
-        ('Never again', 'test'),
-        ('Great', 'train'),
+        ('Never again', 'train'),
+        ('Great', 'test'),
         ('great', 'test'),
         ('!!!', 'test'),
-        ('Ein Meisterwerk', 'val'),
+        ('Quite good', 'val'),
         ('傑作', 'train'),
-        ('Naïve, but 😀', 'train'),
+        ('Naïve, but 😀', 'test'),
         ('line one\nline two', 'train'),
     ],
 )
@@ -45,9 +45,9 @@ def test_split_is_stable_when_the_text_is_equal(text: str, split: str) -> None:
 @pytest.mark.parametrize(
     ('test_percent', 'val_percent', 'expected'),
     [
-        (20, 20, {'train': 6480, 'val': 1567, 'test': 1953}),
-        (1, 80, {'train': 1905, 'val': 7977, 'test': 118}),
-        (80, 1, {'train': 2023, 'val': 18, 'test': 7959}),
+        (20, 20, {'train': 6448, 'val': 1589, 'test': 1963}),
+        (1, 80, {'train': 1939, 'val': 7968, 'test': 93}),
+        (80, 1, {'train': 1993, 'val': 23, 'test': 7984}),
         (50, 50, None),
         (1, 1, None),
     ],

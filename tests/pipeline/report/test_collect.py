@@ -74,7 +74,7 @@ def test_content_before_the_failure_is_collected_when_a_run_failed(runs: Runs) -
     assert report.scores == Missing(reason=f'The run ended before Evaluator: {broken}')
     assert report.history == Missing(reason=f'The run ended before Trainer: {broken}')
     assert isinstance(report.data, Data)
-    assert '324' in (report.data.anomalies or '')
+    assert '336' in (report.data.anomalies or '')
     assert isinstance(report.data.baseline, Missing)
     assert 'Pusher' not in report.nodes
 

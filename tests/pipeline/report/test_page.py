@@ -129,7 +129,7 @@ def test_section_gives_the_reason_when_the_run_failed_before_it(
     open_page: OpenPage, runs: Runs
 ) -> None:
     page = open_page('failed').page
-    expect(page.get_by_role('banner').or_(page.locator('header'))).to_contain_text('324')
+    expect(page.get_by_role('banner').or_(page.locator('header'))).to_contain_text('336')
     model = page.get_by_role('region', name='Scores')
     expect(model).to_contain_text('The run ended before Evaluator: ExampleValidator failed.')
     assert 'Traceback' not in page.content()
