@@ -21,14 +21,14 @@ from apache_beam.utils.windowed_value import WindowedValue
 from components.common import features
 from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
-from components.common.settings import ColumnSettings
+from components.common.settings import ColumnSettings, canonical_label
 from components.example_gen.artifact_files import published_files
 from components.example_gen.batches import Batch, SourceKind
 from components.example_gen.row_counts import DROPS, REJECTS, NodeResult
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
 from components.example_gen.source_files import read_files
 from components.readers.feature_columns import parse_features
-from components.readers.labels import DROPPED, LabelRule, canonical_label
+from components.readers.labels import DROPPED, LabelRule
 from components.readers.records import Record, Reject, assign_split
 
 # Two are expected. A wrong column may have millions, and each spelling has a counter.

@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterator
 
 from components.common.errors import DataError
-from components.common.settings import ColumnSettings
+from components.common.settings import ColumnSettings, canonical_label
 from components.example_gen.batches import SourceKind
 from components.example_gen.sources import DataSource, discover, list_files
 from components.readers import formats, imdb
 from components.readers.encodings import encoding_hint
-from components.readers.labels import LabelRule, canonical_label, require_two_labels
+from components.readers.labels import LabelRule, require_two_labels
 from components.readers.lines import find_encoding
 from components.readers.records import NOT_UTF8, Record, Reject
 from pipeline.doctor.finding import Checks, Context, Finding

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.common.errors import ConfigError, DataError
-from components.common.settings import ColumnSettings
-from components.readers.labels import DROPPED, LabelRule, canonical_label, require_two_labels
+from components.common.settings import ColumnSettings, canonical_label
+from components.readers.labels import DROPPED, LabelRule, require_two_labels
 from pipeline.settings.config import load_config
 
 STARS = {'positive': ['4', '5'], 'negative': ['1', '2'], 'drop': ['3']}
