@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pathlib
 import re
 import shlex
@@ -32,6 +33,16 @@ FILES = {
         ).encode('latin-1'),
         [('@who café, too late', '0'), ('so &quot;good&quot;', '4')],
     ),
+    'amazon.json.gz': (
+        gzip.compress(
+            b'{"overall": 5.0, "reviewText": "Fine"}\n{"overall": 1.0, "reviewText": "Bad"}\n'
+        ),
+        [('Fine', '5'), ('Bad', '1')],
+    ),
+    'yelp.json': (
+        b'{"stars": 4, "text": "Fine"}\n{"stars": 2.0, "text": "Bad"}\n',
+        [('Fine', '4'), ('Bad', '2')],
+    ),
     'SMSSpamCollection.tsv': (
         b'ham\tSee you at "five\nspam\tWin a prize\nham\tor six" then\n',
         [('See you at "five', 'ham'), ('Win a prize', 'spam'), ('or six" then', 'ham')],
@@ -46,7 +57,8 @@ def _recipes() -> dict[str, list[str]]:
     """Return the options of each recipe by what it reads."""
     text = (REPO / 'docs' / 'data.md').read_text('utf-8').partition('\n## Recipes\n')[2]
     commands = re.findall(r'```sh\n(.*?)```', text, re.DOTALL)
-    found = [shlex.split(each.replace('\\\n', ' ')) for each in commands]
+    lines = ''.join(commands).replace('\\\n', ' ').splitlines()
+    found = [shlex.split(line) for line in lines]
     return {words[words.index('--data') + 1]: words[words.index('run') + 1 :] for words in found}
 
 
