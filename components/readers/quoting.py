@@ -139,11 +139,15 @@ def find_dialect(
         least = tally.bad + (tally.plain_bad if is_plain else tally.quoted_bad)
         # Quoting that only escapes make consistent comes before quotes that are text.
         spare = tally.quoted_bad + tally.bad if tally.escapes else least
+        escaped = []
         for dialect, most in ((quoted, spare), (plain, least)):
-            escaped = dialect._replace(escaped=True)
-            bad = _count_bad(read_lines(), escaped, width)
+            bad = _count_bad(read_lines(), dialect._replace(escaped=True), width)
             if bad * _RATIO < most or (tally.nulls and bad <= most):
-                return escaped, None
+                escaped.append(dialect._replace(escaped=True))
+        if len(escaped) > 1 and not tally.is_quoted:
+            raise tally.doubt(name)
+        if escaped:
+            return escaped[0], None
     if is_plain:
         return plain, None
     if tally.is_quoted:
