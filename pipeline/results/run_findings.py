@@ -28,6 +28,7 @@ from components.pusher.properties import (
 )
 from components.readers.records import NOT_UTF8
 from components.served_baseline.baseline import read_baseline
+from components.statistics_gen.text_statistics import read_text_statistics
 from components.trainer.history import read_history
 from components.transform.properties import STOCK_REASON_PROPERTY
 from pipeline.results.outcome import Pushed, Withdrawn
@@ -73,6 +74,7 @@ class RunFindings:
         """
         adders = {
             'ExampleGen': self._add_examples,
+            'StatisticsGen': _describe_overlap,
             'ExampleValidator': lambda outputs: 'no anomalies',
             'Transform': _count_words,
             'Trainer': _last_accuracies,
@@ -150,6 +152,20 @@ def is_new_version(outputs: Artifacts) -> bool:
 def _only(outputs: Artifacts, key: str) -> Artifact:
     (artifact,) = outputs[key]
     return artifact
+
+
+def _describe_overlap(outputs: Artifacts) -> str:
+    """Return how many texts of `test` are in `train` or `val`, too, if there are any."""
+    statistics = read_text_statistics(_only(outputs, 'statistics').uri)
+    for split in statistics.splits if statistics else ():
+        parts = [
+            f'{split.shared[other]:,} ({split.shared[other] / split.examples:.1%}) are in {other}'
+            for other in (features.TRAIN_SPLIT, features.VAL_SPLIT)
+            if split.shared.get(other)
+        ]
+        if split.name == features.TEST_SPLIT and parts:
+            return f'of {split.examples:,} texts of test, {" and ".join(parts)}, too'
+    return ''
 
 
 def _count_words(outputs: Artifacts) -> str:

@@ -6,6 +6,12 @@ import pathlib
 import pytest
 from tfx.types import standard_artifacts
 
+from components.statistics_gen.text_statistics import (
+    TEXT_STATISTICS_FILE,
+    SplitStatistics,
+    TextStatistics,
+    to_json,
+)
 from components.transform.properties import STOCK_REASON_PROPERTY
 from pipeline.results.run_findings import RunFindings
 
@@ -34,3 +40,39 @@ def test_note_of_transform_counts_words_and_names_the_executor(
         path = tmp_path / 'transformed_metadata' / 'asset_map'
         path.write_text(json.dumps({name: name for name in vocabularies}))
     assert RunFindings().add('Transform', {'transform_graph': [graph]}) == note
+
+
+@pytest.mark.parametrize(
+    ('shared', 'note'),
+    [
+        ({'train': 0, 'val': 0, 'unsup': 9}, ''),
+        ({'train': 186, 'val': 0}, 'of 200 texts of test, 186 (93.0%) are in train, too'),
+        (
+            {'train': 186, 'val': 4},
+            'of 200 texts of test, 186 (93.0%) are in train and 4 (2.0%) are in val, too',
+        ),
+        (None, ''),
+    ],
+)
+def test_note_of_statistics_says_which_test_texts_training_has(
+    shared: dict[str, int] | None, note: str, tmp_path: pathlib.Path
+) -> None:
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri = str(tmp_path)
+    if shared is not None:
+        split = SplitStatistics(
+            name='test',
+            examples=200,
+            positive=100,
+            negative=100,
+            lengths=[],
+            words=0,
+            frequent=[],
+            unknown=None,
+            duplicates=0,
+            shared=shared,
+        )
+        found = TextStatistics(splits=[split], drift={}, fingerprint_words=[])
+        (tmp_path / TEXT_STATISTICS_FILE).parent.mkdir()
+        (tmp_path / TEXT_STATISTICS_FILE).write_bytes(to_json(found))
+    assert RunFindings().add('StatisticsGen', {'statistics': [statistics]}) == note
