@@ -27,7 +27,7 @@ class Tally:
         plain_rows: Number of rows if quotes are text.
         quoted_bad: Rows that only fit if quotes are text.
         plain_bad: Rows that only fit if quotes enclose fields; one whose quotes enclose a
-            delimiter, and no line break, counts as `_RATIO` rows.
+            delimiter, and no line break, or a doubled quote, counts as `_RATIO` rows.
         swallowed: Rows with line breaks, each of whose lines is a row of its own if quotes
             are text.
         bad: Rows with another number of fields in both readings.
@@ -65,6 +65,9 @@ class Tally:
             self.bad += not all_fit
         elif not all_fit:
             self.plain_bad += 1
+        elif any('""' in line for line in lines):
+            # A quote in a quoted field is written twice; in other texts, that is rare.
+            self.plain_bad += _RATIO
         else:
             self.swallowed += 1
 

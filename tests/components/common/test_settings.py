@@ -6,7 +6,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from components.common.settings import ColumnSettings, Settings, TextSettings
+from components.common.settings import ColumnSettings, LabelSettings, Settings, TextSettings
 from components.evaluator.settings import GateSettings
 from components.trainer.models import ARCHITECTURES
 from components.trainer.models.accurate.settings import AccurateSettings
@@ -33,11 +33,16 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (ColumnSettings, 'label_column', ['x'], ['']),
     (ColumnSettings, 'split_column', [None, 'x'], ['']),
     (ColumnSettings, 'positive_label', [None, 'x'], ['']),
-    (ColumnSettings, 'encoding', ['utf-8', 'latin-1'], ['', 'hex', None]),
-    (ColumnSettings, 'delimiter', [None, ';', 'tab'], ['', 'ab']),
+    (ColumnSettings, 'encoding', ['utf-8', 'cp1252'], ['', 'hex', None]),
+    (ColumnSettings, 'delimiter', [None, ';', '\t'], ['', 'ab']),
     (ColumnSettings, 'quoting', ['auto', 'minimal', 'none'], ['all', '', None]),
     (ColumnSettings, 'header', [True, False], ['maybe']),
-    (ColumnSettings, 'labels', [{}, {'drop': ['3']}], [{'drop': ['3', '3']}, {'x': []}]),
+    (
+        ColumnSettings,
+        'labels',
+        [LabelSettings(), LabelSettings(drop=('3',))],
+        [{'drop': ['3', '3']}, 'x', None],
+    ),
     (ColumnSettings, 'features', [(), ('x', 'y:int')], [('x', 'x'), 'x', None]),
     (ColumnSettings, 'test_percent', [1, 80], [0, 81, 20.5, None]),
     (ColumnSettings, 'val_percent', [1, 80], [0, 81, 20.5, None]),

@@ -68,7 +68,7 @@ def test_splits_are_counted_when_there_are_texts_without_a_label(tmp_path: pathl
         ['`test`', '200', '120 (60.0%)', '80 (40.0%)'],
         ['`unsup`', '5,000', '', ''],
     ]
-    assert '3 rows were rejected: 3 empty text.' in card
+    assert 'Rejected: 3 rows: 3 empty text.' in card
 
 
 def test_metrics_are_those_of_the_evaluation_when_there_is_no_baseline(

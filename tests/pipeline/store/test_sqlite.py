@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from components.common.errors import StoreError
-from components.common.model_versions import digest_of_model
+from components.common.model_identity import identity_of_model
 from pipeline.models import versions
 from pipeline.store.artifacts import highest_execution
 from pipeline.store.metadata_store import open_store, sqlite_config
@@ -265,7 +265,7 @@ def test_next_run_executes_every_node_when_file_and_backup_copy_are_missing(
     assert len(executed(outcome)) == len(outcome.nodes)
     # The live version is the baseline, unless it is the candidate itself.
     candidate = run_root.newest('Trainer/model') / 'Format-Serving'
-    same = digest_of_model(str(live)) == digest_of_model(str(candidate))
+    same = identity_of_model(str(live)) == identity_of_model(str(candidate))
     assert (outcome.baseline is None) == same
     after = snapshot(run_root.config.pipeline_root)
     assert {name: after[name] for name in before} == before
