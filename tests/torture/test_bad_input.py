@@ -206,7 +206,7 @@ def test_model_is_pushed_and_scores_when_reviews_have_50_mb(
     pushed = done.code == 0 and done.json['outcome'] == 'pushed'
     tally(fault='reviews of 50 MB, through the pipeline', runs=1, faults=2, losses=int(not pushed))
     assert pushed, done.err
-    assert 'rejected 1 rows (1 empty text)' in done.out
+    assert 'rejected 1 row (1 empty text)' in done.out
     (rejects,) = tmp_path.glob(str(pathlib.Path(done.json['rejects']).relative_to(tmp_path)))
     assert json.loads(rejects.read_text())['reason'] == 'empty text'
 
