@@ -11,6 +11,7 @@ from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.readers.cells import find_cell, label_of, text_of
 from components.readers.dialect import Dialect
+from components.readers.encodings import is_utf8
 from components.readers.feature_columns import FeatureColumn, parse_features, read_features
 from components.readers.messages import quote, quote_all
 from components.readers.records import EMPTY_TEXT, NO_LABEL, Record, Reject, not_encoded
@@ -211,19 +212,11 @@ def _read_record(
     if split == features.UNLABELLED_SPLIT:
         return (
             Record(text, None, split, where)
-            if _is_utf8(text)
+            if is_utf8(text)
             else Reject(not_encoded(columns.encoding), where)
         )
     if not label_text:
         return Reject(NO_LABEL, where)
-    if not _is_utf8(text) or not _is_utf8(label_text):
+    if not is_utf8(text) or not is_utf8(label_text):
         return Reject(not_encoded(columns.encoding), where)
     return Record(text, label_text, split, where)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode('utf-8')
-    except UnicodeEncodeError:
-        return False
-    return True

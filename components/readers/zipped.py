@@ -72,13 +72,26 @@ def _read(archive: zipfile.ZipFile, table: zipfile.ZipInfo) -> Iterator[bytes]:
             yield chunk
 
 
+# What zipfile raises where a file is damaged. It does not check each header: an empty name gives
+# an IndexError, a wrong offset a ValueError or OverflowError, an unknown version or method a
+# NotImplementedError, and a flag of encryption in the second header a RuntimeError.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+
+
 @contextlib.contextmanager
 def _damage_as_os_error() -> Iterator[None]:
     try:
         yield
-    except (
-        *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError),
-        *(ValueError, RuntimeError, LookupError, OverflowError, NotImplementedError),
-    ) as err:
+    except _DAMAGE as err:
         text = ''.join(each if each.isprintable() else ' ' for each in str(err))
         raise OSError(text[:200] or type(err).__name__) from err
