@@ -24,7 +24,8 @@ from components.trainer.component import make_trainer
 from components.transform.component import make_transform
 from components.user_module.source import PREPROCESSING_FN, RUN_FN, UserModule
 from pipeline.beam.arguments import beam_args
-from pipeline.settings.config import PipelineConfig, find_user_module
+from pipeline.settings.config import PipelineConfig
+from pipeline.settings.user_module import find_user_module
 from pipeline.store.choice import backend_of
 
 _FINGERPRINT = 'fingerprint'

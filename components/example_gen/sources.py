@@ -5,30 +5,22 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
-import re
 
 from components.common import features
 from components.common.errors import ConfigError, DataError
 from components.common.settings import FEATURE_TYPES, ColumnSettings, FeatureType
 from components.common.storage import is_remote, require_supported_address
 from components.example_gen import spans as span_patterns
+from components.example_gen import table_folders
 from components.example_gen.batches import SourceKind
 from components.readers import formats
 from components.readers.feature_columns import parse_features, widest
 from components.readers.lines import readable, unexpanded_hint
-from components.readers.tables import SPLIT_NAMES, require_columns
+from components.readers.tables import require_columns
 
 ANY_SPLIT = 'all'
 # In each file, the rows whose values decide the types of the feature columns.
 _TYPED_ROWS = 1_000
-
-# A folder of TFX's, with one folder for each split. TFX's two splits are `train` and `eval`.
-_SPLIT_FOLDER = 'Split-'
-# A hub's folders: CONFIGURATION/SPLIT/0000.parquet.
-_FOLDER_LEVELS = 2
-# What the library `datasets` writes beside the tables.
-_DESCRIPTIONS = ('dataset_dict.json', 'dataset_info.json', 'dataset_infos.json', 'state.json')
-_PARTIAL = 'partial-'  # the hub's prefix of a split of which it converted the first rows only
 _FORMATS = f'{formats.TABLE_SUFFIXES}, .tfrecord, the IMDB folder or its .tar.gz'
 
 
@@ -206,46 +198,13 @@ def _search_folder(path: str, columns: ColumnSettings) -> DataSource:
         if os.path.isdir(os.path.join(folder, 'train', 'pos')):
             return _search_imdb_folder(folder, columns)
     with readable(path):
-        names = _find_tables(path, _FOLDER_LEVELS)
+        names = table_folders.find_tables(path)
     if not names:
         raise DataError(
             f'no data in the folder {path}',
             hint=f'expected files ending in {_FORMATS}, or the folders train/pos, train/neg, …',
         )
     return _collect_tables(path, names, columns)
-
-
-def _find_tables(folder: str, levels: int) -> list[str]:
-    """Return the tables in a folder; if it has none, those in its folders."""
-    names = _tables_in(folder)
-    deeper = levels and not names
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.name.startswith('.') or not entry.is_dir():
-            continue
-        if deeper or entry.name.startswith(_SPLIT_FOLDER):
-            below = _find_tables(entry.path, levels - 1) if deeper else _tables_in(entry.path)
-            names += [os.path.join(entry.name, name) for name in below]
-    return names
-
-
-def _tables_in(folder: str) -> list[str]:
-    """Return the tables; a .json or .zip file only if there is no other.
-
-    Beside other tables, .json files describe them, and .zip files are what they came from.
-    """
-    names = sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if formats.is_table(entry.name)
-        and entry.is_file()
-        and not entry.name.startswith('.')
-        and entry.name not in _DESCRIPTIONS
-    )
-    for doubtful in (('.zip', '.json', '.json.gz'), ('.zip',)):
-        others = [name for name in names if not name.lower().endswith(doubtful)]
-        if others:
-            return others
-    return names
 
 
 def _search_imdb_folder(folder: str, columns: ColumnSettings) -> DataSource:
@@ -316,56 +275,42 @@ def _match_below(base: str, pattern: str) -> list[str]:
 
 
 def _collect_tables(base: str, names: list[str], columns: ColumnSettings) -> DataSource:
-    splits = [_parse_split(name) or ANY_SPLIT for name in names]
+    named = [(table_folders.split_of_file(name) or ANY_SPLIT, name) for name in names]
     if not columns.use_unlabelled:
-        names = [n for n, split in zip(names, splits) if split != features.UNLABELLED_SPLIT]
-        splits = [split for split in splits if split != features.UNLABELLED_SPLIT]
-    for name, split in zip(names, splits):
+        named = [pair for pair in named if pair[0] != features.UNLABELLED_SPLIT]
+    for split, name in named:
         _require_unicode(name)
         path = os.path.join(base, name)
         _require_content(path)
         _require_columns(path, columns, split)
-    if not set(splits) - {features.UNLABELLED_SPLIT}:
-        raise DataError('all files hold texts without a label', hint='add a file of labelled texts')
-    named = set(splits) - {ANY_SPLIT, features.UNLABELLED_SPLIT}
-    if named and ANY_SPLIT in splits:
-        stray = names[splits.index(ANY_SPLIT)]
-        raise DataError(
-            f'some files name their split ({", ".join(sorted(named))}), but {stray!r} does not',
-            hint='name all of them train*, val* or test*, or none',
-        )
-    if len(named) == 1:
-        # With one split only, a hash splits the rows, as those of any other file.
-        splits = [ANY_SPLIT if split in named else split for split in splits]
-    elif named and not {features.TRAIN_SPLIT, features.TEST_SPLIT} <= named:
-        raise DataError(
-            f'the files name the splits {" and ".join(sorted(named))}; train and test are needed',
-            hint='add the missing file, or remove the splits from all names, to split by hash',
-        )
     counters: dict[str, int] = {}
     patterns = []
-    for split, name in zip(splits, names):
+    for split, name in _agree_on_splits(named):
         counters[split] = counters.get(split, 0) + 1
         patterns.append((f'{split}-{counters[split]}', glob.escape(name)))
     return DataSource(kind=SourceKind.TABLES, base=base, patterns=tuple(patterns))
 
 
-def _parse_split(name: str) -> str | None:
-    """Return the split that the name of a file begins with, or else that of its folder.
-
-    >>> _parse_split('plain_text/train/0000.parquet'), _parse_split('data/test-1.parquet')
-    ('train', 'test')
-    """
-    path, base = os.path.split(name)
-    folder = os.path.basename(path)
-    if folder.startswith(_SPLIT_FOLDER):
-        of_folder = folder.removeprefix(_SPLIT_FOLDER).lower()
-        return features.TEST_SPLIT if of_folder == 'eval' else SPLIT_NAMES.get(of_folder)
-    for each in (base, folder):
-        stem = re.split(r'[^a-z]', each.lower().removeprefix(_PARTIAL))[0]
-        if stem in SPLIT_NAMES:
-            return SPLIT_NAMES[stem]
-    return None
+def _agree_on_splits(named: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Check that files name all splits or none; with one split only, a hash splits the rows."""
+    splits = {split for split, _ in named} - {features.UNLABELLED_SPLIT}
+    if not splits:
+        raise DataError('all files hold texts without a label', hint='add a file of labelled texts')
+    known = splits - {ANY_SPLIT}
+    if known and ANY_SPLIT in splits:
+        stray = next(name for split, name in named if split == ANY_SPLIT)
+        raise DataError(
+            f'some files name their split ({", ".join(sorted(known))}), but {stray!r} does not',
+            hint='name all of them train*, val* or test*, or none',
+        )
+    if len(known) == 1:
+        return [(ANY_SPLIT if split in known else split, name) for split, name in named]
+    if known and not {features.TRAIN_SPLIT, features.TEST_SPLIT} <= known:
+        raise DataError(
+            f'the files name the splits {" and ".join(sorted(known))}; train and test are needed',
+            hint='add the missing file, or remove the splits from all names, to split by hash',
+        )
+    return named
 
 
 def _require_unicode(name: str) -> None:

@@ -22,7 +22,8 @@ from pipeline.cloud.rules import require_valid
 from pipeline.cloud.targets import Target
 from pipeline.process.imports import no_collection
 from pipeline.process.logs import no_framework_noise
-from pipeline.settings.config import PipelineConfig, find_user_module
+from pipeline.settings.config import PipelineConfig
+from pipeline.settings.user_module import find_user_module
 
 # The folder of the image that its Python imports from, see Dockerfile.
 IMAGE_FOLDER = '/opt/reviews'

@@ -10,7 +10,8 @@ import pytest
 from components.example_gen.sources import discover
 from pipeline.cloud.compile import describe_image
 from pipeline.create import create_pipeline
-from pipeline.settings.config import PipelineConfig, find_user_module, load_config
+from pipeline.settings.config import PipelineConfig, load_config
+from pipeline.settings.user_module import find_user_module
 from tests.conftest import NODES, REPO, SAMPLE, call_command, run_command
 from tests.pipeline.store.conftest import small_table
 from tests.test_feature_columns import write_table

@@ -27,7 +27,8 @@ from pipeline.cloud.targets import Target
 from pipeline.process import signals
 from pipeline.process.logs import framework_noise_to
 from pipeline.results.outcome import RunOutcome, verdict_of
-from pipeline.settings.config import PipelineConfig, find_user_module
+from pipeline.settings.config import PipelineConfig
+from pipeline.settings.user_module import find_user_module
 from pipeline.terminal.json_output import print_json
 
 if TYPE_CHECKING:
