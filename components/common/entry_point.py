@@ -1,6 +1,6 @@
 """The command of a step on Kubeflow Pipelines: prepares the step, then runs TFX's command.
 
-The backend of Kubeflow Pipelines and TFX's entry point disagree in six points:
+The backend of Kubeflow Pipelines and TFX's entry point disagree in seven points:
 
 - The backend passes artifacts without a type, or with a wrong one. TFX chooses a class
   by the type, so this module takes it from the interface of the component.
@@ -9,6 +9,10 @@ The backend of Kubeflow Pipelines and TFX's entry point disagree in six points:
   that are not its own. This module drops them.
 - The backend keeps artifacts under `minio://` or `s3://`, which TensorFlow cannot open,
   and copies them from and to `/minio` or `/s3`. This module translates the addresses.
+- The backend fails a step if the path of an output does not exist in its container
+  (backend/src/v2/component/launcher_v2.go, `uploadOutputArtifacts` on the branch of 3.0; 2.x
+  only warns). TFX writes to `gs://` without such a copy, and the Pusher of TFX writes nothing
+  to its output. This module creates a folder for each output.
 - The backend may leave out the name of an artifact, which a blessing refers to.
 - The backend does not return the properties of artifacts. Those of the pushed model say
   whether it was pushed, so this module also writes them to a file in its folder.
@@ -50,6 +54,8 @@ _PUSHED_MODEL = 'pushed_model'
 PROPERTIES_FILE = 'properties.json'
 _EXAMPLES_TYPE = {'schemaTitle': 'tfx.Examples'}
 
+# Where the launcher looks for an output (`LocalPathForURI` in launcher_v2.go).
+_LOCAL_FOLDERS = {'gs': 'gcs', 'minio': 'minio', 's3': 's3'}
 _MOUNTED = re.compile(r'^(minio|s3)://')
 _MOUNT = re.compile(r'^/(minio|s3)/')
 
@@ -98,6 +104,9 @@ def execute(
     for pushed in output.get('artifacts', {}).get(_PUSHED_MODEL, {}).get('artifacts', []):
         _write_properties(pushed)
     output_file.write_text(json.dumps(_translate(output, _to_address)), encoding='utf-8')
+    for of_key in step['outputs'].get('artifacts', {}).values():
+        for artifact in of_key['artifacts']:
+            _create_local_folder(artifact['uri'])
 
 
 def resolve_input(step: dict[str, Any], inputs_spec: str, others: Sequence[str]) -> None:
@@ -137,6 +146,12 @@ def _write_properties(artifact: dict[str, Any]) -> None:
     fileio.makedirs(artifact['uri'])
     with fileio.open(f'{artifact["uri"]}/{PROPERTIES_FILE}', 'w') as file:
         file.write(json.dumps(artifact.get('metadata', {})))
+
+
+def _create_local_folder(uri: str) -> None:
+    scheme, _, path = uri.partition('://')
+    if path and scheme in _LOCAL_FOLDERS:
+        os.makedirs(f'{_mounts()}/{_LOCAL_FOLDERS[scheme]}/{path}', exist_ok=True)
 
 
 def _apply_driver_result(

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.common.entry_point import MOUNTS_VARIABLE
+from components.common.errors import StepFailedError
 from pipeline.cloud.rehearsal.engines import Mount, StepEngine, read_failure
 from pipeline.cloud.rehearsal.services import Service
 from pipeline.cloud.rehearsal.steps import Step, StepOutputs, StoredArtifact
@@ -73,7 +74,7 @@ class Launcher:
             outputs: The provisioned output artifacts.
 
         Raises:
-            StepFailedError: If the command fails.
+            StepFailedError: If the command fails, or an output is missing.
             ComponentError: If a reported URI is not one of the object store.
         """
         parameters = step.outputs.get('parameters', {})
@@ -99,6 +100,12 @@ class Launcher:
             metadata = self.service.recorded_metadata(key, found.get('metadata', {}))
             artifacts[key] = dataclasses.replace(artifact, uri=uri, metadata=metadata)
             if self.service.copies_artifacts:
+                # As on the branch of 3.0; 2.x only warns.
+                if not (mounts / local_path(uri)).exists():
+                    raise StepFailedError(
+                        f'{step.name} failed: its output {key!r} is missing at /{local_path(uri)}',
+                        hint='let the step create a file or a folder for each of its outputs',
+                    )
                 _copy(mounts / local_path(uri), self.workspace.find(uri))
         shutil.rmtree(mounts, ignore_errors=True)
         reported = report.get('parameterValues', {})

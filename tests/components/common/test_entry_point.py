@@ -51,10 +51,11 @@ class FakeFileio:
 
 
 @pytest.fixture
-def tfx(monkeypatch: pytest.MonkeyPatch) -> FakeTfx:
+def tfx(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> FakeTfx:
     fake = FakeTfx()
     monkeypatch.setattr(runpy, 'run_module', fake.run_module)
     monkeypatch.setattr(importlib, 'import_module', lambda module: FakeFileio)
+    monkeypatch.setenv(entry_point.MOUNTS_VARIABLE, str(tmp_path / 'mounts'))
     return fake
 
 
@@ -167,7 +168,8 @@ def test_addresses_are_translated_both_ways_when_tensorflow_cannot_open_them(
     run_step(evaluator(tmp_path, root), INPUTS, OUTPUTS)
     ((_, step, _),) = tfx.calls
     (given,) = step['inputs']['artifacts']['model']['artifacts']
-    assert given['uri'] == f'{local}/1/model'
+    prefix = str(tmp_path / 'mounts') if local.startswith('/') else ''
+    assert given['uri'] == f'{prefix}{local}/1/model'
     assert step['inputs']['parameterValues'] == {'folder': f'{root}/not/an/artifact'}
     written = json.loads((tmp_path / 'out.json').read_text())
     (baseline,) = written['artifacts']['baseline']['artifacts']
@@ -177,6 +179,16 @@ def test_addresses_are_translated_both_ways_when_tensorflow_cannot_open_them(
         'model_name': f'{root}/1/model',
         'blessed': 1.0,
     }
+
+
+@pytest.mark.parametrize(
+    ('root', 'folder'), [('gs://b', 'gcs/b'), ('minio://b', 'minio/b'), ('s3://b', 's3/b')]
+)
+def test_each_output_is_a_folder_where_the_launcher_looks_when_tfx_writes_none(
+    root: str, folder: str, tfx: FakeTfx, tmp_path: pathlib.Path
+) -> None:
+    run_step(evaluator(tmp_path, root), INPUTS, OUTPUTS)
+    assert (tmp_path / 'mounts' / folder / '2' / 'baseline').is_dir()
 
 
 def test_step_fails_when_tfx_fails(tfx: FakeTfx, tmp_path: pathlib.Path) -> None:

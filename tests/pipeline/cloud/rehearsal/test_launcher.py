@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from components.common.errors import StepFailedError
 from pipeline.cloud.rehearsal.engines import Mount
 from pipeline.cloud.rehearsal.step_runner import StepRunner
 from pipeline.cloud.rehearsal.workspace import Workspace
@@ -23,11 +24,13 @@ class FakeContainers:
     """Records what each container would get, and writes its outputs through the mounts.
 
     Attributes:
+        writes: Whether the containers write their outputs.
         inputs: The `ExecutorInput` of each container.
         mounts: Mounts of the last container, by their path in the container.
     """
 
     in_container = True
+    writes: bool = True
     inputs: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     mounts: dict[str, Mount] = dataclasses.field(default_factory=dict)
 
@@ -42,7 +45,7 @@ class FakeContainers:
             assert mount.read_only or stat.S_IMODE(mount.source.stat().st_mode) == 0o777
         for found in given['inputs']['artifacts'].values():
             assert (self.path(found) / 'part' / 'data.txt').read_text() == 'words'
-        for found in given['outputs']['artifacts'].values():
+        for found in given['outputs']['artifacts'].values() if self.writes else ():
             (self.path(found) / 'part').mkdir(parents=True)
             (self.path(found) / 'part' / 'data.txt').write_text('words')
         report = self.mounts['/tmp/kfp_outputs'].source / 'output_metadata.json'
@@ -55,20 +58,24 @@ class FakeContainers:
         return self.mounts[f'/{scheme}'].source / path if colon else pathlib.Path(scheme)
 
 
-@pytest.mark.parametrize(('target', 'stores'), [('vertex', set()), ('kubeflow', {'/minio', '/s3'})])
-def test_container_finds_its_inputs_and_reports_where_the_service_looks(
-    target: Target, stores: set[str], tmp_path: pathlib.Path
-) -> None:
-    engine: Any = FakeContainers()
-    workspace = Workspace(root=tmp_path / 'root', target=target)
-    runner = StepRunner(
-        pipeline=small_pipelines.compiled(target, root=workspace.bucket),
+def make_runner(engine: Any, workspace: Workspace) -> StepRunner:
+    return StepRunner(
+        pipeline=small_pipelines.compiled(workspace.target, root=workspace.bucket),
         values={'size': 5},
         engine=engine,
         workspace=workspace,
         run_id=workspace.start_run(),
-        mounts=(Mount(source=tmp_path, target='/data', read_only=True),),
+        mounts=(Mount(source=workspace.root.parent, target='/data', read_only=True),),
     )
+
+
+@pytest.mark.parametrize(('target', 'stores'), [('vertex', set()), ('kubeflow', {'/minio', '/s3'})])
+def test_container_finds_its_inputs_and_reports_where_the_service_looks(
+    target: Target, stores: set[str], tmp_path: pathlib.Path
+) -> None:
+    engine = FakeContainers()
+    workspace = Workspace(root=tmp_path / 'root', target=target)
+    runner = make_runner(engine, workspace)
     runner.run(small_pipelines.RecordedProgress())
     first, second = engine.inputs
     assert first['inputs']['parameterValues'] == {'kind': 'small'}
@@ -79,3 +86,10 @@ def test_container_finds_its_inputs_and_reports_where_the_service_looks(
     assert uri.startswith('minio://bucket/root/small/' if stores else str(workspace.bucket))
     assert (workspace.find(uri) / 'part' / 'data.txt').read_text() == 'words'
     assert not list(workspace.folder.glob('steps/*/*/mounts'))
+
+
+def test_step_fails_on_kubeflow_when_it_writes_nothing_to_an_output(tmp_path: pathlib.Path) -> None:
+    workspace = Workspace(root=tmp_path / 'root', target='kubeflow')
+    runner = make_runner(FakeContainers(writes=False), workspace)
+    with pytest.raises(StepFailedError, match=r"First failed: its output 'data' is missing at /m"):
+        runner.run(small_pipelines.RecordedProgress())
