@@ -7,6 +7,7 @@ the same class, so a worker never sees an unchecked value.
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 from typing import Any, Literal, get_args
 
@@ -35,6 +36,8 @@ class Settings(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra='forbid', allow_inf_nan=False)
 
 
+# Each row has a label, and few have a spelling of their own.
+@functools.lru_cache(maxsize=100)
 def canonical_label(label: str) -> str:
     """Return what all spellings of a label have in common.
 

@@ -19,15 +19,6 @@ SUMMARY_FILE = 'summary.json'
 REJECTS_FILES = 'report/rejects*.jsonl'
 
 
-def count_rows(number: int) -> str:
-    """Return a number of rows in words.
-
-    >>> count_rows(1), count_rows(2_000)
-    ('1 row', '2,000 rows')
-    """
-    return f'{number:,} row{"s"[: number != 1]}'
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExamplesSummary:
     """Counts of the rows that ExampleGen read.

@@ -1,4 +1,4 @@
-"""Values of the data in messages, shortened."""
+"""Values of the data in messages, shortened, and numbers of rows."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def quote_all(values: Sequence[str]) -> str:
     shown = ', '.join(map(quote, values[:_NAMES]))
     more = len(values) - _NAMES
     return f'{shown} and {more:,} more' if more > 0 else shown or 'none'
+
+
+def count_rows(number: int) -> str:
+    """Return a number of rows in words.
+
+    >>> count_rows(1), count_rows(2_000)
+    ('1 row', '2,000 rows')
+    """
+    return f'{number:,} row{"s"[: number != 1]}'

@@ -16,7 +16,7 @@ from components.common.settings import ColumnSettings
 from components.common.storage import is_remote, require_supported_address
 from components.readers import formats, text_lines
 from components.readers.lines import readable
-from components.readers.messages import quote_all
+from components.readers.messages import count_rows, quote_all
 from components.readers.tables import Row, Table
 from pipeline.predict.model import Explanation, PushedModel, Score, live_model
 from pipeline.predict.rows import (
@@ -271,9 +271,7 @@ def _print_counts(output_file: str, counts: _Counts, terminal: Terminal, *, as_j
         return
     by_label = ', '.join(f'{number:,} {label!r}' for label, number in counts.labels.items())
     rate = f', {rows / counts.seconds:,.0f} rows/s' if counts.seconds > 0.1 else ''
-    line = (
-        f'{output_file}: {rows:,} row{"s"[: rows != 1]} in {counts.seconds:.1f} s{rate}: {by_label}'
-    )
+    line = f'{output_file}: {count_rows(rows)} in {counts.seconds:.1f} s{rate}: {by_label}'
     if counts.without_text:
         line += f'; {counts.without_text:,} without a text, whose scores are empty'
     print(line, file=terminal.err)

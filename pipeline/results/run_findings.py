@@ -15,17 +15,13 @@ from tfx.types import Artifact
 from components.common import features
 from components.evaluator.evaluation import Evaluation, read_evaluation
 from components.evaluator.metric_table import ACCURACY, format_metric
-from components.example_gen.summary import (
-    REJECTS_FILES,
-    SPANS_PROPERTY,
-    ExamplesSummary,
-    count_rows,
-)
+from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
 from components.pusher.properties import (
     NEW_VERSION_PROPERTY,
     WITHDRAWN_AT_PROPERTY,
     WITHDRAWN_VERSION_PROPERTY,
 )
+from components.readers.messages import count_rows
 from components.readers.records import NOT_UTF8
 from components.served_baseline.baseline import read_baseline
 from components.statistics_gen.text_statistics import read_text_statistics
