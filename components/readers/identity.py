@@ -1,4 +1,4 @@
-"""Decides which texts count as equal, for the split and for the count of duplicates.
+"""Decides which texts count as equal, for the split, the count of duplicates and the gate.
 
 A model that has read a text knows all texts that differ from it only in case, white space or
 line breaks, and nearly knows those that differ only in punctuation, or the names and links of a
@@ -25,6 +25,10 @@ _INVISIBLE = re.compile(
 )
 _NOT_WORD = re.compile(r'[\W_]')
 _LINE_BREAK = re.compile(r'<br ?/?>')
+# The same before white space is replaced.
+_RAW_LINE_BREAK = re.compile(rb'<br[\x00-\x20\x7f]*/?>')
+_ASCII_DIGITS = b'0123456789'
+_DIGIT = re.compile(r'\d')
 _MENTION_OR_LINK = re.compile(r'@\w+|(?:https?://|www\.)\S+')
 # Above it, one pass of a regular expression is faster than one for each character.
 _MAX_REPLACED = 16
@@ -69,6 +73,50 @@ def words(form: str) -> str:
     if '@' in form or (':' in form and '://' in form) or 'www.' in form:
         text = _MENTION_OR_LINK.sub('', form)
     return _remove(text, _NOT_WORDS, _NOT_WORD) or form
+
+
+def words_of(text: bytes) -> bytes:
+    """Return `words(normalize(text))`, in half of the time for most texts in English.
+
+    >>> words_of(b'Never<br />AGAIN, 10 times!')
+    b'neveragain10times'
+
+    Args:
+        text: UTF-8.
+
+    Returns:
+        UTF-8.
+    """
+    if text.isascii():
+        lower = text.lower()
+        if not (b'@' in lower or b'://' in lower or b'www.' in lower):
+            if b'<br' in lower:
+                # Not by nothing, because the parts may be a tag together.
+                lower = lower.replace(b'<br />', b'-')
+                lower = _RAW_LINE_BREAK.sub(b'-', lower) if b'<br' in lower else lower
+            left = lower.translate(None, _NOT_WORDS)
+            if left:
+                return left
+    form = words(normalize(text.decode('utf-8', 'replace')))
+    return form.encode('utf-8', 'surrogatepass')
+
+
+def without_numbers(form: bytes) -> bytes:
+    """Return the form that texts have in common if they are nearly equal: without numbers.
+
+    A text that has no letters is returned as it is.
+
+    >>> without_numbers(b'seen10timesin1999'), without_numbers(b'1010')
+    (b'seentimesin', b'1010')
+
+    Args:
+        form: What `words_of` returns.
+    """
+    left = form.translate(None, _ASCII_DIGITS)
+    if not left.isascii():
+        text = _remove(form.decode('utf-8', 'surrogatepass'), _ASCII_DIGITS, _DIGIT)
+        left = text.encode('utf-8', 'surrogatepass')
+    return left or form
 
 
 def digest(form: str) -> bytes:

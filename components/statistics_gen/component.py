@@ -18,7 +18,7 @@ class OnePassStatisticsGen(StatisticsGen):
 
 
 class StockStatisticsGen(StatisticsGen):
-    """TFX's StatisticsGen, which also counts the examples."""
+    """TFX's StatisticsGen, which also counts the examples, and the texts that repeat."""
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(StockExecutor)
 

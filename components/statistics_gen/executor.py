@@ -19,10 +19,11 @@ from components.common.errors import DataError
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
-from components.statistics_gen.workers import WriteStatistics
+from components.statistics_gen.workers import WriteStatistics, WriteTextStatistics
 
-# The digests of so many take 128 MiB. So do the words of each of 60 parts of a billion reviews.
-_EXAMPLES_PER_PART = 1 << 24
+# The digests of so many take 128 MiB; the words of each of 120 parts of a billion reviews, half
+# of it.
+_EXAMPLES_PER_PART = 1 << 23
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -57,7 +58,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             json_utils.dumps(dict.fromkeys(splits, 1.0)),
         )
         by_split = {split: _files(examples.uri, split) for split in splits}
-        summary = ExamplesSummary.read(examples.uri)
         paths = {split: _statistics_path(statistics.uri, split) for split in splits}
         text_statistics = posixpath.join(statistics.uri, TEXT_STATISTICS_FILE)
         files = [(split, path) for split in splits for path in by_split[split]]
@@ -69,12 +69,37 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 >> WriteStatistics(
                     paths,
                     text_statistics,
-                    texts_parts=1 + sum(map(summary.examples, splits)) // _EXAMPLES_PER_PART,
+                    texts_parts=_texts_parts(examples.uri, splits),
                     most_files=max(map(len, by_split.values())),
                 )
             )
         clear_unfinished(unfinished_dir(text_statistics), 'StatisticsGen')
         require_all_counted(examples.uri, statistics.uri, splits)
+
+
+def write_text_statistics(
+    pipeline: beam.Pipeline, examples: str, statistics: str, splits: list[str]
+) -> None:
+    """Write only `report/text_statistics.json`.
+
+    Args:
+        pipeline: A Beam pipeline without transforms.
+        examples: Folder of the Examples artifact.
+        statistics: Folder of the artifact with the statistics.
+        splits: The splits to count, `train` among them.
+
+    Raises:
+        DataError: If a split has no files.
+    """
+    path = posixpath.join(statistics, TEXT_STATISTICS_FILE)
+    files = [(split, file) for split in splits for file in _files(examples, split)]
+    with run_beam_pipeline(pipeline, 'StatisticsGen') as running:
+        _ = (
+            running
+            | 'Files' >> beam.Create(files, reshuffle=True)
+            | 'Texts' >> WriteTextStatistics(path, texts_parts=_texts_parts(examples, splits))
+        )
+    clear_unfinished(unfinished_dir(path), 'StatisticsGen')
 
 
 def require_all_counted(examples: str, statistics: str, splits: list[str]) -> None:
@@ -94,6 +119,11 @@ def require_all_counted(examples: str, statistics: str, splits: list[str]) -> No
         with fileio.open(_statistics_path(statistics, split), 'rb') as file:
             found.ParseFromString(file.read())
         summary.require('StatisticsGen', [split], int(found.datasets[0].num_examples))
+
+
+def _texts_parts(examples: str, splits: list[str]) -> int:
+    total = sum(map(ExamplesSummary.read(examples).examples, splits))
+    return 1 + total // _EXAMPLES_PER_PART
 
 
 def _statistics_path(uri: str, split: str) -> str:

@@ -1,4 +1,4 @@
-"""TFX's executor of StatisticsGen, which also counts the examples."""
+"""TFX's executor of StatisticsGen, with the counts of this project."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from tfx.components.statistics_gen import executor
 from tfx.types import artifact_utils, standard_component_specs
 
-from components.statistics_gen.executor import require_all_counted
+from components.statistics_gen.executor import require_all_counted, write_text_statistics
 
 
 class StockExecutor(executor.Executor):
-    """Writes TFX's statistics; it writes no statistics of the texts for the report."""
+    """Writes TFX's statistics, and those of the texts that the report and the gate need."""
 
     def Do(
         self,
@@ -21,8 +21,12 @@ class StockExecutor(executor.Executor):
     ) -> None:
         """Write the statistics, and check that they are those of all examples.
 
+        After TFX's executor, the executor of this project reads the texts once more and
+        writes `report/text_statistics.json`, see `text_statistics`.
+
         Raises:
             ComponentError: If the number of examples is not the one that ExampleGen wrote.
+            DataError: If a split has no files.
         """
         super().Do(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
@@ -31,3 +35,4 @@ class StockExecutor(executor.Executor):
         )
         splits = artifact_utils.decode_split_names(statistics.split_names)
         require_all_counted(examples, statistics.uri, splits)
+        write_text_statistics(self._make_beam_pipeline(), examples, statistics.uri, splits)

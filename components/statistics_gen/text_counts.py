@@ -9,7 +9,6 @@ worker holds all words of a billion texts.
 
 from __future__ import annotations
 
-import hashlib
 import string
 import zlib
 from collections.abc import Iterable, Mapping
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.common import features
+from components.statistics_gen.repeats import Repeats, TextDigests, count_repeats
 from components.statistics_gen.text_statistics import (
     FINGERPRINT_WORDS,
     FREQUENT_WORDS,
@@ -73,7 +73,7 @@ class WordCounts(NamedTuple):
 class TextCounts:
     """Counts of the texts of a split, or of a part of it; they can be pickled.
 
-    Parts may be merged in any order. They keep 8 bytes per example, and each
+    Parts may be merged in any order. They keep 16 bytes per example, and each
     distinct word with its count, as Transform does.
 
     >>> texts = pa.array([[b'Good film'], [b'Good.']])
@@ -86,13 +86,14 @@ class TextCounts:
         examples: Number of examples.
         labels: int64 `[2]`: by label, the number of examples.
         lengths: int64 `[bins]`: as `SplitStatistics.lengths`.
+        digests: Of each text.
     """
 
     def __init__(self) -> None:
         self.examples = 0
         self.labels: npt.NDArray[np.int64] = np.zeros(2, np.int64)
         self.lengths: npt.NDArray[np.int64] = np.zeros(0, np.int64)
-        self._digests: list[npt.NDArray[np.uint64]] = []
+        self.digests = TextDigests()
         self._words = [WordCounts(pa.array([], pa.large_string()), np.zeros(0, np.int64))]
         self._rows = 0
         self._rows_merged = 0
@@ -111,8 +112,7 @@ class TextCounts:
             self.labels += [np.sum(numbers == 0), np.sum(numbers == 1)]
         if texts is None:
             return
-        digests = b''.join(_digest(text) for text in texts.to_pylist())
-        self._digests.append(np.frombuffer(digests, np.uint64))
+        self.digests.add(texts.to_pylist())
         spaced = pc.replace_substring_regex(
             texts.cast(pa.large_string()), _SPACE_OR_LETTER, r' \1 '
         )
@@ -130,7 +130,7 @@ class TextCounts:
         self.examples += other.examples
         self.labels += other.labels
         self.lengths = _sum(self.lengths, other.lengths)
-        self._digests += other._digests
+        self.digests.merge(other.digests)
         if self._rows:
             self._add_words(other.words())
         else:
@@ -153,31 +153,23 @@ class TextCounts:
         self._rows = self._rows_merged = len(self._words[0].words)
         return self._words[0]
 
-    def digests(self) -> npt.NDArray[np.uint64]:
-        """Return a digest of each text, uint64 `[examples]`, in no order.
-
-        Two different texts among a billion have the same digest with probability 0.03.
-        """
-        self._digests = [np.concatenate([np.zeros(0, np.uint64), *self._digests])]
-        return self._digests[0]
-
     def divide(self, parts: int) -> list[TextCounts]:
-        """Divide the counts into parts, so that equal words and equal texts share a part.
+        """Divide the counts into parts, so that equal words and equal digests share a part.
 
-        The first part has the counts that are not by word or by text.
+        The digests of a text may be in two parts. The first part has the counts that are not
+        by word or by text.
         """
         if parts == 1:
             return [self]
         divided = [TextCounts() for _ in range(parts)]
         divided[0].examples = self.examples
         divided[0].labels, divided[0].lengths = self.labels, self.lengths
-        counts, digests = self.words(), self.digests()
+        counts = self.words()
         # Python's hash differs from process to process.
         of_words = np.array([zlib.crc32(word.as_buffer()) for word in counts.words], np.int64)
-        of_texts = digests % np.uint64(parts)
-        for number, part in enumerate(divided):
+        for number, (part, digests) in enumerate(zip(divided, self.digests.divide(parts))):
             part._add_words(counts.where(of_words % parts == number))
-            part._digests.append(digests[of_texts == number])
+            part.digests = digests
         return divided
 
     def __getstate__(self) -> dict[str, Any]:
@@ -200,7 +192,8 @@ class PartSummary(NamedTuple):
         words: Number of words, repetitions included.
         unknown: Number of these that `train` has fewer than `MIN_KNOWN_COUNT` times.
         frequent: The most frequent words, at most `FINGERPRINT_WORDS`, ordered.
-        duplicates: See `SplitStatistics`, as for `shared`.
+        equal: How equal texts repeat.
+        nearly_equal: How nearly equal texts repeat, the equal ones included.
     """
 
     examples: int
@@ -209,18 +202,19 @@ class PartSummary(NamedTuple):
     words: int
     unknown: int
     frequent: list[tuple[str, int]]
-    duplicates: int
-    shared: dict[str, int]
+    equal: Repeats
+    nearly_equal: Repeats
 
 
 def summarize_part(texts: Mapping[str, TextCounts]) -> dict[str, PartSummary]:
     """Summarize a part of the words and texts of all splits, `train` among them."""
     train = texts[features.TRAIN_SPLIT].words()
     known = train.where(train.numbers >= MIN_KNOWN_COUNT).words
-    distinct = {name: np.unique(split.digests()) for name, split in texts.items()}
+    equal = count_repeats({name: split.digests.exact() for name, split in texts.items()})
+    nearly_equal = count_repeats({name: split.digests.near() for name, split in texts.items()})
     summaries = {}
     for name, split in texts.items():
-        counts, digests = split.words(), split.digests()
+        counts = split.words()
         is_known = pc.is_in(counts.words, value_set=known).to_numpy(zero_copy_only=False)
         summaries[name] = PartSummary(
             examples=split.examples,
@@ -229,12 +223,8 @@ def summarize_part(texts: Mapping[str, TextCounts]) -> dict[str, PartSummary]:
             words=counts.total,
             unknown=counts.where(~is_known).total,
             frequent=_most_frequent(counts),
-            duplicates=len(digests) - len(distinct[name]),
-            shared={
-                other: int(np.isin(digests, distinct[other]).sum())
-                for other in texts
-                if other != name
-            },
+            equal=equal[name],
+            nearly_equal=nearly_equal[name],
         )
     return summaries
 
@@ -276,6 +266,8 @@ def _merge_split(
         unknown = sum(sums.unknown for sums in parts) / words
     # One of the parts has all lengths.
     lengths = max((sums.lengths for sums in parts), key=len)
+    equal = Repeats.sum([sums.equal for sums in parts])
+    nearly_equal = Repeats.sum([sums.nearly_equal for sums in parts])
     return SplitStatistics(
         name=name,
         examples=sum(sums.examples for sums in parts),
@@ -285,8 +277,12 @@ def _merge_split(
         words=words,
         frequent=frequent[:FREQUENT_WORDS],
         unknown=unknown,
-        duplicates=sum(sums.duplicates for sums in parts),
-        shared={other: sum(sums.shared[other] for sums in parts) for other in others},
+        duplicates=equal.duplicates,
+        shared={other: equal.shared[other] for other in others},
+        seen=equal.seen,
+        near_duplicates=nearly_equal.duplicates,
+        nearly_shared={other: nearly_equal.shared[other] for other in others},
+        nearly_seen=nearly_equal.seen,
     )
 
 
@@ -308,10 +304,6 @@ def _values(batch: pa.RecordBatch, name: str) -> pa.Array | None:
     if index < 0 or pa.types.is_null(batch.column(index).type):
         return None
     return batch.column(index).flatten()
-
-
-def _digest(text: bytes) -> bytes:
-    return hashlib.blake2b(text, digest_size=8).digest()
 
 
 def _length_bin(words: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -45,9 +45,16 @@ class SplitStatistics:
             point.
         unknown: Share of `words` that `train` has fewer than `MIN_KNOWN_COUNT` times,
             in [0, 1]; None for `train` itself, and without a word.
-        duplicates: Examples beyond the first of each text.
+        duplicates: Examples beyond the first of each text. Texts count as equal as they
+            do for the split, see `components.readers.identity.words`.
         shared: By name of another split, the examples of this one whose text
             is in that one too.
+        seen: Examples whose text is in another split of `train` and `val`; a text in
+            both counts once. None if an older version wrote the file, as for the
+            following counts.
+        near_duplicates: As `duplicates`, if numbers make no difference either.
+        nearly_shared: As `shared`, if numbers make no difference either.
+        nearly_seen: As `seen`, if numbers make no difference either.
     """
 
     name: str
@@ -60,6 +67,10 @@ class SplitStatistics:
     unknown: float | None
     duplicates: int
     shared: dict[str, int]
+    seen: int | None = None
+    near_duplicates: int | None = None
+    nearly_shared: dict[str, int] | None = None
+    nearly_seen: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_data_validation.statistics.generators import (
     basic_stats_generator,
@@ -81,12 +82,41 @@ class WriteStatistics(beam.PTransform):
             | 'BySplit' >> merge
             | 'Write' >> beam.Map(_write_statistics, self._paths, unfinished)
         )
+        return folded[_TEXTS] | _SummarizeTexts(self._text_statistics)
+
+
+class WriteTextStatistics(beam.PTransform):
+    """Writes only the statistics of the texts of pairs of split and examples file.
+
+    Args:
+        path: The file for `read_text_statistics`.
+        texts_parts: See `WriteStatistics`.
+    """
+
+    def __init__(self, path: str, *, texts_parts: int) -> None:
+        super().__init__()
+        self._path = path
+        self._texts_parts = texts_parts
+
+    def expand(self, files: beam.PCollection) -> beam.PCollection:
+        fold = beam.ParDo(_FoldTexts(self._texts_parts))
+        return files | 'Fold' >> fold | _SummarizeTexts(self._path)
+
+
+class _SummarizeTexts(beam.PTransform):
+    """Merges and writes (part, {split: TextCounts})."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def expand(self, texts: beam.PCollection) -> beam.PCollection:
         return (
-            folded[_TEXTS]
+            texts
             | 'ByWord' >> beam.CombinePerKey(_Merge(_merge_texts))
             | 'Summarize' >> beam.MapTuple(_summarize)
             | 'Together' >> beam.GroupByKey()
-            | 'WriteTexts' >> beam.Map(_write_text_statistics, self._text_statistics)
+            | 'WriteTexts' >> beam.Map(_write_text_statistics, self._path)
         )
 
 
@@ -147,9 +177,7 @@ class _FoldFile(beam.DoFn):
         texts = TextCounts()
         generators = make_generators()
         accumulators = [generator.create_accumulator() for generator in generators]
-        source = TFExampleRecord(path, telemetry_descriptors=['StatisticsGen'])
-        options = RecordBatchesOptions(_BATCH_EXAMPLES, num_epochs=1, shuffle=False)
-        for batch in source.RecordBatches(options):
+        for batch in _batches(path):
             accumulators = [
                 generator.add_input(accumulator, batch)
                 for generator, accumulator in zip(generators, accumulators)
@@ -158,6 +186,27 @@ class _FoldFile(beam.DoFn):
         yield split, accumulators
         for number, part in enumerate(texts.divide(self._texts_parts)):
             yield beam.pvalue.TaggedOutput(_TEXTS, (number, {split: part}))
+
+
+class _FoldTexts(beam.DoFn):
+    """Turns (split, file) into (part, {split: TextCounts}) for each part of the texts."""
+
+    def __init__(self, texts_parts: int) -> None:
+        self._texts_parts = texts_parts
+
+    def process(self, element: tuple[str, str]) -> Iterator[Any]:
+        split, path = element
+        texts = TextCounts()
+        for batch in _batches(path):
+            texts.add(batch)
+        for number, part in enumerate(texts.divide(self._texts_parts)):
+            yield number, {split: part}
+
+
+def _batches(path: str) -> Iterator[pa.RecordBatch]:
+    source = TFExampleRecord(path, telemetry_descriptors=['StatisticsGen'])
+    options = RecordBatchesOptions(_BATCH_EXAMPLES, num_epochs=1, shuffle=False)
+    yield from source.RecordBatches(options)
 
 
 class _Merge(beam.CombineFn):

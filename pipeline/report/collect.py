@@ -27,10 +27,7 @@ from pipeline.store.choice import backend_of_run
 
 _log = logging.getLogger(__name__)
 
-_NOT_STORED = (
-    "This run did not store these figures: an older version made it, or TFX's own executors did "
-    '(executors=stock).'
-)
+_NOT_STORED = 'This run did not store these figures: an older version made it.'
 
 Found = TypeVar('Found')
 _Nodes = dict[str, RecordedNode]

@@ -265,15 +265,23 @@ def _chance(described: TextStatistics, train: SplitStatistics) -> dict[str, floa
 
 
 def _describe_duplicates(splits: Sequence[SplitStatistics]) -> str:
-    """Return how many texts are duplicates, and how many are in both train and test."""
+    """Return how many texts are duplicates, and how many of test are in train or val, too."""
     repeated = sum(split.duplicates for split in splits)
+    nearly = sum(split.near_duplicates or 0 for split in splits)
     test = next((split for split in splits if split.name == 'test'), None)
-    shared = test.shared.get('train', 0) if test else 0
-    if not repeated and not any(any(split.shared.values()) for split in splits):
+    across = any(any({**s.shared, **(s.nearly_shared or {})}.values()) for s in splits)
+    if not repeated and not nearly and not across:
         return 'There are no duplicates, within or across splits.'
-    sentence = f'{repeated:,} texts are duplicates within their split.'
-    if test is None:
+    sentence = f'{repeated:,} texts are duplicates within their split'
+    sentence += f', {nearly:,} if numbers are ignored.' if nearly > repeated else '.'
+    if test is None or test.seen is None or test.nearly_seen is None:
         return sentence
-    if not shared:
-        return f'{sentence} No text of test is also in train.'
-    return f'{sentence} {shared:,} texts of test ({shared / test.examples:.1%}) are also in train.'
+    sentence += (
+        f' {test.seen:,} texts of test ({test.seen / test.examples:.1%}) are also in train or val'
+        if test.seen
+        else ' No text of test is also in train or val'
+    )
+    if test.nearly_seen == test.seen:
+        return f'{sentence}.'
+    share = test.nearly_seen / test.examples
+    return f'{sentence}; if numbers are ignored, {test.nearly_seen:,} ({share:.1%}) are.'

@@ -153,15 +153,20 @@ def _only(outputs: Artifacts, key: str) -> Artifact:
 def _describe_overlap(outputs: Artifacts) -> str:
     """Return how many texts of `test` are in `train` or `val`, too, if there are any."""
     statistics = read_text_statistics(_only(outputs, 'statistics').uri)
-    for split in statistics.splits if statistics else ():
-        parts = [
-            f'{split.shared[other]:,} ({split.shared[other] / split.examples:.1%}) are in {other}'
-            for other in (features.TRAIN_SPLIT, features.VAL_SPLIT)
-            if split.shared.get(other)
-        ]
-        if split.name == features.TEST_SPLIT and parts:
-            return f'of {split.examples:,} texts of test, {" and ".join(parts)}, too'
-    return ''
+    splits = statistics.splits if statistics else ()
+    test = next((split for split in splits if split.name == features.TEST_SPLIT), None)
+    if test is None or test.seen is None or not test.nearly_seen:
+        return ''
+    equal, more = test.seen, test.nearly_seen - test.seen
+    note = f'of {test.examples:,} texts of test, '
+    if not equal:
+        return f'{note}{_share(more, test.examples)} are in train or val, too, without numbers'
+    note += f'{_share(equal, test.examples)} are in train or val, too'
+    return f'{note}; without numbers, {_share(more, test.examples)} more' if more else note
+
+
+def _share(number: int, total: int) -> str:
+    return f'{number:,} ({number / total:.1%})'
 
 
 def _count_words(outputs: Artifacts) -> str:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.readers.identity import digest, normalize, words
+from components.readers.identity import digest, normalize, without_numbers, words, words_of
 from components.readers.records import assign_split
 
 TEXTS = st.text(alphabet=st.characters(blacklist_categories=('Cs',)))
@@ -83,3 +84,25 @@ def test_form_is_equal_when_case_spaces_or_unicode_form_differ(text: str) -> Non
     assert normalize(unicodedata.normalize('NFKC', text)) == form
     assert normalize(unicodedata.normalize('NFD', text)) == form
     assert len(digest(words(form))) == 16
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *('aB7._->@:éİß٣😀 \n\x00\x7f\u200b'),
+            *('//', 'http', 'WWW', '<br', '<BR>', '<br/>', '<br />', '<br  />', '<br\t>', '/>'),
+        ]
+    )
+).map(''.join)
+
+
+@given(PIECES | TEXTS)
+def test_form_is_that_of_words_when_it_is_computed_from_bytes(text: str) -> None:
+    form = words(normalize(text))
+    assert words_of(text.encode()).decode() == form
+    letters = ''.join(c for c in form if not re.fullmatch(r'\d', c)) or form
+    assert without_numbers(form.encode()).decode() == letters
+
+
+def test_form_is_computed_when_bytes_are_not_utf_8() -> None:
+    assert words_of(b'A\xffb!') == b'ab'

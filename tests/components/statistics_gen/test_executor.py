@@ -148,7 +148,11 @@ def test_text_statistics_are_written_with_those_of_tfdv(both: Any) -> None:
     assert (train.duplicates, val.duplicates, test.duplicates) == (4, 1, 155)
     assert (train.shared, val.shared) == ({'val': 1, 'test': 0}, {'train': 1, 'test': 0})
     assert test.frequent[0] == ('review', 2_500)
-    assert read_text_statistics(both[1].uri) is None
+    assert (train.nearly_seen, val.seen, test.seen, test.near_duplicates) == (1, 1, 0, 2_499)
+
+
+def test_text_statistics_are_equal_when_tfx_computes_the_others(both: Any) -> None:
+    assert read_text_statistics(both[1].uri) == read_text_statistics(both[0].uri) is not None
 
 
 @pytest.mark.parametrize(('files', 'mergers'), [(1, 1), (64, 1), (65, 2), (128, 2), (129, 3)])

@@ -7,13 +7,15 @@ import random
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.common import features
+from components.readers import identity
 from components.statistics_gen.text_counts import TextCounts, merge_summaries, summarize_part
 from components.statistics_gen.text_statistics import (
     FINGERPRINT_WORDS,
@@ -76,6 +78,29 @@ def lengths(texts: list[str]) -> list[int]:
     return bins
 
 
+def equal_form(text: str) -> str:
+    return identity.words(identity.normalize(text))
+
+
+def near_form(text: str) -> str:
+    form = equal_form(text)
+    return re.sub(r'\d', '', form) or form
+
+
+def repeats(
+    name: str, texts: dict[str, list[str]], form: Callable[[str], str]
+) -> tuple[int, dict[str, int], int]:
+    """Count duplicates, shared texts and seen texts of a split, by brute force."""
+    forms = {split: [form(text) for text in of_split] for split, of_split in texts.items()}
+    order = [split for split in ('train', 'val', 'test', 'unsup') if split in texts]
+    learned = {text for split in ('train', 'val') if split != name for text in forms.get(split, [])}
+    return (
+        len(forms[name]) - len(set(forms[name])),
+        {o: sum(text in set(forms[o]) for text in forms[name]) for o in order if o != name},
+        sum(text in learned for text in forms[name]),
+    )
+
+
 def by_frequency(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
@@ -123,12 +148,13 @@ def test_statistics_equal_those_of_brute_force() -> None:
             if name == 'train'
             else sum(n for word, n in counts[name].items() if counts['train'][word] < 2)
             / counts[name].total(),
-            duplicates=len(texts[name]) - len(set(texts[name])),
-            shared={
-                other: sum(text in set(texts[other]) for text in texts[name])
-                for other in order
-                if other != name
-            },
+            **dict(zip(('duplicates', 'shared', 'seen'), repeats(name, texts, equal_form))),
+            **dict(
+                zip(
+                    ('near_duplicates', 'nearly_shared', 'nearly_seen'),
+                    repeats(name, texts, near_form),
+                )
+            ),
         )
         for name in order
     ]
@@ -165,9 +191,11 @@ def test_words_and_texts_are_spread_evenly_when_they_are_divided() -> None:
     words, examples = len(texts.words().words), texts.examples
     parts = texts.divide(8)
     assert sum(len(part.words().words) for part in parts) == words
-    assert sum(len(part.digests()) for part in parts) == examples
     assert max(len(part.words().words) for part in parts) < words / 5
-    assert max(len(part.digests()) for part in parts) < examples / 5
+    for kind in ('exact', 'near'):
+        sizes = [len(getattr(part.digests, kind)()) for part in parts]
+        assert sum(sizes) == examples
+        assert max(sizes) < examples / 5
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=['Cs']), max_size=30), min_size=1))
@@ -175,8 +203,34 @@ def test_texts_are_counted_when_they_are_random(random_texts: list[str]) -> None
     texts = count([(text, 0) for text in random_texts])
     assert texts.lengths.sum() == len(random_texts) == texts.examples
     (split,) = summarize({'train': texts}).splits
-    assert split.duplicates == len(random_texts) - len(set(random_texts))
+    assert split.duplicates == len(random_texts) - len(set(map(equal_form, random_texts)))
     assert split.words == sum(number for _, number in split.frequent) or len(split.frequent) == 50
+
+
+ALIKE = st.lists(
+    st.lists(
+        st.sampled_from(['a', 'B', 'b', '1', '2', '!', ' ', 'é', 'É', '²', '٣', '😀', '<br />']),
+        max_size=3,
+    ).map(''.join),
+    max_size=6,
+)
+
+
+@given(st.fixed_dictionaries({name: ALIKE for name in (*features.SPLITS, 'unsup')}))
+def test_repeats_equal_those_of_brute_force_when_texts_are_alike(
+    texts: dict[str, list[str]],
+) -> None:
+    rows: dict[str, TextCounts] = {}
+    for name, of_split in texts.items():
+        rows[name] = count([(text, 0) for text in of_split], per_batch=2)
+    for parts in (1, 3):
+        for found in summarize(rows, parts).splits:
+            assert (found.duplicates, found.shared, found.seen) == repeats(
+                found.name, texts, equal_form
+            )
+            assert (found.near_duplicates, found.nearly_shared, found.nearly_seen) == repeats(
+                found.name, texts, near_form
+            )
 
 
 def test_share_of_unknown_words_is_none_when_a_split_has_no_words() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import pathlib
 import subprocess
@@ -30,6 +31,10 @@ STATISTICS = TextStatistics(
             unknown=None,
             duplicates=1,
             shared={'test': 1},
+            seen=0,
+            near_duplicates=2,
+            nearly_shared={'test': 2},
+            nearly_seen=0,
         )
     ],
     drift={'test': 0.25},
@@ -45,6 +50,19 @@ def test_statistics_are_unchanged_when_written_and_read(tmp_path: pathlib.Path) 
 
 def test_none_is_returned_when_there_is_no_file(tmp_path: pathlib.Path) -> None:
     assert read_text_statistics(str(tmp_path)) is None
+
+
+def test_counts_are_none_when_an_older_version_wrote_the_file(tmp_path: pathlib.Path) -> None:
+    content = json.loads(to_json(STATISTICS))
+    for split in content['splits']:
+        for name in ('seen', 'near_duplicates', 'nearly_shared', 'nearly_seen'):
+            del split[name]
+    (tmp_path / TEXT_STATISTICS_FILE).parent.mkdir()
+    (tmp_path / TEXT_STATISTICS_FILE).write_text(json.dumps(content))
+    found = read_text_statistics(str(tmp_path))
+    assert found is not None
+    (split,) = found.splits
+    assert (split.examples, split.seen, split.nearly_seen) == (3, None, None)
 
 
 def test_error_names_the_field_when_the_file_is_damaged(tmp_path: pathlib.Path) -> None:

@@ -159,6 +159,10 @@ def _data() -> Data:
             unknown=None if name == 'train' else 0.021,
             duplicates=96 if name == 'train' else 0,
             shared=shared,
+            seen=shared.get('train', 0) + shared.get('val', 0),
+            near_duplicates=99 if name == 'train' else 0,
+            nearly_shared={other: 2 * number for other, number in shared.items()},
+            nearly_seen=2 * (shared.get('train', 0) + shared.get('val', 0)),
         )
 
     splits = [

@@ -43,36 +43,46 @@ def test_note_of_transform_counts_words_and_names_the_executor(
 
 
 @pytest.mark.parametrize(
-    ('shared', 'note'),
+    ('seen', 'nearly_seen', 'note'),
     [
-        ({'train': 0, 'val': 0, 'unsup': 9}, ''),
-        ({'train': 186, 'val': 0}, 'of 200 texts of test, 186 (93.0%) are in train, too'),
+        (0, 0, ''),
+        (186, 186, 'of 200 texts of test, 186 (93.0%) are in train or val, too'),
         (
-            {'train': 186, 'val': 4},
-            'of 200 texts of test, 186 (93.0%) are in train and 4 (2.0%) are in val, too',
+            186,
+            190,
+            'of 200 texts of test, 186 (93.0%) are in train or val, too; without numbers, '
+            '4 (2.0%) more',
         ),
-        (None, ''),
+        (0, 4, 'of 200 texts of test, 4 (2.0%) are in train or val, too, without numbers'),
+        (None, None, ''),
     ],
 )
 def test_note_of_statistics_says_which_test_texts_training_has(
-    shared: dict[str, int] | None, note: str, tmp_path: pathlib.Path
+    seen: int | None, nearly_seen: int | None, note: str, tmp_path: pathlib.Path
 ) -> None:
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(tmp_path)
-    if shared is not None:
-        split = SplitStatistics(
-            name='test',
-            examples=200,
-            positive=100,
-            negative=100,
-            lengths=[],
-            words=0,
-            frequent=[],
-            unknown=None,
-            duplicates=0,
-            shared=shared,
-        )
-        found = TextStatistics(splits=[split], drift={}, fingerprint_words=[])
-        (tmp_path / TEXT_STATISTICS_FILE).parent.mkdir()
-        (tmp_path / TEXT_STATISTICS_FILE).write_bytes(to_json(found))
+    split = SplitStatistics(
+        name='test',
+        examples=200,
+        positive=100,
+        negative=100,
+        lengths=[],
+        words=0,
+        frequent=[],
+        unknown=None,
+        duplicates=0,
+        shared={},
+        seen=seen,
+        nearly_seen=nearly_seen,
+    )
+    found = TextStatistics(splits=[split], drift={}, fingerprint_words=[])
+    (tmp_path / TEXT_STATISTICS_FILE).parent.mkdir()
+    (tmp_path / TEXT_STATISTICS_FILE).write_bytes(to_json(found))
     assert RunFindings().add('StatisticsGen', {'statistics': [statistics]}) == note
+
+
+def test_note_of_statistics_is_empty_when_there_are_none(tmp_path: pathlib.Path) -> None:
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri = str(tmp_path)
+    assert RunFindings().add('StatisticsGen', {'statistics': [statistics]}) == ''
