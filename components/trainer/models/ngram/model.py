@@ -87,10 +87,11 @@ class NGramModel(keras.Model):
             further = nb_svm.Unlabelled(presence, settings.unlabelled_weight)
         cost = settings.svm_cost
         model = nb_svm.fit_nb_svm(counts.presence, labels, cost, further)
-        if min(labels.sum(), len(labels) - labels.sum()) < 2:
-            scores = model.scores(counts.presence)  # too few to divide into halves
+        halves = nb_svm.draw_halves(counts.presence, labels, self._seed)
+        if halves is None:
+            scores = model.scores(counts.presence)
         else:
-            scores = nb_svm.out_of_fold_scores(counts.presence, labels, cost, self._seed, further)
+            scores = nb_svm.out_of_fold_scores(counts.presence, labels, cost, halves, further)
         scale, shift = nb_svm.calibrate(scores, labels)
         self._store(counts.keys, scale * model.weights, model.ratios, scale * model.bias + shift)
         logits = (scale * scores + shift)[:, np.newaxis].astype(np.float32)

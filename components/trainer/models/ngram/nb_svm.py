@@ -129,24 +129,70 @@ def _fit_weights(
     return LinearModel(weights * ratios, ratios, float(svm.intercept_[0]))
 
 
+def draw_halves(
+    presence: sparse.csr_matrix, labels: npt.NDArray[np.int8], seed: int
+) -> npt.NDArray[np.bool_] | None:
+    """Divide the texts into two random halves, for `out_of_fold_scores`.
+
+    Texts with the same n-grams are in the same half: a model cannot tell them apart, so it
+    would know the label of a text that it has to score. The halves are drawn from distinct
+    texts, and are stratified by the label that most of the equal texts have.
+
+    Args:
+        presence: 0-1 `[texts, ngrams]`.
+        labels: 0 or 1 `[texts]`.
+        seed: Seed of the halves.
+
+    Returns:
+        bool `[texts]`, whether a text is in the first half; None if the texts cannot be
+        divided so that each half has both labels.
+
+    Example:
+        >>> presence = sparse.csr_matrix([[1, 0], [1, 0], [0, 1], [0, 1], [1, 1], [0, 0]])
+        >>> draw_halves(presence, np.int8([0, 0, 1, 1, 1, 0]), seed=1).tolist()
+        [False, False, False, False, True, True]
+    """
+    # Sums of random numbers are equal if the n-grams are, and otherwise almost never. In float64,
+    # sums of such integers are exact.
+    codes = np.random.default_rng(0).integers(1 << 40, size=presence.shape[1])
+    _, first, which, counts = np.unique(
+        presence @ codes.astype(np.float64),
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    majority = 2 * np.bincount(which, labels) > counts
+    if majority.sum() < 2 or (~majority).sum() < 2:
+        majority[:] = False  # too few to stratify
+    if len(first) < 2:
+        return None
+    # In the order of the texts, so that equal texts do not change the halves of the others.
+    order = np.argsort(first)
+    folds = StratifiedKFold(2, shuffle=True, random_state=seed)
+    half, _ = next(folds.split(order, majority[order]))
+    is_first = np.isin(which, order[half])
+    both = all(0 < labels[part].mean() < 1 for part in (is_first, ~is_first))
+    return is_first if both else None
+
+
 def out_of_fold_scores(
     presence: sparse.csr_matrix,
     labels: npt.NDArray[np.int8],
     cost: float,
-    seed: int,
+    halves: npt.NDArray[np.bool_],
     unlabelled: Unlabelled | None = None,
 ) -> Floats:
     """Score each half of the texts with a model of the other half.
 
-    The scores of texts that a model learned from are too good for a calibration. The
-    halves are random and stratified by label, and both ratios and weights are fitted for
-    each. Five folds in place of two did not improve the result.
+    The scores of texts that a model learned from are too good for a calibration. Both ratios
+    and weights are fitted for each half. Five folds in place of two did not improve the
+    result.
 
     Args:
         presence: 0-1 `[texts, ngrams]`.
-        labels: 0 or 1 `[texts]`, each at least twice.
+        labels: 0 or 1 `[texts]`.
         cost: C of the SVM.
-        seed: Seed of the halves.
+        halves: bool `[texts]`, see `draw_halves`.
         unlabelled: Texts without a label.
 
     Returns:
@@ -154,11 +200,9 @@ def out_of_fold_scores(
     """
     scores = np.zeros(len(labels), np.float32)
     # Not in parallel, because all threads share the random number generator of LIBLINEAR.
-    for learned, scored in StratifiedKFold(2, shuffle=True, random_state=seed).split(
-        labels, labels
-    ):
+    for learned in (halves, ~halves):
         model = fit_nb_svm(presence[learned], labels[learned], cost, unlabelled)
-        scores[scored] = model.scores(presence[scored])
+        scores[~learned] = model.scores(presence[~learned])
     return scores
 
 

@@ -15,6 +15,7 @@ from components.trainer.models.ngram.model import NGramModel, train
 from components.trainer.models.ngram.nb_svm import (
     Unlabelled,
     calibrate,
+    draw_halves,
     fit_nb_svm,
     out_of_fold_scores,
 )
@@ -105,7 +106,9 @@ def test_logits_equal_those_of_numpy_when_the_model_is_trained(
         texts = texts._replace(labels=np.full_like(texts.labels, np.nan))
         unlabelled = Unlabelled(find_ngrams(texts, counts.keys, max_ngram), 0.5)
     svm = fit_nb_svm(counts.presence, labels, 1.0, unlabelled)
-    scores = out_of_fold_scores(counts.presence, labels, 1.0, 7, unlabelled)
+    halves = draw_halves(counts.presence, labels, seed=7)
+    assert halves is not None
+    scores = out_of_fold_scores(counts.presence, labels, 1.0, halves, unlabelled)
     scale, shift = calibrate(scores, labels)
     model, out_of_fold, _ = adapt(data, unlabelled=texts, max_ngram=max_ngram, seed=7)
     expected = scale * svm.scores(counts.presence) + shift
@@ -232,6 +235,23 @@ def test_history_is_out_of_fold_when_labels_are_random(
     positive = data.labels[:, 0] > 0
     auc = np.mean(memorised[positive][:, np.newaxis] > memorised[~positive])
     assert max(auc, 1 - auc) > 0.95
+
+
+def test_history_and_calibration_are_at_chance_when_copies_have_random_labels(
+    tmp_path: pathlib.Path,
+) -> None:
+    # Five copies of each text with the label of a coin; val has texts of its own.
+    rng = np.random.default_rng(5)
+    rows, labels = rng.integers(2, 400, [300, 30]).tolist(), rng.integers(0, 2, 300).tolist()
+    data, val = (
+        LabelledTokens.from_rows(rows[part] * 5, labels[part] * 5)
+        for part in (slice(0, 250), slice(250, 300))
+    )
+    model, history = train_on(data, val, tmp_path)
+    assert history['val_binary_accuracy'][0] == pytest.approx(0.5, abs=0.2)
+    assert history['val_loss'][0] == pytest.approx(np.log(2), abs=0.05)
+    unseen = LabelledTokens.from_rows(rng.integers(2, 400, [300, 30]).tolist(), [0] * 300)
+    assert np.abs(logits_of(model, unseen)).max() < 0.5
 
 
 def test_metrics_are_those_of_the_logits_when_keras_evaluates_the_model(

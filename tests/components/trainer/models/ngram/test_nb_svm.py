@@ -4,11 +4,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import optimize, sparse
+from sklearn.model_selection import StratifiedKFold
 
 from components.trainer.models.ngram.nb_svm import (
     LinearModel,
     Unlabelled,
     calibrate,
+    draw_halves,
     fit_nb_svm,
     out_of_fold_scores,
 )
@@ -126,21 +128,94 @@ def accuracy(scores: npt.NDArray[np.float32], labels: Labels) -> float:
     return float(np.mean((scores > 0) == labels))
 
 
+def score_halves(presence: sparse.csr_matrix, labels: Labels, seed: int) -> npt.NDArray[np.float32]:
+    halves = draw_halves(presence, labels, seed)
+    assert halves is not None
+    return out_of_fold_scores(presence, labels, 1.0, halves)
+
+
 def test_out_of_fold_scores_are_at_chance_when_labels_are_random() -> None:
     # In-sample scores do reveal the label.
     presence = sparse.csr_matrix(np.random.default_rng(2).random([400, 2_000]) < 0.02, dtype='f4')
     labels = make_labels(400, 0.5, seed=3)
     in_sample = fit_nb_svm(presence, labels, 1.0).scores(presence)
     assert accuracy(in_sample, labels) > 0.98
-    assert accuracy(out_of_fold_scores(presence, labels, 1.0, seed=1), labels) < 0.6
+    assert accuracy(score_halves(presence, labels, seed=1), labels) < 0.6
 
 
 def test_out_of_fold_scores_predict_the_label_when_ngrams_do() -> None:
     presence, labels = make_learnable(600, seed=4)
-    first, again, other = (out_of_fold_scores(presence, labels, 1.0, seed) for seed in (1, 1, 2))
+    first, again, other = (score_halves(presence, labels, seed) for seed in (1, 1, 2))
     assert accuracy(first, labels) > 0.75
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+def test_halves_are_those_of_stratified_folds_when_no_texts_are_equal() -> None:
+    presence = sparse.csr_matrix(np.random.default_rng(5).random([301, 200]) < 0.1, dtype='f4')
+    labels = make_labels(301, 0.3, seed=6)
+    for seed in (1, 2):
+        folds = StratifiedKFold(2, shuffle=True, random_state=seed).split(labels, labels)
+        halves = draw_halves(presence, labels, seed)
+        assert halves is not None
+        np.testing.assert_array_equal(np.flatnonzero(halves), next(folds)[0])
+
+
+@pytest.mark.parametrize('share', [0.5, 0.1])
+def test_equal_texts_share_a_half_and_labels_are_stratified(share: float) -> None:
+    presence, labels = make_learnable(200, seed=5, share=share)
+    halves = draw_halves(presence, labels, seed=1)
+    assert halves is not None
+    copies = np.random.default_rng(6).permutation(np.repeat(np.arange(200), 7))
+    with_copies = draw_halves(presence[copies], labels[copies], seed=1)
+    assert with_copies is not None
+    by_text = [set(with_copies[copies == text].tolist()) for text in range(200)]
+    assert all(len(found) == 1 for found in by_text)
+    for label in (0, 1):
+        assert abs(2 * with_copies[labels[copies] == label].sum() - 7 * sum(labels == label)) <= 7
+    # A copy of one text leaves the halves of all others as they are.
+    rows = [*range(200), 17]
+    one_more = draw_halves(presence[rows], labels[rows], seed=1)
+    assert one_more is not None
+    np.testing.assert_array_equal(one_more, halves[rows])
+
+
+def test_out_of_fold_scores_are_at_chance_when_copies_have_random_labels() -> None:
+    distinct = sparse.csr_matrix(np.random.default_rng(7).random([300, 500]) < 0.05, dtype='f4')
+    copies = np.repeat(np.arange(300), 5)
+    presence, labels = distinct[copies], make_labels(300, 0.5, seed=8)[copies]
+    scores = score_halves(presence, labels, seed=1)
+    assert accuracy(scores, labels) < 0.6
+    scale, shift = calibrate(scores, labels)
+    assert np.abs(scale * scores + shift).max() < 1
+
+
+@pytest.mark.parametrize(
+    ('texts', 'labels', 'can_be_divided'),
+    [
+        ([0] * 6, [0, 1] * 3, False),
+        ([0, 0, 1, 1], [0, 0, 1, 1], False),
+        ([0, 1, 2, 3], [0, 0, 0, 1], False),
+        ([0, 1, 2, 3], [0, 0, 0, 0], False),
+        ([0], [1], False),
+        ([], [], False),
+        ([0, 1, 2, 3], [0, 1, 0, 1], True),
+        # Each text has both labels, 0 more often.
+        ([0] * 3 + [1] * 3, [0, 0, 1] * 2, True),
+    ],
+    ids=repr,
+)
+@pytest.mark.filterwarnings('error')
+def test_halves_have_both_labels_or_there_are_none(
+    texts: list[int], labels: list[int], can_be_divided: bool
+) -> None:
+    presence = sparse.identity(4, dtype=np.float32, format='csr')[texts]
+    for seed in range(5):
+        halves = draw_halves(presence, np.array(labels, np.int8), seed)
+        assert (halves is not None) == can_be_divided
+        if halves is not None:
+            parts = [np.array(labels)[half] for half in (halves, ~halves)]
+            assert [set(part.tolist()) for part in parts] == [{0, 1}] * 2
 
 
 @pytest.mark.parametrize(('weight', 'each'), [(0.5, 0.5), (10.0, 1.0), (0.0, 0.0)])
