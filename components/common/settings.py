@@ -118,6 +118,12 @@ class ColumnSettings(Settings):
         description='column with train, val or test; null: split by file name, or by a hash of '
         'the text',
     )
+    group_column: str | None = pydantic.Field(
+        None,
+        min_length=1,
+        description='column, such as the film or the author, whose rows with the same value share '
+        'a split if a hash splits them; null: only equal texts do',
+    )
     positive_label: str | None = pydantic.Field(
         None,
         min_length=1,
@@ -182,6 +188,14 @@ class ColumnSettings(Settings):
         if delimiter is not None and delimiter in '"\\\r\n\0':
             raise ValueError('expected a character other than a quote, a backslash or a line break')
         return delimiter
+
+    @pydantic.field_validator('group_column')
+    @classmethod
+    def _own_column(cls, column: str | None, info: pydantic.ValidationInfo) -> str | None:
+        for option in ('text_column', 'label_column', 'split_column'):
+            if column is not None and column == info.data.get(option):
+                raise ValueError(f'expected a column other than the {option}')
+        return column
 
     @pydantic.field_validator('features')
     @classmethod

@@ -32,8 +32,8 @@ def make_example_gen(
 
     Args:
         source: The files; TFX's driver fingerprints them for the cache.
-        columns: Which columns of a table hold the text, the label and the split. The feature
-            columns are those of `source`.
+        columns: Which columns of a table hold the text, the label, the split and the group. The
+            feature columns are those of `source`.
         shard_mib: MiB of uncompressed examples in an output file, and of the input
             that a worker reads in one go.
 

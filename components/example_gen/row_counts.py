@@ -108,7 +108,7 @@ def summarize(
             which = f', all {"positive" if positive else "negative"}' if total else ''
             raise DataError(
                 f'the split {split!r} has {examples}{which}',
-                hint='each split needs examples of both labels: add rows, or change the split',
+                hint=_hint_of_few(columns.group_column),
             )
     return ExamplesSummary(
         splits={split: (negative, positive) for split, (negative, positive) in splits.items()},
@@ -116,6 +116,16 @@ def summarize(
         rejected=rejected,
         dropped={name: n for (kind, name), n in counts.items() if kind == DROPS},
         unlabelled=unlabelled,
+    )
+
+
+def _hint_of_few(group_column: str | None) -> str:
+    """Return what to do if a split lacks a label."""
+    if group_column is None:
+        return 'each split needs examples of both labels: add rows, or change the split'
+    return (
+        f'each split needs examples of both labels, and rows with the same {group_column!r} share '
+        'a split: add rows with other values, or name the splits yourself with --split-column'
     )
 
 

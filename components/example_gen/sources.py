@@ -97,18 +97,21 @@ def discover(
 
     Raises:
         ConfigError: If `path` is an address to download; if `spans` is above 1, and `path`
-            names none; or if the type of a feature column is neither declared nor found.
+            names none; if `path` is no table, and the settings name feature columns or a
+            group column; or if the type of a feature column is neither declared nor found.
         DataError: If there is no such file, the format is not known, a file is
             empty, a column is missing, or placeholders contradict each other.
     """
     source = _find(path, columns, elsewhere=elsewhere, spans=spans)
+    settings = {'features': columns.features, 'group_column': columns.group_column}
+    for name, value in settings.items():
+        if value and source.kind is not SourceKind.TABLES:
+            raise ConfigError(
+                f'data.columns.{name} expects a table, and {path} is none',
+                hint='leave out the setting',
+            )
     if not columns.features:
         return source
-    if source.kind is not SourceKind.TABLES:
-        raise ConfigError(
-            f'data.columns.features names columns, and {path} is no table',
-            hint='leave out the setting',
-        )
     return dataclasses.replace(source, features=_find_types(source, columns))
 
 

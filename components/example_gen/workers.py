@@ -69,7 +69,7 @@ class WriteShards(beam.DoFn):
 
     Args:
         kind: How the files are read.
-        columns: Which columns of a table hold the text, the label and the split.
+        columns: Which columns of a table hold the text, the label, the split and the group.
         split_train: Whether to split `train` into `train` and `val`, unless a split
             column names `val`.
         folder: The folder of unfinished shards.
@@ -152,6 +152,7 @@ class WriteShards(beam.DoFn):
             test_percent=self._columns.test_percent,
             val_percent=self._columns.val_percent,
             split_train=self._split_train,
+            group=record.group,
         )
         by_hash = record.split == features.TRAIN_SPLIT and split == features.VAL_SPLIT
         if by_hash and self._columns.split_column is not None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.common.errors import DataError
+from components.common.settings import canonical_label
+from components.readers.identity import normalize
 from components.readers.messages import quote
 
 # Deeper fields can be read, but are not listed.
@@ -66,6 +68,18 @@ def label_of(value: object, column: str) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return text_of(value, column).strip()
+
+
+def group_of(value: object, column: str) -> str:
+    """Return what all spellings of a group in a cell have in common, empty if there is none.
+
+    >>> [group_of(value, 'film') for value in (5, 5.0, ' 5 ', 'Big  Fish', 'BIG FISH', None)]
+    ['5', '5', '5', 'big fish', 'big fish', '']
+
+    Raises:
+        ValueError: If it is a list or an object.
+    """
+    return canonical_label(normalize(label_of(value, column)))
 
 
 def names_of(cells: Mapping[str, Any]) -> list[str]:

@@ -272,12 +272,12 @@ def read_records(
     >>> import io
     >>> table = io.BytesIO(b'text,label\nFine.,pos\n')
     >>> list(read_records(table, 'a.csv', ColumnSettings(), None))
-    [Record(text='Fine.', label='pos', split=None, where='a.csv:2', features=())]
+    [Record(text='Fine.', label='pos', split=None, where='a.csv:2', features=(), group='')]
 
     Args:
         stream: The file's bytes, still compressed if it is.
         name: The file's name, which determines the format.
-        columns: Which columns of a table hold the text, the label and the split.
+        columns: Which columns of a table hold the text, the label, the split and the group.
         split: The split of all rows, None if the rows or a hash decide it.
         start: The byte at which the stream begins, of a file that `has_parts`; a
             line begins there. None if the stream is the whole file.

@@ -31,6 +31,7 @@ class Record(NamedTuple):
         split: `train`, `val`, `test` or `unsup` if the data names it, else None.
         where: File and line, for messages.
         features: The value of each feature column, None where there is none.
+        group: What rows that must share a split have in common, empty if that is only the text.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Record(NamedTuple):
     split: str | None
     where: str
     features: tuple[Value | None, ...] = ()
+    group: str = ''
 
 
 class Reject(NamedTuple):
@@ -57,12 +59,18 @@ def not_encoded(encoding: str) -> str:
 
 
 def assign_split(
-    text: str, split: str | None, *, test_percent: int, val_percent: int, split_train: bool
+    text: str,
+    split: str | None,
+    *,
+    test_percent: int,
+    val_percent: int,
+    split_train: bool,
+    group: str = '',
 ) -> str:
     """Decide the split of a text, the same each time and on each machine.
 
     Texts that differ only in case, spaces, punctuation, symbols, mentions and links are in the
-    same split, so that no test text is trained on.
+    same split, so that no test text is trained on. If texts have a group, only the group counts.
 
     >>> assign_split('Never watch it', None, test_percent=20, val_percent=20, split_train=False)
     'test'
@@ -74,13 +82,14 @@ def assign_split(
         val_percent: Share of the training texts for `val`.
         split_train: Whether to split `train` into `train` and `val`, because the
             data names no `val`.
+        group: The group that the text shares a split with, empty if it has none.
 
     Returns:
         `train`, `val`, `test` or `unsup`.
     """
     if split is not None and not (split == features.TRAIN_SPLIT and split_train):
         return split
-    key = digest(words(normalize(text)))
+    key = digest(group or words(normalize(text)))
     # Two independent halves, so that val is a fair sample of the texts outside test.
     for_test, for_val = key[:8], key[8:]
     if split is None and int.from_bytes(for_test, 'big') % 100 < test_percent:

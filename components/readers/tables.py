@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from components.common import features
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
-from components.readers.cells import find_cell, label_of, text_of
+from components.readers.cells import find_cell, group_of, label_of, text_of
 from components.readers.dialect import Dialect
 from components.readers.encodings import is_utf8
 from components.readers.feature_columns import FeatureColumn, parse_features, read_features
@@ -100,6 +100,8 @@ def require_columns(
         require_column(present, name, columns.label_column, '--label-column')
         if columns.split_column is not None:
             require_column(present, name, columns.split_column, '--split-column')
+        if columns.group_column is not None:
+            require_column(present, name, columns.group_column, '--group-column')
 
 
 def require_features(present: list[str], name: str, columns: ColumnSettings) -> None:
@@ -165,7 +167,7 @@ def read_records(
     >>> rows = [Row('a.csv:2', 'Fine.,pos', ['Fine.', 'pos']), Row('a.csv:3', ',neg', ['', 'neg'])]
     >>> for found in read_records(rows, ['text', 'label'], ColumnSettings(), None):
     ...     print(found)
-    Record(text='Fine.', label='pos', split=None, where='a.csv:2', features=())
+    Record(text='Fine.', label='pos', split=None, where='a.csv:2', features=(), group='')
     Reject(reason='empty text', where='a.csv:3')
 
     Raises:
@@ -199,6 +201,9 @@ def _read_record(
         if not text.strip():
             return Reject(EMPTY_TEXT, where)
         label_text = label_of(find_cell(cells, columns.label_column), columns.label_column)
+        group = ''
+        if columns.group_column is not None:
+            group = group_of(find_cell(cells, columns.group_column), columns.group_column)
         if columns.split_column is not None and split is None:
             value = text_of(find_cell(cells, columns.split_column), columns.split_column).strip()
             split = SPLIT_NAMES.get(value.lower())
@@ -217,6 +222,6 @@ def _read_record(
         )
     if not label_text:
         return Reject(NO_LABEL, where)
-    if not is_utf8(text) or not is_utf8(label_text):
+    if not all(map(is_utf8, (text, label_text, group))):
         return Reject(not_encoded(columns.encoding), where)
-    return Record(text, label_text, split, where)
+    return Record(text, label_text, split, where, group=group)

@@ -108,6 +108,12 @@ SETTINGS = (
         help='Column with the split of each row: train, val or test.',
     ),
     click.option(
+        '--group-column',
+        metavar='NAME',
+        help='Column, such as the film or the author, whose rows with the same value share a '
+        'split.',
+    ),
+    click.option(
         '--positive-label',
         multiple=True,
         metavar='VALUE',
@@ -144,6 +150,7 @@ _SETTING_OF_OPTION = {
     'text_column': 'data.columns.text_column',
     'label_column': 'data.columns.label_column',
     'split_column': 'data.columns.split_column',
+    'group_column': 'data.columns.group_column',
     'positive_label': 'data.columns.labels.positive',
     'negative_label': 'data.columns.labels.negative',
     'drop_label': 'data.columns.labels.drop',

@@ -35,12 +35,14 @@ FILES = {
     ),
     'amazon.json.gz': (
         gzip.compress(
-            b'{"overall": 5.0, "reviewText": "Fine"}\n{"overall": 1.0, "reviewText": "Bad"}\n'
+            b'{"overall": 5.0, "reviewText": "Fine", "asin": "B0007"}\n'
+            b'{"overall": 1.0, "reviewText": "Bad", "asin": "B0007"}\n'
         ),
         [('Fine', '5'), ('Bad', '1')],
     ),
     'yelp.json': (
-        b'{"stars": 4, "text": "Fine"}\n{"stars": 2.0, "text": "Bad"}\n',
+        b'{"stars": 4, "text": "Fine", "business_id": "xQ"}\n'
+        b'{"stars": 2.0, "text": "Bad", "business_id": "xQ"}\n',
         [('Fine', '4'), ('Bad', '2')],
     ),
     'SMSSpamCollection.tsv': (

@@ -32,6 +32,7 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (ColumnSettings, 'text_column', ['x'], ['']),
     (ColumnSettings, 'label_column', ['x'], ['']),
     (ColumnSettings, 'split_column', [None, 'x'], ['']),
+    (ColumnSettings, 'group_column', [None, 'x'], ['', 'text', 'label']),
     (ColumnSettings, 'positive_label', [None, 'x'], ['']),
     (ColumnSettings, 'encoding', ['utf-8', 'cp1252'], ['', 'hex', None]),
     (ColumnSettings, 'delimiter', [None, ';', '\t'], ['', 'ab']),
@@ -199,3 +200,11 @@ def test_feature_columns_are_refused_when_a_name_is_taken_or_invalid(
     with pytest.raises(pydantic.ValidationError, match=message):
         ColumnSettings(**columns, features=features)
     ColumnSettings(**columns, features=['stars:int', 'price:float', 'product:string', 'age'])
+
+
+@pytest.mark.parametrize('option', ['text_column', 'label_column', 'split_column'])
+def test_group_column_is_refused_when_it_has_another_role(option: str) -> None:
+    columns = {'text_column': 'review', 'label_column': 'verdict', 'split_column': 'fold'}
+    with pytest.raises(pydantic.ValidationError, match=f'a column other than the {option}'):
+        ColumnSettings(**columns, group_column=columns[option])
+    assert ColumnSettings(**columns, group_column='film', features=['film']).group_column == 'film'

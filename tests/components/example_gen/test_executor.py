@@ -380,6 +380,53 @@ def test_settings_reach_the_executor_when_columns_have_other_names(tmp_path: pat
     assert shares == pytest.approx([0.25, 0.25, 0.5], abs=0.12)
 
 
+@pytest.mark.parametrize('named', [False, True])
+def test_rows_of_a_group_share_a_split_when_a_column_names_it(
+    named: bool, tmp_path: pathlib.Path
+) -> None:
+    rows = [
+        {
+            'text': f'About Film{film} {number}',
+            'label': ('neg', 'pos')[(number + film) % 2],
+            'film': film,
+        }
+        for number in range(6)
+        for film in range(60)
+    ]
+    data = tmp_path / 'data'
+    data.mkdir()
+    if named:
+        # Only val is taken from train, and films of train stay in test.
+        (data / 'train.csv').write_bytes(encode_table('train.csv', rows[:300]))
+        (data / 'test.csv').write_bytes(encode_table('test.csv', rows[300:]))
+    else:
+        # Two files, as two spans.
+        (data / 'a.csv').write_bytes(encode_table('a.csv', rows[:180]))
+        (data / 'b.jsonl').write_bytes(encode_table('b.jsonl', rows[180:]))
+    generated = generate(data, tmp_path / 'run', group_column='film')
+    films = {
+        split: {text.split()[1] for text, _ in generated.rows(split)} for split in features.SPLITS
+    }
+    assert all(films.values())
+    assert not films['train'] & films['val']
+    if named:
+        assert len(films['test']) == 60
+        assert generated.summary.examples('test') == 60
+    else:
+        assert sum(map(len, films.values())) == 60
+
+
+def test_cache_key_changes_when_the_group_column_does(tmp_path: pathlib.Path) -> None:
+    write_table(tmp_path / 'a.csv', GOOD)
+    configs = {
+        make_example_gen(discover(str(tmp_path / 'a.csv'), columns), columns).exec_properties[
+            'custom_config'
+        ]
+        for columns in (ColumnSettings(), ColumnSettings(group_column='fold'))
+    }
+    assert len(configs) == 2
+
+
 GOOD = make_rows(60, 'Text')
 PLAIN = table_rows(GOOD)
 

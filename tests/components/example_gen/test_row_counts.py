@@ -143,6 +143,12 @@ ONE_CLASS = {('train', '1pos'): 30, ('val', '1pos'): 9, ('test', '1pos'): 1_000}
             r"no row has the positive label 'good'; the labels are 'pos' \(30\), 'neg' \(20\)",
             '--positive-label',
         ),
+        (
+            counts(val={}),
+            {'group_column': 'film'},
+            "the split 'val' has no examples$",
+            "rows with the same 'film' share a split: add rows with other values, or",
+        ),
         *(
             (counts(**{split: labels}), {}, f"the split '{split}' {message}", 'both labels')
             for split in features.SPLITS

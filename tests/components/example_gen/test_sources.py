@@ -413,5 +413,5 @@ def test_type_of_a_column_must_be_declared_when_no_value_tells_it(tmp_path: path
 
 def test_feature_columns_are_refused_when_the_data_is_no_table(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'aclImdb_v1.tar.gz').write_bytes(b'not opened yet')
-    with pytest.raises(ConfigError, match='data.columns.features names columns, and .* no table'):
+    with pytest.raises(ConfigError, match='data.columns.features expects a table, and .* is none'):
         discover_features(tmp_path / 'aclImdb_v1.tar.gz', 'stars')

@@ -16,9 +16,15 @@ def split_of(
     test_percent: int = 20,
     val_percent: int = 20,
     split_train: bool = False,
+    group: str = '',
 ) -> str:
     return assign_split(
-        text, split, test_percent=test_percent, val_percent=val_percent, split_train=split_train
+        text,
+        split,
+        test_percent=test_percent,
+        val_percent=val_percent,
+        split_train=split_train,
+        group=group,
     )
 
 
@@ -87,3 +93,31 @@ def test_test_split_only_grows_when_its_share_grows() -> None:
         for percent in (10, 20)
     )
     assert small < large
+
+
+@pytest.mark.parametrize(('split', 'split_train'), [(None, False), ('train', True)])
+def test_texts_of_a_group_share_a_split_when_they_differ(
+    split: str | None, split_train: bool
+) -> None:
+    groups = [f'film {number}' for number in range(200)]
+    found = {
+        group: {split_of(t, split, split_train=split_train, group=group) for t in TEXTS[:20]}
+        for group in groups
+    }
+    assert {len(splits) for splits in found.values()} == {1}
+    counts = collections.Counter(split for (split,) in found.values())
+    assert counts['val'] / (200 - counts['test']) == pytest.approx(0.2, abs=0.1)
+    assert counts['test'] / 200 == pytest.approx(0.2 if split is None else 0, abs=0.1)
+
+
+def test_group_is_ignored_when_the_data_names_the_split() -> None:
+    for split in ('train', 'val', 'test'):
+        assert split_of('A fine film.', split, test_percent=80, group='film 1') == split
+
+
+# As for texts: a change of these moves rows between splits.
+@pytest.mark.parametrize(
+    ('group', 'split'), [('5', 'train'), ('7', 'test'), ('b0001', 'train'), ('傑作', 'train')]
+)
+def test_split_is_stable_when_the_group_is_equal(group: str, split: str) -> None:
+    assert split_of('A fine film.', group=group) == split
