@@ -77,7 +77,7 @@ def withdrawn_models(serving_dir: str) -> dict[str, Withdrawal]:
     >>> withdrawn_models('no-such-folder')
     {}
     """
-    found = _with_identities(serving_dir, read_withdrawals(serving_dir))
+    found = with_identities(serving_dir, read_withdrawals(serving_dir))
     live = next(complete_versions(serving_dir), None) if found else None
     names = names_of_model(live) if live is not None else frozenset()
     return {
@@ -92,15 +92,15 @@ def withdrawn_models(serving_dir: str) -> dict[str, Withdrawal]:
 def record_identities(serving_dir: str) -> None:
     """Record what the withdrawn models compute, while their files exist.
 
-    Hold the `serving_lock`. A rollback calls this last, because it takes seconds to import
-    TensorFlow, and a prune before it removes files.
+    Hold the `serving_lock`. A rollback records them itself; what an earlier version of this
+    project withdrew, or a rollback that was killed, may have none.
 
     Raises:
         DataError: If the file is damaged.
         OSError: If the file cannot be written.
     """
     before = read_withdrawals(serving_dir)
-    after = _with_identities(serving_dir, before)
+    after = with_identities(serving_dir, before)
     if after != before:
         write_withdrawals(serving_dir, after)
 
@@ -115,12 +115,19 @@ def write_withdrawals(serving_dir: str, withdrawals: Mapping[str, Withdrawal]) -
     atomic_write(posixpath.join(serving_dir, WITHDRAWN_FILE), f'{text}\n')
 
 
-def _with_identities(
+def with_identities(
     serving_dir: str, withdrawals: Mapping[str, Withdrawal]
 ) -> dict[str, Withdrawal]:
     """Return the withdrawals, with the identities of those whose files still exist.
 
     A model whose files are gone is known by its digest alone.
+
+    Args:
+        serving_dir: The serving folder.
+        withdrawals: See `read_withdrawals`.
+
+    >>> with_identities('no-such-folder', {})
+    {}
     """
     missing = {digest for digest, found in withdrawals.items() if not is_current(found.identity)}
     identities = {}

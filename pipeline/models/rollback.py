@@ -8,10 +8,11 @@ import os
 import pathlib
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from components.common.errors import DataError
+from components.common.model_identity import identity_of_model, names_of_model
 from components.common.model_versions import (
     CARD_PATH,
     RESTORED_PATH,
@@ -23,7 +24,7 @@ from components.common.model_versions import (
 from components.common.rollback_state import (
     Withdrawal,
     read_withdrawals,
-    record_identities,
+    with_identities,
     write_withdrawals,
 )
 from components.common.serving_lock import serving_lock
@@ -54,11 +55,13 @@ def rollback(folder: ServingFolder, version: str | None = None) -> RolledBack:
     The models that were pushed after the restored version are withdrawn: a run that
     trains one of them again does not push it, and none of them is a baseline. The
     restored model and the models that were pushed before it are no longer withdrawn.
-    A second rollback can therefore undo the first.
+    A second rollback can therefore undo the first. Models are the same if they share one of
+    their `names_of_model`, also if they were trained and pushed twice.
 
     Args:
         folder: The serving folder.
-        version: The version to restore; None for the one that was live before.
+        version: The version to restore; None for the one that was live before. Versions
+            of the live model and of withdrawn models are skipped then.
 
     Returns:
         The changes.
@@ -75,17 +78,20 @@ def rollback(folder: ServingFolder, version: str | None = None) -> RolledBack:
     with readable_errors(folder.path), serving_lock(str(folder.path)):
         versions = require_versions(folder)
         was = versions[-1]
-        target = _find_version(folder, versions, version)
-        digest = digest_of_model(str(target.path))
-        if digest == digest_of_model(str(was.path)):
+        before = with_identities(str(folder.path), read_withdrawals(str(folder.path)))
+        if version is None:
+            target = _version_before(folder, versions, before)
+        else:
+            target = _find_version(folder, versions, version)
+        if _names(target) & _names(was):
             raise DataError(
                 f'version {target.name} is live already, as version {was.name}',
                 hint='nothing was changed; pipeline_runner.py models lists the versions',
             )
+        digest = digest_of_model(str(target.path))
         _require_sound(target, digest)
         at = time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())
-        before = read_withdrawals(str(folder.path))
-        after = _withdrawals_after(versions, before, target.origin, digest, at)
+        after = _withdrawals_after(versions, before, target, at)
         # Written first: no run pushes a withdrawn model, even if the process is killed now.
         write_withdrawals(str(folder.path), after)
         restored = Restored(version=target.restores or target.name, instead_of=was.name, at=at)
@@ -97,25 +103,32 @@ def rollback(folder: ServingFolder, version: str | None = None) -> RolledBack:
             copy_file=_link_or_copy,
         )
         now = require_versions(folder)[-1]
-        record_identities(str(folder.path))
     return RolledBack(was, now, _versions_only_in(after, before), _versions_only_in(before, after))
 
 
-def _find_version(folder: ServingFolder, versions: Sequence[Version], name: str | None) -> Version:
+def _names(version: Version) -> frozenset[str]:
+    return names_of_model(str(version.path))
+
+
+def _version_before(
+    folder: ServingFolder, versions: Sequence[Version], withdrawals: Mapping[str, Withdrawal]
+) -> Version:
     *earlier, live = versions
-    if name is None:
-        # A restored version is as old as its original, so two rollbacks go two versions back.
-        older = [v for v in earlier if v.origin < live.origin and v.withdrawal is None]
-        if not older:
-            others = _join_names([v for v in earlier if v.origin != live.origin])
-            raise DataError(
-                f'there is no version to go back to: expected one before {live.origin} in '
-                f'{folder.path} that is not withdrawn',
-                hint=f'name a version: {others}'
-                if others
-                else 'run the pipeline to push another one',
-            )
-        return older[-1]
+    of_live = _names(live)
+    unwanted = of_live.union(withdrawals, (found.identity for found in withdrawals.values()))
+    # A restored version is as old as its original, so two rollbacks go two versions back.
+    for version in reversed(earlier):
+        if version.origin < live.origin and not _names(version) & unwanted:
+            return version
+    others = _join_names([version for version in earlier if not _names(version) & of_live])
+    raise DataError(
+        f'there is no version to go back to: expected one before {live.origin} in '
+        f'{folder.path} that is another model and not withdrawn',
+        hint=f'name a version: {others}' if others else 'run the pipeline to push another one',
+    )
+
+
+def _find_version(folder: ServingFolder, versions: Sequence[Version], name: str) -> Version:
     for version in versions:
         # A folder may be named 007; withdrawals and hints name numbers.
         if name.isdecimal() and int(version.name) == int(name):
@@ -145,20 +158,18 @@ def _require_sound(version: Version, digest: str) -> None:
 
 
 def _withdrawals_after(
-    versions: Sequence[Version],
-    known: dict[str, Withdrawal],
-    origin: int,
-    digest: str,
-    at: str,
+    versions: Sequence[Version], known: Mapping[str, Withdrawal], target: Version, at: str
 ) -> dict[str, Withdrawal]:
-    """Return the withdrawals when the model pushed as `origin` is live."""
+    """Return the withdrawals when the model of `target` is live."""
     later = {
-        digest_of_model(str(version.path)): Withdrawal(str(version.origin), at)
+        digest_of_model(path): Withdrawal(str(version.origin), at, identity_of_model(path))
         for version in versions
-        if version.origin > origin
+        for path in [str(version.path)]
+        if version.origin > target.origin
     }
-    still = {d: w for d, w in known.items() if int(w.version) > origin}
-    return {d: w for d, w in {**later, **still}.items() if d != digest}
+    still = {d: w for d, w in known.items() if int(w.version) > target.origin}
+    names = _names(target)
+    return {d: w for d, w in {**later, **still}.items() if not names & {d, w.identity}}
 
 
 def _versions_only_in(

@@ -50,11 +50,15 @@ class Served:
         return path.name
 
     def model(self, which: str) -> pathlib.Path:
-        """Return the model `which`, as the Trainer exports it."""
+        """Return the model `which`, as the Trainer exports it.
+
+        With an apostrophe, it is the same model in other bytes, as another training writes it.
+        """
         model = self._root / 'trained' / which
         if not model.exists():
             shutil.copytree(self._sound, model)
-            (model / 'assets.extra' / 'settings.json').write_text(json.dumps(which))
+            (model / 'assets.extra' / 'settings.json').write_text(json.dumps(which.rstrip("'")))
+            (model / 'keras_metadata.pb').write_text(which)
         return model
 
     def live(self) -> pathlib.Path:

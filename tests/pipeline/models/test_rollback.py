@@ -12,8 +12,9 @@ from collections.abc import Callable
 import pytest
 
 from components.common.errors import ConfigError, DataError
+from components.common.model_identity import names_of_model
 from components.common.model_versions import digest_of_model, restored_by
-from components.common.rollback_state import read_withdrawals
+from components.common.rollback_state import read_withdrawals, withdrawn_models
 from components.served_baseline.baseline import find_baseline
 from pipeline.models.listing import ServingFolder, list_versions
 from pipeline.models.prune import prune
@@ -85,6 +86,41 @@ def test_version_is_restored_and_kept_when_its_name_has_leading_zeros(served: Se
     assert back.now.restores == f'00{first}'
     kept = {v.name for v, why in prune(served.serving_folder, keep=1) if why}
     assert kept == {f'00{first}', back.now.name}
+
+
+@pytest.mark.usefixtures('checked_here')
+def test_versions_of_the_live_model_are_skipped_when_it_was_trained_twice(served: Served) -> None:
+    first, second, third = (served.push(which) for which in ('a', 'b', "b'"))
+    with pytest.raises(DataError, match=f'version {second} is live already, as version {third}'):
+        rollback(served.serving_folder, second)
+    back = rollback(served.serving_folder)
+    assert back.now.restores == first
+    assert back.withdrawn == (second, third)
+    assert served.serves() == 'a'
+
+
+@pytest.mark.usefixtures('checked_here')
+def test_withdrawn_model_is_not_restored_when_it_was_trained_twice(served: Served) -> None:
+    first, second, third = (served.push(which) for which in ('a', 'b', "a'"))
+    back = rollback(served.serving_folder)
+    assert (back.now.restores, back.withdrawn) == (second, (third,))
+    before = snapshot(served.folder)
+    with pytest.raises(DataError, match='expected one before .* another model and not withdrawn'):
+        rollback(served.serving_folder)
+    assert snapshot(served.folder) == before
+    # By its number, it can be restored; then neither of its versions is withdrawn.
+    again = rollback(served.serving_folder, first)
+    assert (again.now.restores, again.withdrawn, again.lifted) == (first, (second,), (third,))
+    assert withdrawn(served) == {second}
+
+
+@pytest.mark.usefixtures('checked_here')
+def test_restored_model_is_not_withdrawn_when_a_later_version_is_the_same(served: Served) -> None:
+    first, second, third, fourth = (served.push(which) for which in ('a', 'b', "a'", 'c'))
+    assert rollback(served.serving_folder, first).withdrawn == (second, fourth)
+    served.push('d')  # a withdrawal of the live model has no effect
+    names = names_of_model(str(served.folder / third))
+    assert not names & withdrawn_models(str(served.folder)).keys()
 
 
 def flip(path: pathlib.Path) -> None:
