@@ -88,7 +88,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         require_complete(result, files=files, uri=examples.uri)
         counts = {(split, detail): count for split, detail, count in result.counts}
         try:
-            summary = summarize(counts, columns, lambda: _encoding_hint(batches))
+            summary = summarize(counts, columns, lambda: _encoding_hint(batches), result.groups)
         except DataError as err:
             # The rejects are deleted with the other output of a failed node.
             raise DataError(str(err), hint=f'{err.hint}{_read_first_reject(examples.uri)}') from err

@@ -10,6 +10,7 @@ from components.common import features
 from components.common.errors import ComponentError, DataError
 from components.common.settings import ColumnSettings
 from components.example_gen.artifact_files import published_files, sizes_of
+from components.example_gen.group_counts import GroupCounts
 from components.example_gen.summary import ExamplesSummary
 from components.readers.labels import require_two_labels, side_name
 from components.readers.records import NOT_UTF8
@@ -25,6 +26,7 @@ class NodeResult(NamedTuple):
     Attributes:
         counts: The two parts of each key of `BundleResult.counts`, and its number of rows.
         sizes: Bytes written, by path of the file.
+        groups: The numbers of `GroupCounts`.
     """
 
     counts: Sequence[tuple[str, str, int]]
@@ -32,6 +34,7 @@ class NodeResult(NamedTuple):
     files: int
     rows: int
     sizes: Mapping[str, int]
+    groups: tuple[int, int] = (0, 0)
 
 
 def require_complete(result: NodeResult, *, files: int, uri: str) -> None:
@@ -67,6 +70,7 @@ def summarize(
     counts: dict[tuple[str, str], int],
     columns: ColumnSettings,
     find_encoding_hint: Callable[[], str] = str,
+    groups: tuple[int, int] = (0, 0),
 ) -> ExamplesSummary:
     """Turn the counts of `workers.BundleResult` into a summary.
 
@@ -79,6 +83,7 @@ def summarize(
         counts: The number of rows by split, or the kind of rejects, and detail.
         columns: The settings of the data.
         find_encoding_hint: Returns the hint if too many rows are not UTF-8, or ''.
+        groups: The numbers of `GroupCounts`.
 
     Raises:
         DataError: If there are too many rejects, or not two labels in each split.
@@ -101,6 +106,9 @@ def summarize(
     if not labelled:
         raise DataError('the data holds no labelled text', hint='check the path given by --data')
     require_two_labels(*spellings, columns)
+    grouped = None
+    if columns.group_column is not None:
+        grouped = GroupCounts(column=columns.group_column, sampled=groups[0], shared=groups[1])
     for split, (negative, positive) in splits.items():
         if not negative or not positive:
             total = negative + positive
@@ -108,7 +116,7 @@ def summarize(
             which = f', all {"positive" if positive else "negative"}' if total else ''
             raise DataError(
                 f'the split {split!r} has {examples}{which}',
-                hint=_hint_of_few(columns.group_column),
+                hint=_hint_of_few(grouped),
             )
     return ExamplesSummary(
         splits={split: (negative, positive) for split, (negative, positive) in splits.items()},
@@ -116,16 +124,17 @@ def summarize(
         rejected=rejected,
         dropped={name: n for (kind, name), n in counts.items() if kind == DROPS},
         unlabelled=unlabelled,
+        groups=grouped,
     )
 
 
-def _hint_of_few(group_column: str | None) -> str:
+def _hint_of_few(groups: GroupCounts | None) -> str:
     """Return what to do if a split lacks a label."""
-    if group_column is None:
+    if groups is None:
         return 'each split needs examples of both labels: add rows, or change the split'
     return (
-        f'each split needs examples of both labels, and rows with the same {group_column!r} share '
-        'a split: add rows with other values, or name the splits yourself with --split-column'
+        f'each split needs examples of both labels, and there are {groups.describe()}, whose rows '
+        'share a split: add rows with other values, or name the splits yourself with --split-column'
     )
 
 

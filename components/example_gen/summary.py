@@ -10,6 +10,7 @@ import pydantic
 
 from components.common import features
 from components.common.errors import ComponentError, DataError
+from components.example_gen.group_counts import GroupCounts
 
 # An execution parameter, and a property of the examples: a description of the spans.
 SPANS_PROPERTY = 'spans'
@@ -34,6 +35,7 @@ class ExamplesSummary:
         dropped: By label, the number of rows that the settings leave out.
         unlabelled: Number of texts without a label, in the split `unsup`.
         sources: Paths or patterns of the files that were read.
+        groups: Counts of the groups; None if no column names them.
     """
 
     splits: dict[str, tuple[int, int]]
@@ -42,6 +44,7 @@ class ExamplesSummary:
     unlabelled: int = 0
     dropped: dict[str, int] = dataclasses.field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    groups: GroupCounts | None = None
 
     def examples(self, split: str) -> int:
         """Return the number of examples of a split."""

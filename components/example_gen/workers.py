@@ -24,6 +24,7 @@ from components.common.errors import DataError
 from components.common.settings import ColumnSettings, canonical_label
 from components.example_gen.artifact_files import published_files
 from components.example_gen.batches import Batch, SourceKind
+from components.example_gen.group_counts import GroupSample
 from components.example_gen.row_counts import DROPS, REJECTS, NodeResult
 from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
 from components.example_gen.source_files import read_files
@@ -51,6 +52,7 @@ class BundleResult(NamedTuple):
             raised on the worker, since Beam would hide them in a long traceback.
         files: Number of files, or parts of one, that were read.
         rows: Number of rows, those that are dropped or rejected included.
+        groups: The groups of the examples, if a column names them.
     """
 
     first: tuple[str, int]
@@ -59,6 +61,7 @@ class BundleResult(NamedTuple):
     fatal: list[tuple[str, str]]
     files: int
     rows: int
+    groups: GroupSample
 
 
 class WriteShards(beam.DoFn):
@@ -98,6 +101,7 @@ class WriteShards(beam.DoFn):
         self._spellings: set[str] = set()
         self._fatal: list[tuple[str, str]] = []
         self._files = self._rows = 0
+        self._groups = GroupSample()
         self._labels = LabelRule(self._columns)
         self._serializer = Serializer(parse_features(self._columns.features))
 
@@ -134,6 +138,7 @@ class WriteShards(beam.DoFn):
             self._fatal,
             self._files,
             self._rows,
+            self._groups,
         )
         yield GlobalWindows.windowed_value((0, result))
 
@@ -157,6 +162,8 @@ class WriteShards(beam.DoFn):
         by_hash = record.split == features.TRAIN_SPLIT and split == features.VAL_SPLIT
         if by_hash and self._columns.split_column is not None:
             split = _UNDECIDED
+        if record.group:
+            self._groups.add(record.group, split)
         self._counts[split, f'{label}{name}'] += 1
         example = self._serializer.serialize(record.text, label, record.features)
         self._writer(split).write(example)
@@ -212,7 +219,9 @@ def name_shards(
     decided = {_UNDECIDED: features.TRAIN_SPLIT if names_val else features.VAL_SPLIT}
     by_name: dict[str, list[Shard]] = collections.defaultdict(list)
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
+    groups = GroupSample()
     for bundle in bundles:
+        groups.merge(bundle.groups)
         for name, shards in bundle.shards.items():
             by_name[decided.get(name, name)] += shards
         for (name, detail), count in bundle.counts.items():
@@ -235,6 +244,7 @@ def name_shards(
         files=sum(bundle.files for bundle in bundles),
         rows=sum(bundle.rows for bundle in bundles),
         sizes=sizes,
+        groups=groups.counts(decided),
     )
     for path in published_files(uri):
         # A runner may also repeat the reading, in other bundles.

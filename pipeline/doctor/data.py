@@ -15,6 +15,7 @@ from components.readers import formats, imdb
 from components.readers.encodings import encoding_hint
 from components.readers.labels import LabelRule, require_two_labels
 from components.readers.lines import find_encoding
+from components.readers.messages import count_rows
 from components.readers.records import NOT_UTF8, Record, Reject
 from pipeline.doctor.finding import Checks, Context, Finding
 
@@ -38,6 +39,7 @@ def _check_data(context: Context) -> Iterator[Finding]:
     sides: dict[int | None, collections.Counter[str]] = {}
     rule = LabelRule(data.columns)
     rejects: dict[str, list[str]] = collections.defaultdict(list)
+    groups: collections.Counter[str] = collections.Counter()
     for split, path in files[:_MAX_FILES]:
         try:
             rows = _read_rows(source, path, columns, split)
@@ -47,6 +49,7 @@ def _check_data(context: Context) -> Iterator[Finding]:
                 else:
                     name, value = _read_label(row, rule)
                     labels[name] += 1
+                    groups[row.group] += 1
                     sides.setdefault(value, collections.Counter())[name] += 1
         except OSError as err:
             raise DataError(
@@ -69,10 +72,19 @@ def _check_data(context: Context) -> Iterator[Finding]:
     require_two_labels(negative, positive, data.columns, complete=False)
     values = [*negative, *positive]
     yield Finding('rows', f'the first {labels.total()} usable ones: {counts}')
+    if columns.group_column is not None:
+        yield Finding('groups', _count_groups(groups, columns.group_column))
     if values and not (negative and positive):
         # Only a warning: in sorted data, the other label follows later.
         message = f'all rows that were read have the label {values[0]!r}'
         yield Finding('labels', message, 'add rows with the other label, unless they follow later')
+
+
+def _count_groups(groups: collections.Counter[str], column: str) -> str:
+    """Return the number of groups in words; rows without one have the group ''."""
+    number = len(groups.keys() - {''})
+    message = f'{number:,} value{"s"[: number != 1]} of {column!r} in these rows'
+    return f'{message}; {count_rows(groups[""])} without one' if groups[''] else message
 
 
 def _describe(path: str, columns: ColumnSettings) -> Iterator[Finding]:

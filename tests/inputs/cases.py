@@ -16,7 +16,7 @@ from components.example_gen.source_files import read_files
 from components.example_gen.sources import discover, list_files
 from components.readers.records import Record, Reject
 from pipeline.doctor import data as data_checks
-from pipeline.doctor.finding import Context, find_all
+from pipeline.doctor.finding import Context, Finding, find_all
 from pipeline.predict.rows import open_source
 from pipeline.settings.config import DataConfig
 from pipeline.store.choice import backend_of_root
@@ -72,7 +72,7 @@ def check_case(case: Case, folder: pathlib.Path) -> None:
     """Check that all commands read the same rows, or refuse the input with the same message."""
     path = case.write(folder)
     data = DataConfig(path=str(path), columns=ColumnSettings.model_validate(case.columns))
-    findings = [*find_all(data_checks.CHECKS, _context(folder, data))]
+    findings = find_data(folder, path, **case.columns)
     if case.error:
         run = call_command('run', '--data', str(path), *case.options(), cwd=folder)
         assert run.code == case.exit_code, run.err
@@ -100,6 +100,12 @@ def check_case(case: Case, folder: pathlib.Path) -> None:
         with path.open('rb') as stream:
             scored = [row.text for row in open_source(stream, path.name, data.columns).rows]
         assert scored == [text for text, _ in case.rows]
+
+
+def find_data(folder: pathlib.Path, path: pathlib.Path, **columns: Any) -> list[Finding]:
+    """Return what `doctor` finds in data, with the root of the runs in a folder."""
+    data = DataConfig(path=str(path), columns=ColumnSettings(**columns))
+    return [*find_all(data_checks.CHECKS, _context(folder, data))]
 
 
 def _context(folder: pathlib.Path, data: DataConfig) -> Context:

@@ -22,7 +22,7 @@ from components.readers import formats
 from components.readers.records import Record, Reject, assign_split
 from tests.components.example_gen.samples import encode_archive, encode_table
 from tests.components.readers import test_tf_records as tf_records
-from tests.inputs.cases import Case, check_case
+from tests.inputs.cases import Case, check_case, find_data
 
 _Rows = Sequence[dict[str, Any]]
 
@@ -207,3 +207,10 @@ def test_groups_are_equal_when_their_spellings_differ() -> None:
         records = _read(name, rows)
         assert {record.group for record in records if isinstance(record, Record)} == {'7'}
         assert len(records) == len(films)
+
+
+def test_doctor_counts_the_groups(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'a.csv').write_bytes(_LINES + b'So-so.,neg,\nFine again.,pos,Alien\n')
+    findings = find_data(tmp_path, tmp_path / 'a.csv', **_FILM)
+    (message,) = [each.message for each in findings if each.subject == 'groups']
+    assert message == "2 values of 'film' in these rows; 1 row without one"

@@ -18,6 +18,7 @@ from components.common import features
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.example_gen.component import make_example_gen
+from components.example_gen.group_counts import GroupCounts
 from components.example_gen.sources import discover
 from components.example_gen.summary import ExamplesSummary
 from tests.components.example_gen.samples import encode_archive, encode_table
@@ -414,6 +415,8 @@ def test_rows_of_a_group_share_a_split_when_a_column_names_it(
         assert generated.summary.examples('test') == 60
     else:
         assert sum(map(len, films.values())) == 60
+    shared = 60 if named else 0
+    assert generated.summary.groups == GroupCounts(column='film', sampled=60, shared=shared)
 
 
 def test_cache_key_changes_when_the_group_column_does(tmp_path: pathlib.Path) -> None:

@@ -147,7 +147,7 @@ ONE_CLASS = {('train', '1pos'): 30, ('val', '1pos'): 9, ('test', '1pos'): 1_000}
             counts(val={}),
             {'group_column': 'film'},
             "the split 'val' has no examples$",
-            "rows with the same 'film' share a split: add rows with other values, or",
+            "there are 3 values of 'film', whose rows share a split: add rows with other values",
         ),
         *(
             (counts(**{split: labels}), {}, f"the split '{split}' {message}", 'both labels')
@@ -164,8 +164,9 @@ ONE_CLASS = {('train', '1pos'): 30, ('val', '1pos'): 9, ('test', '1pos'): 1_000}
 def test_data_is_refused_when_it_lacks_labels_or_has_too_many_rejects(
     found: dict[tuple[str, str], int], columns: dict[str, Any], message: str, hint: str
 ) -> None:
+    settings = ColumnSettings(**{'max_rejected_percent': 100, **columns})
     with pytest.raises(DataError, match=message) as caught:
-        summarize(found, ColumnSettings(**{'max_rejected_percent': 100, **columns}))
+        summarize(found, settings, groups=(3, 0))
     assert hint in caught.value.hint
 
 

@@ -6,6 +6,8 @@ import pathlib
 import pytest
 from tfx.types import standard_artifacts
 
+from components.example_gen.group_counts import GroupCounts
+from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.text_statistics import (
     TEXT_STATISTICS_FILE,
     SplitStatistics,
@@ -86,3 +88,16 @@ def test_note_of_statistics_is_empty_when_there_are_none(tmp_path: pathlib.Path)
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(tmp_path)
     assert RunFindings().add('StatisticsGen', {'statistics': [statistics]}) == ''
+
+
+def test_note_of_examples_counts_groups_when_a_column_names_them(tmp_path: pathlib.Path) -> None:
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path)
+    groups = GroupCounts(column='film', sampled=40, shared=8)
+    splits = dict.fromkeys(('train', 'val', 'test'), (5, 5))
+    summary = ExamplesSummary(splits=splits, labels=('neg', 'pos'), rejected={}, groups=groups)
+    summary.write(examples.uri)
+    assert RunFindings().add('ExampleGen', {'examples': [examples]}) == (
+        "train 10, val 10, test 10; 'neg' or 'pos'; 40 values of 'film', 8 (20.0%) of them in test "
+        'and in train or val'
+    )
