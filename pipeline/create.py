@@ -113,7 +113,14 @@ def create_pipeline(
     model = trainer.outputs['model']
     served_baseline = make_served_baseline(model, serving_dir)
     baseline_model = served_baseline.outputs['model']
-    evaluator = make_evaluator(examples, model, baseline_model, config.gate, config.executors)
+    evaluator = make_evaluator(
+        examples,
+        model,
+        baseline_model,
+        config.gate,
+        config.executors,
+        statistics=statistics_gen.outputs['statistics'],
+    )
     pusher = make_pusher(
         model,
         evaluator.outputs['blessing'],

@@ -19,7 +19,9 @@ from components.common.settings import Settings
 
 # The architecture of the model has further ones, see `run_time_settings`.
 TRAINER_OVERRIDES = ('seed',)
-GATE_OVERRIDES = ('min_accuracy', 'max_accuracy_drop', 'min_auc', 'min_baseline_auc')
+# These hold for a TFMA configuration of the user's as well.
+SAFEGUARD_OVERRIDES = ('min_baseline_auc', 'max_test_overlap_percent')
+GATE_OVERRIDES = ('min_accuracy', 'max_accuracy_drop', 'min_auc', *SAFEGUARD_OVERRIDES)
 
 AnySettings = TypeVar('AnySettings', bound=Settings)
 

@@ -17,7 +17,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.common import features
 from components.common.errors import ConfigError
 from components.common.overrides import setting_error
-from components.evaluator.metric_table import ACCURACY, AUC, METRICS
+from components.evaluator.metric_table import ACCURACY, AUC, METRICS, TEST_OVERLAP
 from components.evaluator.metrics import TotalsMetric
 from components.evaluator.settings import GateSettings
 
@@ -29,6 +29,17 @@ BASELINE_HINT = (
     'swapped, or the data is of another kind; check the labels, and if they are right, pass '
     'another --name, or pass --set gate.min_baseline_auc=0 for one run'
 )
+# What to do if too many texts of test are in train or val.
+OVERLAP_HINT = (
+    'the model may know these texts, so the metrics on test may be too good: remove the texts from '
+    'test or from the other splits, or pass data without named splits, which the pipeline splits, '
+    'or raise gate.max_test_overlap_percent'
+)
+UNKNOWN_OVERLAP_HINT = (
+    'StatisticsGen did not count these texts: run the command again with another --root, or pass '
+    '--set gate.max_test_overlap_percent=100 for no bound'
+)
+_ALL_PERCENT = 100.0
 _HINT = 'set the bound, such as --set gate.min_auc=0.7; pipeline_runner.py config show prints all'
 
 
@@ -42,6 +53,7 @@ class Bound(NamedTuple):
             if a loss is allowed.
         slice: Range of words, empty for the whole test split.
         of_baseline: Whether the bound is on the baseline, not on the candidate.
+        highest: Highest value of a percentage, or None.
     """
 
     metric: str
@@ -49,9 +61,21 @@ class Bound(NamedTuple):
     least_change: float | None = None
     slice: str = ''
     of_baseline: bool = False
+    highest: float | None = None
+
+    @property
+    def is_checked_by_tfma(self) -> bool:
+        """Whether TFMA checks the bound; `judge` checks the others."""
+        return not self.of_baseline and self.highest is None
 
     def holds(self, value: float | None) -> bool:
-        """Return whether a value in [0, 1] meets the lower bound; a missing value does not."""
+        """Return whether a value meets the bound; a missing value does not.
+
+        Args:
+            value: In [0, 1], or a percentage if there is a highest value.
+        """
+        if self.highest is not None:
+            return value is not None and 0 <= value <= self.highest
         return value is not None and self.lowest is not None and self.lowest <= value <= 1
 
 
@@ -60,6 +84,13 @@ def _make_bounds(gate: GateSettings) -> list[Bound]:
         Bound(ACCURACY, gate.min_accuracy, least_change=-gate.max_accuracy_drop - _ROUNDING),
         *(Bound(ACCURACY, bound, slice=name) for name, bound in sorted(gate.slices.items())),
         Bound(AUC, gate.min_auc),
+        *_make_safeguards(gate),
+    ]
+
+
+def _make_safeguards(gate: GateSettings) -> list[Bound]:
+    return [
+        Bound(TEST_OVERLAP, None, highest=gate.max_test_overlap_percent),
         Bound(AUC, gate.min_baseline_auc, of_baseline=True),
     ]
 
@@ -77,17 +108,19 @@ def _build(bounds: Iterable[Bound]) -> config_pb2.EvalConfig:
     its bound, and neither does a slice without examples.
 
     Returns:
-        A configuration with all `METRICS`, overall and by number of words. The
-        change bound and the second specification, for the baseline, apply if
-        there is a baseline.
+        A configuration with all `METRICS`, overall and by number of words. TFMA
+        checks the bounds of the first specification only. The change bound, and the
+        bounds on the baseline, apply if there is a baseline.
     """
     of_candidate = {metric.name: _metric_config(metric.name) for metric in METRICS}
+    of_data: dict[str, config_pb2.MetricConfig] = {}
     of_baseline: dict[str, config_pb2.MetricConfig] = {}
     for bound in bounds:
-        if bound.of_baseline:
-            metric = of_baseline.setdefault(bound.metric, _metric_config(bound.metric))
-        else:
+        if bound.is_checked_by_tfma:
             metric = of_candidate[bound.metric]
+        else:
+            others = of_baseline if bound.of_baseline else of_data
+            metric = others.setdefault(bound.metric, _metric_config(bound.metric))
         # A plain `threshold` would apply to each slice, however few examples it has.
         metric.per_slice_thresholds.append(_to_threshold(bound))
     return config_pb2.EvalConfig(
@@ -105,12 +138,24 @@ def _build(bounds: Iterable[Bound]) -> config_pb2.EvalConfig:
         ],
         metrics_specs=[
             config_pb2.MetricsSpec(metrics=list(of_candidate.values())),
-            # TFMA ignores a bound on a baseline; `judge` checks it.
-            config_pb2.MetricsSpec(
-                metrics=list(of_baseline.values()), model_names=[tfma.BASELINE_KEY]
+            *(
+                config_pb2.MetricsSpec(metrics=list(metrics.values()), model_names=models)
+                for metrics, models in ((of_data, []), (of_baseline, [tfma.BASELINE_KEY]))
+                if metrics
             ),
         ],
     )
+
+
+def tfma_part(config: config_pb2.EvalConfig) -> config_pb2.EvalConfig:
+    """Return the part of a configuration of `resolve_eval_config` that TFMA can check.
+
+    It ignores a bound on a baseline, and cannot compute a metric of the data.
+    """
+    part = config_pb2.EvalConfig()
+    part.CopyFrom(config)
+    del part.metrics_specs[1:]
+    return part
 
 
 def resolve_eval_config(gate: GateSettings, *, has_baseline: bool) -> config_pb2.EvalConfig:
@@ -127,25 +172,27 @@ def resolve_eval_config(gate: GateSettings, *, has_baseline: bool) -> config_pb2
     return _resolve(_make_bounds(gate), has_baseline=has_baseline)
 
 
-def resolve_safeguards(min_baseline_auc: float, *, has_baseline: bool) -> config_pb2.EvalConfig:
+def resolve_safeguards(gate: GateSettings, *, has_baseline: bool) -> config_pb2.EvalConfig:
     """Build the configuration of the checks that hold in addition to those of TFMA.
 
     A candidate that does not return a probability for each example has an accuracy of
     NaN, which does not meet any bound.
 
     Args:
-        min_baseline_auc: Lowest AUC of the baseline.
+        gate: The lowest AUC of the baseline, and the largest overlap of test.
         has_baseline: Whether there is a baseline.
     """
-    bounds = [Bound(ACCURACY, 0.0), Bound(AUC, min_baseline_auc, of_baseline=True)]
-    return _resolve(bounds, has_baseline=has_baseline)
+    return _resolve([Bound(ACCURACY, 0.0), *_make_safeguards(gate)], has_baseline=has_baseline)
 
 
 def _resolve(bounds: Iterable[Bound], *, has_baseline: bool) -> config_pb2.EvalConfig:
-    config = _build(bounds)
-    if not has_baseline:
-        # TFMA would apply the baseline's bound to the only model.
-        del config.metrics_specs[1:]
+    config = _build(
+        bound
+        for bound in bounds
+        # TFMA would apply the baseline's bound to the only model. A bound of 100% is none, also if
+        # the share is not known.
+        if (has_baseline or not bound.of_baseline) and bound.highest != _ALL_PERCENT
+    )
     # Here `rubber_stamp` only lets TFMA drop the change bound if there is no baseline. `judge`
     # refuses to bless a model if no bounds are set.
     config = tfma.utils.update_eval_config_with_defaults(
@@ -162,13 +209,15 @@ def bounds_of(config: config_pb2.EvalConfig) -> Iterator[Bound]:
             for per_slice in metric.per_slice_thresholds:
                 value = per_slice.threshold.value_threshold
                 change = per_slice.threshold.change_threshold
+                name = str(json.loads(metric.config)['name'])
                 for slicing in per_slice.slicing_specs:
                     yield Bound(
-                        str(json.loads(metric.config)['name']),
+                        name,
                         value.lower_bound.value if value.HasField('lower_bound') else None,
                         change.absolute.value if change.HasField('absolute') else None,
                         slice=', '.join(slicing.feature_values.values()),
                         of_baseline=list(spec.model_names) == [tfma.BASELINE_KEY],
+                        highest=value.upper_bound.value if name == TEST_OVERLAP else None,
                     )
 
 
@@ -182,6 +231,8 @@ def read_gate(config: config_pb2.EvalConfig) -> GateSettings:
     for bound in bounds_of(config):
         if bound.of_baseline:
             found['min_baseline_auc'] = bound.lowest
+        elif bound.metric == TEST_OVERLAP:
+            found['max_test_overlap_percent'] = bound.highest
         elif bound.slice:
             found['slices'][bound.slice] = bound.lowest
         elif bound.metric == ACCURACY:
@@ -212,10 +263,11 @@ def _metric_config(name: str) -> config_pb2.MetricConfig:
 
 def _to_threshold(bound: Bound) -> config_pb2.PerSliceMetricThreshold:
     where = {features.LENGTH_KEY: bound.slice} if bound.slice else {}
-    threshold = config_pb2.MetricThreshold(
-        # All bounded metrics are shares, so a value above 1 is an error.
-        value_threshold={'lower_bound': {'value': bound.lowest}, 'upper_bound': {'value': 1.0}}
-    )
+    # All other bounded metrics are shares, so a value above 1 is an error.
+    highest = 1.0 if bound.highest is None else bound.highest
+    threshold = config_pb2.MetricThreshold(value_threshold={'upper_bound': {'value': highest}})
+    if bound.lowest is not None:
+        threshold.value_threshold.lower_bound.value = bound.lowest
     if bound.least_change is not None:
         threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
         threshold.change_threshold.absolute.value = bound.least_change

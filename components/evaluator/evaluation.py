@@ -16,9 +16,15 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from components.common import features
-from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
+from components.evaluator.eval_config import (
+    BASELINE_HINT,
+    OVERLAP_HINT,
+    UNKNOWN_OVERLAP_HINT,
+    Bound,
+    bounds_of,
+)
 from components.evaluator.gate import CONFIG_FILE
-from components.evaluator.metric_table import BASELINE_PREFIX, Check
+from components.evaluator.metric_table import BASELINE_PREFIX, TEST_OVERLAP, Check, format_metric
 from components.evaluator.validation import (
     Values,
     is_of_user,
@@ -69,6 +75,7 @@ class Evaluation:
                 check
                 for check in self.safeguards.checks()
                 if check.metric.startswith(BASELINE_PREFIX)
+                or check.metric == TEST_OVERLAP
                 or not (check.passed or check.metric in failed)
             ]
         return tuple(checks)
@@ -79,6 +86,15 @@ class Evaluation:
         if bound.of_baseline:
             metrics = self.baseline or {}
         value = metrics.get(bound.metric)
+        if bound.highest is not None:
+            yield Check(
+                metric=bound.metric,
+                slice=where,
+                value=value,
+                bound=f'<= {format_metric(bound.metric, bound.highest)}',
+                passed=bound.holds(value),
+                hint=UNKNOWN_OVERLAP_HINT if value is None else OVERLAP_HINT,
+            )
         if bound.lowest is not None:
             yield Check(
                 metric=f'{BASELINE_PREFIX}{bound.metric}' if bound.of_baseline else bound.metric,
@@ -128,10 +144,12 @@ def read_evaluation(uri: str) -> Evaluation:
         bounds=() if is_of_user(config) else tuple(bounds_of(config)),
         safeguards=read_evaluation(safeguards) if tf.io.gfile.exists(safeguards) else None,
     )
-    if found.safeguards is None or not is_of_user(config):
+    if found.safeguards is None:
         return found
     # The metrics of this project are known, too.
     ours = found.safeguards
+    if not is_of_user(config):
+        return dataclasses.replace(found, metrics=ours.metrics | found.metrics)
     return dataclasses.replace(
         found,
         metrics=ours.metrics | found.metrics,

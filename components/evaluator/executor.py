@@ -13,12 +13,14 @@ from tfx.components.evaluator import constants, executor
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
+from components.common import features
 from components.common.atomic_write import UNFINISHED, clear_unfinished
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.overrides import GATE_OVERRIDES, apply_overrides
 from components.evaluator.eval_config import read_gate, resolve_eval_config
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.metric_table import EXAMPLE_COUNT
+from components.evaluator.overlap import read_overlap_percent
 from components.evaluator.score_details import SCORE_DETAILS_FILE
 from components.evaluator.workers import Evaluate
 from components.example_gen.artifact_files import split_files
@@ -43,7 +45,7 @@ class Executor(executor.Executor):
 
         Args:
             input_dict: `examples`: raw, gzipped TFRecords; `model`: the
-                candidate; `baseline_model`: may be missing.
+                candidate; `baseline_model`: may be missing; `statistics`: of the examples.
             output_dict: `evaluation`: in TFMA's format, with a file for
                 `read_score_details`; `blessing`: as TFX's Evaluator writes it.
             exec_properties: `eval_config` and `example_splits`; bounds of this run,
@@ -120,17 +122,20 @@ def evaluate(
     examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
     splits = json_utils.loads(exec_properties[standard_component_specs.EXAMPLE_SPLITS_KEY])
     files = [path for split in splits for path in split_files(examples, split)]
+    summary = ExamplesSummary.read(examples)
+    overlap = read_overlap_percent(input_dict, summary.examples(features.TEST_SPLIT))
     results = posixpath.join(evaluation, folder).rstrip('/')
     details = posixpath.join(evaluation, SCORE_DETAILS_FILE)
     with run_beam_pipeline(pipeline, 'Evaluator') as running:
         _ = (
             running
             | 'Files' >> beam.Create(sorted(files), reshuffle=True)
-            | 'Evaluate' >> Evaluate(paths, config, evaluation=results, details=details)
+            | 'Evaluate'
+            >> Evaluate(paths, config, evaluation=results, details=details, test_overlap=overlap)
         )
     clear_unfinished(posixpath.join(results, UNFINISHED), 'Evaluator')
     scored = int(read_evaluation(results).metrics.get(EXAMPLE_COUNT) or 0)
-    ExamplesSummary.read(examples).require('Evaluator', splits, scored)
+    summary.require('Evaluator', splits, scored)
 
 
 def bless(

@@ -16,8 +16,14 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
 from components.common.atomic_write import UNFINISHED, atomic_file, atomic_write
-from components.evaluator.eval_config import BASELINE_HINT, Bound, bounds_of
-from components.evaluator.metric_table import METRICS
+from components.evaluator.eval_config import (
+    BASELINE_HINT,
+    OVERLAP_HINT,
+    Bound,
+    bounds_of,
+    tfma_part,
+)
+from components.evaluator.metric_table import METRICS, TEST_OVERLAP
 from components.evaluator.metrics import metric_key
 from components.evaluator.totals import Totals
 
@@ -62,6 +68,8 @@ def write_results(
     eval_config: config_pb2.EvalConfig,
     model_locations: Mapping[str, str],
     folder: str,
+    *,
+    test_overlap: float,
 ) -> None:
     """Judge the candidate and write the files that TFMA's loaders read.
 
@@ -70,6 +78,8 @@ def write_results(
         eval_config: TFMA's configuration, with defaults.
         model_locations: Path of the SavedModel, by name of the model.
         folder: Folder of the Evaluation artifact.
+        test_overlap: Percentage of the texts of `test` that are also in `train` or `val`, NaN
+            if it is not known.
     """
     unfinished = os.path.join(folder, UNFINISHED)
     run = config_pb2.EvalRun(
@@ -83,6 +93,8 @@ def write_results(
         where: compute_metrics(of_models, eval_config)
         for where, of_models in sorted(totals.items())
     }
+    if () in metrics:
+        metrics[()][metric_key(TEST_OVERLAP, _candidate_name(eval_config))] = test_overlap
     path = os.path.join(folder, 'metrics-00000-of-00001.tfrecord')
     with atomic_file(path, part_dir=unfinished) as part, tf.io.TFRecordWriter(part) as records:
         for of_slice in metrics.items():
@@ -108,12 +120,13 @@ def judge(
 
     TFMA judges and fails closed: a candidate is not blessed if there are no
     bounds, no examples, or no examples of a slice that has a bound. TFMA does not
-    check a bound on the baseline; it is checked here, and a failure is added to
-    TFMA's result.
+    check a bound on the baseline or on the data; it is checked here, and a failure is
+    added to TFMA's result.
 
     Args:
-        metrics: By slice, from `compute_metrics`.
-        eval_config: From `resolve_eval_config`.
+        metrics: By slice, from `compute_metrics`; those of the whole split have the overlap
+            of the test split, too.
+        eval_config: From `resolve_eval_config` or `resolve_safeguards`.
 
     Returns:
         The result; its `validation_ok` is the verdict.
@@ -122,22 +135,32 @@ def judge(
         config = resolve_eval_config(gate, has_baseline=False)
         blessed = judge({(): compute_metrics({'': totals}, config)}, config).validation_ok
     """
-    combine = writer.CombineValidations(eval_config)
+    of_tfma = tfma_part(eval_config)
+    combine = writer.CombineValidations(of_tfma)
     found = combine.create_accumulator()
     for of_slice in metrics.items():
-        validation = metrics_validator.validate_metrics(of_slice, eval_config)
+        validation = metrics_validator.validate_metrics(of_slice, of_tfma)
         found = combine.add_input(found, validation)
     result = combine.extract_output(found)
     for bound in bounds_of(eval_config):
-        if bound.of_baseline:
-            _check_baseline(result, bound, metrics.get((), {}))
+        if not bound.is_checked_by_tfma:
+            model = tfma.BASELINE_KEY if bound.of_baseline else _candidate_name(eval_config)
+            _check(result, bound, metric_key(bound.metric, model), metrics.get((), {}))
     return result
 
 
-def _check_baseline(
-    result: validation_result_pb2.ValidationResult, bound: Bound, metrics: MetricValues
+def _candidate_name(eval_config: config_pb2.EvalConfig) -> str:
+    # In TFMA, the name of the only model is empty.
+    has_baseline = any(spec.is_baseline for spec in eval_config.model_specs)
+    return tfma.CANDIDATE_KEY if has_baseline else ''
+
+
+def _check(
+    result: validation_result_pb2.ValidationResult,
+    bound: Bound,
+    key: metric_types.MetricKey,
+    metrics: MetricValues,
 ) -> None:
-    key = metric_key(bound.metric, tfma.BASELINE_KEY)
     value = metrics.get(key, math.nan)
     if bound.holds(value):
         return
@@ -147,5 +170,8 @@ def _check_baseline(
     failure = of_slice.failures.add()
     failure.metric_key.CopyFrom(key.to_proto())
     failure.metric_value.double_value.value = value
-    failure.metric_threshold.value_threshold.lower_bound.value = bound.lowest or 0.0
-    failure.message = BASELINE_HINT
+    threshold = failure.metric_threshold.value_threshold
+    threshold.lower_bound.value = bound.lowest or 0.0
+    if bound.highest is not None:
+        threshold.upper_bound.value = bound.highest
+    failure.message = BASELINE_HINT if bound.of_baseline else OVERLAP_HINT

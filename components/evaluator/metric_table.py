@@ -19,6 +19,8 @@ ACCURACY = 'binary_accuracy'
 LOSS = 'loss'
 AUC = 'auc'
 EXAMPLE_COUNT = 'example_count'
+# Of the data, not of a model.
+TEST_OVERLAP = 'test_overlap_percent'
 
 _Z = 1.959964  # two-sided 95% of the normal distribution
 
@@ -133,7 +135,15 @@ METRICS = (
     ),
 )
 COMPARED_METRICS = tuple(metric for metric in METRICS if metric.is_compared)
-_BY_NAME = {metric.name: metric for metric in METRICS}
+_OVERLAP = Metric(
+    name=TEST_OVERLAP,
+    label='percent of test in train or val',
+    direction='lower is better',
+    meaning='Percentage of the texts of test that are also in train or val.',
+    number_format='.4g',
+    is_compared=False,
+)
+_BY_NAME = {metric.name: metric for metric in (*METRICS, _OVERLAP)}
 KNOWN_METRICS = frozenset(_BY_NAME)
 
 

@@ -45,6 +45,16 @@ class GateSettings(Settings):
         description='lowest AUC of the baseline on test; below it, labels may be swapped, and no '
         'model is blessed',
     )
+    # A model may have learned the labels of texts that it knows. A share s of such texts lifts an
+    # accuracy a by at most s * (1 - a). So 5% lift 0.80 by at most 0.01, which is the largest drop
+    # that is allowed by default. Of IMDB's official test split, 0.5% are in train or val.
+    max_test_overlap_percent: float = pydantic.Field(
+        5.0,
+        ge=0,
+        le=100,
+        description='largest percentage of the texts of test that are also in train or val; 100: '
+        'no bound',
+    )
     slices: dict[str, float] = pydantic.Field(
         default_factory=dict,
         description='lowest accuracy by number of words in a text, for example {"1-10": 0.7}; the '
@@ -55,7 +65,8 @@ class GateSettings(Settings):
         None,
         min_length=1,
         description='file with a TFMA EvalConfig (JSON or text proto); with it, TFMA evaluates and '
-        'validates, and no other setting of the gate applies except min_baseline_auc',
+        'validates, and no other setting of the gate applies except min_baseline_auc and '
+        'max_test_overlap_percent',
     )
 
     @pydantic.field_validator('slices')

@@ -13,8 +13,13 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from components.common.overrides import GATE_OVERRIDES, apply_overrides
-from components.evaluator.eval_config import read_gate, resolve_eval_config, resolve_safeguards
+from components.common.overrides import GATE_OVERRIDES, SAFEGUARD_OVERRIDES, apply_overrides
+from components.evaluator.eval_config import (
+    read_gate,
+    resolve_eval_config,
+    resolve_safeguards,
+    tfma_part,
+)
 from components.evaluator.evaluation import SAFEGUARDS_DIR
 from components.evaluator.executor import bless, evaluate, models_of
 from components.evaluator.gate import write_validation
@@ -37,13 +42,15 @@ class StockExecutor(executor.Executor):
 
         After TFX's executor, the executor of this project scores the examples for the
         report and for the safeguards: the candidate returns a probability for each
-        example, and the baseline is better than chance.
+        example, the baseline is better than chance, and few texts of `test` are also in
+        `train` or `val`.
 
         Args:
             input_dict: See `components.evaluator.executor.Executor`.
             output_dict: The same; `evaluation` also has a folder with the safeguards.
             exec_properties: The same. With a configuration of the user's, which is used
-                as it is, `is_user_config` is 1, and `min_baseline_auc` is a number.
+                as it is, `is_user_config` is 1, and the bounds of `SAFEGUARD_OVERRIDES` are
+                numbers.
 
         Raises:
             ComponentError: If the number of scored examples is not the number that
@@ -57,12 +64,11 @@ class StockExecutor(executor.Executor):
         if exec_properties.get(USER_CONFIG_KEY):
             # The other bounds are not used.
             gate = GateSettings(min_accuracy=1, max_accuracy_drop=0)
-            gate = apply_overrides(gate, exec_properties, ('min_baseline_auc',))
+            gate = apply_overrides(gate, exec_properties, SAFEGUARD_OVERRIDES)
         else:
             gate = apply_overrides(read_gate(config), exec_properties, GATE_OVERRIDES)
-            config = resolve_eval_config(gate, has_baseline=has_baseline)
-            # The bound on the baseline, which TFMA ignores, is a safeguard.
-            del config.metrics_specs[1:]
+            # The other bounds are safeguards.
+            config = tfma_part(resolve_eval_config(gate, has_baseline=has_baseline))
         unused = () if has_baseline else (standard_component_specs.BASELINE_MODEL_KEY,)
         super().Do(
             {key: artifacts for key, artifacts in input_dict.items() if key not in unused},
@@ -79,7 +85,7 @@ class StockExecutor(executor.Executor):
             self._make_beam_pipeline(),
             input_dict,
             exec_properties,
-            resolve_safeguards(gate.min_baseline_auc, has_baseline=has_baseline),
+            resolve_safeguards(gate, has_baseline=has_baseline),
             evaluation,
             folder=SAFEGUARDS_DIR,
         )

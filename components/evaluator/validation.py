@@ -10,7 +10,7 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
-from components.evaluator.metric_table import EXAMPLE_COUNT, Check
+from components.evaluator.metric_table import EXAMPLE_COUNT, TEST_OVERLAP, Check
 from components.evaluator.metrics import TotalsMetric
 
 # Scalar metrics by slice, as TFMA stores them; the key of the whole test split is ().
@@ -77,7 +77,7 @@ def _failures(result: validation_result_pb2.ValidationResult, values: Values) ->
             where, of_metrics = slice_name(key), values.get(key, {})
         for failure in of_slice.failures:
             metric = metric_types.MetricKey.from_proto(failure.metric_key)
-            if metric.model_name == tfma.BASELINE_KEY:
+            if metric.model_name == tfma.BASELINE_KEY or metric.name == TEST_OVERLAP:
                 continue  # a safeguard, which has a check of its own
             threshold = failure.metric_threshold
             change = threshold.HasField('change_threshold')

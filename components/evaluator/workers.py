@@ -49,6 +49,7 @@ class Evaluate(beam.PTransform):
         eval_config: TFMA's configuration, with defaults.
         evaluation: Folder to write, which `read_evaluation` reads.
         details: File to write, for `read_score_details`.
+        test_overlap: See `write_results`.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class Evaluate(beam.PTransform):
         *,
         evaluation: str,
         details: str,
+        test_overlap: float,
     ) -> None:
         super().__init__()
         self._models = models
         self._eval_config = eval_config
         self._evaluation = evaluation
         self._details = details
+        self._test_overlap = test_overlap
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
         return (
@@ -72,7 +75,12 @@ class Evaluate(beam.PTransform):
             | 'Merge' >> beam.CombineGlobally(_merge)
             | 'Write'
             >> beam.Map(
-                _write, self._eval_config, self._models, self._evaluation, details=self._details
+                _write,
+                self._eval_config,
+                self._models,
+                self._evaluation,
+                details=self._details,
+                test_overlap=self._test_overlap,
             )
         )
 
@@ -84,8 +92,9 @@ def _write(
     evaluation: str,
     *,
     details: str,
+    test_overlap: float,
 ) -> None:
-    write_results(scored.totals, eval_config, models, evaluation)
+    write_results(scored.totals, eval_config, models, evaluation, test_overlap=test_overlap)
     overall = scored.totals.get((), {})
     candidate, *baseline = [overall.get(name, Totals()) for name in models]
     atomic_write(

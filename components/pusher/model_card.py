@@ -18,6 +18,7 @@ from components.evaluator.metric_table import (
     COMPARED_METRICS,
     EXAMPLE_COUNT,
     KNOWN_METRICS,
+    TEST_OVERLAP,
     accuracy_interval,
     find_metric,
     format_metric,
@@ -83,6 +84,7 @@ def write_card(facts: CardFacts) -> str:
     return environment.get_template('model_card.md.jinja').render(
         **facts._asdict(),
         features=features,
+        test_overlap=TEST_OVERLAP,
         of_user=facts.settings['trainer']['model']['architecture'] == features.MODULE_ARCHITECTURE,
         metrics=(*COMPARED_METRICS, *others),
         further_checks=[

@@ -104,9 +104,14 @@ def read_text_statistics(folder: str) -> TextStatistics | None:
     """
     try:
         with open(os.path.join(folder, TEXT_STATISTICS_FILE), 'rb') as file:
-            return _FORMAT.validate_json(file.read())
+            return parse_text_statistics(file.read())
     except FileNotFoundError:
         return None
+
+
+def parse_text_statistics(content: bytes) -> TextStatistics:
+    """Parse the content of the file; a ValueError means that it is damaged."""
+    return _FORMAT.validate_json(content)
 
 
 def to_json(statistics: TextStatistics) -> bytes:

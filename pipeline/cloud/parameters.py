@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pydantic
 
 from components.common.errors import ConfigError
-from components.common.overrides import GATE_OVERRIDES, TRAINER_OVERRIDES
+from components.common.overrides import GATE_OVERRIDES, SAFEGUARD_OVERRIDES, TRAINER_OVERRIDES
 from components.common.settings import Settings
 from components.example_gen.sources import DataSource
 from pipeline.settings.config import PipelineConfig
@@ -76,7 +76,7 @@ def run_time_parameters(
     """
     model = config.trainer.model
     # A configuration of the user's has all other bounds.
-    bounds = ('min_baseline_auc',) if config.gate.eval_config else GATE_OVERRIDES
+    bounds = SAFEGUARD_OVERRIDES if config.gate.eval_config else GATE_OVERRIDES
     return {
         'ExampleGen': {
             'input_base': Parameter(

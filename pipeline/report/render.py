@@ -12,6 +12,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
+from components.evaluator.metric_table import format_metric
 from pipeline.report import sections
 from pipeline.report.compare import compare
 from pipeline.report.sections import NONE
@@ -67,6 +68,7 @@ def _environment() -> jinja2.Environment:
         'sign': sections.sign,
         'count': lambda number: f'{number:,}',
         'four': lambda number: NONE if number is None else f'{number:.4f}',
+        'measured': lambda check: format_metric(check.metric, check.value, NONE),
         'percent': lambda share: NONE if share is None else f'{share:.1%}',
         'change': lambda number: _signed(number, 4),
         'contribution': lambda number: _signed(number, 2),

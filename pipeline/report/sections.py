@@ -112,7 +112,7 @@ def _missed(check: Check) -> str:
     label = find_metric(check.metric).label
     where = f' on texts with {format_slice(check.slice)}' if check.slice else ''
     value = format_metric(check.metric, check.value, 'missing')
-    bound = check.bound.replace('>=', 'at least')
+    bound = check.bound.replace('>=', 'at least').replace('<=', 'at most')
     hint = f' {_sentence(check.hint)}' if check.hint else ''
     return _sentence(f'{label}{where} is {value}, expected {bound}') + hint
 

@@ -159,12 +159,13 @@ def _describe_overlap(outputs: Artifacts) -> str:
     test = next((split for split in splits if split.name == features.TEST_SPLIT), None)
     if test is None or test.seen is None or not test.nearly_seen:
         return ''
-    equal, more = test.seen, test.nearly_seen - test.seen
-    note = f'of {test.examples:,} texts of test, '
-    if not equal:
-        return f'{note}{_share(more, test.examples)} are in train or val, too, without numbers'
-    note += f'{_share(equal, test.examples)} are in train or val, too'
-    return f'{note}; without numbers, {_share(more, test.examples)} more' if more else note
+    equal, near = (_share(number, test.examples) for number in (test.seen, test.nearly_seen))
+    note = f'of {test.examples:,} texts of test, {equal if test.seen else near} are in train or val'
+    if test.seen == test.nearly_seen:
+        return note
+    return (
+        f'{note}, {near} if numbers are ignored' if test.seen else f'{note} if numbers are ignored'
+    )
 
 
 def _share(number: int, total: int) -> str:

@@ -78,6 +78,22 @@ def make_alike(rows: Rows) -> Rows:
     return [{**row, 'text': 'A film.'} for row in split(unbalance(rows), 10)]
 
 
+def add_test_to_train(rows: Rows) -> Rows:
+    """Add all texts of test to train."""
+    found = split(rows)
+    return [*found, *({**row, 'split': 'train'} for row in found if row['split'] == 'test')]
+
+
+def add_test_in_other_spelling(rows: Rows) -> Rows:
+    """Add all texts of test to train, with other case, spaces and punctuation."""
+    return [
+        {**row, 'text': f'"{row["text"].upper().replace(" ", "  ").rstrip(".")}"\u2026 @you'}
+        if number >= len(rows)
+        else row
+        for number, row in enumerate(add_test_to_train(rows))
+    ]
+
+
 def drop_test(rows: Rows) -> Rows:
     return [row for row in split(rows) if row['split'] != 'test']
 
@@ -86,6 +102,7 @@ def keep_positives_of_test(rows: Rows) -> Rows:
     return [row for row in split(rows) if row['split'] != 'test' or row['label'] == 'positive']
 
 
+OVERLAP = 'test_overlap_percent'
 SPLIT = ('--split-column', 'split')
 # With another name, a run has no baseline.
 ALONE = ('--name', 'other')
@@ -97,7 +114,21 @@ ALONE = ('--name', 'other')
         ('labels shuffled', shuffle, (), NOT_BLESSED, 'binary_accuracy'),
         ('all labels inverted after a good run', invert, (), NOT_BLESSED, 'baseline_auc'),
         ('labels by chance, nine of ten positive', unbalance, ALONE, NOT_BLESSED, 'auc'),
-        ('all texts alike, nine of ten positive', make_alike, (*ALONE, *SPLIT), NOT_BLESSED, 'auc'),
+        (
+            'all texts alike, nine of ten positive',
+            make_alike,
+            (*ALONE, *SPLIT, '--set', 'gate.max_test_overlap_percent=100'),
+            NOT_BLESSED,
+            'auc',
+        ),
+        ('test in train', add_test_to_train, (*ALONE, *SPLIT), NOT_BLESSED, OVERLAP),
+        (
+            'test in train, in another spelling',
+            add_test_in_other_spelling,
+            (*ALONE, *SPLIT),
+            NOT_BLESSED,
+            OVERLAP,
+        ),
         ('no test split', drop_test, SPLIT, DATA, "the split 'test' has no examples"),
         ('a test split of one class', keep_positives_of_test, SPLIT, DATA, 'all positive'),
     ],
@@ -120,6 +151,9 @@ def test_serving_folder_is_unchanged_when_the_data_is_an_attack(
     if code == NOT_BLESSED:
         missed = {check['metric'] for check in done.json['thresholds'] if not check['passed']}
         assert expected in missed
+        if expected == OVERLAP:
+            assert missed == {OVERLAP}
+            assert 'remove the texts from test' in ' '.join(done.err.split())
         if expected == 'auc':
             assert missed == {'auc'}  # The accuracy meets its bound.
         if expected == 'baseline_auc':
@@ -174,6 +208,7 @@ def test_serving_folder_is_unchanged_when_bounds_are_missing_or_not_numbers(
     before = snapshot(home.serving)
     values = ['', 'null', '.nan', '.inf', '-.inf', '-1', '2', 'high']
     settings = [f'gate.{name}={value}' for name in BOUNDS for value in values[::2]]
+    settings += [f'gate.max_{OVERLAP}={value}' for value in ('', '.nan', '-1', '101')]
     settings += ['gate.min_auc=0.5', 'gate.slices={"1-10": .nan}', 'gate={}', 'gate=']
     done = {setting: home.run(home.rows[:50], '--set', setting) for setting in settings}
     pushed = [s for s, run in done.items() if run.code != USAGE or 'gate' not in run.err]

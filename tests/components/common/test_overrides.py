@@ -34,6 +34,8 @@ def test_override_is_refused_when_it_is_out_of_range() -> None:
 @pytest.mark.parametrize('name', GATE_OVERRIDES)
 @pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, -0.1, 1.1, None, '', 'high'])
 def test_bound_is_refused_when_it_is_not_a_fraction(name: str, value: Any) -> None:
+    if name.endswith('_percent') and value == 1.1:
+        value = 100.1
     gate = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
     with pytest.raises(ConfigError, match=rf'^{name}: '):
         apply_overrides(gate, {name: value}, GATE_OVERRIDES)

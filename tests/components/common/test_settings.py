@@ -98,6 +98,7 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
     (GateSettings, 'min_auc', [math.nextafter(0.5, 1), 1], [0.5, 0, 1.1, None]),
     (GateSettings, 'min_baseline_auc', [0, 1], [-0.1, 1.1, None]),
+    (GateSettings, 'max_test_overlap_percent', [0, 100], [-0.1, 100.1, None]),
 ]
 
 

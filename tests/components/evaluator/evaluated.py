@@ -17,6 +17,13 @@ from components.common import features
 from components.common.settings import Executors
 from components.evaluator.component import make_evaluator
 from components.evaluator.settings import GateSettings
+from components.example_gen.summary import ExamplesSummary
+from components.statistics_gen.text_statistics import (
+    TEXT_STATISTICS_FILE,
+    SplitStatistics,
+    TextStatistics,
+    to_json,
+)
 from tests.components.trainer.tiny import Tiny
 from tests.conftest import LOCAL_BEAM_ARGS
 
@@ -46,6 +53,26 @@ class Evaluated:
         return bool(value == 1)
 
 
+def write_text_statistics(folder: pathlib.Path, examples: int, seen: int) -> None:
+    """Write the statistics of the texts of `test`, as StatisticsGen does."""
+    split = SplitStatistics(
+        name='test',
+        examples=examples,
+        positive=0,
+        negative=examples,
+        lengths=[],
+        words=0,
+        frequent=[],
+        unknown=None,
+        duplicates=0,
+        shared={'train': seen},
+        seen=seen,
+    )
+    path = folder / TEXT_STATISTICS_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(to_json(TextStatistics(splits=[split], drift={}, fingerprint_words=[])))
+
+
 def evaluate(
     folder: pathlib.Path,
     tiny: Tiny,
@@ -53,9 +80,23 @@ def evaluate(
     baseline: Model | None,
     gate: GateSettings,
     executors: Executors = 'fast',
+    *,
+    seen: int | None = 0,
     **overrides: float,
 ) -> Evaluated:
-    """Run the node on the test split; `overrides` are bounds that the run overrides."""
+    """Run the node on the test split.
+
+    Args:
+        folder: Folder of the outputs.
+        tiny: The examples.
+        model: The candidate.
+        baseline: The baseline, None if there is none.
+        gate: The bounds.
+        executors: Whose executor runs.
+        seen: Number of texts of `test` that are also in `train` or `val`; None if there are no
+            such statistics.
+        overrides: Bounds that the run overrides.
+    """
     examples, evaluation, blessing = (
         standard_artifacts.Examples(),
         standard_artifacts.ModelEvaluation(),
@@ -66,17 +107,23 @@ def evaluate(
     examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
     examples_utils.set_file_format(examples, 'tfrecords_gzip')
     evaluation.uri, blessing.uri = str(folder / 'evaluation'), str(folder / 'blessing')
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri = str(folder / 'statistics')
+    if seen is not None:
+        count = ExamplesSummary.read(str(tiny.examples)).examples('test')
+        write_text_statistics(folder / 'statistics', count, seen)
     node = make_evaluator(
         *(channel_utils.as_channel([artifact]) for artifact in (examples, model, model)),
         gate,
         executors,
+        statistics=channel_utils.as_channel([statistics]),
     )
     assert node.id == 'Evaluator'
     executor_class = node.executor_spec.executor_class
     context = executor_class.Context(
         beam_pipeline_args=LOCAL_BEAM_ARGS, tmp_dir=str(folder / 'tmp'), unique_id='1'
     )
-    inputs = {'examples': [examples], 'model': [model]}
+    inputs = {'examples': [examples], 'model': [model], 'statistics': [statistics]}
     executor_class(context).Do(
         inputs | ({'baseline_model': [baseline]} if baseline else {}),
         {'evaluation': [evaluation], 'blessing': [blessing]},

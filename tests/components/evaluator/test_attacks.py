@@ -256,7 +256,7 @@ def test_nothing_is_blessed_when_the_evaluator_gets_no_bounds(
         config = config_pb2.EvalConfig(model_specs=config.model_specs)
     assert 'bound' not in json_format.MessageToJson(config)
     monkeypatch.setattr(component, 'build_eval_config', lambda gate: config)
-    with pytest.raises(ConfigError, match='^the gate has no bound max_accuracy_drop, min_acc'):
+    with pytest.raises(ConfigError, match='^the gate has no bound max_accuracy_drop, max_test_'):
         evaluate(tmp_path, tiny, models('good'), None, GATE)
     assert not (tmp_path / 'blessing').exists()
 

@@ -20,13 +20,15 @@ from tfx.types import standard_artifacts
 
 from components.common import features
 from components.common.errors import ComponentError
-from components.evaluator.eval_config import resolve_eval_config
+from components.common.settings import Executors
+from components.evaluator.eval_config import resolve_eval_config, tfma_part
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.executor import Executor
 from components.evaluator.score_details import SHOWN_PARTS, read_score_details
 from components.evaluator.settings import GateSettings
 from components.served_baseline.baseline import NO_BASELINE_FILE
-from tests.components.evaluator.evaluated import Evaluated, evaluate
+from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
+from tests.components.evaluator.evaluated import Evaluated, evaluate, write_text_statistics
 from tests.components.evaluator.test_user_config import EXAMPLE
 from tests.components.trainer.tiny import (
     TEXT,
@@ -131,7 +133,7 @@ def test_metrics_equal_those_of_tfma(
     alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
     # A run of TFMA with its own metric classes, from reading the files to the gate.
-    config = resolve_eval_config(GATE, has_baseline=False)
+    config = tfma_part(resolve_eval_config(GATE, has_baseline=False))
     config.metrics_specs[0].metrics.extend(
         config_pb2.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
         for name, theirs in TFMA_METRICS.items()
@@ -147,7 +149,9 @@ def test_metrics_equal_those_of_tfma(
     assert len(result.slicing_metrics) == 1 + len(SLICES)
     for where, of_outputs in result.slicing_metrics:
         values = {name: v['doubleValue'] for name, v in of_outputs[''][''].items()}
-        ours = alone.metrics[''][','.join(f'{column}={value}' for column, value in where)]
+        ours = dict(alone.metrics[''][','.join(f'{column}={value}' for column, value in where)])
+        # Of the data, which TFMA does not know.
+        assert ours.pop('test_overlap_percent', 0) == 0
         theirs = {name: values[f'tfma_{name}'] for name in TFMA_METRICS}
         # The histograms behind AUC differ in where a bucket ends: one pair more or less is a tie.
         assert ours['auc'] == pytest.approx(theirs.pop('auc'), abs=0.01)
@@ -281,7 +285,9 @@ def test_tfx_executor_gives_the_same_metrics_and_verdict(
     assert stock.metrics.keys() == fast.metrics.keys()
     for of_model, slices in fast.metrics.items():
         assert stock.metrics[of_model].keys() == slices.keys()
-        for where, values in slices.items():
+        for where, found in slices.items():
+            # Of the data, which the second pass of the stock executor adds.
+            values = {name: v for name, v in found.items() if name != 'test_overlap_percent'}
             # The last bits of a float32 score depend on the other texts in its batch.
             assert stock.metrics[of_model][where] == pytest.approx(values, abs=1e-7, nan_ok=True)
             for name in ('binary_accuracy', 'auc', 'precision', 'recall', 'example_count'):
@@ -289,6 +295,7 @@ def test_tfx_executor_gives_the_same_metrics_and_verdict(
                     values[name], abs=1e-9, nan_ok=True
                 )
     ours, theirs = (read_evaluation(found.evaluation) for found in (fast, stock))
+    assert ours.metrics.keys() == theirs.metrics.keys()
     assert [(c.label, c.passed) for c in theirs.checks()] == [
         (c.label, c.passed) for c in ours.checks()
     ]
@@ -320,6 +327,7 @@ def test_tfma_judges_by_a_configuration_of_the_user(
         ('accuracy', '>= 0.6000', True),
         ('AUC', '>= 0.7000', True),
         ('AUC, 11-50 words', '>= 0.7000', True),
+        ('percent of test in train or val', '<= 5', True),
     ]
     overall = alone.metrics[''][OVERALL]
     assert evaluation.metrics['auc'] == pytest.approx(overall['auc'], abs=0.01)
@@ -354,6 +362,72 @@ def test_bounds_of_the_run_are_used_when_it_overrides_them(
     worse = (models('biased'), models('good'), LOW)
     assert not evaluate(tmp_path / '2', tiny, *worse).blessed
     assert evaluate(tmp_path / '3', tiny, *worse, max_accuracy_drop=0.99).blessed
+
+
+@pytest.mark.parametrize(
+    ('way', 'seen', 'bounds', 'blessed'),
+    [
+        ('fast', 3, {}, True),  # 5% of 60
+        ('fast', 4, {}, False),
+        ('fast', None, {}, False),
+        ('fast', 4, {'max_test_overlap_percent': 10.0}, True),
+        ('fast', 1, {'max_test_overlap_percent': 0.0}, False),
+        ('fast', None, {'max_test_overlap_percent': 100.0}, True),
+        ('stock', 4, {}, False),
+        ('stock', None, {}, False),
+        ('stock', 4, {'max_test_overlap_percent': 10.0}, True),
+        ('eval_config', 4, {}, False),
+        ('eval_config', None, {}, False),
+        ('eval_config', None, {'max_test_overlap_percent': 100.0}, True),
+    ],
+)
+def test_model_is_blessed_when_few_texts_of_test_are_in_training(
+    way: str,
+    seen: int | None,
+    bounds: dict[str, float],
+    blessed: bool,
+    tiny: Tiny,
+    models: Callable[[str], Model],
+    tmp_path: pathlib.Path,
+) -> None:
+    gate = LOW.model_copy(update={'eval_config': str(EXAMPLE)} if way == 'eval_config' else {})
+    executors: Executors = 'stock' if way == 'stock' else 'fast'
+    found = evaluate(tmp_path, tiny, models('good'), None, gate, executors, seen=seen, **bounds)
+    assert found.blessed is blessed
+    assert tfma.load_validation_result(found.evaluation).validation_ok is blessed
+    evaluation = read_evaluation(found.evaluation)
+    assert evaluation.metrics['test_overlap_percent'] == (
+        None if seen is None else pytest.approx(100 * seen / 60)
+    )
+    failed = [check for check in evaluation.checks() if not check.passed]
+    assert [check.metric for check in failed] == ([] if blessed else ['test_overlap_percent'])
+    shown = [check for check in evaluation.checks() if check.metric == 'test_overlap_percent']
+    assert len(shown) == (bounds.get('max_test_overlap_percent') != 100)
+    for check in failed:
+        hint = 'StatisticsGen did not count' if seen is None else 'remove the texts from test'
+        assert hint in check.hint
+
+
+@pytest.mark.parametrize(
+    'content', [b'', b'{}', b'\xff', b'{"splits": [], "drift": {}, "fingerprint_words": []}']
+)
+def test_model_is_not_blessed_when_the_statistics_of_the_texts_are_damaged(
+    content: bytes, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / 'statistics' / TEXT_STATISTICS_FILE
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    found = evaluate(tmp_path, tiny, models('good'), None, LOW, seen=None)
+    assert not found.blessed
+    (failed,) = (c for c in read_evaluation(found.evaluation).checks() if not c.passed)
+    assert (failed.metric, failed.value, failed.bound) == ('test_overlap_percent', None, '<= 5')
+
+
+def test_model_is_not_blessed_when_the_statistics_are_those_of_other_examples(
+    tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    write_text_statistics(tmp_path / 'statistics', 59, 0)
+    assert not evaluate(tmp_path, tiny, models('good'), None, LOW, seen=None).blessed
 
 
 def absent(folder: pathlib.Path) -> Model:

@@ -27,6 +27,9 @@ def gate(**fields: Any) -> GateSettings:
     [
         gate(),
         gate(min_accuracy=1e-9, max_accuracy_drop=0, min_auc=1, min_baseline_auc=0),
+        gate(max_test_overlap_percent=0),
+        gate(max_test_overlap_percent=0.1),
+        gate(max_test_overlap_percent=100, min_baseline_auc=0.1),
         gate(max_accuracy_drop=0.123456789, slices={'1-10': 0.7, '401+': 1.0}),
     ],
     ids=repr,
@@ -45,7 +48,10 @@ def find_threshold(config: config_pb2.EvalConfig, spec: int, metric: int) -> Any
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (lambda c: c.ClearField('metrics_specs'), 'max_accuracy_drop, min_accuracy, min_auc'),
+        (
+            lambda c: c.ClearField('metrics_specs'),
+            'max_accuracy_drop, max_test_overlap_percent, min_acc.*, min_auc',
+        ),
         (lambda c: c.metrics_specs.pop(), 'no bound min_baseline_auc'),
         (lambda c: find_threshold(c, 0, 0).ClearField('value_threshold'), 'no bound min_accuracy'),
         (
@@ -63,11 +69,23 @@ def find_threshold(config: config_pb2.EvalConfig, spec: int, metric: int) -> Any
         ),
         (lambda c: set_bound(find_threshold(c, 0, 2), 0.5), 'min_auc: .*greater than 0.5, got 0.5'),
         (
-            lambda c: set_bound(find_threshold(c, 1, 0), -1.0),
+            lambda c: set_bound(find_threshold(c, 2, 0), -1.0),
             'min_baseline_auc: .*or equal to 0, got -1.0',
         ),
+        (lambda c: c.metrics_specs.pop(1), 'no bound max_test_overlap_percent'),
+        (
+            lambda c: set_bound(find_threshold(c, 1, 0), 101.0, 'upper_bound'),
+            'max_test_overlap_percent: .*or equal to 100, got 101.0',
+        ),
+        (
+            lambda c: set_bound(find_threshold(c, 1, 0), math.nan, 'upper_bound'),
+            'max_test_overlap_percent: .*, got nan',
+        ),
     ],
-    ids=['no_metrics', 'baseline', 'accuracy', 'drop', 'auc', 'zero', 'nan', 'chance', 'negative'],
+    ids=[
+        *('no_metrics', 'baseline', 'accuracy', 'drop', 'auc', 'zero', 'nan', 'chance', 'negative'),
+        *('overlap', 'overlap_above_100', 'overlap_nan'),
+    ],
 )
 def test_configuration_is_refused_when_a_bound_is_missing_or_out_of_range(
     spoil: Callable[[config_pb2.EvalConfig], Any], message: str
@@ -78,8 +96,8 @@ def test_configuration_is_refused_when_a_bound_is_missing_or_out_of_range(
         read_gate(config)
 
 
-def set_bound(threshold: Any, bound: float) -> None:
-    threshold.value_threshold.lower_bound.value = bound
+def set_bound(threshold: Any, bound: float, side: str = 'lower_bound') -> None:
+    getattr(threshold.value_threshold, side).value = bound
 
 
 def test_configuration_evaluates_the_served_signature_overall_and_by_length() -> None:
@@ -91,6 +109,6 @@ def test_configuration_evaluates_the_served_signature_overall_and_by_length() ->
         features.LABEL_KEY,
     )
     assert [list(spec.feature_keys) for spec in config.slicing_specs] == [[], ['length']]
-    spec, _ = config.metrics_specs
+    spec, *_ = config.metrics_specs
     names = [json.loads(metric.config)['name'] for metric in spec.metrics]
     assert names == [metric.name for metric in METRICS]

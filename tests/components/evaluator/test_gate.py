@@ -17,11 +17,11 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 from tfx.types import standard_artifacts
 
 from components.common import features
-from components.evaluator.eval_config import resolve_eval_config, resolve_safeguards
+from components.evaluator.eval_config import resolve_eval_config, resolve_safeguards, tfma_part
 from components.evaluator.evaluation import Evaluation, read_evaluation
 from components.evaluator.executor import bless
 from components.evaluator.gate import MetricValues, judge
-from components.evaluator.metric_table import ACCURACY, AUC
+from components.evaluator.metric_table import ACCURACY, AUC, TEST_OVERLAP
 from components.evaluator.metrics import metric_key
 from components.evaluator.settings import GateSettings
 
@@ -37,11 +37,16 @@ class Measured(NamedTuple):
 
 
 class Case(NamedTuple):
-    """The bounds, and the metrics of each model by number of words, empty for all texts."""
+    """The bounds, and the metrics of each model by number of words, empty for all texts.
+
+    `overlap` is the percentage of the texts of test that are in train or val, too, None where it
+    is missing.
+    """
 
     gate: GateSettings
     candidate: dict[str, Measured]
     baseline: dict[str, Measured] | None
+    overlap: float | None = 0.0
 
 
 def _metrics_of(measured: Measured, baseline: Measured | None) -> MetricValues:
@@ -75,6 +80,8 @@ def must_be_blessed(case: Case) -> bool:
         drop = value(case.baseline, '', 'accuracy') - accuracy
         good &= drop <= gate.max_accuracy_drop + 1e-9
         good &= gate.min_baseline_auc <= value(case.baseline, '', 'auc') <= 1
+    if gate.max_test_overlap_percent < 100:
+        good &= case.overlap is not None and 0 <= case.overlap <= gate.max_test_overlap_percent
     return good
 
 
@@ -89,6 +96,7 @@ def cases(draw: st.DrawFn) -> Case:
         min_auc=draw(st.just(0.7) | st.floats(0.51, 0.95)),
         min_baseline_auc=draw(st.sampled_from([0, 0.5]) | st.floats(0, 1)),
         slices=slices,
+        max_test_overlap_percent=draw(st.sampled_from([0, 5, 100]) | st.floats(0, 100)),
     )
     # Near each bound, at it, and anywhere.
     bounds = [gate.min_accuracy, gate.min_auc, gate.min_baseline_auc, *slices.values()]
@@ -102,9 +110,12 @@ def cases(draw: st.DrawFn) -> Case:
         absent = draw(st.sampled_from([None] * 9 + wheres))
         return {w: Measured(draw(value), draw(value)) for w in wheres if w != absent}
 
+    most = gate.max_test_overlap_percent
+    overlaps = st.sampled_from([None, _NAN, most, math.nextafter(most, 101), -1.0, 100.0])
+    overlap = draw(st.floats(0, most) | st.just(0.0) | overlaps)
     candidate, baseline = model(), draw(st.none() | st.just(0))
     if baseline is None:
-        return Case(gate, candidate, None)
+        return Case(gate, candidate, None, overlap)
     of_baseline = model()
     accuracy = candidate.get('', Measured(None, None)).accuracy
     if accuracy is not None and draw(st.booleans()):
@@ -112,7 +123,7 @@ def cases(draw: st.DrawFn) -> Case:
         tie = accuracy + gate.max_accuracy_drop
         tie = draw(st.sampled_from([tie, math.nextafter(tie, 2), tie + 1e-9, tie + 2e-9]))
         of_baseline[''] = Measured(tie, of_baseline.get('', Measured(None, 0.9)).auc)
-    return Case(gate, candidate, of_baseline)
+    return Case(gate, candidate, of_baseline, overlap)
 
 
 def metrics_by_slice(case: Case) -> dict[Any, MetricValues]:
@@ -127,6 +138,9 @@ def metrics_by_slice(case: Case) -> dict[Any, MetricValues]:
             # missing in one slice as missing in all.
             every = _metrics_of(_GOOD, None if before is None else _GOOD)
             found = dict.fromkeys(every, _NAN) | found
+        if not name and case.overlap is not None:
+            model = '' if case.baseline is None else tfma.CANDIDATE_KEY
+            found[metric_key(TEST_OVERLAP, model)] = case.overlap
         metrics[where] = found
     return metrics
 
@@ -134,9 +148,8 @@ def metrics_by_slice(case: Case) -> dict[Any, MetricValues]:
 def stock_verdict(case: Case) -> bool:
     """Judge as TFX's executor does: by TFMA alone, and by the safeguards after it."""
     has_baseline, metrics = case.baseline is not None, metrics_by_slice(case)
-    config = resolve_eval_config(case.gate, has_baseline=has_baseline)
-    del config.metrics_specs[1:]
-    safeguards = resolve_safeguards(case.gate.min_baseline_auc, has_baseline=has_baseline)
+    config = tfma_part(resolve_eval_config(case.gate, has_baseline=has_baseline))
+    safeguards = resolve_safeguards(case.gate, has_baseline=has_baseline)
     overall = {where: found for where, found in metrics.items() if not where}
     return judge(metrics, config).validation_ok and judge(overall, safeguards).validation_ok
 
@@ -162,6 +175,7 @@ def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
     return blessed, read_evaluation(str(folder))
 
 
+OVERLAP = 'percent of test in train or val'
 _GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
 _GOOD = Measured(0.9, 0.95)
 
@@ -173,6 +187,7 @@ def case(
     auc: float | None = 0.95,
     baseline_auc: float | None = 0.95,
     measured: dict[str, float | None] | None = None,
+    overlap: float | None = 0.0,
     **gate: Any,
 ) -> Case:
     """Return a case; `measured` are accuracies of slices, and the baseline has 1.0 on them."""
@@ -183,6 +198,7 @@ def case(
         GateSettings(**bounds),
         {'': Measured(accuracy, auc), **slices},
         None if baseline is None else {'': Measured(baseline, baseline_auc), **before},
+        overlap,
     )
 
 
@@ -247,6 +263,31 @@ TABLE = [
         )
     ),
     (case(0.95, min_baseline_auc=0.95), True),
+    # Texts of test that are in train or val, too, in percent.
+    *(
+        (case(0.95, baseline, overlap=overlap, max_test_overlap_percent=most), blessed)
+        for baseline in (None, 0.9)
+        for overlap, most, blessed in (
+            (0.0, 5, True),
+            (4.9, 5, True),
+            (5.0, 5, True),
+            (100 * 123 / 25_000, 0.492, True),
+            (math.nextafter(5, 6), 5, False),
+            (100.0, 5, False),
+            (_NAN, 5, False),
+            (None, 5, False),
+            (-1.0, 5, False),
+            (math.inf, 5, False),
+            (0.0, 0, True),
+            (0.004, 0, False),
+            (None, 0, False),
+            (100.0, 99.9, False),
+            (100.0, 100, True),
+            (_NAN, 100, True),
+            (None, 100, True),
+        )
+    ),
+    (case(0.5, overlap=0.0), False),
 ]
 
 
@@ -268,6 +309,8 @@ def test_verdict_and_checks_match_the_truth_table(
         (case(0.9, 0.1, baseline_auc=0.04), 'AUC of the baseline', 0.04, '>= 0.5000', 'swapped'),
         (case(0.85, 0.9), 'accuracy', 0.85, '>= 0.8800 (baseline)', ''),
         (case(slices={'1-10': 0.7}), 'accuracy, 1-10 words', None, '>= 0.7000', ''),
+        (case(overlap=93.0), OVERLAP, 93.0, '<= 5', 'remove the texts from test'),
+        (case(overlap=None), OVERLAP, None, '<= 5', 'did not count these texts'),
     ],
 )
 def test_failed_check_has_value_bound_and_hint(
@@ -315,6 +358,7 @@ def test_verdict_matches_the_plain_rule_when_metrics_and_bounds_are_random(
 def test_validation_result_has_the_reason_when_the_baseline_ranks_worse_than_chance() -> None:
     config = resolve_eval_config(_GATE, has_baseline=True)
     metrics = _metrics_of(Measured(0.9, 0.95), Measured(0.1, 0.04))
+    metrics[metric_key(TEST_OVERLAP, tfma.CANDIDATE_KEY)] = 5.0
     result = judge({(): metrics}, config)
     (of_slice,) = result.metric_validations_per_slice
     (failure,) = of_slice.failures
@@ -323,6 +367,21 @@ def test_validation_result_has_the_reason_when_the_baseline_ranks_worse_than_cha
     assert failure.metric_value.double_value.value == 0.04
     assert failure.metric_threshold.value_threshold.lower_bound.value == 0.5
     assert 'labels may be swapped' in failure.message
+
+
+@pytest.mark.parametrize('overlap', [5.1, None])
+@pytest.mark.parametrize('has_baseline', [False, True])
+def test_validation_result_has_the_reason_when_training_has_the_texts_of_test(
+    overlap: float | None, has_baseline: bool
+) -> None:
+    config = resolve_eval_config(_GATE, has_baseline=has_baseline)
+    found = metrics_by_slice(case(0.95, 0.9 if has_baseline else None, overlap=overlap))
+    (of_slice,) = judge(found, config).metric_validations_per_slice
+    (failure,) = of_slice.failures
+    assert failure.metric_key.name == TEST_OVERLAP
+    assert failure.metric_value.double_value.value == pytest.approx(overlap or _NAN, nan_ok=True)
+    assert failure.metric_threshold.value_threshold.upper_bound.value == 5
+    assert 'remove the texts' in failure.message
 
 
 @pytest.mark.parametrize('has_baseline', [False, True])

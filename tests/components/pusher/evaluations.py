@@ -115,7 +115,8 @@ def write_evaluation(
     for of_models in totals.values():
         for model, found in of_models.items():
             everything[model].merge(found)
-    write_results({(): everything, **totals}, config, dict.fromkeys(models, ''), str(folder))
+    locations = dict.fromkeys(models, '')
+    write_results({(): everything, **totals}, config, locations, str(folder), test_overlap=0.492)
 
 
 def _totals(count: int, accuracy: float) -> Totals:

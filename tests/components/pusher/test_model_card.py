@@ -79,10 +79,27 @@ def test_metrics_are_those_of_the_evaluation_when_there_is_no_baseline(
     rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
     assert rows['accuracy'][:3] == ['0.9000', '>= 0.8000', 'none']
     assert rows['loss'][:3] == [f'{metrics["loss"]:.4f}', '', 'none']
-    assert len(rows) == len(metrics) - 1 == 7
+    assert len(rows) == len(metrics) - 2 == 7
     _, low, high = wilson_interval(0.9, 200)
     assert f'The 95% interval of the accuracy is {low:.4f} to {high:.4f}.' in card
     assert 'no other model was served' in card
+
+
+@pytest.mark.parametrize(
+    ('overlap', 'sentence'),
+    [
+        (0.492, 'Of these texts, 0.492% are also in `train` or `val` (bound: <= 5%).'),
+        (0.0, 'None of these texts is also in `train` or `val`.'),
+        (None, 'It is not known how many of these texts are also in `train` or `val`.'),
+    ],
+)
+def test_texts_of_test_that_training_has_are_named(
+    overlap: float | None, sentence: str, tmp_path: pathlib.Path
+) -> None:
+    write_evaluation(tmp_path / 'evaluation', 0.9)
+    found = read_evaluation(str(tmp_path / 'evaluation'))
+    found.metrics['test_overlap_percent'] = overlap
+    assert sentence in make_card(tmp_path, evaluation=found)
 
 
 def test_bound_follows_the_baseline_when_there_is_one(tmp_path: pathlib.Path) -> None:

@@ -192,6 +192,7 @@ def test_each_parameter_reaches_the_one_node_that_reads_it_when_compiled(
         'max_accuracy_drop': 0.01,
         'min_auc': 0.7,
         'min_baseline_auc': 0.5,
+        'max_test_overlap_percent': 5.0,
     }
     assert one.parameter_values([]) == {
         name: definition['defaultValue'] for name, definition in definitions.items()

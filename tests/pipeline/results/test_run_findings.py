@@ -48,14 +48,14 @@ def test_note_of_transform_counts_words_and_names_the_executor(
     ('seen', 'nearly_seen', 'note'),
     [
         (0, 0, ''),
-        (186, 186, 'of 200 texts of test, 186 (93.0%) are in train or val, too'),
+        (186, 186, 'of 200 texts of test, 186 (93.0%) are in train or val'),
         (
             186,
             190,
-            'of 200 texts of test, 186 (93.0%) are in train or val, too; without numbers, '
-            '4 (2.0%) more',
+            'of 200 texts of test, 186 (93.0%) are in train or val, 190 (95.0%) if numbers are '
+            'ignored',
         ),
-        (0, 4, 'of 200 texts of test, 4 (2.0%) are in train or val, too, without numbers'),
+        (0, 4, 'of 200 texts of test, 4 (2.0%) are in train or val if numbers are ignored'),
         (None, None, ''),
     ],
 )
