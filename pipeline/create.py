@@ -170,7 +170,8 @@ def _folders(config: PipelineConfig, target: str) -> tuple[str, str]:
     """Return the pipeline root and the serving folder."""
     if target == 'local':
         return str(config.pipeline_root), str(config.serving_path)
-    if config.cloud.pipeline_root is None:
+    # Kubeflow Pipelines has a default root, which the ConfigMap `kfp-launcher` changes.
+    if config.cloud.pipeline_root is None and target == 'vertex':
         raise ConfigError(
             f'a pipeline for {target} needs a pipeline root, where its artifacts go',
             hint='pass --pipeline-root gs://BUCKET/FOLDER',
@@ -180,7 +181,7 @@ def _folders(config: PipelineConfig, target: str) -> tuple[str, str]:
             f'a pipeline for {target} needs a serving folder, where models are pushed',
             hint='pass --serving-dir gs://BUCKET/FOLDER',
         )
-    return config.cloud.pipeline_root, config.serving_dir
+    return config.cloud.pipeline_root or '', config.serving_dir
 
 
 def _add_fingerprint(

@@ -45,11 +45,11 @@ RESOLVED_INPUT = 'resolved_input'
 RESOLVE_INPUT_FLAG = '--resolve_input'
 OUTPUTS_SPEC_FLAG = '--json_serialized_outputs_spec_args'
 
-# Folder that contains /minio and /s3, for steps without a container.
+# Folder that contains /gcs, /minio and /s3, for steps without a container.
 MOUNTS_VARIABLE = 'OBJECT_STORE_MOUNTS'
 
 _EXAMPLES = 'examples'
-_PUSHED_MODEL = 'pushed_model'
+PUSHED_MODEL = 'pushed_model'
 # In the folder of the pushed model: the properties of the artifact.
 PROPERTIES_FILE = 'properties.json'
 _EXAMPLES_TYPE = {'schemaTitle': 'tfx.Examples'}
@@ -101,7 +101,7 @@ def execute(
         _apply_driver_result(json.loads(resolved), step, output_file)
     _run(_EXECUTOR, _translate(step, _to_mount), inputs_spec, others)
     output = json.loads(output_file.read_text(encoding='utf-8'))
-    for pushed in output.get('artifacts', {}).get(_PUSHED_MODEL, {}).get('artifacts', []):
+    for pushed in output.get('artifacts', {}).get(PUSHED_MODEL, {}).get('artifacts', []):
         _write_properties(pushed)
     output_file.write_text(json.dumps(_translate(output, _to_address)), encoding='utf-8')
     for of_key in step['outputs'].get('artifacts', {}).values():

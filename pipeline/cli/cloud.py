@@ -25,7 +25,10 @@ _IMAGE = click.option(
     '--image', metavar='IMAGE', help='Container image that contains this project.'
 )
 _PIPELINE_ROOT = click.option(
-    '--pipeline-root', metavar='DIR', help='Folder for the artifacts, such as gs://BUCKET/DIR.'
+    '--pipeline-root',
+    metavar='DIR',
+    help='Folder for the artifacts: gs://, or on Kubeflow also s3:// or minio:// '
+    '[Kubeflow: default of the cluster].',
 )
 _PLACES = (
     click.option(

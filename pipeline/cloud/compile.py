@@ -33,7 +33,8 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
     """Compile the pipeline of `config`.
 
     Args:
-        config: The settings, with `cloud.image`, `cloud.pipeline_root` and `serving_dir`.
+        config: The settings, with `cloud.image` and `serving_dir`, and for Vertex AI with
+            `cloud.pipeline_root`.
         target: The service.
 
     Returns:
@@ -73,7 +74,7 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
         cached = name not in kubeflow_spec.NEVER_CACHED
         task['cachingOptions'] = {'enableCache': True} if cached else {}
     if target == 'kubeflow':
-        kubeflow_spec.adapt(spec, pipeline_root=config.cloud.pipeline_root or '')
+        kubeflow_spec.adapt(spec, pipeline_root=config.cloud.pipeline_root)
     require_valid(spec, target)
     return CompiledPipeline(
         target=target,

@@ -21,7 +21,7 @@ class CompiledPipeline:
     Attributes:
         target: The service.
         name: Name of the pipeline.
-        pipeline_root: Folder for artifacts.
+        pipeline_root: Folder for artifacts; empty for the default of Kubeflow Pipelines.
         spec: The PipelineSpec, schema 2.1.0, as JSON values.
         parameters: Run-time parameters by name.
         labels: Labels of the Vertex job.

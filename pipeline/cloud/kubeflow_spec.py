@@ -33,10 +33,11 @@ NEVER_CACHED = (BASELINE, PUSHER)
 _MOUNTING = (RESOLVER, EXAMPLE_GEN, BASELINE, PUSHER)
 
 
-def adapt(spec: dict[str, Any], *, pipeline_root: str) -> None:
+def adapt(spec: dict[str, Any], *, pipeline_root: str | None) -> None:
     """Adapt a specification of TFX's compiler in place."""
     # Kubeflow does not read the job around the specification, which has the root.
-    spec['defaultPipelineRoot'] = pipeline_root
+    if pipeline_root is not None:
+        spec['defaultPipelineRoot'] = pipeline_root
     _add_resolver_task(spec)
     for name, component in spec['components'].items():
         outputs = component.get('outputDefinitions', {})

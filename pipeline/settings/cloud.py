@@ -62,7 +62,10 @@ class CloudSettings(Settings):
         None, description='container image that contains this project'
     )
     pipeline_root: str | None = pydantic.Field(
-        None, min_length=1, description='folder for the artifacts, such as gs://BUCKET/FOLDER'
+        None,
+        min_length=1,
+        description='folder for the artifacts, such as gs://BUCKET/FOLDER; null: on Kubeflow '
+        'Pipelines, the default of the cluster',
     )
     resources: dict[str, ResourceSettings] = pydantic.Field(
         default_factory=dict,

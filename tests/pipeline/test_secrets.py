@@ -8,7 +8,7 @@ import pipeline_runner
 from components.common.errors import ConfigError
 from components.common.secrets import has_credentials, mask, register, secret_scope
 from pipeline.cloud.clients.connection import connect
-from pipeline.cloud.clients.kubeflow import read_token
+from pipeline.cloud.clients.kfp_client import read_token
 from pipeline.settings.config import load_config
 from tests.conftest import run_command
 

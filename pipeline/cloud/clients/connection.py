@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 
 from components.common import secrets
 from components.common.errors import ConfigError
-from pipeline.cloud.clients.kubeflow import KubeflowService, read_token
+from pipeline.cloud.clients.kfp_client import read_token
+from pipeline.cloud.clients.kubeflow import KubeflowService
 from pipeline.cloud.clients.service import Service
 from pipeline.cloud.clients.vertex import VertexService
 from pipeline.cloud.targets import Target

@@ -6,17 +6,14 @@ import contextlib
 import datetime
 import io
 import json
-import os
 import pathlib
 import tempfile
-import types
-import warnings
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.common import secrets
-from components.common.entry_point import PROPERTIES_FILE
-from components.common.errors import ConfigError, MissingDependencyError
+from components.common.entry_point import PROPERTIES_FILE, PUSHED_MODEL
+from pipeline.cloud.clients.kfp_client import check_answers, make_client, message_of
 from pipeline.cloud.clients.service import (
     Outcome,
     Run,
@@ -32,14 +29,11 @@ from pipeline.cloud.kubeflow_spec import DRIVER_SUFFIX
 from pipeline.cloud.parameters import Value
 from pipeline.process.logs import no_framework_noise
 
-_TOKEN_VARIABLE = 'KFP_TOKEN'
 _CREDENTIALS_HINT = 'pass a valid token by --token-file or KFP_TOKEN'
-_CONNECT_SECONDS = 10
-_READ_SECONDS = 60
-_CONNECT_RETRIES = 1
 _PAGE = 100
 # The backend writes an output to TASK/SALT/OUTPUT.
-_PROPERTIES = f'Pusher/*/pushed_model/{PROPERTIES_FILE}'
+_PUSHER = 'Pusher'
+_PROPERTIES = f'{_PUSHER}/*/{PUSHED_MODEL}/{PROPERTIES_FILE}'
 
 
 class KubeflowService:
@@ -74,8 +68,8 @@ class KubeflowService:
         self._name = f'Kubeflow Pipelines at {self._host}'
         self._namespace = namespace
         self._service_account = service_account
-        self._client = _make_client(self._host, token_file, namespace)
-        _check_answers(self._client, self._name)
+        self._client = make_client(self._host, token_file, namespace)
+        check_answers(self._client, self._name)
 
     def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
         """Start a run, in the experiment with the name of the pipeline."""
@@ -91,22 +85,33 @@ class KubeflowService:
         with self._translated_errors():
             found = self._client.get_run(run.id)
         details = found.run_details.task_details if found.run_details else None
-        failed = [
-            task.display_name.removesuffix(DRIVER_SUFFIX)
-            for task in details or ()
-            if task.state == 'FAILED' and task.display_name
-        ]
+        names = [task.display_name for task in details or () if task.state == 'FAILED']
+        state = (found.state or 'pending').lower()
+        if state == 'failed' and not details:
+            names = [task.get('name') for task in self._tasks(run) if task.get('state') == 'FAILED']
+        failed = [name.removesuffix(DRIVER_SUFFIX) for name in names if name]
         return RunStatus(
-            state=(found.state or 'pending').lower(),
+            state=state,
             failed_tasks=tuple(dict.fromkeys(failed)),
             message=(found.error.message if found.error else '') or '',
         )
 
     def outcome(self, compiled: CompiledPipeline, run: Run) -> Outcome:
-        """Read the file that the Pusher's step wrote below the pipeline root.
+        """Return what the Pusher's output says.
 
-        The API has no outputs of tasks.
+        The API of 2.x has no outputs of tasks. Then the file that the Pusher's step wrote
+        below the pipeline root is read.
         """
+        for task in self._tasks(run):
+            for output in task.get('outputs', {}).get('artifacts', ()):
+                if task.get('name') == _PUSHER and output.get('artifact_key') == PUSHED_MODEL:
+                    (artifact,) = output['artifacts']
+                    return outcome_of(
+                        artifact.get('metadata', {}), run, otherwise='the Pusher has no properties'
+                    )
+        if not compiled.pipeline_root:
+            reason = 'the artifacts are below the default root of the cluster'
+            return outcome_of({}, run, otherwise=reason)
         folder = f'{compiled.pipeline_root.rstrip("/")}/{compiled.name}/{run.id}'
         reason = f'there is no output of the Pusher below {folder}'
         properties: dict[str, Any] = {}
@@ -120,6 +125,25 @@ class KubeflowService:
         except Exception as err:  # each file system has its own errors
             reason = f'{folder} cannot be read: {err}'
         return outcome_of(properties, run, otherwise=reason)
+
+    def _tasks(self, run: Run) -> list[dict[str, Any]]:
+        """Return the tasks of a run, none before 3.0.
+
+        The classes of kfp's client do not have the field (backend/api/v2beta1/run.proto on the
+        branch of 3.0, `PipelineTask`).
+        """
+        with self._translated_errors():
+            found = self._client._run_api.api_client.call_api(
+                f'/apis/v2beta1/runs/{urllib.parse.quote(run.id, safe="")}',
+                'GET',
+                query_params=[('view', 'FULL')],
+                header_params={'Accept': 'application/json'},
+                response_type='object',
+                auth_settings=['Bearer'],
+                _return_http_data_only=True,
+            )
+        tasks: list[dict[str, Any]] = found.get('tasks', [])
+        return tasks
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
@@ -191,7 +215,7 @@ class KubeflowService:
                 'experiment_id': experiment.experiment_id,
                 'pipeline_package_path': str(path),
                 'params': dict(values),
-                'pipeline_root': compiled.pipeline_root,
+                'pipeline_root': compiled.pipeline_root or None,
                 'service_account': self._service_account,
             }
 
@@ -205,7 +229,7 @@ class KubeflowService:
             with contextlib.redirect_stdout(io.StringIO()):
                 yield
         except kfp_server_api.ApiException as err:
-            message = _message(err)
+            message = message_of(err)
             if not err.status:
                 raise unreachable(self._name, message) from err
             raise refused(self._name, err.status, message, credentials=_CREDENTIALS_HINT) from err
@@ -213,94 +237,3 @@ class KubeflowService:
             raise unreachable(self._name, err) from err
         except ValueError as err:  # an answer that does not fit the client's classes
             raise unexpected(self._name, str(err)) from err
-
-
-def read_token(file: str | None) -> str:
-    """Return the token in a file, or else in the variable KFP_TOKEN; empty if there is none.
-
-    Raises:
-        ConfigError: If the token cannot be read or is malformed. The message does not
-            contain it.
-    """
-    try:
-        text = pathlib.Path(file).read_text(encoding='utf-8') if file else ''
-    except (OSError, UnicodeError) as err:
-        reason = getattr(err, 'strerror', None) or 'it is not text'
-        raise ConfigError(
-            f'cannot read the token from {file}: {reason}',
-            hint='pass a text file that you may read: --token-file FILE',
-        ) from err
-    token = (text if file else os.environ.get(_TOKEN_VARIABLE, '')).strip()
-    if (file and not token) or not token.isascii() or not token.isprintable() or ' ' in token:
-        raise ConfigError(
-            f'{file or _TOKEN_VARIABLE}: expected one token and nothing else',
-            hint='a token has ASCII characters only, and no spaces: write it again, on one line',
-        )
-    if token:
-        secrets.register(token)
-    return token
-
-
-def _make_client(host: str, token_file: str | None, namespace: str | None) -> Any:
-    try:
-        import kfp
-        import kfp_server_api
-    except ImportError as err:
-        raise MissingDependencyError(
-            f'the client of Kubeflow Pipelines is not installed ({err})',
-            hint="run `make cloud`, or pip install -e '.[kubeflow]'",
-        ) from err
-
-    class Client(kfp.Client):
-        """kfp's client without the health check of its constructor.
-
-        The check retries for 25 s, logs tracebacks and hides the reason. The first
-        request reports the same error at once.
-        """
-
-        def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
-            return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
-
-    credentials = types.SimpleNamespace(
-        refresh_api_key_hook=lambda config: config.api_key.update(
-            authorization=read_token(token_file)
-        )
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        return Client(
-            host=host,
-            credentials=credentials if read_token(token_file) else None,
-            namespace=namespace or 'kubeflow',
-        )
-
-
-def _check_answers(client: Any, service: str) -> None:
-    """Limit the time of a request, and refuse answers that are not JSON.
-
-    kfp's client has no limit, and reads a login page as an answer without values, such
-    as an empty list.
-    """
-    rest = client._run_api.api_client.rest_client
-    rest.pool_manager.connection_pool_kw['retries'] = _CONNECT_RETRIES
-    request = rest.request
-
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        limits = (_CONNECT_SECONDS, _READ_SECONDS)
-        kwargs['_request_timeout'] = kwargs.get('_request_timeout') or limits
-        response = request(*args, **kwargs)
-        kind = response.urllib3_response.headers.get('Content-Type', 'none')
-        if 'json' not in kind:
-            raise unexpected(service, f'expected JSON, got {kind}')
-        return response
-
-    rest.request = checked
-
-
-def _message(err: Any) -> str:
-    """Return the reason in an ApiException, whose own text has all headers."""
-    try:
-        answer = json.loads(err.body)
-        return str(answer.get('message') or answer.get('error') or err.reason)
-    except (TypeError, ValueError, AttributeError):
-        return str(err.reason or '')

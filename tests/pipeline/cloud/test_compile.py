@@ -263,7 +263,6 @@ def test_specification_has_no_path_of_this_machine_when_compiled(one: CompiledPi
     ('change', 'message', 'hint'),
     [
         ('cloud.image=null', 'needs a container image', '--image'),
-        ('cloud.pipeline_root=null', 'needs a pipeline root', '--pipeline-root'),
         ('serving_dir=null', 'needs a serving folder', '--serving-dir'),
         ('cloud.image=tensorflow/tfx:1.16.0', 'does not have the code', 'that the message names'),
     ],
@@ -274,6 +273,15 @@ def test_error_names_the_option_when_a_setting_is_missing(
     with pytest.raises(ConfigError, match=message) as caught:
         compile_pipeline(golden.config(change), 'kubeflow')
     assert hint in caught.value.hint
+
+
+def test_pipeline_root_is_required_for_vertex_only() -> None:
+    config = golden.config('cloud.pipeline_root=null')
+    with pytest.raises(ConfigError, match='vertex needs a pipeline root') as caught:
+        compile_pipeline(config, 'vertex')
+    assert '--pipeline-root' in caught.value.hint
+    # The cluster's own default applies if the specification has none.
+    assert 'defaultPipelineRoot' not in compile_pipeline(config, 'kubeflow').spec
 
 
 def test_steps_that_read_data_or_models_mount_the_volumes_when_set() -> None:

@@ -20,6 +20,9 @@ class FakeKubeflow:
         states: States of each run, one per request.
         properties: What the Pusher of a successful run writes; None if it writes nothing.
         failed_task: The task that fails in a run that ends as FAILED.
+        version: 2 or 3. Version 3 is that of the branch of 3.0
+            (backend/api/v2beta1/run.proto): no `task_details`, and tasks with their outputs if
+            the request has `view=FULL`.
     """
 
     def __init__(self) -> None:
@@ -29,6 +32,7 @@ class FakeKubeflow:
         self.states: Sequence[str] = ('PENDING', 'RUNNING', 'SUCCEEDED')
         self.properties: dict[str, Any] | None = {'pushed': 1}
         self.failed_task = 'Trainer'
+        self.version = 2
         self._looks: dict[str, int] = {}
         self._made = 0
 
@@ -76,16 +80,32 @@ class FakeKubeflow:
         run = self._one(self.runs, item)
         look = self._looks[item] = self._looks.get(item, -1) + 1
         run['state'] = self.states[min(look, len(self.states) - 1)]
+        if run['state'] == 'FAILED':
+            run['error'] = {'code': 13, 'message': 'pod exited with 1'}
         tasks = list(run['pipeline_spec']['root']['dag']['tasks'])
+        if self.version == 3:
+            if request.query.get('view') != 'FULL':
+                return {**run, 'task_count': len(tasks)}
+            return {**run, 'tasks': [self._task(run, name) for name in tasks]}
         details = [{'display_name': name, 'state': 'SUCCEEDED'} for name in ('root-driver', *tasks)]
         if run['state'] == 'SUCCEEDED' and self.properties is not None:
             self._push(run)
         if run['state'] == 'FAILED':
-            run['error'] = {'code': 13, 'message': 'pod exited with 1'}
             details += [
                 {'display_name': name, 'state': 'FAILED'} for name in ('root', self.failed_task)
             ]
         return {**run, 'run_details': {'task_details': details}}
+
+    def _task(self, run: dict[str, Any], name: str) -> dict[str, Any]:
+        task: dict[str, Any] = {'name': name, 'display_name': name, 'state': 'SUCCEEDED'}
+        if run['state'] == 'FAILED' and name == self.failed_task:
+            return {**task, 'state': 'FAILED'}
+        if run['state'] == 'SUCCEEDED' and name == 'Pusher' and self.properties is not None:
+            # The launcher adds the schema to the metadata.
+            metadata = {**self.properties, 'kfp_schema_title': 'tfx.PushedModel'}
+            pushed = {'artifact_key': 'pushed_model', 'artifacts': [{'metadata': metadata}]}
+            task['outputs'] = {'artifacts': [{'artifact_key': 'other'}, pushed]}
+        return task
 
     def _push(self, run: dict[str, Any]) -> None:
         folder = pathlib.Path(run['runtime_config']['pipeline_root'])

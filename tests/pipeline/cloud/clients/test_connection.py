@@ -7,7 +7,7 @@ import pytest
 
 from components.common.errors import ConfigError
 from pipeline.cloud.clients.connection import connect
-from pipeline.cloud.clients.kubeflow import read_token
+from pipeline.cloud.clients.kfp_client import read_token
 from pipeline.cloud.targets import Target
 
 HOST = 'http://127.0.0.1:8080'

@@ -86,7 +86,9 @@ def test_specification_is_at_fault_when_the_service_cannot_make_a_workflow_of_it
         ({'pushed': 0, 'withdrawn_version': '7'}, 'withdrawn'),
     ],
 )
-def test_outcome_is_that_of_the_pusher_when_the_root_can_be_read(
+@pytest.mark.parametrize('version', [2, 3])
+def test_outcome_is_that_of_the_pusher_when_it_can_be_read(
+    version: int,
     properties: dict[str, Any],
     outcome: str,
     kubeflow: KubeflowService,
@@ -94,6 +96,7 @@ def test_outcome_is_that_of_the_pusher_when_the_root_can_be_read(
     kubeflow_pipeline: CompiledPipeline,
 ) -> None:
     fake_kubeflow.states, fake_kubeflow.properties = ('SUCCEEDED',), properties
+    fake_kubeflow.version = version
     run = kubeflow.submit(kubeflow_pipeline, VALUES)
     assert kubeflow.status(run).state == 'succeeded'
     assert kubeflow.outcome(kubeflow_pipeline, run) == outcome
@@ -113,6 +116,26 @@ def test_outcome_is_unknown_when_only_another_run_has_an_output(
     assert error.value.hint == f'see {run.url}'
 
 
+def test_outcome_is_that_of_the_run_when_only_the_service_can_read_the_root(
+    kubeflow: KubeflowService, fake_kubeflow: FakeKubeflow
+) -> None:
+    fake_kubeflow.states, fake_kubeflow.version = ('SUCCEEDED',), 3
+    compiled = make_pipeline('kubeflow', 'minio://films/root')
+    run = kubeflow.submit(compiled, VALUES)
+    assert kubeflow.outcome(compiled, run) == 'pushed'
+
+
+def test_no_root_is_sent_when_the_default_of_the_cluster_applies(
+    kubeflow: KubeflowService, kubeflow_server: Server
+) -> None:
+    compiled = make_pipeline('kubeflow', '')
+    run = kubeflow.submit(compiled, VALUES)
+    [body] = kubeflow_server.sent(f'POST {API}/runs')
+    assert 'pipeline_root' not in body['runtime_config']
+    with pytest.raises(OutcomeUnknownError, match='below the default root of the cluster'):
+        kubeflow.outcome(compiled, run)
+
+
 def test_outcome_is_unknown_when_the_root_cannot_be_read(kubeflow: KubeflowService) -> None:
     compiled = make_pipeline('kubeflow', 'minio://films/root')
     run = kubeflow.submit(compiled, VALUES)
@@ -120,19 +143,29 @@ def test_outcome_is_unknown_when_the_root_cannot_be_read(kubeflow: KubeflowServi
         kubeflow.outcome(compiled, run)
 
 
-@pytest.mark.parametrize('task', ['Trainer', 'Trainer-driver'])
+@pytest.mark.parametrize(
+    ('version', 'task', 'failed'),
+    [
+        (2, 'Trainer', ('root', 'Trainer')),
+        (2, 'Trainer-driver', ('root', 'Trainer')),
+        (3, 'Trainer', ('Trainer',)),
+    ],
+)
 def test_status_names_the_node_when_its_task_failed(
+    version: int,
     task: str,
+    failed: tuple[str, ...],
     kubeflow: KubeflowService,
     fake_kubeflow: FakeKubeflow,
     kubeflow_pipeline: CompiledPipeline,
 ) -> None:
     fake_kubeflow.states, fake_kubeflow.failed_task = ('RUNNING', 'FAILED'), task
+    fake_kubeflow.version = version
     run = kubeflow.submit(kubeflow_pipeline, VALUES)
     assert kubeflow.status(run).state == 'running'
     status = kubeflow.status(run)
     assert (status.state, status.message) == ('failed', 'pod exited with 1')
-    assert status.failed_tasks == ('root', 'Trainer')
+    assert status.failed_tasks == failed
 
 
 def test_token_is_read_again_when_its_file_changes(

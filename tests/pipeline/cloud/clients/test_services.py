@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from components.common.errors import ServiceError
-from pipeline.cloud.clients import kubeflow as kubeflow_module
+from pipeline.cloud.clients import kfp_client
 from pipeline.cloud.clients import vertex as vertex_module
 from pipeline.cloud.clients.kubeflow import KubeflowService
 from pipeline.cloud.clients.service import Schedule, Service
@@ -72,7 +72,7 @@ def test_service_is_unreachable_when_nothing_listens(
 def test_service_is_unreachable_when_it_does_not_answer(
     one: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kubeflow_module, '_READ_SECONDS', 0.2)
+    monkeypatch.setattr(kfp_client, '_READ_SECONDS', 0.2)
     monkeypatch.setattr(vertex_module, '_TIMEOUT_SECONDS', 0.2)
     one.server.delay_seconds = 1
     with pytest.raises(ServiceError, match='cannot be reached: .*timed out'):

@@ -1,0 +1,116 @@
+"""The client of the kfp package: its token, the limits of its requests, and its errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import types
+import warnings
+from typing import Any
+
+from components.common import secrets
+from components.common.errors import ConfigError, MissingDependencyError
+from pipeline.cloud.clients.service import unexpected
+
+_TOKEN_VARIABLE = 'KFP_TOKEN'
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 60
+_CONNECT_RETRIES = 1
+
+
+def read_token(file: str | None) -> str:
+    """Return the token in a file, or else in the variable KFP_TOKEN; empty if there is none.
+
+    Raises:
+        ConfigError: If the token cannot be read or is malformed. The message does not
+            contain it.
+    """
+    try:
+        text = pathlib.Path(file).read_text(encoding='utf-8') if file else ''
+    except (OSError, UnicodeError) as err:
+        reason = getattr(err, 'strerror', None) or 'it is not text'
+        raise ConfigError(
+            f'cannot read the token from {file}: {reason}',
+            hint='pass a text file that you may read: --token-file FILE',
+        ) from err
+    token = (text if file else os.environ.get(_TOKEN_VARIABLE, '')).strip()
+    if (file and not token) or not token.isascii() or not token.isprintable() or ' ' in token:
+        raise ConfigError(
+            f'{file or _TOKEN_VARIABLE}: expected one token and nothing else',
+            hint='a token has ASCII characters only, and no spaces: write it again, on one line',
+        )
+    if token:
+        secrets.register(token)
+    return token
+
+
+def make_client(host: str, token_file: str | None, namespace: str | None) -> Any:
+    """Make kfp's client, without a request to the service; see `KubeflowService`.
+
+    Raises:
+        ConfigError: If the token cannot be read or is malformed.
+        MissingDependencyError: If kfp is not installed.
+    """
+    try:
+        import kfp
+        import kfp_server_api
+    except ImportError as err:
+        raise MissingDependencyError(
+            f'the client of Kubeflow Pipelines is not installed ({err})',
+            hint="run `make cloud`, or pip install -e '.[kubeflow]'",
+        ) from err
+
+    class Client(kfp.Client):
+        """kfp's client without the health check of its constructor.
+
+        The check retries for 25 s, logs tracebacks and hides the reason. The first
+        request reports the same error at once.
+        """
+
+        def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
+            return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
+
+    credentials = types.SimpleNamespace(
+        refresh_api_key_hook=lambda config: config.api_key.update(
+            authorization=read_token(token_file)
+        )
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        return Client(
+            host=host,
+            credentials=credentials if read_token(token_file) else None,
+            namespace=namespace or 'kubeflow',
+        )
+
+
+def check_answers(client: Any, service: str) -> None:
+    """Limit the time of a request, and refuse answers that are not JSON.
+
+    kfp's client has no limit, and reads a login page as an answer without values, such
+    as an empty list.
+    """
+    rest = client._run_api.api_client.rest_client
+    rest.pool_manager.connection_pool_kw['retries'] = _CONNECT_RETRIES
+    request = rest.request
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        limits = (_CONNECT_SECONDS, _READ_SECONDS)
+        kwargs['_request_timeout'] = kwargs.get('_request_timeout') or limits
+        response = request(*args, **kwargs)
+        kind = response.urllib3_response.headers.get('Content-Type', 'none')
+        if 'json' not in kind:
+            raise unexpected(service, f'expected JSON, got {kind}')
+        return response
+
+    rest.request = checked
+
+
+def message_of(err: Any) -> str:
+    """Return the reason in an ApiException, whose own text has all headers."""
+    try:
+        answer = json.loads(err.body)
+        return str(answer.get('message') or answer.get('error') or err.reason)
+    except (TypeError, ValueError, AttributeError):
+        return str(err.reason or '')
