@@ -113,17 +113,13 @@ def _read_rows(
 ) -> Iterator[Row | Reject]:
     width = len(layout.names)
     counted = 0 if tally is None else tally.quoted_rows
-    for where, raw, cells in _split_rows(lines, name, dialect, layout.lines):
+    for where, raw, cells, taken in _split_rows(lines, name, dialect, layout.lines):
         if counted and cells:
             counted -= 1
         elif tally is not None and cells:
-            # Nearly all rows have one line, and need not be split.
-            if raw.find('\n', 0, -1) < 0 and raw.find('\r', 0, -2) < 0:
-                tally.add_line(raw, dialect, width, len(cells))
-            else:
-                tally.add_row([*io.StringIO(raw, newline='')], dialect, width, len(cells))
-                if not tally.is_quoted:
-                    raise tally.doubt(name)
+            tally.add_text(raw, dialect, width, lines=taken, fields=len(cells))
+            if not tally.is_quoted:
+                raise tally.doubt(name)
         if len(cells) == width:
             yield Row(where, raw.rstrip('\r\n'), cells)
         elif cells:  # a blank line has none
@@ -132,8 +128,8 @@ def _read_rows(
 
 def _split_rows(
     lines: Iterable[str], name: str, dialect: Dialect, before: int
-) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield the location of each row, its text, and its cells."""
+) -> Iterator[tuple[str, str, list[str], int]]:
+    """Yield the location of each row, its text, its cells, and its number of lines."""
     # A row may have millions of lines, each of which would take some 60 bytes more in a list.
     raw = io.StringIO()
     number = before
@@ -150,12 +146,13 @@ def _split_rows(
 
     reader = dialect.read(read_lines())
     while True:
-        where = f'{name}:{number + 1}'
+        first = number + 1
+        where = f'{name}:{first}'
         try:
             cells = next(reader, None)
         except csv.Error as err:
             raise _quotes_error(where, err) from err
         if cells is None:
             return
-        yield where, raw.getvalue(), cells
+        yield where, raw.getvalue(), cells, number + 1 - first
         raw = io.StringIO()

@@ -162,3 +162,24 @@ def test_nothing_is_left_when_scoring_is_terminated(
     assert process.returncode == 143
     assert 'terminated; out.csv was not written' in err
     assert list(tmp_path.iterdir()) == [table]
+
+
+def test_predict_ends_quietly_when_its_output_is_closed(
+    serving: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    # As in `predict --input in.csv | head -1`.
+    (tmp_path / 'in.csv').write_text('text\n' + 'a wonderful film\n' * 20_000)
+    command = [sys.executable, str(REPO / 'pipeline_runner.py'), 'predict', '--input', 'in.csv']
+    with subprocess.Popen(
+        [*command, '--serving-dir', str(serving)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith('positive\t')
+        process.stdout.close()
+        assert process.wait(timeout=300) == 1
+        assert process.stderr.read() == ''
