@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from components.common import features
-from components.readers.identity import digest, normalize, words
+from components.readers.identity import digest, words_of
 
 # Reasons of Rejects. Rows are counted by reason, so a reason names no details of a row.
 EMPTY_TEXT = 'empty text'
@@ -89,7 +89,7 @@ def assign_split(
     """
     if split is not None and not (split == features.TRAIN_SPLIT and split_train):
         return split
-    key = digest(group or words(normalize(text)))
+    key = digest(group or words_of(text.encode('utf-8')).decode('utf-8'))
     # Two independent halves, so that val is a fair sample of the texts outside test.
     for_test, for_val = key[:8], key[8:]
     if split is None and int.from_bytes(for_test, 'big') % 100 < test_percent:
