@@ -93,7 +93,9 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             # The rejects are deleted with the other output of a failed node.
             raise DataError(str(err), hint=f'{err.hint}{_read_first_reject(examples.uri)}') from err
         summary = dataclasses.replace(
-            summary, sources=tuple(_get_patterns(exec_properties).values())
+            summary,
+            sources=tuple(_get_patterns(exec_properties).values()),
+            formats=dict(result.formats),
         )
         summary.write(examples.uri)
         splits = [*features.SPLITS, *([features.UNLABELLED_SPLIT] if summary.unlabelled else [])]

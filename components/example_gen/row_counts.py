@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from components.common import features
@@ -35,6 +36,7 @@ class NodeResult(NamedTuple):
     rows: int
     sizes: Mapping[str, int]
     groups: tuple[int, int] = (0, 0)
+    formats: Mapping[str, int] = MappingProxyType({})
 
 
 def require_complete(result: NodeResult, *, files: int, uri: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -27,11 +27,14 @@ def read_files(
     columns: ColumnSettings,
     split: str | None,
     part: ByteRange | None = None,
+    *,
+    on_format: Callable[[str], None] | None = None,
 ) -> Iterator[Record | Reject]:
     """Read the files of a `Batch`, one after the other.
 
     The location of a row in a later part of a file is, for example,
-    `big.jsonl, byte 268435461:3`: line 3 of the part that begins at this byte.
+    `big.jsonl, byte 268435461:3`: line 3 of the part that begins at this byte. For
+    `on_format`, see `formats.read_records`.
 
     Raises:
         DataError: If a file cannot be read, or changes while it is read.
@@ -48,7 +51,9 @@ def read_files(
                     raise _changed_error(path)
                 with readable(name):
                     lines, start = open_part(stream, part)
-            yield from formats.read_records(lines, name, columns, split, start=start)
+            yield from formats.read_records(
+                lines, name, columns, split, start=start, on_format=on_format
+            )
 
 
 def _changed_error(path: str) -> DataError:

@@ -36,6 +36,8 @@ class ExamplesSummary:
         unlabelled: Number of texts without a label, in the split `unsup`.
         sources: Paths or patterns of the files that were read.
         groups: Counts of the groups; None if no column names them.
+        formats: Number of .csv and .tsv files by what is unusual about their format,
+            such as `delimiter ';'`; an empty string if nothing is.
     """
 
     splits: dict[str, tuple[int, int]]
@@ -45,6 +47,7 @@ class ExamplesSummary:
     dropped: dict[str, int] = dataclasses.field(default_factory=dict)
     sources: tuple[str, ...] = ()
     groups: GroupCounts | None = None
+    formats: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def examples(self, split: str) -> int:
         """Return the number of examples of a split."""
@@ -68,6 +71,15 @@ class ExamplesSummary:
                 f'ExampleGen wrote, got {count:,}',
                 hint='the examples were changed after they were written: run with another --root',
             )
+
+    def describe_formats(self) -> str:
+        """Return what is unusual about the files in words, an empty string if nothing is."""
+        files = sum(self.formats.values())
+        return '; '.join(
+            unusual if number == files else f'{unusual} in {number:,} of {files:,} files'
+            for unusual, number in sorted(self.formats.items())
+            if unusual
+        )
 
     @property
     def rejects(self) -> int:

@@ -53,6 +53,7 @@ class BundleResult(NamedTuple):
         files: Number of files, or parts of one, that were read.
         rows: Number of rows, those that are dropped or rejected included.
         groups: The groups of the examples, if a column names them.
+        formats: See `ExamplesSummary.formats`.
     """
 
     first: tuple[str, int]
@@ -62,6 +63,7 @@ class BundleResult(NamedTuple):
     files: int
     rows: int
     groups: GroupSample
+    formats: dict[str, int]
 
 
 class WriteShards(beam.DoFn):
@@ -102,6 +104,7 @@ class WriteShards(beam.DoFn):
         self._fatal: list[tuple[str, str]] = []
         self._files = self._rows = 0
         self._groups = GroupSample()
+        self._formats: collections.Counter[str] = collections.Counter()
         self._labels = LabelRule(self._columns)
         self._serializer = Serializer(parse_features(self._columns.features))
 
@@ -110,7 +113,12 @@ class WriteShards(beam.DoFn):
         self._files += len(batch.paths)
         try:
             for record in read_files(
-                self._kind, batch.paths, self._columns, batch.split, batch.part
+                self._kind,
+                batch.paths,
+                self._columns,
+                batch.split,
+                batch.part,
+                on_format=self._add_format,
             ):
                 if isinstance(record, Reject):
                     self._counts[REJECTS, record.reason] += 1
@@ -139,8 +147,12 @@ class WriteShards(beam.DoFn):
             self._files,
             self._rows,
             self._groups,
+            dict(self._formats),
         )
         yield GlobalWindows.windowed_value((0, result))
+
+    def _add_format(self, unusual: str) -> None:
+        self._formats[unusual] += 1
 
     def _write(self, record: Record, spelling: str) -> None:
         label = self._labels.value(spelling)
@@ -220,8 +232,10 @@ def name_shards(
     by_name: dict[str, list[Shard]] = collections.defaultdict(list)
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
     groups = GroupSample()
+    formats: collections.Counter[str] = collections.Counter()
     for bundle in bundles:
         groups.merge(bundle.groups)
+        formats.update(bundle.formats)
         for name, shards in bundle.shards.items():
             by_name[decided.get(name, name)] += shards
         for (name, detail), count in bundle.counts.items():
@@ -245,6 +259,7 @@ def name_shards(
         rows=sum(bundle.rows for bundle in bundles),
         sizes=sizes,
         groups=groups.counts(decided),
+        formats=formats,
     )
     for path in published_files(uri):
         # A runner may also repeat the reading, in other bundles.

@@ -56,16 +56,20 @@ class Dialect(NamedTuple):
         # Faster than to count the delimiters in a long text.
         return len(line.split(self.delimiter, width)) == width
 
+    @property
+    def delimiter_name(self) -> str:
+        """The delimiter in words."""
+        return 'a tab' if self.delimiter == '\t' else repr(self.delimiter)
+
     def describe(self) -> str:
         r"""Return the dialect in words.
 
         >>> Dialect('\t', quoted=False).describe()
         'fields are separated by a tab, quotes are text'
         """
-        name = 'a tab' if self.delimiter == '\t' else repr(self.delimiter)
         quotes = 'enclose fields' if self.quoted else 'are text'
         escapes = ', backslashes escape' if self.escaped else ''
-        return f'fields are separated by {name}, quotes {quotes}{escapes}'
+        return f'fields are separated by {self.delimiter_name}, quotes {quotes}{escapes}'
 
     def _translate(self, line: str) -> str:
         if '\\' not in line:
@@ -73,6 +77,29 @@ class Dialect(NamedTuple):
         edges = re.escape(self.delimiter)
         line = re.sub(rf'(?:^|(?<={edges}))\\N(?=[{edges}\r\n]|$)', '', line)
         return _ESCAPE.sub(lambda match: _LETTERS.get(match[1], match[0]), line)
+
+
+def describe_unusual(dialect: Dialect, columns: ColumnSettings, delimiter: str) -> str:
+    r"""Return what differs from a file as RFC 4180 has it, an empty string if nothing does.
+
+    >>> describe_unusual(Dialect(';', quoted=False), ColumnSettings(), ',')
+    "delimiter ';', quotes are text"
+    >>> describe_unusual(Dialect('\t'), ColumnSettings(), '\t')
+    ''
+
+    Args:
+        dialect: How the file is read.
+        columns: The settings of the format.
+        delimiter: The delimiter that the file's name stands for.
+    """
+    found = {
+        f'delimiter {dialect.delimiter_name}': dialect.delimiter != delimiter,
+        'quotes are text': not dialect.quoted,
+        'backslashes escape': dialect.escaped,
+        'no header': not columns.header,
+        columns.encoding: columns.encoding != 'utf-8',
+    }
+    return ', '.join(part for part, differs in found.items() if differs)
 
 
 class Layout(NamedTuple):

@@ -29,6 +29,7 @@ from components.readers import (
     zipped,
 )
 from components.readers.cells import find_cell, names_of, not_a_text
+from components.readers.dialect import describe_unusual
 from components.readers.encodings import has_byte_lines
 from components.readers.feature_columns import find_types, needed_columns, parse_features
 from components.readers.lines import readable
@@ -263,6 +264,7 @@ def read_records(
     split: str | None,
     *,
     start: int | None = None,
+    on_format: Callable[[str], None] | None = None,
 ) -> Iterator[Record | Reject]:
     r"""Read the labelled texts of a table or an archive, with Rejects in between.
 
@@ -281,11 +283,14 @@ def read_records(
         split: The split of all rows, None if the rows or a hash decide it.
         start: The byte at which the stream begins, of a file that `has_parts`; a
             line begins there. None if the stream is the whole file.
+        on_format: Called at the end of a .csv or .tsv file with what is unusual about its
+            format, an empty string if nothing is.
 
     Raises:
         DataError: If the file as a whole cannot be read.
     """
     found = format_of(name)
+    table = None
     if found is not None and found.read_archive is not None:
         yield from found.read_archive(stream, name, columns.use_unlabelled)
         return
@@ -301,3 +306,6 @@ def read_records(
             if split != features.UNLABELLED_SPLIT:
                 tables.require_features(present, name, columns)
     yield from tables.read_records(rows, present, columns, split)
+    if on_format is not None and table is not None and table.dialect is not None:
+        usual = '\t' if found is not None and found.name == 'tsv' else ','
+        on_format(describe_unusual(table.dialect(), columns, usual))

@@ -89,6 +89,8 @@ class RunFindings:
         if summary.unlabelled:
             parts.append(f'no label {summary.unlabelled:,}')
         note = f'{", ".join(parts)}; {summary.labels[0]!r} or {summary.labels[1]!r}'
+        if unusual := summary.describe_formats():
+            note += f'; {unusual}'
         if summary.groups:
             note += f'; {summary.groups.describe()}'
         if summary.rejects:

@@ -419,6 +419,17 @@ def test_rows_of_a_group_share_a_split_when_a_column_names_it(
     assert generated.summary.groups == GroupCounts(column='film', sampled=60, shared=shared)
 
 
+def test_unusual_formats_are_counted_when_files_differ(tmp_path: pathlib.Path) -> None:
+    data = tmp_path / 'data'
+    data.mkdir()
+    (data / 'a.csv').write_text('text;label\n' + 'Fine "film;pos\nDull film;neg\n')
+    for name in ('b.csv', 'c.tsv', 'd.jsonl'):
+        write_table(data / name, make_rows(60, name))
+    found = generate(data, tmp_path / 'run').summary
+    assert found.formats == {"delimiter ';'": 1, '': 2}
+    assert found.describe_formats() == "delimiter ';' in 1 of 3 files"
+
+
 def test_cache_key_changes_when_the_group_column_does(tmp_path: pathlib.Path) -> None:
     write_table(tmp_path / 'a.csv', GOOD)
     configs = {
