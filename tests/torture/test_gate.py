@@ -190,13 +190,45 @@ def test_worse_model_is_not_pushed_in_a_new_root_or_without_metadata(
         assert missed['bound'].endswith('(baseline)')
 
 
-def test_equal_model_is_pushed_when_it_is_trained_again_in_a_new_root(home: Home) -> None:
+def test_live_model_is_not_pushed_again_when_it_is_trained_in_a_new_root(home: Home) -> None:
     serving = shutil.copytree(home.serving / 'sentiment', home.folder / 'served')
+    before = snapshot(serving)
     root = home.folder / 'third'
     same = home.run(home.rows, '--serving-dir', str(serving), '--root', str(root))
     assert same.code == 0, same.err
-    # Its weights are those of the live version. Its saved_model.pb is not.
-    assert same.json['baseline']['binary_accuracy'] == same.json['metrics']['binary_accuracy']
+    # It computes the same as the live version. Its saved_model.pb has other bytes.
+    assert same.json['baseline'] is None
+    assert snapshot(serving) == before
+
+
+def test_withdrawn_model_is_not_pushed_when_it_is_trained_again(home: Home, tally: Tally) -> None:
+    name = ('--name', 'withdrawn')
+    for settings in (('--set', 'trainer.seed=2'), ()):
+        pushed = home.run(home.rows, *name, *settings)
+        assert pushed.json['outcome'] == 'pushed', pushed.err
+    back = run_command('models', 'rollback', *name, cwd=home.folder)
+    assert back.code == 0, back.err
+    before = snapshot(home.serving)
+    others = random.Random(6).sample(home.rows, len(home.rows))
+    runs = [
+        home.run(home.rows, *name, '--again', 'Trainer'),
+        home.run(home.rows, *name, '--again', 'ExampleGen'),
+        home.run(others, *name),
+        home.run(others, *name, '--root', 'fourth', '--serving-dir', 'runs/serving/withdrawn'),
+    ]
+    lost = snapshot(home.serving) != before
+    tally(
+        fault='gate: a withdrawn model comes back by another training',
+        runs=len(runs),
+        faults=sum(done.states()['Trainer'] == 'executed' for done in runs),
+        losses=int(lost),
+    )
+    assert not lost
+    for done in runs:
+        assert done.code == 0, done.err
+        assert done.states()['Trainer'] == 'executed'
+        assert done.json['outcome'] == 'withdrawn'
+        assert done.json['withdrawn']['version'] == pushed.json['pushed']['version']
 
 
 BOUNDS = ('min_accuracy', 'max_accuracy_drop', 'min_auc', 'min_baseline_auc')
