@@ -105,8 +105,6 @@ def summarize(
     unlabelled = counts.get((features.UNLABELLED_SPLIT, ''), 0)
     labelled = sum(map(sum, splits.values()))
     _require_few_rejects(rejected, labelled + unlabelled, columns, find_encoding_hint)
-    if not labelled:
-        raise DataError('the data holds no labelled text', hint='check the path given by --data')
     require_two_labels(*spellings, columns)
     grouped = None
     if columns.group_column is not None:

@@ -86,6 +86,8 @@ def require_two_labels(
             than they should.
     """
     counts = {**negative, **positive}
+    if complete and not counts:
+        raise DataError('the data holds no labelled text', hint='check the path given by --data')
     seen = ', '.join(
         f'{name[:40]!r} ({number:,})'
         for name, number in sorted(counts.items(), key=lambda pair: -pair[1])[:5]

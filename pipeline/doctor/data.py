@@ -40,6 +40,7 @@ def _check_data(context: Context) -> Iterator[Finding]:
     rule = LabelRule(data.columns)
     rejects: dict[str, list[str]] = collections.defaultdict(list)
     groups: collections.Counter[str] = collections.Counter()
+    complete = len(files) <= _MAX_FILES
     for split, path in files[:_MAX_FILES]:
         try:
             rows = _read_rows(source, path, columns, split)
@@ -51,6 +52,7 @@ def _check_data(context: Context) -> Iterator[Finding]:
                     labels[name] += 1
                     groups[row.group] += 1
                     sides.setdefault(value, collections.Counter())[name] += 1
+            complete = complete and next(rows, None) is None
         except OSError as err:
             raise DataError(
                 f'{path} cannot be read: {err.strerror or err}', hint='check its owner and the disk'
@@ -69,13 +71,13 @@ def _check_data(context: Context) -> Iterator[Finding]:
     if not labels:
         raise DataError('no usable rows', hint='see the warnings')
     negative, positive = (sides.get(value, collections.Counter()) for value in (0, 1))
-    require_two_labels(negative, positive, data.columns, complete=False)
+    require_two_labels(negative, positive, data.columns, complete=complete)
     values = [*negative, *positive]
     yield Finding('rows', f'the first {labels.total()} usable ones: {counts}')
     if columns.group_column is not None:
         yield Finding('groups', _count_groups(groups, columns.group_column))
     if values and not (negative and positive):
-        # Only a warning: in sorted data, the other label follows later.
+        # Only a warning: in sorted data, the other label may follow.
         message = f'all rows that were read have the label {values[0]!r}'
         yield Finding('labels', message, 'add rows with the other label, unless they follow later')
 

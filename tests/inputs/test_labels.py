@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import collections
 import csv
 import io
 import pathlib
+import tempfile
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from components.common.errors import NotBlessedError
+from components.common.errors import DataError, NotBlessedError
+from components.common.settings import ColumnSettings
+from components.example_gen.batches import Batch, SourceKind
+from components.example_gen.row_counts import DROPS, summarize
+from components.example_gen.workers import WriteShards
+from pipeline.doctor.data import CHECKS
+from pipeline.doctor.finding import find_all
+from pipeline.settings.config import DataConfig
 from tests.conftest import call_command
-from tests.inputs.cases import Case, check_case
+from tests.inputs.cases import Case, check_case, context_of
 
 
 def table(*labels: str) -> dict[str, bytes]:
@@ -37,6 +50,17 @@ REFUSED = [
         files=table('1', '3', '5'),
         columns={'labels': {'positive': ['5'], 'negative': ['1']}},
         error=["the label '3' is in no list", '--drop-label'],
+    ),
+    Case(
+        name='one side only, in a small file',
+        files=table('pos', 'positive'),
+        error=["all labels are the same: 'pos' (60), 'positive' (60)"],
+    ),
+    Case(
+        name='all rows left out',
+        files=table('3', '3.0'),
+        columns={'labels': {'drop': ['3']}},
+        error=['the data holds no labelled text'],
     ),
     Case(
         name='three values for one positive label',
@@ -79,3 +103,61 @@ def test_run_reads_labels(
     run = call_command('run', *given, '--json', cwd=tmp_path)
     assert run.code in (0, NotBlessedError.exit_code)
     assert note in next(node['note'] for node in run.json['nodes'])
+
+
+_SPELLINGS = ['1', '1.0', ' 1', '0', '-1', 'pos', 'POS ', 'Neg', 'negative', '3', '3.0', '5', 'да']
+_LISTS = st.lists(st.sampled_from(_SPELLINGS), max_size=2)
+
+
+@hypothesis_settings(deadline=None, max_examples=150)
+@given(
+    spellings=st.lists(st.sampled_from([*_SPELLINGS, 'spam', 'x' * 50]), min_size=1, max_size=5),
+    lists=st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(('positive', 'negative', 'drop'), _LISTS)
+    ),
+)
+def test_run_and_doctor_agree_when_labels_and_lists_are_any(
+    spellings: list[str], lists: dict[str, list[str]]
+) -> None:
+    try:
+        columns = ColumnSettings.model_validate({'labels': lists, 'split_column': 'split'})
+    except ValidationError:
+        assume(False)
+    rows = [
+        f'film,{spelling},{split}\n' for spelling in spellings for split in ('train', 'val', 'test')
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        path = folder / 'a.csv'
+        path.write_text('text,label,split\n' + ''.join(rows))
+        counts, error = _count_by_run(path, columns, folder)
+        data = DataConfig(path=str(path), columns=columns)
+        findings = {each.subject: each for each in find_all(CHECKS, context_of(folder, data))}
+    problems = [each for each in findings.values() if each.error is not None]
+    assert [(each.message, each.hint) for each in problems] == ([error] if error else [])
+    if not error:
+        shown = findings['rows'].message.partition(': ')[2].split(', ')
+        assert sorted(shown) == sorted(f'{n:,} {name[:40]!r}' for name, n in counts.items())
+
+
+def _count_by_run(
+    path: pathlib.Path, columns: ColumnSettings, folder: pathlib.Path
+) -> tuple[dict[str, int], tuple[str, str] | None]:
+    """Return the rows by label as ExampleGen counts them, and its error."""
+    writer = WriteShards(
+        SourceKind.TABLES, columns, split_train=False, folder=str(folder), shard_bytes=1 << 20
+    )
+    writer.start_bundle()
+    writer.process(Batch(None, [str(path)]))
+    (output,) = writer.finish_bundle()
+    result = output.value[1]
+    if result.fatal:
+        return {}, result.fatal[0]
+    labels: collections.Counter[str] = collections.Counter()
+    for (kind, detail), count in result.counts.items():
+        labels[detail if kind == DROPS else detail[1:]] += count
+    try:
+        summarize(result.counts, columns)
+    except DataError as err:
+        return {}, (str(err), err.hint)
+    return labels, None
