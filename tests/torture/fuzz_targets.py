@@ -38,12 +38,12 @@ _TABLE_FILES = tuple(
         'zipped',
         'text_lines',
         'lines',
-        'unpacking',
+        'decompression',
     )
 )
 _ARCHIVE_FILES = (
     'readers/archive.py',
-    'readers/unpacking.py',
+    'readers/decompression.py',
     'readers/imdb.py',
 )
 
