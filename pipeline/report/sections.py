@@ -268,12 +268,17 @@ def _describe_duplicates(splits: Sequence[SplitStatistics]) -> str:
     """Return how many texts are duplicates, and how many of test are in train or val, too."""
     repeated = sum(split.duplicates for split in splits)
     nearly = sum(split.near_duplicates or 0 for split in splits)
-    test = next((split for split in splits if split.name == 'test'), None)
-    across = any(any({**s.shared, **(s.nearly_shared or {})}.values()) for s in splits)
-    if not repeated and not nearly and not across:
+    # An older version counted equal texts only.
+    across = sum(sum((split.nearly_shared or split.shared).values()) for split in splits)
+    if not (repeated or nearly or across):
         return 'There are no duplicates, within or across splits.'
-    sentence = f'{repeated:,} texts are duplicates within their split'
-    sentence += f', {nearly:,} if numbers are ignored.' if nearly > repeated else '.'
+    sentence = (
+        f'{repeated:,} texts are duplicates within their split'
+        if repeated
+        else 'No text is a duplicate within its split'
+    )
+    sentence += f'; if numbers are ignored, {nearly:,} are.' if nearly > repeated else '.'
+    test = next((split for split in splits if split.name == 'test'), None)
     if test is None or test.seen is None or test.nearly_seen is None:
         return sentence
     sentence += (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -13,7 +14,7 @@ from pipeline.report import sections
 from pipeline.report.compare import compare
 from pipeline.report.render import render, render_comparison
 from pipeline.report.vega import draw, layer, number
-from pipeline.report.view import Missing
+from pipeline.report.view import Data, Missing
 from pipeline.results.outcome import NO_BASELINE, Withdrawn
 from tests.pipeline.report.sample_reports import make_outcome, make_report
 
@@ -47,6 +48,74 @@ def test_hint_is_shown_when_the_baseline_ranks_worse_than_chance() -> None:
     page = render(dataclasses.replace(make_report('not_blessed'), outcome=outcome))
     assert '<th scope="row">AUC of the baseline</th>' in page
     assert reasons in page
+
+
+def test_bound_on_the_overlap_of_test_is_shown_with_its_hint() -> None:
+    check = Check(
+        metric='test_overlap_percent',
+        slice='',
+        value=12.3456,
+        bound='<= 5',
+        passed=False,
+        hint='remove them',
+    )
+    outcome = make_outcome('not_blessed', thresholds=(check,))
+    reason = 'Percent of test in train or val is 12.35, expected at most 5. Remove them.'
+    assert sections.reasons(outcome)[0] == reason
+    page = render(dataclasses.replace(make_report('not_blessed'), outcome=outcome))
+    assert '<td class="n">12.35</td>' in page
+    assert '≤ 5, missed' in page
+
+
+@pytest.mark.parametrize(
+    ('counts', 'sentence'),
+    [
+        ({}, 'There are no duplicates, within or across splits.'),
+        (
+            {'duplicates': 3, 'near_duplicates': 3},
+            '3 texts are duplicates within their split. No text of test is also in train or val.',
+        ),
+        (
+            {'near_duplicates': 2},
+            'No text is a duplicate within its split; if numbers are ignored, 2 are. '
+            'No text of test is also in train or val.',
+        ),
+        (
+            {'nearly_shared': {'train': 5}, 'nearly_seen': 5},
+            'No text is a duplicate within its split. No text of test is also in train or val; if '
+            'numbers are ignored, 5 (5.0%) are.',
+        ),
+        (
+            {'shared': {'train': 5}, 'nearly_shared': {'train': 7}, 'seen': 5, 'nearly_seen': 7},
+            'No text is a duplicate within its split. 5 texts of test (5.0%) are also in train or '
+            'val; if numbers are ignored, 7 (7.0%) are.',
+        ),
+        # Written by an older version.
+        (
+            dict.fromkeys(('seen', 'nearly_seen', 'near_duplicates', 'nearly_shared')),
+            'There are no duplicates, within or across splits.',
+        ),
+        (
+            {'shared': {'train': 5}}
+            | dict.fromkeys(('seen', 'nearly_seen', 'near_duplicates', 'nearly_shared')),
+            'No text is a duplicate within its split.',
+        ),
+    ],
+)
+def test_sentence_says_which_texts_repeat(counts: dict[str, Any], sentence: str) -> None:
+    report = make_report()
+    assert isinstance(report.data, Data)
+    none = {'duplicates': 0, 'shared': {}, 'seen': 0}
+    none |= {'near_duplicates': 0, 'nearly_shared': {}, 'nearly_seen': 0}
+    test = report.data.described.splits[2]
+    assert test.name == 'test'
+    split = dataclasses.replace(test, examples=100, **{**none, **counts})
+    described = dataclasses.replace(report.data.described, splits=[split])
+    found = dataclasses.replace(report, data=dataclasses.replace(report.data, described=described))
+    context = sections.data(found)
+    assert not isinstance(context, Missing)
+    assert context['duplicates'] == sentence
+    assert sentence in render(found)
 
 
 def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
