@@ -42,7 +42,7 @@ class TestFirstRun:
         assert outcome['metrics']['binary_accuracy'] >= 0.8
         assert outcome['baseline'] is None
         checks = {check['metric']: check['passed'] for check in outcome['thresholds']}
-        assert checks == {'binary_accuracy': True, 'auc': True}
+        assert checks == {'binary_accuracy': True, 'auc': True, 'test_overlap_percent': True}
         version = pathlib.Path(outcome['pushed']['path'])
         assert version.name == outcome['pushed']['version']
         assert (version / 'saved_model.pb').is_file()
@@ -147,6 +147,7 @@ class TestAfterwards:
             ('binary_accuracy', True),
             ('binary_accuracy', False),
             ('auc', True),
+            ('test_overlap_percent', True),
             ('baseline_auc', True),
         ]
 
