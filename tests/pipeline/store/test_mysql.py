@@ -213,7 +213,9 @@ def run_without_the_root_that_pushed(anna: RunRoot, mariadb: Server, home: pathl
         outcome = dora.run_without_error()
         assert 'another root, which cannot be reached' in note_of(outcome, 'ExampleGen')
         assert anna.first is not None
-        assert outcome.baseline == pytest.approx(anna.first.metrics)
+        of_model = {**anna.first.metrics}
+        del of_model['test_overlap_percent']
+        assert outcome.baseline == pytest.approx(of_model)
     finally:
         shutil.move(away, anna.root)
 
