@@ -36,8 +36,8 @@ class Case:
         rejected: Reason of each rejected row.
         error: Parts of the message if the input is refused.
         exit_code: The exit code of `run` and `doctor` then.
-        unscored: Whether `predict` refuses the input with the same message.
-        scored: Whether `predict` can read the input, which must be one file then.
+        scored: Whether `predict` reads the input, which is one file then, or refuses it with the
+            same message.
     """
 
     name: str
@@ -48,8 +48,12 @@ class Case:
     rejected: Sequence[str] = ()
     error: Sequence[str] = ()
     exit_code: int = DataError.exit_code
-    unscored: bool = False
     scored: bool = True
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether all labels are the same, as they may be in a few rows; no run accepts it."""
+        return len({label for _, label in self.rows if label is not None}) == 1
 
     def write(self, folder: pathlib.Path) -> pathlib.Path:
         """Write the files, and return what `--data` names."""
@@ -81,15 +85,13 @@ def check_case(case: Case, folder: pathlib.Path) -> None:
         problems = [each for each in findings if each.error is not None]
         assert [each.error.exit_code for each in problems if each.error] == [case.exit_code]
         _require_refusal(f'{problems[0].message}; {problems[0].hint}', case)
-        if case.unscored:
+        if case.scored:
             with path.open('rb') as stream, pytest.raises(DataError, match='.') as caught:
                 list(open_source(stream, path.name, data.columns).rows)
             _require_refusal(f'{caught.value}; {caught.value.hint}', case)
         return
     refused = [each.message.partition(':')[0] for each in findings if each.error is not None]
-    # The labels of a few rows may all be the same, which no run accepts.
-    sides = {label for _, label in case.rows if label is not None}
-    assert refused == (['all labels are the same'] if len(sides) == 1 else []), findings
+    assert refused == (['all labels are the same'] if case.one_sided else []), findings
     source = discover(data.path, data.columns)
     found = [
         record

@@ -70,51 +70,55 @@ _NAMED = [('A fine film', 'pos'), ('A "dull" film, really', 'neg')]
 _HUB = {'train': _parquet(_class_labels()), 'test': _parquet(_class_labels())}
 _UNSUPERVISED = _parquet(_class_labels((-1, -1)))
 CASES = [
-    Case(name='integers', files={'a.parquet': _parquet(_table())}, rows=_ROWS),
-    Case(name='pq', files={'a.pq': _parquet(_table(('1', '0')))}, rows=_ROWS),
+    Case(name='labels as integers', files={'a.parquet': _parquet(_table())}, rows=_ROWS),
+    Case(name='labels as texts', files={'a.pq': _parquet(_table(('1', '0')))}, rows=_ROWS),
     Case(
-        name='floats',
+        name='labels as floats, two row groups',
         files={'a.parquet': _parquet(_table((1.0, 0.0)), row_group_size=1)},
         rows=_ROWS,
     ),
     Case(
-        name='decimals',
+        name='labels as decimals',
         files={'a.parquet': _parquet(_table([decimal.Decimal('1.00'), decimal.Decimal('0.00')]))},
         rows=_ROWS,
     ),
     Case(
-        name='categories',
+        name='labels as categories',
         files={'a.parquet': _parquet(_table(pa.array(['1', '0']).dictionary_encode()))},
         rows=_ROWS,
     ),
-    Case(name='names of classes', files={'a.parquet': _parquet(_class_labels())}, rows=_NAMED),
     Case(
-        name='hidden classes',
+        name='labels as numbers with the names of classes',
+        files={'a.parquet': _parquet(_class_labels())},
+        rows=_NAMED,
+    ),
+    Case(
+        name='a class that is hidden, -1',
         files={'a.parquet': _parquet(_class_labels((1, -1)))},
         columns={'max_rejected_percent': 100},
         rows=_NAMED[:1],
         rejected=['no label'],
     ),
     Case(
-        name='pandas parquet',
+        name='Parquet of pandas, labels as booleans',
         files={'a.parquet': _pandas(lambda frame, file: frame.to_parquet(file))},
         rows=[(_TEXTS[0], 'true'), (_TEXTS[1], 'false')],
     ),
     Case(
-        name='pandas feather',
+        name='Feather of pandas, labels as booleans',
         files={'a.feather': _pandas(lambda frame, file: frame.to_feather(file))},
         rows=[(_TEXTS[0], 'true'), (_TEXTS[1], 'false')],
     ),
-    Case(name='arrow file', files={'a.arrow': _arrow_file(_class_labels())}, rows=_NAMED),
-    Case(name='arrow stream', files={'a.arrow': _arrow_stream(_class_labels())}, rows=_NAMED),
+    Case(name='Arrow file', files={'a.arrow': _arrow_file(_class_labels())}, rows=_NAMED),
+    Case(name='Arrow stream', files={'a.arrow': _arrow_stream(_class_labels())}, rows=_NAMED),
     Case(
-        name='nested field',
+        name='text in a field of a struct',
         files={'a.parquet': _parquet(pa.table({'body': [{'t': t} for t in _TEXTS], 'y': [1, 0]}))},
         columns={'text_column': 'body.t', 'label_column': 'y'},
         rows=_ROWS,
     ),
     Case(
-        name='shards of a hub',
+        name='files of a hub, in parts',
         files={
             'data/train-00000-of-00002.parquet': _HUB['train'],
             'data/train-00001-of-00002.parquet': _HUB['train'],
@@ -127,7 +131,7 @@ CASES = [
         scored=False,
     ),
     Case(
-        name='converted by a hub',
+        name='files that a hub converted',
         files={
             'plain_text/train/0000.parquet': _HUB['train'],
             'plain_text/partial-test/0000.parquet': _HUB['test'],
@@ -137,7 +141,7 @@ CASES = [
         scored=False,
     ),
     Case(
-        name='save_to_disk',
+        name='files of save_to_disk',
         files={
             'train/data-00000-of-00001.arrow': _arrow_stream(_class_labels()),
             'test/data-00000-of-00001.arrow': _arrow_stream(_class_labels()),
@@ -155,17 +159,17 @@ CASES = [
         error=["no column 'text' in a.parquet; its columns are 'review', 'label'"],
     ),
     Case(
-        name='cut off',
+        name='Parquet, cut off',
         files={'a.parquet': _parquet(_table())[:-100]},
         error=['a.parquet cannot be read to its end'],
     ),
     Case(
-        name='another format',
+        name='CSV in a file named .parquet',
         files={'a.parquet': b'text,label\nfine,1\n'},
         error=['a.parquet cannot be read to its end', 'extension fits its format'],
     ),
     Case(
-        name='arrow cut off',
+        name='Arrow, cut off',
         files={'a.arrow': _arrow_file(_table())[:-100]},
         error=['a.arrow cannot be read to its end'],
     ),

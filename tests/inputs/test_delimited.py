@@ -61,7 +61,7 @@ CASES = [
         ],
     ),
     Case(
-        name='csv whose text stands last, quotes that are text',
+        name='CSV whose text stands last, quotes that are text',
         files={'a.csv': b'label,text\n1,"Great" TV\n0,"Bad\n1,The 42" one\n'},
         rows=[('"Great" TV', '1'), ('"Bad', '0'), ('The 42" one', '1')],
     ),

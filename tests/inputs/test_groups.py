@@ -81,15 +81,15 @@ _FILM = {'group_column': 'film'}
 _LINES = b'text,label,film\nFine.,pos,Heat\nDull.,neg,Heat\n'
 _ROWS = [('Fine.', 'pos'), ('Dull.', 'neg')]
 CASES = [
-    Case(name='csv', files={'a.csv': _LINES}, columns=_FILM, rows=_ROWS),
+    Case(name='a column of groups', files={'a.csv': _LINES}, columns=_FILM, rows=_ROWS),
     Case(
-        name='column by number',
+        name='a column of groups, by number',
         files={'a.csv': _LINES[_LINES.index(b'\n') + 1 :]},
         columns={'header': False, 'text_column': '1', 'label_column': '2', 'group_column': '3'},
         rows=_ROWS,
     ),
     Case(
-        name='field of an object',
+        name='a field of groups',
         files={
             'a.jsonl': b'{"text": "Fine.", "label": "pos", "meta": {"film": "Heat"}}\n'
             b'{"text": "Dull.", "label": "neg"}\n'
@@ -98,7 +98,7 @@ CASES = [
         rows=_ROWS,
     ),
     Case(
-        name='feature',
+        name='a column of groups that is a feature, too',
         files={'a.csv': _LINES},
         columns={**_FILM, 'features': ['film:string']},
         rows=_ROWS,
@@ -112,7 +112,7 @@ CASES = [
         scored=False,
     ),
     Case(
-        name='list in a later row',
+        name='a list as the group of a later row',
         files={
             'a.jsonl': b'{"text": "Fine.", "label": 1, "film": 7}\n'
             b'{"text": "Dull.", "label": 0, "film": [7]}\n'
@@ -122,7 +122,7 @@ CASES = [
         rejected=["a list in the column 'film'"],
     ),
     Case(
-        name='not UTF-8',
+        name='a group that is not UTF-8',
         files={'a.csv': _LINES + b'Caf\xc3\xa9,pos,Caf\xe9\n'},
         columns={**_FILM, 'max_rejected_percent': 50},
         rows=_ROWS,
@@ -134,16 +134,18 @@ CASES = [
             files={name: encode([{'text': 'Fine.', 'label': 'pos', 'films': 'Heat'}])},
             columns=_FILM,
             error=[f"no column 'film' in {name}; its columns are", 'pass --group-column films'],
+            scored=False,
         )
         for name, encode in _ENCODE.items()
         if name != 'a.zip'
     ),
     Case(
-        name='imdb',
+        name='IMDB, which has no column of groups',
         files={'aclImdb.tar.gz': encode_archive([('aclImdb/train/pos/0_9.txt', b'Fine.')])},
         columns=_FILM,
         error=['data.columns.group_column expects a table', 'leave out the setting'],
         exit_code=ConfigError.exit_code,
+        scored=False,
     ),
 ]
 

@@ -30,32 +30,51 @@ _READ = {
     'array': _dump(_OBJECTS),
     'array, pretty': b'\n' + _dump(_OBJECTS, indent=2) + b'\n',
     'array, a row in each line': b'[\n' + b',\n'.join(map(_dump, _OBJECTS)) + b'\n]',
-    'lines': _LINES,
-    'lines after a blank one': b'\n' + _LINES,
-    'lines with lists': b''.join(_dump({**each, 'tags': [{}]}) + b'\n' for each in _OBJECTS),
-    'byte order mark': b'\xef\xbb\xbf' + _dump(_OBJECTS),
-    'data': _dump({'data': _OBJECTS}),
-    'data, pretty': _dump({'version': 1, 'tags': ['a'], 'rows': _OBJECTS, 'n': {}}, indent=1),
+    'an object in each line': _LINES,
+    'an object in each line after a blank one': b'\n' + _LINES,
+    'an object with a list in each line': b''.join(
+        _dump({**each, 'tags': [{}]}) + b'\n' for each in _OBJECTS
+    ),
+    'array after a byte order mark': b'\xef\xbb\xbf' + _dump(_OBJECTS),
+    'object with one array': _dump({'data': _OBJECTS}),
+    'object with one array of objects, pretty': _dump(
+        {'version': 1, 'tags': ['a'], 'rows': _OBJECTS, 'n': {}}, indent=1
+    ),
 }
 _REFUSED = {
-    'columns': (_dump({'text': {'0': 'a'}, 'label': {'0': 1}}), ["'text', 'label'", 'records']),
-    'columns, pretty': (_dump({'text': ['a'], 'label': [1]}, indent=2), ["'text', 'label'"]),
+    'columns in place of rows': (
+        _dump({'text': {'0': 'a'}, 'label': {'0': 1}}),
+        ["'text', 'label'", 'records'],
+    ),
+    'columns in place of rows, pretty': (
+        _dump({'text': ['a'], 'label': [1]}, indent=2),
+        ["'text', 'label'"],
+    ),
     'two arrays': (_dump({'train': _OBJECTS, 'test': _OBJECTS}), ["'train', 'test'"]),
-    'cut off': (_dump(_OBJECTS)[:-9], ['not JSON, or cut off, in element 2']),
-    'cut off after a row': (_dump(_OBJECTS)[:-1], ['expected , or ] after element 2']),
-    'pretty objects': (_dump(_OBJECTS[0], indent=1) * 2, ['more than one JSON value']),
+    'array, cut off in a row': (_dump(_OBJECTS)[:-9], ['not JSON, or cut off, in element 2']),
+    'array, cut off after a row': (_dump(_OBJECTS)[:-1], ['expected , or ] after element 2']),
+    'one pretty object after the other': (
+        _dump(_OBJECTS[0], indent=1) * 2,
+        ['more than one JSON value'],
+    ),
     'nested too deep': (b'[' + b'{"a":' * 100_000, ['a.json cannot be read to its end']),
-    'no rows': (b'[]', ["no column 'text' in a.json"]),
-    'texts': (b'["a", "b"]', ['a.json:1: the first row is not a JSON object']),
+    'array of no rows': (b'[]', ["no column 'text' in a.json"]),
+    'array of texts': (b'["a", "b"]', ['a.json:1: the first row is not a JSON object']),
 }
 CASES = [
     *(Case(name=name, files={'a.json': each}, rows=_ROWS) for name, each in _READ.items()),
     *(
-        Case(name=name, files={'a.json': content}, error=['a.json', *error])
+        Case(
+            name=name,
+            files={'a.json': content},
+            error=['a.json', *error],
+            # `predict` does not need a row, and names the row that is no object otherwise.
+            scored=name not in ('array of no rows', 'array of texts'),
+        )
         for name, (content, error) in _REFUSED.items()
     ),
     Case(
-        name='no object in between',
+        name='array of objects and a number',
         files={'a.json': _dump([_OBJECTS[0], 7, _OBJECTS[1]])},
         columns={'max_rejected_percent': 100},
         rows=_ROWS,

@@ -37,41 +37,56 @@ def table(*labels: str) -> dict[str, bytes]:
     return {'a.csv': file.getvalue().encode()}
 
 
-REFUSED = [
-    Case(name='-1, 0, 1', files=table('-1', '0', '1'), error=['expected two label values, got 3']),
-    Case(name='two pairs', files=table('pos', 'neg', '1', '0'), error=['got 4', "'pos' (60)"]),
+CASES = [
     Case(
-        name='neutral',
+        name='labels -1, 0, 1',
+        files=table('-1', '0', '1'),
+        error=['expected two label values, got 3'],
+        scored=False,
+    ),
+    Case(
+        name='labels pos, neg, 1, 0',
+        files=table('pos', 'neg', '1', '0'),
+        error=['got 4', "'pos' (60)"],
+        scored=False,
+    ),
+    Case(
+        name='labels positive, neutral, negative',
         files=table('positive', 'neutral', 'negative'),
         error=["got 'neutral'", '--drop-label'],
+        scored=False,
     ),
     Case(
         name='a value in no list',
         files=table('1', '3', '5'),
         columns={'labels': {'positive': ['5'], 'negative': ['1']}},
         error=["the label '3' is in no list", '--drop-label'],
+        scored=False,
     ),
     Case(
         name='one side only, in a small file',
         files=table('pos', 'positive'),
         error=["all labels are the same: 'pos' (60), 'positive' (60)"],
+        scored=False,
     ),
     Case(
         name='all rows left out',
         files=table('3', '3.0'),
         columns={'labels': {'drop': ['3']}},
         error=['the data holds no labelled text'],
+        scored=False,
     ),
     Case(
         name='three values for one positive label',
         files=table('spam', 'ham', 'eggs'),
         columns={'positive_label': 'spam'},
         error=['expected two label values, got 3', '--negative-label'],
+        scored=False,
     ),
 ]
 
 
-@pytest.mark.parametrize('case', REFUSED, ids=lambda case: case.name)
+@pytest.mark.parametrize('case', CASES, ids=lambda case: case.name)
 def test_run_and_doctor_refuse_labels(case: Case, tmp_path: pathlib.Path) -> None:
     check_case(case, tmp_path)
 

@@ -1,4 +1,4 @@
-"""Files that are not what their names promise, and addresses: every command refuses them."""
+"""Files that are not what their names promise: every command refuses them, as it does addresses."""
 
 from __future__ import annotations
 
@@ -80,12 +80,15 @@ def test_predict_names_the_kind_of_a_file_that_is_not_text(name: str, what: str)
     assert caught.value.hint
 
 
-@pytest.mark.parametrize('what', ['an old Excel or Word file', 'a web page'])
-def test_commands_agree(what: str, tmp_path: pathlib.Path) -> None:
-    check_case(
-        Case(name=what, files={'a.csv': FILES[what]}, error=[f'a.csv is {what}'], unscored=True),
-        tmp_path,
-    )
+CASES = [
+    Case(name=what, files={'a.csv': FILES[what]}, error=[f'a.csv is {what}'])
+    for what in ('an old Excel or Word file', 'a web page')
+]
+
+
+@pytest.mark.parametrize('case', CASES, ids=lambda case: case.name)
+def test_commands_agree(case: Case, tmp_path: pathlib.Path) -> None:
+    check_case(case, tmp_path)
 
 
 @pytest.mark.parametrize('start', ['PAR1,PAR2', 'ORC,x', 'BZh and more', 'ARROW1,x', '[Fine] film'])

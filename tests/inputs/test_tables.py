@@ -11,12 +11,12 @@ from tests.inputs.cases import Case, check_case
 _ROWS = [('A fine film', 'pos'), ('A "dull" film, really', 'neg')]
 CASES = [
     Case(
-        name='csv',
+        name='CSV',
         files={'a.csv': b'text,label\nA fine film,pos\n"A ""dull"" film, really",neg\n'},
         rows=_ROWS,
     ),
     Case(
-        name='json lines',
+        name='JSON Lines',
         files={
             'a.jsonl': b'{"text": "A fine film", "label": "pos"}\n'
             b'{"text": "A \\"dull\\" film, really", "label": "neg"}\n'

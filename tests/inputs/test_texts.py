@@ -83,6 +83,7 @@ CASES = [
             "no column 'text' in a.jsonl; its columns are 'body', 'label', 'body.text'",
             'pass --text-column body.text',
         ],
+        scored=False,
     ),
     Case(
         name='long names of many columns',

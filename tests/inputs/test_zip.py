@@ -35,53 +35,57 @@ def _encrypted() -> bytes:
 
 _MAC = [('__MACOSX/._a.csv', b'\0\5\26\7'), ('data/._a.csv', b'\0'), ('data/.DS_Store', b'\0')]
 CASES = [
-    Case(name='csv', files={'a.zip': _zip(('a.csv', _CSV))}, rows=_ROWS),
+    Case(name='one CSV file', files={'a.zip': _zip(('a.csv', _CSV))}, rows=_ROWS),
     Case(
-        name='stored',
+        name='one CSV file, not compressed',
         files={'a.zip': _zip(('a.csv', _CSV), method=zipfile.ZIP_STORED)},
         rows=_ROWS,
     ),
     Case(
-        name='of macOS',
+        name='one CSV file, with the hidden files of macOS',
         files={'A.ZIP': _zip(*_MAC, ('data/a.csv', _CSV), ('README.md', b'# A'))},
         rows=_ROWS,
     ),
-    Case(name='json', files={'a.zip': _zip(('a.json', _JSON))}, rows=_ROWS[:1]),
+    Case(name='one JSON file', files={'a.zip': _zip(('a.json', _JSON))}, rows=_ROWS[:1]),
     Case(
-        name='two tables',
+        name='two CSV files',
         files={'a.zip': _zip(('train.csv', _CSV), ('test.csv', _CSV))},
         error=['a.zip has 2 tables', "'train.csv', 'test.csv'", 'extract it'],
     ),
     Case(
-        name='no table',
+        name='one .txt file',
         files={'a.zip': _zip(('a.txt', b'fine'))},
         error=["a.zip has no text table, expected one .csv, .tsv, .jsonl or .json: 'a.txt'"],
     ),
     Case(
-        name='parquet',
+        name='one Parquet file',
         files={'a.zip': _zip(('a.parquet', b'PAR1'))},
         error=['a.zip has no text table', 'extract it'],
     ),
-    Case(name='empty', files={'a.zip': _zip()}, error=['a.zip has no text table', 'it is empty']),
+    Case(name='no file', files={'a.zip': _zip()}, error=['a.zip has no text table', 'it is empty']),
     Case(
-        name='excel',
+        name='an Excel file, named .zip',
         files={'a.zip': _zip(('[Content_Types].xml', b''), ('xl/workbook.xml', b''))},
         error=['a.zip is an Excel file', 'CSV'],
     ),
-    Case(name='encrypted', files={'a.zip': _encrypted()}, error=['a.zip is encrypted', 'extract']),
     Case(
-        name='cut off',
+        name='one CSV file, with a password',
+        files={'a.zip': _encrypted()},
+        error=['a.zip is encrypted', 'extract'],
+    ),
+    Case(
+        name='one CSV file, cut off',
         files={'a.zip': _zip(('a.csv', _CSV))[:-30]},
         error=['a.zip cannot be read to its end'],
     ),
     Case(
-        name='a spreadsheet',
+        name='an Excel file, named .xlsx',
         files={'a.xlsx': _zip(('xl/workbook.xml', b''))},
         error=["cannot tell the format of 'a.xlsx'", 'save the table as CSV in UTF-8'],
         scored=False,
     ),
     Case(
-        name='bzip2',
+        name='a bzip2 file',
         files={'a.csv.bz2': b'BZh91AY&SY'},
         error=["cannot tell the format of 'a.csv.bz2'", 'decompress it first'],
         scored=False,
