@@ -65,7 +65,7 @@ class GroupSample:
 
     def add(self, group: str, split: str) -> None:
         """Add a row of a group."""
-        self._add(digest(group), (split,))
+        self._add(digest(group.encode()), (split,))
         if len(self._splits) >= 2 * MAX_SAMPLED:
             self._shrink()
 

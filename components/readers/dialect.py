@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import operator
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -18,6 +19,7 @@ _HEAD_CHARACTERS = 1 << 20
 _ESCAPE = re.compile(r'\\(.)', re.DOTALL)
 # The letters that MySQL and PostgreSQL write after a backslash. A NUL costs its row.
 _LETTERS = {'n': '\\\n', 't': '\\\t', 'r': '\\\r', '0': '\\\udc80'}
+_REPLACE_NUL = operator.methodcaller('replace', '\0', '\udc80')
 
 
 class Dialect(NamedTuple):
@@ -42,9 +44,9 @@ class Dialect(NamedTuple):
         ['1', 'a\tb', '']
         """
         # csv of some Python versions stops at a NUL; as a surrogate it costs only its row.
-        clean = (line.replace('\0', '\udc80') for line in lines)
+        clean = map(_REPLACE_NUL, lines)
         return csv.reader(
-            (self._translate(line) for line in clean) if self.escaped else clean,
+            map(self._translate, clean) if self.escaped else clean,
             delimiter=self.delimiter,
             quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
             escapechar='\\' if self.escaped else None,

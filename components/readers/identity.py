@@ -14,6 +14,7 @@ import unicodedata
 _DIGEST_BYTES = 16
 _ASCII = bytes(range(0x80))
 _NOT_WORDS = bytes(code for code in _ASCII if not chr(code).isalnum())
+_LOWER = bytes(range(0x100)).lower()
 # Lower case, and a space for each space and control character.
 _SPACED = bytes(0x20 if code <= 0x20 or code == 0x7F else code for code in range(0x100)).lower()
 # The other spaces and control characters.
@@ -26,7 +27,7 @@ _INVISIBLE = re.compile(
 _NOT_WORD = re.compile(r'[\W_]')
 _LINE_BREAK = re.compile(r'<br ?/?>')
 # The same before white space is replaced.
-_RAW_LINE_BREAK = re.compile(rb'<br[\x00-\x20\x7f]*/?>')
+_RAW_LINE_BREAK = re.compile(rb'<br[\x00-\x20\x7f]*/?>', re.IGNORECASE)
 _ASCII_DIGITS = b'0123456789'
 _DIGIT = re.compile(r'\d')
 _MENTION_OR_LINK = re.compile(r'@\w+|(?:https?://|www\.)\S+')
@@ -87,16 +88,15 @@ def words_of(text: bytes) -> bytes:
     Returns:
         UTF-8.
     """
-    if text.isascii():
-        lower = text.lower()
-        if not (b'@' in lower or b'://' in lower or b'www.' in lower):
-            if b'<br' in lower:
-                # Not by nothing, because the parts may be a tag together.
-                lower = lower.replace(b'<br />', b'-')
-                lower = _RAW_LINE_BREAK.sub(b'-', lower) if b'<br' in lower else lower
-            left = lower.translate(None, _NOT_WORDS)
-            if left:
-                return left
+    # One search for a byte takes a quarter of the time of one for several.
+    if text.isascii() and b'@' not in text and (b':' not in text or b'://' not in text):
+        if b'<' in text:
+            # Not by nothing, because the parts may be a tag together.
+            text = text.replace(b'<br />', b'-')
+            text = _RAW_LINE_BREAK.sub(b'-', text) if b'<' in text else text
+        left = text.translate(_LOWER, _NOT_WORDS)
+        if left and (b'www' not in left or b'www.' not in text.lower()):
+            return left
     form = words(normalize(text.decode('utf-8', 'replace')))
     return form.encode('utf-8', 'surrogatepass')
 
@@ -119,17 +119,16 @@ def without_numbers(form: bytes) -> bytes:
     return left or form
 
 
-def digest(form: str) -> bytes:
+def digest(form: bytes) -> bytes:
     """Return 16 bytes that are the same for equal forms, on each machine and in each version.
 
-    >>> digest(normalize('Never again')).hex()
-    '1c254bac21cfd713b9d8bd37dfe67868'
+    >>> digest(b'neveragain').hex()
+    '1359dd5a8087ce251c1fae9323e14674'
 
     Args:
-        form: What `normalize` or `words` returns.
+        form: What `words_of` returns, or another text in UTF-8.
     """
-    data = form.encode('utf-8', 'surrogatepass')
-    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
+    return hashlib.blake2b(form, digest_size=_DIGEST_BYTES).digest()
 
 
 def _fold(text: str) -> bytes:

@@ -89,7 +89,7 @@ def assign_split(
     """
     if split is not None and not (split == features.TRAIN_SPLIT and split_train):
         return split
-    key = digest(group or words_of(text.encode('utf-8')).decode('utf-8'))
+    key = digest(group.encode() or words_of(text.encode()))
     # Two independent halves, so that val is a fair sample of the texts outside test.
     for_test, for_val = key[:8], key[8:]
     if split is None and int.from_bytes(for_test, 'big') % 100 < test_percent:
