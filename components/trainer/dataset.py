@@ -85,6 +85,24 @@ class LabelledTokens(NamedTuple):
         )
         return padded
 
+    def bags(self) -> npt.NDArray[np.uint64]:
+        """Return a number for each example, which is the same if the same tokens are as frequent.
+
+        Two others have the same number with probability 2**-64.
+
+        Example:
+            >>> rows = LabelledTokens.from_rows([[2, 3], [3, 2], [2]], [0, 1, 1])
+            >>> first, second, third = rows.bags()
+            >>> first == second, first == third
+            (True, False)
+        """
+        tokens = int(self.tokens.max(initial=0)) + 1
+        codes = np.random.default_rng(0).integers(1 << 64, size=tokens, dtype=np.uint64)
+        # The sums are modulo 2**64.
+        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(codes[self.tokens])])
+        bags: npt.NDArray[np.uint64] = np.diff(sums[self.row_splits])
+        return bags
+
     def joined(self, other: LabelledTokens) -> LabelledTokens:
         """Return these examples, then the other ones."""
         return LabelledTokens(

@@ -87,7 +87,7 @@ class NGramModel(keras.Model):
             further = nb_svm.Unlabelled(presence, settings.unlabelled_weight)
         cost = settings.svm_cost
         model = nb_svm.fit_nb_svm(counts.presence, labels, cost, further)
-        halves = nb_svm.draw_halves(counts.presence, labels, self._seed)
+        halves = nb_svm.draw_halves(data.bags(), labels, self._seed)
         if halves is None:
             scores = model.scores(counts.presence)
         else:

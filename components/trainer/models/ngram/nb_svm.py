@@ -130,16 +130,16 @@ def _fit_weights(
 
 
 def draw_halves(
-    presence: sparse.csr_matrix, labels: npt.NDArray[np.int8], seed: int
+    texts: npt.NDArray[np.uint64], labels: npt.NDArray[np.int8], seed: int
 ) -> npt.NDArray[np.bool_] | None:
     """Divide the texts into two random halves, for `out_of_fold_scores`.
 
-    Texts with the same n-grams are in the same half: a model cannot tell them apart, so it
-    would know the label of a text that it has to score. The halves are drawn from distinct
-    texts, and are stratified by the label that most of the equal texts have.
+    Equal texts are in the same half: otherwise a model would know the label of a text that it
+    has to score. The halves are drawn from distinct texts, and are stratified by the label that
+    most of the equal texts have.
 
     Args:
-        presence: 0-1 `[texts, ngrams]`.
+        texts: `[texts]`, the same number for equal texts, see `LabelledTokens.bags`.
         labels: 0 or 1 `[texts]`.
         seed: Seed of the halves.
 
@@ -148,18 +148,12 @@ def draw_halves(
         divided so that each half has both labels.
 
     Example:
-        >>> presence = sparse.csr_matrix([[1, 0], [1, 0], [0, 1], [0, 1], [1, 1], [0, 0]])
-        >>> draw_halves(presence, np.int8([0, 0, 1, 1, 1, 0]), seed=1).tolist()
+        >>> texts = np.uint64([4, 4, 7, 7, 2, 9])
+        >>> draw_halves(texts, np.int8([0, 0, 1, 1, 1, 0]), seed=1).tolist()
         [False, False, False, False, True, True]
     """
-    # Sums of random numbers are equal if the n-grams are, and otherwise almost never. In float64,
-    # sums of such integers are exact.
-    codes = np.random.default_rng(0).integers(1 << 40, size=presence.shape[1])
     _, first, which, counts = np.unique(
-        presence @ codes.astype(np.float64),
-        return_index=True,
-        return_inverse=True,
-        return_counts=True,
+        texts, return_index=True, return_inverse=True, return_counts=True
     )
     majority = 2 * np.bincount(which, labels) > counts
     if majority.sum() < 2 or (~majority).sum() < 2:

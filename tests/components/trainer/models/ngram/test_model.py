@@ -106,7 +106,7 @@ def test_logits_equal_those_of_numpy_when_the_model_is_trained(
         texts = texts._replace(labels=np.full_like(texts.labels, np.nan))
         unlabelled = Unlabelled(find_ngrams(texts, counts.keys, max_ngram), 0.5)
     svm = fit_nb_svm(counts.presence, labels, 1.0, unlabelled)
-    halves = draw_halves(counts.presence, labels, seed=7)
+    halves = draw_halves(data.bags(), labels, seed=7)
     assert halves is not None
     scores = out_of_fold_scores(counts.presence, labels, 1.0, halves, unlabelled)
     scale, shift = calibrate(scores, labels)
