@@ -6,10 +6,11 @@ Nothing heavy is imported until a command needs it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
-from components.common.errors import ConfigError, MissingDependencyError, ReviewsError
+from components.common.errors import ConfigError, DataError, MissingDependencyError, ReviewsError
 
 try:
     import click
@@ -23,6 +24,8 @@ except ImportError:
 from components.common.secrets import mask, secret_scope
 from pipeline.cli.main import main
 from pipeline.process import signals
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _exit_code(args: list[str] | None = None) -> int:
@@ -46,6 +49,11 @@ def _print_error(error: Exception | KeyboardInterrupt) -> int:
     if isinstance(error, click.ClickException):
         error.show()
         return ConfigError.exit_code
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        message = f'cannot write {error.filename or "the output"}: {error.strerror}'
+        lost = DataError(message, hint='free some space, or write elsewhere')
+        # The output may be that of a failure, which matters more.
+        error = error.__context__ if isinstance(error.__context__, ReviewsError) else lost
     if isinstance(error, ReviewsError):
         click.echo(mask(f'error: {error}' + (f'; {error.hint}' if error.hint else '')), err=True)
         if error.report:
@@ -59,9 +67,19 @@ def _print_error(error: Exception | KeyboardInterrupt) -> int:
     raise error
 
 
+def _flush_output(code: int) -> int:
+    """Write what is left of standard output; return the exit code, or that of a failure."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # as if `head` ended, which is not worth a message
+        return code or 1
+    except OSError as err:
+        return code or _print_error(err)
+    return code
+
+
 if __name__ == '__main__':
-    code = signals.exit_on_signal(_exit_code)
-    sys.stdout.flush()
+    code = _flush_output(signals.exit_on_signal(_exit_code))
     sys.stderr.flush()
     # All files are closed. An orderly shutdown of TensorFlow would take 2 s more.
     os._exit(code)

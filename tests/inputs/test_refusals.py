@@ -138,7 +138,9 @@ def test_predict_refuses_addresses(address: str) -> None:
         _open(address)
 
 
-@pytest.mark.parametrize('command', [['--help'], ['config', 'show'], ['run', '--help']])
+@pytest.mark.parametrize(
+    'command', [['--help'], ['config', 'show'], ['run', '--help'], ['models', '--json']]
+)
 def test_command_ends_quietly_when_the_reader_of_its_output_is_gone(
     command: list[str], tmp_path: pathlib.Path
 ) -> None:

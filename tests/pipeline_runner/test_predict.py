@@ -183,3 +183,17 @@ def test_predict_ends_quietly_when_its_output_is_closed(
         process.stdout.close()
         assert process.wait(timeout=300) == 1
         assert process.stderr.read() == ''
+
+
+def test_predict_names_the_full_disk_when_its_output_does_not_fit(
+    serving: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    runner = str(REPO / 'pipeline_runner.py')
+    command = [sys.executable, runner, 'predict', 'Fine', '--serving-dir', str(serving)]
+    with open('/dev/full', 'w', encoding='utf-8') as full:
+        done = subprocess.run(
+            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 4
+    (line,) = done.stderr.splitlines()
+    assert line.startswith('error: cannot write the output: No space left on device; free')

@@ -133,3 +133,30 @@ def test_error_names_make_setup_when_nothing_is_installed(tmp_path: pathlib.Path
     )
     assert done.returncode == 6
     assert 'make setup' in done.stderr
+
+
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+@pytest.mark.parametrize(
+    ('args', 'code', 'message'),
+    [
+        (('config', 'show'), 4, 'cannot write the output: No space left on device; free'),
+        (('models', '--json'), 4, 'cannot write the output: No space left on device; free'),
+        (('run', '--json', '--data', 'none.csv'), 4, 'no such file or folder'),
+    ],
+)
+def test_error_is_one_line_when_the_disk_of_the_output_is_full(
+    args: tuple[str, ...], code: int, message: str, unbuffered: str, tmp_path: pathlib.Path
+) -> None:
+    with open('/dev/full', 'w', encoding='utf-8') as full:
+        done = subprocess.run(
+            [sys.executable, str(REPO / 'pipeline_runner.py'), *args],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, 'PYTHONUNBUFFERED': unbuffered},
+        )
+    assert done.returncode == code
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f'error: {message}')
