@@ -144,6 +144,16 @@ def check_document(name: str, content: bytes) -> None:
             assert len(found) == len(wanted)
 
 
+def check_columnar(name: str, content: bytes) -> None:
+    """Check that a Parquet or Arrow file is read or refused, with columns of several types."""
+    for column in ('text', 'body.text'):
+        columns = ColumnSettings(text_column=column)
+        stream = io.BytesIO(content)
+        found, _ = outcome(lambda: list(formats.read_records(stream, name, columns, None)))  # noqa: B023
+        for got in found or ():
+            assert isinstance(got, Reject) or got.text.encode()
+
+
 def check_tf_records(content: bytes) -> None:
     """Check that the records of a file are read or rejected, and a damaged file is refused."""
     read = formats.read_records

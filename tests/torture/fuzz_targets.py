@@ -18,6 +18,9 @@ import sys
 import tarfile
 import zipfile
 
+import pyarrow as pa
+from pyarrow import parquet
+
 from tests import hostile
 from tests.components.example_gen.samples import encode_archive, encode_table, link
 from tests.torture.fuzzer import Fuzzer, Target
@@ -82,6 +85,25 @@ def _zip(name: str, content: bytes) -> bytes:
     return file.getvalue()
 
 
+def _columnar(*, stream: bool | None) -> bytes:
+    """Return a Parquet file, or an Arrow file in the format of streams or of files."""
+    table = pa.table(
+        {
+            'text': pa.array(['A film', 'Très bad', 'A film']).dictionary_encode(),
+            'body': [{'text': 'a', 'n': [1]}, None, {'text': 'b', 'n': []}],
+            'label': [1, 0, None],
+        }
+    )
+    file = io.BytesIO()
+    if stream is None:
+        parquet.write_table(table, file)
+    else:
+        new = pa.ipc.new_stream if stream else pa.ipc.new_file
+        with new(file, table.schema) as writer:
+            writer.write_table(table)
+    return file.getvalue()
+
+
 def mend_tar(content: bytes) -> bytes:
     """Write the correct checksum into each block that may be a header."""
     data = bytearray(content)
@@ -136,6 +158,18 @@ TARGETS = {
         [_zip('a.csv', b'text,label\na,1\n'), _zip('d/a.json', b'[{"text": "a", "label": 1}]')],
         [b'PK\x03\x04', b'PK\x01\x02', b'PK\x05\x06', b'__MACOSX/', b'a.tsv', bytes(4)],
         _TABLE_FILES,
+    ),
+    'parquet': Target(
+        functools.partial(hostile.check_columnar, 'a.parquet'),
+        [_columnar(stream=None)],
+        [b'PAR1', b'\x15\x00', b'\x80' * 9 + b'\x01', bytes(8)],
+        (*_TABLE_FILES, 'readers/columnar.py'),
+    ),
+    'arrow': Target(
+        functools.partial(hostile.check_columnar, 'a.arrow'),
+        [_columnar(stream=False), _columnar(stream=True)],
+        [b'ARROW1', b'\xff\xff\xff\xff', b'\xff\xff\xff\x7f', bytes(8)],
+        (*_TABLE_FILES, 'readers/columnar.py'),
     ),
     'csv.gz': Target(
         functools.partial(hostile.check_table, 'a.csv.gz'),

@@ -16,7 +16,7 @@ from tests.conftest import REPO
 from tests.torture.conftest import Tally
 from tests.torture.fuzz_targets import TARGETS
 
-# With two processes, twelve targets take four minutes.
+# With two processes, 16 targets take some six minutes.
 SECONDS = 40
 Pending = dict[str, 'concurrent.futures.Future[dict[str, Any]]']
 
