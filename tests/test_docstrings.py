@@ -19,7 +19,11 @@ MODULES = [
 
 
 @pytest.mark.parametrize('name', MODULES)
-def test_docstring_examples_return_what_they_show(name: str) -> None:
+def test_docstring_examples_return_what_they_show(
+    name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A checkout may have a folder of runs, which an example does not expect.
+    monkeypatch.chdir(tmp_path)
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
     module = importlib.import_module(name)
     assert doctest.testmod(module, optionflags=options).failed == 0
