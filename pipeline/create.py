@@ -76,7 +76,7 @@ def create_pipeline(
     )
     schema = schema_gen.outputs['schema']
     example_validator = make_example_validator(statistics_gen.outputs['statistics'], schema)
-    module = find_user_module(config)
+    module = find_user_module(config.module, config.trainer.model, config.preset)
     reference = module.reference(local=target == 'local') if module else None
     functions = module.functions if module else {}
     transform = make_transform(

@@ -69,8 +69,9 @@ def assign_split(
 ) -> str:
     """Decide the split of a text, the same each time and on each machine.
 
-    Texts that differ only in case, spaces, punctuation, symbols, mentions and links are in the
-    same split, so that no test text is trained on. If texts have a group, only the group counts.
+    If the data does not name the split, texts that differ only in case, spaces, punctuation,
+    symbols, mentions and links share one, so that no test text is trained on. If texts have a
+    group, only the group counts.
 
     >>> assign_split('Never watch it', None, test_percent=20, val_percent=20, split_train=False)
     'test'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -10,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from components.common import features
-from components.readers.identity import without_numbers, words_of
+from components.readers.identity import digest, without_numbers, words_of
 
 Digests: TypeAlias = npt.NDArray[np.uint64]
+
+_DIGEST_BYTES = 8
 
 
 class TextDigests:
@@ -38,8 +39,9 @@ class TextDigests:
         for text in texts:
             form = words_of(text)
             letters = without_numbers(form)
-            exact.append(_digest(form))
-            near.append(exact[-1] if len(letters) == len(form) else _digest(letters))
+            key = digest(form)[:_DIGEST_BYTES]
+            exact.append(key)
+            near.append(key if letters == form else digest(letters)[:_DIGEST_BYTES])
         self._exact.append(np.frombuffer(b''.join(exact), np.uint64))
         self._near.append(np.frombuffer(b''.join(near), np.uint64))
 
@@ -114,10 +116,6 @@ def count_repeats(digests: Mapping[str, Digests]) -> dict[str, Repeats]:
             seen=int(seen.sum()),
         )
     return found
-
-
-def _digest(form: bytes) -> bytes:
-    return hashlib.blake2b(form, digest_size=8).digest()
 
 
 def _join(digests: Sequence[Digests]) -> Digests:

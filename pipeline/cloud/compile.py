@@ -102,7 +102,7 @@ def compile_for_service(config: PipelineConfig, target: Target) -> CompiledPipel
     require_valid_options(config.beam)
     with no_framework_noise(), no_collection():
         compiled = compile_pipeline(config, target)
-    module = find_user_module(config)
+    module = find_user_module(config.module, config.trainer.model, config.preset)
     if module is not None:
         print(describe_image(module, str(config.cloud.image)), file=sys.stderr)
     return compiled

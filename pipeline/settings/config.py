@@ -226,7 +226,7 @@ def load_config(
         config = PipelineConfig.model_validate(tree)
     except pydantic.ValidationError as err:
         raise _config_error(err) from err
-    find_user_module(config)
+    find_user_module(config.module, config.trainer.model, config.preset)
     return config
 
 

@@ -173,7 +173,7 @@ def test_image_needs_the_package_when_the_module_is_installed() -> None:
     config = load_config(
         flags={'data.path': 'x.csv', 'module': IMDB_OF_TFX}, settings=['trainer.model.output=logit']
     )
-    module = find_user_module(config)
+    module = find_user_module(config.module, config.trainer.model, config.preset)
     assert module is not None
     assert 'must contain the package tfx' in describe_image(module, 'i')
 

@@ -65,7 +65,7 @@ def rehearse(
         NotBlessedError: If the candidate was not blessed.
         ReviewsError: If a setting is refused, or a step fails.
     """
-    module = find_user_module(config)
+    module = find_user_module(config.module, config.trainer.model, config.preset)
     folder = '' if module is None or module.installed else str(module.folder)
     engine = make_step_engine(engine_name, config.cloud.image, folder)
     require_no_pattern('root', str(config.root_path))
