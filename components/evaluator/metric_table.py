@@ -200,6 +200,8 @@ class Check:
         bound: The bound as text, for example `>= 0.8000`.
         passed: Whether the value meets the bound.
         hint: What to do if the value does not meet the bound; may be empty.
+        judged: The end of the interval that was compared with the bound, None if the
+            value itself was.
     """
 
     metric: str
@@ -208,12 +210,31 @@ class Check:
     bound: str
     passed: bool
     hint: str = ''
+    judged: float | None = None
 
     @property
     def label(self) -> str:
         """Metric and slice as text, for example `accuracy, 11-50 words`."""
         label = find_metric(self.metric).label
         return f'{label}, {format_slice(self.slice)}' if self.slice else label
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MetricChange:
+    """A metric of the candidate minus that of the baseline, on the same texts.
+
+    Attributes:
+        change: The difference, None if one of the two is undefined.
+        low: Lower end of the interval of the difference, None if it is undefined.
+        high: Upper end of the interval.
+        verdict: `no difference` if this test split cannot show one; empty if the
+            difference is undefined.
+    """
+
+    change: float | None
+    low: float | None = None
+    high: float | None = None
+    verdict: Literal['better', 'worse', 'no difference', ''] = ''
 
 
 class Interval(NamedTuple):

@@ -20,6 +20,7 @@ from components.evaluator.metric_table import (
     KNOWN_METRICS,
     Check,
     Metric,
+    MetricChange,
     find_metric,
 )
 from pipeline.settings.config import PipelineConfig
@@ -28,6 +29,7 @@ NO_BASELINE = 'No baseline: no other model is served.'
 
 State = Literal['executed', 'cached', 'skipped', 'failed', 'interrupted']
 Verdict = Literal['pushed', 'not_blessed', 'failed', 'interrupted', 'withdrawn']
+Ends = tuple[float, float]  # lower and upper end of an interval
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,9 +101,20 @@ class RunOutcome:
         nothing_new: Whether all nodes were cached, because data, settings and code
             are those of an earlier run.
         metrics: Metrics of the candidate on the test split, by name.
+        intervals: Interval of each of these metrics, by name.
         slices: Metrics of the candidate by slice, then by name.
+        slice_intervals: Intervals of the metrics of the slices, by slice, then by name.
         thresholds: Result of each bound of the gate.
         baseline: Metrics of the baseline, None without a baseline.
+        changes: Change of each metric against the baseline; empty without a baseline.
+        confidence: Level of all intervals, in (0, 1).
+        judged_by: `interval` if the worse end of the interval has to meet each bound,
+            `value` if the value itself has to.
+        examples_needed: Number of texts of test that could show a drop of the accuracy
+            of `gate.max_accuracy_drop`; None if test has enough of them.
+        threshold: Decision threshold of the candidate: a text with a higher probability
+            is predicted positive.
+        baseline_threshold: The same of the baseline, None without a baseline.
         baseline_version: Pushed version that is the baseline, None if it is not known.
         nodes: Results of the nodes, in the order of the pipeline.
         pushed: The version that serves this model, None if there is none.
@@ -122,9 +135,17 @@ class RunOutcome:
     spans: str | None = None
     nothing_new: bool = False
     metrics: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    intervals: dict[str, Ends] = dataclasses.field(default_factory=dict)
     slices: dict[str, dict[str, float | None]] = dataclasses.field(default_factory=dict)
+    slice_intervals: dict[str, dict[str, Ends]] = dataclasses.field(default_factory=dict)
     thresholds: tuple[Check, ...] = ()
     baseline: dict[str, float | None] | None = None
+    changes: dict[str, MetricChange] = dataclasses.field(default_factory=dict)
+    confidence: float = 0.95
+    judged_by: Literal['value', 'interval'] = 'value'
+    examples_needed: int | None = None
+    threshold: float = 0.5
+    baseline_threshold: float | None = None
     baseline_version: str | None = None
     nodes: tuple[NodeResult, ...] = ()
     pushed: Pushed | None = None

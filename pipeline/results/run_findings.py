@@ -27,7 +27,7 @@ from components.served_baseline.baseline import read_baseline
 from components.statistics_gen.text_statistics import read_text_statistics
 from components.trainer.history import read_history
 from components.transform.properties import STOCK_REASON_PROPERTY
-from pipeline.results.outcome import Pushed, Withdrawn
+from pipeline.results.outcome import Pushed, RunOutcome, Withdrawn
 
 Artifacts = Mapping[str, Sequence[Artifact]]
 
@@ -135,13 +135,14 @@ class RunFindings:
         names = ('spans', 'rejects', 'baseline_version', 'pushed', 'withdrawn')
         fields = {name: getattr(self, name) for name in names}
         if self.evaluation is not None:
-            fields |= {
-                'metrics': self.evaluation.metrics,
-                'slices': self.evaluation.slices,
-                'baseline': self.evaluation.baseline,
-                'thresholds': self.evaluation.checks(),
-            }
+            shared = _names_of(Evaluation) & _names_of(RunOutcome)
+            fields |= {name: getattr(self.evaluation, name) for name in shared}
+            fields['thresholds'] = self.evaluation.checks()
         return fields
+
+
+def _names_of(kind: type[Any]) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
 
 
 def is_new_version(outputs: Artifacts) -> bool:
