@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import keras
@@ -18,6 +19,7 @@ from components.trainer.dataset import Examples
 from components.trainer.settings import TrainerSettings
 
 History = dict[str, list[float]]
+LabelsAndLogits = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 class TrainingJob(NamedTuple):
@@ -45,10 +47,15 @@ class TrainedModel(NamedTuple):
             `[batch, 1]`.
         history: By name of a metric (`loss`, `binary_accuracy`, and both with the
             prefix `val_`), its value after each epoch.
+        out_of_fold: By name of a split: labels and logits, both float32 `[examples, 1]`, in
+            the order of `Examples.read`. Each logit is by a model that did not learn from the
+            example. A split is missing if there are no such logits; the exported model has
+            learned from `train`, and perhaps from `val`.
     """
 
     model: keras.Model
     history: History
+    out_of_fold: Mapping[str, LabelsAndLogits] = MappingProxyType({})
 
 
 def as_ragged(tokens: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
@@ -132,9 +139,7 @@ def fit(
     return {name: [float(v) for v in values] for name, values in history.history.items()}
 
 
-def measure(
-    parts: Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]], log_dir: str
-) -> History:
+def measure(parts: Mapping[str, LabelsAndLogits], log_dir: str) -> History:
     """Compute the metrics of a model that was trained without Keras.
 
     Args:

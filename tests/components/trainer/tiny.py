@@ -236,7 +236,7 @@ def make_exported(base: pathlib.Path) -> Exported:
     folder = base / 'work'
     graph = shutil.copytree(tiny.transform_graph, folder / 'transform_graph')
     logs = base / 'logs'
-    model, history = train_stored('tutorial', tiny.examples, graph, logs, **MODEL)
+    model, history, _ = train_stored('tutorial', tiny.examples, graph, logs, **MODEL)
     transform = load_transform(graph)
     test = read_split(tiny.pattern(features.TEST_SPLIT), transform)
     export(ServingModel(model, transform, TEXT), LABELS, str(folder / 'exported'))

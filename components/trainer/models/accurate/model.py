@@ -32,12 +32,13 @@ _WARM_UP_STEPS = 50
 
 
 def train(job: TrainingJob) -> TrainedModel:
+    """Train the model; its out-of-fold logits of `train` are those of the n-grams alone."""
     settings, seed = job.settings.model, job.settings.seed
     assert isinstance(settings, AccurateSettings)
     train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
     ngrams = NGramModel(settings, seed, name='ngrams')
     unlabelled = read_unlabelled(job)
-    of_train, of_val = ngrams.adapt(train, val, unlabelled)
+    logits = ngrams.adapt(train, val, unlabelled)
     words = min(settings.network_words, int(train.tokens.max(initial=features.UNKNOWN_ID)) + 1)
     texts = train if unlabelled is None else train.joined(unlabelled)
     vectors = word_vectors(texts, words, settings.embedding_dim, seed)
@@ -53,16 +54,22 @@ def train(job: TrainingJob) -> TrainedModel:
     compile_model(fitted, _WarmUpAndDecay(settings.learning_rate, steps), RowAdam, beta_2=0.99)
     history = fit(
         fitted,
-        batches(train, of_train, settings, shuffle_seed=seed),
-        batches(val, of_val, settings),
+        batches(train, logits.train, settings, shuffle_seed=seed),
+        batches(val, logits.val, settings),
         epochs=settings.epochs,
         restore_best_epoch=settings.restore_best_epoch,
         log_dir=job.log_dir,
     )
-    balance(networks, train, of_train)
+    balance(networks, train, logits.train)
     model = AccurateModel(ngrams, networks)
     compile_model(model)
-    return TrainedModel(model, history)
+    # The networks learned from `train`, but not from `val`.
+    candidates = {
+        features.TRAIN_SPLIT: (train.labels, logits.train),
+        features.VAL_SPLIT: (val.labels, logits.val + added_logits(networks, val)),
+    }
+    out_of_fold = {split: candidates[split] for split in logits.out_of_fold}
+    return TrainedModel(model, history, out_of_fold)
 
 
 def balance(
@@ -73,14 +80,19 @@ def balance(
     After the last steps of training, the mean logit is too high or too low by up to 0.1,
     by chance. This causes most of the differences of the calibration error between seeds.
     """
+    shift = missing_shift(logits + added_logits(networks, data), data.labels)
+    for network in networks:
+        network.logit.bias.assign_add([shift])
+
+
+def added_logits(networks: Sequence[Network], data: LabelledTokens) -> npt.NDArray[np.float32]:
+    """Return the mean logit of the networks, float32 `[examples, 1]`."""
     texts = ends(data.ragged())
     score = tf.function(
         lambda tokens: mean_of(networks, tokens), autograph=False, reduce_retracing=True
     )
-    added = [score(texts[i : i + 1_000]).numpy() for i in range(0, len(data.labels), 1_000)]
-    shift = missing_shift(logits + np.concatenate(added), data.labels)
-    for network in networks:
-        network.logit.bias.assign_add([shift])
+    starts = range(0, len(data.labels), 1_000)
+    return np.concatenate([score(texts[start : start + 1_000]).numpy() for start in starts])
 
 
 def missing_shift(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float32]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -32,10 +32,14 @@ def train(job: TrainingJob) -> TrainedModel:
     assert isinstance(settings, LinearSettings)
     train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
     model = NGramModel(settings, job.settings.seed, name='ngram')
-    of_train, of_val = model.adapt(train, val, read_unlabelled(job))
+    logits = model.adapt(train, val, read_unlabelled(job))
     compile_model(model)
-    parts = {'train': (train.labels, of_train), 'val': (val.labels, of_val)}
-    return TrainedModel(model, measure(parts, job.log_dir))
+    parts = {
+        features.TRAIN_SPLIT: (train.labels, logits.train),
+        features.VAL_SPLIT: (val.labels, logits.val),
+    }
+    out_of_fold = {split: parts[split] for split in logits.out_of_fold}
+    return TrainedModel(model, measure(parts, job.log_dir), out_of_fold)
 
 
 def read_unlabelled(job: TrainingJob) -> LabelledTokens | None:
@@ -45,6 +49,22 @@ def read_unlabelled(job: TrainingJob) -> LabelledTokens | None:
         return None
     unlabelled = job.examples.read(features.UNLABELLED_SPLIT)
     return unlabelled if len(unlabelled.labels) else None
+
+
+class SplitLogits(NamedTuple):
+    """Calibrated logits of the n-grams.
+
+    Attributes:
+        train: float32 `[examples, 1]`.
+        val: float32 `[examples, 1]`.
+        out_of_fold: The splits whose logits are by models that did not learn from the example.
+            Those that the model learned from are missing if there are too few texts for two
+            halves.
+    """
+
+    train: Floats
+    val: Floats
+    out_of_fold: tuple[str, ...]
 
 
 class NGramModel(keras.Model):
@@ -65,7 +85,7 @@ class NGramModel(keras.Model):
 
     def adapt(
         self, train: LabelledTokens, val: LabelledTokens, unlabelled: LabelledTokens | None = None
-    ) -> tuple[Floats, Floats]:
+    ) -> SplitLogits:
         """Learn n-grams, weights and calibration from `train`, and from `val` if set so.
 
         Args:
@@ -74,8 +94,7 @@ class NGramModel(keras.Model):
             unlabelled: Texts without a label, which improve the ratios.
 
         Returns:
-            Logits of `train` and of `val`, float32 `[examples, 1]`, each by a model that
-            did not learn from the example.
+            Logits of `train` and of `val`.
         """
         settings = self._settings
         data = train.joined(val) if settings.fit_to_val else train
@@ -95,12 +114,14 @@ class NGramModel(keras.Model):
         scale, shift = nb_svm.calibrate(scores, labels)
         self._store(counts.keys, scale * model.weights, model.ratios, scale * model.bias + shift)
         logits = (scale * scores + shift)[:, np.newaxis].astype(np.float32)
+        both = (features.TRAIN_SPLIT, features.VAL_SPLIT)
         if settings.fit_to_val:
-            return logits[: len(train.labels)], logits[len(train.labels) :]
+            split = len(train.labels)
+            return SplitLogits(logits[:split], logits[split:], () if halves is None else both)
         tokens = val.ragged()
         starts = range(0, len(val.labels), _TEXTS_PER_CALL)
         of_val = [self(tokens[start : start + _TEXTS_PER_CALL]).numpy() for start in starts]
-        return logits, np.concatenate(of_val)
+        return SplitLogits(logits, np.concatenate(of_val), both[1:] if halves is None else both)
 
     def _store(
         self, keys: npt.NDArray[np.int64], weights: Floats, ratios: Floats, bias: float

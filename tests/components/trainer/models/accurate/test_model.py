@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pathlib
+
 import keras
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from components.trainer.models.accurate.model import (
     train,
 )
 from components.trainer.models.accurate.settings import AccurateSettings
+from components.trainer.models.ngram.model import NGramModel
 from tests.components.trainer.models.ngram.test_model import logits_of, loss_and_accuracy
 from tests.components.trainer.settings import trainer_settings
 from tests.components.trainer.tiny import loaded
@@ -61,7 +64,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Lab
 def test_word_order_is_learned_when_single_words_are_uninformative(
     trained: tuple[TrainedModel, LabelledTokens],
 ) -> None:
-    (model, history), test = trained
+    (model, history, _), test = trained
     _, accuracy = loss_and_accuracy(logits_of(model, test), test)
     _, of_words = loss_and_accuracy(model.ngrams(test.ragged()).numpy(), test)
     assert of_words < 0.65
@@ -72,7 +75,7 @@ def test_word_order_is_learned_when_single_words_are_uninformative(
 def test_logits_agree_when_rows_are_padded_alone_or_in_a_batch(
     trained: tuple[TrainedModel, LabelledTokens],
 ) -> None:
-    (model, _), test = trained
+    (model, *_), test = trained
     tokens = test.ragged()[:16]
     ragged = model(tokens, training=False).numpy()
     np.testing.assert_allclose(model(tokens.to_tensor(0)).numpy(), ragged, atol=1e-5)
@@ -83,7 +86,7 @@ def test_logits_agree_when_rows_are_padded_alone_or_in_a_batch(
 def test_model_adds_the_mean_of_its_networks_when_there_are_several(
     trained: tuple[TrainedModel, LabelledTokens],
 ) -> None:
-    (model, _), test = trained
+    (model, *_), test = trained
     tokens = test.ragged()[:20]
     parts = [network(tokens.to_tensor(0)).numpy() for network in model.networks]
     assert len(parts) == 2
@@ -95,13 +98,29 @@ def test_model_adds_the_mean_of_its_networks_when_there_are_several(
 def test_each_network_is_accurate_alone_when_there_are_several(
     trained: tuple[TrainedModel, LabelledTokens],
 ) -> None:
-    (model, history), test = trained
+    (model, history, _), test = trained
     assert len(model.networks) == 2
     tokens = test.ragged().to_tensor(0)
     for network in model.networks:
         _, accuracy = loss_and_accuracy(network(tokens).numpy(), test)
         assert accuracy > 0.9
     assert history['val_binary_accuracy'][-1] > 0.9
+
+
+def test_out_of_fold_logits_of_val_have_the_networks_when_the_ngrams_learn_from_val(
+    tmp_path: pathlib.Path,
+) -> None:
+    train_split, val = make_data(100, seed=1), make_data(60, seed=2)
+    settings = trainer_settings('accurate', **SMALL | {'epochs': 1}, max_ngram=1)
+    job = TrainingJob(loaded(train_split, val), settings, TEXT, str(tmp_path))
+    model, _, out_of_fold = train(job)
+    labels, logits = out_of_fold['val']
+    np.testing.assert_array_equal(labels, val.labels)
+    of_networks = mean_of(model.networks, ends(val.ragged())).numpy()
+    of_ngrams = NGramModel(settings.model, settings.seed).adapt(train_split, val).val
+    np.testing.assert_allclose(logits, of_ngrams + of_networks, atol=1e-5)
+    assert not np.allclose(of_ngrams, model.ngrams(val.ragged()).numpy(), atol=1e-3)
+    np.testing.assert_array_equal(out_of_fold['train'][0], train_split.labels)
 
 
 def test_mean_probability_is_the_share_of_positives_when_networks_are_balanced() -> None:

@@ -49,7 +49,8 @@ def adapt(
     """Return a model and the logits of both splits."""
     seed = settings.pop('seed', 1)
     model = NGramModel(NgramSettings.model_validate({'fit_to_val': False, **settings}), seed)
-    return model, *model.adapt(data, val, unlabelled)
+    logits = model.adapt(data, val, unlabelled)
+    return model, logits.train, logits.val
 
 
 def train_on(
@@ -202,7 +203,7 @@ def test_model_learns_when_one_text_is_positive(tmp_path: pathlib.Path) -> None:
     data = LabelledTokens.from_rows(
         [[2, 3], [2, 4], [2, 5], [4, 5], [6, 7], [6]], [0, 0, 0, 0, 1, 0]
     )
-    model, history = train_on(data, data, tmp_path, fit_to_val=False)
+    model, history, _ = train_on(data, data, tmp_path, fit_to_val=False)
     assert np.isfinite(list(history.values())).all()
     logits = logits_of(model, data)
     assert np.isfinite(logits).all()
@@ -221,7 +222,7 @@ def test_history_is_out_of_fold_when_labels_are_random(
         )
         for n in (400, 200)
     )
-    model, history = train_on(data, val, tmp_path, fit_to_val=fit_to_val)
+    model, history, _ = train_on(data, val, tmp_path, fit_to_val=fit_to_val)
     assert sorted(history) == METRICS
     assert [len(values) for values in history.values()] == [1] * 4
     assert list(tmp_path.glob('train/events*'))
@@ -237,6 +238,35 @@ def test_history_is_out_of_fold_when_labels_are_random(
     assert max(auc, 1 - auc) > 0.95
 
 
+@pytest.mark.parametrize('fit_to_val', [True, False])
+def test_out_of_fold_logits_are_at_chance_when_labels_are_random(
+    fit_to_val: bool, tmp_path: pathlib.Path
+) -> None:
+    rng = np.random.default_rng(8)
+    splits = {
+        split: LabelledTokens.from_rows(
+            rng.integers(2, 400, [n, 30]).tolist(), rng.integers(0, 2, n).tolist()
+        )
+        for split, n in (('train', 400), ('val', 300))
+    }
+    trained = train_on(*splits.values(), tmp_path, fit_to_val=fit_to_val)
+    assert set(trained.out_of_fold) == set(splits)
+    for split, (labels, logits) in trained.out_of_fold.items():
+        np.testing.assert_array_equal(labels, splits[split].labels)
+        positive = labels[:, 0] > 0
+        auc = np.mean(logits[positive] > logits[~positive][:, 0])
+        assert auc == pytest.approx(0.5, abs=0.12)  # 3 standard errors and more
+
+
+@pytest.mark.parametrize(('fit_to_val', 'expected'), [(True, set()), (False, {'val'})])
+def test_no_logits_are_called_out_of_fold_when_there_are_too_few_texts_for_halves(
+    fit_to_val: bool, expected: set[str], tmp_path: pathlib.Path
+) -> None:
+    data = LabelledTokens.from_rows([[2], [2], [2]], [0, 1, 1])
+    trained = train_on(data, data, tmp_path, fit_to_val=fit_to_val)
+    assert set(trained.out_of_fold) == expected
+
+
 def test_history_and_calibration_are_at_chance_when_copies_have_random_labels(
     tmp_path: pathlib.Path,
 ) -> None:
@@ -247,7 +277,7 @@ def test_history_and_calibration_are_at_chance_when_copies_have_random_labels(
         LabelledTokens.from_rows(rows[part] * 5, labels[part] * 5)
         for part in (slice(0, 250), slice(250, 300))
     )
-    model, history = train_on(data, val, tmp_path)
+    model, history, _ = train_on(data, val, tmp_path)
     assert history['val_binary_accuracy'][0] == pytest.approx(0.5, abs=0.2)
     assert history['val_loss'][0] == pytest.approx(np.log(2), abs=0.05)
     unseen = LabelledTokens.from_rows(rng.integers(2, 400, [300, 30]).tolist(), [0] * 300)
@@ -258,7 +288,7 @@ def test_metrics_are_those_of_the_logits_when_keras_evaluates_the_model(
     data: LabelledTokens, tmp_path: pathlib.Path
 ) -> None:
     val = make_data(80, seed=2)
-    model, history = train_on(data, val, tmp_path, fit_to_val=False)
+    model, history, _ = train_on(data, val, tmp_path, fit_to_val=False)
     assert isinstance(model.loss, keras.losses.BinaryCrossentropy)
     assert model.loss.get_config()['from_logits'] is True
     (metric,) = model.get_compile_config()['metrics']
