@@ -58,11 +58,16 @@ def setting_name(location: Sequence[str | int]) -> str:
     'trainer.model.max_ngram'
     >>> setting_name(('model', 'ngram', 'max_ngram'))
     'model.max_ngram'
+    >>> setting_name(('gate', 'slices', '1-10', 'number'))
+    'gate.slices.1-10'
     """
     # In a union of architectures, pydantic puts the name of the chosen one after the field's.
     parts = list(map(str, location))
     if 'model' in parts[:-2]:
         del parts[parts.index('model') + 1]
+    # And after a slice, whether it has a number or bounds by metric.
+    if 'slices' in parts[:-2]:
+        del parts[parts.index('slices') + 2]
     return '.'.join(parts)
 
 

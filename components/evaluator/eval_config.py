@@ -80,9 +80,16 @@ class Bound(NamedTuple):
 
 
 def _make_bounds(gate: GateSettings) -> list[Bound]:
+    if (
+        gate.bounds
+        or gate.confidence
+        or not all(isinstance(v, float) for v in gate.slices.values())
+    ):
+        raise ConfigError('gate.bounds, gate.confidence and slices by column are not judged yet')
+    slices = {name: bound for name, bound in gate.slices.items() if isinstance(bound, float)}
     return [
         Bound(ACCURACY, gate.min_accuracy, least_change=-gate.max_accuracy_drop - _ROUNDING),
-        *(Bound(ACCURACY, bound, slice=name) for name, bound in sorted(gate.slices.items())),
+        *(Bound(ACCURACY, bound, slice=name) for name, bound in sorted(slices.items())),
         Bound(AUC, gate.min_auc),
         *_make_safeguards(gate),
     ]
@@ -243,7 +250,8 @@ def read_gate(config: config_pb2.EvalConfig) -> GateSettings:
                 found['max_accuracy_drop'] = max(0.0, drop)
         elif bound.metric == AUC:
             found['min_auc'] = bound.lowest
-    bounds = GateSettings.model_fields.keys() - {'eval_config'}
+    optional = {'eval_config', 'bounds', 'min_slice_examples', 'small_slices', 'confidence'}
+    bounds = GateSettings.model_fields.keys() - optional
     missing = sorted(name for name in bounds if found.get(name) is None)
     if missing:
         raise ConfigError(f'the gate has no bound {", ".join(missing)}', hint=_HINT)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
@@ -24,7 +24,13 @@ from components.evaluator.eval_config import (
     bounds_of,
 )
 from components.evaluator.gate import CONFIG_FILE
-from components.evaluator.metric_table import BASELINE_PREFIX, TEST_OVERLAP, Check, format_metric
+from components.evaluator.metric_table import (
+    BASELINE_PREFIX,
+    TEST_OVERLAP,
+    Check,
+    MetricChange,
+    format_metric,
+)
 from components.evaluator.validation import (
     Values,
     is_of_user,
@@ -37,6 +43,7 @@ from components.evaluator.validation import (
 SAFEGUARDS_DIR = 'safeguards'
 
 Metrics = dict[str, float | None]
+Ends = tuple[float, float]  # lower and upper end of an interval
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,17 @@ class Evaluation:
         slices: The same by slice, for example `length=11-50`.
         baseline: Metrics of the baseline on the whole test split, None without a baseline.
         bounds: The bounds that the candidate was judged by.
+        intervals: Ends of the interval of each metric in `metrics`, by name.
+        slice_intervals: The same by slice.
+        changes: Difference of each metric from that of the baseline, by name; empty without
+            a baseline.
+        slice_changes: The same by slice, for slices with a bound on the change.
+        confidence: Level of all intervals.
+        judged_by: `interval` if each bound must hold for the worse end of the interval.
+        examples_needed: Number of texts of test that could show a drop of the accuracy of
+            `max_accuracy_drop`; None if test has as many.
+        threshold: Decision threshold of the candidate.
+        baseline_threshold: That of the baseline, None without a baseline.
         safeguards: The evaluation of the checks in addition to those of TFMA, None if TFX's
             executor did not evaluate.
         validated: Checks of a configuration of the user's, which replaces the bounds.
@@ -61,6 +79,15 @@ class Evaluation:
     slices: dict[str, Metrics]
     baseline: Metrics | None
     bounds: tuple[Bound, ...]
+    intervals: dict[str, Ends] = dataclasses.field(default_factory=dict)
+    slice_intervals: dict[str, dict[str, Ends]] = dataclasses.field(default_factory=dict)
+    changes: dict[str, MetricChange] = dataclasses.field(default_factory=dict)
+    slice_changes: dict[str, dict[str, MetricChange]] = dataclasses.field(default_factory=dict)
+    confidence: float = 0.95
+    judged_by: Literal['value', 'interval'] = 'value'
+    examples_needed: int | None = None
+    threshold: float = 0.5
+    baseline_threshold: float | None = None
     safeguards: Evaluation | None = None
     validated: tuple[Check, ...] = ()
 

@@ -201,7 +201,10 @@ class Check:
         passed: Whether the value meets the bound.
         hint: What to do if the value does not meet the bound; may be empty.
         judged: The end of the interval that was compared with the bound, None if the
-            value itself was.
+            value itself was. For a bound on the change, the end of its interval plus the
+            value of the baseline.
+        skipped: Why the bound does not apply, for example because the slice has few
+            texts. `passed` is true then, and the verdict does not depend on the check.
     """
 
     metric: str
@@ -211,6 +214,7 @@ class Check:
     passed: bool
     hint: str = ''
     judged: float | None = None
+    skipped: str = ''
 
     @property
     def label(self) -> str:

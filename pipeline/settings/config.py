@@ -25,6 +25,7 @@ from components.common.settings import (
     TextSettings,
 )
 from components.evaluator.settings import GateSettings
+from components.readers.feature_columns import parse_features
 from components.trainer.models import ARCHITECTURES, load_settings_class
 from components.trainer.settings import TrainerSettings
 from components.user_module.settings import ModuleSettings
@@ -124,6 +125,18 @@ class PipelineConfig(Settings):
             folder = operator.attrgetter(name)(self)
             if folder is not None:
                 require_no_pattern(name, folder)
+        return self
+
+    @pydantic.model_validator(mode='after')
+    def _with_columns_of_slices(self) -> PipelineConfig:
+        columns = [name for name, _ in parse_features(self.data.columns.features)]
+        for column in sorted(self.gate.slice_columns() - set(columns)):
+            close = difflib.get_close_matches(column, [*columns, features.LENGTH_KEY], n=1)
+            raise ConfigError(
+                f'gate.slices: {column!r} is not one of data.columns.features'
+                + (f'; did you mean {close[0]}?' if close else ''),
+                hint=f"add it, for example with --set 'data.columns.features=[{column}]'",
+            )
         return self
 
     @property
@@ -260,11 +273,13 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
             for section in (kind, *get_args(kind))
             if isinstance(section, type) and issubclass(section, pydantic.BaseModel)
         ]
-        # A dictionary has a section for each node.
-        inner = f'{prefix}{name}.NODE.' if get_origin(kind) is dict else f'{prefix}{name}.'
+        # A dictionary has a section for each node or metric.
+        of_keys = get_origin(kind) is dict
         for section in sections:
-            names += setting_names(section, inner)
-        if not sections:
+            names += setting_names(
+                section, f'{prefix}{name}.KEY.' if of_keys else f'{prefix}{name}.'
+            )
+        if of_keys or not sections:
             names.append(prefix + name)
     return list(dict.fromkeys(names))
 

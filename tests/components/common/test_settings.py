@@ -99,6 +99,9 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (GateSettings, 'min_auc', [math.nextafter(0.5, 1), 1], [0.5, 0, 1.1, None]),
     (GateSettings, 'min_baseline_auc', [0, 1], [-0.1, 1.1, None]),
     (GateSettings, 'max_test_overlap_percent', [0, 100], [-0.1, 100.1, None]),
+    (GateSettings, 'min_slice_examples', [1, 1_000_000], [0, 1_000_001, None]),
+    (GateSettings, 'small_slices', ['report', 'refuse'], ['ignore', '', None]),
+    (GateSettings, 'confidence', [None, math.nextafter(0.5, 1), math.nextafter(1, 0)], [0.5, 1]),
 ]
 
 
@@ -142,6 +145,7 @@ def test_every_field_has_bounds_in_this_test() -> None:
     fields = {(c, name) for c in CLASSES for name in c.model_fields}
     elsewhere = {
         (GateSettings, 'slices'),
+        (GateSettings, 'bounds'),
         (GateSettings, 'eval_config'),
         (TrainerSettings, 'model'),
     }
