@@ -14,10 +14,19 @@ if TYPE_CHECKING:
     from components.evaluator.totals import Totals
 
 Direction = Literal['higher is better', 'lower is better', '1 is best', '']
+BoundKind = Literal['min', 'max', 'max_drop', 'max_rise']
 
 ACCURACY = 'binary_accuracy'
 LOSS = 'loss'
 AUC = 'auc'
+AUC_PRECISION_RECALL = 'auc_precision_recall'
+PRECISION = 'precision'
+RECALL = 'recall'
+SPECIFICITY = 'specificity'
+F1 = 'f1'
+BALANCED_ACCURACY = 'balanced_accuracy'
+CALIBRATION = 'calibration'
+CALIBRATION_ERROR = 'expected_calibration_error'
 EXAMPLE_COUNT = 'example_count'
 # Of the data, not of a model.
 TEST_OVERLAP = 'test_overlap_percent'
@@ -42,6 +51,7 @@ class Metric:
         direction: Which values are better.
         meaning: One sentence that explains the metric.
         ratio: Returns numerator and denominator of the metric for the totals of a slice.
+        highest: Highest value that the metric can have; the lowest is 0.
         number_format: How a value is shown, as for `format`.
         is_compared: Whether tables list the metric and its change against the baseline.
     """
@@ -51,6 +61,7 @@ class Metric:
     direction: Direction
     meaning: str
     ratio: Callable[[Totals], tuple[float, float]] = _unknown
+    highest: float = 1.0
     number_format: str = '.4f'
     is_compared: bool = True
 
@@ -62,6 +73,25 @@ class Metric:
         numerator, denominator = self.ratio(totals)
         return float(numerator / denominator) if denominator else math.nan
 
+    @property
+    def bound_kinds(self) -> tuple[BoundKind, ...]:
+        """The bounds that make sense for the metric.
+
+        `min` and `max` bound the value, in [0, `highest`]. `max_drop` and `max_rise` bound how
+        much worse the candidate may be than the baseline.
+
+        Example:
+            >>> find_metric('loss').bound_kinds
+            ('max', 'max_rise')
+        """
+        kinds: dict[Direction, tuple[BoundKind, ...]] = {
+            'higher is better': ('min', 'max_drop'),
+            'lower is better': ('max', 'max_rise'),
+            '1 is best': ('min', 'max'),
+            '': (),
+        }
+        return kinds[self.direction]
+
     def distance_from_best(self, value: float) -> float:
         """Return a number that is smaller for better values.
 
@@ -72,6 +102,17 @@ class Metric:
         if self.direction == '1 is best':
             return abs(value - 1)
         return value if self.direction == 'lower is better' else -value
+
+
+def _f1(totals: Totals) -> tuple[float, float]:
+    (_, false_positives), (false_negatives, true_positives) = totals.confusion.tolist()
+    return 2 * true_positives, 2 * true_positives + false_positives + false_negatives
+
+
+def _balanced_accuracy(totals: Totals) -> tuple[float, float]:
+    (true_negatives, false_positives), (false_negatives, true_positives) = totals.confusion.tolist()
+    negatives, positives = true_negatives + false_positives, false_negatives + true_positives
+    return true_positives * negatives + true_negatives * positives, 2 * positives * negatives
 
 
 METRICS = (
@@ -88,6 +129,7 @@ METRICS = (
         direction='lower is better',
         meaning='Mean cross-entropy of the predicted probabilities.',
         ratio=lambda totals: (totals.loss, totals.confusion.sum()),
+        highest=math.inf,
     ),
     Metric(
         name=AUC,
@@ -97,28 +139,61 @@ METRICS = (
         ratio=lambda totals: totals.ordered_pairs(),
     ),
     Metric(
-        name='precision',
+        name=PRECISION,
         label='precision',
         direction='higher is better',
         meaning='Share of the texts predicted positive that are positive.',
         ratio=lambda totals: (totals.confusion[1, 1], totals.confusion[:, 1].sum()),
     ),
     Metric(
-        name='recall',
+        name=RECALL,
         label='recall',
         direction='higher is better',
         meaning='Share of the positive texts that are predicted positive.',
         ratio=lambda totals: (totals.confusion[1, 1], totals.confusion[1].sum()),
     ),
     Metric(
-        name='calibration',
+        name=SPECIFICITY,
+        label='specificity',
+        direction='higher is better',
+        meaning='Share of the negative texts that are predicted negative.',
+        ratio=lambda totals: (totals.confusion[0, 0], totals.confusion[0].sum()),
+        is_compared=False,
+    ),
+    Metric(
+        name=F1,
+        label='F1',
+        direction='higher is better',
+        meaning='Harmonic mean of precision and recall.',
+        ratio=_f1,
+        is_compared=False,
+    ),
+    Metric(
+        name=BALANCED_ACCURACY,
+        label='balanced accuracy',
+        direction='higher is better',
+        meaning='Mean of recall and specificity.',
+        ratio=_balanced_accuracy,
+        is_compared=False,
+    ),
+    Metric(
+        name=AUC_PRECISION_RECALL,
+        label='area under the precision-recall curve',
+        direction='higher is better',
+        meaning='Precision, averaged over all values of the recall.',
+        ratio=lambda totals: totals.precision_recall_area(),
+        is_compared=False,
+    ),
+    Metric(
+        name=CALIBRATION,
         label='calibration',
         direction='1 is best',
         meaning='Sum of the predicted probabilities divided by the number of positive texts.',
         ratio=lambda totals: (totals.predictions, totals.confusion[1].sum()),
+        highest=math.inf,
     ),
     Metric(
-        name='expected_calibration_error',
+        name=CALIBRATION_ERROR,
         label='expected calibration error',
         direction='lower is better',
         meaning='Mean difference between predicted probabilities and observed shares.',
@@ -130,6 +205,7 @@ METRICS = (
         direction='',
         meaning='Number of texts.',
         ratio=lambda totals: (totals.examples, 1),
+        highest=math.inf,
         number_format=',.0f',
         is_compared=False,
     ),
@@ -139,6 +215,7 @@ _OVERLAP = Metric(
     name=TEST_OVERLAP,
     label='percent of test in train or val',
     direction='lower is better',
+    highest=100.0,
     meaning='Percentage of the texts of test that are also in train or val.',
     number_format='.4g',
     is_compared=False,

@@ -27,7 +27,7 @@ class Totals:
         unscored: Number of examples without a valid score, see `is_scored`. They
             are in no other sum.
         histogram: int64 `[2, BUCKETS]`: number of predictions by label and size.
-        confusion: int64 `[2, 2]`: number of examples by label and predicted label.
+        confusion: int64 `[2, 2]`: number of examples by label and decision.
 
     Example:
         >>> totals = Totals()
@@ -58,6 +58,12 @@ class Totals:
         return self._predictions / _UNIT
 
     @property
+    def excess(self) -> npt.NDArray[np.float64]:
+        """By `calibration_bins`, the sum of the predictions minus the number of positives."""
+        excess: npt.NDArray[np.float64] = (self._excess / _UNIT).astype(np.float64)
+        return excess
+
+    @property
     def calibration_error(self) -> float:
         """Sum of the differences between predictions and number of positives of 15 equal bins."""
         return float(np.abs(self._excess).sum() / _UNIT)
@@ -74,27 +80,49 @@ class Totals:
         ordered = (positives * (below + negatives / 2)).sum()
         return float(ordered), float(negatives.sum()) * float(positives.sum())
 
-    def add(self, labels: Numbers, predictions: Numbers) -> None:
+    def precision_recall_area(self) -> tuple[float, float]:
+        """Compute the area under the precision-recall curve.
+
+        Between two buckets, true and false positives are interpolated, and not the precision
+        (Davis and Goadrich, 2006, doi:10.1145/1143844.1143874), as in TFMA's AUCPrecisionRecall.
+
+        Returns:
+            The area times the number of positives, and that number; (0, 0) if only one label
+            occurs.
+        """
+        used = np.flatnonzero(self.histogram.sum(axis=0))[::-1]
+        positives, examples = self.histogram[1, used], self.histogram[:, used].sum(axis=0)
+        number = int(positives.sum())
+        if number in {0, int(examples.sum())}:
+            return 0.0, 0.0
+        true_above, above = np.cumsum(positives) - positives, np.cumsum(examples) - examples
+        slope = positives / examples
+        intercept = true_above - slope * above  # 0 for the first bucket
+        logarithm = np.log((above + examples) / np.maximum(above, 1))
+        area = slope * (positives + intercept * logarithm)
+        return float(area.sum()), float(number)
+
+    def add(self, labels: Numbers, predictions: Numbers, *, threshold: float = 0.5) -> None:
         """Add examples.
 
         Args:
             labels: Numbers `[examples]`, 0 or 1; fewer than 2 ** 15, whose
                 losses an int64 can hold.
             predictions: Numbers `[examples]` in [0, 1], of the label 1.
+            threshold: Decision threshold. The decision is positive if the prediction is larger,
+                as in Keras's BinaryAccuracy. Only `confusion` depends on it.
         """
         scored = is_scored(labels, predictions)
         self.examples += len(labels)
         self.unscored += int(np.count_nonzero(~scored))
         label, predictions = labels[scored].astype(np.int64), predictions[scored].astype(np.float64)
-        self.histogram += _count(label, _part(predictions, BUCKETS), BUCKETS)
-        # As Keras's BinaryAccuracy: one half itself is not positive.
-        self.confusion += _count(label, (predictions > 0.5).astype(np.int64), 2)
+        self.histogram += _count(label, auc_buckets(predictions), BUCKETS)
+        self.confusion += _count(label, (predictions > threshold).astype(np.int64), 2)
         units = _in_units(predictions)
         excess = np.zeros(_BINS, np.int64)
-        np.add.at(excess, _part(predictions, _BINS), units - label * _UNIT)
+        np.add.at(excess, calibration_bins(predictions), units - label * _UNIT)
         self._excess += excess.astype(np.object_)
-        of_label = np.clip(np.where(label == 1, predictions, 1 - predictions), _EPSILON, None)
-        self._loss += int(_in_units(-np.log(of_label)).sum())
+        self._loss += int(_in_units(cross_entropies(label, predictions)).sum())
         self._predictions += int(units.sum())
 
     def merge(self, other: Totals) -> None:
@@ -107,6 +135,23 @@ def is_scored(labels: Numbers, predictions: Numbers) -> npt.NDArray[np.bool_]:
     # A comparison with NaN is false.
     in_range: npt.NDArray[np.bool_] = (predictions >= 0) & (predictions <= 1)
     return in_range & np.isin(labels, (0, 1))
+
+
+def cross_entropies(labels: Numbers, predictions: Numbers) -> Numbers:
+    """Return the loss of each example, in nats; that of a saturated prediction is finite."""
+    of_label = np.where(labels == 1, predictions, 1 - predictions)
+    losses: Numbers = -np.log(np.clip(of_label, _EPSILON, None))
+    return losses
+
+
+def auc_buckets(predictions: Numbers) -> npt.NDArray[np.int64]:
+    """Return the bucket of `Totals.histogram` of each prediction."""
+    return _part(predictions, BUCKETS)
+
+
+def calibration_bins(predictions: Numbers) -> npt.NDArray[np.int64]:
+    """Return the bin of `Totals.excess` of each prediction."""
+    return _part(predictions, _BINS)
 
 
 def _in_units(values: Numbers) -> npt.NDArray[np.int64]:

@@ -51,6 +51,10 @@ TFMA_METRICS = {
     'auc': 'AUC',
     'precision': 'Precision',
     'recall': 'Recall',
+    'specificity': 'Specificity',
+    'f1': 'F1Score',
+    'balanced_accuracy': 'BalancedAccuracy',
+    'auc_precision_recall': 'AUCPrecisionRecall',
     'calibration': 'Calibration',
     'example_count': 'ExampleCount',
 }
@@ -154,7 +158,8 @@ def test_metrics_equal_those_of_tfma(
         assert ours.pop('test_overlap_percent', 0) == 0
         theirs = {name: values[f'tfma_{name}'] for name in TFMA_METRICS}
         # The histograms behind AUC differ in where a bucket ends: one pair more or less is a tie.
-        assert ours['auc'] == pytest.approx(theirs.pop('auc'), abs=0.01)
+        for name in ('auc', 'auc_precision_recall'):
+            assert ours[name] == pytest.approx(theirs.pop(name), abs=0.01)
         assert {name: ours[name] for name in theirs} == pytest.approx(theirs, rel=1e-5)
         assert ours == pytest.approx({name: values[name] for name in ours}, rel=1e-6)
     assert tfma.load_validation_result(str(tmp_path)).validation_ok

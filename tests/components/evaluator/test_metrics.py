@@ -6,8 +6,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow_model_analysis as tfma
+from hypothesis import given
+from hypothesis import strategies as st
+from tensorflow_model_analysis.metrics import binary_confusion_matrices
 
-from components.evaluator.metric_table import EXAMPLE_COUNT, METRICS, find_metric
+from components.evaluator.metric_table import EXAMPLE_COUNT, METRICS, Metric, find_metric
 from components.evaluator.totals import Totals
 
 
@@ -21,6 +25,7 @@ def undefined_metrics(found: Totals) -> set[str]:
 
 
 ALL = set(compute_all(Totals()))
+OF_BOTH_LABELS = {'auc', 'auc_precision_recall', 'balanced_accuracy'}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,10 @@ GOOD = [(0, 0.2), (0, 0.6), (1, 0.7), (1, 0.9)]
         ('auc', 1.0),
         ('precision', 2 / 3),
         ('recall', 1.0),
+        ('specificity', 1 / 2),
+        ('f1', 4 / 5),
+        ('balanced_accuracy', 3 / 4),
+        ('auc_precision_recall', 1.0),
         ('calibration', 2.4 / 2),
         # Each example has its own bin, so the error is the distance from its label.
         ('expected_calibration_error', (0.2 + 0.6 + 0.3 + 0.1) / 4),
@@ -78,6 +87,74 @@ def test_calibration_error_equals_that_computed_by_hand(
 ) -> None:
     found = find_metric('expected_calibration_error').compute(totals(*examples))
     assert found == pytest.approx(expected / len(examples), abs=1e-12)
+
+
+def test_area_under_precision_recall_curve_equals_that_of_tfma() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(2, size=300)
+    # In the middle between the thresholds, because TFMA counts a threshold itself as below it.
+    predictions = (rng.integers(3_000, size=300) + labels * 1_500 + 0.5) / 9_999
+    thresholds = np.array([-1e-7, *np.arange(1, 9_999) / 9_999, 1 + 1e-7])
+    above = predictions > thresholds[:, None]
+    matrices = binary_confusion_matrices.Matrices(
+        thresholds=thresholds.tolist(),
+        tp=(above & (labels == 1)).sum(axis=1),
+        fp=(above & (labels == 0)).sum(axis=1),
+        tn=(~above & (labels == 0)).sum(axis=1),
+        fn=(~above & (labels == 1)).sum(axis=1),
+    )
+    theirs = tfma.metrics.AUCPrecisionRecall()._metric_value(
+        'PR', 'interpolation', tfma.metrics.MetricKey('auc_precision_recall'), matrices
+    )
+    found = Totals()
+    found.add(labels, predictions)
+    assert 0.5 < theirs < 0.95
+    assert find_metric('auc_precision_recall').compute(found) == pytest.approx(theirs, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'), [('binary_accuracy', 3 / 4), ('precision', 1.0), ('recall', 1 / 2)]
+)
+def test_decisions_use_the_threshold_and_it_is_itself_negative(name: str, expected: float) -> None:
+    found = Totals()
+    found.add(*np.array(GOOD, np.float64).T, threshold=0.7)
+    assert find_metric(name).compute(found) == expected
+
+
+def test_threshold_changes_no_metric_that_needs_no_decisions() -> None:
+    found = Totals()
+    found.add(*np.array(GOOD, np.float64).T, threshold=0.7)
+    before, after = compute_all(totals(*GOOD)), compute_all(found)
+    assert {name for name in before if before[name] != after[name]} == {
+        'precision',
+        'recall',
+        'specificity',
+        'f1',
+    }
+
+
+@pytest.mark.parametrize('metric', METRICS, ids=lambda metric: metric.name)
+def test_bounds_that_make_sense_follow_from_the_direction(metric: Metric) -> None:
+    assert (
+        metric.bound_kinds
+        == {
+            'higher is better': ('min', 'max_drop'),
+            'lower is better': ('max', 'max_rise'),
+            '1 is best': ('min', 'max'),
+            '': (),
+        }[metric.direction]
+    )
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=50),
+    st.floats(0, 1),
+)
+def test_values_are_in_their_range(examples: list[tuple[float, float]], threshold: float) -> None:
+    found = Totals()
+    found.add(*np.array(examples, np.float64).T, threshold=threshold)
+    for name, value in compute_all(found).items():
+        assert math.isnan(value) or 0 <= value <= find_metric(name).highest + 1e-12
 
 
 def test_loss_and_accuracy_equal_those_of_keras_when_the_model_is_saturated() -> None:
@@ -123,10 +200,10 @@ def test_metrics_are_nan_when_a_prediction_or_label_is_invalid(
     ('examples', 'undefined'),
     [
         ([], ALL),
-        ([(0, 0.1)], {'auc', 'precision', 'recall', 'calibration'}),
-        ([(0, 0.9)], {'auc', 'recall', 'calibration'}),
-        ([(1, 0.1)], {'auc', 'precision'}),
-        ([(1, 0.9)], {'auc'}),
+        ([(0, 0.1)], {*OF_BOTH_LABELS, 'precision', 'recall', 'f1', 'calibration'}),
+        ([(0, 0.9)], {*OF_BOTH_LABELS, 'recall', 'calibration'}),
+        ([(1, 0.1)], {*OF_BOTH_LABELS, 'precision', 'specificity'}),
+        ([(1, 0.9)], {*OF_BOTH_LABELS, 'specificity'}),
     ],
 )
 def test_metric_is_nan_when_it_is_undefined(examples: list[Any], undefined: set[str]) -> None:
