@@ -16,6 +16,7 @@ from components.example_gen.summary import REJECTS_FILES
 
 _PARALLEL_REQUESTS = 32
 _SPLIT = 'Split-'
+_REPORT = 'report'
 
 
 def split_files(examples_uri: str, split: str) -> list[str]:
@@ -29,10 +30,19 @@ def reject_files(examples_uri: str) -> list[str]:
     return _list(posixpath.join(examples_uri, folder), pattern)
 
 
+def origin_files(examples_uri: str, split: str = '*') -> list[str]:
+    """Return the paths of the files of the origins of a split's examples, or of all; sorted.
+
+    They are in the order of the files of the split.
+    """
+    return _list(posixpath.join(examples_uri, _REPORT), f'origins-{split}-*.txt.gz')
+
+
 def published_files(examples_uri: str) -> list[str]:
-    """Return the paths of the files of all splits and of the rejects."""
+    """Return the paths of the files of all splits, of the rejects, and of the origins."""
     splits = _list(examples_uri, f'{_SPLIT}*')
-    return [*(path for split in splits for path in _list(split)), *reject_files(examples_uri)]
+    of_splits = [path for split in splits for path in _list(split)]
+    return [*of_splits, *reject_files(examples_uri), *origin_files(examples_uri)]
 
 
 def file_bytes(path: str) -> int:

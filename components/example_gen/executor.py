@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -68,6 +69,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             split_train=features.VAL_SPLIT not in {batch.split for batch in batches},
             folder=unfinished,
             shard_bytes=shard_bytes,
+            base=_common_folder([path for batch in batches for path in batch.paths]),
         )
         with run_beam_pipeline(self._make_beam_pipeline(), 'ExampleGen') as pipeline:
             _ = (
@@ -133,6 +135,13 @@ def _find_batches(
         yield from make_batches(
             kind, split_of_input(name), zip(paths, sizes), batch_bytes, encoding
         )
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    """Return what all paths begin with, up to a slash."""
+    # The function for paths removes one of the slashes of an address.
+    prefix = os.path.commonprefix(paths)  # noqa: RUF071
+    return prefix[: prefix.rfind('/') + 1]
 
 
 def _get_patterns(exec_properties: dict[str, Any]) -> dict[str, str]:

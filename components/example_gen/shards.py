@@ -1,4 +1,4 @@
-"""Writes records into shards: files of bounded size."""
+"""Writes records into shards: files of bounded size, each with a file of origins beside it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from components.common import features
 from components.common.settings import FeatureType
+from components.example_gen.origins import OriginBuffer
 from components.readers.feature_columns import FeatureColumn
 from components.readers.records import Value
 
@@ -19,10 +20,22 @@ _GZIP = tf.io.TFRecordOptions(compression_type='GZIP', compression_level=1)
 
 
 class Shard(NamedTuple):
-    """A file, and the bytes that were written to it."""
+    """A file, and the bytes that were written to it.
+
+    Attributes:
+        path: The path of the file.
+        size_bytes: Its size.
+        origins_bytes: Size of the file at `origins_path`; None if there is none.
+    """
 
     path: str
     size_bytes: int
+    origins_bytes: int | None = None
+
+    @property
+    def origins_path(self) -> str:
+        """The path of the file with the origins of its records, see `origins`."""
+        return f'{self.path}.origins'
 
 
 class ShardWriter:
@@ -45,15 +58,20 @@ class ShardWriter:
         self._path = ''
         self._file: Any = None
         self._bytes = 0
+        self._origins: OriginBuffer | None = None
 
-    def write(self, record: bytes) -> None:
+    def write(self, record: bytes, origin: str | None = None) -> None:
+        """Write a record, and its origin, which all records of a file have or none."""
         if self._file is None:
             self._path = f'{self._prefix}-{uuid.uuid4().hex}'
             if self._lines:
                 self._file = tf.io.gfile.GFile(self._path, 'wb')
             else:
                 self._file = tf.io.TFRecordWriter(self._path, _GZIP)
+            self._origins = None if origin is None else OriginBuffer()
         self._file.write(record)
+        if self._origins is not None and origin is not None:
+            self._origins.add(origin)
         self._bytes += len(record)
         if self._bytes >= self._shard_bytes:
             self.close()
@@ -62,7 +80,13 @@ class ShardWriter:
         """Close the open file, if there is one."""
         if self._file is not None:
             self._file.close()
-            self.shards.append(Shard(self._path, int(tf.io.gfile.stat(self._path).length)))
+            shard = Shard(self._path, int(tf.io.gfile.stat(self._path).length))
+            if self._origins is not None:
+                content = self._origins.content()
+                with tf.io.gfile.GFile(shard.origins_path, 'wb') as file:
+                    file.write(content)
+                shard = shard._replace(origins_bytes=len(content))
+            self.shards.append(shard)
             self._file, self._bytes = None, 0
 
 

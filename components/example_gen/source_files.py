@@ -28,9 +28,12 @@ def read_files(
     split: str | None,
     part: ByteRange | None = None,
     *,
+    base: str = '',
     on_format: Callable[[str], None] | None = None,
 ) -> Iterator[Record | Reject]:
     """Read the files of a `Batch`, one after the other.
+
+    The location of a row names the file by its path below `base`, or by its last part.
 
     The location of a row in a later part of a file is, for example,
     `big.jsonl, byte 268435461:3`: line 3 of the part that begins at this byte. For
@@ -43,7 +46,7 @@ def read_files(
         if kind is SourceKind.IMDB_FOLDER:
             yield _read_review(path)
             continue
-        name = posixpath.basename(path)
+        name = path.removeprefix(base) if base else posixpath.basename(path)
         with _open_unchanged(path) as stream:
             lines, start = stream, 0
             if part is not None:

@@ -79,6 +79,8 @@ class WriteShards(beam.DoFn):
             column names `val`.
         folder: The folder of unfinished shards.
         shard_bytes: See `ShardWriter`.
+        base: What the paths of all files begin with, up to a slash. Messages and origins name
+            files without it.
     """
 
     def __init__(
@@ -89,12 +91,14 @@ class WriteShards(beam.DoFn):
         split_train: bool,
         folder: str,
         shard_bytes: int,
+        base: str = '',
     ) -> None:
         self._kind = kind
         self._columns = columns
         self._split_train = split_train
         self._folder = folder
         self._shard_bytes = shard_bytes
+        self._base = base
 
     def start_bundle(self) -> None:
         self._first = '', 0
@@ -111,6 +115,7 @@ class WriteShards(beam.DoFn):
     def process(self, batch: Batch) -> None:
         self._first = self._first if self._files else batch.sort_key
         self._files += len(batch.paths)
+        self._prefix = self._prefix_of(batch)
         try:
             for record in read_files(
                 self._kind,
@@ -118,6 +123,7 @@ class WriteShards(beam.DoFn):
                 self._columns,
                 batch.split,
                 batch.part,
+                base=self._base,
                 on_format=self._add_format,
             ):
                 if isinstance(record, Reject):
@@ -178,7 +184,13 @@ class WriteShards(beam.DoFn):
             self._groups.add(record.group, split)
         self._counts[split, f'{label}{name}'] += 1
         example = self._serializer.serialize(record.text, label, record.features)
-        self._writer(split).write(example)
+        self._writer(split).write(example, record.where.removeprefix(self._prefix))
+
+    def _prefix_of(self, batch: Batch) -> str:
+        """Return the beginning of the locations of the rows of a batch that origins lack."""
+        if self._kind is SourceKind.IMDB_ARCHIVE:
+            return f'{batch.paths[0].removeprefix(self._base)}:'
+        return self._base if self._kind is SourceKind.IMDB_FOLDER else ''
 
     def _require_few_spellings(self, name: str, where: str) -> None:
         self._spellings.add(name)
@@ -252,6 +264,10 @@ def name_shards(
             path = posixpath.join(uri, path)
             sizes[path] = shard.size_bytes
             renamed.append((shard.path, path))
+            if shard.origins_bytes is not None:
+                path = posixpath.join(uri, f'report/origins-{name}{number}.txt.gz')
+                sizes[path] = shard.origins_bytes
+                renamed.append((shard.origins_path, path))
     result = NodeResult(
         counts=[(*key, count) for key, count in counts.items()],
         fatal=[error for bundle in bundles for error in bundle.fatal],

@@ -29,13 +29,15 @@ def write_tables(folder: pathlib.Path, count: int) -> list[Batch]:
     return [Batch('test', [str(path)]) for path in paths]
 
 
-def make_writer(folder: pathlib.Path, shard_bytes: int = 1 << 20) -> workers.WriteShards:
+def make_writer(
+    folder: pathlib.Path, shard_bytes: int = 1 << 20, *, columns: ColumnSettings | None = None
+) -> workers.WriteShards:
     """Return a writer as a worker gets it, with unfinished shards in a folder of their own."""
     unfinished = folder / 'unfinished'
     unfinished.mkdir(exist_ok=True)
     writer = workers.WriteShards(
         SourceKind.TABLES,
-        ColumnSettings(),
+        columns or ColumnSettings(),
         split_train=True,
         folder=str(unfinished),
         shard_bytes=shard_bytes,
