@@ -16,6 +16,7 @@ from components.common.settings import TextSettings
 from components.example_gen.summary import ExamplesSummary
 from components.trainer.agreement import require_same_scores
 from components.trainer.dataset import StoredExamples
+from components.trainer.decision import require_tunable_val, store_threshold
 from components.trainer.fitting import History, TrainingJob
 from components.trainer.history import HISTORY_FILE
 from components.trainer.models import load_architecture
@@ -42,6 +43,7 @@ def run_fn(fn_args: FnArgs) -> None:
         ComponentError: If the number of examples read is not the number that
             ExampleGen wrote, or if the exported model returns other scores than
             the trained one.
+        ConfigError: If the decision threshold cannot be tuned.
     """
     settings = TrainerSettings.model_validate(fn_args.custom_config[TRAINER_KEY])
     text = TextSettings.model_validate(fn_args.custom_config[TEXT_KEY])
@@ -50,6 +52,7 @@ def run_fn(fn_args: FnArgs) -> None:
     # A pattern is <artifact>/Split-<name>/*.
     artifact = posixpath.dirname(posixpath.dirname(fn_args.train_files[0]))
     labels = ExamplesSummary.read(artifact).labels
+    require_tunable_val(settings, artifact)
 
     keras.utils.set_random_seed(settings.seed)
     trained = load_architecture(settings.model.architecture)(
@@ -59,8 +62,15 @@ def run_fn(fn_args: FnArgs) -> None:
     serving_model = ServingModel(trained.model, transform, text)
     export(serving_model, labels, fn_args.serving_model_dir)
     require_same_scores(trained.model, transform, fn_args.eval_files, fn_args.serving_model_dir)
-    parts = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
+    parts = {TRAINER_KEY: settings.of_weights(), TEXT_KEY: text.model_dump()}
     write_asset(fn_args.serving_model_dir, features.SETTINGS_ASSET, parts)
+    store_threshold(
+        settings,
+        artifact,
+        model=fn_args.serving_model_dir,
+        model_run=fn_args.model_run_dir,
+        out_of_fold=trained.out_of_fold.get(features.VAL_SPLIT),
+    )
 
 
 def write_history(history: History, directory: str) -> None:

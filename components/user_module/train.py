@@ -17,6 +17,7 @@ from components.common.errors import ComponentError, ConfigError
 from components.common.settings import TextSettings
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
+from components.trainer.decision import require_tunable_val, store_threshold
 from components.trainer.fitting import compile_model, fit
 from components.trainer.run import TEXT_KEY, TRAINER_KEY, write_history
 from components.trainer.serving import KerasServing, TransformGraph, write_asset
@@ -47,10 +48,12 @@ def run_user_fn(fn_args: FnArgs) -> None:
 
     Raises:
         ComponentError: If the function fails, or the exported model cannot be used.
+        ConfigError: If the decision threshold cannot be tuned.
     """
     settings, model, _ = _settings(fn_args)
     assert model.output is not None
     artifact = fn_args.custom_config[RAW_EXAMPLES_KEY]
+    require_tunable_val(settings, artifact)
     of_user = copy.copy(fn_args)
     of_user.custom_config = dict(model.config)
     of_user.train_steps, of_user.eval_steps = model.train_steps, model.eval_steps
@@ -69,10 +72,12 @@ def fit_user_model(fn_args: FnArgs) -> None:
 
     Raises:
         ComponentError: If the function fails, or its model cannot be used.
-        ConfigError: If neither the settings nor the loss tell what the model returns.
+        ConfigError: If neither the settings nor the loss tell what the model returns, or the
+            decision threshold cannot be tuned.
     """
     settings, model_settings, text = _settings(fn_args)
     artifact = posixpath.dirname(posixpath.dirname(fn_args.train_files[0]))
+    require_tunable_val(settings, artifact)
     transform = TransformGraph(tft.TFTransformOutput(fn_args.transform_graph_path))
     keras.utils.set_random_seed(settings.seed)
     hparams = {
@@ -127,15 +132,16 @@ def _settings(fn_args: FnArgs) -> tuple[TrainerSettings, ModuleSettings, TextSet
 
 
 def _complete(fn_args: FnArgs, artifact: str, output: Output) -> None:
-    """Write the assets of an exported model, and check it on examples of `val`."""
+    """Check an exported model on examples of `val`, and write its assets."""
     settings, _, text = _settings(fn_args)
     directory = fn_args.serving_model_dir
-    parts: dict[str, Any] = {TRAINER_KEY: settings.model_dump(), TEXT_KEY: text.model_dump()}
+    parts: dict[str, Any] = {TRAINER_KEY: settings.of_weights(), TEXT_KEY: text.model_dump()}
     if columns := _feature_columns(fn_args.transform_graph_path):
         parts[features.COLUMNS_KEY] = columns
     write_asset(directory, features.LABELS_ASSET, list(ExamplesSummary.read(artifact).labels))
     write_asset(directory, features.SETTINGS_ASSET, parts)
     require_one_score_each(directory, split_files(artifact, features.VAL_SPLIT), output)
+    store_threshold(settings, artifact, model=directory, model_run=fn_args.model_run_dir)
 
 
 def _feature_columns(transform_graph: str) -> list[str]:

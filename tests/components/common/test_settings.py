@@ -13,6 +13,7 @@ from components.trainer.models.accurate.settings import AccurateSettings
 from components.trainer.models.ngram.settings import NgramSettings
 from components.trainer.models.tutorial.settings import TutorialSettings
 from components.trainer.settings import TrainerSettings
+from components.trainer.threshold_aim import Aim
 from components.user_module.settings import ModuleSettings
 
 GATE = {'min_accuracy': 0.8, 'max_accuracy_drop': 0.01}
@@ -94,6 +95,12 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (ModuleSettings, 'eval_steps', [1, 10**9], [0, 1.5]),
     (ModuleSettings, 'config', [{}, {'a': [1, None]}], [None, 'a']),
     (TrainerSettings, 'seed', [0, 2**31 - 1], [-1, 2**31]),
+    (
+        TrainerSettings,
+        'threshold',
+        [1e-9, 0.5, math.nextafter(1, 0), 'tuned'],
+        [0, 1, -0.1, True, None, 'half', '0.3', math.nan, math.inf, 10**400],
+    ),
     (GateSettings, 'min_accuracy', [1e-9, 1], [0, 1.1]),
     (GateSettings, 'max_accuracy_drop', [0, 0.99], [-0.1, 1]),
     (GateSettings, 'min_auc', [math.nextafter(0.5, 1), 1], [0.5, 0, 1.1, None]),
@@ -148,6 +155,7 @@ def test_every_field_has_bounds_in_this_test() -> None:
         (GateSettings, 'bounds'),
         (GateSettings, 'eval_config'),
         (TrainerSettings, 'model'),
+        (TrainerSettings, 'threshold_aim'),
     }
     assert fields - elsewhere == {(c, name) for c, name, *_ in BOUNDS}
 
@@ -179,6 +187,43 @@ def test_settings_are_unchanged_when_code_assigns_to_them() -> None:
 )
 def test_settings_are_equal_when_they_are_read_from_json(settings: Settings) -> None:
     assert type(settings).model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ('written', 'aim'),
+    [
+        (None, Aim('balanced_accuracy')),
+        ('f1', Aim('f1')),
+        (' accuracy ', Aim('accuracy')),
+        ('binary_accuracy', Aim('accuracy')),
+        ('recall at precision 1', Aim('recall', 1.0)),
+        ('recall  at precision .80', Aim('recall', 0.8)),
+    ],
+)
+def test_aim_is_parsed_and_kept_when_settings_are_read_from_json(
+    written: str | None, aim: Aim
+) -> None:
+    settings = build(TrainerSettings, threshold='tuned', threshold_aim=written)
+    assert isinstance(settings, TrainerSettings)
+    assert settings.aim == aim
+    assert TrainerSettings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    'written',
+    ['', 'auc', 'recall', 'recall at precision 0', 'recall at precision 1.01', 'f1 at precision 1',
+     'recall at precision -0.5', 'recall at precision 80%', 'recall at precision nan'],
+)  # fmt: skip
+def test_aim_is_refused_when_it_is_unknown(written: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=r'such as recall at precision 0\.8'):
+        build(TrainerSettings, threshold='tuned', threshold_aim=written)
+
+
+@pytest.mark.parametrize('fixed', [{}, {'threshold': 0.3}])
+def test_aim_is_refused_when_the_threshold_is_a_number(fixed: dict[str, float]) -> None:
+    with pytest.raises(pydantic.ValidationError, match='expected trainer.threshold=tuned') as err:
+        build(TrainerSettings, threshold_aim='f1', **fixed)
+    assert [error['loc'] for error in err.value.errors()] == [('threshold_aim',)]
 
 
 @pytest.mark.parametrize(

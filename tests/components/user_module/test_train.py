@@ -6,12 +6,15 @@ import json
 import pathlib
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from components.common.decision_threshold import read_decision_threshold
 from components.common.errors import ComponentError, ConfigError, ReviewsError
 from components.trainer.settings import TrainerSettings
+from components.trainer.threshold import parse_tuned_threshold
 from components.user_module.source import find_module
 from components.user_module.train import fit_user_model
 from tests.components.trainer.tiny import LABELS, TEXT, Tiny, make_example
@@ -24,8 +27,9 @@ BAG = (
 
 
 def fit(tiny: Tiny, module: pathlib.Path, folder: pathlib.Path, **settings: Any) -> None:
+    decision = {'threshold': settings.pop('threshold', 0.5)}
     model = {'architecture': 'module', 'epochs': 2, **settings}
-    trainer = TrainerSettings.model_validate({'model': model})
+    trainer = TrainerSettings.model_validate({'model': model, **decision})
     fit_user_model(
         FnArgs(
             train_files=[tiny.pattern('train')],
@@ -85,7 +89,15 @@ def test_single_input_gets_tokens_and_the_loss_tells_a_probability(
         '    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])\n'
         '    return model\n',
     )
-    fit(tiny, module, tmp_path, epochs=1)
+    fit(tiny, module, tmp_path, epochs=1, threshold='tuned')
+    decision = read_decision_threshold(str(tmp_path / 'serving'))
+    tuned = parse_tuned_threshold((tmp_path / 'run' / 'threshold.json').read_bytes())
+    assert decision.aim == tuned.aim == 'balanced_accuracy'
+    assert decision.threshold == tuned.threshold
+    scores = score(tmp_path, 'serving_text', text=[text for text, _ in tiny.reviews['val']])
+    positive = np.array([label for _, label in tiny.reviews['val']]) == 1
+    above = np.array(scores) > decision.threshold
+    assert np.mean(above == positive) == pytest.approx(tuned.value)
     assert 'val_binary_accuracy' in json.loads((tmp_path / 'run' / 'history.json').read_text())
     (value,) = score(tmp_path, 'serving_text', text=tf.constant(['']))
     assert 0.3 < value < 0.7
