@@ -28,6 +28,7 @@ from components.evaluator.metric_table import (
     BASELINE_PREFIX,
     TEST_OVERLAP,
     Check,
+    Ends,
     MetricChange,
     format_metric,
 )
@@ -43,7 +44,6 @@ from components.evaluator.validation import (
 SAFEGUARDS_DIR = 'safeguards'
 
 Metrics = dict[str, float | None]
-Ends = tuple[float, float]  # lower and upper end of an interval
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

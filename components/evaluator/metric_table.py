@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from components.evaluator.totals import Totals
 
+Ends = tuple[float, float]  # lower and upper end of an interval
 Direction = Literal['higher is better', 'lower is better', '1 is best', '']
 BoundKind = Literal['min', 'max', 'max_drop', 'max_rise']
 
@@ -30,8 +31,6 @@ CALIBRATION_ERROR = 'expected_calibration_error'
 EXAMPLE_COUNT = 'example_count'
 # Of the data, not of a model.
 TEST_OVERLAP = 'test_overlap_percent'
-
-_Z = 1.959964  # two-sided 95% of the normal distribution
 
 # Comes before the name of a metric in checks of the baseline's metrics.
 BASELINE_PREFIX = 'baseline_'
@@ -316,39 +315,3 @@ class MetricChange:
     low: float | None = None
     high: float | None = None
     verdict: Literal['better', 'worse', 'no difference', ''] = ''
-
-
-class Interval(NamedTuple):
-    """A share with its 95% interval, all in [0, 1]."""
-
-    share: float
-    low: float
-    high: float
-
-
-def wilson_interval(share: float, count: float) -> Interval:
-    """Return the 95% interval of a share (Wilson, 1927).
-
-    Args:
-        share: In [0, 1].
-        count: Number of examples, at least 1.
-
-    Example:
-        >>> [round(number, 3) for number in wilson_interval(0.9, 10)]
-        [0.9, 0.596, 0.982]
-    """
-    scale = 1 + _Z**2 / count
-    centre = (share + _Z**2 / (2 * count)) / scale
-    half = _Z * math.sqrt(share * (1 - share) / count + (_Z / (2 * count)) ** 2) / scale
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
-
-
-def accuracy_interval(metrics: Mapping[str, float | None]) -> Interval | None:
-    """Return the accuracy with its interval, None if it was not measured.
-
-    Example:
-        >>> accuracy_interval({'binary_accuracy': 0.9, 'example_count': 10.0}).share
-        0.9
-    """
-    accuracy, count = metrics.get(ACCURACY), metrics.get(EXAMPLE_COUNT)
-    return wilson_interval(accuracy, count) if accuracy is not None and count else None

@@ -12,14 +12,19 @@ from typing import Any, NamedTuple
 import jinja2
 
 from components.common import features
-from components.evaluator.evaluation import Evaluation, Metrics
+from components.evaluator.evaluation import Evaluation
+from components.evaluator.metric_rows import (
+    format_change,
+    format_change_interval,
+    format_interval,
+    interval_name,
+    metric_rows,
+)
 from components.evaluator.metric_table import (
     ACCURACY,
-    COMPARED_METRICS,
     EXAMPLE_COUNT,
-    KNOWN_METRICS,
     TEST_OVERLAP,
-    accuracy_interval,
+    MetricChange,
     find_metric,
     format_metric,
     is_by_length,
@@ -66,11 +71,10 @@ def write_card(facts: CardFacts) -> str:
         if f'{features.LENGTH_KEY}={name}' in evaluation.slices
     }
     texts = {name: slices.get(name, {}).get(EXAMPLE_COUNT) or 0 for name in features.LENGTH_BUCKETS}
-    others = [find_metric(name) for name in evaluation.metrics if name not in KNOWN_METRICS]
+    checks = evaluation.checks()
     fits_to_val = facts.settings['trainer']['model'].get('fit_to_val')
 
     def bounds(metric: str, where: str = '') -> str:
-        checks = evaluation.checks()
         return ', and '.join(c.bound for c in checks if (c.metric, c.slice) == (metric, where))
 
     environment = jinja2.Environment(  # Markdown, not HTML
@@ -81,20 +85,23 @@ def write_card(facts: CardFacts) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {'code': _code, 'cell': _cell, 'count': lambda number: f'{number:,}'}
+    environment.filters['metric_label'] = lambda name: find_metric(name).label
     return environment.get_template('model_card.md.jinja').render(
         **facts._asdict(),
         features=features,
         test_overlap=TEST_OVERLAP,
         of_user=facts.settings['trainer']['model']['architecture'] == features.MODULE_ARCHITECTURE,
-        metrics=(*COMPARED_METRICS, *others),
-        further_checks=[
+        rows=[row for row in metric_rows(evaluation, checks) if row.value is not None],
+        slice_checks=[
             check
-            for check in evaluation.checks()
+            for check in checks
             if check.slice and (check.metric != ACCURACY or not is_by_length(check.slice))
         ],
         value=lambda name, found, missing='-': format_metric(name, found.get(name), missing),
         bounds=bounds,
-        interval=_interval,
+        interval=format_interval,
+        interval_name=interval_name(evaluation.confidence),
+        change=_describe_change,
         uses={
             features.TRAIN_SPLIT: 'training',
             features.VAL_SPLIT: 'validation during training'
@@ -112,9 +119,13 @@ def write_card(facts: CardFacts) -> str:
     )
 
 
-def _interval(metrics: Metrics) -> str:
-    interval = accuracy_interval(metrics)
-    return f'{interval.low:.4f} to {interval.high:.4f}' if interval else ''
+def _describe_change(change: MetricChange | None) -> str:
+    """Return a change as text, for example `+0.05 (+0.04 to +0.06), better`."""
+    if change is None or change.change is None:
+        return ''
+    interval = format_change_interval(change)
+    text = format_change(change.change) + (f' ({interval})' if interval else '')
+    return f'{text}, {change.verdict}' if change.verdict else text
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, str]]:

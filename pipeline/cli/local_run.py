@@ -90,7 +90,7 @@ def _run_and_show(
     if as_json:
         print_json(outcome.to_json())
     elif error is None and not quiet:
-        from pipeline.terminal.console import print_summary
+        from pipeline.terminal.summary import print_summary
 
         print_summary(outcome, sys.stdout)
     if outcome.report is None and not quiet and not interrupted:

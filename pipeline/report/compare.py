@@ -6,7 +6,8 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.evaluator.metric_table import COMPARED_METRICS, accuracy_interval
+from components.common import features
+from components.evaluator.metric_table import ACCURACY, METRICS, Ends
 from components.statistics_gen.text_statistics import SplitStatistics, divergence
 from pipeline.report import curves, measures
 from pipeline.report.sections import NONE
@@ -22,11 +23,13 @@ class Row(NamedTuple):
         name: Header of the row.
         values: Text or number of each run.
         best: Whether the value of each run is the best; none is if all are equal.
+        intervals: Interval of the value of each run; empty if no value can have one.
     """
 
     name: str
     values: Sequence[Any]
     best: Sequence[bool] = ()
+    intervals: Sequence[Ends | None] = ()
 
 
 def compare(reports: Sequence[Report]) -> dict[str, Any]:
@@ -57,24 +60,24 @@ def compare(reports: Sequence[Report]) -> dict[str, Any]:
 
 def _summary(reports: Sequence[Report], letters: Sequence[str]) -> list[str]:
     judged = [
-        (interval, letter)
+        (accuracy, letter, report.outcome.intervals.get(ACCURACY))
         for report, letter in zip(reports, letters)
-        if (interval := accuracy_interval(report.outcome.metrics)) is not None
+        if (accuracy := report.outcome.metrics.get(ACCURACY)) is not None
     ]
     if len(judged) < 2:
         return ['Fewer than two of these runs were evaluated.']
-    judged.sort(key=lambda pair: pair[0].share, reverse=True)
-    (best, first), (next_best, second) = judged[:2]
-    if best.share == next_best.share:
-        summary = [f'{first} and {second} have the same accuracy, {best.share:.4f}.']
+    judged.sort(key=lambda row: row[0], reverse=True)
+    (best, first, ends), (next_best, second, other_ends) = judged[:2]
+    if best == next_best:
+        summary = [f'{first} and {second} have the same accuracy, {best:.4f}.']
     else:
-        gap = best.share - next_best.share
+        gap = best - next_best
         summary = [
-            f'{first} has the highest accuracy, {best.share:.4f}: {gap:.4f} above {second}.',
-            'Their 95% intervals overlap.'
-            if best.low <= next_best.high
-            else 'Their 95% intervals do not overlap.',
+            f'{first} has the highest accuracy, {best:.4f}: {gap:.4f} above {second}.',
         ]
+        if ends and other_ends:
+            overlap = 'overlap' if ends[0] <= other_ends[1] else 'do not overlap'
+            summary.append(f'Their intervals {overlap}.')
     tests = {_texts(split) for report in reports if (split := _splits(report).get('test'))}
     if len(tests) > 1:
         summary.append('They were evaluated on different texts: the test splits differ.')
@@ -89,24 +92,45 @@ def _texts(split: SplitStatistics) -> tuple[Any, ...]:
 
 def _metrics(reports: Sequence[Report]) -> list[Row]:
     rows = []
-    for metric in COMPARED_METRICS:
+    for metric in METRICS:
+        if not metric.direction:
+            continue
         values = [report.outcome.metrics.get(metric.name) for report in reports]
         known = {value for value in values if value is not None}
         if known:
             least = min(map(metric.distance_from_best, known))
             best = {value for value in known if metric.distance_from_best(value) == least}
             differ = len(known) > 1
-            rows.append(Row(metric.label, values, [differ and value in best for value in values]))
+            marks = [differ and value in best for value in values]
+            ends = [report.outcome.intervals.get(metric.name) for report in reports]
+            rows.append(Row(metric.label, values, marks, ends))
     return rows
 
 
-def _slices(reports: Sequence[Report]) -> list[Row]:
-    found = [
-        {part.name: part.accuracy.share for part in measures.slice_accuracies(report.outcome)}
-        for report in reports
-    ]
-    names = sorted({name for of_run in found for name in of_run}, key=measures.slice_order)
-    return [Row(name, [of_run.get(name) for of_run in found]) for name in names]
+def _slices(reports: Sequence[Report]) -> dict[str, list[Row]]:
+    """Return the accuracy of the slices, by the columns of the slices."""
+    found = [measures.slices_by_columns(report.outcome) for report in reports]
+    tables: dict[str, list[Row]] = {}
+    for columns in dict.fromkeys(columns for of_run in found for columns in of_run):
+        parts = [{part.name: part for part in of_run.get(columns, ())} for of_run in found]
+        names = dict.fromkeys(name for of_run in parts for name in of_run)
+        title = 'number of words' if columns == features.LENGTH_KEY else columns
+        tables[title] = [
+            Row(
+                name,
+                [
+                    of_run[name].metrics.get(ACCURACY) if name in of_run else None
+                    for of_run in parts
+                ],
+                (),
+                [
+                    of_run[name].intervals.get(ACCURACY) if name in of_run else None
+                    for of_run in parts
+                ],
+            )
+            for name in names
+        ]
+    return tables
 
 
 def _data(reports: Sequence[Report], letters: Sequence[str]) -> list[Row]:

@@ -80,24 +80,24 @@ def _draw_reliability(bins: Mapping[str, Sequence[Bin]]) -> Markup:
     values = [
         {
             'x': part.predicted,
-            'y': part.observed.share,
-            'low': part.observed.low,
-            'high': part.observed.high,
+            'y': part.observed,
+            'low': part.interval.low,
+            'high': part.interval.high,
         }
         for part in next(iter(bins.values()))
     ]
     labelled = [
         {
             **value,
-            'label': f'predicted {part.predicted:.2f}, observed {part.observed.share:.2f} '
-            f'({part.observed.low:.2f} to {part.observed.high:.2f}), {part.examples:,} texts',
+            'label': f'predicted {part.predicted:.2f}, observed {part.observed:.2f} '
+            f'({part.interval.low:.2f} to {part.interval.high:.2f}), {part.examples:,} texts',
         }
         for value, part in zip(values, next(iter(bins.values())))
     ]
     rule = {'type': 'rule', 'color': ACCENT, 'strokeWidth': 1.5}
     return _draw(
         {
-            name: [Point(part.predicted, part.observed.share) for part in parts]
+            name: [Point(part.predicted, part.observed) for part in parts]
             for name, parts in bins.items()
         },
         (x, y),

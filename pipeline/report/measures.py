@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from components.common import features
+from components.evaluator.intervals import Interval, wilson
 from components.evaluator.metric_table import (
     EXAMPLE_COUNT,
-    Interval,
-    accuracy_interval,
-    is_by_length,
-    wilson_interval,
+    Check,
+    Ends,
 )
 from components.evaluator.score_details import Histogram
 from pipeline.results.outcome import RunOutcome
@@ -35,36 +35,67 @@ class Bin(NamedTuple):
     Attributes:
         predicted: Mean predicted probability, to the width of the histogram's bins.
         observed: Share of positives.
+        interval: 95% interval of this share.
         examples: Number of examples.
     """
 
     predicted: float
-    observed: Interval
+    observed: float
+    interval: Interval
     examples: int
 
 
-class SliceAccuracy(NamedTuple):
-    """Name, accuracy and number of examples of a slice."""
+class Slice(NamedTuple):
+    """A slice of test.
+
+    Attributes:
+        name: Its name without the columns, for example `11-50, toaster`.
+        metrics: Metrics of the candidate, by name.
+        intervals: Intervals of these metrics, by name.
+        checks: Results of the bounds on the slice.
+    """
 
     name: str
-    accuracy: Interval
-    examples: int
+    metrics: Mapping[str, float | None]
+    intervals: Mapping[str, Ends]
+    checks: Sequence[Check]
+
+    @property
+    def examples(self) -> int:
+        """Number of examples."""
+        return round(self.metrics.get(EXAMPLE_COUNT) or 0)
 
 
-def slice_accuracies(outcome: RunOutcome) -> list[SliceAccuracy]:
-    """Return the accuracy of each slice of a run, shortest texts first."""
-    found = [
-        SliceAccuracy(where.partition('=')[2], interval, round(metrics[EXAMPLE_COUNT] or 0))
-        for where, metrics in outcome.slices.items()
-        if is_by_length(where) and (interval := accuracy_interval(metrics)) is not None
-    ]
-    return sorted(found, key=lambda part: slice_order(part.name))
+def slices_by_columns(outcome: RunOutcome) -> dict[str, list[Slice]]:
+    """Return the slices of a run by their columns, for example `length, product`.
+
+    Slices by length are first. In each list, numbers are in their natural order.
+
+    Example:
+        >>> slices = {'length=101-200': {}, 'length=11-50': {}, 'product=toaster': {}}
+        >>> outcome = RunOutcome(run_id='', outcome='pushed', name='', data='', slices=slices)
+        >>> found = slices_by_columns(outcome)
+        >>> [(columns, [part.name for part in parts]) for columns, parts in found.items()]
+        [('length', ['11-50', '101-200']), ('product', ['toaster'])]
+    """
+    found: dict[str, list[Slice]] = {}
+    for where, metrics in outcome.slices.items():
+        pairs = [part.partition('=') for part in where.split(', ')]
+        part = Slice(
+            name=', '.join(value for _, _, value in pairs),
+            metrics=metrics,
+            intervals=outcome.slice_intervals.get(where, {}),
+            checks=[check for check in outcome.thresholds if check.slice == where],
+        )
+        found.setdefault(', '.join(column for column, _, _ in pairs), []).append(part)
+    for parts in found.values():
+        parts.sort(key=lambda part: _natural_order(part.name))
+    return dict(sorted(found.items(), key=lambda item: (item[0] != features.LENGTH_KEY, item[0])))
 
 
-def slice_order(name: str) -> int:
-    """Return the sort key of a slice; slices of older versions come last."""
-    known = features.LENGTH_BUCKETS
-    return known.index(name) if name in known else len(known)
+def _natural_order(name: str) -> list[str | int]:
+    """Return a sort key by which `11-50` comes before `101-200`."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r'([0-9]+)', name)]
 
 
 def roc(scores: Histogram) -> list[Point]:
@@ -103,8 +134,8 @@ def reliability(scores: Histogram, bins: int = 10) -> list[Bin]:
         if total:
             middles = ((index + 0.5) * count for index, count in enumerate(counts, start))
             predicted = sum(middles) / len(scores.positive) / total
-            observed = wilson_interval(sum(positives) / total, total)
-            found.append(Bin(predicted, observed, total))
+            observed = sum(positives) / total
+            found.append(Bin(predicted, observed, wilson(observed, total, 0.95), total))
     return found
 
 

@@ -12,10 +12,11 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from components.evaluator.metric_table import format_metric
+from components.evaluator.metric_rows import format_change_interval, format_interval
+from components.evaluator.metric_table import find_metric, format_metric
 from pipeline.report import sections
 from pipeline.report.compare import compare
-from pipeline.report.sections import NONE
+from pipeline.report.sections import MINUS, NONE
 from pipeline.report.vega import printable
 from pipeline.report.view import Missing, Report
 
@@ -70,7 +71,13 @@ def _environment() -> jinja2.Environment:
         'four': lambda number: NONE if number is None else f'{number:.4f}',
         'measured': lambda check: format_metric(check.metric, check.value, NONE),
         'percent': lambda share: NONE if share is None else f'{share:.1%}',
-        'change': lambda number: _signed(number, 4),
+        'interval': lambda row: format_interval(row.metric.name, row.interval),
+        'ends': lambda ends, name: format_interval(name, ends),
+        'label': lambda name: find_metric(name).label,
+        'metric': lambda value, name: format_metric(name, value, NONE),
+        'change': lambda number: '' if number is None else _signed(number, 4),
+        'change_interval': lambda change: format_change_interval(change).replace('-', MINUS),
+        'judged': lambda check: format_metric(check.metric, check.judged, NONE),
         'contribution': lambda number: _signed(number, 2),
         'seconds': lambda number: f'{number:.1f} s',
         'when': _when,
@@ -94,7 +101,7 @@ def _parts(text: str) -> tuple[str, str]:
 
 
 def _signed(number: float, digits: int) -> str:
-    return f'{number:+.{digits}f}'.replace('-', '\N{MINUS SIGN}')
+    return f'{number:+.{digits}f}'.replace('-', MINUS)
 
 
 def _when(run_id: str) -> str:

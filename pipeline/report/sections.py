@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from components.common import features
+from components.evaluator.metric_rows import interval_name
 from components.evaluator.metric_table import (
     ACCURACY,
+    EXAMPLE_COUNT,
     KNOWN_METRICS,
     LOSS,
     Check,
-    accuracy_interval,
     find_metric,
     format_metric,
     format_slice,
-    is_by_length,
 )
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.text_statistics import (
@@ -24,46 +24,32 @@ from components.statistics_gen.text_statistics import (
     TextStatistics,
 )
 from pipeline.report import charts, curves, measures
-from pipeline.report.measures import Point
+from pipeline.report.measures import Point, Slice
 from pipeline.report.view import Missing, Report
 from pipeline.results.outcome import NO_BASELINE, RunOutcome, State
 
 Context = dict[str, Any]
 
+MINUS = '\N{MINUS SIGN}'
 NONE = '\N{EN DASH}'  # in place of a missing number
 _FREQUENT_WORDS_SHOWN = 30
 _SLICES_SHOWN = 100
+_SLICES_DRAWN = 24
+_SLICES_NAMED = 6
 
 
 def verdict(outcome: RunOutcome) -> Context:
     """Return the verdict, its reasons, and the table of metrics and bounds."""
+    rows = outcome.metric_rows() if outcome.metrics else []
     return {
         'headline': headline(outcome),
         'reasons': reasons(outcome),
-        'metrics': outcome.metric_rows() if outcome.metrics else [],
-        'other_checks': outcome.other_checks(),
-        'slice_metrics': _slice_metrics(outcome),
-        'accuracy': accuracy_interval(outcome.metrics),
-    }
-
-
-def _natural_order(item: tuple[str, object]) -> list[str | int]:
-    """Return a sort key by which `11-50` comes before `101-200`."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r'([0-9]+)', item[0])]
-
-
-def _slice_metrics(outcome: RunOutcome) -> Context | None:
-    """Return a table of the slices that the user defined; the others have a chart."""
-    metrics = {name for of_slice in outcome.slices.values() for name in of_slice}
-    if metrics <= KNOWN_METRICS and all(map(is_by_length, outcome.slices)):
-        return None
-    names = sorted(metrics)
-    return {
-        'labels': [f'{find_metric(name).label}#' for name in names],
-        'rows': [
-            (format_slice(where), [format_metric(name, found.get(name)) for name in names])
-            for where, found in sorted(outcome.slices.items(), key=_natural_order)[:_SLICES_SHOWN]
-        ],
+        'metrics': rows,
+        'accuracy': next((row for row in rows if row.metric.name == ACCURACY), None),
+        'interval_name': interval_name(outcome.confidence),
+        'changes_chart': charts.draw_changes(rows) if outcome.changes else None,
+        # The section of the slices has all bounds of the slices.
+        'other_checks': [c for c in outcome.other_checks() if not (c.slice and c.passed)],
     }
 
 
@@ -112,6 +98,9 @@ def _missed(check: Check) -> str:
     label = find_metric(check.metric).label
     where = f' on texts with {format_slice(check.slice)}' if check.slice else ''
     value = format_metric(check.metric, check.value, 'missing')
+    if check.judged is not None:
+        end = format_metric(check.metric, check.judged)
+        value += f', and {end} at the worse end of its interval'
     bound = check.bound.replace('>=', 'at least').replace('<=', 'at most')
     hint = f' {_sentence(check.hint)}' if check.hint else ''
     return _sentence(f'{label}{where} is {value}, expected {bound}') + hint
@@ -209,25 +198,53 @@ def _describe_confident_mistakes(details: ScoreDetails) -> str:
     )
 
 
-def slices(outcome: RunOutcome) -> Context | Missing:
-    """Return the accuracy by number of words."""
-    parts = measures.slice_accuracies(outcome)
-    overall = accuracy_interval(outcome.metrics)
+def slices(outcome: RunOutcome) -> list[Context] | Missing:
+    """Return a table and a chart of the slices of each column or set of columns."""
     if not outcome.metrics:
         return Missing(reason='The run ended before the Evaluator.')
-    if not parts or overall is None:
-        return Missing(reason='The accuracy was not measured by number of words.')
-    worse = [part for part in parts if part.accuracy.high < overall.share]
-    listed = ', '.join(f'{part.name} words ({part.accuracy.share:.4f})' for part in worse)
-    summary = (
-        f'Texts with {listed} are clearly below the overall accuracy of {overall.share:.4f}.'
-        if worse
-        else f'No length is clearly below the overall accuracy of {overall.share:.4f}.'
-    )
-    chart = charts.draw_slices(
-        parts, overall.share, f'Accuracy by number of words, with 95% intervals. {summary}'
-    )
-    return {'parts': parts, 'summary': summary, 'chart': chart}
+    found = [
+        _slices_of(columns, parts, outcome)
+        for columns, parts in measures.slices_by_columns(outcome).items()
+    ]
+    return found or Missing(reason='The model was not evaluated on slices.')
+
+
+def _slices_of(columns: str, parts: Sequence[Slice], outcome: RunOutcome) -> Context:
+    title = 'number of words' if columns == features.LENGTH_KEY else columns
+    bounded = {check.metric for part in parts for check in part.checks}
+    of_user = {name for part in parts for name in part.metrics if name not in KNOWN_METRICS}
+    overall = outcome.metrics.get(ACCURACY)
+    summary, chart = '', None
+    if overall is not None:
+        summary = _describe_worse(parts, overall)
+        name = f'Accuracy by {title}, with {interval_name(outcome.confidence)}s. {summary}'
+        chart = charts.draw_slices(parts[:_SLICES_DRAWN], title, overall, name)
+    return {
+        'title': title,
+        'summary': summary,
+        'chart': chart,
+        'metrics': [ACCURACY, *sorted((bounded | of_user) - {ACCURACY, EXAMPLE_COUNT})],
+        'parts': parts[:_SLICES_SHOWN],
+        'more': max(0, len(parts) - _SLICES_SHOWN),
+        'has_intervals': any(part.intervals for part in parts),
+        'has_bounds': bool(bounded),
+    }
+
+
+def _describe_worse(parts: Sequence[Slice], overall: float) -> str:
+    """Return which slices have an interval below the accuracy on all texts."""
+    worse = [
+        f'{part.name} ({part.metrics[ACCURACY]:.4f})'
+        for part in parts
+        if (ends := part.intervals.get(ACCURACY)) is not None and ends[1] < overall
+    ]
+    if not any(ACCURACY in part.intervals for part in parts):
+        return ''
+    if not worse:
+        return f'No slice is clearly below the overall accuracy of {overall:.4f}.'
+    more = f' and {len(worse) - _SLICES_NAMED} more' if len(worse) > _SLICES_NAMED else ''
+    listed = ', '.join(worse[:_SLICES_NAMED])
+    return f'Clearly below the overall accuracy of {overall:.4f}: {listed}{more}.'
 
 
 def data(report: Report) -> Context | Missing:

@@ -27,6 +27,8 @@ MUTED = 'var(--muted)'
 LINE = 'var(--line)'
 ACCENT = 'var(--accent)'
 OTHER = 'var(--other)'
+GOOD = 'var(--good)'
+BAD = 'var(--bad)'
 # Styles of lines that differ in their dashes as well.
 STYLES: tuple[Style, ...] = (
     (ACCENT, []),

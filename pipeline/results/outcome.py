@@ -9,27 +9,20 @@ import pathlib
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pydantic
 
 from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
-from components.evaluator.metric_table import (
-    COMPARED_METRICS,
-    KNOWN_METRICS,
-    Check,
-    Metric,
-    MetricChange,
-    find_metric,
-)
+from components.evaluator.metric_rows import MetricRow, metric_rows
+from components.evaluator.metric_table import EXAMPLE_COUNT, Check, Ends, MetricChange
 from pipeline.settings.config import PipelineConfig
 
 NO_BASELINE = 'No baseline: no other model is served.'
 
 State = Literal['executed', 'cached', 'skipped', 'failed', 'interrupted']
 Verdict = Literal['pushed', 'not_blessed', 'failed', 'interrupted', 'withdrawn']
-Ends = tuple[float, float]  # lower and upper end of an interval
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,22 +62,6 @@ class Withdrawn:
 
     version: str
     at: str
-
-
-class MetricRow(NamedTuple):
-    """A metric with its value, the results of its bounds, and the value of the baseline."""
-
-    metric: Metric
-    value: float | None
-    checks: list[Check]
-    baseline: float | None
-
-    @property
-    def change(self) -> float | None:
-        """Difference from the baseline."""
-        if self.value is None or self.baseline is None:
-            return None
-        return self.value - self.baseline
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -163,22 +140,24 @@ class RunOutcome:
         return next((node.state for node in self.nodes if node.id == node_id), None)
 
     def metric_rows(self) -> list[MetricRow]:
-        """Return the metrics that are compared with the baseline, then those of the user."""
-        others = [find_metric(name) for name in self.metrics if name not in KNOWN_METRICS]
-        return [
-            MetricRow(
-                metric=metric,
-                value=self.metrics.get(metric.name),
-                checks=[c for c in self.thresholds if c.metric == metric.name and not c.slice],
-                baseline=(self.baseline or {}).get(metric.name),
-            )
-            for metric in (*COMPARED_METRICS, *others)
-        ]
+        """Return the metrics of this project, then those of the user."""
+        return metric_rows(self, self.thresholds)
 
     def other_checks(self) -> list[Check]:
         """Return the results of the bounds that `metric_rows` does not contain."""
         names = {row.metric.name for row in self.metric_rows()}
         return [c for c in self.thresholds if c.slice or c.metric not in names]
+
+    def examples_needed_line(self) -> str:
+        """Return how many texts of test would show a drop of the accuracy; empty if it does."""
+        drop = self.config.get('gate', {}).get('max_accuracy_drop')
+        examples = self.metrics.get(EXAMPLE_COUNT)
+        if self.examples_needed is None or drop is None or examples is None:
+            return ''
+        return (
+            f'This test split has {examples:,.0f} texts; {self.examples_needed:,} would be '
+            f'needed to show a drop of the accuracy of {drop:g}.'
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from rich.box import HEAVY
@@ -15,7 +14,7 @@ from rich.text import Text
 
 from components.common.progress import PROGRESS_LOGGER
 from components.evaluator.metric_table import ACCURACY, format_metric
-from pipeline.results.outcome import NO_BASELINE, NodeResult, RunOutcome, State
+from pipeline.results.outcome import NodeResult, RunOutcome, State
 from pipeline.terminal.live import LiveNode, can_show
 
 Row = Sequence[str | float | None]
@@ -71,7 +70,7 @@ class ProgressLines(logging.Handler):
         self._stop()
         if self._failed:
             self._console.print()
-            _print_in_box(self._console, f'Failed: {self._failed}')
+            print_in_box(self._console, f'Failed: {self._failed}')
 
     def starting(self, line: str) -> None:
         """Show the run that is about to start."""
@@ -105,7 +104,7 @@ class ProgressLines(logging.Handler):
     def node_finished(self, index: int, total: int, result: NodeResult) -> None:
         """Show the result of a node."""
         self._stop()
-        style, mark = _STYLES[result.state], _mark(self._console, result.state)
+        style, mark = _STYLES[result.state], mark_of(self._console, result.state)
         # In a pipe or file, only a failure has a mark.
         line = Text(f'{mark} ' if self._is_live else '', style=style)
         line.append(self._place(index, total, result.id), style='none')
@@ -141,75 +140,16 @@ class ProgressLines(logging.Handler):
             self._live = None
 
 
-def _mark(console: Console, state: State) -> str:
+def mark_of(console: Console, state: State) -> str:
+    """Return the mark of a state, in ASCII if the stream has no other characters."""
     symbol, ascii_symbol = _MARKS[state]
     return symbol if can_show(console, symbol) else ascii_symbol
 
 
-def _print_in_box(console: Console, message: str) -> None:
-    text = Text(f'{_mark(console, "failed")} {message}')
+def print_in_box(console: Console, message: str) -> None:
+    """Show a message about a failure in a box."""
+    text = Text(f'{mark_of(console, "failed")} {message}')
     console.print(Panel.fit(text, box=HEAVY, style='bold red'), soft_wrap=False)
-
-
-def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
-    """Show the result of a run that reached the gate."""
-    console = Console(file=stream, highlight=False, soft_wrap=True)
-    console.print()
-    if outcome.pushed is not None:
-        console.print(Text(f'Blessed, pushed as version {outcome.pushed.version}', 'bold green'))
-    elif outcome.withdrawn is not None:
-        console.print(Text('Blessed, not pushed: this model is withdrawn', 'bold yellow'))
-    else:
-        _print_in_box(console, 'Not blessed: nothing was pushed')
-    console.print(_metrics_table(outcome))
-    for line in _remarks(outcome, _mark(console, 'failed')):
-        console.print(line, markup=False)
-    facts = {
-        'model': outcome.pushed and _relative(outcome.pushed.path),
-        'baseline': outcome.baseline_version and f'version {outcome.baseline_version}',
-        'run': f'{outcome.run_id}, {outcome.seconds:.1f} s',
-        'rejects': outcome.rejects and _relative(outcome.rejects),
-        'report': outcome.report and _relative(outcome.report),
-        'log': outcome.log,
-    }
-    known = {name: value for name, value in facts.items() if value}
-    width = max(map(len, known)) + 2
-    for name, value in known.items():
-        # A table would cut a long path.
-        console.print(f'{name:<{width}}{value}', markup=False)
-
-
-def _remarks(outcome: RunOutcome, failed: str) -> Iterator[str]:
-    if outcome.nothing_new:
-        spans = f' ({outcome.spans})' if outcome.spans else ''
-        yield f'Nothing is new: data{spans}, settings and code are those of an earlier run.'
-    elif outcome.spans and outcome.state_of('ExampleGen') == 'cached':
-        yield f'No new data: an earlier run read {outcome.spans}.'
-    yield from outcome.withdrawn_lines()
-    if outcome.baseline is None:
-        yield NO_BASELINE
-    for check in outcome.thresholds:
-        if not check.passed:
-            value = format_metric(check.metric, check.value, 'no value')
-            yield f'{failed} {check.label}: expected {check.bound}, got {value}'
-            if check.hint:
-                yield f'  {check.hint}'
-
-
-def _metrics_table(outcome: RunOutcome) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style='dim')
-    for name in ('metric', 'value', 'bound', 'baseline'):
-        table.add_column(name, justify='left' if name in ('metric', 'bound') else 'right')
-    for row in outcome.metric_rows():
-        table.add_row(
-            row.metric.label,
-            format_metric(row.metric.name, row.value),
-            ', '.join(check.bound for check in row.checks),
-            format_metric(row.metric.name, row.baseline) if outcome.baseline else 'none',
-        )
-    for check in outcome.other_checks():
-        table.add_row(check.label, format_metric(check.metric, check.value), check.bound, '')
-    return table
 
 
 def print_runs(records: list[RunOutcome], stream: TextIO) -> None:
@@ -269,10 +209,6 @@ def print_table(names: Sequence[str], rows: Sequence[Row], stream: TextIO) -> No
         cells = [cell if isinstance(cell, str) else format_metric(ACCURACY, cell) for cell in row]
         table.add_row(*cells)
     Console(file=stream, highlight=False, width=_width(stream)).print(table)
-
-
-def _relative(path: str) -> str:
-    return path.removeprefix(os.path.join(os.getcwd(), ''))
 
 
 def _width(stream: TextIO) -> int | None:

@@ -78,7 +78,8 @@ def rehearse(
         signals.hint_on_interrupt('to reuse the complete steps, run the same command again'),
         framework_noise_to(rehearsal.log) as terminal,
     ):
-        from pipeline.terminal.console import ProgressLines, print_summary
+        from pipeline.terminal.console import ProgressLines
+        from pipeline.terminal.summary import print_summary
 
         try:
             with ProgressLines(terminal.err, quiet=quiet) as progress:

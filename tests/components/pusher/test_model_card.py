@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -13,7 +14,7 @@ import tensorflow as tf
 from components.common import features
 from components.common.settings import TextSettings
 from components.evaluator.evaluation import read_evaluation
-from components.evaluator.metric_table import wilson_interval
+from components.evaluator.metric_table import Check, MetricChange
 from components.pusher.model_card import CardFacts, write_card
 from tests.components.pusher.evaluations import SUMMARY, write_evaluation
 from tests.components.trainer.settings import trainer_settings
@@ -77,11 +78,10 @@ def test_metrics_are_those_of_the_evaluation_when_there_is_no_baseline(
     card = make_card(tmp_path)
     metrics = read_evaluation(str(tmp_path / 'evaluation')).metrics
     rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
-    assert rows['accuracy'][:3] == ['0.9000', '>= 0.8000', 'none']
-    assert rows['loss'][:3] == [f'{metrics["loss"]:.4f}', '', 'none']
-    assert len(rows) == len(metrics) - 2 == 7
-    _, low, high = wilson_interval(0.9, 200)
-    assert f'The 95% interval of the accuracy is {low:.4f} to {high:.4f}.' in card
+    assert [rows['accuracy'][n] for n in (0, 2, 3, 4)] == ['0.9000', '>= 0.8000', 'none', '']
+    assert [rows['loss'][n] for n in (0, 2, 3)] == [f'{metrics["loss"]:.4f}', '', 'none']
+    assert set(rows) >= {'accuracy', 'loss', 'AUC', 'F1', 'specificity', 'calibration'}
+    assert not any('baseline, on the same' in line for line in card.splitlines())
     assert 'no other model was served' in card
 
 
@@ -105,20 +105,59 @@ def test_texts_of_test_that_training_has_are_named(
 def test_bound_follows_the_baseline_when_there_is_one(tmp_path: pathlib.Path) -> None:
     card = make_card(tmp_path, baseline=0.88)
     rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
-    assert rows['accuracy'][:3] == ['0.9000', '>= 0.8000, and >= 0.8700 (baseline)', '0.8800']
+    assert rows['accuracy'][2:4] == ['>= 0.8000, and >= 0.8700 (baseline)', '0.8800']
+    assert rows['accuracy'][4].startswith('+0.0200')
     assert 'no other model was served' not in card
-    assert rows['AUC'][1] == '>= 0.7000'
-    assert f'The AUC of the baseline on the same texts is {rows["AUC"][2]}' in card
+    assert rows['AUC'][2] == '>= 0.7000'
+    assert f'The AUC of the baseline on the same texts is {rows["AUC"][3]}' in card
 
 
 def test_slices_have_counts_and_intervals_when_they_have_examples(tmp_path: pathlib.Path) -> None:
-    card = make_card(tmp_path)
-    _, low, high = wilson_interval(0.9, 150)
-    first, second = rows_of(card, 'words')
-    assert first[:3] == ['11-50', '150', '0.9000']
-    assert first[-2:] == [f'{low:.4f} to {high:.4f}', '>= 0.7000']
+    write_evaluation(tmp_path / 'evaluation', 0.9)
+    found = read_evaluation(str(tmp_path / 'evaluation'))
+    intervals = {'length=11-50': {'binary_accuracy': (0.84, 0.94)}}
+    found = dataclasses.replace(found, slice_intervals=intervals)
+    first, second = rows_of(make_card(tmp_path, evaluation=found), 'words')
+    assert first[:4] == ['11-50', '150', '0.9000', '0.8400 to 0.9400']
+    assert first[-1] == '>= 0.7000'
     assert second[:3] == ['51-100', '50', '0.9000']
     assert second[-1].strip() == ''
+
+
+def test_metrics_have_intervals_and_changes_when_they_are_known(tmp_path: pathlib.Path) -> None:
+    write_evaluation(tmp_path / 'evaluation', 0.9, 0.88)
+    found = dataclasses.replace(
+        read_evaluation(str(tmp_path / 'evaluation')),
+        intervals={'binary_accuracy': (0.85, 0.93)},
+        changes={
+            'binary_accuracy': MetricChange(
+                change=0.02, low=-0.01, high=0.05, verdict='no difference'
+            )
+        },
+        confidence=0.9,
+        judged_by='interval',
+    )
+    card = make_card(tmp_path, evaluation=found)
+    rows = {row[0]: row[1:] for row in rows_of(card, 'metric')}
+    assert rows['accuracy'][1] == '0.8500 to 0.9300'
+    assert rows['accuracy'][4] == '+0.0200 (-0.0100 to +0.0500), no difference'
+    assert '| 90% interval |' in card
+    assert 'The worse end of each interval met the bound.' in card
+    assert 'these texts cannot show which model is better' in card
+
+
+def test_bounds_on_other_slices_are_listed_when_there_are_any(tmp_path: pathlib.Path) -> None:
+    write_evaluation(tmp_path / 'evaluation', 0.9)
+    found = read_evaluation(str(tmp_path / 'evaluation'))
+    check = Check(metric='auc', slice='product=a|b', value=0.8, bound='>= 0.7000', passed=True)
+    found = dataclasses.replace(
+        found,
+        validated=(check,),
+        slices={**found.slices, 'product=a|b': {'example_count': 120.0}},
+        slice_intervals={'product=a|b': {'auc': (0.75, 0.85)}},
+    )
+    rows = rows_of(make_card(tmp_path, evaluation=found), 'slice')
+    assert rows == [[r'`product=a\|b`', '120', 'AUC', '0.8000', '0.7500 to 0.8500', '>= 0.7000']]
 
 
 def test_limits_name_slices_with_few_examples(tmp_path: pathlib.Path) -> None:

@@ -37,7 +37,7 @@ def main() -> None:
         with start_chromium(chromium) as browser:
             page = browser.new_page(viewport={'width': 1080, 'height': 800})
             page.goto(page_path.as_uri())
-            below = page.locator('#scores h3').first.bounding_box()
+            below = page.locator('#slices').first.bounding_box()
             assert below is not None
             # Verdict, metrics and scores.
             height = int(below['y']) - 40

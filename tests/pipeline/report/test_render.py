@@ -9,14 +9,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from components.evaluator.metric_table import Check
-from pipeline.report import sections
+from components.evaluator.metric_table import Check, MetricChange
+from pipeline.report import charts, sections
 from pipeline.report.compare import compare
 from pipeline.report.render import render, render_comparison
 from pipeline.report.vega import draw, layer, number
 from pipeline.report.view import Data, Missing
 from pipeline.results.outcome import NO_BASELINE, Withdrawn
 from tests.pipeline.report.sample_reports import make_outcome, make_report
+
+
+SVG = '{http://www.w3.org/2000/svg}'
 
 
 def test_missed_bound_is_the_reason_when_the_model_is_not_blessed() -> None:
@@ -128,18 +131,57 @@ def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
     assert 'Blessed, not pushed' in page
 
 
-def test_slices_of_the_user_are_in_the_order_of_their_numbers() -> None:
+def test_slices_are_in_the_order_of_their_numbers_when_the_user_measures_them() -> None:
     slices = {
         f'length={words}': {'binary_accuracy': 0.9, 'recall_at_k': 0.875}
         for words in ('101-200', '1-10', '11-50')
     }
+    page = render_with(slices={**slices, 'product=tea': {}}, slice_intervals={})
+    table = page.partition('Metrics by number of words')[2].partition('</table>')[0]
+    names = ['1-10', '11-50', '101-200']
+    assert re.findall('<th scope="row">(.*)</th>', table) == names
+    assert '<td class="n">0.8750</td>' in table
+    assert 'By product' in page
+
+
+def test_slices_have_intervals_and_bounds_when_they_are_judged() -> None:
+    check = Check(
+        metric='auc', slice='product=tea', value=0.8, bound='>= 0.7500', passed=False, judged=0.74
+    )
+    page = render_with(
+        slices={'product=tea': {'binary_accuracy': 0.7, 'auc': 0.8, 'example_count': 90.0}},
+        slice_intervals={'product=tea': {'binary_accuracy': (0.6, 0.79), 'auc': (0.74, 0.86)}},
+        thresholds=(check,),
+    )
+    table = page.partition('"Metrics by product"')[2].partition('</table>')[0]
+    for cell in ('0.6000 to 0.7900', '0.7400 to 0.8600', '≥ 0.7500, missed', 'by 0.7400'):
+        assert cell in table
+    assert 'Clearly below the overall accuracy of 0.9230: tea (0.7000).' in page
+
+
+def test_changes_differ_in_shape_when_their_verdicts_differ() -> None:
+    verdicts = ('better', 'worse', 'no difference')
+    names = ('binary_accuracy', 'loss', 'auc')
+    changes = {
+        name: MetricChange(change=0.1, low=-0.1, high=0.2, verdict=verdict)  # type: ignore[arg-type]
+        for name, verdict in zip(names, verdicts)
+    }
+    rows = make_outcome(changes=changes).metric_rows()
+    root = ElementTree.fromstring(charts.draw_changes(rows) or '')
+    marks = [path for path in root.iter(f'{SVG}path') if path.find(f'{SVG}title') is not None]
+    assert len(marks) == len({path.get('d') for path in marks}) == 3
+    page = render_with(changes=changes)
+    for verdict, mark in zip(verdicts, '▲▼○'):
+        assert f'{mark} {verdict}' in page
+    assert 'cannot show which model is better' in page
+
+
+def render_with(**changes: Any) -> str:
+    """Render the page of a run whose outcome has other fields."""
     report = make_report()
-    outcome = dataclasses.replace(report.outcome, slices={**slices, 'product=tea': {}})
-    page = render(dataclasses.replace(report, outcome=outcome))
-    table = page.partition('Metrics of the slices')[2].partition('</table>')[0]
-    names = ('1-10 words', '11-50 words', '101-200 words', 'product=tea')
-    assert re.findall('<th scope="row">(.*)</th>', table) == list(names)
-    assert table.count('0.8750') == 3
+    return render(
+        dataclasses.replace(report, outcome=dataclasses.replace(report.outcome, **changes))
+    )
 
 
 def test_markup_is_escaped_when_texts_contain_it() -> None:
