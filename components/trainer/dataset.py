@@ -151,6 +151,9 @@ class StoredExamples:
 
     artifact: str
     transform: TransformGraph
+    _rows: dict[str, npt.NDArray[np.int64]] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def read(self, split: str) -> LabelledTokens:
         """Return all examples of a split, in an order that depends on the texts alone."""
@@ -158,9 +161,16 @@ class StoredExamples:
         summary = ExamplesSummary.read(self.artifact)
         if not labelled and not summary.unlabelled:
             return LabelledTokens.from_rows([], [])
-        data = read_split(self._pattern(split), self.transform, labelled=labelled)
+        data, self._rows[split] = _read(self._pattern(split), self.transform, labelled=labelled)
         summary.require('Trainer', [split], len(data.labels))
         return data
+
+    def rows(self, split: str) -> npt.NDArray[np.int64]:
+        """Return int64 `[examples]`: where the examples of a split that was read are in its files.
+
+        The positions count the examples of all files, in the order of their names, from 0.
+        """
+        return self._rows[split]
 
     def stream(self, split: str, batching: Batching) -> tf.data.Dataset:
         """Return batches that are read and tokenised again in each epoch.
@@ -219,18 +229,25 @@ def read_split(pattern: str, transform: TransformGraph, *, labelled: bool = True
     Returns:
         All examples of the split.
     """
+    return _read(pattern, transform, labelled=labelled)[0]
+
+
+def _read(
+    pattern: str, transform: TransformGraph, *, labelled: bool
+) -> tuple[LabelledTokens, npt.NDArray[np.int64]]:
+    """Return what `read_split` does, and the position of each example in the files."""
     files = tf.data.Dataset.list_files(pattern, shuffle=False)
     records = tf.data.TFRecordDataset(files, 'GZIP')
     batches = list(_tokenised(records, transform, labelled=labelled).as_numpy_iterator())
     if not batches:
-        return LabelledTokens.from_rows([], [])
+        return LabelledTokens.from_rows([], []), np.zeros(0, np.int64)
     tokens, lengths, labels, order = (np.concatenate(part) for part in zip(*batches))
     rows = np.lexsort((labels, order))
     starts = np.concatenate([[0], np.cumsum(lengths)])[rows]
     row_splits = np.concatenate([[0], np.cumsum(lengths[rows])])
     # The old index of each token: the old start of its row plus its place in the row.
     source = np.repeat(starts - row_splits[:-1], lengths[rows]) + np.arange(len(tokens))
-    return LabelledTokens(tokens[source], row_splits, labels[rows][:, np.newaxis])
+    return LabelledTokens(tokens[source], row_splits, labels[rows][:, np.newaxis]), rows
 
 
 def _tokenised(

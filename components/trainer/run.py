@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
+from scipy import special
 
 from components.common import features
 from components.common.settings import TextSettings
 from components.example_gen.summary import ExamplesSummary
+from components.label_issues.writing import ScoredSplit, write_label_issues
 from components.trainer.agreement import require_same_scores
 from components.trainer.dataset import StoredExamples
 from components.trainer.decision import require_tunable_val, store_threshold
@@ -55,10 +57,16 @@ def run_fn(fn_args: FnArgs) -> None:
     require_tunable_val(settings, artifact)
 
     keras.utils.set_random_seed(settings.seed)
+    examples = StoredExamples(artifact, transform)
     trained = load_architecture(settings.model.architecture)(
-        TrainingJob(StoredExamples(artifact, transform), settings, text, fn_args.model_run_dir)
+        TrainingJob(examples, settings, text, fn_args.model_run_dir)
     )
     write_history(trained.history, fn_args.model_run_dir)
+    scored = {
+        split: ScoredSplit(of_split[:, 0], special.expit(logits[:, 0]), examples.rows(split))
+        for split, (of_split, logits) in trained.out_of_fold.items()
+    }
+    write_label_issues(fn_args.model_run_dir, artifact, scored, labels)
     serving_model = ServingModel(trained.model, transform, text)
     export(serving_model, labels, fn_args.serving_model_dir)
     require_same_scores(trained.model, transform, fn_args.eval_files, fn_args.serving_model_dir)
