@@ -18,7 +18,6 @@ from pipeline.report.view import Data, Missing
 from pipeline.results.outcome import NO_BASELINE, Withdrawn
 from tests.pipeline.report.sample_reports import make_outcome, make_report
 
-
 SVG = '{http://www.w3.org/2000/svg}'
 
 
