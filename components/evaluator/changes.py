@@ -6,11 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.evaluator.influences import Sample, effective_count, half_width, influences
+from components.evaluator.influences import (
+    Sample,
+    half_width,
+    influences,
+    largest_bias,
+    rarer_label_count,
+)
 from components.evaluator.intervals import Interval, mean_of_two, tango, wilson
 from components.evaluator.metric_table import (
     ACCURACY,
     BALANCED_ACCURACY,
+    CALIBRATION_ERROR,
     RECALL,
     SPECIFICITY,
     find_metric,
@@ -110,14 +117,21 @@ def _of_balanced_accuracy(candidate: Sample, baseline: Sample, level: float) -> 
 def _of_influences(name: str, candidate: Sample, baseline: Sample, level: float) -> Interval | None:
     metric = find_metric(name)
     change = metric.compute(candidate.totals) - metric.compute(baseline.totals)
-    count = min(effective_count(name, sample.totals) for sample in (candidate, baseline))
-    half = half_width(influences(name, candidate) - influences(name, baseline), count, level)
-    if metric.highest > 1:
-        return None if half is None else Interval(change - half, change + half)
-    if half is None:
+    half = half_width(
+        influences(name, candidate) - influences(name, baseline), candidate.totals, level
+    )
+    if half is None and metric.highest <= 1:
         # As in Tango's interval, if no example makes a difference.
-        half = wilson(0.0, count, level).high
-    return Interval(max(-1.0, change - half), min(1.0, change + half))
+        count = rarer_label_count(candidate.totals)
+        half = wilson(0.0, count, level).high if count else None
+    if half is None:
+        return None
+    below = above = half
+    if name == CALIBRATION_ERROR:
+        # Noise may have raised the error of one model and not that of the other.
+        below, above = half + largest_bias(candidate), half + largest_bias(baseline)
+    limit = metric.highest
+    return Interval(max(-limit, change - below), min(limit, change + above))
 
 
 def _side_of_one(name: str, candidate: Sample, baseline: Sample, level: float) -> int:
@@ -130,5 +144,5 @@ def _side_of_one(name: str, candidate: Sample, baseline: Sample, level: float) -
     metric = find_metric(name)
     mean = (metric.compute(candidate.totals) + metric.compute(baseline.totals)) / 2
     influence = (influences(name, candidate) + influences(name, baseline)) / 2
-    half = half_width(influence, effective_count(name, candidate.totals), level)
+    half = half_width(influence, candidate.totals, level)
     return 0 if half is None else _sign(Interval(mean - 1 - half, mean - 1 + half))

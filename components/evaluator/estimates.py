@@ -18,10 +18,11 @@ from components.evaluator.changes import Change, estimate_change
 from components.evaluator.influences import (
     Floats,
     Sample,
-    effective_count,
     half_width,
     influences,
+    largest_bias,
     make_sample,
+    rarer_label_count,
 )
 from components.evaluator.intervals import (
     Interval,
@@ -43,7 +44,7 @@ from components.evaluator.metric_table import (
     SPECIFICITY,
     find_metric,
 )
-from components.evaluator.totals import calibration_bins, is_scored
+from components.evaluator.totals import is_scored
 
 __all__ = ['Change', 'Estimate', 'Scores', 'SliceEstimates', 'estimate_slices', 'examples_needed']
 
@@ -236,7 +237,8 @@ def _interval(name: str, value: float, sample: Sample, level: float) -> Interval
         return mean_of_two(recall, specificity, of_recall, of_specificity)
     if name == F1:
         # F1 is 2q / (1 + q), where q is the share TP / (TP + FP + FN).
-        ends = wilson(value / (2 - value), effective_count(name, sample.totals), level)
+        twice_hits, total = find_metric(name).ratio(sample.totals)
+        ends = wilson(value / (2 - value), total - twice_hits / 2, level)
         return Interval(*(2 * end / (1 + end) for end in ends))
     return _of_influences(name, value, sample, level)
 
@@ -247,22 +249,12 @@ def _of_share(name: str, sample: Sample, level: float) -> Interval:
 
 
 def _of_influences(name: str, value: float, sample: Sample, level: float) -> Interval | None:
-    count = effective_count(name, sample.totals)
-    half = half_width(influences(name, sample), count, level)
+    half = half_width(influences(name, sample), sample.totals, level)
     if find_metric(name).highest > 1:
         return None if half is None else on_log_scale(value, half)
     if half is None:
-        return wilson(value, count, level)
+        count = rarer_label_count(sample.totals)
+        return wilson(value, count, level) if count else None
     if name == CALIBRATION_ERROR:
-        return Interval(max(0.0, value - half - _largest_bias(sample)), min(1.0, value + half))
+        return Interval(max(0.0, value - half - largest_bias(sample)), min(1.0, value + half))
     return on_logit_scale(value, half)
-
-
-def _largest_bias(sample: Sample) -> float:
-    """Return by how much noise can raise the expected calibration error.
-
-    Of a bin without error, the mean of the absolute difference is sqrt(2 / pi) deviations.
-    """
-    squares = (sample.predictions - sample.labels) ** 2
-    variances = np.bincount(calibration_bins(sample.predictions), squares)
-    return math.sqrt(2 / math.pi) * float(np.sqrt(variances).sum()) / len(squares)

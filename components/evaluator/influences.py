@@ -34,7 +34,9 @@ from components.evaluator.totals import Totals, auc_buckets, calibration_bins, c
 Floats = npt.NDArray[np.float64]
 
 _CHUNK = 1 << 14  # `Totals.add` takes fewer than 2 ** 15 examples
-_ROUNDING = 1e-12  # a deviation below it is that of sums that should be 0
+_ROUNDING = 1e-24  # a variance below it is that of sums that should be 0
+_FEWEST_OF_LABEL = 3
+_FEWEST_EFFECTIVE = 2
 
 
 class Sample(NamedTuple):
@@ -86,43 +88,47 @@ def influences(name: str, sample: Sample) -> Floats:
     return _INFLUENCES[name](sample, find_metric(name).compute(sample.totals))
 
 
-def effective_count(name: str, totals: Totals) -> int:
-    """Return the number of examples that limits how well a metric is known.
-
-    That of the AUC, for example, is the number of examples of the rarer label.
-    """
-    (true_negatives, false_positives), (false_negatives, true_positives) = totals.confusion.tolist()
-    positives: int = true_positives + false_negatives
-    negatives: int = true_negatives + false_positives
-    counts: dict[str, int] = {
-        AUC: min(positives, negatives),
-        AUC_PRECISION_RECALL: min(positives, negatives),
-        PRECISION: true_positives + false_positives,
-        F1: true_positives + false_positives + false_negatives,
-        CALIBRATION: positives,
-    }
-    return counts.get(name, positives + negatives)
-
-
-def half_width(influence: Floats, count: int, level: float) -> float | None:
+def half_width(influence: Floats, totals: Totals, level: float) -> float | None:
     """Return half of the width of the interval of an estimate.
+
+    The variance is estimated, too, and few examples may determine it, such as those of a rare
+    label. Their effective number is the squared sum of the squared influences, divided by the
+    sum of their fourth powers (Kish's, for squared influences as weights). It corrects the variance
+    and sets the degrees of freedom of Student's t distribution.
 
     Args:
         influence: float64 `[examples]`.
-        count: From `effective_count`. It corrects the variance, and Student's t distribution
-            takes into account that the variance is estimated, too.
+        totals: The totals of the same examples.
         level: Confidence level.
 
     Returns:
-        None if the variance cannot be estimated, because there are fewer than two examples, or no
-        example changes the estimate.
+        None if the variance cannot be estimated: there are fewer than three examples of a label,
+        or the effective number is below two.
     """
-    if count < 2:
+    squares = influence**2
+    variance, fourth = float(squares.sum()), float((squares**2).sum())
+    if rarer_label_count(totals) < _FEWEST_OF_LABEL:
         return None
-    deviation = math.sqrt(float(np.dot(influence, influence)) * count / (count - 1))
-    if deviation < _ROUNDING:
+    if variance < _ROUNDING or variance**2 < _FEWEST_EFFECTIVE * fourth:
         return None
-    return deviation * float(special.stdtrit(count - 1, (1 + level) / 2))
+    count = variance**2 / fourth
+    quantile = float(special.stdtrit(count - 1, (1 + level) / 2))
+    return math.sqrt(variance * count / (count - 1)) * quantile
+
+
+def rarer_label_count(totals: Totals) -> int:
+    """Return the number of examples of the label that has fewer."""
+    return int(totals.confusion.sum(axis=1).min())
+
+
+def largest_bias(sample: Sample) -> float:
+    """Return by how much noise can raise the expected calibration error.
+
+    If a bin has no error, the mean of its absolute difference is sqrt(2 / pi) deviations.
+    """
+    squares = (sample.predictions - sample.labels) ** 2
+    variances = np.bincount(calibration_bins(sample.predictions), squares)
+    return math.sqrt(2 / math.pi) * float(np.sqrt(variances).sum()) / len(squares)
 
 
 def _of_ratio(numerators: Floats, denominators: Any, value: float) -> Floats:
