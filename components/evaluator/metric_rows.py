@@ -16,7 +16,7 @@ from components.evaluator.metric_table import (
 )
 
 
-class Measured(Protocol):
+class MetricResults(Protocol):
     """What an evaluation and the record of a run have in common."""
 
     @property
@@ -50,7 +50,7 @@ class MetricRow(NamedTuple):
     change: MetricChange | None
 
 
-def metric_rows(found: Measured, checks: Iterable[Check]) -> list[MetricRow]:
+def metric_rows(found: MetricResults, checks: Iterable[Check]) -> list[MetricRow]:
     """Return the metrics of this project, then those of the user.
 
     Args:

@@ -252,11 +252,14 @@ def format_slice(name: str) -> str:
     """Return the name of a slice as text.
 
     Example:
-        >>> format_slice('length=1-10')
-        '1-10 words'
+        >>> format_slice('length=1-10'), format_slice('length=1-10, product=toaster')
+        ('1-10 words', '1-10 words, product=toaster')
     """
-    key, _, value = name.partition('=')
-    return f'{value} words' if key == 'length' else name
+    prefix = 'length='
+    return ', '.join(
+        f'{part.removeprefix(prefix)} words' if part.startswith(prefix) else part
+        for part in name.split(', ')
+    )
 
 
 def is_by_length(name: str) -> bool:

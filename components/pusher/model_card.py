@@ -24,6 +24,7 @@ from components.evaluator.metric_table import (
     ACCURACY,
     EXAMPLE_COUNT,
     TEST_OVERLAP,
+    Check,
     MetricChange,
     find_metric,
     format_metric,
@@ -75,7 +76,9 @@ def write_card(facts: CardFacts) -> str:
     fits_to_val = facts.settings['trainer']['model'].get('fit_to_val')
 
     def bounds(metric: str, where: str = '') -> str:
-        return ', and '.join(c.bound for c in checks if (c.metric, c.slice) == (metric, where))
+        return ', and '.join(
+            _describe_bound(c) for c in checks if (c.metric, c.slice) == (metric, where)
+        )
 
     environment = jinja2.Environment(  # Markdown, not HTML
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
@@ -101,6 +104,7 @@ def write_card(facts: CardFacts) -> str:
         bounds=bounds,
         interval=format_interval,
         interval_name=interval_name(evaluation.confidence),
+        bound=_describe_bound,
         change=_describe_change,
         uses={
             features.TRAIN_SPLIT: 'training',
@@ -117,6 +121,10 @@ def write_card(facts: CardFacts) -> str:
             *(f'{package} {metadata.version(package)}' for package in _PACKAGES),
         ],
     )
+
+
+def _describe_bound(check: Check) -> str:
+    return f'{check.bound} (not judged: {check.skipped})' if check.skipped else check.bound
 
 
 def _describe_change(change: MetricChange | None) -> str:

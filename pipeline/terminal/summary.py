@@ -17,7 +17,7 @@ from components.evaluator.metric_rows import (
     format_interval,
     interval_name,
 )
-from components.evaluator.metric_table import Check, format_metric
+from components.evaluator.metric_table import EXAMPLE_COUNT, Check, format_metric, format_slice
 from pipeline.results.outcome import NO_BASELINE, RunOutcome
 from pipeline.terminal.console import mark_of, print_in_box
 
@@ -25,6 +25,7 @@ _WIDTH = 100  # columns, where the stream is no terminal
 _NARROW = 72
 # If more slices have bounds, those that meet them are only counted.
 _SLICES_SHOWN = 8
+_SLICES_NAMED = 4
 _STYLES = {'better': 'green', 'worse': 'red'}
 
 
@@ -131,19 +132,33 @@ def _describe_bound(check: Check, failed: str) -> str:
 
 def _checks_shown(outcome: RunOutcome) -> list[Check]:
     """Return the checks that are no metric of all texts, without those that are only counted."""
-    checks = outcome.other_checks()
+    checks = [check for check in outcome.other_checks() if not check.skipped]
     many = len({check.slice for check in checks if check.slice}) > _SLICES_SHOWN
     return [check for check in checks if not (many and check.slice and check.passed)]
 
 
 def _count_slices(outcome: RunOutcome) -> str:
+    """Return how many slices meet their bounds; empty if the table shows each of them."""
     passed = dict[str, bool]()
     for check in outcome.thresholds:
-        if check.slice:
+        if check.slice and not check.skipped:
             passed[check.slice] = passed.get(check.slice, True) and check.passed
     if len(passed) <= _SLICES_SHOWN:
         return ''
     return f'{sum(passed.values())} of {len(passed)} meet their bounds'
+
+
+def _describe_small_slices(outcome: RunOutcome) -> str:
+    """Return which slices have too few texts to be judged; empty if none has."""
+    small = dict.fromkeys(check.slice for check in outcome.thresholds if check.skipped)
+    if not small:
+        return ''
+    listed = [
+        f'{format_slice(name)} ({outcome.slices.get(name, {}).get(EXAMPLE_COUNT) or 0:,.0f})'
+        for name in small
+    ]
+    more = f' and {len(listed) - _SLICES_NAMED} more' if len(listed) > _SLICES_NAMED else ''
+    return f'Not judged, too few texts: {", ".join(listed[:_SLICES_NAMED])}{more}.'
 
 
 def _describe_threshold(outcome: RunOutcome) -> str:
@@ -162,6 +177,8 @@ def _remarks(outcome: RunOutcome, failed: str) -> Iterator[str]:
     yield from outcome.withdrawn_lines()
     if outcome.baseline is None:
         yield NO_BASELINE
+    if small := _describe_small_slices(outcome):
+        yield small
     if needed := outcome.examples_needed_line():
         yield needed
     for check in outcome.thresholds:

@@ -152,12 +152,15 @@ def test_bounds_on_other_slices_are_listed_when_there_are_any(tmp_path: pathlib.
     check = Check(metric='auc', slice='product=a|b', value=0.8, bound='>= 0.7000', passed=True)
     found = dataclasses.replace(
         found,
-        validated=(check,),
+        validated=(check, dataclasses.replace(check, metric='loss', skipped='9 texts')),
         slices={**found.slices, 'product=a|b': {'example_count': 120.0}},
         slice_intervals={'product=a|b': {'auc': (0.75, 0.85)}},
     )
     rows = rows_of(make_card(tmp_path, evaluation=found), 'slice')
-    assert rows == [[r'`product=a\|b`', '120', 'AUC', '0.8000', '0.7500 to 0.8500', '>= 0.7000']]
+    assert rows == [
+        [r'`product=a\|b`', '120', 'AUC', '0.8000', '0.7500 to 0.8500', '>= 0.7000'],
+        [r'`product=a\|b`', '120', 'loss', '0.8000', '', '>= 0.7000 (not judged: 9 texts)'],
+    ]
 
 
 def test_limits_name_slices_with_few_examples(tmp_path: pathlib.Path) -> None:

@@ -150,10 +150,19 @@ def test_slices_have_intervals_and_bounds_when_they_are_judged() -> None:
     page = render_with(
         slices={'product=tea': {'binary_accuracy': 0.7, 'auc': 0.8, 'example_count': 90.0}},
         slice_intervals={'product=tea': {'binary_accuracy': (0.6, 0.79), 'auc': (0.74, 0.86)}},
-        thresholds=(check,),
+        thresholds=(
+            check,
+            dataclasses.replace(check, metric='loss', passed=True, skipped='9 texts'),
+        ),
     )
     table = page.partition('"Metrics by product"')[2].partition('</table>')[0]
-    for cell in ('0.6000 to 0.7900', '0.7400 to 0.8600', '≥ 0.7500, missed', 'by 0.7400'):
+    for cell in (
+        '0.6000 to 0.7900',
+        '0.7400 to 0.8600',
+        '≥ 0.7500, missed',
+        'by 0.7400',
+        'judged: 9 texts',
+    ):
         assert cell in table
     assert 'Clearly below the overall accuracy of 0.9230: tea (0.7000).' in page
 

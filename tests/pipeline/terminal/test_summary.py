@@ -249,6 +249,19 @@ def test_slices_that_meet_their_bounds_are_counted_when_there_are_many() -> None
     assert not any(line.startswith('slices') for line in few)
 
 
+def test_small_slices_are_named_in_one_line_when_they_are_not_judged() -> None:
+    checks = tuple(
+        check_of('auc', f'length=1-10, product={number}', 0.5, '>= 0.8', skipped='9 texts')
+        for number in range(6)
+    )
+    slices: dict[str, dict[str, float | None]] = {checks[0].slice: {'example_count': 9.0}}
+    lines = lines_of(measured(thresholds=checks, slices=slices))
+    assert [line for line in lines if 'product=' in line] == [
+        'Not judged, too few texts: 1-10 words, product=0 (9), 1-10 words, product=1 (0), '
+        '1-10 words, product=2 (0), 1-10 words, product=3 (0) and 2 more.'
+    ]
+
+
 def test_needed_examples_are_said_when_the_test_split_is_too_small() -> None:
     lines = lines_of(measured(examples_needed=6_300))
     assert (
