@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from components.common.decision_threshold import DEFAULT_THRESHOLD
 from components.common.explanations import Parts
 from components.evaluator.score_details import (
     BINS,
@@ -37,13 +38,18 @@ class ScoreCollector:
     A collector can be pickled, and collectors can be merged in any order. Its
     size does not depend on the number of examples.
 
+    Args:
+        threshold: The decision threshold of the candidate, see `read_threshold`; the same in
+            all collectors that are merged.
+
     Example:
         collector = ScoreCollector()
         collector.add(texts, labels, probabilities)
         details = collector.details(totals, None)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threshold: float = DEFAULT_THRESHOLD) -> None:
+        self._threshold = threshold
         self._mistakes: list[_Ranked] = []
         self._uncertain: list[_Ranked] = []
         self._contributions: dict[bytes, Parts] = {}
@@ -61,9 +67,9 @@ class ScoreCollector:
         scored = is_scored(labels, probabilities)
         texts, label = texts[scored], labels[scored].astype(np.int64)
         probability = probabilities[scored].astype(np.float64)
-        distance = np.abs(probability - 0.5)
+        distance = np.abs(probability - self._threshold)
         for kept, rows, rank in (
-            (self._mistakes, np.flatnonzero(label != (probability > 0.5)), -distance),
+            (self._mistakes, np.flatnonzero(label != (probability > self._threshold)), -distance),
             (self._uncertain, np.arange(len(label)), distance),
         ):
             first = rows[rank[rows] <= _largest_rank(rank[rows])]
@@ -99,7 +105,7 @@ class ScoreCollector:
         """Return the details of the examples that were added.
 
         Args:
-            candidate: The totals of the same examples.
+            candidate: The totals of the same examples, at the same threshold.
             baseline: Those of the baseline, None without a baseline.
         """
         (true_negatives, false_positives), (false_negatives, true_positives) = (
@@ -115,6 +121,7 @@ class ScoreCollector:
             true_negatives=true_negatives,
             false_negatives=false_negatives,
             unscored=candidate.unscored,
+            threshold=self._threshold,
         )
 
     def _examples(self, ranked: list[_Ranked]) -> list[Example]:

@@ -10,6 +10,8 @@ import os
 
 import pydantic
 
+from components.common.decision_threshold import DEFAULT_THRESHOLD
+
 BINS = 1_000
 SHOWN_EXAMPLES = 20
 SHOWN_CHARACTERS = 2_000
@@ -58,20 +60,21 @@ class ScoreDetails:
 
     An example whose score is no probability (NaN, or outside [0, 1]) is in no
     count of that model and in no list. The gate refuses such a model. A
-    probability of 0.5 counts as negative, as in the accuracy.
+    probability of the threshold itself counts as negative, as in the accuracy.
 
     Attributes:
         candidate: Scores of the candidate.
         baseline: Scores of the baseline, None without a baseline.
         mistakes: At most `SHOWN_EXAMPLES` misclassified examples, farthest from
-            0.5 first, then by text.
-        uncertain: At most `SHOWN_EXAMPLES` examples, nearest to 0.5 first, then by
-            text.
+            the threshold first, then by text.
+        uncertain: At most `SHOWN_EXAMPLES` examples, nearest to the threshold first,
+            then by text.
         true_positives: Number of positive examples classified as positive.
         false_positives: Number of negative examples classified as positive.
         true_negatives: Number of negative examples classified as negative.
         false_negatives: Number of positive examples classified as negative.
         unscored: Number of examples for which the candidate returns no probability.
+        threshold: The decision threshold of the candidate, in (0, 1).
     """
 
     candidate: Histogram
@@ -83,6 +86,7 @@ class ScoreDetails:
     true_negatives: int
     false_negatives: int
     unscored: int = 0
+    threshold: float = DEFAULT_THRESHOLD
 
 
 _FORMAT = pydantic.TypeAdapter(ScoreDetails)

@@ -18,6 +18,7 @@ from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import json_utils, proto_utils
 
 from components.common import features
+from components.common.decision_threshold import read_decision_threshold
 from components.common.model_identity import names_of_model
 from components.common.model_versions import (
     SAVED_MODEL_FILE,
@@ -206,5 +207,6 @@ def _make_card(
             pushed=time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()),
             fingerprint=config[FINGERPRINT_KEY],
             digest=digest,
+            decision=read_decision_threshold(model_dir),
         )
     )

@@ -12,6 +12,11 @@ from typing import Any, NamedTuple
 import jinja2
 
 from components.common import features
+from components.common.decision_threshold import (
+    DEFAULT_THRESHOLD,
+    DecisionThreshold,
+    format_threshold,
+)
 from components.evaluator.evaluation import Evaluation
 from components.evaluator.metric_rows import (
     format_change,
@@ -50,6 +55,7 @@ class CardFacts(NamedTuple):
         pushed: Time of the push in UTC, as text.
         fingerprint: Fingerprint of the training code.
         digest: SHA-256 of the model's files.
+        decision: From which probability on the model predicts the positive label.
     """
 
     name: str
@@ -61,6 +67,7 @@ class CardFacts(NamedTuple):
     pushed: str
     fingerprint: str
     digest: str
+    decision: DecisionThreshold = DecisionThreshold(threshold=DEFAULT_THRESHOLD)
 
 
 def write_card(facts: CardFacts) -> str:
@@ -115,6 +122,8 @@ def write_card(facts: CardFacts) -> str:
         slices=slices,
         few=[f'{name} ({n:,.0f})' for name, n in texts.items() if slices and n < _FEW_EXAMPLES],
         few_examples=_FEW_EXAMPLES,
+        threshold=format_threshold(facts.decision.threshold),
+        tuned_for=(facts.decision.aim or '').replace('_', ' '),
         flat_settings=list(_flatten(facts.settings)),
         versions=[
             f'Python {platform.python_version()}',

@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from components.common.decision_threshold import DEFAULT_THRESHOLD, format_threshold
 from components.common.features import CONTRIBUTIONS_KEY
 from pipeline.predict.model import Explanation, Score
 
@@ -27,14 +28,25 @@ def explanation_json(explanation: Explanation) -> dict[str, object]:
 
 
 def show_explanation(
-    console: Console, text: str, score: Score, explanation: Explanation, labels: tuple[str, str]
+    console: Console,
+    text: str,
+    score: Score,
+    explanation: Explanation,
+    labels: tuple[str, str],
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
 ) -> None:
     """Print a text, its score, and the sum of the contributions of its n-grams."""
     probability = float(score.probability)
+    above = ''
+    if threshold != DEFAULT_THRESHOLD:
+        # The sign of the logit does not tell the label.
+        logit = math.log(threshold / (1 - threshold))
+        above = f'; predicted above {format_threshold(threshold)}, that is a logit of {logit:+.3f}'
     head = Text.assemble(
         (score.label, _STYLES[score.label == labels[1]]),
         f'  {probability:.4f}',
-        (f'  (probability of {labels[1]!r})', 'dim'),
+        (f'  (probability of {labels[1]!r}{above})', 'dim'),
     )
     console.print(Group(head, Text(text), _table_of_sums(explanation, labels), ''))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from components.common import features
+from components.common.decision_threshold import read_threshold
 from components.common.errors import DataError
 from components.common.explanations import parts_by_text
 from components.readers.feature_columns import FeatureColumn, parse_features
@@ -22,7 +23,8 @@ class Score(NamedTuple):
     """The score of a text.
 
     Attributes:
-        label: Name of the more likely label.
+        label: Name of the positive label if the probability is above the decision threshold,
+            otherwise of the negative one.
         probability: Probability of the positive label, in [0, 1]: the shortest
             decimal number that is equal as float32.
     """
@@ -64,6 +66,7 @@ class PushedModel:
 
     Attributes:
         labels: Names of the negative and of the positive label.
+        threshold: The decision threshold, in (0, 1).
         columns: The columns of a table that it reads beside the text.
 
     >>> PushedModel(pathlib.Path('serving/1764000000')).score(['Fine.'])  # doctest: +SKIP
@@ -87,6 +90,7 @@ class PushedModel:
             self._score = signatures[name]
             extra = model_dir / 'assets.extra' / features.LABELS_ASSET
             negative, positive = json.loads(extra.read_text(encoding='utf-8'))
+            self.threshold = read_threshold(str(model_dir))
         except (OSError, ValueError, KeyError, tf.errors.OpError) as err:
             raise DataError(
                 f'the model in {model_dir} cannot be loaded: {" ".join(str(err).split())[:300]}',
@@ -115,7 +119,9 @@ class PushedModel:
             examples = [serializer.serialize(text, None, row) for text, row in zip(texts, columns)]
             outputs = self._call(self._score, examples, features.EXAMPLES_INPUT)
         scores = outputs[features.PROBABILITY_KEY].numpy()
-        return [Score(self.labels[int(score > 0.5)], str(score)) for score in scores]
+        # As Python numbers: NumPy would round the threshold to float32.
+        positive = [value > self.threshold for value in scores.tolist()]
+        return [Score(self.labels[is_one], str(score)) for is_one, score in zip(positive, scores)]
 
     def require_explanations(self) -> None:
         """Check that the model can explain scores.

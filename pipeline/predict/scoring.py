@@ -146,7 +146,9 @@ def _print_scores(model: PushedModel, source: Source, terminal: Terminal, reques
                 explained = explanation_json(explanation) if explanation else {}
                 print(json.dumps({**found, **explained}, ensure_ascii=False), file=out)
             elif explanation:
-                show_explanation(console, text, score, explanation, model.labels)
+                show_explanation(
+                    console, text, score, explanation, model.labels, threshold=model.threshold
+                )
             else:
                 print(f'{score.label}\t{probability:.4f}\t{" ".join(text.split())}', file=out)
 

@@ -11,8 +11,14 @@ from typing import Any
 
 from tfx.components.evaluator import constants
 from tfx.types import Artifact
+from tfx.utils import path_utils
 
 from components.common import features
+from components.common.decision_threshold import (
+    DEFAULT_THRESHOLD,
+    format_threshold,
+    read_threshold,
+)
 from components.evaluator.evaluation import Evaluation, read_evaluation
 from components.evaluator.metric_table import ACCURACY, format_metric
 from components.example_gen.summary import REJECTS_FILES, SPANS_PROPERTY, ExamplesSummary
@@ -26,6 +32,7 @@ from components.readers.records import NOT_UTF8
 from components.served_baseline.baseline import read_baseline
 from components.statistics_gen.text_statistics import read_text_statistics
 from components.trainer.history import read_history
+from components.trainer.threshold import TUNED_THRESHOLD_FILE, parse_tuned_threshold
 from components.transform.properties import STOCK_REASON_PROPERTY
 from pipeline.results.outcome import Pushed, RunOutcome, Withdrawn
 
@@ -73,7 +80,7 @@ class RunFindings:
             'StatisticsGen': _describe_overlap,
             'ExampleValidator': lambda outputs: 'no anomalies',
             'Transform': _count_words,
-            'Trainer': _last_accuracies,
+            'Trainer': _describe_training,
             'ServedBaseline': self._add_baseline,
             'Evaluator': self._add_evaluation,
             'Pusher': self._add_push,
@@ -192,8 +199,25 @@ def _count_words(outputs: Artifacts) -> str:
     return '; '.join(notes)
 
 
-def _last_accuracies(outputs: Artifacts) -> str:
-    accuracies = read_history(_only(outputs, 'model_run').uri).get(f'val_{ACCURACY}', [])
+def _describe_training(outputs: Artifacts) -> str:
+    """Return the accuracy on `val`, and the decision threshold unless it is the default."""
+    folder = _only(outputs, 'model_run').uri
+    notes = [_last_accuracies(read_history(folder).get(f'val_{ACCURACY}', []))]
+    tuned = pathlib.Path(folder, TUNED_THRESHOLD_FILE)
+    if tuned.exists():
+        notes.append(parse_tuned_threshold(tuned.read_bytes()).describe())
+    else:
+        model = path_utils.serving_model_path(_only(outputs, 'model').uri)
+        threshold = read_threshold(model)
+        if threshold != DEFAULT_THRESHOLD:
+            notes.append(f'threshold {format_threshold(threshold)}')
+    if len(notes) > 1 and notes[0]:
+        # Keras computes the accuracy at 0.5.
+        notes[0] = notes[0].replace('val accuracy', 'val accuracy at 0.5')
+    return '; '.join(filter(None, notes))
+
+
+def _last_accuracies(accuracies: Sequence[float]) -> str:
     if not accuracies:  # of a user's model
         return ''
     if len(accuracies) == 1:

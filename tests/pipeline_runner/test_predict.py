@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -52,6 +53,55 @@ def test_contributions_are_shown_when_explain_is_passed(
     logit = found['bias'] + sum(part['contribution'] for part in found['contributions'])
     assert 1 / (1 + math.exp(-logit)) == pytest.approx(found['probability'], abs=1e-4)
     assert 'i loved' in [part['ngram'] for part in found['contributions'][:5]]
+
+
+def test_labels_follow_the_threshold_when_the_model_has_one(
+    serving: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    live = max(serving.glob('[0-9]*'), key=lambda path: int(path.name))
+    texts = ('A wonderful film, I loved it', 'A dull and boring mess. I hated it.', 'A film.')
+    table = tmp_path / 'in.csv'
+    table.write_text('text\n' + ''.join(f'"{text}"\n' for text in texts))
+    where = ('--serving-dir', str(tmp_path / 'serving'))
+    version = shutil.copytree(live, tmp_path / 'serving' / live.name)
+
+    def predict(*args: str) -> str:
+        done = call_command('predict', *args, *where, cwd=tmp_path)
+        assert done.code == 0, done.err
+        return done.out
+
+    def scores() -> list[tuple[str, float]]:
+        rows = [json.loads(line) for line in predict('--json', *texts).splitlines()]
+        by_json = [row['label'] for row in rows]
+        assert [line.split('\t')[0] for line in predict(*texts).splitlines()] == by_json
+        predict('--input', str(table), '--output', str(tmp_path / 'out.csv'))
+        with open(tmp_path / 'out.csv', newline='') as file:
+            assert [row['label'] for row in csv.DictReader(file)] == by_json
+        return [(row['label'], row['probability']) for row in rows]
+
+    before = scores()
+    assert [label for label, _ in before] == [
+        'positive' if probability > 0.5 else 'negative' for _, probability in before
+    ]
+    high, low, middle = (probability for _, probability in before)
+    assert low < middle < high
+    # The threshold itself is not positive. JSON has the shortest number that is the same float32.
+    for threshold, expected in (
+        (low / 2, ['positive'] * 3),
+        (float(np.float32(low)), ['positive', 'negative', 'positive']),
+        ((middle + high) / 2, ['positive', 'negative', 'negative']),
+        ((1 + high) / 2, ['negative'] * 3),
+    ):
+        asset = version / 'assets.extra' / 'threshold.json'
+        asset.write_text(json.dumps({'threshold': threshold, 'aim': None}))
+        after = scores()
+        assert [probability for _, probability in after] == [high, low, middle]
+        assert [label for label, _ in after] == expected
+    assert 'predicted above 0.' in predict('--explain', texts[0])
+    asset.write_text('{"threshold": 2}')
+    done = call_command('predict', *texts, *where, cwd=tmp_path)
+    assert (done.code, done.out) == (4, '')
+    assert 'threshold.json: expected a' in done.err
 
 
 def test_only_explain_fails_when_a_moved_model_has_no_explain_signature(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 import pathlib
 import pickle
 import random
@@ -42,14 +44,14 @@ def rows() -> list[Row]:
 class Collected:
     """The totals of both models, and the collector, of the same examples."""
 
-    def __init__(self, of: list[Row], per_batch: int = 300) -> None:
+    def __init__(self, of: list[Row], per_batch: int = 300, threshold: float = 0.5) -> None:
         self.candidate, self.baseline = Totals(), Totals()
-        self.collector = ScoreCollector()
+        self.collector = ScoreCollector(threshold)
         for start in range(0, len(of), per_batch):
             texts, labels, *scores = zip(*of[start : start + per_batch])
             label = np.array(labels, np.int64)
             candidate, baseline = (np.array(found, np.float32) for found in scores)
-            self.candidate.add(label, candidate)
+            self.candidate.add(label, candidate, threshold=threshold)
             self.baseline.add(label, baseline)
             encoded = np.array([text.encode() for text in texts], object)
             self.collector.add(encoded, label, candidate)
@@ -82,26 +84,29 @@ def shown(of: list[Row]) -> list[Example]:
     ]
 
 
-def brute_force(of: list[Row]) -> ScoreDetails:
+def brute_force(of: list[Row], threshold: float = 0.5) -> ScoreDetails:
     confusion = [[0, 0], [0, 0]]
     for _, label, score, _ in of:
-        confusion[label][score > 0.5] += 1
-    wrong = [row for row in of if row[1] != (row[2] > 0.5)]
+        confusion[label][score > threshold] += 1
+    wrong = [row for row in of if row[1] != (row[2] > threshold)]
     return ScoreDetails(
         candidate=histogram([(label, score) for _, label, score, _ in of]),
         baseline=histogram([(label, score) for _, label, _, score in of]),
-        mistakes=shown(sorted(wrong, key=lambda r: (-abs(r[2] - 0.5), r[0], r[1]))),
-        uncertain=shown(sorted(of, key=lambda r: (abs(r[2] - 0.5), r[0], r[1], r[2]))),
+        mistakes=shown(sorted(wrong, key=lambda r: (-abs(r[2] - threshold), r[0], r[1]))),
+        uncertain=shown(sorted(of, key=lambda r: (abs(r[2] - threshold), r[0], r[1], r[2]))),
         true_positives=confusion[1][1],
         false_positives=confusion[0][1],
         true_negatives=confusion[0][0],
         false_negatives=confusion[1][0],
+        threshold=threshold,
     )
 
 
-def test_details_equal_those_of_brute_force() -> None:
-    found = Collected(rows()).details()
-    assert found == brute_force(rows())
+@pytest.mark.parametrize('threshold', [0.5, 0.03, 0.25])
+def test_details_equal_those_of_brute_force(threshold: float) -> None:
+    found = Collected(rows(), threshold=threshold).details()
+    assert found == brute_force(rows(), threshold)
+    assert (found == brute_force(rows())) == (threshold == 0.5)
     assert found.candidate.positive[-1] + found.candidate.negative[-1] > 100
 
 
@@ -200,3 +205,14 @@ def test_details_are_unchanged_when_written_and_read(tmp_path: pathlib.Path) -> 
     path.write_bytes(to_json(DETAILS).replace(b'"label":0', b'"label":"x"'))
     with pytest.raises(ValueError, match=r'mistakes\.0\.label'):
         read_score_details(str(tmp_path))
+
+
+def test_details_have_the_default_threshold_when_an_older_version_wrote_them(
+    tmp_path: pathlib.Path,
+) -> None:
+    details = Collected(rows(), threshold=0.25).details()
+    stored = json.loads(to_json(details))
+    assert stored.pop('threshold') == 0.25
+    (tmp_path / SCORE_DETAILS_FILE).parent.mkdir()
+    (tmp_path / SCORE_DETAILS_FILE).write_text(json.dumps(stored))
+    assert read_score_details(str(tmp_path)) == dataclasses.replace(details, threshold=0.5)

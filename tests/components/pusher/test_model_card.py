@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from components.common import features
+from components.common.decision_threshold import DecisionThreshold
 from components.common.settings import TextSettings
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.metric_table import Check, MetricChange
@@ -237,3 +238,29 @@ def test_requests_in_the_card_return_the_documented_responses(
     assert tf.sigmoid(logit).numpy() == pytest.approx(
         exported.probabilities(explain['inputs']['text'])[0], abs=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ('decision', 'line'),
+    [
+        (DecisionThreshold(threshold=0.5), None),
+        (
+            DecisionThreshold(threshold=0.3),
+            'It predicts `pos` if this probability is above 0.3, its decision threshold '
+            '(`assets.extra/threshold.json`).',
+        ),
+        (
+            DecisionThreshold(threshold=0.27314, aim='recall at precision 0.8'),
+            'It predicts `pos` if this probability is above 0.2731, its decision threshold '
+            '(`assets.extra/threshold.json`), which has the best recall at precision 0.8 on `val`.',
+        ),
+    ],
+)
+def test_card_names_the_threshold_and_its_aim_when_it_is_not_the_default(
+    decision: DecisionThreshold, line: str | None, tmp_path: pathlib.Path
+) -> None:
+    card = make_card(tmp_path, decision=decision)
+    found = [each for each in card.splitlines() if each.startswith('It predicts')]
+    assert found == ([line] if line else [])
+    above = {0.5: '0.5', 0.3: '0.3'}.get(decision.threshold, '0.2731')
+    assert f'from 0 to 1. Above {above}, this label is predicted.' in card

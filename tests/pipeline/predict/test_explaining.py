@@ -12,10 +12,11 @@ EXPLANATION = Explanation(-0.25, (('not good', -1.5), ('great', 1.0), *WEAK))
 TEXT = 'It is not, not\n GOOD: [red]great[/red] <script>'
 
 
-def show(text: str, explanation: Explanation) -> str:
+def show(text: str, explanation: Explanation, threshold: float = 0.5) -> str:
     out = io.StringIO()
     console = Console(file=out, highlight=False, width=100)
-    show_explanation(console, text, Score('neg', '0.3208213'), explanation, ('neg', 'pos'))
+    score = Score('neg' if threshold > 0.4 else 'pos', '0.3208213')
+    show_explanation(console, text, score, explanation, ('neg', 'pos'), threshold=threshold)
     return out.getvalue()
 
 
@@ -31,3 +32,9 @@ def test_contributions_add_up_to_the_logit_when_an_explanation_is_printed() -> N
 
 def test_only_the_bias_is_printed_when_the_text_is_empty() -> None:
     assert '-0.250  bias: the logit of a text without words' in show('', Explanation(-0.25, ()))
+
+
+def test_threshold_and_its_logit_are_printed_when_the_model_has_one() -> None:
+    assert show('', EXPLANATION, threshold=0.3).splitlines()[0] == (
+        "pos  0.3208  (probability of 'pos'; predicted above 0.3, that is a logit of -0.847)"
+    )

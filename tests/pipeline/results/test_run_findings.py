@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 
@@ -14,6 +15,8 @@ from components.statistics_gen.text_statistics import (
     TextStatistics,
     to_json,
 )
+from components.trainer.threshold import TunedThreshold
+from components.trainer.threshold import to_json as threshold_json
 from components.transform.properties import STOCK_REASON_PROPERTY
 from pipeline.results.run_findings import RunFindings
 
@@ -42,6 +45,61 @@ def test_note_of_transform_counts_words_and_names_the_executor(
         path = tmp_path / 'transformed_metadata' / 'asset_map'
         path.write_text(json.dumps({name: name for name in vocabularies}))
     assert RunFindings().add('Transform', {'transform_graph': [graph]}) == note
+
+
+TUNED = TunedThreshold(
+    aim='recall at precision 0.8',
+    threshold=0.27314,
+    value=0.84,
+    precision=0.8012,
+    examples=400,
+    curve=[],
+)
+
+
+@pytest.mark.parametrize(
+    ('accuracies', 'fixed', 'tuned', 'note'),
+    [
+        ([0.90481], None, None, 'val accuracy 0.9048'),
+        ([0.9, 0.91], None, None, 'val accuracy by epoch: .900 .910'),
+        ([], None, None, ''),
+        ([0.90481], 0.3, None, 'val accuracy at 0.5 0.9048; threshold 0.3'),
+        (
+            [0.90481],
+            0.27314,
+            TUNED,
+            'val accuracy at 0.5 0.9048; threshold 0.2731: recall 0.8400 at precision 0.8012 on '
+            'val',
+        ),
+        (
+            [0.9, 0.91],
+            0.5,
+            dataclasses.replace(TUNED, aim='balanced_accuracy', threshold=0.5),
+            'val accuracy at 0.5 by epoch: .900 .910; threshold 0.5: balanced accuracy 0.8400 on '
+            'val',
+        ),
+        ([], 0.3, None, 'threshold 0.3'),
+    ],
+)
+def test_note_of_training_names_the_threshold_when_it_is_not_the_default(
+    accuracies: list[float],
+    fixed: float | None,
+    tuned: TunedThreshold | None,
+    note: str,
+    tmp_path: pathlib.Path,
+) -> None:
+    model, run = standard_artifacts.Model(), standard_artifacts.ModelRun()
+    model.uri, run.uri = str(tmp_path / 'model'), str(tmp_path / 'run')
+    extra = tmp_path / 'model' / 'Format-Serving' / 'assets.extra'
+    extra.mkdir(parents=True)
+    (tmp_path / 'run').mkdir()
+    history = {'val_binary_accuracy': accuracies} if accuracies else {}
+    (tmp_path / 'run' / 'history.json').write_text(json.dumps(history))
+    if fixed is not None:
+        (extra / 'threshold.json').write_text(json.dumps({'threshold': fixed}))
+    if tuned is not None:
+        (tmp_path / 'run' / 'threshold.json').write_text(threshold_json(tuned))
+    assert RunFindings().add('Trainer', {'model': [model], 'model_run': [run]}) == note
 
 
 @pytest.mark.parametrize(
