@@ -65,9 +65,12 @@ class TunedThreshold:
         ...     precision=0.8012, examples=90, curve=[]).describe()
         'threshold 0.2731: recall 0.8400 at precision 0.8012 on val'
         """
-        at = '' if ' at ' not in self.aim else f' at precision {self.precision:.4f}'
-        metric = self.aim.partition(' at ')[0].replace('_', ' ')
-        return f'threshold {format_threshold(self.threshold)}: {metric} {self.value:.4f}{at} on val'
+        return f'threshold {format_threshold(self.threshold)}: {self.describe_value()} on val'
+
+    def describe_value(self) -> str:
+        """Return the value that the threshold reaches, such as `f1 0.8123`."""
+        metric, at, _ = self.aim.replace('_', ' ').partition(' at precision ')
+        return f'{metric} {self.value:.4f}' + (f'{at}{self.precision:.4f}' if at else '')
 
 
 def tune_threshold(

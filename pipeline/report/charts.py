@@ -52,30 +52,18 @@ _WORD_TICKS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
 
 def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Markup:
     """Draw the histogram of the candidate's scores, positives up and negatives down."""
-    up = measures.coarser(details.candidate.positive, _SCORE_BINS)
-    down = measures.coarser(details.candidate.negative, _SCORE_BINS)
-    values = []
-    for index in range(_SCORE_BINS):
-        low, high = index / _SCORE_BINS, (index + 1) / _SCORE_BINS
-        for sign, label, counts in ((1, labels[1], up), (-1, labels[0], down)):
-            wrong = (sign > 0) == (index < _SCORE_BINS // 2)
-            values.append(
-                {
-                    'x': low + 0.004,
-                    'x2': high - 0.004,
-                    'y': sign * counts[index],
-                    'colour': OTHER if wrong else ACCENT,
-                    'label': f'{counts[index]:,} texts labelled {label!r} with scores from '
-                    f'{low:.2f} to {high:.2f}: {"wrong" if wrong else "right"}',
-                }
-            )
+    up, down = (
+        measures.coarser(counts, _SCORE_BINS)
+        for counts in (details.candidate.positive, details.candidate.negative)
+    )
+    values = _score_bars(details, labels)
     most = max(*up, *down, 1)
     x = share('x', f'predicted probability of {labels[1]!r}')
     absolute = "format(abs(datum.value), ',d')"
     y = number(
         'y', 'texts', (-1.25 * most, 1.25 * most), format=',d', labelExpr=absolute, tickCount=5
     )
-    ends = {'x2': {'field': 'x2'}, 'y2': {'datum': 0}}
+    ends = {'x2': {'field': 'x2'}, 'y2': {'field': 'y2'}}
     corners = [
         (0.02, 1.14, f'{labels[1]!r}, wrong', OTHER),
         (0.98, 1.14, f'{labels[1]!r}, right', ACCENT),
@@ -84,7 +72,7 @@ def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Ma
     ]
     layers = [
         layer(values, {'type': 'bar'}, x=x, y=y, color=_COLOUR, **ends),
-        dotted_line('x', 0.5, x),
+        dotted_line('x', details.threshold, x),
         layer([{'y': 0}], {'type': 'rule', 'color': MUTED}, y=y),
         *(
             text((at, height * most), label, x, y, color=colour,
@@ -93,6 +81,41 @@ def draw_scores(details: ScoreDetails, labels: tuple[str, str], name: str) -> Ma
         ),
     ]  # fmt: skip
     return draw(layers, name)
+
+
+def _score_bars(details: ScoreDetails, labels: tuple[str, str]) -> list[Spec]:
+    """Return the bars of the histogram; that of the threshold has a right and a wrong part."""
+    scores = details.candidate
+    fine = len(scores.positive) // _SCORE_BINS
+    cut = round(details.threshold * len(scores.positive))
+    values: list[Spec] = []
+    for start in range(0, len(scores.positive), fine):
+        end = start + fine
+        low, high = start / len(scores.positive), end / len(scores.positive)
+        middle = min(max(cut, start), end)
+        below, above = slice(start, middle), slice(middle, end)
+        for sign, label, counts, parts in (
+            (1, labels[1], scores.positive, (above, below)),
+            (-1, labels[0], scores.negative, (below, above)),
+        ):
+            base = 0
+            for part, result, colour in zip(parts, ('right', 'wrong'), (ACCENT, OTHER)):
+                if part.start == part.stop:
+                    continue
+                count = sum(counts[part])
+                values.append(
+                    {
+                        'x': low + 0.004,
+                        'x2': high - 0.004,
+                        'y': base + sign * count,
+                        'y2': base,
+                        'colour': colour,
+                        'label': f'{count:,} texts labelled {label!r} with scores from '
+                        f'{low:.2f} to {high:.2f}: {result}',
+                    }
+                )
+                base += sign * count
+    return values
 
 
 def draw_slices(

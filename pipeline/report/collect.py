@@ -19,6 +19,11 @@ from components.statistics_gen.text_statistics import (
     read_text_statistics,
 )
 from components.trainer.history import read_history
+from components.trainer.threshold import (
+    TUNED_THRESHOLD_FILE,
+    TunedThreshold,
+    parse_tuned_threshold,
+)
 from pipeline.report.feature_table import read_feature_rows
 from pipeline.report.lineage import Lineage
 from pipeline.report.view import BaselineData, Data, FeatureRow, Missing, RecordedNode, Report
@@ -52,6 +57,7 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
     read = functools.partial(_read, outcome, nodes)
     summary = read('ExampleGen', 'examples', _read_summary)
     described = read('StatisticsGen', 'statistics', read_text_statistics)
+    tuned = read('Trainer', 'model_run', _read_tuned_threshold)
     return Report(
         outcome=outcome,
         labels=('negative', 'positive') if isinstance(summary, Missing) else summary.labels,
@@ -69,6 +75,7 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
         ),
         nodes=nodes,
         lineage=None if nodes else Missing(reason=problem or _not_recorded(outcome)),
+        tuned=None if isinstance(tuned, Missing) else tuned,
     )
 
 
@@ -84,6 +91,10 @@ def _open_lineage(outcome: RunOutcome, root: pathlib.Path) -> tuple[Lineage | No
 
 def _read_summary(uri: str) -> ExamplesSummary:
     return ExamplesSummary.parse(pathlib.Path(uri, SUMMARY_FILE).read_text(encoding='utf-8'))
+
+
+def _read_tuned_threshold(uri: str) -> TunedThreshold:
+    return parse_tuned_threshold(pathlib.Path(uri, TUNED_THRESHOLD_FILE).read_bytes())
 
 
 def _feature_rows(nodes: _Nodes, described: TextStatistics) -> tuple[FeatureRow, ...]:

@@ -32,14 +32,15 @@ def share(field: str, title: str, values: Sequence[float] = QUARTERS, low: float
 
 
 def draw_curves(
-    scores: Mapping[str, Histogram], at_half: tuple[Sequence[Point], Sequence[Point]] = ((), ())
+    scores: Mapping[str, Histogram],
+    at_threshold: tuple[Sequence[Point], Sequence[Point]] = ((), ()),
 ) -> dict[str, Markup]:
     """Draw the curves of one or more models.
 
     Args:
         scores: Histogram of the scores by name of the model.
-        at_half: Points of the threshold 0.5 on the first model's curves, at most one
-            of each: false and true positive rate, and recall and precision.
+        at_threshold: Points of the decision threshold on the first model's curves, at most
+            one of each: false and true positive rate, and recall and precision.
 
     Returns:
         The charts by title, without those that the first model's scores do not
@@ -55,7 +56,7 @@ def draw_curves(
             axes,
             'ROC curve: true positive rate by false positive rate',
             guide=[(0, 0), (1, 1)],
-            marks=[dots([point._asdict()], *axes, size=64) for point in at_half[0]],
+            marks=[dots([point._asdict()], *axes, size=64) for point in at_threshold[0]],
             legend_at=(0.42, 0.06),
         )
         base = positives / (positives + negatives)
@@ -65,7 +66,7 @@ def draw_curves(
             axes,
             'Precision by recall of all thresholds',
             guide=[(0, base), (1, base)],
-            marks=[dots([point._asdict()], *axes, size=64) for point in at_half[1]],
+            marks=[dots([point._asdict()], *axes, size=64) for point in at_threshold[1]],
             legend_at=(0.04, 0.06),
         )
     if positives or negatives:

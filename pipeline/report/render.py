@@ -17,6 +17,7 @@ from components.evaluator.metric_table import find_metric, format_metric
 from pipeline.report import sections
 from pipeline.report.compare import compare
 from pipeline.report.sections import MINUS, NONE
+from pipeline.report.tuned_threshold import tuned_threshold
 from pipeline.report.vega import printable
 from pipeline.report.view import Missing, Report
 
@@ -40,6 +41,7 @@ def render(report: Report) -> str:
             outcome=report.outcome,
             labels=report.labels,
             learning=sections.learning(report),
+            tuned=tuned_threshold(report),
             scores=sections.scores(report),
             slices=sections.slices(report.outcome),
             data=sections.data(report),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.common import features
+from components.common.decision_threshold import format_threshold
 from components.evaluator.metric_rows import interval_name
 from components.evaluator.metric_table import (
     ACCURACY,
@@ -140,12 +141,12 @@ def scores(report: Report) -> Context | Missing:
     positives = details.true_positives + details.false_negatives
     negatives = details.true_negatives + details.false_positives
     predicted = details.true_positives + details.false_positives
-    at_half: tuple[list[Point], list[Point]] = ([], [])
+    at_threshold: tuple[list[Point], list[Point]] = ([], [])
     if positives and negatives:
         recall = details.true_positives / positives
-        at_half[0].append(Point(details.false_positives / negatives, recall))
+        at_threshold[0].append(Point(details.false_positives / negatives, recall))
         if predicted:
-            at_half[1].append(Point(recall, details.true_positives / predicted))
+            at_threshold[1].append(Point(recall, details.true_positives / predicted))
     sentence = _describe_mistakes(details, report.labels)
     return {
         'mistakes': sentence,
@@ -153,8 +154,9 @@ def scores(report: Report) -> Context | Missing:
         'histogram': charts.draw_scores(
             details, report.labels, f'Scores of the texts of each label. {sentence}'
         ),
-        'curves': curves.draw_curves(histograms, at_half),
+        'curves': curves.draw_curves(histograms, at_threshold),
         'details': details,
+        'threshold': format_threshold(details.threshold),
     }
 
 
@@ -185,7 +187,7 @@ def _describe_mistakes(details: ScoreDetails, labels: tuple[str, str]) -> str:
 
 
 def _describe_confident_mistakes(details: ScoreDetails) -> str:
-    """Return how many texts with a confident prediction were misclassified."""
+    """Return how many texts have the label that the model is confident that they have not."""
     tenth = len(details.candidate.positive) // 10
     wrong = sum(details.candidate.positive[:tenth]) + sum(details.candidate.negative[-tenth:])
     right = sum(details.candidate.negative[:tenth]) + sum(details.candidate.positive[-tenth:])
@@ -194,7 +196,7 @@ def _describe_confident_mistakes(details: ScoreDetails) -> str:
         return 'No text has a probability below 0.1 or above 0.9.'
     return (
         f'{total:,} texts have a probability below 0.1 or above 0.9. '
-        f'{wrong:,} of them ({wrong / total:.1%}) are misclassified.'
+        f'{wrong:,} of them ({wrong / total:.1%}) have the other label.'
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from components.evaluator.score_details import ScoreDetails
 from components.statistics_gen.text_statistics import TextStatistics
+from components.trainer.threshold import TunedThreshold
 from pipeline.results.outcome import RunOutcome
 
 
@@ -120,6 +121,7 @@ class Report:
         data: Statistics of the data.
         nodes: The nodes that ML Metadata has, by id.
         lineage: Why ML Metadata does not have the run; None if it has it.
+        tuned: The tuned decision threshold; None if it was not tuned, or is not known.
     """
 
     outcome: RunOutcome
@@ -129,3 +131,4 @@ class Report:
     data: Data | Missing
     nodes: Mapping[str, RecordedNode]
     lineage: Missing | None
+    tuned: TunedThreshold | None = None
