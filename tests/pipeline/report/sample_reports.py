@@ -6,7 +6,7 @@ import dataclasses
 import random
 from typing import Any, Literal
 
-from components.evaluator.metric_table import Check
+from components.evaluator.metric_table import Check, MetricChange
 from components.evaluator.score_details import BINS, Example, Histogram, ScoreDetails
 from components.statistics_gen.text_statistics import SplitStatistics, TextStatistics
 from pipeline.report.view import Artifact, BaselineData, Data, Missing, RecordedNode, Report
@@ -29,7 +29,18 @@ def make_outcome(outcome: Verdict = 'pushed', **changes: Any) -> RunOutcome:
         accuracy = 0.923 if passed else 0.7912
         fields = {
             'metrics': _metrics(accuracy, 25_000),
+            'intervals': _intervals(_metrics(accuracy, 25_000)),
             'slices': {f'length={n}': _metrics(accuracy, count) for n, count in _SLICES.items()},
+            'slice_intervals': {
+                f'length={n}': _intervals(_metrics(accuracy, count)) for n, count in _SLICES.items()
+            },
+            'changes': {
+                'binary_accuracy': MetricChange(
+                    change=0.012, low=0.01, high=0.014, verdict='better'
+                ),
+                'loss': MetricChange(change=0.001, low=-0.001, high=0.003, verdict='no difference'),
+                'calibration': MetricChange(change=0.03, low=0.01, high=0.05, verdict='worse'),
+            },
             'thresholds': (_check(accuracy, 0.8, ''), _check(accuracy, 0.91, ' (baseline)')),
             'baseline': _metrics(0.911, 25_000),
             'baseline_version': '1795399776',
@@ -79,6 +90,15 @@ def _metrics(accuracy: float, examples: int) -> dict[str, float | None]:
         'calibration': 1.004,
         'expected_calibration_error': 0.0081,
         'example_count': float(examples),
+    }
+
+
+def _intervals(metrics: dict[str, float | None]) -> dict[str, tuple[float, float]]:
+    half = 1 / ((metrics['example_count'] or 0) ** 0.5)
+    return {
+        name: (value - half, value + half)
+        for name, value in metrics.items()
+        if value is not None and name != 'example_count'
     }
 
 

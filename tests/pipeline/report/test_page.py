@@ -13,12 +13,13 @@ from tests.pipeline.report.conftest import OpenPage, Runs
 from tests.pipeline.report.sample_reports import HOSTILE
 
 CHARTS = {
-    # Scores, three curves, slices, splits, lengths; with epochs, two more.
+    # Scores, three curves, slices, splits, lengths; with epochs, two more; with a baseline, its
+    # changes.
     'pushed': 7,
-    'not_blessed': 9,
+    'not_blessed': 10,
     'failed': 2,
     'compared': 3,
-    'made': 9,
+    'made': 10,
     'made_failed': 2,
     'made_compared': 3,
 }
@@ -110,9 +111,14 @@ def test_tables_have_the_figures_of_the_run_when_it_trained_epochs(
     metrics = page.get_by_role('table', name='Metrics on test')
     row = metrics.get_by_role('row', name='accuracy ')
     cells = row.get_by_role('cell').all_inner_texts()
-    assert cells[0] == f'{accuracy:.4f}'
-    assert '✗ ≥ 0.9900, missed' in cells[1]
-    assert cells[2] == f'{base:.4f}'
+    low, high = outcome['intervals']['binary_accuracy']
+    assert cells[:2] == [f'{accuracy:.4f}', f'{low:.4f} to {high:.4f}']
+    assert '✗ ≥ 0.9900, missed' in cells[2]
+    changes = page.get_by_role('table', name='Candidate minus baseline')
+    cells = changes.get_by_role('row', name='accuracy ').first.get_by_role('cell').all_inner_texts()
+    change = outcome['changes']['binary_accuracy']
+    assert cells[:2] == [f'{base:.4f}', f'{change["change"]:+.4f}'.replace('-', '−')]
+    assert cells[3].endswith(change['verdict'])
     cells = page.get_by_role('table', name='Confusion matrix').get_by_role('cell')
     counts = [int(text.split()[0].replace(',', '')) for text in cells.all_inner_texts() if text]
     assert sum(counts) == outcome['metrics']['example_count']
