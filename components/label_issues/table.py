@@ -149,6 +149,16 @@ def read_summary(folder: str) -> IssueSummary | None:
         return None
 
 
+def merge_summaries(summaries: Sequence[IssueSummary]) -> IssueSummary:
+    """Return the summary of all tables of some summaries, of different splits."""
+    shown = sorted(
+        (each for summary in summaries for each in summary.shown),
+        key=lambda each: rank_key(each.issue),
+    )
+    counts = {split: n for summary in summaries for split, n in summary.counts.items()}
+    return IssueSummary(counts=counts, shown=shown[:SHOWN_ISSUES])
+
+
 def read_table(folder: str) -> list[LabelIssue]:
     """Read the table from the folder of an artifact on a disk that has a summary.
 

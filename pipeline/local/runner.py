@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import pathlib
 import platform
 import sys
 import time
@@ -24,6 +25,7 @@ from pipeline.local import leftovers
 from pipeline.local.failures import explain, explain_server_failure
 from pipeline.local.launcher import NodeLauncher
 from pipeline.process import signals
+from pipeline.results.label_issues import LabelIssues, join_label_issues
 from pipeline.results.outcome import NodeResult, RunOutcome, State, verdict_of
 from pipeline.results.run_findings import Artifacts, RunFindings, is_new_version
 from pipeline.settings.config import PipelineConfig
@@ -86,6 +88,9 @@ def run_pipeline(
 
     def outcome_of(error: BaseException | None) -> RunOutcome:
         findings = runner.findings
+        label_issues = None
+        if not isinstance(error, KeyboardInterrupt):
+            label_issues = _write_label_issues(findings, config.root_path, run_id)
         verdict = verdict_of(error, pushed=findings.pushed, withdrawn=findings.withdrawn)
         nodes = runner.results
         if verdict in {'failed', 'interrupted'}:
@@ -102,6 +107,7 @@ def run_pipeline(
             error=str(error) if error else None,
             config=config.model_dump(),
             **findings.outcome_fields(),
+            label_issues=label_issues,
             versions={'python': platform.python_version(), **stack_versions()},
         )
 
@@ -253,6 +259,17 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self._node_started, 3)
+
+
+def _write_label_issues(
+    findings: RunFindings, root: pathlib.Path, run_id: str
+) -> LabelIssues | None:
+    try:
+        path = root / 'reports' / f'{run_id}.label_issues.csv'
+        return join_label_issues(findings.scored, path)
+    except (OSError, ValueError):  # the run has ended, and does not depend on the table
+        _log.exception('the table of suspected label errors was not written')
+        return None
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from components.common.errors import ReviewsError
 from components.common.model_versions import restored_by
 from components.evaluator.score_details import read_score_details
 from components.example_gen.summary import SUMMARY_FILE, ExamplesSummary
+from components.label_issues.table import IssueSummary, merge_summaries, read_summary
 from components.served_baseline.baseline import ServedVersion, read_baseline
 from components.statistics_gen.text_statistics import (
     TextStatistics,
@@ -55,7 +56,7 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
     lineage, problem = _open_lineage(outcome, root)
     nodes = lineage.nodes(outcome.run_id) if lineage else {}
     read = functools.partial(_read, outcome, nodes)
-    summary = read('ExampleGen', 'examples', _read_summary)
+    summary = read('ExampleGen', 'examples', _read_examples_summary)
     described = read('StatisticsGen', 'statistics', read_text_statistics)
     tuned = read('Trainer', 'model_run', _read_tuned_threshold)
     return Report(
@@ -63,6 +64,10 @@ def collect(outcome: RunOutcome, root: pathlib.Path) -> Report:
         labels=('negative', 'positive') if isinstance(summary, Missing) else summary.labels,
         history=read('Trainer', 'model_run', read_history),
         scores=read('Evaluator', 'evaluation', read_score_details),
+        label_issues=_label_issues(
+            read('Trainer', 'model_run', read_summary),
+            read('Evaluator', 'evaluation', read_summary),
+        ),
         data=described
         if isinstance(described, Missing)
         else Data(
@@ -89,7 +94,13 @@ def _open_lineage(outcome: RunOutcome, root: pathlib.Path) -> tuple[Lineage | No
         return None, f'ML Metadata cannot be read: {err}.'
 
 
-def _read_summary(uri: str) -> ExamplesSummary:
+def _label_issues(*found: IssueSummary | Missing) -> IssueSummary | Missing:
+    """Merge the summaries of the nodes; a node may have none."""
+    summaries = [each for each in found if not isinstance(each, Missing)]
+    return merge_summaries(summaries) if summaries else found[-1]
+
+
+def _read_examples_summary(uri: str) -> ExamplesSummary:
     return ExamplesSummary.parse(pathlib.Path(uri, SUMMARY_FILE).read_text(encoding='utf-8'))
 
 

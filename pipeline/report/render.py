@@ -16,6 +16,7 @@ from components.evaluator.metric_rows import format_change_interval, format_inte
 from components.evaluator.metric_table import find_metric, format_metric
 from pipeline.report import sections
 from pipeline.report.compare import compare
+from pipeline.report.label_section import label_errors
 from pipeline.report.sections import MINUS, NONE
 from pipeline.report.tuned_threshold import tuned_threshold
 from pipeline.report.vega import printable
@@ -43,6 +44,7 @@ def render(report: Report) -> str:
             learning=sections.learning(report),
             tuned=tuned_threshold(report),
             scores=sections.scores(report),
+            label_errors=label_errors(report),
             slices=sections.slices(report.outcome),
             data=sections.data(report),
             **sections.verdict(report.outcome),

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from components.evaluator.score_details import ScoreDetails
+from components.label_issues.table import IssueSummary
 from components.statistics_gen.text_statistics import TextStatistics
 from components.trainer.threshold import TunedThreshold
 from pipeline.results.outcome import RunOutcome
@@ -118,6 +119,7 @@ class Report:
         labels: The negative and the positive label in the data.
         history: Value of each metric by epoch.
         scores: Details of the scores on `test`.
+        label_issues: Suspected label errors of the splits that were examined.
         data: Statistics of the data.
         nodes: The nodes that ML Metadata has, by id.
         lineage: Why ML Metadata does not have the run; None if it has it.
@@ -128,6 +130,7 @@ class Report:
     labels: tuple[str, str]
     history: dict[str, list[float]] | Missing
     scores: ScoreDetails | Missing
+    label_issues: IssueSummary | Missing
     data: Data | Missing
     nodes: Mapping[str, RecordedNode]
     lineage: Missing | None

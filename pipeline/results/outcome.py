@@ -17,6 +17,7 @@ from components.common.atomic_write import atomic_write
 from components.common.errors import DataError
 from components.evaluator.metric_rows import MetricRow, metric_rows
 from components.evaluator.metric_table import EXAMPLE_COUNT, Check, Ends, MetricChange
+from pipeline.results.label_issues import LabelIssues
 from pipeline.settings.config import PipelineConfig
 
 NO_BASELINE = 'No baseline: no other model is served.'
@@ -103,6 +104,7 @@ class RunOutcome:
         versions: Versions of the packages that the run depends on.
         report: Path of the report page, None if there is none.
         rejects: Pattern of the files with rejected rows, None if there are none.
+        label_issues: Suspected label errors, None if no split was examined.
     """
 
     run_id: str
@@ -134,6 +136,7 @@ class RunOutcome:
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     report: str | None = None
     rejects: str | None = None
+    label_issues: LabelIssues | None = None
 
     def state_of(self, node_id: str) -> State | None:
         """Return the state of a node, None if there is no such node."""

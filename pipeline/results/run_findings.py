@@ -51,6 +51,7 @@ class RunFindings:
         withdrawn: The rollback because of which a blessed model was not pushed, None if none.
         spans: The spans that were read, None if the data has none.
         rejects: Pattern of the files with rejected rows, None if there are none.
+        scored: Folders of the artifacts that may have tables of suspected label errors.
 
     Example:
         findings = RunFindings()
@@ -65,6 +66,7 @@ class RunFindings:
     withdrawn: Withdrawn | None = None
     spans: str | None = None
     rejects: str | None = None
+    scored: list[str] = dataclasses.field(default_factory=list)
 
     def add(self, node_id: str, outputs: Artifacts) -> str:
         """Add the outputs of a node.
@@ -80,7 +82,7 @@ class RunFindings:
             'StatisticsGen': _describe_overlap,
             'ExampleValidator': lambda outputs: 'no anomalies',
             'Transform': _count_words,
-            'Trainer': _describe_training,
+            'Trainer': self._add_model_run,
             'ServedBaseline': self._add_baseline,
             'Evaluator': self._add_evaluation,
             'Pusher': self._add_push,
@@ -110,6 +112,10 @@ class RunFindings:
             note += f'; left out {count_rows(sum(summary.dropped.values()))} by label ({labels})'
         return f'{self.spans}: {note}' if self.spans else note
 
+    def _add_model_run(self, outputs: Artifacts) -> str:
+        self.scored.append(_only(outputs, 'model_run').uri)
+        return _describe_training(outputs)
+
     def _add_baseline(self, outputs: Artifacts) -> str:
         served = read_baseline(_only(outputs, 'model').uri)
         self.baseline_version = served.version if served else None
@@ -119,6 +125,7 @@ class RunFindings:
 
     def _add_evaluation(self, outputs: Artifacts) -> str:
         self.evaluation = read_evaluation(_only(outputs, 'evaluation').uri)
+        self.scored.append(_only(outputs, 'evaluation').uri)
         blessed = constants.ARTIFACT_PROPERTY_BLESSED_KEY
         value = _only(outputs, 'blessing').get_int_custom_property(blessed)
         self.blessed = value == constants.BLESSED_VALUE

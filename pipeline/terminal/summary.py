@@ -62,6 +62,8 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         'baseline': outcome.baseline_version and f'version {outcome.baseline_version}',
         'run': f'{outcome.run_id}, {outcome.seconds:.1f} s',
         'rejects': outcome.rejects and _relative(outcome.rejects),
+        'labels': outcome.label_issues
+        and f'{outcome.label_issues.describe()}: {_relative(outcome.label_issues.file)}',
         'report': outcome.report and _relative(outcome.report),
         'log': outcome.log,
     }

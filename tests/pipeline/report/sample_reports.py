@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from components.evaluator.metric_table import Check, MetricChange
 from components.evaluator.score_details import BINS, Example, Histogram, ScoreDetails
+from components.label_issues.table import IssueSummary, LabelIssue, ShownIssue
 from components.statistics_gen.text_statistics import SplitStatistics, TextStatistics
 from pipeline.report.view import Artifact, BaselineData, Data, Missing, RecordedNode, Report
 from pipeline.results.outcome import NodeResult, Pushed, RunOutcome, State, Verdict
@@ -74,6 +75,7 @@ def make_report(outcome: Literal['pushed', 'not_blessed', 'failed'] = 'pushed') 
         labels=_LABELS,
         history=Missing(reason='Trainer failed.') if failed else _history(),
         scores=early if failed else _scores(),
+        label_issues=early if failed else _label_issues(),
         data=_data(),
         nodes=_nodes(record.nodes),
         lineage=None,
@@ -161,6 +163,19 @@ def _scores() -> ScoreDetails:
         false_positives=sum(candidate.negative[half:]),
         true_negatives=sum(candidate.negative[:half]),
         false_negatives=sum(candidate.positive[:half]),
+    )
+
+
+def _label_issues() -> IssueSummary:
+    issue = LabelIssue('train', '<b>reviews</b>.csv', 17, 'negative', 'positive', 0.9876)
+    places = [issue, issue._replace(split='test', file='', line=1_234)]
+    places += [issue._replace(line=line) for line in range(20, 38)]
+    return IssueSummary(
+        counts={'train': 155, 'val': 0, 'test': 1_137},
+        shown=[
+            ShownIssue(issue=each, text=HOSTILE if rank == 0 else 'w ' * 1_000, cut=rank == 1)
+            for rank, each in enumerate(places)
+        ],
     )
 
 

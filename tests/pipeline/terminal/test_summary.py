@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from components.evaluator.metric_table import Check, MetricChange
+from pipeline.results.label_issues import LabelIssues
 from pipeline.results.outcome import (
     NO_BASELINE,
     NodeResult,
@@ -197,6 +198,13 @@ def test_rollback_command_is_shown_when_the_model_is_withdrawn() -> None:
 def test_path_of_the_rejected_rows_is_shown_when_there_are_any(rejects: str | None) -> None:
     lines = [line for line in summary_of(rejects=rejects) if line.startswith('rejects')]
     assert lines == ([f'rejects  {rejects}'] if rejects else [])
+
+
+def test_number_and_path_of_suspected_label_errors_are_shown_when_labels_were_examined() -> None:
+    issues = LabelIssues(train=3, val=0, test=1_234, file='/reports/1.label_issues.csv')
+    lines = [line for line in summary_of(label_issues=issues) if line.startswith('labels')]
+    assert lines == ['labels  1,237 suspected errors: /reports/1.label_issues.csv']
+    assert not [line for line in summary_of() if line.startswith('labels')]
 
 
 def test_tables_have_intervals_and_verdicts_when_there_is_a_baseline() -> None:
