@@ -67,11 +67,12 @@ def create_pipeline(
     if example_gen is None:
         assert source is not None
         example_gen = make_example_gen(source, config.data.columns, shard_mib=config.data.shard_mib)
+    feature_columns = source.features if source else config.data.columns.features
     examples = example_gen.outputs['examples']
     statistics_gen = make_statistics_gen(examples, config.executors)
     schema_gen = make_schema_gen(
         config.data.schema_file,
-        source.features if source else config.data.columns.features,
+        feature_columns,
         requires_length=not is_foreign,
     )
     schema = schema_gen.outputs['schema']
@@ -120,6 +121,7 @@ def create_pipeline(
         config.gate,
         config.executors,
         statistics=statistics_gen.outputs['statistics'],
+        feature_columns=feature_columns,
     )
     pusher = make_pusher(
         model,

@@ -5,45 +5,18 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import cast
 
 import pydantic
 
 from components.common.settings import Settings
-from components.evaluator.metric_table import ACCURACY, EXAMPLE_COUNT
+from components.evaluator.metric_table import ACCURACY, METRICS, BoundKind, Metric
 
 # The name of the accuracy in the settings and in texts.
 _ALIASES = {'accuracy': ACCURACY}
 
 
-class Limits(NamedTuple):
-    """The bounds that a metric can have.
-
-    Attributes:
-        fields: Names of the fields of `Bound`.
-        highest: Largest value of the metric; the smallest is 0.
-    """
-
-    fields: tuple[str, ...]
-    highest: float = 1.0
-
-
-_HIGHER_IS_BETTER = Limits(('min', 'max_drop'))
-_LIMITS = {
-    ACCURACY: _HIGHER_IS_BETTER,
-    'balanced_accuracy': _HIGHER_IS_BETTER,
-    'loss': Limits(('max', 'max_rise'), math.inf),
-    'auc': _HIGHER_IS_BETTER,
-    'auc_precision_recall': _HIGHER_IS_BETTER,
-    'precision': _HIGHER_IS_BETTER,
-    'recall': _HIGHER_IS_BETTER,
-    'f1': _HIGHER_IS_BETTER,
-    'specificity': _HIGHER_IS_BETTER,
-    # 1 is best, so neither a higher nor a lower value is a drop.
-    'calibration': Limits(('min', 'max'), math.inf),
-    'expected_calibration_error': Limits(('max', 'max_rise')),
-    EXAMPLE_COUNT: Limits(('min',), math.inf),
-}
+_METRICS = {metric.name: metric for metric in METRICS if metric.bound_kinds}
 
 
 class Bound(Settings):
@@ -64,12 +37,12 @@ class Bound(Settings):
     )
 
     @pydantic.model_serializer
-    def _without_none(self) -> dict[str, float]:
+    def _without_none(self) -> dict[BoundKind, float]:
         return self.fields()
 
-    def fields(self) -> dict[str, float]:
-        """Return the bounds that are set, by the name of the field."""
-        return {name: value for name, value in self if value is not None}
+    def fields(self) -> dict[BoundKind, float]:
+        """Return the bounds that are set, by their kind."""
+        return {cast(BoundKind, name): value for name, value in self if value is not None}
 
 
 def metric_of(name: str) -> str:
@@ -79,11 +52,6 @@ def metric_of(name: str) -> str:
     ('binary_accuracy', 'recall')
     """
     return _ALIASES.get(name, name)
-
-
-def limits_of(metric: str) -> Limits:
-    """Return the bounds that a metric can have, by its name in `METRICS`."""
-    return _LIMITS[metric]
 
 
 def check_bounds(bounds: Mapping[str, Bound]) -> dict[str, Bound]:
@@ -108,32 +76,32 @@ def check_bounds(bounds: Mapping[str, Bound]) -> dict[str, Bound]:
     found: dict[str, Bound] = {}
     for name, bound in bounds.items():
         metric = metric_of(name)
-        if metric not in _LIMITS:
-            known = [*_ALIASES, *(metric for metric in _LIMITS if metric != ACCURACY)]
+        if metric not in _METRICS:
+            known = [*_ALIASES, *(metric for metric in _METRICS if metric != ACCURACY)]
             close = difflib.get_close_matches(name, known, n=1)
             hint = f'did you mean {close[0]}?' if close else f'the metrics are {", ".join(known)}'
-            raise ValueError(f'there is no metric {name!r}: {hint}')
+            raise ValueError(f'there is no metric {name!r} to bound: {hint}')
         if metric in found:
             raise ValueError(f'the metric {name!r} is named twice')
-        _check(name, bound, _LIMITS[metric])
+        _check(name, bound, _METRICS[metric])
         found[metric] = bound
     return found
 
 
-def _check(name: str, bound: Bound, limits: Limits) -> None:
-    given = bound.fields()
+def _check(name: str, bound: Bound, metric: Metric) -> None:
+    given, highest = bound.fields(), metric.highest
+    kinds = ', '.join(metric.bound_kinds)
     if not given:
-        raise ValueError(f'{name!r} has no bound: expected one of {", ".join(limits.fields)}')
-    for field, value in given.items():
-        if field not in limits.fields:
-            raise ValueError(
-                f'{name!r} has no bound {field}: expected one of {", ".join(limits.fields)}'
-            )
+        raise ValueError(f'{name!r} has no bound: expected one of {kinds}')
+    for kind, value in given.items():
+        if kind not in metric.bound_kinds:
+            raise ValueError(f'{name!r} has no bound {kind}: expected one of {kinds}')
         # A lowest value of 0, or a highest of 1 or drop of 1 of a share, cannot be missed.
-        least, most = ('(0', ']') if field == 'min' else ('[0', ')')
-        in_range = 0 < value <= limits.highest if field == 'min' else 0 <= value < limits.highest
+        in_range = 0 < value <= highest if kind == 'min' else 0 <= value < highest
         if not in_range:
-            end = 'infinity)' if math.isinf(limits.highest) else f'{limits.highest:g}{most}'
-            raise ValueError(f'{name!r}: expected {field} in {least}, {end}')
+            start = '(' if kind == 'min' else '['
+            end = ']' if kind == 'min' and highest == 1 else ')'
+            most = 'infinity' if math.isinf(highest) else f'{highest:g}'
+            raise ValueError(f'{name!r}: expected {kind} in {start}0, {most}{end}')
     if bound.min is not None and bound.max is not None and bound.min > bound.max:
         raise ValueError(f'{name!r}: expected min below max')

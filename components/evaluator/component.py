@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import BaseChannel, channel, component_spec, standard_artifacts
 from tfx.types.standard_component_specs import (
     BLESSING_KEY,
+    EVAL_CONFIG_KEY,
     EVALUATION_KEY,
     STATISTICS_KEY,
     EvaluatorSpec,
@@ -15,17 +17,25 @@ from tfx.types.standard_component_specs import (
 from tfx.utils import json_utils
 
 from components.common import features
-from components.common.overrides import SAFEGUARD_OVERRIDES
 from components.common.settings import Executors
-from components.evaluator.eval_config import build_eval_config
 from components.evaluator.executor import Executor
+from components.evaluator.parameters import GATE_KEY, write_gate
 from components.evaluator.settings import GateSettings
-from components.evaluator.stock import USER_CONFIG_KEY, StockExecutor
+from components.evaluator.stock import StockExecutor
 from components.evaluator.user_config import load_eval_config
 
 
 class GateEvaluatorSpec(EvaluatorSpec):
-    """Interface of TFX's Evaluator, with the statistics that the gate has a bound on."""
+    """Interface of TFX's Evaluator, with the settings of the gate.
+
+    The statistics are those of the examples, which the gate has a bound on. The parameter
+    `gate` is from `write_gate`. There is an `eval_config` only if it is the user's.
+    """
+
+    PARAMETERS: ClassVar[dict[str, Any]] = {
+        **EvaluatorSpec.PARAMETERS,
+        GATE_KEY: component_spec.ExecutionParameter(type=str),
+    }
 
     INPUTS: ClassVar[dict[str, Any]] = {
         **EvaluatorSpec.INPUTS,
@@ -65,6 +75,7 @@ def make_evaluator(
     executors: Executors = 'fast',
     *,
     statistics: BaseChannel,
+    feature_columns: Iterable[str] = (),
 ) -> BatchEvaluator:
     """Make the node that judges `model`.
 
@@ -75,9 +86,10 @@ def make_evaluator(
         gate: The bounds, or the file that has them.
         executors: Whose executor evaluates; that of TFX if the gate has an `eval_config`.
         statistics: The statistics of `examples`, with those of the texts.
+        feature_columns: The feature columns of `examples`, as `NAME:TYPE`.
 
     Raises:
-        ConfigError: If the `eval_config` is not usable.
+        ConfigError: If the `eval_config` is not usable, or a slice is of no feature column.
     """
     config = load_eval_config(gate.eval_config) if gate.eval_config else None
     node_class = StockEvaluator if config or executors == 'stock' else BatchEvaluator
@@ -87,9 +99,7 @@ def make_evaluator(
         baseline_model=baseline_model,
         statistics=statistics,
         example_splits=json_utils.dumps([features.TEST_SPLIT]),
-        eval_config=config or build_eval_config(gate),
+        gate=write_gate(gate, feature_columns),
+        **({EVAL_CONFIG_KEY: config} if config else {}),
     ).with_id('Evaluator')
-    if config:
-        bounds = {name: getattr(gate, name) for name in SAFEGUARD_OVERRIDES}
-        node.exec_properties.update({USER_CONFIG_KEY: 1, **bounds})
     return node

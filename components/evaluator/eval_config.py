@@ -1,136 +1,66 @@
-"""Converts the settings of the gate to TFMA's configuration and back.
+"""Builds TFMA's configuration of an evaluation, which is stored with it.
 
-TFMA's configuration is passed to the Evaluator and stored with the evaluation,
-so the bounds are written into it and read from it.
+With `executors: stock`, TFMA evaluates and validates with it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+import sys
+from collections.abc import Iterable, Mapping
 
-import pydantic
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.common import features
-from components.common.errors import ConfigError
-from components.common.overrides import setting_error
-from components.evaluator.metric_table import ACCURACY, AUC, METRICS, TEST_OVERLAP
+from components.common.decision_threshold import DEFAULT_THRESHOLD
+from components.evaluator.gate import ROUNDING, Ruling
+from components.evaluator.metric_table import METRICS, BoundKind, find_metric
 from components.evaluator.metrics import TotalsMetric
-from components.evaluator.settings import GateSettings
-
-# 0.88 - 0.90 is a little less than -0.02 in floating point; a drop of just 0.02 is allowed.
-_ROUNDING = 1e-9
-# What to do if the baseline ranks the texts worse than chance.
-BASELINE_HINT = (
-    'the baseline ranks the texts of this test split worse than the bound: the labels may be '
-    'swapped, or the data is of another kind; check the labels, and if they are right, pass '
-    'another --name, or pass --set gate.min_baseline_auc=0 for one run'
-)
-# What to do if too many texts of test are in train or val.
-OVERLAP_HINT = (
-    'the model may know these texts, so the metrics on test may be too good: remove the texts from '
-    'test or from the other splits, or pass data without named splits, which the pipeline splits, '
-    'or raise gate.max_test_overlap_percent'
-)
-UNKNOWN_OVERLAP_HINT = (
-    'StatisticsGen did not count these texts: run the command again with another --root, or pass '
-    '--set gate.max_test_overlap_percent=100 for no bound'
-)
-_ALL_PERCENT = 100.0
-_HINT = 'set the bound, such as --set gate.min_auc=0.7; pipeline_runner.py config show prints all'
+from components.evaluator.slice_patterns import parse_slice
+from components.evaluator.slices import Slice
 
 
-class Bound(NamedTuple):
-    """A bound of the gate.
-
-    Attributes:
-        metric: Name of the metric.
-        lowest: Lowest value, or None.
-        least_change: Lowest difference to the baseline, or None. It is negative
-            if a loss is allowed.
-        slice: Range of words, empty for the whole test split.
-        of_baseline: Whether the bound is on the baseline, not on the candidate.
-        highest: Highest value of a percentage, or None.
-    """
-
-    metric: str
-    lowest: float | None
-    least_change: float | None = None
-    slice: str = ''
-    of_baseline: bool = False
-    highest: float | None = None
-
-    @property
-    def is_checked_by_tfma(self) -> bool:
-        """Whether TFMA checks the bound; `judge` checks the others."""
-        return not self.of_baseline and self.highest is None
-
-    def holds(self, value: float | None) -> bool:
-        """Return whether a value meets the bound; a missing value does not.
-
-        Args:
-            value: In [0, 1], or a percentage if there is a highest value.
-        """
-        if self.highest is not None:
-            return value is not None and 0 <= value <= self.highest
-        return value is not None and self.lowest is not None and self.lowest <= value <= 1
-
-
-def _make_bounds(gate: GateSettings) -> list[Bound]:
-    if (
-        gate.bounds
-        or gate.confidence
-        or not all(isinstance(v, float) for v in gate.slices.values())
-    ):
-        raise ConfigError('gate.bounds, gate.confidence and slices by column are not judged yet')
-    slices = {name: bound for name, bound in gate.slices.items() if isinstance(bound, float)}
-    return [
-        Bound(ACCURACY, gate.min_accuracy, least_change=-gate.max_accuracy_drop - _ROUNDING),
-        *(Bound(ACCURACY, bound, slice=name) for name, bound in sorted(slices.items())),
-        Bound(AUC, gate.min_auc),
-        *_make_safeguards(gate),
-    ]
-
-
-def _make_safeguards(gate: GateSettings) -> list[Bound]:
-    return [
-        Bound(TEST_OVERLAP, None, highest=gate.max_test_overlap_percent),
-        Bound(AUC, gate.min_baseline_auc, of_baseline=True),
-    ]
-
-
-def build_eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
-    """Build TFMA's configuration from the settings, see `_build`."""
-    return _build(_make_bounds(gate))
-
-
-def _build(bounds: Iterable[Bound]) -> config_pb2.EvalConfig:
+def build_eval_config(
+    rulings: Iterable[Ruling],
+    slices: Mapping[str, Slice],
+    thresholds: Mapping[str, float],
+    *,
+    has_baseline: bool,
+) -> config_pb2.EvalConfig:
     """Build TFMA's configuration.
 
-    The served signature is judged. It returns probabilities, so the accuracy is
-    that at 0.5. TFMA fails closed: a metric that is missing or NaN does not meet
-    its bound, and neither does a slice without examples.
+    The served signature is evaluated. TFMA fails closed: a metric that is missing or NaN does
+    not meet its threshold, and neither does a slice without examples.
+
+    Args:
+        rulings: The bounds. Those that TFMA cannot express are left out: on the baseline, on the
+            data, and on slices that are no values of features or have too few examples.
+        slices: The slices of the test split by name.
+        thresholds: Decision thresholds by model.
+        has_baseline: Whether there is a baseline.
 
     Returns:
-        A configuration with all `METRICS`, overall and by number of words. TFMA
-        checks the bounds of the first specification only. The change bound, and the
-        bounds on the baseline, apply if there is a baseline.
+        A configuration with all `METRICS` on all slices, with defaults and the names of the
+        models.
     """
-    of_candidate = {metric.name: _metric_config(metric.name) for metric in METRICS}
-    of_data: dict[str, config_pb2.MetricConfig] = {}
-    of_baseline: dict[str, config_pb2.MetricConfig] = {}
-    for bound in bounds:
-        if bound.is_checked_by_tfma:
-            metric = of_candidate[bound.metric]
-        else:
-            others = of_baseline if bound.of_baseline else of_data
-            metric = others.setdefault(bound.metric, _metric_config(bound.metric))
-        # A plain `threshold` would apply to each slice, however few examples it has.
-        metric.per_slice_thresholds.append(_to_threshold(bound))
-    return config_pb2.EvalConfig(
+    metrics = {metric.name: _metric_config(metric.name, thresholds) for metric in METRICS}
+    bounds: dict[tuple[str, str], dict[BoundKind, float]] = {}
+    for ruling in rulings:
+        check = ruling.check
+        if ruling.model == 'candidate' and check.metric in metrics and not check.skipped:
+            bounds.setdefault((check.metric, check.slice), {})[ruling.kind] = ruling.limit
+    for (metric, name), of_metric in bounds.items():
+        spec = _slicing_spec(name, slices)
+        if spec is not None:
+            # A plain `threshold` would apply to each slice, however few examples it has.
+            metrics[metric].per_slice_thresholds.append(
+                config_pb2.PerSliceMetricThreshold(
+                    slicing_specs=[spec], threshold=_to_threshold(metric, of_metric)
+                )
+            )
+    specs = (_slicing_spec(name, slices) for name in slices if not _is_by_length(slices[name]))
+    config = config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
                 signature_name=features.EXAMPLES_SIGNATURE,
@@ -142,65 +72,11 @@ def _build(bounds: Iterable[Bound]) -> config_pb2.EvalConfig:
         slicing_specs=[
             config_pb2.SlicingSpec(),
             config_pb2.SlicingSpec(feature_keys=[features.LENGTH_KEY]),
+            *(spec for spec in specs if spec),
         ],
-        metrics_specs=[
-            config_pb2.MetricsSpec(metrics=list(of_candidate.values())),
-            *(
-                config_pb2.MetricsSpec(metrics=list(metrics.values()), model_names=models)
-                for metrics, models in ((of_data, []), (of_baseline, [tfma.BASELINE_KEY]))
-                if metrics
-            ),
-        ],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=list(metrics.values()))],
     )
-
-
-def tfma_part(config: config_pb2.EvalConfig) -> config_pb2.EvalConfig:
-    """Return the part of a configuration of `resolve_eval_config` that TFMA can check.
-
-    It ignores a bound on a baseline, and cannot compute a metric of the data.
-    """
-    part = config_pb2.EvalConfig()
-    part.CopyFrom(config)
-    del part.metrics_specs[1:]
-    return part
-
-
-def resolve_eval_config(gate: GateSettings, *, has_baseline: bool) -> config_pb2.EvalConfig:
-    """Build the configuration that a candidate is judged by.
-
-    Args:
-        gate: The bounds.
-        has_baseline: Whether there is a baseline. If not, the bounds on it and on
-            the change are left out.
-
-    Returns:
-        TFMA's configuration, with defaults and the names of the models.
-    """
-    return _resolve(_make_bounds(gate), has_baseline=has_baseline)
-
-
-def resolve_safeguards(gate: GateSettings, *, has_baseline: bool) -> config_pb2.EvalConfig:
-    """Build the configuration of the checks that hold in addition to those of TFMA.
-
-    A candidate that does not return a probability for each example has an accuracy of
-    NaN, which does not meet any bound.
-
-    Args:
-        gate: The lowest AUC of the baseline, and the largest overlap of test.
-        has_baseline: Whether there is a baseline.
-    """
-    return _resolve([Bound(ACCURACY, 0.0), *_make_safeguards(gate)], has_baseline=has_baseline)
-
-
-def _resolve(bounds: Iterable[Bound], *, has_baseline: bool) -> config_pb2.EvalConfig:
-    config = _build(
-        bound
-        for bound in bounds
-        # TFMA would apply the baseline's bound to the only model. A bound of 100% is none, also if
-        # the share is not known.
-        if (has_baseline or not bound.of_baseline) and bound.highest != _ALL_PERCENT
-    )
-    # Here `rubber_stamp` only lets TFMA drop the change bound if there is no baseline. `judge`
+    # Here `rubber_stamp` only lets TFMA drop the change bound if there is no baseline. The gate
     # refuses to bless a model if no bounds are set.
     config = tfma.utils.update_eval_config_with_defaults(
         config, has_baseline=has_baseline, rubber_stamp=True
@@ -209,76 +85,44 @@ def _resolve(bounds: Iterable[Bound], *, has_baseline: bool) -> config_pb2.EvalC
     return config
 
 
-def bounds_of(config: config_pb2.EvalConfig) -> Iterator[Bound]:
-    """Yield the bounds of a configuration of `build_eval_config` or `resolve_eval_config`."""
-    for spec in config.metrics_specs:
-        for metric in spec.metrics:
-            for per_slice in metric.per_slice_thresholds:
-                value = per_slice.threshold.value_threshold
-                change = per_slice.threshold.change_threshold
-                name = str(json.loads(metric.config)['name'])
-                for slicing in per_slice.slicing_specs:
-                    yield Bound(
-                        name,
-                        value.lower_bound.value if value.HasField('lower_bound') else None,
-                        change.absolute.value if change.HasField('absolute') else None,
-                        slice=', '.join(slicing.feature_values.values()),
-                        of_baseline=list(spec.model_names) == [tfma.BASELINE_KEY],
-                        highest=value.upper_bound.value if name == TEST_OVERLAP else None,
-                    )
+def _is_by_length(found: Slice) -> bool:
+    return [column for column, _ in found.key] in ([], [features.LENGTH_KEY])
 
 
-def read_gate(config: config_pb2.EvalConfig) -> GateSettings:
-    """Read the settings from a configuration of `build_eval_config`.
-
-    Raises:
-        ConfigError: If a bound is missing or out of range.
-    """
-    found: dict[str, Any] = {'slices': {}}
-    for bound in bounds_of(config):
-        if bound.of_baseline:
-            found['min_baseline_auc'] = bound.lowest
-        elif bound.metric == TEST_OVERLAP:
-            found['max_test_overlap_percent'] = bound.highest
-        elif bound.slice:
-            found['slices'][bound.slice] = bound.lowest
-        elif bound.metric == ACCURACY:
-            found['min_accuracy'] = bound.lowest
-            if bound.least_change is not None:
-                # 0.01 + 1e-9 - 1e-9 is not quite 0.01.
-                drop = round(-bound.least_change - _ROUNDING, 12)
-                found['max_accuracy_drop'] = max(0.0, drop)
-        elif bound.metric == AUC:
-            found['min_auc'] = bound.lowest
-    optional = {'eval_config', 'bounds', 'min_slice_examples', 'small_slices', 'confidence'}
-    bounds = GateSettings.model_fields.keys() - optional
-    missing = sorted(name for name in bounds if found.get(name) is None)
-    if missing:
-        raise ConfigError(f'the gate has no bound {", ".join(missing)}', hint=_HINT)
-    try:
-        return GateSettings.model_validate(found)
-    except pydantic.ValidationError as err:
-        raise setting_error(err, _HINT) from err
+def _slicing_spec(name: str, slices: Mapping[str, Slice]) -> config_pb2.SlicingSpec | None:
+    """Return the specification of a slice, None if its examples do not share a value."""
+    if name in slices:
+        found = slices[name]
+        values = {column: str(value) for column, value in found.key}
+        return config_pb2.SlicingSpec(feature_values=values) if found.is_of_values else None
+    # Of no example. TFMA cannot express that each value of a column is missing.
+    pattern = parse_slice(name)
+    if not pattern.is_one_slice:
+        return None
+    return config_pb2.SlicingSpec(feature_values=dict(zip(pattern.columns, pattern.values)))
 
 
-def _metric_config(name: str) -> config_pb2.MetricConfig:
+def _metric_config(name: str, thresholds: Mapping[str, float]) -> config_pb2.MetricConfig:
+    config: dict[str, object] = {'name': name}
+    if any(threshold != DEFAULT_THRESHOLD for threshold in thresholds.values()):
+        config['thresholds'] = dict(thresholds)
     return config_pb2.MetricConfig(
-        class_name=TotalsMetric.__name__,
-        module=TotalsMetric.__module__,
-        config=json.dumps({'name': name}),
+        class_name=TotalsMetric.__name__, module=TotalsMetric.__module__, config=json.dumps(config)
     )
 
 
-def _to_threshold(bound: Bound) -> config_pb2.PerSliceMetricThreshold:
-    where = {features.LENGTH_KEY: bound.slice} if bound.slice else {}
-    # All other bounded metrics are shares, so a value above 1 is an error.
-    highest = 1.0 if bound.highest is None else bound.highest
-    threshold = config_pb2.MetricThreshold(value_threshold={'upper_bound': {'value': highest}})
-    if bound.lowest is not None:
-        threshold.value_threshold.lower_bound.value = bound.lowest
-    if bound.least_change is not None:
-        threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-        threshold.change_threshold.absolute.value = bound.least_change
-    return config_pb2.PerSliceMetricThreshold(
-        slicing_specs=[config_pb2.SlicingSpec(feature_values=where)], threshold=threshold
-    )
+def _to_threshold(metric: str, bounds: Mapping[BoundKind, float]) -> config_pb2.MetricThreshold:
+    threshold = config_pb2.MetricThreshold()
+    if 'min' in bounds or 'max' in bounds:
+        # A value outside the range of the metric is an error.
+        highest = min(find_metric(metric).highest, sys.float_info.max)
+        threshold.value_threshold.lower_bound.value = bounds.get('min', 0.0)
+        threshold.value_threshold.upper_bound.value = bounds.get('max', highest)
+    change, directions = threshold.change_threshold, config_pb2.MetricDirection
+    if 'max_drop' in bounds:
+        change.direction = directions.HIGHER_IS_BETTER
+        change.absolute.value = -bounds['max_drop'] - ROUNDING
+    if 'max_rise' in bounds:
+        change.direction = directions.LOWER_IS_BETTER
+        change.absolute.value = bounds['max_rise'] + ROUNDING
+    return threshold

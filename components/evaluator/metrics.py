@@ -21,6 +21,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.common.decision_threshold import DEFAULT_THRESHOLD
 from components.evaluator.metric_table import find_metric
 from components.evaluator.totals import Totals
 
@@ -30,9 +31,12 @@ _TOTALS_NAME = '_binary_totals'
 class _TotalsCombineFn(beam.CombineFn):
     """Computes the totals example by example, for TFMA."""
 
-    def __init__(self, key: metric_types.MetricKey, eval_config: config_pb2.EvalConfig) -> None:
+    def __init__(
+        self, key: metric_types.MetricKey, eval_config: config_pb2.EvalConfig, threshold: float
+    ) -> None:
         self._key = key
         self._eval_config = eval_config
+        self._threshold = threshold
 
     def create_accumulator(self) -> Totals:
         return Totals()
@@ -41,7 +45,7 @@ class _TotalsCombineFn(beam.CombineFn):
         for label, prediction, _ in tfma.metrics.to_label_prediction_example_weight(
             element, eval_config=self._eval_config, model_name=self._key.model_name
         ):
-            accumulator.add(label, prediction)
+            accumulator.add(label, prediction, threshold=self._threshold)
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[Totals]) -> Totals:
@@ -67,14 +71,19 @@ class TotalsMetric(tfma.metrics.Metric):
     """A metric that TFMA computes from `Totals`, by its name in `METRICS`.
 
     The class name must not be one of TFMA's, because TFMA would use its own class.
+
+    Args:
+        name: Name of the metric.
+        thresholds: Decision threshold of each model by its name, None if all have the default.
     """
 
-    def __init__(self, name: str) -> None:
-        super().__init__(_create_computations, name=name)
+    def __init__(self, name: str, thresholds: Mapping[str, float] | None = None) -> None:
+        super().__init__(_create_computations, name=name, thresholds=thresholds)
 
 
 def _create_computations(
     name: str,  # TFMA passes arguments by their names.
+    thresholds: Mapping[str, float] | None,
     eval_config: config_pb2.EvalConfig,
     model_names: list[str],
     example_weighted: bool,
@@ -84,7 +93,9 @@ def _create_computations(
         totals = metric_key(_TOTALS_NAME, model, example_weighted=example_weighted)
         key = metric_key(name, model, example_weighted=example_weighted)
         # TFMA runs equal computations once, so all metrics share the totals.
-        combine = _TotalsCombineFn(totals, eval_config)
+        # In TFMA, the name of the only model is empty.
+        threshold = (thresholds or {}).get(model or tfma.CANDIDATE_KEY, DEFAULT_THRESHOLD)
+        combine = _TotalsCombineFn(totals, eval_config, threshold)
         result = functools.partial(_compute, key, totals)
         computations += [
             metric_types.MetricComputation(keys=[totals], preprocessors=None, combiner=combine),

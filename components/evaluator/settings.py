@@ -10,11 +10,11 @@ import pydantic
 from components.common import features
 from components.common.settings import Settings
 from components.evaluator.bounds import Bound, check_bounds
-from components.evaluator.metric_table import ACCURACY, AUC
+from components.evaluator.metric_table import ACCURACY, AUC, BoundKind
 from components.evaluator.slice_patterns import SlicePattern, parse_slice
 
 # The bounds that have a setting of their own.
-_SHORT_FORMS = {
+_SHORT_FORMS: dict[tuple[str, BoundKind], str] = {
     (ACCURACY, 'min'): 'min_accuracy',
     (ACCURACY, 'max_drop'): 'max_accuracy_drop',
     (AUC, 'min'): 'min_auc',
@@ -155,7 +155,7 @@ class GateSettings(Settings):
             >>> GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01).overall_bounds()['auc']
             Bound(min=0.7, max=None, max_drop=None, max_rise=None)
         """
-        found: dict[str, dict[str, float]] = {ACCURACY: {}, AUC: {}}
+        found: dict[str, dict[BoundKind, float]] = {ACCURACY: {}, AUC: {}}
         for (metric, field), setting in _SHORT_FORMS.items():
             found[metric][field] = getattr(self, setting)
         for metric, bound in self.bounds.items():

@@ -11,33 +11,13 @@ from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from components.evaluator.metric_table import EXAMPLE_COUNT, TEST_OVERLAP, Check
-from components.evaluator.metrics import TotalsMetric
-
-# Scalar metrics by slice, as TFMA stores them; the key of the whole test split is ().
-Values = Mapping[tuple[Any, ...], Mapping[metric_types.MetricKey, float | None]]
-
-
-def is_of_user(config: config_pb2.EvalConfig) -> bool:
-    """Return whether a configuration is not one that is made from the settings."""
-    return not all(
-        metric.module == TotalsMetric.__module__
-        for spec in config.metrics_specs
-        for metric in spec.metrics
-    )
+from components.evaluator.slice_patterns import slice_name
+from components.evaluator.tfma_files import Values
 
 
 def metric_name(key: metric_types.MetricKey) -> str:
     """Return the name of a metric, for example `precision (topK:2)`."""
     return f'{key.name} ({key.sub_key})' if key.sub_key else key.name
-
-
-def slice_name(key: tuple[Any, ...]) -> str:
-    """Return the name of a slice.
-
-    >>> slice_name((('length', '1-10'), ('stars', 5)))
-    'length=1-10, stars=5'
-    """
-    return ', '.join(f'{column}={value}' for column, value in key)
 
 
 def validated_checks(

@@ -1,102 +1,89 @@
-"""The Beam transform of the Evaluator: scores files of examples and merges the results.
+"""The Beam transform of the Evaluator: scores files of examples.
 
 In TFX's own executor, TFMA takes the examples one by one through some fifteen
 Beam stages, each example once for each slice. On IMDB's 25,000 test reviews
 that took three times the CPU time of the model itself. Here the served
-signature scores a batch, and the batch is added to the totals of its slices.
-The definitions of the metrics, the thresholds, the judgement and the files are
-TFMA's. The details for the report are collected in the same pass.
+signature scores a batch, and a worker writes the scores of a file of examples
+into a file of columns. Only the details for the report, whose size does not
+depend on the number of examples, are merged by Beam.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
-from tensorflow_model_analysis.proto import config_pb2
-from tensorflow_model_analysis.slicer import slicer_lib
 
 from components.common import features
 from components.common.atomic_write import UNFINISHED, atomic_write
+from components.common.errors import DataError
 from components.common.explanations import Parts, parts_by_text
-from components.evaluator.gate import Slice, write_results
+from components.common.settings import FeatureType
 from components.evaluator.score_collector import ScoreCollector
 from components.evaluator.score_details import to_json
+from components.evaluator.score_files import Column, write_scores
 from components.evaluator.totals import Totals
 
 _TEXTS_PER_BATCH = 1_000
+_TYPES = {'int': tf.int64, 'float': tf.float32, 'string': tf.string}
 
-TotalsBySlice = dict[Slice, dict[str, Totals]]
+
+class Shard(NamedTuple):
+    """A file of examples, and the file for its scores."""
+
+    examples: str
+    scores: str
 
 
 class Scored(NamedTuple):
-    """The totals of each slice and model, and the details for the report."""
+    """The totals of each model, and the details for the report."""
 
-    totals: TotalsBySlice
+    totals: dict[str, Totals]
     collector: ScoreCollector
 
 
 class Evaluate(beam.PTransform):
-    """Scores files of examples and writes an evaluation in TFMA's format.
+    """Scores files of examples, and writes the scores and the details for the report.
 
     Args:
         models: Paths of the SavedModels by name of the model, candidate first.
-        eval_config: TFMA's configuration, with defaults.
-        evaluation: Folder to write, which `read_evaluation` reads.
+        thresholds: Decision thresholds by name of the model.
+        columns: Types of the columns to write with the scores.
+        evaluation: Folder of the Evaluation artifact.
         details: File to write, for `read_score_details`.
-        test_overlap: See `write_results`.
     """
 
     def __init__(
         self,
         models: dict[str, str],
-        eval_config: config_pb2.EvalConfig,
+        thresholds: dict[str, float],
+        columns: Mapping[str, FeatureType],
         *,
         evaluation: str,
         details: str,
-        test_overlap: float,
     ) -> None:
         super().__init__()
-        self._models = models
-        self._eval_config = eval_config
+        self._score = _Score(models, thresholds, columns, evaluation)
+        self._models = list(models)
+        self._threshold = thresholds[self._models[0]]
         self._evaluation = evaluation
         self._details = details
-        self._test_overlap = test_overlap
 
-    def expand(self, files: beam.PCollection) -> beam.PCollection:
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
         return (
-            files
-            | 'Score' >> beam.ParDo(_Score(self._models, self._eval_config))
-            | 'Merge' >> beam.CombineGlobally(_merge)
-            | 'Write'
-            >> beam.Map(
-                _write,
-                self._eval_config,
-                self._models,
-                self._evaluation,
-                details=self._details,
-                test_overlap=self._test_overlap,
-            )
+            shards
+            | 'Score' >> beam.ParDo(self._score)
+            | 'Merge' >> beam.CombineGlobally(_merge, self._threshold)
+            | 'Write' >> beam.Map(_write, self._models, self._details, evaluation=self._evaluation)
         )
 
 
-def _write(
-    scored: Scored,
-    eval_config: config_pb2.EvalConfig,
-    models: dict[str, str],
-    evaluation: str,
-    *,
-    details: str,
-    test_overlap: float,
-) -> None:
-    write_results(scored.totals, eval_config, models, evaluation, test_overlap=test_overlap)
-    overall = scored.totals.get((), {})
-    candidate, *baseline = [overall.get(name, Totals()) for name in models]
+def _write(scored: Scored, models: list[str], details: str, *, evaluation: str) -> None:
+    candidate, *baseline = [scored.totals.get(name, Totals()) for name in models]
     atomic_write(
         details,
         to_json(scored.collector.details(candidate, baseline[0] if baseline else None)),
@@ -107,9 +94,17 @@ def _write(
 class _Score(beam.DoFn):
     """Scores a file of examples; for the arguments, see `Evaluate`."""
 
-    def __init__(self, models: dict[str, str], eval_config: config_pb2.EvalConfig) -> None:
+    def __init__(
+        self,
+        models: dict[str, str],
+        thresholds: dict[str, float],
+        columns: Mapping[str, FeatureType],
+        evaluation: str,
+    ) -> None:
         self._models = models
-        self._slices = [slicer_lib.SingleSliceSpec(spec=s) for s in eval_config.slicing_specs]
+        self._thresholds = thresholds
+        self._columns = dict(columns)
+        self._evaluation = evaluation
         self._signatures: dict[str, Any] = {}
         self._loaded: list[Any] = []
         self._explain: Any = None
@@ -121,61 +116,101 @@ class _Score(beam.DoFn):
             self._signatures[name] = model.signatures[features.EXAMPLES_SIGNATURE]
         self._explain = self._loaded[0].signatures.get(features.EXPLAIN_SIGNATURE)
 
-    def process(self, file: str) -> Iterator[Scored]:
-        collector, candidate = ScoreCollector(), next(iter(self._models))
-        by_length: dict[bytes, dict[str, Totals]] = defaultdict(self._no_totals)
-        records = tf.data.TFRecordDataset(file, 'GZIP').batch(_TEXTS_PER_BATCH)
-        scored = records.map(
+    def process(self, shard: Shard) -> Iterator[Scored]:
+        candidate = next(iter(self._models))
+        collector = ScoreCollector(self._thresholds[candidate])
+        totals = {name: Totals() for name in self._models}
+        batches: list[dict[str, Column]] = [self._no_examples()]
+        records = tf.data.TFRecordDataset(shard.examples, 'GZIP').batch(_TEXTS_PER_BATCH)
+        scored = records.enumerate().map(
             tf.autograph.experimental.do_not_convert(self._score),
-            # A sum does not depend on the order; tokenising a batch takes one core.
+            # The file has the numbers of the rows; tokenising a batch takes one core.
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=False,
         )
-        for texts, labels, lengths, scores in scored.as_numpy_iterator():
+        for batch, texts, labels, columns, scores in scored.as_numpy_iterator():
             collector.add(texts, labels, scores[candidate])
-            for length in np.unique(lengths):
-                rows = lengths == length
-                for name, predictions in scores.items():
-                    by_length[length][name].add(labels[rows], predictions[rows])
+            for name, predictions in scores.items():
+                totals[name].add(labels, predictions, threshold=self._thresholds[name])
+            batches.append(
+                {
+                    'row': batch * _TEXTS_PER_BATCH + np.arange(len(labels)),
+                    'label': labels,
+                    **{f'model.{name}': values for name, values in scores.items()},
+                    **{
+                        f'column.{name}': _to_objects(name, *columns[name])
+                        for name in self._columns
+                    },
+                }
+            )
         if self._explain is not None:
             collector.add_contributions(self._explain_texts)
-        found: TotalsBySlice = defaultdict(self._no_totals)
-        for length, of_models in by_length.items():
-            for where in slicer_lib.get_slices_for_features_dicts(
-                [], {features.LENGTH_KEY: np.array([length] if length else [])}, self._slices
-            ):
-                for name, totals in of_models.items():
-                    found[where][name].merge(totals)
-        yield Scored(dict(found), collector)
+        found = {name: np.concatenate([each[name] for each in batches]) for name in batches[0]}
+        write_scores(
+            shard.scores,
+            found['row'],
+            found['label'],
+            {name: found[f'model.{name}'] for name in self._models},
+            columns={name: found[f'column.{name}'] for name in self._columns},
+            types=self._columns,
+            evaluation=self._evaluation,
+        )
+        yield Scored(totals, collector)
+
+    def _no_examples(self) -> dict[str, Column]:
+        """Return columns without rows, for a file without examples."""
+        return {
+            'row': np.zeros(0, np.int64),
+            'label': np.zeros(0, np.int64),
+            **{f'model.{name}': np.zeros(0, np.float32) for name in self._models},
+            **{f'column.{name}': np.zeros(0, object) for name in self._columns},
+        }
 
     def _explain_texts(self, texts: list[bytes]) -> list[Parts]:
         outputs = self._explain(**{features.TEXT_INPUT: tf.constant(texts, tf.string)})
         return parts_by_text(outputs, len(texts))
 
-    def _no_totals(self) -> dict[str, Totals]:
-        return {name: Totals() for name in self._models}
-
-    def _score(self, examples: tf.Tensor) -> tuple[Any, ...]:
+    def _score(self, batch: tf.Tensor, examples: tf.Tensor) -> tuple[Any, ...]:
         spec = {
             features.TEXT_KEY: tf.io.FixedLenFeature([], tf.string),
             features.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
-            # TFX's own ExampleGens do not write it.
-            features.LENGTH_KEY: tf.io.FixedLenFeature([], tf.string, default_value=''),
+            # An example may lack a value. TFX's own ExampleGens write no length.
+            **{
+                name: tf.io.RaggedFeature(_TYPES[kind], row_splits_dtype=tf.int64)
+                for name, kind in self._columns.items()
+            },
         }
         raw = tf.io.parse_example(examples, spec)
         scores = {
             name: signature(**{features.EXAMPLES_INPUT: examples})[features.PROBABILITY_KEY]
             for name, signature in self._signatures.items()
         }
-        keys = features.TEXT_KEY, features.LABEL_KEY, features.LENGTH_KEY
-        return *(raw[key] for key in keys), scores
+        columns = {name: (raw[name].values, raw[name].row_lengths()) for name in self._columns}
+        return batch, raw[features.TEXT_KEY], raw[features.LABEL_KEY], columns, scores
 
 
-def _merge(results: Iterable[Scored]) -> Scored:
-    merged = Scored({}, ScoreCollector())
+def _to_objects(name: str, values: Column, counts: Column) -> Column:
+    """Return the value of each example, None where there is none.
+
+    Args:
+        name: Name of the column.
+        values: The values of all examples.
+        counts: Number of values of each example.
+    """
+    if (counts > 1).any():
+        raise DataError(
+            f'expected one value of the column {name!r} for each example, got {counts.max()}',
+            hint='name another column in gate.slices',
+        )
+    found = np.empty(len(counts), object)
+    found[counts == 1] = [value if value != b'' else None for value in values.tolist()]
+    return found
+
+
+def _merge(results: Iterable[Scored], threshold: float) -> Scored:
+    merged = Scored({}, ScoreCollector(threshold))
     for result in results:
         merged.collector.merge(result.collector)
-        for where, of_models in result.totals.items():
-            for name, totals in of_models.items():
-                merged.totals.setdefault(where, {}).setdefault(name, Totals()).merge(totals)
+        for name, totals in result.totals.items():
+            merged.totals.setdefault(name, Totals()).merge(totals)
     return merged

@@ -50,13 +50,15 @@ EDITS: dict[str, set[str]] = {
     'trainer/models/tutorial/model.py': {'components.trainer.models.tutorial.model'},
     'trainer/models/tutorial/settings.py': {'components.trainer.models.tutorial.model'},
     'trainer/models/ngram/model.py': set(),
-    # The Pusher uses this code to read the bounds for its card.
-    'evaluator/metrics.py': {'components.evaluator.metrics', 'components.pusher.executor'},
+    'evaluator/metrics.py': {'components.evaluator.metrics'},
+    # The Pusher reads the evaluation for its card.
+    'evaluator/evaluation.py': {'components.pusher.executor'},
     'pusher/executor.py': {'components.pusher.executor'},
     'readers/tables.py': {'components.example_gen.executor'},
     'common/progress.py': TRAINERS | {'components.relative'},
     # Nodes that count examples raise errors if some are missing.
     'common/errors.py': {
+        'components.evaluator.metrics',
         'components.example_gen.executor',
         'components.example_validator.executor',
         'components.pusher.executor',
@@ -67,7 +69,6 @@ EDITS: dict[str, set[str]] = {
     'common/settings.py': {
         'components.example_gen.executor',
         'components.transform.preprocessing',
-        'components.pusher.executor',
         *TRAINERS,
     },
     'trainer/component.py': set(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -82,6 +83,7 @@ def evaluate(
     executors: Executors = 'fast',
     *,
     seen: int | None = 0,
+    columns: Sequence[str] = (),
     **overrides: float,
 ) -> Evaluated:
     """Run the node on the test split.
@@ -95,6 +97,7 @@ def evaluate(
         executors: Whose executor runs.
         seen: Number of texts of `test` that are also in `train` or `val`; None if there are no
             such statistics.
+        columns: The feature columns of the examples, as `NAME:TYPE`.
         overrides: Bounds that the run overrides.
     """
     examples, evaluation, blessing = (
@@ -117,6 +120,7 @@ def evaluate(
         gate,
         executors,
         statistics=channel_utils.as_channel([statistics]),
+        feature_columns=columns,
     )
     assert node.id == 'Evaluator'
     executor_class = node.executor_spec.executor_class

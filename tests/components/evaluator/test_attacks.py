@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow_model_analysis as tfma
-from google.protobuf import json_format
-from tensorflow_model_analysis.proto import config_pb2
 
 from components.common import features
 from components.common.errors import ConfigError
@@ -248,15 +246,10 @@ def test_nothing_is_blessed_when_the_evaluator_gets_no_bounds(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = component.build_eval_config(GATE)
-    for spec in config.metrics_specs:
-        for metric in spec.metrics:
-            metric.ClearField('per_slice_thresholds')
-    if spoiled == 'nothing':
-        config = config_pb2.EvalConfig(model_specs=config.model_specs)
-    assert 'bound' not in json_format.MessageToJson(config)
-    monkeypatch.setattr(component, 'build_eval_config', lambda gate: config)
-    with pytest.raises(ConfigError, match='^the gate has no bound max_accuracy_drop, max_test_'):
+    content = {'no_bounds': '{"settings": {}, "columns": {}}', 'nothing': ''}[spoiled]
+    monkeypatch.setattr(component, 'write_gate', lambda gate, columns: content)
+    message = r'^settings(\.min_accuracy)?: field required, got \{\}$'
+    with pytest.raises(ConfigError, match=message):
         evaluate(tmp_path, tiny, models('good'), None, GATE)
     assert not (tmp_path / 'blessing').exists()
 

@@ -21,11 +21,11 @@ from tfx.types import standard_artifacts
 from components.common import features
 from components.common.errors import ComponentError
 from components.common.settings import Executors
-from components.evaluator.eval_config import resolve_eval_config, tfma_part
 from components.evaluator.evaluation import read_evaluation
 from components.evaluator.executor import Executor
 from components.evaluator.score_details import SHOWN_PARTS, read_score_details
 from components.evaluator.settings import GateSettings
+from components.evaluator.tfma_files import read_config
 from components.served_baseline.baseline import NO_BASELINE_FILE
 from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
 from tests.components.evaluator.evaluated import Evaluated, evaluate, write_text_statistics
@@ -137,7 +137,7 @@ def test_metrics_equal_those_of_tfma(
     alone: Evaluated, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
 ) -> None:
     # A run of TFMA with its own metric classes, from reading the files to the gate.
-    config = tfma_part(resolve_eval_config(GATE, has_baseline=False))
+    config = read_config(alone.evaluation)
     config.metrics_specs[0].metrics.extend(
         config_pb2.MetricConfig(class_name=theirs, config=f'{{"name": "tfma_{name}"}}')
         for name, theirs in TFMA_METRICS.items()

@@ -1,114 +1,115 @@
-"""Tests of the conversion between gate settings and TFMA's configuration."""
+"""Tests of the configuration that TFMA evaluates with, and that is stored for it."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable
 from typing import Any
 
-import pytest
-from google.protobuf import json_format
-from tensorflow_model_analysis.proto import config_pb2
+import numpy as np
 
 from components.common import features
-from components.common.errors import ConfigError
-from components.evaluator.eval_config import build_eval_config, read_gate
+from components.evaluator.estimates import SliceEstimates
+from components.evaluator.eval_config import build_eval_config
+from components.evaluator.gate import judge
 from components.evaluator.metric_table import METRICS
 from components.evaluator.settings import GateSettings
+from components.evaluator.slices import Slice, SliceKey
+
+_KEYS: list[SliceKey] = [
+    (),
+    (('length', '1-10'),),
+    (('length', '1-10'), ('product', 'tea')),
+    (('product', 'tea'),),
+    (('product', '(other)'),),
+    (('stars', 5),),
+]
+_SLICES = {
+    found.name: found
+    for found in (Slice(key, np.ones(9, np.bool_), '(other)' not in str(key)) for key in _KEYS)
+}
 
 
-def gate(**fields: Any) -> GateSettings:
-    return GateSettings(**{'min_accuracy': 0.8, 'max_accuracy_drop': 0.02, **fields})
+def build(thresholds: dict[str, float] | None = None, examples: int = 100, **fields: Any) -> Any:
+    """Build a configuration for a gate, with the slices above and a baseline."""
+    slices = _SLICES
+    gate = GateSettings.model_validate({'min_accuracy': 0.8, 'max_accuracy_drop': 0.02, **fields})
+    estimates = {name: SliceEstimates(examples, {}, {}, {}) for name in slices}
+    patterns = {
+        pattern: [n for n, s in slices.items() if tuple(c for c, _ in s.key) == pattern.columns]
+        for pattern, _ in gate.slice_bounds()
+    }
+    rulings = judge(gate, estimates, patterns, test_overlap=0.0)
+    return build_eval_config(rulings, slices, thresholds or {}, has_baseline=True)
 
 
-@pytest.mark.parametrize(
-    'built',
-    [
-        gate(),
-        gate(min_accuracy=1e-9, max_accuracy_drop=0, min_auc=1, min_baseline_auc=0),
-        gate(max_test_overlap_percent=0),
-        gate(max_test_overlap_percent=0.1),
-        gate(max_test_overlap_percent=100, min_baseline_auc=0.1),
-        gate(max_accuracy_drop=0.123456789, slices={'1-10': 0.7, '401+': 1.0}),
-    ],
-    ids=repr,
-)
-def test_bounds_are_unchanged_when_written_to_a_configuration_and_read(
-    built: GateSettings,
-) -> None:
-    text = json_format.MessageToJson(build_eval_config(built))
-    assert read_gate(json_format.Parse(text, config_pb2.EvalConfig())) == built
+def thresholds_of(config: Any, metric: str) -> dict[str, dict[str, float]]:
+    """Return the bounds of a metric by slice."""
+    found = {}
+    for each in config.metrics_specs[0].metrics:
+        if json.loads(each.config)['name'] == metric:
+            for threshold in each.per_slice_thresholds:
+                (spec,) = threshold.slicing_specs
+                value = threshold.threshold.value_threshold
+                change = threshold.threshold.change_threshold
+                found[', '.join(f'{k}={v}' for k, v in sorted(spec.feature_values.items()))] = {
+                    'lower': value.lower_bound.value,
+                    'upper': value.upper_bound.value,
+                    'direction': change.direction,
+                    'change': change.absolute.value,
+                }
+    return found
 
 
-def find_threshold(config: config_pb2.EvalConfig, spec: int, metric: int) -> Any:
-    return config.metrics_specs[spec].metrics[metric].per_slice_thresholds[0].threshold
-
-
-@pytest.mark.parametrize(
-    ('spoil', 'message'),
-    [
-        (
-            lambda c: c.ClearField('metrics_specs'),
-            'max_accuracy_drop, max_test_overlap_percent, min_acc.*, min_auc',
-        ),
-        (lambda c: c.metrics_specs.pop(), 'no bound min_baseline_auc'),
-        (lambda c: find_threshold(c, 0, 0).ClearField('value_threshold'), 'no bound min_accuracy'),
-        (
-            lambda c: find_threshold(c, 0, 0).ClearField('change_threshold'),
-            'no bound max_accuracy_drop',
-        ),
-        (lambda c: find_threshold(c, 0, 2).Clear(), 'no bound min_auc'),
-        (
-            lambda c: set_bound(find_threshold(c, 0, 0), 0.0),
-            'min_accuracy: .*greater than 0, got 0.0',
-        ),
-        (
-            lambda c: set_bound(find_threshold(c, 0, 0), math.nan),
-            'min_accuracy: .*finite number, got nan',
-        ),
-        (lambda c: set_bound(find_threshold(c, 0, 2), 0.5), 'min_auc: .*greater than 0.5, got 0.5'),
-        (
-            lambda c: set_bound(find_threshold(c, 2, 0), -1.0),
-            'min_baseline_auc: .*or equal to 0, got -1.0',
-        ),
-        (lambda c: c.metrics_specs.pop(1), 'no bound max_test_overlap_percent'),
-        (
-            lambda c: set_bound(find_threshold(c, 1, 0), 101.0, 'upper_bound'),
-            'max_test_overlap_percent: .*or equal to 100, got 101.0',
-        ),
-        (
-            lambda c: set_bound(find_threshold(c, 1, 0), math.nan, 'upper_bound'),
-            'max_test_overlap_percent: .*, got nan',
-        ),
-    ],
-    ids=[
-        *('no_metrics', 'baseline', 'accuracy', 'drop', 'auc', 'zero', 'nan', 'chance', 'negative'),
-        *('overlap', 'overlap_above_100', 'overlap_nan'),
-    ],
-)
-def test_configuration_is_refused_when_a_bound_is_missing_or_out_of_range(
-    spoil: Callable[[config_pb2.EvalConfig], Any], message: str
-) -> None:
-    config = build_eval_config(gate())
-    spoil(config)
-    with pytest.raises(ConfigError, match=message):
-        read_gate(config)
-
-
-def set_bound(threshold: Any, bound: float, side: str = 'lower_bound') -> None:
-    getattr(threshold.value_threshold, side).value = bound
-
-
-def test_configuration_evaluates_the_served_signature_overall_and_by_length() -> None:
-    config = build_eval_config(gate())
-    (model,) = config.model_specs
-    assert (model.signature_name, model.prediction_key, model.label_key) == (
-        features.EXAMPLES_SIGNATURE,
-        features.PROBABILITY_KEY,
-        features.LABEL_KEY,
-    )
-    assert [list(spec.feature_keys) for spec in config.slicing_specs] == [[], ['length']]
-    spec, *_ = config.metrics_specs
+def test_configuration_evaluates_the_served_signature_overall_and_by_slice() -> None:
+    config = build()
+    for model in config.model_specs:
+        assert (model.signature_name, model.prediction_key, model.label_key) == (
+            features.EXAMPLES_SIGNATURE,
+            features.PROBABILITY_KEY,
+            features.LABEL_KEY,
+        )
+    assert [model.name for model in config.model_specs] == ['candidate', 'baseline']
+    first, by_length, *others = config.slicing_specs
+    assert (first.ByteSize(), list(by_length.feature_keys)) == (0, ['length'])
+    # Rare values share no value of the column.
+    assert [dict(spec.feature_values) for spec in others] == [
+        {'length': '1-10', 'product': 'tea'},
+        {'product': 'tea'},
+        {'stars': '5'},
+    ]
+    (spec,) = config.metrics_specs
     names = [json.loads(metric.config)['name'] for metric in spec.metrics]
     assert names == [metric.name for metric in METRICS]
+
+
+def test_bounds_are_thresholds_when_tfma_can_express_them() -> None:
+    config = build(
+        bounds={'loss': {'max': 0.4, 'max_rise': 0.05}, 'calibration': {'min': 0.9}},
+        slices={'product': {'recall': {'min': 0.6}}, 'stars=5': {'recall': {'max_drop': 0.1}}},
+    )
+    higher, lower = 2, 1  # of MetricDirection
+    assert thresholds_of(config, 'binary_accuracy') == {
+        '': {'lower': 0.8, 'upper': 1.0, 'direction': higher, 'change': -0.02 - 1e-9}
+    }
+    assert thresholds_of(config, 'loss') == {
+        '': {'lower': 0.0, 'upper': 0.4, 'direction': lower, 'change': 0.05 + 1e-9}
+    }
+    assert thresholds_of(config, 'calibration')['']['upper'] > 1e300
+    assert thresholds_of(config, 'recall') == {
+        'product=tea': {'lower': 0.6, 'upper': 1.0, 'direction': 0, 'change': 0.0},
+        'stars=5': {'lower': 0.0, 'upper': 0.0, 'direction': higher, 'change': -0.1 - 1e-9},
+    }
+
+
+def test_bound_is_no_threshold_when_the_slice_has_too_few_examples() -> None:
+    slices = {'product': {'recall': {'min': 0.6}}}
+    assert not thresholds_of(build(examples=29, slices=slices), 'recall')
+    assert thresholds_of(build(examples=29, slices=slices, small_slices='refuse'), 'recall')
+
+
+def test_metrics_know_the_decision_thresholds_when_they_are_not_the_default() -> None:
+    thresholds = {'candidate': 0.3, 'baseline': 0.5}
+    (spec,) = build(thresholds).metrics_specs
+    assert all(json.loads(metric.config)['thresholds'] == thresholds for metric in spec.metrics)
+    (spec,) = build(dict.fromkeys(thresholds, 0.5)).metrics_specs
+    assert all('thresholds' not in json.loads(metric.config) for metric in spec.metrics)

@@ -4,111 +4,223 @@ from __future__ import annotations
 
 import math
 import pathlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_model_analysis as tfma
-from google.protobuf import json_format
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.evaluators import metrics_validator
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 from tfx.types import standard_artifacts
 
 from components.common import features
-from components.evaluator.eval_config import resolve_eval_config, resolve_safeguards, tfma_part
-from components.evaluator.evaluation import Evaluation, read_evaluation
+from components.evaluator.bounds import Bound
+from components.evaluator.changes import Change
+from components.evaluator.estimates import Estimate, SliceEstimates
+from components.evaluator.eval_config import build_eval_config
+from components.evaluator.evaluation import Evaluation, read_evaluation, write_evaluation
 from components.evaluator.executor import bless
-from components.evaluator.gate import MetricValues, judge
-from components.evaluator.metric_table import ACCURACY, AUC, TEST_OVERLAP
+from components.evaluator.gate import Ruling, is_blessed, judge, judge_safeguards
+from components.evaluator.metric_table import ACCURACY, AUC, METRICS, TEST_OVERLAP, Check
 from components.evaluator.metrics import metric_key
 from components.evaluator.settings import GateSettings
+from components.evaluator.slice_patterns import SlicePattern, parse_slice
+from components.evaluator.slices import Slice
+from components.evaluator.tfma_files import MetricValues, to_validation, write_tfma_files
 
 _NAN = math.nan
 _SPECIAL = [None, _NAN, math.inf, -math.inf, -0.0, 0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.5, -1.0]
+_HIGHEST = {metric.name: metric.highest for metric in METRICS}
+_BOUNDED = [metric for metric in METRICS if metric.bound_kinds]
+# Metrics of a slice by name; None is missing.
+Values = dict[str, float | None]
 
 
-class Measured(NamedTuple):
-    """Accuracy and AUC of a model on a slice, None where they are missing."""
-
-    accuracy: float | None
-    auc: float | None
+def measured(accuracy: float | None, auc: float | None) -> Values:
+    return {ACCURACY: accuracy, AUC: auc}
 
 
 class Case(NamedTuple):
-    """The bounds, and the metrics of each model by number of words, empty for all texts.
+    """The bounds, and the metrics of each model by slice, empty for all texts.
 
-    `overlap` is the percentage of the texts of test that are in train or val, too, None where it
-    is missing.
+    Attributes:
+        gate: The bounds.
+        candidate: Metrics of the candidate.
+        baseline: Metrics of the baseline, None without a baseline.
+        overlap: Percentage of the texts of test that are in train or val, too, None where it is
+            missing.
+        examples: Number of texts of slices, 100 if it is not given.
     """
 
     gate: GateSettings
-    candidate: dict[str, Measured]
-    baseline: dict[str, Measured] | None
+    candidate: dict[str, Values]
+    baseline: dict[str, Values] | None
     overlap: float | None = 0.0
+    examples: Mapping[str, int] = {}
+
+    def key(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Return the values of a slice of the candidate."""
+        pattern = parse_slice(name)
+        return tuple((c, str(v)) for c, v in zip(pattern.columns, pattern.values))
+
+    def slices(self) -> dict[str, Slice]:
+        """Return the slices by their full name."""
+        keys = [(), *(self.key(name) for name in self.candidate if name)]
+        found = [Slice(key, np.ones(1, np.bool_)) for key in keys]
+        return {each.name: each for each in found}
+
+    def by_pattern(self) -> dict[SlicePattern, list[str]]:
+        """Return the slices that each pattern of the bounds stands for."""
+        found = self.slices()
+        return {
+            pattern: [
+                name
+                for name, each in found.items()
+                if tuple(column for column, _ in each.key) == pattern.columns
+                and all(want in {None, v} for want, (_, v) in zip(pattern.values, each.key))
+            ]
+            for pattern, _ in self.gate.slice_bounds()
+        }
+
+    def estimates(self) -> dict[str, SliceEstimates]:
+        """Return the metrics by the full name of the slice; a width of 0.02 on each side."""
+        found = {}
+        for name, values in self.candidate.items():
+            before = None if self.baseline is None else self.baseline.get(name, {})
+            full = parse_slice(name).name if name else ''
+            found[full] = SliceEstimates(
+                self.examples.get(name, 100),
+                {metric: _estimate(value) for metric, value in values.items() if value is not None},
+                None
+                if before is None
+                else {m: _estimate(value) for m, value in before.items() if value is not None},
+                None
+                if before is None
+                else {m: _change(values.get(m), before.get(m)) for m in {*values, *before}},
+            )
+        return found
+
+    def judge(self) -> list[Ruling]:
+        """Judge by the rule of this project."""
+        return judge(
+            self.gate,
+            self.estimates(),
+            self.by_pattern(),
+            test_overlap=_NAN if self.overlap is None else self.overlap,
+        )
 
 
-def _metrics_of(measured: Measured, baseline: Measured | None) -> MetricValues:
-    """Return the metrics of a slice in TFMA's form."""
-    found = {}
-    for name, value, before in zip((ACCURACY, AUC), measured, baseline or (None, None)):
-        key = metric_key(name, '' if baseline is None else tfma.CANDIDATE_KEY)
-        if value is not None:
-            found[key] = value
-            if baseline is not None:
-                found[key.make_diff_key()] = value - (_NAN if before is None else before)
-        if before is not None:
-            found[metric_key(name, tfma.BASELINE_KEY)] = before
-    return found
+def _estimate(value: float) -> Estimate:
+    if math.isnan(value):
+        return Estimate(None, None, None)
+    return Estimate(value, value - 0.02, value + 0.02)
+
+
+def _change(value: float | None, before: float | None) -> Change:
+    if value is None or before is None or math.isnan(value - before):
+        return Change(None, None, None, '')
+    change = value - before
+    return Change(change, change - 0.02, change + 0.02, 'no difference')
 
 
 def must_be_blessed(case: Case) -> bool:
-    """Return whether the candidate must be blessed."""
-    gate, nothing = case.gate, Measured(None, None)
+    """Return whether the candidate must be blessed, by the value of each metric."""
+    gate = case.gate
 
-    def value(of_model: dict[str, Measured], where: str, metric: str) -> float:
-        found = getattr(of_model.get(where, nothing), metric)
+    def value(of_model: dict[str, Values], where: str, metric: str) -> float:
+        found = of_model.get(where, {}).get(metric)
         return _NAN if found is None else float(found)
 
-    accuracy = value(case.candidate, '', 'accuracy')
-    good = gate.min_accuracy <= accuracy <= 1
-    good &= gate.min_auc <= value(case.candidate, '', 'auc') <= 1
-    for where, bound in gate.slices.items():
-        good &= bound <= value(case.candidate, where, 'accuracy') <= 1
+    def within(where: str, metric: str, bound: Mapping[str, float]) -> bool:
+        found = value(case.candidate, where, metric)
+        good = True
+        if 'min' in bound or 'max' in bound:
+            good = bound.get('min', 0) <= found <= bound.get(
+                'max', _HIGHEST[metric]
+            ) < math.inf or (
+                bound.get('min', 0) <= found < math.inf
+                and 'max' not in bound
+                and found <= _HIGHEST[metric]
+            )
+        if case.baseline is not None:
+            rise = found - value(case.baseline, where, metric)
+            if 'max_drop' in bound:
+                good &= -math.inf < -rise <= bound['max_drop'] + 1e-9
+            if 'max_rise' in bound:
+                good &= -math.inf < rise <= bound['max_rise'] + 1e-9
+        return good
+
+    good = within('', ACCURACY, {'min': gate.min_accuracy, 'max_drop': gate.max_accuracy_drop})
+    good &= within('', AUC, {'min': gate.min_auc})
+    for metric, bound in gate.bounds.items():
+        good &= within('', metric, dict(bound.fields()))
+    for where, bounds in gate.slices.items():
+        good &= where in case.candidate
+        if isinstance(bounds, dict):
+            good &= all(within(where, m, dict(bound.fields())) for m, bound in bounds.items())
+        else:
+            good &= within(where, ACCURACY, {'min': bounds})
     if case.baseline is not None:
-        drop = value(case.baseline, '', 'accuracy') - accuracy
-        good &= drop <= gate.max_accuracy_drop + 1e-9
-        good &= gate.min_baseline_auc <= value(case.baseline, '', 'auc') <= 1
+        good &= '' in case.candidate
+        good &= gate.min_baseline_auc <= value(case.baseline, '', AUC) <= 1
     if gate.max_test_overlap_percent < 100:
         good &= case.overlap is not None and 0 <= case.overlap <= gate.max_test_overlap_percent
     return good
 
 
 @st.composite
+def bounds_of_metrics(draw: st.DrawFn, *, overall: bool) -> dict[str, dict[str, float]]:
+    """Draw bounds on a few metrics, each on a side that it can have."""
+    found: dict[str, dict[str, float]] = {}
+    for metric in draw(st.lists(st.sampled_from(_BOUNDED), max_size=3, unique_by=id)):
+        kinds = [k for k in metric.bound_kinds if not (overall and metric.name == ACCURACY)]
+        kinds = [k for k in kinds if not (overall and (metric.name, k) == (AUC, 'min'))]
+        if kinds:
+            kind = draw(st.sampled_from(kinds))
+            found[metric.name] = {kind: draw(st.sampled_from([0.5, 0.02, 0.9]))}
+    return found
+
+
+@st.composite
 def cases(draw: st.DrawFn) -> Case:
-    slices = draw(
-        st.dictionaries(st.sampled_from(features.LENGTH_BUCKETS), st.floats(0.01, 0.95), max_size=2)
-    )
+    buckets = st.sampled_from(features.LENGTH_BUCKETS)
+    bounded = st.floats(0.01, 0.95) | bounds_of_metrics(overall=False).filter(bool)
+    slices = draw(st.dictionaries(buckets, bounded, max_size=2))
     gate = GateSettings(
         min_accuracy=draw(st.sampled_from([0.1, 0.8]) | st.floats(1e-6, 0.95)),
         max_accuracy_drop=draw(st.sampled_from([0, 0.01, 0.02]) | st.floats(0, 0.99)),
         min_auc=draw(st.just(0.7) | st.floats(0.51, 0.95)),
         min_baseline_auc=draw(st.sampled_from([0, 0.5]) | st.floats(0, 1)),
+        bounds=draw(bounds_of_metrics(overall=True)),
         slices=slices,
         max_test_overlap_percent=draw(st.sampled_from([0, 5, 100]) | st.floats(0, 100)),
     )
     # Near each bound, at it, and anywhere.
-    bounds = [gate.min_accuracy, gate.min_auc, gate.min_baseline_auc, *slices.values()]
-    ties = [v for b in bounds for v in (b, math.nextafter(b, 0), math.nextafter(b, 2), b + 5e-10)]
+    numbers = [gate.min_accuracy, gate.min_auc, gate.min_baseline_auc, 0.5, 0.02, 0.9]
+    numbers += [bound for bound in slices.values() if isinstance(bound, float)]
+    ties = [v for b in numbers for v in (b, math.nextafter(b, 0), math.nextafter(b, 2), b + 5e-10)]
     # Most values are good; otherwise hardly any candidate would be blessed.
     others = st.one_of(st.sampled_from(_SPECIAL), st.sampled_from(ties), st.floats(0, 1))
-    value = st.integers(1, 20).flatmap(lambda n: others if n == 13 else st.floats(0.95, 1))
 
-    def model() -> dict[str, Measured]:
-        wheres = ['', *slices, draw(st.sampled_from(features.LENGTH_BUCKETS))]
+    def value(metric: str) -> float | None:
+        if draw(st.integers(1, 40)) == 13:
+            return draw(others)
+        lower = metric in {'loss', 'expected_calibration_error'}
+        return draw(st.floats(0, 0.02) if lower else st.floats(0.95, 1))
+
+    names = [*dict.fromkeys([ACCURACY, AUC, *gate.bounds])]
+    for bounds in gate.slices.values():
+        names += [
+            name for name in (bounds if isinstance(bounds, dict) else ()) if name not in names
+        ]
+
+    def model() -> dict[str, Values]:
+        wheres = ['', *slices, draw(buckets)]
         absent = draw(st.sampled_from([None] * 9 + wheres))
-        return {w: Measured(draw(value), draw(value)) for w in wheres if w != absent}
+        return {w: {m: value(m) for m in names} for w in wheres if w != absent}
 
     most = gate.max_test_overlap_percent
     overlaps = st.sampled_from([None, _NAN, most, math.nextafter(most, 101), -1.0, 100.0])
@@ -117,67 +229,78 @@ def cases(draw: st.DrawFn) -> Case:
     if baseline is None:
         return Case(gate, candidate, None, overlap)
     of_baseline = model()
-    accuracy = candidate.get('', Measured(None, None)).accuracy
+    accuracy = candidate.get('', {}).get(ACCURACY)
     if accuracy is not None and draw(st.booleans()):
         # The largest allowed drop, or a rounding error more or less.
         tie = accuracy + gate.max_accuracy_drop
         tie = draw(st.sampled_from([tie, math.nextafter(tie, 2), tie + 1e-9, tie + 2e-9]))
-        of_baseline[''] = Measured(tie, of_baseline.get('', Measured(None, 0.9)).auc)
+        of_baseline.setdefault('', dict.fromkeys(names, 0.9))[ACCURACY] = tie
     return Case(gate, candidate, of_baseline, overlap)
 
 
 def metrics_by_slice(case: Case) -> dict[Any, MetricValues]:
     """Return the metrics of a case in TFMA's form."""
+    model = '' if case.baseline is None else tfma.CANDIDATE_KEY
+    names = {m for values in case.candidate.values() for m in values}
     metrics: dict[Any, MetricValues] = {}
-    for name, of_model in case.candidate.items():
-        before = None if case.baseline is None else case.baseline.get(name, Measured(None, None))
-        where = ((features.LENGTH_KEY, name),) if name else ()
-        found = _metrics_of(of_model, before)
-        if name:
-            # A missing metric of a slice with examples is NaN: TFMA would take a metric that is
-            # missing in one slice as missing in all.
-            every = _metrics_of(_GOOD, None if before is None else _GOOD)
-            found = dict.fromkeys(every, _NAN) | found
-        if not name and case.overlap is not None:
-            model = '' if case.baseline is None else tfma.CANDIDATE_KEY
-            found[metric_key(TEST_OVERLAP, model)] = case.overlap
-        metrics[where] = found
+    for name, values in case.candidate.items():
+        before = (case.baseline or {}).get(name, {})
+        found: MetricValues = {}
+        for metric in names:
+            value, base = values.get(metric), before.get(metric)
+            # A missing metric is NaN: TFMA would take a metric that is missing in one slice as
+            # missing in all.
+            value, base = (_NAN if number is None else number for number in (value, base))
+            key = metric_key(metric, model)
+            found[key] = value
+            if case.baseline is not None:
+                found[key.make_diff_key()] = value - base
+                found[metric_key(metric, tfma.BASELINE_KEY)] = base
+        metrics[case.key(name) if name else ()] = found
     return metrics
 
 
 def stock_verdict(case: Case) -> bool:
     """Judge as TFX's executor does: by TFMA alone, and by the safeguards after it."""
-    has_baseline, metrics = case.baseline is not None, metrics_by_slice(case)
-    config = tfma_part(resolve_eval_config(case.gate, has_baseline=has_baseline))
-    safeguards = resolve_safeguards(case.gate, has_baseline=has_baseline)
-    overall = {where: found for where, found in metrics.items() if not where}
-    return judge(metrics, config).validation_ok and judge(overall, safeguards).validation_ok
+    has_baseline, slices = case.baseline is not None, case.slices()
+    rulings = case.judge()
+    config = build_eval_config(rulings, slices, {'candidate': 0.5}, has_baseline=has_baseline)
+    combine = writer.CombineValidations(config)
+    found = combine.create_accumulator()
+    for of_slice in metrics_by_slice(case).items():
+        found = combine.add_input(found, metrics_validator.validate_metrics(of_slice, config))
+    overlap = _NAN if case.overlap is None else case.overlap
+    whole = case.estimates().get('')
+    safeguards = judge_safeguards(case.gate, whole, test_overlap=overlap)
+    validation_ok = bool(combine.extract_output(found).validation_ok)
+    return validation_ok and all(ruling.check.passed for ruling in safeguards)
 
 
 def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
     """Judge, bless and write as the executor does; return the verdict and what is read."""
-    config = resolve_eval_config(case.gate, has_baseline=case.baseline is not None)
-    metrics = metrics_by_slice(case)
-    run = config_pb2.EvalRun(eval_config=config)
-    (folder / 'eval_config.json').write_text(json_format.MessageToJson(run))
-    with tf.io.TFRecordWriter(str(folder / 'metrics-00000-of-00001.tfrecord')) as records:
-        for of_slice in metrics.items():
-            records.write(writer.convert_slice_metrics_to_proto(of_slice, None).SerializeToString())
-    with tf.io.TFRecordWriter(str(folder / 'validations.tfrecord')) as records:
-        records.write(judge(metrics, config).SerializeToString())
+    rulings, slices, has_baseline = case.judge(), case.slices(), case.baseline is not None
+    models = {'candidate': 'a', 'baseline': 'b'} if has_baseline else {'candidate': 'a'}
+    config = build_eval_config(rulings, slices, {}, has_baseline=has_baseline)
+    write_tfma_files(
+        str(folder), config, models, {}, slices=slices, rulings=rulings, test_overlap=0.0
+    )
+    checks = tuple(ruling.check for ruling in rulings)
+    evaluation = Evaluation(metrics={}, slices={}, baseline=None, thresholds=checks)
+    write_evaluation(evaluation, str(folder))
     blessing = standard_artifacts.ModelBlessing()
     blessing.uri = str(folder / 'blessing')
     candidate = standard_artifacts.Model()
-    bless(blessing, str(folder), candidate, candidate if case.baseline is not None else None)
+    bless(blessing, is_blessed(rulings), candidate, candidate if has_baseline else None)
     (file,) = (folder / 'blessing').iterdir()
     blessed = file.name == 'BLESSED'
     assert blessing.get_int_custom_property('blessed') == blessed
+    assert tfma.load_validation_result(str(folder)).validation_ok is blessed
     return blessed, read_evaluation(str(folder))
 
 
 OVERLAP = 'percent of test in train or val'
 _GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
-_GOOD = Measured(0.9, 0.95)
+_GOOD = measured(0.9, 0.95)
 
 
 def case(
@@ -188,17 +311,22 @@ def case(
     baseline_auc: float | None = 0.95,
     measured: dict[str, float | None] | None = None,
     overlap: float | None = 0.0,
+    examples: Mapping[str, int] = {},
     **gate: Any,
 ) -> Case:
     """Return a case; `measured` are accuracies of slices, and the baseline has 1.0 on them."""
     bounds = {'min_accuracy': 0.8, 'max_accuracy_drop': 0.02, **gate}
-    slices = {name: Measured(value, auc) for name, value in (measured or {}).items()}
-    before = dict.fromkeys(slices, Measured(1.0, baseline_auc))
+    slices: dict[str, Values] = {
+        name: {ACCURACY: value, AUC: auc} for name, value in (measured or {}).items()
+    }
+    before: dict[str, Values] = {name: {ACCURACY: 1.0, AUC: baseline_auc} for name in slices}
+    whole: Values = {ACCURACY: baseline, AUC: baseline_auc}
     return Case(
-        GateSettings(**bounds),
-        {'': Measured(accuracy, auc), **slices},
-        None if baseline is None else {'': Measured(baseline, baseline_auc), **before},
+        GateSettings.model_validate(bounds),
+        {'': {ACCURACY: accuracy, AUC: auc}, **slices},
+        None if baseline is None else {'': whole, **before},
         overlap,
+        examples,
     )
 
 
@@ -308,7 +436,13 @@ def test_verdict_and_checks_match_the_truth_table(
         (case(auc=0.5), 'AUC', 0.5, '>= 0.7000', ''),
         (case(0.9, 0.1, baseline_auc=0.04), 'AUC of the baseline', 0.04, '>= 0.5000', 'swapped'),
         (case(0.85, 0.9), 'accuracy', 0.85, '>= 0.8800 (baseline)', ''),
-        (case(slices={'1-10': 0.7}), 'accuracy, 1-10 words', None, '>= 0.7000', ''),
+        (
+            case(slices={'1-10': 0.7}),
+            'accuracy, 1-10 words',
+            None,
+            '>= 0.7000',
+            'no text of test is in this slice',
+        ),
         (case(overlap=93.0), OVERLAP, 93.0, '<= 5', 'remove the texts from test'),
         (case(overlap=None), OVERLAP, None, '<= 5', 'did not count these texts'),
     ],
@@ -332,14 +466,14 @@ def test_verdict_matches_the_plain_rule_when_metrics_and_bounds_are_random(
         max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
     @given(cases())
-    @example(Case(_GATE, {'': _GOOD}, {'': Measured(0.1, 0.05)}))
-    @example(Case(_GATE, {'': Measured(0.9, 0.5)}, None))
+    @example(Case(_GATE, {'': _GOOD}, {'': measured(0.1, 0.05)}))
+    @example(Case(_GATE, {'': measured(0.9, 0.5)}, None))
     @example(Case(_GATE, {'': _GOOD}, {}))
     @example(Case(_GATE, {}, {'': _GOOD}))
-    @example(Case(_GATE, {'': Measured(0.89, 0.95)}, {'': _GOOD}))
-    @example(Case(_GATE, {'': Measured(0.8, 0.7)}, {'': Measured(0.8, 0.5)}))  # at each bound
-    @example(Case(_GATE, {'': Measured(0.8, 0.7)}, {'': Measured(0.81, 0.5)}))
-    @example(Case(_GATE, {'': Measured(0.8, 0.7)}, {'': Measured(0.81 + 5e-10, 0.5)}))
+    @example(Case(_GATE, {'': measured(0.89, 0.95)}, {'': _GOOD}))
+    @example(Case(_GATE, {'': measured(0.8, 0.7)}, {'': measured(0.8, 0.5)}))  # at each bound
+    @example(Case(_GATE, {'': measured(0.8, 0.7)}, {'': measured(0.81, 0.5)}))
+    @example(Case(_GATE, {'': measured(0.8, 0.7)}, {'': measured(0.81 + 5e-10, 0.5)}))
     def agrees(case: Case) -> None:
         folder = tmp_path / str(len(seen))
         folder.mkdir()
@@ -347,6 +481,7 @@ def test_verdict_matches_the_plain_rule_when_metrics_and_bounds_are_random(
         expected = must_be_blessed(case)
         seen.append(expected)
         assert blessed is expected, case
+        assert stock_verdict(case) is expected, case
         # The displayed checks agree with the verdict.
         assert all(check.passed for check in found.checks()) is expected, (case, found.checks())
 
@@ -356,10 +491,8 @@ def test_verdict_matches_the_plain_rule_when_metrics_and_bounds_are_random(
 
 
 def test_validation_result_has_the_reason_when_the_baseline_ranks_worse_than_chance() -> None:
-    config = resolve_eval_config(_GATE, has_baseline=True)
-    metrics = _metrics_of(Measured(0.9, 0.95), Measured(0.1, 0.04))
-    metrics[metric_key(TEST_OVERLAP, tfma.CANDIDATE_KEY)] = 5.0
-    result = judge({(): metrics}, config)
+    found = case(0.9, 0.1, baseline_auc=0.04, overlap=5.0)
+    result = to_validation(found.judge(), found.slices(), has_baseline=True)
     (of_slice,) = result.metric_validations_per_slice
     (failure,) = of_slice.failures
     assert failure.metric_key.name == AUC
@@ -374,24 +507,180 @@ def test_validation_result_has_the_reason_when_the_baseline_ranks_worse_than_cha
 def test_validation_result_has_the_reason_when_training_has_the_texts_of_test(
     overlap: float | None, has_baseline: bool
 ) -> None:
-    config = resolve_eval_config(_GATE, has_baseline=has_baseline)
-    found = metrics_by_slice(case(0.95, 0.9 if has_baseline else None, overlap=overlap))
-    (of_slice,) = judge(found, config).metric_validations_per_slice
+    found = case(0.95, 0.9 if has_baseline else None, overlap=overlap)
+    result = to_validation(found.judge(), found.slices(), has_baseline=has_baseline)
+    (of_slice,) = result.metric_validations_per_slice
     (failure,) = of_slice.failures
     assert failure.metric_key.name == TEST_OVERLAP
     assert failure.metric_value.double_value.value == pytest.approx(overlap or _NAN, nan_ok=True)
     assert failure.metric_threshold.value_threshold.upper_bound.value == 5
-    assert 'remove the texts' in failure.message
+    hint = 'remove the texts' if overlap else 'did not count these texts'
+    assert hint in failure.message
 
 
-@pytest.mark.parametrize('has_baseline', [False, True])
-def test_nothing_is_blessed_when_the_configuration_has_no_bounds(has_baseline: bool) -> None:
-    config = resolve_eval_config(_GATE, has_baseline=has_baseline)
-    for spec in config.metrics_specs:
-        for metric in spec.metrics:
-            del metric.per_slice_thresholds[:]
-    perfect = Measured(1.0, 1.0)
-    result = judge({(): _metrics_of(perfect, perfect if has_baseline else None)}, config)
+def test_validation_result_names_slice_and_change_when_they_fail() -> None:
+    slices = {'product=tea': {'auc': {'max_drop': 0.1}}, 'product=cup, length=1-10': 0.5}
+    found = case(
+        0.95, 0.9, auc=0.8, baseline_auc=0.95, measured={'product=tea': 0.9}, slices=slices
+    )
+    result = to_validation(found.judge(), found.slices(), has_baseline=True)
+    (of_slice,) = result.metric_validations_per_slice
+    (key,) = of_slice.slice_key.single_slice_keys
+    assert (key.column, key.bytes_value) == ('product', b'tea')
+    (failure,) = of_slice.failures
+    assert failure.metric_key.is_diff
+    assert failure.metric_value.double_value.value == pytest.approx(-0.15)
+    assert failure.metric_threshold.change_threshold.absolute.value == -0.1
+    (missing,) = result.missing_slices
+    assert dict(missing.feature_values) == {'product': 'cup', 'length': '1-10'}
+
+
+def test_nothing_is_blessed_when_there_are_no_bounds() -> None:
+    assert not is_blessed([])
+    result = to_validation([], {}, has_baseline=False)
     assert not result.validation_ok
-    assert result.missing_thresholds
     assert not result.rubber_stamp
+
+
+# Each kind of bound: the value at the bound, a worse one, and whether it is the change.
+_AT_BOUND = {
+    'min': (0.6, math.nextafter(0.6, 0), False),
+    'max': (0.6, math.nextafter(0.6, 1), False),
+    'max_drop': (0.4, 0.4 - 1e-8, True),
+    'max_rise': (0.6, 0.6 + 1e-8, True),
+}
+
+
+@pytest.mark.parametrize('where', ['', 'product=tea'])
+@pytest.mark.parametrize(
+    ('metric', 'kind'),
+    [
+        (metric.name, kind)
+        for metric in METRICS
+        for kind in metric.bound_kinds
+        if (metric.name, kind) not in {(ACCURACY, 'min'), (ACCURACY, 'max_drop'), (AUC, 'min')}
+    ],
+)
+def test_bound_is_met_up_to_its_limit(metric: str, kind: str, where: str) -> None:
+    good, bad, is_change = _AT_BOUND[kind]
+    bounds = {metric: {kind: 0.1 if is_change else 0.6}}
+    gate = _GATE.model_copy(
+        update={'slices': {where: {metric: Bound(**bounds[metric])}}}
+        if where
+        else {'bounds': {metric: Bound(**bounds[metric])}}
+    )
+    for value, passed in ((good, True), (bad, False), (None, False), (_NAN, False)):
+        values: dict[str, Values] = {'': dict(_GOOD)}
+        values.setdefault(where, {})[metric] = value
+        if metric == AUC and not where:
+            gate = gate.model_copy(update={'min_auc': 0.3, 'min_baseline_auc': 0.0})
+        base: dict[str, Values] = {'': dict(_GOOD)}
+        base.setdefault(where, {})[metric] = 0.5
+        found = Case(gate, values, base if is_change else None)
+        (ruling,) = (
+            r
+            for r in found.judge()
+            if (r.check.metric, r.check.slice, r.kind) == (metric, where, kind)
+        )
+        assert ruling.check.passed is passed, value
+        assert stock_verdict(found) is is_blessed(found.judge())
+
+
+def test_one_slice_fails_when_it_collapses_and_the_whole_improves() -> None:
+    accuracies = {'product=tea': 0.95, 'product=cup': 0.4, 'product=pan': _NAN}
+    found = case(0.95, 0.9, measured=accuracies, slices={'product': {'accuracy': {'min': 0.75}}})
+    failed = {r.check.slice: r.check.value for r in found.judge() if not r.check.passed}
+    assert failed == {'product=cup': 0.4, 'product=pan': None}
+    assert len(found.judge()) == 3 + 3 + 2  # the whole split, the values, the safeguards
+
+
+@pytest.mark.parametrize('pattern', ['product=tae', 'length=1-10, product=tae', 'product, stars'])
+def test_model_is_not_blessed_when_no_text_is_in_a_bounded_slice(pattern: str) -> None:
+    found = case(0.95, measured={'product=tea': 0.9}, slices={pattern: {'loss': {'max': 0.4}}})
+    (failed,) = (ruling.check for ruling in found.judge() if not ruling.check.passed)
+    assert failed.slice == parse_slice(pattern).name
+    assert 'no text of test is in this slice' in failed.hint
+    assert is_blessed(case(0.95, slices={pattern: {}}).judge())
+
+
+@pytest.mark.parametrize(
+    ('examples', 'small_slices', 'accuracy', 'blessed'),
+    [
+        (30, 'report', 0.4, False),
+        (29, 'report', 0.4, True),
+        (1, 'report', None, True),
+        (29, 'refuse', 0.9, False),
+        (30, 'refuse', 0.9, True),
+        (0, 'report', None, False),
+    ],
+)
+def test_bound_of_a_small_slice_is_skipped_or_refused(
+    examples: int, small_slices: str, accuracy: float | None, blessed: bool
+) -> None:
+    found = case(
+        measured={'product=tea': accuracy},
+        examples={'product=tea': examples},
+        slices={'product': 0.75},
+        small_slices=small_slices,
+    )
+    (check,) = (r.check for r in found.judge() if r.check.slice)
+    assert is_blessed(found.judge()) is blessed
+    assert check.passed is blessed
+    reason = f'{examples} text{"s" * (examples != 1)}, fewer than gate.min_slice_examples (30)'
+    is_small = 0 < examples < 30
+    assert check.skipped == (reason if is_small and small_slices == 'report' else '')
+    assert (reason in check.hint) == (is_small and small_slices == 'refuse')
+
+
+# The intervals of a case are 0.02 wide on each side.
+@pytest.mark.parametrize(
+    ('metric', 'bound', 'value', 'baseline', 'passed', 'judged'),
+    [
+        ('recall', {'min': 0.7}, 0.73, None, True, 0.71),
+        ('recall', {'min': 0.7}, 0.71, None, False, 0.69),
+        ('recall', {'min': 0.7}, 0.69, None, False, 0.67),
+        ('loss', {'max': 0.4}, 0.37, None, True, 0.39),
+        ('loss', {'max': 0.4}, 0.39, None, False, 0.41),
+        ('recall', {'max_drop': 0.03}, 0.8, 0.805, True, 0.78),
+        ('recall', {'max_drop': 0.03}, 0.8, 0.82, False, 0.78),
+        ('loss', {'max_rise': 0.03}, 0.3, 0.295, True, 0.32),
+        ('loss', {'max_rise': 0.03}, 0.3, 0.28, False, 0.32),
+        ('calibration', {'max': 1.1}, 1.07, None, True, 1.09),
+        ('calibration', {'max': 1.1}, 1.09, None, False, 1.11),
+    ],
+)
+def test_worse_end_of_the_interval_is_judged_when_confidence_is_set(
+    metric: str,
+    bound: dict[str, float],
+    value: float,
+    baseline: float | None,
+    passed: bool,
+    judged: float,
+) -> None:
+    def check_of(gate: GateSettings) -> Check:
+        before = None if baseline is None else {'': _GOOD | {metric: baseline}}
+        rulings = Case(gate, {'': _GOOD | {metric: value}}, before).judge()
+        (check,) = (ruling.check for ruling in rulings if ruling.check.metric == metric)
+        return check
+
+    gate = _GATE.model_copy(update={'bounds': {metric: Bound(**bound)}})
+    by_value = check_of(gate)
+    by_interval = check_of(gate.model_copy(update={'confidence': 0.95}))
+    assert (by_interval.passed, by_interval.value) == (passed, value)
+    assert by_interval.judged == pytest.approx(judged)
+    assert by_value.judged is None
+    assert by_interval.bound == by_value.bound
+    assert ('worse end of its interval' in by_interval.hint) == (by_value.passed and not passed)
+
+
+def test_safeguards_are_judged_by_value_when_confidence_is_set() -> None:
+    found = case(0.95, 0.9, baseline_auc=0.5, overlap=5.0, confidence=0.95)
+    assert all(r.check.passed and r.check.judged is None for r in found.judge()[-2:])
+
+
+def test_bound_is_not_met_when_there_is_no_interval() -> None:
+    gate = _GATE.model_copy(update={'confidence': 0.9, 'bounds': {'loss': Bound(max=0.4)}})
+    whole = SliceEstimates(9, {'loss': Estimate(0.1, None, None)}, None, None)
+    rulings = judge(gate, {'': whole}, {}, test_overlap=0.0)
+    (check,) = (ruling.check for ruling in rulings if ruling.check.metric == 'loss')
+    assert (check.passed, check.value, check.judged) == (False, 0.1, None)

@@ -36,7 +36,6 @@ _METRICS: dict[str, dict[str, tuple[list[float], list[float]]]] = {
         'max_rise': ([0, 0.99], [-0.1, 1]),
     },
     'calibration': {'min': ([1e-9, 2], [0]), 'max': ([0, 2], [-0.1])},
-    'example_count': {'min': ([1, 1e9], [0])},
 }
 _FIELDS = ('min', 'max', 'max_drop', 'max_rise')
 
@@ -74,7 +73,10 @@ def test_gate_accepts_slices_when_all_are_length_buckets() -> None:
         ({'1-10': math.nan}, r'slices.1-10.number\n.*finite number'),
         ({'1-10': 'high'}, r'slices.1-10.number\n.*valid number'),
         ({'a': {'recall': 0.7}}, r'slices.a.metrics.recall\n.*valid dictionary'),
-        ({'a': {'recal': {'min': 0.7}}}, "slice 'a': .*no metric 'recal': did you mean recall"),
+        (
+            {'a': {'recal': {'min': 0.7}}},
+            "slice 'a': .*no metric 'recal' to bound: did you mean recall",
+        ),
         ({'a': {'loss': {'min': 0.7}}}, "slice 'a': 'loss' has no bound min: .*max, max_rise"),
     ],
 )
@@ -140,11 +142,17 @@ def test_bound_is_refused_when_it_makes_no_sense_for_the_metric(metric: str, fie
 @pytest.mark.parametrize(
     ('bounds', 'message'),
     [
-        ({'recal': {'min': 0.7}}, "there is no metric 'recal': did you mean recall"),
-        ({'xyz': {'min': 0.7}}, "there is no metric 'xyz': the metrics are accuracy, balanced_"),
+        ({'recal': {'min': 0.7}}, "there is no metric 'recal' to bound: did you mean recall"),
+        (
+            {'xyz': {'min': 0.7}},
+            "there is no metric 'xyz' to bound: the metrics are accuracy, loss",
+        ),
         ({'accuracy': {'min': 0.7}}, "min of 'binary_accuracy' is the setting min_accuracy"),
         ({'accuracy': {'max_drop': 0.1}}, 'is the setting max_accuracy_drop: use that'),
         ({'auc': {'min': 0.7}}, "min of 'auc' is the setting min_auc: use that"),
+        ({'example_count': {'min': 5}}, "no metric 'example_count' to bound: the metrics are acc"),
+        ({'test_overlap_percent': {'max': 5}}, "there is no metric 'test_overlap_percent' to b"),
+        ({'baseline_auc': {'min': 0.5}}, "there is no metric 'baseline_auc' to bound"),
         ({'recall': {}}, "'recall' has no bound: expected one of min, max_drop"),
         ({'recall': {'least': 0.7}}, r'bounds.recall.least\n.*not permitted'),
         ({'recall': {'min': math.nan}}, r'bounds.recall.min\n.*finite number'),
@@ -181,5 +189,5 @@ def test_run_is_refused_when_a_slice_is_of_no_feature_column() -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             load_config(data='a.csv', settings=[settings[0], f'gate.slices={slices}'])
-    with pytest.raises(ConfigError, match="^gate.bounds: there is no metric 'recal': did you mean"):
+    with pytest.raises(ConfigError, match="^gate.bounds: there is no metric 'recal' to bound: did"):
         load_config(data='a.csv', settings=['gate.bounds={"recal": {"min": 0.7}}'])

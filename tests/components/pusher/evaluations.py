@@ -10,10 +10,13 @@ import numpy as np
 from tfx.types import channel_utils, standard_artifacts
 
 from components.common.settings import TextSettings
-from components.evaluator.eval_config import resolve_eval_config
-from components.evaluator.gate import write_results
+from components.evaluator.estimates import Scores, estimate_slices
+from components.evaluator.evaluation import write_evaluation as store_evaluation
+from components.evaluator.gate import judge
+from components.evaluator.measure import Measured, to_evaluation
+from components.evaluator.score_files import ScoreColumns
 from components.evaluator.settings import GateSettings
-from components.evaluator.totals import Totals
+from components.evaluator.slices import find_slices
 from components.example_gen.summary import ExamplesSummary
 from components.pusher.component import make_pusher
 from components.served_baseline.baseline import (
@@ -103,25 +106,33 @@ def write_evaluation(
     folder: pathlib.Path, accuracy: float, baseline_accuracy: float | None = None
 ) -> None:
     """Write an Evaluation artifact, in which so many of each slice are right."""
-    models: Mapping[str, float] = {'': accuracy}
-    if baseline_accuracy is not None:
-        models = {'candidate': accuracy, 'baseline': baseline_accuracy}
-    config = resolve_eval_config(GATE, has_baseline=baseline_accuracy is not None)
-    totals = {
-        (('length', name),): {model: _totals(count, share) for model, share in models.items()}
-        for name, count in SLICES.items()
+    shares = {'candidate': accuracy, 'baseline': baseline_accuracy}
+    lengths = np.repeat(np.array(list(SLICES), object), list(SLICES.values()))
+    labels = np.concatenate([np.arange(count) % 2 for count in SLICES.values()]).astype(np.int8)
+    rank = np.concatenate([np.arange(count) / count for count in SLICES.values()])
+    predictions = {
+        model: np.where((rank < share) == (labels == 1), 0.9, 0.1)
+        for model, share in shares.items()
+        if share is not None
     }
-    everything = {model: Totals() for model in models}
-    for of_models in totals.values():
-        for model, found in of_models.items():
-            everything[model].merge(found)
-    locations = dict.fromkeys(models, '')
-    write_results({(): everything, **totals}, config, locations, str(folder), test_overlap=0.492)
-
-
-def _totals(count: int, accuracy: float) -> Totals:
-    labels = np.arange(count) % 2
-    right = np.arange(count) < round(count * accuracy)
-    totals = Totals()
-    totals.add(labels, np.where(right == (labels == 1), 0.9, 0.1))
-    return totals
+    slices = find_slices(
+        {'length': lengths},
+        [pattern for pattern, _ in GATE.slice_bounds()],
+        examples=len(labels),
+        min_examples=GATE.min_slice_examples,
+    )
+    thresholds = dict.fromkeys(predictions, 0.5)
+    rows = {name: found.rows for name, found in slices.slices.items()}
+    estimates = estimate_slices(Scores(labels, predictions, thresholds), rows)
+    rulings = judge(GATE, estimates, slices.by_pattern, test_overlap=0.492)
+    measured = Measured(
+        scores=ScoreColumns([], *[np.zeros(0)] * 3, {}, {}),
+        thresholds=thresholds,
+        slices=slices,
+        estimates=estimates,
+        level=0.95,
+        examples_needed=None,
+        test_overlap=0.492,
+    )
+    checks = [ruling.check for ruling in rulings]
+    store_evaluation(to_evaluation(GATE, measured, checks), str(folder))

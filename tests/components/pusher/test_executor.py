@@ -120,7 +120,14 @@ def test_artifact_names_the_version_when_the_model_is_blessed(
     assert snapshot(run.model) == model
     assert card.startswith('# Model card: sentiment\n')
     digest = digest_of_model(str(run.model))
-    for fact in ('| accuracy | 0.9000 | >= 0.8000 ', '2 spans 3 to 4', '`a/*.csv`', '`f1`', digest):
+    for fact in (
+        '| accuracy | 0.9000 | ',
+        ' | >= 0.8000 | ',
+        '2 spans 3 to 4',
+        '`a/*.csv`',
+        '`f1`',
+        digest,
+    ):
         assert fact in card
     assert pushed.get_int_custom_property('new_version') == 1
 

@@ -153,7 +153,7 @@ def test_bounds_on_other_slices_are_listed_when_there_are_any(tmp_path: pathlib.
     check = Check(metric='auc', slice='product=a|b', value=0.8, bound='>= 0.7000', passed=True)
     found = dataclasses.replace(
         found,
-        validated=(check, dataclasses.replace(check, metric='loss', skipped='9 texts')),
+        thresholds=(check, dataclasses.replace(check, metric='loss', skipped='9 texts')),
         slices={**found.slices, 'product=a|b': {'example_count': 120.0}},
         slice_intervals={'product=a|b': {'auc': (0.75, 0.85)}},
     )
