@@ -68,7 +68,7 @@ def metric_rows(found: MetricResults, checks: Iterable[Check]) -> list[MetricRow
             change = MetricChange(change=value - base)
         own = [check for check in of_all if check.metric == metric.name]
         # Records of older versions do not have all metrics.
-        if value is None and not (own or metric.is_compared):
+        if value is None and not (own or metric.in_summary):
             continue
         rows.append(MetricRow(metric, value, found.intervals.get(metric.name), own, base, change))
     return rows

@@ -52,7 +52,7 @@ class Metric:
         ratio: Returns numerator and denominator of the metric for the totals of a slice.
         highest: Highest value that the metric can have; the lowest is 0.
         number_format: How a value is shown, as for `format`.
-        is_compared: Whether tables list the metric and its change against the baseline.
+        in_summary: Whether the summary in the terminal shows the metric if it has no bound.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Metric:
     ratio: Callable[[Totals], tuple[float, float]] = _unknown
     highest: float = 1.0
     number_format: str = '.4f'
-    is_compared: bool = True
+    in_summary: bool = True
 
     def compute(self, totals: Totals) -> float:
         """Compute the metric; NaN if it is undefined, or if an example has no valid score."""
@@ -157,7 +157,7 @@ METRICS = (
         direction='higher is better',
         meaning='Share of the negative texts that are predicted negative.',
         ratio=lambda totals: (totals.confusion[0, 0], totals.confusion[0].sum()),
-        is_compared=False,
+        in_summary=False,
     ),
     Metric(
         name=F1,
@@ -165,7 +165,7 @@ METRICS = (
         direction='higher is better',
         meaning='Harmonic mean of precision and recall.',
         ratio=_f1,
-        is_compared=False,
+        in_summary=False,
     ),
     Metric(
         name=BALANCED_ACCURACY,
@@ -173,7 +173,7 @@ METRICS = (
         direction='higher is better',
         meaning='Mean of recall and specificity.',
         ratio=_balanced_accuracy,
-        is_compared=False,
+        in_summary=False,
     ),
     Metric(
         name=AUC_PRECISION_RECALL,
@@ -181,7 +181,7 @@ METRICS = (
         direction='higher is better',
         meaning='Precision, averaged over all values of the recall.',
         ratio=lambda totals: totals.precision_recall_area(),
-        is_compared=False,
+        in_summary=False,
     ),
     Metric(
         name=CALIBRATION,
@@ -206,10 +206,9 @@ METRICS = (
         ratio=lambda totals: (totals.examples, 1),
         highest=math.inf,
         number_format=',.0f',
-        is_compared=False,
+        in_summary=False,
     ),
 )
-COMPARED_METRICS = tuple(metric for metric in METRICS if metric.is_compared)
 _OVERLAP = Metric(
     name=TEST_OVERLAP,
     label='percent of test in train or val',
@@ -217,7 +216,7 @@ _OVERLAP = Metric(
     highest=100.0,
     meaning='Percentage of the texts of test that are also in train or val.',
     number_format='.4g',
-    is_compared=False,
+    in_summary=False,
 )
 _BY_NAME = {metric.name: metric for metric in (*METRICS, _OVERLAP)}
 KNOWN_METRICS = frozenset(_BY_NAME)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from components.evaluator.metric_rows import format_change_interval, format_interval
 from components.evaluator.metric_table import find_metric, format_metric
-from pipeline.report import sections
+from pipeline.report import sections, slice_section
 from pipeline.report.compare import compare
 from pipeline.report.label_section import label_errors
 from pipeline.report.sections import MINUS, NONE
@@ -45,7 +45,7 @@ def render(report: Report) -> str:
             tuned=tuned_threshold(report),
             scores=sections.scores(report),
             label_errors=label_errors(report),
-            slices=sections.slices(report.outcome),
+            slices=slice_section.slices(report.outcome),
             data=sections.data(report),
             **sections.verdict(report.outcome),
         )

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.common import features
 from components.common.decision_threshold import format_threshold
 from components.evaluator.metric_rows import interval_name
 from components.evaluator.metric_table import (
     ACCURACY,
-    EXAMPLE_COUNT,
-    KNOWN_METRICS,
     LOSS,
     Check,
     find_metric,
@@ -24,8 +21,8 @@ from components.statistics_gen.text_statistics import (
     SplitStatistics,
     TextStatistics,
 )
-from pipeline.report import charts, curves, measures
-from pipeline.report.measures import Point, Slice
+from pipeline.report import charts, curves, interval_charts, measures
+from pipeline.report.measures import Point
 from pipeline.report.view import Missing, Report
 from pipeline.results.outcome import NO_BASELINE, RunOutcome, State
 
@@ -34,9 +31,6 @@ Context = dict[str, Any]
 MINUS = '\N{MINUS SIGN}'
 NONE = '\N{EN DASH}'  # in place of a missing number
 _FREQUENT_WORDS_SHOWN = 30
-_SLICES_SHOWN = 100
-_SLICES_DRAWN = 24
-_SLICES_NAMED = 6
 
 
 def verdict(outcome: RunOutcome) -> Context:
@@ -48,7 +42,7 @@ def verdict(outcome: RunOutcome) -> Context:
         'metrics': rows,
         'accuracy': next((row for row in rows if row.metric.name == ACCURACY), None),
         'interval_name': interval_name(outcome.confidence),
-        'changes_chart': charts.draw_changes(rows) if outcome.changes else None,
+        'changes_chart': interval_charts.draw_changes(rows) if outcome.changes else None,
         # The section of the slices has all bounds of the slices.
         'other_checks': [c for c in outcome.other_checks() if not (c.slice and c.passed)],
     }
@@ -198,55 +192,6 @@ def _describe_confident_mistakes(details: ScoreDetails) -> str:
         f'{total:,} texts have a probability below 0.1 or above 0.9. '
         f'{wrong:,} of them ({wrong / total:.1%}) have the other label.'
     )
-
-
-def slices(outcome: RunOutcome) -> list[Context] | Missing:
-    """Return a table and a chart of the slices of each column or set of columns."""
-    if not outcome.metrics:
-        return Missing(reason='The run ended before the Evaluator.')
-    found = [
-        _slices_of(columns, parts, outcome)
-        for columns, parts in measures.slices_by_columns(outcome).items()
-    ]
-    return found or Missing(reason='The model was not evaluated on slices.')
-
-
-def _slices_of(columns: str, parts: Sequence[Slice], outcome: RunOutcome) -> Context:
-    title = 'number of words' if columns == features.LENGTH_KEY else columns
-    bounded = {check.metric for part in parts for check in part.checks}
-    of_user = {name for part in parts for name in part.metrics if name not in KNOWN_METRICS}
-    overall = outcome.metrics.get(ACCURACY)
-    summary, chart = '', None
-    if overall is not None:
-        summary = _describe_worse(parts, overall)
-        name = f'Accuracy by {title}, with {interval_name(outcome.confidence)}s. {summary}'
-        chart = charts.draw_slices(parts[:_SLICES_DRAWN], title, overall, name)
-    return {
-        'title': title,
-        'summary': summary,
-        'chart': chart,
-        'metrics': [ACCURACY, *sorted((bounded | of_user) - {ACCURACY, EXAMPLE_COUNT})],
-        'parts': parts[:_SLICES_SHOWN],
-        'more': max(0, len(parts) - _SLICES_SHOWN),
-        'has_intervals': any(part.intervals for part in parts),
-        'has_bounds': bool(bounded),
-    }
-
-
-def _describe_worse(parts: Sequence[Slice], overall: float) -> str:
-    """Return which slices have an interval below the accuracy on all texts."""
-    worse = [
-        f'{part.name} ({part.metrics[ACCURACY]:.4f})'
-        for part in parts
-        if (ends := part.intervals.get(ACCURACY)) is not None and ends[1] < overall
-    ]
-    if not any(ACCURACY in part.intervals for part in parts):
-        return ''
-    if not worse:
-        return f'No slice is clearly below the overall accuracy of {overall:.4f}.'
-    more = f' and {len(worse) - _SLICES_NAMED} more' if len(worse) > _SLICES_NAMED else ''
-    listed = ', '.join(worse[:_SLICES_NAMED])
-    return f'Clearly below the overall accuracy of {overall:.4f}: {listed}{more}.'
 
 
 def data(report: Report) -> Context | Missing:

@@ -41,7 +41,7 @@ def print_summary(outcome: RunOutcome, stream: TextIO) -> None:
         console.print(Text('Blessed, not pushed: this model is withdrawn', 'bold yellow'))
     else:
         print_in_box(console, 'Not blessed: nothing was pushed')
-    rows = [row for row in outcome.metric_rows() if row.metric.is_compared or row.checks]
+    rows = [row for row in outcome.metric_rows() if row.metric.in_summary or row.checks]
     # Both tables have the same first column.
     labels = [row.metric.label for row in rows] + [check.label for check in _checks_shown(outcome)]
     gap = 3 if console.width >= _WIDTH else 2 if console.width >= _NARROW else 1

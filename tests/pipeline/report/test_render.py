@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from components.evaluator.metric_table import Check, MetricChange
-from pipeline.report import charts, sections
+from pipeline.report import interval_charts, sections
 from pipeline.report.compare import compare
 from pipeline.report.render import render, render_comparison
 from pipeline.report.vega import draw, layer, number
@@ -175,7 +175,7 @@ def test_changes_differ_in_shape_when_their_verdicts_differ() -> None:
         for name, verdict in zip(names, verdicts)
     }
     rows = make_outcome(changes=changes).metric_rows()
-    root = ElementTree.fromstring(charts.draw_changes(rows) or '')
+    root = ElementTree.fromstring(interval_charts.draw_changes(rows) or '')
     marks = [path for path in root.iter(f'{SVG}path') if path.find(f'{SVG}title') is not None]
     assert len(marks) == len({path.get('d') for path in marks}) == 3
     page = render_with(changes=changes)
