@@ -177,7 +177,7 @@ METRICS = (
     ),
     Metric(
         name=AUC_PRECISION_RECALL,
-        label='area under the precision-recall curve',
+        label='precision-recall AUC',
         direction='higher is better',
         meaning='Precision, averaged over all values of the recall.',
         ratio=lambda totals: totals.precision_recall_area(),

@@ -65,7 +65,9 @@ def draw_slices(
     if not values:
         return None
     lowest = min([value['low'] for value in values] + [overall])
-    tenths = range(max(0, min(9, int(lowest * 10))), 11)
+    first = max(0, min(9, int(lowest * 10)))
+    # Labels of more ticks would overlap.
+    tenths = range(first, 11) if first > 4 else range(first - first % 2, 11, 2)
     names = [value['slice'] for value in values]
     room = min(_WIDEST_LABEL, 7.5 * max(map(len, names)))
     y = category(

@@ -79,7 +79,7 @@ def reasons(outcome: RunOutcome) -> list[str]:
     if outcome.outcome in ('failed', 'interrupted'):
         return [f'{(outcome.error or "The reason is not recorded").removesuffix(".")}.']
     if outcome.outcome == 'not_blessed':
-        missed = [_missed(check) for check in outcome.thresholds if not check.passed]
+        missed = [_missed(check) for check in outcome.missed_checks()]
         found = missed or ['The Evaluator found no metric that meets its bound.']
         found.append('Nothing was pushed. The live version is unchanged.')
     else:

@@ -147,9 +147,19 @@ class RunOutcome:
         return metric_rows(self, self.thresholds)
 
     def other_checks(self) -> list[Check]:
-        """Return the results of the bounds that `metric_rows` does not contain."""
+        """Return the results of the bounds that `metric_rows` does not contain, slices last."""
         names = {row.metric.name for row in self.metric_rows()}
-        return [c for c in self.thresholds if c.slice or c.metric not in names]
+        found = [c for c in self.thresholds if c.slice or c.metric not in names]
+        return sorted(found, key=lambda check: bool(check.slice))
+
+    def missed_checks(self) -> list[Check]:
+        """Return the results of the bounds that are not met, each hint once."""
+        missed: list[Check] = []
+        for check in self.thresholds:
+            if not check.passed:
+                is_known = check.hint in {earlier.hint for earlier in missed}
+                missed.append(dataclasses.replace(check, hint='') if is_known else check)
+        return missed
 
     def examples_needed_line(self) -> str:
         """Return how many texts of test would show a drop of the accuracy; empty if it does."""

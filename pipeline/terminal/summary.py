@@ -183,15 +183,14 @@ def _remarks(outcome: RunOutcome, failed: str) -> Iterator[str]:
         yield small
     if needed := outcome.examples_needed_line():
         yield needed
-    for check in outcome.thresholds:
-        if not check.passed:
-            value = format_metric(check.metric, check.value, 'no value')
-            if check.judged is not None:
-                end = format_metric(check.metric, check.judged)
-                value = f'{end}, the worse end of the interval of {value}'
-            yield f'{failed} {check.label}: expected {check.bound}, got {value}'
-            if check.hint:
-                yield f'  {check.hint}'
+    for check in outcome.missed_checks():
+        value = format_metric(check.metric, check.value, 'no value')
+        if check.judged is not None:
+            end = format_metric(check.metric, check.judged)
+            value = f'{end}, the worse end of the interval of {value}'
+        yield f'{failed} {check.label}: expected {check.bound}, got {value}'
+        if check.hint:
+            yield f'  {check.hint}'
 
 
 def _relative(path: str) -> str:

@@ -270,6 +270,16 @@ def test_small_slices_are_named_in_one_line_when_they_are_not_judged() -> None:
     ]
 
 
+def test_hint_is_shown_once_when_several_bounds_have_it() -> None:
+    checks = tuple(
+        check_of('auc', f'product={number}', 0.5, '>= 0.8', passed=False, hint='a larger split')
+        for number in range(3)
+    )
+    lines = lines_of(measured(thresholds=checks))
+    assert lines.count('  a larger split') == 1
+    assert sum(line.startswith('✗') for line in lines) == 3
+
+
 def test_needed_examples_are_said_when_the_test_split_is_too_small() -> None:
     lines = lines_of(measured(examples_needed=6_300))
     assert (
