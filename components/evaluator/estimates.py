@@ -124,8 +124,11 @@ def estimate_slices(
         0.75
     """
     _check_columns(scores, slices)
-    # Sums of floats depend on the order, so the examples get one.
-    keys: list[npt.NDArray[Any]] = [*scores.predictions.values(), scores.labels]
+    # Sums of floats depend on the order, so the examples get one: by label, candidate, baseline.
+    keys: list[npt.NDArray[Any]] = [
+        scores.predictions[model] for model in sorted(scores.predictions)
+    ]
+    keys.append(scores.labels)
     order = np.lexsort(keys)
     return {
         name: _estimate_slice(scores, order[rows[order]], level) for name, rows in slices.items()
