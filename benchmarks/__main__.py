@@ -237,6 +237,20 @@ def nodes(
 
 
 @main.command()
+@click.option(
+    '--replicates',
+    default=1_000,
+    type=click.IntRange(100),
+    help='Number of splits [default: 1000].',
+)
+def coverage(*, replicates: int) -> None:
+    """Simulate how often the intervals of the gate contain the true value, and print a table."""
+    from benchmarks import coverage as simulation
+
+    click.echo(simulation.table(simulation.run(replicates)))
+
+
+@main.command()
 def table() -> None:
     """Update the tables in the documents from benchmarks/results/*.json, and print them."""
     tables = report.document_tables()

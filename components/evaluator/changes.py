@@ -18,6 +18,7 @@ from components.evaluator.metric_table import (
     ACCURACY,
     BALANCED_ACCURACY,
     CALIBRATION_ERROR,
+    PRECISION,
     RECALL,
     SPECIFICITY,
     find_metric,
@@ -26,6 +27,7 @@ from components.evaluator.metric_table import (
 BETTER, WORSE, NO_DIFFERENCE = 'better', 'worse', 'no difference'
 # Shares of a set of examples that does not depend on the model.
 _PAIRED_SHARES = (ACCURACY, RECALL, SPECIFICITY)
+_FEWEST_PREDICTED = 10  # positive decisions of each model, for a change of the precision
 
 
 class Change(NamedTuple):
@@ -69,8 +71,9 @@ def estimate_change(name: str, candidate: Sample, baseline: Sample, level: float
     else:
         interval = _of_influences(name, candidate, baseline, level)
     if interval is None:
-        # Identical scores leave no doubt; a single example leaves nothing else.
-        return Change(change, 0.0, 0.0, NO_DIFFERENCE) if change == 0 else _without_ends(change)
+        if _are_identical(candidate, baseline):
+            return Change(0.0, 0.0, 0.0, NO_DIFFERENCE)
+        return Change(change, None, None, '')
     sign = _sign(interval)
     if metric.direction == '1 is best':
         sign *= -_side_of_one(name, candidate, baseline, level)
@@ -79,8 +82,9 @@ def estimate_change(name: str, candidate: Sample, baseline: Sample, level: float
     return Change(change, *interval, {1: BETTER, 0: NO_DIFFERENCE, -1: WORSE}[sign])
 
 
-def _without_ends(change: float) -> Change:
-    return Change(change, None, None, '')
+def _are_identical(candidate: Sample, baseline: Sample) -> bool:
+    same_scores = np.array_equal(candidate.predictions, baseline.predictions)
+    return same_scores and candidate.threshold == baseline.threshold
 
 
 def _sign(interval: Interval) -> int:
@@ -120,9 +124,13 @@ def _of_influences(name: str, candidate: Sample, baseline: Sample, level: float)
     half = half_width(
         influences(name, candidate) - influences(name, baseline), candidate.totals, level
     )
+    count = rarer_label_count(candidate.totals)
+    if name == PRECISION:
+        count = min(int(np.count_nonzero(sample.decisions)) for sample in (candidate, baseline))
+        if count < _FEWEST_PREDICTED:
+            return None
     if half is None and metric.highest <= 1:
         # As in Tango's interval, if no example makes a difference.
-        count = rarer_label_count(candidate.totals)
         half = wilson(0.0, count, level).high if count else None
     if half is None:
         return None

@@ -279,10 +279,29 @@ def test_verdict_on_calibration_is_on_its_distance_from_1(
     assert change.low <= change.value <= change.high  # type: ignore[operator]
 
 
+def test_equal_precisions_of_few_decisions_are_no_evidence_when_the_models_differ() -> None:
+    labels = [1] * 100 + [0] * 100
+    candidate, baseline = [0.9] + [0.1] * 199, [0.1, 0.9] + [0.1] * 198
+    change = changes_of(scores_of(labels, candidate=candidate, baseline=baseline))['precision']
+    assert change == (0, None, None, '')
+
+
 def test_there_is_no_verdict_on_loss_when_there_is_one_example() -> None:
     change = changes_of(scores_of([1], candidate=[0.9], baseline=[0.6]))['loss']
     assert change.value == pytest.approx(math.log(0.6 / 0.9))
     assert change[1:] == (None, None, '')
+
+
+@pytest.mark.parametrize(('decisions', 'verdict'), [(9, ''), (10, 'better')])
+def test_there_is_no_verdict_on_precision_when_few_examples_are_predicted_positive(
+    decisions: int, verdict: str
+) -> None:
+    labels = [1] * 100 + [0] * 100
+    candidate = [0.9] * decisions + [0.1] * (200 - decisions)
+    baseline = [0.1] * 99 + [0.9] * decisions + [0.1] * (101 - decisions)
+    change = changes_of(scores_of(labels, candidate=candidate, baseline=baseline))['precision']
+    assert change.value == pytest.approx(1 - 1 / decisions)
+    assert change.verdict == verdict
 
 
 @pytest.mark.parametrize(
