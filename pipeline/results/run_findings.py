@@ -151,7 +151,6 @@ class RunFindings:
         if self.evaluation is not None:
             shared = _names_of(Evaluation) & _names_of(RunOutcome)
             fields |= {name: getattr(self.evaluation, name) for name in shared}
-            fields['thresholds'] = self.evaluation.checks()
         return fields
 
 

@@ -47,7 +47,20 @@ class TestFirstRun:
         assert version.name == outcome['pushed']['version']
         assert (version / 'saved_model.pb').is_file()
         card = (version / 'assets.extra' / 'model_card.md').read_text(encoding='utf-8')
-        assert f'| accuracy | {outcome["metrics"]["binary_accuracy"]:.4f} | >= 0.8000 |' in card
+        accuracy, (low, high) = (
+            outcome[key]['binary_accuracy'] for key in ('metrics', 'intervals')
+        )
+        assert f'| accuracy | {accuracy:.4f} | {low:.4f} to {high:.4f} | >= 0.8000 |' in card
+        assert 0.8 < low < accuracy < high < 1
+        measured = KNOWN_METRICS - {'example_count', 'test_overlap_percent'}
+        assert set(outcome['intervals']) == measured
+        assert set(outcome['slice_intervals']) == set(outcome['slices'])
+        assert (outcome['changes'], outcome['confidence'], outcome['judged_by']) == (
+            {},
+            0.95,
+            'value',
+        )
+        assert (outcome['threshold'], outcome['baseline_threshold']) == (0.5, None)
         assert all(
             f'| {name.removeprefix("length=")} | {found["example_count"]:,.0f} | '
             f'{found["binary_accuracy"]:.4f} |' in card

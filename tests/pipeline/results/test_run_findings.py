@@ -7,6 +7,8 @@ import pathlib
 import pytest
 from tfx.types import standard_artifacts
 
+from components.evaluator.evaluation import Evaluation
+from components.evaluator.metric_table import Check, MetricChange
 from components.example_gen.group_counts import GroupCounts
 from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.text_statistics import (
@@ -18,6 +20,7 @@ from components.statistics_gen.text_statistics import (
 from components.trainer.threshold import TunedThreshold
 from components.trainer.threshold import to_json as threshold_json
 from components.transform.properties import STOCK_REASON_PROPERTY
+from pipeline.results.outcome import RunOutcome
 from pipeline.results.run_findings import RunFindings
 
 
@@ -159,3 +162,25 @@ def test_note_of_examples_counts_groups_when_a_column_names_them(tmp_path: pathl
         "train 10, val 10, test 10; 'neg' or 'pos'; 40 values of 'film', 8 (20.0%) of them in test "
         'and in train or val'
     )
+
+
+def test_record_has_all_fields_of_the_evaluation_when_they_have_the_same_name() -> None:
+    evaluation = Evaluation(
+        metrics={'auc': 0.9},
+        slices={'product=tea': {'auc': 0.8}},
+        baseline={'auc': 0.85},
+        thresholds=(Check(metric='auc', slice='', value=0.9, bound='>= 0.7', passed=True),),
+        intervals={'auc': (0.88, 0.92)},
+        slice_intervals={'product=tea': {'auc': (0.7, 0.9)}},
+        changes={'auc': MetricChange(change=0.05, low=0.01, high=0.09, verdict='better')},
+        confidence=0.9,
+        judged_by='interval',
+        examples_needed=6_300,
+        threshold=0.27,
+        baseline_threshold=0.5,
+    )
+    found = RunFindings(evaluation=evaluation).outcome_fields()
+    for field in dataclasses.fields(Evaluation):
+        if field.name != 'slice_changes':  # only bounds on the change of a slice need them
+            assert found[field.name] == getattr(evaluation, field.name)
+    assert RunOutcome(run_id='1', outcome='pushed', name='n', data='d', **found).threshold == 0.27
