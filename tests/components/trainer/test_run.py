@@ -148,6 +148,19 @@ def test_run_stops_before_training_when_val_is_too_small_to_tune_on(
     assert not (tmp_path / 'run').exists()
 
 
+def test_run_stops_when_no_threshold_has_the_precision(tiny: Tiny, tmp_path: pathlib.Path) -> None:
+    copy = dataclasses.replace(tiny, examples=tmp_path / 'examples')
+    shutil.copytree(tiny.examples, copy.examples)
+    shutil.rmtree(copy.examples / 'Split-val')
+    # One text has one score, and half of its labels are positive.
+    write_split(copy.examples / 'Split-val', [[('one text', number % 2) for number in range(40)]])
+    aim = {'threshold': 'tuned', 'threshold_aim': 'recall at precision 0.6'}
+    message = 'no threshold has a precision of 0.6 on val; the highest precision is 0.5000'
+    with pytest.raises(ConfigError, match=message):
+        run(copy, tmp_path, aim)
+    assert read_threshold(str(tmp_path / 'serving')) == 0.5
+
+
 @pytest.mark.parametrize('damage', ['dropped', 'truncated', 'duplicated'])
 @pytest.mark.parametrize(('split', 'kind'), [('train', 'memory'), ('val', 'stream')])
 def test_training_fails_when_a_shard_is(
