@@ -108,8 +108,10 @@ class StockExecutor(executor.Executor):
             of_tfma = tuple(check for check in of_tfma if not check.passed)
         failed = [ruling for ruling in rulings if not ruling.check.passed]
         blessed = result.validation_ok and (bool(of_user) or is_blessed(rulings)) and not failed
-        if failed or blessed != result.validation_ok:
-            _refuse(result, to_validation(failed, slices.slices, has_baseline=has_baseline))
+        known = {(check.metric, check.slice) for check in of_tfma if not check.passed}
+        further = [r for r in failed if (r.check.metric, r.check.slice) not in known]
+        if further or blessed != result.validation_ok:
+            _refuse(result, to_validation(further, slices.slices, has_baseline=has_baseline))
             for path in tf.io.gfile.glob(os.path.join(evaluation, 'validations*')):
                 tf.io.gfile.remove(path)
             write_validation(result, evaluation)
