@@ -61,7 +61,6 @@ class Executor(executor.Executor):
             columns,
             evaluation=evaluation,
         )
-        # The place for whatever else is found in the scores of the examples.
         slices = measured.slices
         rulings = judge(
             gate, measured.estimates, slices.by_pattern, test_overlap=measured.test_overlap

@@ -24,6 +24,7 @@ from components.evaluator.estimates import (
     examples_needed,
 )
 from components.evaluator.evaluation import Evaluation, Metrics, number_or_none
+from components.evaluator.label_issues import write_test_label_issues
 from components.evaluator.metric_table import TEST_OVERLAP, Check, Ends, MetricChange
 from components.evaluator.overlap import read_overlap_percent
 from components.evaluator.score_details import SCORE_DETAILS_FILE
@@ -98,7 +99,7 @@ def measure(
     *,
     evaluation: str,
 ) -> Measured:
-    """Score the examples, and estimate the metrics of each slice.
+    """Score the examples, list suspected label errors, and estimate the metrics of each slice.
 
     Args:
         pipeline: A Beam pipeline without transforms.
@@ -106,7 +107,8 @@ def measure(
         exec_properties: The parameters of the node.
         gate: The slices, and the level of the intervals.
         columns: Types of the feature columns of the slices.
-        evaluation: Folder of the Evaluation artifact, for the scores and the report.
+        evaluation: Folder of the Evaluation artifact, for the scores, the suspected label errors
+            and the report.
 
     Raises:
         ComponentError: If the number of scored examples is not the number that
@@ -134,6 +136,9 @@ def measure(
     clear_unfinished(posixpath.join(evaluation, UNFINISHED), 'Evaluator')
     scores = read_scores([shard.scores for shard in shards], files, list(paths), list(types))
     summary.require('Evaluator', splits, len(scores.labels))
+    write_test_label_issues(
+        evaluation, examples, scores, candidate=CANDIDATE, labels=summary.labels
+    )
     slices = find_slices(
         scores.columns,
         [pattern for pattern, _ in gate.slice_bounds()],
