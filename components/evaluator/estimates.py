@@ -1,7 +1,7 @@
 """Metrics with their confidence intervals, and changes against the baseline, by slice.
 
 Shares have score intervals: Wilson's for a share, Tango's for a paired change. All other intervals
-come from the influence of each example on the metric. `docs/gate.md` has a table of the methods
+come from the influence of each example on the metric. `docs/gate.md#intervals` has the methods
 and their measured coverage. This module imports neither TensorFlow nor TFX.
 """
 
