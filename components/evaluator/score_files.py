@@ -137,8 +137,11 @@ def _values(column: pa.ChunkedArray) -> Column:
     if pa.types.is_floating(column.type):
         # A missing number becomes NaN.
         return np.asarray(column.fill_null(np.nan).to_numpy(), np.float64)
-    values = column.to_pylist()
-    texts = [v.decode(errors='replace') if isinstance(v, bytes) else v for v in values]
-    found = np.empty(len(texts), object)
-    found[:] = texts
-    return found
+    if not len(column):
+        return np.empty(0, object)
+    # Equal values share one object.
+    encoded = column.dictionary_encode().combine_chunks()
+    different = encoded.dictionary.to_pylist()
+    values = np.empty(len(different) + 1, object)
+    values[:-1] = [v.decode(errors='replace') if isinstance(v, bytes) else v for v in different]
+    return values[encoded.indices.fill_null(len(different)).to_numpy()]
