@@ -148,7 +148,8 @@ def test_command_and_file_mean_the_same_in_the_settings_example(
 
 
 def test_gate_page_names_all_slices() -> None:
-    (row,) = [line for line in read(REPO / 'docs/gate.md').splitlines() if '`gate.slices`' in line]
+    lines = read(REPO / 'docs/gate.md').splitlines()
+    (row,) = [line for line in lines if line.startswith('| `1-10`')]
     assert [name for name in re.findall('`([^`]*)`', row) if name in features.LENGTH_BUCKETS] == [
         *features.LENGTH_BUCKETS
     ]
