@@ -144,4 +144,5 @@ def _values(column: pa.ChunkedArray) -> Column:
     different = encoded.dictionary.to_pylist()
     values = np.empty(len(different) + 1, object)
     values[:-1] = [v.decode(errors='replace') if isinstance(v, bytes) else v for v in different]
-    return values[encoded.indices.fill_null(len(different)).to_numpy()]
+    index: npt.NDArray[np.int64] = encoded.indices.fill_null(len(different)).to_numpy()
+    return values[index]
