@@ -99,7 +99,7 @@ def _slicing_spec(name: str, slices: Mapping[str, Slice]) -> config_pb2.SlicingS
     pattern = parse_slice(name)
     if not pattern.is_one_slice:
         return None
-    return config_pb2.SlicingSpec(feature_values=dict(zip(pattern.columns, pattern.values)))
+    return config_pb2.SlicingSpec(feature_values=pattern.feature_values())
 
 
 def _metric_config(name: str, thresholds: Mapping[str, float]) -> config_pb2.MetricConfig:

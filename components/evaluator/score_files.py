@@ -143,6 +143,9 @@ def _values(column: pa.ChunkedArray) -> Column:
     encoded = column.dictionary_encode().combine_chunks()
     different = encoded.dictionary.to_pylist()
     values = np.empty(len(different) + 1, object)
-    values[:-1] = [v.decode(errors='replace') if isinstance(v, bytes) else v for v in different]
+    # Values with different bytes stay different.
+    values[:-1] = [
+        v.decode(errors='backslashreplace') if isinstance(v, bytes) else v for v in different
+    ]
     index: npt.NDArray[np.int64] = encoded.indices.fill_null(len(different)).to_numpy()
     return values[index]

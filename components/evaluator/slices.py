@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from components.common import features
-from components.evaluator.slice_patterns import NONE, OTHER, SlicePattern, slice_name
+from components.evaluator.slice_patterns import (
+    NONE,
+    OTHER,
+    Group,
+    SlicePattern,
+    slice_name,
+    value_name,
+)
 
 # A column has no more slices: more would rarely be looked at, and chance would fail some.
 MOST_VALUES = 20
@@ -27,18 +34,23 @@ class Slice(NamedTuple):
     Attributes:
         key: The values of its columns, as in TFMA: integers and texts.
         rows: bool `[examples]`, which examples are in the slice.
-        is_of_values: Whether its examples have these values. Examples of a range of numbers, of
-            rare values and without a value do not.
     """
 
     key: SliceKey
     rows: Rows
-    is_of_values: bool = True
 
     @property
     def name(self) -> str:
         """The name, such as `length=1-10, product=tea`; empty for the whole test split."""
         return slice_name(self.key)
+
+    @property
+    def is_of_values(self) -> bool:
+        """Whether its examples have these values.
+
+        Examples of a range of numbers, of rare values and without a value do not.
+        """
+        return not any(isinstance(value, Group) for _, value in self.key)
 
 
 class FoundSlices(NamedTuple):
@@ -59,7 +71,6 @@ class _Part(NamedTuple):
 
     value: str | int
     rows: Rows
-    is_of_values: bool
 
 
 def find_slices(
@@ -107,9 +118,19 @@ def find_slices(
         of_pattern = [
             of_parts for of_parts in _cross([], pattern, parts, columns) if of_parts.rows.any()
         ]
-        by_pattern[pattern] = [each.name for each in of_pattern]
+        # A bound on each value of a column that test lacks is not met by its missing values.
+        if any(_has_values(pattern, each) for each in of_pattern):
+            by_pattern[pattern] = [each.name for each in of_pattern]
+        else:
+            by_pattern[pattern] = []
         found |= {each.name: each for each in of_pattern}
     return FoundSlices(found, by_pattern)
+
+
+def _has_values(pattern: SlicePattern, found: Slice) -> bool:
+    """Return whether the examples of a slice have a value where the pattern names none."""
+    pairs = zip(pattern.values, found.key)
+    return not any(wanted is None and value is NONE for wanted, (_, value) in pairs)
 
 
 def _cross(
@@ -122,11 +143,11 @@ def _cross(
     if len(done) == len(pattern.columns):
         rows = np.logical_and.reduce([part.rows for _, part in done])
         key = tuple((column, part.value) for column, part in done)
-        return [Slice(key, rows, all(part.is_of_values for _, part in done))]
+        return [Slice(key, rows)]
     column, wanted = pattern.columns[len(done)], pattern.values[len(done)]
     of_column = parts.get(column, ())
     if wanted is not None:
-        of_column = [part for part in of_column if str(part.value) == wanted] or _of_number(
+        of_column = [part for part in of_column if value_name(part.value) == wanted] or _of_number(
             columns.get(column), wanted
         )
     return [
@@ -143,8 +164,8 @@ def _of_number(values: npt.NDArray[Any] | None, wanted: str) -> list[_Part]:
     try:
         if values.dtype == np.float64:
             rows = values.astype(np.float32) == np.float32(wanted)
-            return [_Part(wanted, rows, False)]
-        return [_Part(int(wanted), np.asarray(values == int(wanted), np.bool_), True)]
+            return [_Part(Group(wanted), rows)]
+        return [_Part(int(wanted), np.asarray(values == int(wanted), np.bool_))]
     except ValueError:
         return []
 
@@ -160,22 +181,22 @@ def _parts_of(
     if column == features.LENGTH_KEY:
         order = features.LENGTH_BUCKETS
         lengths = sorted(counts, key=lambda name: order.index(name) if name in order else -1)
-        return [_Part(name, values == name, True) for name in lengths]
+        return [_Part(name, values == name) for name in lengths]
     if len(counts) > MOST_VALUES and all(isinstance(value, int) for value in counts):
         return _in_ranges(values, missing)
     frequent = sorted(counts, key=lambda value: (-counts[value], value))[:MOST_VALUES]
     shown = {value for value in frequent if counts[value] >= min_examples}
-    shown |= {value for value in counts if str(value) in named}
+    shown |= {value for value in counts if value_name(value) in named}
     others = ~missing & ~np.isin(values, list(shown)) if shown else ~missing
     return [
         *_if_any(NONE, missing),
         *_if_any(OTHER, others),
-        *(_Part(value, values == value, True) for value in sorted(shown)),
+        *(_Part(value, values == value) for value in sorted(shown)),
     ]
 
 
-def _if_any(name: str, rows: Rows) -> list[_Part]:
-    return [_Part(name, rows, False)] if rows.any() else []
+def _if_any(name: Group, rows: Rows) -> list[_Part]:
+    return [_Part(name, rows)] if rows.any() else []
 
 
 def _in_ranges(values: npt.NDArray[Any], missing: Rows) -> list[_Part]:
@@ -190,7 +211,7 @@ def _in_ranges(values: npt.NDArray[Any], missing: Rows) -> list[_Part]:
     for number in np.unique(ranges[~missing]):
         rows = ranges == number
         ends = dict.fromkeys(_format(end) for end in (min(values[rows]), max(values[rows])))
-        parts.append(_Part(' to '.join(ends), rows, False))
+        parts.append(_Part(Group(' to '.join(ends)), rows))
     return parts
 
 

@@ -89,7 +89,7 @@ def to_validation(
         if check.slice and check.slice not in slices:
             pattern = parse_slice(check.slice)
             missing = config_pb2.SlicingSpec()
-            for column, value in zip(pattern.columns, pattern.values):
+            for column, value in pattern.feature_values().items():
                 if value is None:
                     missing.feature_keys.append(column)
                 else:

@@ -13,6 +13,7 @@ from components.evaluator.eval_config import build_eval_config
 from components.evaluator.gate import judge
 from components.evaluator.metric_table import METRICS
 from components.evaluator.settings import GateSettings
+from components.evaluator.slice_patterns import OTHER
 from components.evaluator.slices import Slice, SliceKey
 
 _KEYS: list[SliceKey] = [
@@ -20,13 +21,10 @@ _KEYS: list[SliceKey] = [
     (('length', '1-10'),),
     (('length', '1-10'), ('product', 'tea')),
     (('product', 'tea'),),
-    (('product', '(other)'),),
+    (('product', OTHER),),
     (('stars', 5),),
 ]
-_SLICES = {
-    found.name: found
-    for found in (Slice(key, np.ones(9, np.bool_), '(other)' not in str(key)) for key in _KEYS)
-}
+_SLICES = {found.name: found for found in (Slice(key, np.ones(9, np.bool_)) for key in _KEYS)}
 
 
 def build(thresholds: dict[str, float] | None = None, examples: int = 100, **fields: Any) -> Any:

@@ -53,7 +53,7 @@ def test_scores_are_read_in_the_order_of_the_examples(tmp_path: pathlib.Path) ->
     assert found.predictions['candidate'].tolist() == pytest.approx(
         [np.nan, 0.5, 0.25], nan_ok=True
     )
-    assert found.columns['product'].tolist() == ['\ufffd', None, 'ü']
+    assert found.columns['product'].tolist() == ['\\xff', None, 'ü']
     assert found.columns['stars'].tolist() == [-1, None, 2**60 + 1]
     assert found.columns['price'].tolist() == pytest.approx([2.0, np.nan, 0.1], nan_ok=True)
 
