@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.common import features
+from components.common.errors import DataError
 from components.evaluator.slice_patterns import (
     NONE,
     OTHER,
@@ -19,8 +20,10 @@ from components.evaluator.slice_patterns import (
     value_name,
 )
 
-# A column has no more slices: more would rarely be looked at, and chance would fail some.
-MOST_VALUES = 20
+# More integers are a quantity, such as an age, and not names of something.
+MOST_INTEGERS = 20
+# Each takes some 15 ms, and a row of the report.
+MOST_VALUES = 1_000
 _QUANTILES = (0.25, 0.5, 0.75)
 
 Rows = npt.NDArray[np.bool_]
@@ -59,7 +62,8 @@ class FoundSlices(NamedTuple):
     Attributes:
         slices: By name, the whole test split first.
         by_pattern: Names of the slices that each pattern stands for. A pattern that
-            occurs nowhere stands for none.
+            occurs nowhere stands for none, and neither does one for each value of a
+            column without values.
     """
 
     slices: dict[str, Slice]
@@ -83,10 +87,10 @@ def find_slices(
     """Divide the test split.
 
     A text or an integer is a slice of its own. The values with fewer than `min_examples`
-    examples, and those beyond the `MOST_VALUES` most frequent, are the slice `(other)`, unless a
-    pattern names them. Floats, and a column of more integers, are four ranges with as many
-    examples each; equal numbers are in one range. Examples without a value are the slice
-    `(none)`. The slices by length are always found, and have no such parts.
+    examples are the slice `(other)`, unless a pattern names them. Floats, and a column of more
+    than `MOST_INTEGERS` integers, are four ranges with as many examples each; equal numbers are
+    in one range. Examples without a value are the slice `(none)`. The slices by length are
+    always found, and have no such parts.
 
     Args:
         columns: Values `[examples]` by name of the column: texts (object; None is missing),
@@ -94,6 +98,9 @@ def find_slices(
         patterns: The slices to find.
         examples: Number of examples.
         min_examples: Smallest number of examples of a value that no pattern names.
+
+    Raises:
+        DataError: If a column has more than `MOST_VALUES` slices.
 
     Example:
         >>> products = np.array(['tea', 'tea', 'cup', None], object)
@@ -182,10 +189,16 @@ def _parts_of(
         order = features.LENGTH_BUCKETS
         lengths = sorted(counts, key=lambda name: order.index(name) if name in order else -1)
         return [_Part(name, values == name) for name in lengths]
-    if len(counts) > MOST_VALUES and all(isinstance(value, int) for value in counts):
+    if len(counts) > MOST_INTEGERS and all(isinstance(value, int) for value in counts):
         return _in_ranges(values, missing)
-    frequent = sorted(counts, key=lambda value: (-counts[value], value))[:MOST_VALUES]
-    shown = {value for value in frequent if counts[value] >= min_examples}
+    shown = {value for value in counts if counts[value] >= min_examples}
+    if len(shown) > MOST_VALUES:
+        # To gather some would exempt them from the bound on each value.
+        raise DataError(
+            f'expected at most {MOST_VALUES:,} values of {column!r} with at least '
+            f'{min_examples:,} texts of test, got {len(shown):,}',
+            hint='raise gate.min_slice_examples, or name the values in gate.slices',
+        )
     shown |= {value for value in counts if value_name(value) in named}
     others = ~missing & ~np.isin(values, list(shown)) if shown else ~missing
     return [

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.evaluator.slice_patterns import parse_slice
+from components.common.errors import DataError
+from components.evaluator.slice_patterns import parse_slice, slice_name
 from components.evaluator.slices import FoundSlices, find_slices
 
 
@@ -54,13 +55,81 @@ def test_value_is_a_slice_when_it_is_frequent_or_named() -> None:
     assert not found.slices['product=(other)'].is_of_values
 
 
-def test_only_the_most_frequent_values_are_slices_when_there_are_many() -> None:
+def test_each_value_with_enough_examples_is_a_slice_when_there_are_many() -> None:
+    # None of them may escape from a bound on each product.
     names = [f'p{number:02}' for number in range(30)]
     products = texts(*itertools.chain(*([name] * (40 - n) for n, name in enumerate(names))))
-    found = find({'product': products}, 'product', 'product=p29', least=2)
-    shown = {*names[:20], names[29]}
-    assert set(found.slices) == {'', 'product=(other)', *(f'product={name}' for name in shown)}
+    found = find({'product': products}, 'product', 'product=p29', least=12)
+    shown = {*names[:29], names[29]}
+    assert set(found.slices) == {'', *(f'product={name}' for name in shown)}
     assert sum(n for name, n in counts(found).items() if name) == len(products)
+
+
+def test_slices_are_refused_when_there_are_too_many() -> None:
+    products = texts(*(f'p{number}' for number in range(1_001)))
+    message = r"at most 1,000 values of 'product' with at least 1 texts of test, got 1,001$"
+    with pytest.raises(DataError, match=message):
+        find({'product': products}, 'product', least=1)
+    assert counts(find({'product': products}, 'product', least=2))['product=(other)'] == 1_001
+
+
+ODD = ['(other)', '(none)', '"', '"tea"', 'tea, length=1-10', 'a, b', 'a=b', 'x\ny', '\\', '\x9b2J']
+
+
+def test_odd_values_are_slices_of_their_own_and_can_be_named() -> None:
+    values = [*ODD, 'a,b', 'rare', None, '5', 'Tea', 'tea']
+    number = {value: 1 if value == 'rare' else 2 + n for n, value in enumerate(values)}
+    products = texts(*itertools.chain(*([value] * number[value] for value in values)))
+    lengths = texts(*['1-10', '11-50'] * len(products))[: len(products)]
+    found = find({'product': products, 'length': lengths}, 'product', 'product, length')
+    names = found.by_pattern[parse_slice('product')]
+    assert sorted(counts(found)[name] for name in names) == sorted(number.values())
+    assert counts(found)['product=(other)'] == number['rare']
+    assert counts(found)['product=(none)'] == number[None]
+    assert counts(found)['product="(other)"'] == number['(other)']
+    assert len(set(found.by_pattern[parse_slice('product, length')])) == 2 * len(values) - 1
+    for name in names:
+        pattern = parse_slice(name)
+        assert pattern.name == name
+        assert name.isprintable()
+        only = find({'product': products}, name)
+        if name not in {'product=(other)', 'product=(none)'}:
+            assert {products[rows] for rows in only.slices[name].rows.nonzero()[0]} == set(
+                pattern.feature_values().values()
+            )
+
+
+def test_slices_of_one_and_of_two_columns_have_different_names_when_a_value_looks_like_both() -> (
+    None
+):
+    columns = {'brand': texts('x, product=tea', 'x', 'x'), 'product': texts('cup', 'tea', 'tea')}
+    found = find(columns, 'brand', 'brand, product', least=1)
+    assert counts(found) == {
+        '': 3,
+        'brand=x': 2,
+        'brand="x, product=tea"': 1,
+        'brand=x, product=tea': 2,
+        'brand="x, product=tea", product=cup': 1,
+    }
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.tuples(st.text(min_size=1), st.text(min_size=1)), st.tuples(st.text(), st.text()))
+def test_name_of_a_slice_is_parsed_as_the_same_values(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    names = [slice_name((('brand', a), ('product', b))) for a, b in (one, other)]
+    assert parse_slice(names[0]).feature_values() == {'brand': one[0], 'product': one[1]}
+    assert (names[0] == names[1]) == (one == other)
+
+
+@pytest.mark.parametrize('pattern', ['product', 'length, product'])
+def test_bound_on_each_value_stands_for_no_slice_when_test_has_no_value(pattern: str) -> None:
+    columns = {'product': texts(None, None), 'length': texts('1-10', '1-10')}
+    found = find(columns, pattern)
+    assert found.by_pattern[parse_slice(pattern)] == []
+    assert found.by_pattern[parse_slice('length')] == ['length=1-10']
+    assert find(columns, 'product=(none)').by_pattern[parse_slice('product=(none)')]
 
 
 def test_integers_are_values_when_there_are_few_and_ranges_when_there_are_many() -> None:
@@ -150,4 +219,10 @@ def test_each_example_is_in_one_slice_of_a_column(
     found = find(columns, 'stars', 'price', 'price, stars', least=least)
     for pattern in ('stars', 'price', 'price, stars'):
         names = found.by_pattern[parse_slice(pattern)]
+        missing = np.array([number is None for number in numbers])
+        if ('stars' in pattern and missing.all()) or (
+            'price' in pattern and np.isnan(columns['price']).all()
+        ):
+            assert names == []
+            continue
         assert (sum(found.slices[name].rows.astype(int) for name in names) == 1).all()
