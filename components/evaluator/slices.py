@@ -126,18 +126,18 @@ def find_slices(
             of_parts for of_parts in _cross([], pattern, parts, columns) if of_parts.rows.any()
         ]
         # A bound on each value of a column that test lacks is not met by its missing values.
-        if any(_has_values(pattern, each) for each in of_pattern):
-            by_pattern[pattern] = [each.name for each in of_pattern]
-        else:
-            by_pattern[pattern] = []
+        of_bound = of_pattern if _has_values(pattern, of_pattern) else []
+        by_pattern[pattern] = [each.name for each in of_bound]
         found |= {each.name: each for each in of_pattern}
     return FoundSlices(found, by_pattern)
 
 
-def _has_values(pattern: SlicePattern, found: Slice) -> bool:
-    """Return whether the examples of a slice have a value where the pattern names none."""
-    pairs = zip(pattern.values, found.key)
-    return not any(wanted is None and value is NONE for wanted, (_, value) in pairs)
+def _has_values(pattern: SlicePattern, found: Sequence[Slice]) -> bool:
+    """Return whether each column of which the pattern names no value has one."""
+    return all(
+        wanted is not None or any(each.key[number][1] is not NONE for each in found)
+        for number, wanted in enumerate(pattern.values)
+    )
 
 
 def _cross(
