@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from components.evaluator.estimates import Scores, SliceEstimates, estimate_slices
+from components.evaluator.estimation.estimates import Scores, SliceEstimates, estimate_slices
 from components.evaluator.metric_table import EXAMPLE_COUNT, METRICS
 
 SIZES = (50, 200, 2_000)

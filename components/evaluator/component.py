@@ -21,8 +21,8 @@ from components.common.settings import Executors
 from components.evaluator.executor import Executor
 from components.evaluator.parameters import GATE_KEY, write_gate
 from components.evaluator.settings import GateSettings
-from components.evaluator.stock import StockExecutor
-from components.evaluator.user_config import load_eval_config
+from components.evaluator.tfma.stock import StockExecutor
+from components.evaluator.tfma.user_config import load_eval_config
 
 
 class GateEvaluatorSpec(EvaluatorSpec):

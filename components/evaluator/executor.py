@@ -10,12 +10,12 @@ from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from components.common.atomic_write import UNFINISHED, clear_unfinished
-from components.evaluator.eval_config import build_eval_config
 from components.evaluator.evaluation import write_evaluation
 from components.evaluator.gate import is_blessed, judge
 from components.evaluator.measure import measure, models_of, to_evaluation
 from components.evaluator.parameters import read_gate
-from components.evaluator.tfma_files import write_tfma_files
+from components.evaluator.tfma.eval_config import build_eval_config
+from components.evaluator.tfma.files import write_tfma_files
 
 
 class Executor(executor.Executor):

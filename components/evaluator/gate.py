@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from components.evaluator.bounds import Bound
-from components.evaluator.estimates import SliceEstimates
+from components.evaluator.estimation.estimates import SliceEstimates
 from components.evaluator.metric_table import (
     ACCURACY,
     AUC,

@@ -15,7 +15,7 @@ from components.common.atomic_write import UNFINISHED, clear_unfinished
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.decision_threshold import read_threshold
 from components.common.settings import FeatureType
-from components.evaluator.estimates import (
+from components.evaluator.estimation.estimates import (
     Change,
     Estimate,
     Scores,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from components.evaluator.totals import Totals
+    from components.evaluator.estimation.totals import Totals
 
 Ends = tuple[float, float]  # lower and upper end of an interval
 Direction = Literal['higher is better', 'lower is better', '1 is best', '']

@@ -11,6 +11,7 @@ import numpy as np
 
 from components.common.decision_threshold import DEFAULT_THRESHOLD
 from components.common.explanations import Parts
+from components.evaluator.estimation.totals import BUCKETS, Numbers, Totals, is_scored
 from components.evaluator.score_details import (
     BINS,
     SHOWN_CHARACTERS,
@@ -20,7 +21,6 @@ from components.evaluator.score_details import (
     Histogram,
     ScoreDetails,
 )
-from components.evaluator.totals import BUCKETS, Numbers, Totals, is_scored
 
 Explain = Callable[[list[bytes]], list[Parts]]
 

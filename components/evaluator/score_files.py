@@ -15,7 +15,7 @@ from pyarrow import parquet
 from components.common.atomic_write import UNFINISHED, atomic_write
 from components.common.settings import FeatureType
 from components.common.storage import storage_of
-from components.evaluator.totals import is_scored
+from components.evaluator.estimation.totals import is_scored
 
 _TYPES = {'int': pa.int64(), 'float': pa.float32(), 'string': pa.binary()}
 _ROW, _LABEL = 'row', 'label'

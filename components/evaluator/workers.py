@@ -23,10 +23,10 @@ from components.common.atomic_write import UNFINISHED, atomic_write
 from components.common.errors import DataError
 from components.common.explanations import Parts, parts_by_text
 from components.common.settings import FeatureType
+from components.evaluator.estimation.totals import Totals
 from components.evaluator.score_collector import ScoreCollector
 from components.evaluator.score_details import to_json
 from components.evaluator.score_files import Column, write_scores
-from components.evaluator.totals import Totals
 
 _TEXTS_PER_BATCH = 1_000
 _TYPES = {'int': tf.int64, 'float': tf.float32, 'string': tf.string}

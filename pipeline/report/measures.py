@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from components.common import features
-from components.evaluator.intervals import Interval, wilson
+from components.evaluator.estimation.intervals import Interval, wilson
 from components.evaluator.metric_table import (
     EXAMPLE_COUNT,
     Check,

@@ -56,5 +56,5 @@ def test_what_runs_on_workers_is_in_worker_modules_alone() -> None:
     }
     # TFMA's view of the metrics, for who computes them anew from the configuration of a run; and an
     # abstract method of TFX's that is never called.
-    others = {'components.evaluator.metrics', 'components.example_gen.executor'}
+    others = {'components.evaluator.tfma.metrics', 'components.example_gen.executor'}
     assert found == set(WORKERS) | others

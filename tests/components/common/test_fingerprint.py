@@ -19,7 +19,7 @@ ROOTS = {
     'components.transform.preprocessing',
     'components.trainer.run',
     'components.trainer.models.tutorial.model',
-    'components.evaluator.metrics',
+    'components.evaluator.tfma.metrics',
     'components.pusher.executor',
     'components.relative',
 }
@@ -50,7 +50,7 @@ EDITS: dict[str, set[str]] = {
     'trainer/models/tutorial/model.py': {'components.trainer.models.tutorial.model'},
     'trainer/models/tutorial/settings.py': {'components.trainer.models.tutorial.model'},
     'trainer/models/ngram/model.py': set(),
-    'evaluator/metrics.py': {'components.evaluator.metrics'},
+    'evaluator/metrics.py': {'components.evaluator.tfma.metrics'},
     # The Pusher reads the evaluation for its card.
     'evaluator/evaluation.py': {'components.pusher.executor'},
     'pusher/executor.py': {'components.pusher.executor'},
@@ -58,7 +58,7 @@ EDITS: dict[str, set[str]] = {
     'common/progress.py': TRAINERS | {'components.relative'},
     # Nodes that count examples raise errors if some are missing.
     'common/errors.py': {
-        'components.evaluator.metrics',
+        'components.evaluator.tfma.metrics',
         'components.example_gen.executor',
         'components.example_validator.executor',
         'components.pusher.executor',

@@ -25,7 +25,7 @@ from components.evaluator.evaluation import read_evaluation
 from components.evaluator.executor import Executor
 from components.evaluator.score_details import SHOWN_PARTS, read_score_details
 from components.evaluator.settings import GateSettings
-from components.evaluator.tfma_files import read_config
+from components.evaluator.tfma.files import read_config
 from components.served_baseline.baseline import NO_BASELINE_FILE
 from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
 from tests.components.evaluator.evaluated import Evaluated, evaluate, write_text_statistics

@@ -18,18 +18,18 @@ from tfx.types import standard_artifacts
 
 from components.common import features
 from components.evaluator.bounds import Bound
-from components.evaluator.changes import Change
-from components.evaluator.estimates import Estimate, SliceEstimates
-from components.evaluator.eval_config import build_eval_config
+from components.evaluator.estimation.changes import Change
+from components.evaluator.estimation.estimates import Estimate, SliceEstimates
 from components.evaluator.evaluation import Evaluation, read_evaluation, write_evaluation
 from components.evaluator.executor import bless
 from components.evaluator.gate import Ruling, is_blessed, judge, judge_safeguards
 from components.evaluator.metric_table import ACCURACY, AUC, METRICS, TEST_OVERLAP, Check
-from components.evaluator.metrics import metric_key
 from components.evaluator.settings import GateSettings
 from components.evaluator.slice_patterns import SlicePattern, parse_slice
 from components.evaluator.slices import Slice
-from components.evaluator.tfma_files import MetricValues, to_validation, write_tfma_files
+from components.evaluator.tfma.eval_config import build_eval_config
+from components.evaluator.tfma.files import MetricValues, to_validation, write_tfma_files
+from components.evaluator.tfma.metrics import metric_key
 
 _NAN = math.nan
 _SPECIAL = [None, _NAN, math.inf, -math.inf, -0.0, 0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.5, -1.0]
@@ -272,8 +272,10 @@ def stock_verdict(case: Case) -> bool:
     overlap = _NAN if case.overlap is None else case.overlap
     whole = case.estimates().get('')
     safeguards = judge_safeguards(case.gate, whole, test_overlap=overlap)
+    # Without a baseline, TFMA drops a bound on the change, even if its slice has no examples.
+    dropped = [r for r in rulings if not has_baseline and r.kind in {'max_drop', 'max_rise'}]
     validation_ok = bool(combine.extract_output(found).validation_ok)
-    return validation_ok and all(ruling.check.passed for ruling in safeguards)
+    return validation_ok and all(ruling.check.passed for ruling in [*safeguards, *dropped])
 
 
 def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:

@@ -9,6 +9,7 @@ import random
 import numpy as np
 import pytest
 
+from components.evaluator.estimation.totals import Totals
 from components.evaluator.score_collector import ScoreCollector
 from components.evaluator.score_details import (
     BINS,
@@ -22,7 +23,6 @@ from components.evaluator.score_details import (
     read_score_details,
     to_json,
 )
-from components.evaluator.totals import Totals
 
 Row = tuple[str, int, float, float]  # text, label, by candidate, by baseline
 

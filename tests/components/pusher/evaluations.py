@@ -10,7 +10,7 @@ import numpy as np
 from tfx.types import channel_utils, standard_artifacts
 
 from components.common.settings import TextSettings
-from components.evaluator.estimates import Scores, estimate_slices
+from components.evaluator.estimation.estimates import Scores, estimate_slices
 from components.evaluator.evaluation import write_evaluation as store_evaluation
 from components.evaluator.gate import judge
 from components.evaluator.measure import Measured, to_evaluation

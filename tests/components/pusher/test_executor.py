@@ -14,6 +14,7 @@ from tfx.types import standard_artifacts
 
 from components.common.model_versions import CARD_PATH, DIGEST_PATH, digest_of_model
 from components.common.rollback_state import Withdrawal, write_withdrawals
+from components.evaluator.estimation.totals import Totals
 from components.evaluator.score_collector import ScoreCollector
 from components.evaluator.score_details import (
     SCORE_DETAILS_FILE,
@@ -21,7 +22,6 @@ from components.evaluator.score_details import (
     SHOWN_EXAMPLES,
     to_json,
 )
-from components.evaluator.totals import Totals
 from components.pusher import executor
 from components.served_baseline.baseline import BaselineChangedError
 from components.smoke_test.run import SmokeTestError

@@ -22,8 +22,8 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.common.decision_threshold import DEFAULT_THRESHOLD
+from components.evaluator.estimation.totals import Totals
 from components.evaluator.metric_table import find_metric
-from components.evaluator.totals import Totals
 
 _TOTALS_NAME = '_binary_totals'
 

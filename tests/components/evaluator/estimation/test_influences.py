@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 from sklearn import metrics as sklearn_metrics
 
-from components.evaluator.influences import (
+from components.evaluator.estimation.influences import (
     METRICS_WITH_INFLUENCES,
     Sample,
     half_width,
@@ -15,8 +15,8 @@ from components.evaluator.influences import (
     largest_bias,
     make_sample,
 )
+from components.evaluator.estimation.totals import Totals
 from components.evaluator.metric_table import CALIBRATION_ERROR, find_metric
-from components.evaluator.totals import Totals
 
 
 def draw(examples: int, positive_share: float, seed: int, too_sure: float = 1.5) -> Sample:

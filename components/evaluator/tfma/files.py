@@ -16,13 +16,13 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
 from components.common.atomic_write import UNFINISHED, atomic_file, atomic_write
-from components.evaluator.estimates import SliceEstimates
+from components.evaluator.estimation.estimates import SliceEstimates
 from components.evaluator.evaluation import number_or_none
 from components.evaluator.gate import Ruling, is_blessed
 from components.evaluator.metric_table import BASELINE_PREFIX, TEST_OVERLAP
-from components.evaluator.metrics import metric_key
 from components.evaluator.slice_patterns import parse_slice
 from components.evaluator.slices import Slice
+from components.evaluator.tfma.metrics import metric_key
 
 CONFIG_FILE = 'eval_config.json'
 

@@ -16,9 +16,9 @@ from components.common import features
 from components.common.decision_threshold import DEFAULT_THRESHOLD
 from components.evaluator.gate import ROUNDING, Ruling
 from components.evaluator.metric_table import METRICS, BoundKind, find_metric
-from components.evaluator.metrics import TotalsMetric
 from components.evaluator.slice_patterns import parse_slice
 from components.evaluator.slices import Slice
+from components.evaluator.tfma.metrics import TotalsMetric
 
 
 def build_eval_config(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from components.evaluator.intervals import (
+from components.evaluator.estimation.intervals import (
     Interval,
     mean_of_two,
     on_log_scale,

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.evaluator.influences import (
+from components.evaluator.estimation.influences import (
     Sample,
     half_width,
     influences,
     largest_bias,
     rarer_label_count,
 )
-from components.evaluator.intervals import Interval, mean_of_two, tango, wilson
+from components.evaluator.estimation.intervals import Interval, mean_of_two, tango, wilson
 from components.evaluator.metric_table import (
     ACCURACY,
     BALANCED_ACCURACY,

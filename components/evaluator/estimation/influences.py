@@ -19,6 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from components.evaluator.estimation.totals import (
+    Totals,
+    auc_buckets,
+    calibration_bins,
+    cross_entropies,
+)
 from components.evaluator.metric_table import (
     AUC,
     AUC_PRECISION_RECALL,
@@ -29,7 +35,6 @@ from components.evaluator.metric_table import (
     PRECISION,
     find_metric,
 )
-from components.evaluator.totals import Totals, auc_buckets, calibration_bins, cross_entropies
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_model_analysis.metrics import binary_confusion_matrices
 
+from components.evaluator.estimation.totals import Totals
 from components.evaluator.metric_table import EXAMPLE_COUNT, METRICS, Metric, find_metric
-from components.evaluator.totals import Totals
 
 
 def compute_all(found: Totals) -> dict[str, float]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.evaluator.estimates import (
+from components.evaluator.estimation.estimates import (
     Change,
     Estimate,
     Scores,
@@ -18,9 +18,9 @@ from components.evaluator.estimates import (
     estimate_slices,
     examples_needed,
 )
-from components.evaluator.intervals import tango, wilson
+from components.evaluator.estimation.intervals import tango, wilson
+from components.evaluator.estimation.totals import Totals
 from components.evaluator.metric_table import EXAMPLE_COUNT, METRICS, find_metric
-from components.evaluator.totals import Totals
 
 NAMES = [metric.name for metric in METRICS]
 COMPARED = [name for name in NAMES if name != EXAMPLE_COUNT]
@@ -382,6 +382,6 @@ def test_scores_without_a_candidate_are_refused() -> None:
 
 
 def test_no_framework_is_imported() -> None:
-    code = 'import sys, components.evaluator.estimates; print(*sys.modules)'
+    code = 'import sys, components.evaluator.estimation.estimates; print(*sys.modules)'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert not {'tensorflow', 'tfx', 'apache_beam'} & set(done.stdout.split())

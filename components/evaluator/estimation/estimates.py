@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluator.changes import Change, estimate_change
-from components.evaluator.influences import (
+from components.evaluator.estimation.changes import Change, estimate_change
+from components.evaluator.estimation.influences import (
     Floats,
     Sample,
     half_width,
@@ -24,7 +24,7 @@ from components.evaluator.influences import (
     make_sample,
     rarer_label_count,
 )
-from components.evaluator.intervals import (
+from components.evaluator.estimation.intervals import (
     Interval,
     mean_of_two,
     normal_quantile,
@@ -32,6 +32,7 @@ from components.evaluator.intervals import (
     on_logit_scale,
     wilson,
 )
+from components.evaluator.estimation.totals import is_scored
 from components.evaluator.metric_table import (
     ACCURACY,
     BALANCED_ACCURACY,
@@ -44,7 +45,6 @@ from components.evaluator.metric_table import (
     SPECIFICITY,
     find_metric,
 )
-from components.evaluator.totals import is_scored
 
 __all__ = ['Change', 'Estimate', 'Scores', 'SliceEstimates', 'estimate_slices', 'examples_needed']
 

@@ -16,7 +16,6 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.common.atomic_write import UNFINISHED, clear_unfinished
-from components.evaluator.eval_config import build_eval_config
 from components.evaluator.evaluation import Evaluation, Metrics, write_evaluation
 from components.evaluator.executor import bless
 from components.evaluator.gate import is_blessed, judge, judge_safeguards, judge_scores
@@ -24,14 +23,15 @@ from components.evaluator.measure import measure, models_of, to_evaluation
 from components.evaluator.metric_table import Check
 from components.evaluator.parameters import read_gate
 from components.evaluator.slice_patterns import slice_name
-from components.evaluator.tfma_files import (
+from components.evaluator.tfma.eval_config import build_eval_config
+from components.evaluator.tfma.files import (
     Values,
     read_config,
     read_values,
     to_validation,
     write_validation,
 )
-from components.evaluator.validation import metric_name, validated_checks
+from components.evaluator.tfma.validation import metric_name, validated_checks
 
 
 class StockExecutor(executor.Executor):

@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.common.errors import ConfigError
-from components.evaluator.user_config import load_eval_config
+from components.evaluator.tfma.user_config import load_eval_config
 from tests.conftest import REPO
 
 EXAMPLE = REPO / 'examples' / 'eval_config.json'

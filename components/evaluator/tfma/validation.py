@@ -12,7 +12,7 @@ from tensorflow_model_analysis.slicer import slicer_lib
 
 from components.evaluator.metric_table import EXAMPLE_COUNT, TEST_OVERLAP, Check
 from components.evaluator.slice_patterns import slice_name
-from components.evaluator.tfma_files import Values
+from components.evaluator.tfma.files import Values
 
 
 def metric_name(key: metric_types.MetricKey) -> str:

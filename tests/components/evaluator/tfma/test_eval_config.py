@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from components.common import features
-from components.evaluator.estimates import SliceEstimates
-from components.evaluator.eval_config import build_eval_config
+from components.evaluator.estimation.estimates import SliceEstimates
 from components.evaluator.gate import judge
 from components.evaluator.metric_table import METRICS
 from components.evaluator.settings import GateSettings
 from components.evaluator.slice_patterns import OTHER
 from components.evaluator.slices import Slice, SliceKey
+from components.evaluator.tfma.eval_config import build_eval_config
 
 _KEYS: list[SliceKey] = [
     (),
