@@ -31,7 +31,6 @@ class Evaluation:
         slice_intervals: The same by slice.
         changes: Difference of each metric from that of the baseline, by name; empty without
             a baseline.
-        slice_changes: The same by slice, for the metrics with a bound on the change.
         confidence: Level of all intervals.
         judged_by: `interval` if each bound must hold for the worse end of the interval.
         examples_needed: Number of texts of test that could show a drop of the accuracy of
@@ -41,7 +40,7 @@ class Evaluation:
 
     Example:
         evaluation = read_evaluation(artifact.uri)
-        failed = [check for check in evaluation.checks() if not check.passed]
+        failed = [check for check in evaluation.thresholds if not check.passed]
     """
 
     metrics: Metrics
@@ -51,16 +50,11 @@ class Evaluation:
     intervals: dict[str, Ends] = dataclasses.field(default_factory=dict)
     slice_intervals: dict[str, dict[str, Ends]] = dataclasses.field(default_factory=dict)
     changes: dict[str, MetricChange] = dataclasses.field(default_factory=dict)
-    slice_changes: dict[str, dict[str, MetricChange]] = dataclasses.field(default_factory=dict)
     confidence: float = 0.95
     judged_by: Literal['value', 'interval'] = 'value'
     examples_needed: int | None = None
     threshold: float = 0.5
     baseline_threshold: float | None = None
-
-    def checks(self) -> tuple[Check, ...]:
-        """Return the result of each bound, and of each safeguard that is worth showing."""
-        return self.thresholds
 
 
 _FORMAT = pydantic.TypeAdapter(Evaluation)

@@ -167,27 +167,18 @@ def to_evaluation(gate: GateSettings, measured: Measured, checks: Iterable[Check
         measured: What was measured.
         checks: The result of each bound.
     """
-    whole, checks = measured.estimates[''], tuple(checks)
+    whole = measured.estimates['']
     # A test split without examples has no metrics.
     slices = {name: found for name, found in measured.estimates.items() if name}
     overlap = {TEST_OVERLAP: number_or_none(measured.test_overlap)}
-    bounded = {(check.slice, check.metric) for check in checks}
     return Evaluation(
         metrics=_values(whole.candidate) | overlap,
         slices={name: _values(found.candidate) for name, found in slices.items()},
         baseline=None if whole.baseline is None else _values(whole.baseline),
-        thresholds=checks,
+        thresholds=tuple(checks),
         intervals=_intervals(whole.candidate),
         slice_intervals={name: _intervals(found.candidate) for name, found in slices.items()},
         changes={name: _to_change(change) for name, change in (whole.changes or {}).items()},
-        slice_changes={
-            name: {
-                metric: _to_change(change)
-                for metric, change in (found.changes or {}).items()
-                if (name, metric) in bounded
-            }
-            for name, found in slices.items()
-        },
         confidence=measured.level,
         judged_by='value' if gate.confidence is None else 'interval',
         examples_needed=measured.examples_needed,

@@ -79,7 +79,7 @@ def write_card(facts: CardFacts) -> str:
         if f'{features.LENGTH_KEY}={name}' in evaluation.slices
     }
     texts = {name: slices.get(name, {}).get(EXAMPLE_COUNT) or 0 for name in features.LENGTH_BUCKETS}
-    checks = evaluation.checks()
+    checks = evaluation.thresholds
     fits_to_val = facts.settings['trainer']['model'].get('fit_to_val')
 
     def bounds(metric: str, where: str = '') -> str:

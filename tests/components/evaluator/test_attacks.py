@@ -135,7 +135,7 @@ def push(found: Evaluated, model: Model, data: Tiny, serving: pathlib.Path) -> b
 
 def failed_checks(found: Evaluated) -> dict[str, str]:
     """Return the bound and value of each failed check, by metric."""
-    checks = read_evaluation(found.evaluation).checks()
+    checks = read_evaluation(found.evaluation).thresholds
     return {
         check.metric: f'{check.bound}, got {check.value if check.value is None else "less"}'
         for check in checks

@@ -301,8 +301,8 @@ def test_tfx_executor_gives_the_same_metrics_and_verdict(
                 )
     ours, theirs = (read_evaluation(found.evaluation) for found in (fast, stock))
     assert ours.metrics.keys() == theirs.metrics.keys()
-    assert [(c.label, c.passed) for c in theirs.checks()] == [
-        (c.label, c.passed) for c in ours.checks()
+    assert [(c.label, c.passed) for c in theirs.thresholds] == [
+        (c.label, c.passed) for c in ours.thresholds
     ]
     details = [read_score_details(found.evaluation) for found in (stock, fast)]
     assert details[0] == details[1] is not None
@@ -328,7 +328,7 @@ def test_tfma_judges_by_a_configuration_of_the_user(
     found = evaluate(tmp_path / 'first', tiny, models('good'), None, gate)
     assert found.blessed
     evaluation = read_evaluation(found.evaluation)
-    assert [(c.label, c.bound, c.passed) for c in evaluation.checks()] == [
+    assert [(c.label, c.bound, c.passed) for c in evaluation.thresholds] == [
         ('accuracy', '>= 0.6000', True),
         ('AUC', '>= 0.7000', True),
         ('AUC, 11-50 words', '>= 0.7000', True),
@@ -346,9 +346,9 @@ def test_tfma_judges_by_a_configuration_of_the_user(
     evaluation = read_evaluation(worse.evaluation)
     assert evaluation.baseline is not None
     assert evaluation.baseline['precision_at_recall'] is not None
-    failed = {(c.label, c.bound) for c in evaluation.checks() if not c.passed}
+    failed = {(c.label, c.bound) for c in evaluation.thresholds if not c.passed}
     assert ('accuracy', 'change >= -0.0200') in failed
-    passed = {(c.label, c.bound) for c in evaluation.checks() if c.passed}
+    passed = {(c.label, c.bound) for c in evaluation.thresholds if c.passed}
     assert ('AUC of the baseline', '>= 0.5000') in passed
 
 
@@ -358,7 +358,7 @@ def test_bounds_of_the_run_are_used_when_it_overrides_them(
     bounds = {'min_accuracy': 1.0, 'min_auc': 0.999, 'min_baseline_auc': 0.998}
     stricter = evaluate(tmp_path / '1', tiny, models('good'), models('fresh'), LOW, **bounds)
     assert not stricter.blessed
-    checks = read_evaluation(stricter.evaluation).checks()
+    checks = read_evaluation(stricter.evaluation).thresholds
     assert {(check.metric, check.bound) for check in checks if not check.passed} == {
         ('binary_accuracy', '>= 1.0000'),
         ('auc', '>= 0.9990'),
@@ -404,9 +404,9 @@ def test_model_is_blessed_when_few_texts_of_test_are_in_training(
     assert evaluation.metrics['test_overlap_percent'] == (
         None if seen is None else pytest.approx(100 * seen / 60)
     )
-    failed = [check for check in evaluation.checks() if not check.passed]
+    failed = [check for check in evaluation.thresholds if not check.passed]
     assert [check.metric for check in failed] == ([] if blessed else ['test_overlap_percent'])
-    shown = [check for check in evaluation.checks() if check.metric == 'test_overlap_percent']
+    shown = [check for check in evaluation.thresholds if check.metric == 'test_overlap_percent']
     assert len(shown) == (bounds.get('max_test_overlap_percent') != 100)
     for check in failed:
         hint = 'StatisticsGen did not count' if seen is None else 'remove the texts from test'
@@ -424,7 +424,7 @@ def test_model_is_not_blessed_when_the_statistics_of_the_texts_are_damaged(
     file.write_bytes(content)
     found = evaluate(tmp_path, tiny, models('good'), None, LOW, seen=None)
     assert not found.blessed
-    (failed,) = (c for c in read_evaluation(found.evaluation).checks() if not c.passed)
+    (failed,) = (c for c in read_evaluation(found.evaluation).thresholds if not c.passed)
     assert (failed.metric, failed.value, failed.bound) == ('test_overlap_percent', None, '<= 5')
 
 

@@ -427,7 +427,7 @@ def test_verdict_and_checks_match_the_truth_table(
 ) -> None:
     found, evaluation = write(case, tmp_path)
     assert found is blessed
-    assert all(check.passed for check in evaluation.checks()) is blessed
+    assert all(check.passed for check in evaluation.thresholds) is blessed
     assert must_be_blessed(case) is blessed
     assert stock_verdict(case) is blessed
 
@@ -453,7 +453,7 @@ def test_failed_check_has_value_bound_and_hint(
     failing: Case, label: str, value: float | None, bound: str, hint: str, tmp_path: pathlib.Path
 ) -> None:
     _, evaluation = write(failing, tmp_path)
-    (failed,) = (check for check in evaluation.checks() if not check.passed)
+    (failed,) = (check for check in evaluation.thresholds if not check.passed)
     assert (failed.label, failed.value, failed.bound) == (label, value, bound)
     assert hint in failed.hint
     assert bool(failed.hint) == bool(hint)
@@ -485,7 +485,7 @@ def test_verdict_matches_the_plain_rule_when_metrics_and_bounds_are_random(
         assert blessed is expected, case
         assert stock_verdict(case) is expected, case
         # The displayed checks agree with the verdict.
-        assert all(check.passed for check in found.checks()) is expected, (case, found.checks())
+        assert all(check.passed for check in found.thresholds) is expected, (case, found.thresholds)
 
     agrees()
     # Hypothesis also draws constants of loaded modules, so the shares depend on the other tests.

@@ -92,7 +92,7 @@ def test_slice_of_a_product_fails_when_all_of_its_labels_are_wrong(
         model = model_of(exported, folder / 'model')
         blessed, evaluation = run(data, folder, model, None, executors, slices=slices)
         assert not blessed
-        failed = [check.slice for check in evaluation.checks() if not check.passed]
+        failed = [check.slice for check in evaluation.thresholds if not check.passed]
         assert failed == ['product=cup']
         found[executors] = evaluation
     fast, stock = found['fast'], found['stock']
@@ -110,10 +110,10 @@ def test_slice_of_a_product_fails_when_all_of_its_labels_are_wrong(
     assert fast.slices['product=cup']['binary_accuracy'] == pytest.approx(
         sum((p > 0.5) != y for p, y in cup_scores(tiny, exported)) / 12
     )
-    (rare,) = (check for check in fast.checks() if check.slice == 'product=(other)')
+    (rare,) = (check for check in fast.thresholds if check.slice == 'product=(other)')
     assert rare.skipped == '1 text, fewer than gate.min_slice_examples (5)'
     # The executor of TFX gives the same, and its files have the same slices.
-    assert [c.label for c in stock.checks()] == [c.label for c in fast.checks()]
+    assert [c.label for c in stock.thresholds] == [c.label for c in fast.thresholds]
     assert fast.slices.keys() == stock.slices.keys()
     for name, values in fast.slices.items():
         assert stock.slices[name] == pytest.approx(values, abs=1e-6, nan_ok=True)

@@ -181,6 +181,5 @@ def test_record_has_all_fields_of_the_evaluation_when_they_have_the_same_name() 
     )
     found = RunFindings(evaluation=evaluation).outcome_fields()
     for field in dataclasses.fields(Evaluation):
-        if field.name != 'slice_changes':  # only bounds on the change of a slice need them
-            assert found[field.name] == getattr(evaluation, field.name)
+        assert found[field.name] == getattr(evaluation, field.name)
     assert RunOutcome(run_id='1', outcome='pushed', name='n', data='d', **found).threshold == 0.27
