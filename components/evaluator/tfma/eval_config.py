@@ -52,6 +52,9 @@ def build_eval_config(
             bounds.setdefault((check.metric, check.slice), {})[ruling.kind] = ruling.limit
     for (metric, name), of_metric in bounds.items():
         spec = _slicing_spec(name, slices)
+        if name and name not in slices:
+            # Without a baseline, TFMA drops bounds on changes, and would not miss the slice.
+            of_metric = {'min': 0.0, **of_metric}
         if spec is not None:
             # A plain `threshold` would apply to each slice, however few examples it has.
             metrics[metric].per_slice_thresholds.append(

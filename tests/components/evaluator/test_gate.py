@@ -303,6 +303,9 @@ def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
 OVERLAP = 'percent of test in train or val'
 _GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
 _GOOD = measured(0.9, 0.95)
+_DROP_OF_SLICE = GateSettings(
+    min_accuracy=0.8, max_accuracy_drop=0.01, slices={'1-10': {ACCURACY: Bound(max_drop=0.5)}}
+)
 
 
 def case(
@@ -476,6 +479,7 @@ def test_verdict_matches_the_plain_rule_when_metrics_and_bounds_are_random(
     @example(Case(_GATE, {'': measured(0.8, 0.7)}, {'': measured(0.8, 0.5)}))  # at each bound
     @example(Case(_GATE, {'': measured(0.8, 0.7)}, {'': measured(0.81, 0.5)}))
     @example(Case(_GATE, {'': measured(0.8, 0.7)}, {'': measured(0.81 + 5e-10, 0.5)}))
+    @example(Case(_DROP_OF_SLICE, {'': _GOOD}, None))
     def agrees(case: Case) -> None:
         folder = tmp_path / str(len(seen))
         folder.mkdir()
