@@ -2,51 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import pathlib
 import random
 import shutil
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import SAMPLE, Finished, run_command, snapshot
+from tests.conftest import run_command, snapshot
 from tests.torture.conftest import Tally
-
-NOT_BLESSED, DATA, USAGE = 3, 4, 2
-Rows = list[dict[str, str]]
-
-
-class Home(NamedTuple):
-    """A folder in which a good model was pushed, and the data that it was trained on."""
-
-    folder: pathlib.Path
-    rows: Rows
-
-    @property
-    def serving(self) -> pathlib.Path:
-        """The folder above all serving folders."""
-        return self.folder / 'runs' / 'serving'
-
-    def run(self, rows: Rows, *args: str) -> Finished:
-        """Run the pipeline on other data."""
-        data = self.folder / 'delivery.csv'
-        with open(data, 'w', encoding='utf-8', newline='') as file:
-            writer = csv.DictWriter(file, rows[0].keys())
-            writer.writeheader()
-            writer.writerows(rows)
-        return run_command('run', '--data', str(data), '--json', *args, cwd=self.folder)
+from tests.torture.deliveries import (
+    DATA,
+    NOT_BLESSED,
+    SPLIT,
+    USAGE,
+    Home,
+    Rows,
+    first_delivery,
+    split_rows,
+)
 
 
 @pytest.fixture(scope='module')
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    with open(SAMPLE / 'reviews.csv', encoding='utf-8', newline='') as file:
-        rows = list(csv.DictReader(file))
-    home = Home(tmp_path_factory.mktemp('home'), rows)
-    done = home.run(rows)
-    assert done.code == 0, done.err
-    return home
+    return first_delivery(tmp_path_factory.mktemp('home'))
 
 
 def shuffle(rows: Rows) -> Rows:
@@ -67,20 +45,14 @@ def unbalance(rows: Rows) -> Rows:
     return [{**row, 'label': label} for row, label in zip(rows, labels)]
 
 
-def split(rows: Rows, run: int = 1) -> Rows:
-    """Assign `run` rows after each other to a split."""
-    splits = ('train', 'train', 'val', 'test')
-    return [{**row, 'split': splits[number // run % 4]} for number, row in enumerate(rows)]
-
-
 def make_alike(rows: Rows) -> Rows:
     """Make all texts equal, nine of ten positive: no model can distinguish them."""
-    return [{**row, 'text': 'A film.'} for row in split(unbalance(rows), 10)]
+    return [{**row, 'text': 'A film.'} for row in split_rows(unbalance(rows), 10)]
 
 
 def add_test_to_train(rows: Rows) -> Rows:
     """Add all texts of test to train."""
-    found = split(rows)
+    found = split_rows(rows)
     return [*found, *({**row, 'split': 'train'} for row in found if row['split'] == 'test')]
 
 
@@ -95,15 +67,15 @@ def add_test_in_other_spelling(rows: Rows) -> Rows:
 
 
 def drop_test(rows: Rows) -> Rows:
-    return [row for row in split(rows) if row['split'] != 'test']
+    return [row for row in split_rows(rows) if row['split'] != 'test']
 
 
 def keep_positives_of_test(rows: Rows) -> Rows:
-    return [row for row in split(rows) if row['split'] != 'test' or row['label'] == 'positive']
+    return [row for row in split_rows(rows) if row['split'] != 'test' or row['label'] == 'positive']
 
 
 OVERLAP = 'test_overlap_percent'
-SPLIT = ('--split-column', 'split')
+TUNED = ('--set', 'trainer.threshold=tuned', '--set', 'trainer.threshold_aim=accuracy')
 # With another name, a run has no baseline.
 ALONE = ('--name', 'other')
 
@@ -114,6 +86,13 @@ ALONE = ('--name', 'other')
         ('labels shuffled', shuffle, (), NOT_BLESSED, 'binary_accuracy'),
         ('all labels inverted after a good run', invert, (), NOT_BLESSED, 'baseline_auc'),
         ('labels by chance, nine of ten positive', unbalance, ALONE, NOT_BLESSED, 'auc'),
+        (
+            'labels by chance, nine of ten positive, tuned threshold',
+            unbalance,
+            (*ALONE, *TUNED),
+            NOT_BLESSED,
+            'auc',
+        ),
         (
             'all texts alike, nine of ten positive',
             make_alike,
