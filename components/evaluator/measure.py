@@ -14,6 +14,7 @@ from components.common import features
 from components.common.atomic_write import UNFINISHED, clear_unfinished
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.decision_threshold import read_threshold
+from components.common.errors import DataError
 from components.common.settings import FeatureType
 from components.evaluator.estimation.estimates import (
     Change,
@@ -113,10 +114,16 @@ def measure(
     Raises:
         ComponentError: If the number of scored examples is not the number that
             ExampleGen wrote.
-        DataError: If an example has several values of a column.
+        DataError: If an example has several values of a column, or the decision threshold of a
+            model is damaged.
     """
     paths = models_of(input_dict).paths()
-    thresholds = {name: read_threshold(path) for name, path in paths.items()}
+    try:
+        thresholds = {name: read_threshold(path) for name, path in paths.items()}
+    except ValueError as err:
+        raise DataError(
+            str(err), hint='the model is damaged: train it again, or remove the pushed version'
+        ) from err
     examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
     splits = json_utils.loads(exec_properties[standard_component_specs.EXAMPLE_SPLITS_KEY])
     files = sorted(path for split in splits for path in split_files(examples, split))

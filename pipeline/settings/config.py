@@ -258,6 +258,10 @@ def settings_by_name(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any
     return values
 
 
+# Dictionaries of settings have a section for each node or metric.
+_KEYS = {'resources': 'NODE', 'bounds': 'METRIC'}
+
+
 def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str = '') -> list[str]:
     """List the dotted names of all settings, those of every architecture included.
 
@@ -273,12 +277,10 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
             for section in (kind, *get_args(kind))
             if isinstance(section, type) and issubclass(section, pydantic.BaseModel)
         ]
-        # A dictionary has a section for each node or metric.
         of_keys = get_origin(kind) is dict
+        inner = f'{prefix}{name}.{_KEYS[name]}.' if of_keys and sections else f'{prefix}{name}.'
         for section in sections:
-            names += setting_names(
-                section, f'{prefix}{name}.KEY.' if of_keys else f'{prefix}{name}.'
-            )
+            names += setting_names(section, inner)
         if of_keys or not sections:
             names.append(prefix + name)
     return list(dict.fromkeys(names))

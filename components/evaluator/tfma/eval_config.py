@@ -54,7 +54,7 @@ def build_eval_config(
         spec = _slicing_spec(name, slices)
         if name and name not in slices:
             # Without a baseline, TFMA drops bounds on changes, and would not miss the slice.
-            of_metric = {'min': 0.0, **of_metric}
+            of_metric.setdefault('min', 0.0)
         if spec is not None:
             # A plain `threshold` would apply to each slice, however few examples it has.
             metrics[metric].per_slice_thresholds.append(

@@ -50,7 +50,7 @@ EDITS: dict[str, set[str]] = {
     'trainer/models/tutorial/model.py': {'components.trainer.models.tutorial.model'},
     'trainer/models/tutorial/settings.py': {'components.trainer.models.tutorial.model'},
     'trainer/models/ngram/model.py': set(),
-    'evaluator/metrics.py': {'components.evaluator.tfma.metrics'},
+    'evaluator/tfma/metrics.py': {'components.evaluator.tfma.metrics'},
     # The Pusher reads the evaluation for its card.
     'evaluator/evaluation.py': {'components.pusher.executor'},
     'pusher/executor.py': {'components.pusher.executor'},

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import pathlib
+import shutil
 from collections.abc import Callable
 
 import keras
@@ -15,7 +16,8 @@ import pytest
 import tensorflow_model_analysis as tfma
 
 from components.common import features
-from components.common.errors import ConfigError
+from components.common.decision_threshold import THRESHOLD_ASSET
+from components.common.errors import ConfigError, DataError
 from components.common.model_versions import complete_versions, digest_of_model
 from components.evaluator import component
 from components.evaluator.evaluation import read_evaluation
@@ -260,4 +262,22 @@ def test_nothing_is_blessed_when_a_run_overrides_a_bound_with_an_invalid_value(
 ) -> None:
     with pytest.raises(ConfigError, match='^min_auc: .*, got '):
         evaluate(tmp_path, tiny, models('good'), None, GATE, min_auc=bound)
+    assert not (tmp_path / 'blessing').exists()
+
+
+@pytest.mark.parametrize(
+    'content',
+    ['{"thresh', '{}', '{"threshold": 1}', '{"threshold": "0.5"}', '{"threshold": 1e400}'],
+)
+def test_nothing_is_blessed_when_the_threshold_of_the_baseline_is_damaged(
+    content: str, tiny: Tiny, models: Callable[[str], Model], tmp_path: pathlib.Path
+) -> None:
+    baseline = Model()
+    baseline.uri, baseline.id = str(tmp_path / 'baseline'), 6
+    shutil.copytree(models('good').uri, baseline.uri)
+    asset = tmp_path / 'baseline' / 'Format-Serving' / 'assets.extra' / THRESHOLD_ASSET
+    asset.write_text(content)
+    with pytest.raises(DataError, match=r'threshold\.json: expected a .*threshold') as raised:
+        evaluate(tmp_path, tiny, models('good'), baseline, GATE)
+    assert 'the model is damaged' in raised.value.hint
     assert not (tmp_path / 'blessing').exists()

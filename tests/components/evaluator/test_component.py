@@ -29,7 +29,7 @@ from components.evaluator.tfma.files import read_config
 from components.served_baseline.baseline import NO_BASELINE_FILE
 from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
 from tests.components.evaluator.evaluated import Evaluated, evaluate, write_text_statistics
-from tests.components.evaluator.test_user_config import EXAMPLE
+from tests.components.evaluator.tfma.test_user_config import EXAMPLE
 from tests.components.trainer.tiny import (
     TEXT,
     Exported,
