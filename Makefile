@@ -86,7 +86,7 @@ test-current: dev ## Run make test and make run in a container with Debian 13 an
 proof: dev ## Run the slow tests, most of them on the full IMDB data set
 	.venv/bin/python -m pytest -m slow --imdb $(ARGS)
 
-torture: dev ## Kill processes, damage files and attack the gate for half an hour
+torture: dev ## Kill processes, damage files and attack the gate for most of an hour
 	.venv/bin/python -m pytest -m torture --results tests/torture/results.json tests/torture $(ARGS)
 	.venv/bin/python -m tests.torture.table
 
