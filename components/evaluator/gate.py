@@ -199,7 +199,9 @@ def _judge_bound(
         end = measured.low if kind in {'min', 'max_drop'} else measured.high
     highest = find_metric(metric).highest
     compared = value if gate.confidence is None else end
-    passed = _holds(kind, compared, limit, highest)
+    # A change of an impossible value says nothing.
+    in_range = estimate is not None and _holds('min', estimate.value, 0, highest)
+    passed = in_range and _holds(kind, compared, limit, highest)
     sign = '>=' if kind in {'min', 'max_drop'} else '<='
     bound, base = f'{sign} {limit:.4f}', 0.0
     if is_change:

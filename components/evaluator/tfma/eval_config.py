@@ -116,11 +116,10 @@ def _metric_config(name: str, thresholds: Mapping[str, float]) -> config_pb2.Met
 
 def _to_threshold(metric: str, bounds: Mapping[BoundKind, float]) -> config_pb2.MetricThreshold:
     threshold = config_pb2.MetricThreshold()
-    if 'min' in bounds or 'max' in bounds:
-        # A value outside the range of the metric is an error.
-        highest = min(find_metric(metric).highest, sys.float_info.max)
-        threshold.value_threshold.lower_bound.value = bounds.get('min', 0.0)
-        threshold.value_threshold.upper_bound.value = bounds.get('max', highest)
+    # A value outside the range of the metric is an error, also if only the change is bounded.
+    highest = min(find_metric(metric).highest, sys.float_info.max)
+    threshold.value_threshold.lower_bound.value = bounds.get('min', 0.0)
+    threshold.value_threshold.upper_bound.value = bounds.get('max', highest)
     change, directions = threshold.change_threshold, config_pb2.MetricDirection
     if 'max_drop' in bounds:
         change.direction = directions.HIGHER_IS_BETTER

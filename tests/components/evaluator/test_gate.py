@@ -5,300 +5,29 @@ from __future__ import annotations
 import math
 import pathlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
 from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from tensorflow_model_analysis.evaluators import metrics_validator
-from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
-from tfx.types import standard_artifacts
 
-from components.common import features
 from components.evaluator.bounds import Bound
-from components.evaluator.estimation.changes import Change
 from components.evaluator.estimation.estimates import Estimate, SliceEstimates
-from components.evaluator.evaluation import Evaluation, read_evaluation, write_evaluation
-from components.evaluator.executor import bless
-from components.evaluator.gate import Ruling, is_blessed, judge, judge_safeguards
+from components.evaluator.gate import is_blessed, judge
 from components.evaluator.metric_table import ACCURACY, AUC, METRICS, TEST_OVERLAP, Check
 from components.evaluator.settings import GateSettings
-from components.evaluator.slice_patterns import SlicePattern, parse_slice
-from components.evaluator.slices import Slice
-from components.evaluator.tfma.eval_config import build_eval_config
-from components.evaluator.tfma.files import MetricValues, to_validation, write_tfma_files
-from components.evaluator.tfma.metrics import metric_key
-
-_NAN = math.nan
-_SPECIAL = [None, _NAN, math.inf, -math.inf, -0.0, 0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.5, -1.0]
-_HIGHEST = {metric.name: metric.highest for metric in METRICS}
-_BOUNDED = [metric for metric in METRICS if metric.bound_kinds]
-# Metrics of a slice by name; None is missing.
-Values = dict[str, float | None]
-
-
-def measured(accuracy: float | None, auc: float | None) -> Values:
-    return {ACCURACY: accuracy, AUC: auc}
-
-
-class Case(NamedTuple):
-    """The bounds, and the metrics of each model by slice, empty for all texts.
-
-    Attributes:
-        gate: The bounds.
-        candidate: Metrics of the candidate.
-        baseline: Metrics of the baseline, None without a baseline.
-        overlap: Percentage of the texts of test that are in train or val, too, None where it is
-            missing.
-        examples: Number of texts of slices, 100 if it is not given.
-    """
-
-    gate: GateSettings
-    candidate: dict[str, Values]
-    baseline: dict[str, Values] | None
-    overlap: float | None = 0.0
-    examples: Mapping[str, int] = {}
-
-    def key(self, name: str) -> tuple[tuple[str, str], ...]:
-        """Return the values of a slice of the candidate."""
-        pattern = parse_slice(name)
-        return tuple((c, str(v)) for c, v in zip(pattern.columns, pattern.values))
-
-    def slices(self) -> dict[str, Slice]:
-        """Return the slices by their full name."""
-        keys = [(), *(self.key(name) for name in self.candidate if name)]
-        found = [Slice(key, np.ones(1, np.bool_)) for key in keys]
-        return {each.name: each for each in found}
-
-    def by_pattern(self) -> dict[SlicePattern, list[str]]:
-        """Return the slices that each pattern of the bounds stands for."""
-        found = self.slices()
-        return {
-            pattern: [
-                name
-                for name, each in found.items()
-                if tuple(column for column, _ in each.key) == pattern.columns
-                and all(want in {None, v} for want, (_, v) in zip(pattern.values, each.key))
-            ]
-            for pattern, _ in self.gate.slice_bounds()
-        }
-
-    def estimates(self) -> dict[str, SliceEstimates]:
-        """Return the metrics by the full name of the slice; a width of 0.02 on each side."""
-        found = {}
-        for name, values in self.candidate.items():
-            before = None if self.baseline is None else self.baseline.get(name, {})
-            full = parse_slice(name).name if name else ''
-            found[full] = SliceEstimates(
-                self.examples.get(name, 100),
-                {metric: _estimate(value) for metric, value in values.items() if value is not None},
-                None
-                if before is None
-                else {m: _estimate(value) for m, value in before.items() if value is not None},
-                None
-                if before is None
-                else {m: _change(values.get(m), before.get(m)) for m in {*values, *before}},
-            )
-        return found
-
-    def judge(self) -> list[Ruling]:
-        """Judge by the rule of this project."""
-        return judge(
-            self.gate,
-            self.estimates(),
-            self.by_pattern(),
-            test_overlap=_NAN if self.overlap is None else self.overlap,
-        )
-
-
-def _estimate(value: float) -> Estimate:
-    if math.isnan(value):
-        return Estimate(None, None, None)
-    return Estimate(value, value - 0.02, value + 0.02)
-
-
-def _change(value: float | None, before: float | None) -> Change:
-    if value is None or before is None or math.isnan(value - before):
-        return Change(None, None, None, '')
-    change = value - before
-    return Change(change, change - 0.02, change + 0.02, 'no difference')
-
-
-def must_be_blessed(case: Case) -> bool:
-    """Return whether the candidate must be blessed, by the value of each metric."""
-    gate = case.gate
-
-    def value(of_model: dict[str, Values], where: str, metric: str) -> float:
-        found = of_model.get(where, {}).get(metric)
-        return _NAN if found is None else float(found)
-
-    def within(where: str, metric: str, bound: Mapping[str, float]) -> bool:
-        found = value(case.candidate, where, metric)
-        good = True
-        if 'min' in bound or 'max' in bound:
-            good = bound.get('min', 0) <= found <= bound.get(
-                'max', _HIGHEST[metric]
-            ) < math.inf or (
-                bound.get('min', 0) <= found < math.inf
-                and 'max' not in bound
-                and found <= _HIGHEST[metric]
-            )
-        if case.baseline is not None:
-            rise = found - value(case.baseline, where, metric)
-            if 'max_drop' in bound:
-                good &= -math.inf < -rise <= bound['max_drop'] + 1e-9
-            if 'max_rise' in bound:
-                good &= -math.inf < rise <= bound['max_rise'] + 1e-9
-        return good
-
-    good = within('', ACCURACY, {'min': gate.min_accuracy, 'max_drop': gate.max_accuracy_drop})
-    good &= within('', AUC, {'min': gate.min_auc})
-    for metric, bound in gate.bounds.items():
-        good &= within('', metric, dict(bound.fields()))
-    for where, bounds in gate.slices.items():
-        good &= where in case.candidate
-        if isinstance(bounds, dict):
-            good &= all(within(where, m, dict(bound.fields())) for m, bound in bounds.items())
-        else:
-            good &= within(where, ACCURACY, {'min': bounds})
-    if case.baseline is not None:
-        good &= '' in case.candidate
-        good &= gate.min_baseline_auc <= value(case.baseline, '', AUC) <= 1
-    if gate.max_test_overlap_percent < 100:
-        good &= case.overlap is not None and 0 <= case.overlap <= gate.max_test_overlap_percent
-    return good
-
-
-@st.composite
-def bounds_of_metrics(draw: st.DrawFn, *, overall: bool) -> dict[str, dict[str, float]]:
-    """Draw bounds on a few metrics, each on a side that it can have."""
-    found: dict[str, dict[str, float]] = {}
-    for metric in draw(st.lists(st.sampled_from(_BOUNDED), max_size=3, unique_by=id)):
-        kinds = [k for k in metric.bound_kinds if not (overall and metric.name == ACCURACY)]
-        kinds = [k for k in kinds if not (overall and (metric.name, k) == (AUC, 'min'))]
-        if kinds:
-            kind = draw(st.sampled_from(kinds))
-            found[metric.name] = {kind: draw(st.sampled_from([0.5, 0.02, 0.9]))}
-    return found
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    buckets = st.sampled_from(features.LENGTH_BUCKETS)
-    bounded = st.floats(0.01, 0.95) | bounds_of_metrics(overall=False).filter(bool)
-    slices = draw(st.dictionaries(buckets, bounded, max_size=2))
-    gate = GateSettings(
-        min_accuracy=draw(st.sampled_from([0.1, 0.8]) | st.floats(1e-6, 0.95)),
-        max_accuracy_drop=draw(st.sampled_from([0, 0.01, 0.02]) | st.floats(0, 0.99)),
-        min_auc=draw(st.just(0.7) | st.floats(0.51, 0.95)),
-        min_baseline_auc=draw(st.sampled_from([0, 0.5]) | st.floats(0, 1)),
-        bounds=draw(bounds_of_metrics(overall=True)),
-        slices=slices,
-        max_test_overlap_percent=draw(st.sampled_from([0, 5, 100]) | st.floats(0, 100)),
-    )
-    # Near each bound, at it, and anywhere.
-    numbers = [gate.min_accuracy, gate.min_auc, gate.min_baseline_auc, 0.5, 0.02, 0.9]
-    numbers += [bound for bound in slices.values() if isinstance(bound, float)]
-    ties = [v for b in numbers for v in (b, math.nextafter(b, 0), math.nextafter(b, 2), b + 5e-10)]
-    # Most values are good; otherwise hardly any candidate would be blessed.
-    others = st.one_of(st.sampled_from(_SPECIAL), st.sampled_from(ties), st.floats(0, 1))
-
-    def value(metric: str) -> float | None:
-        if draw(st.integers(1, 40)) == 13:
-            return draw(others)
-        lower = metric in {'loss', 'expected_calibration_error'}
-        return draw(st.floats(0, 0.02) if lower else st.floats(0.95, 1))
-
-    names = [*dict.fromkeys([ACCURACY, AUC, *gate.bounds])]
-    for bounds in gate.slices.values():
-        names += [
-            name for name in (bounds if isinstance(bounds, dict) else ()) if name not in names
-        ]
-
-    def model() -> dict[str, Values]:
-        wheres = ['', *slices, draw(buckets)]
-        absent = draw(st.sampled_from([None] * 9 + wheres))
-        return {w: {m: value(m) for m in names} for w in wheres if w != absent}
-
-    most = gate.max_test_overlap_percent
-    overlaps = st.sampled_from([None, _NAN, most, math.nextafter(most, 101), -1.0, 100.0])
-    overlap = draw(st.floats(0, most) | st.just(0.0) | overlaps)
-    candidate, baseline = model(), draw(st.none() | st.just(0))
-    if baseline is None:
-        return Case(gate, candidate, None, overlap)
-    of_baseline = model()
-    accuracy = candidate.get('', {}).get(ACCURACY)
-    if accuracy is not None and draw(st.booleans()):
-        # The largest allowed drop, or a rounding error more or less.
-        tie = accuracy + gate.max_accuracy_drop
-        tie = draw(st.sampled_from([tie, math.nextafter(tie, 2), tie + 1e-9, tie + 2e-9]))
-        of_baseline.setdefault('', dict.fromkeys(names, 0.9))[ACCURACY] = tie
-    return Case(gate, candidate, of_baseline, overlap)
-
-
-def metrics_by_slice(case: Case) -> dict[Any, MetricValues]:
-    """Return the metrics of a case in TFMA's form."""
-    model = '' if case.baseline is None else tfma.CANDIDATE_KEY
-    names = {m for values in case.candidate.values() for m in values}
-    metrics: dict[Any, MetricValues] = {}
-    for name, values in case.candidate.items():
-        before = (case.baseline or {}).get(name, {})
-        found: MetricValues = {}
-        for metric in names:
-            value, base = values.get(metric), before.get(metric)
-            # A missing metric is NaN: TFMA would take a metric that is missing in one slice as
-            # missing in all.
-            value, base = (_NAN if number is None else number for number in (value, base))
-            key = metric_key(metric, model)
-            found[key] = value
-            if case.baseline is not None:
-                found[key.make_diff_key()] = value - base
-                found[metric_key(metric, tfma.BASELINE_KEY)] = base
-        metrics[case.key(name) if name else ()] = found
-    return metrics
-
-
-def stock_verdict(case: Case) -> bool:
-    """Judge as TFX's executor does: by TFMA alone, and by the safeguards after it."""
-    has_baseline, slices = case.baseline is not None, case.slices()
-    rulings = case.judge()
-    config = build_eval_config(rulings, slices, {'candidate': 0.5}, has_baseline=has_baseline)
-    combine = writer.CombineValidations(config)
-    found = combine.create_accumulator()
-    for of_slice in metrics_by_slice(case).items():
-        found = combine.add_input(found, metrics_validator.validate_metrics(of_slice, config))
-    overlap = _NAN if case.overlap is None else case.overlap
-    whole = case.estimates().get('')
-    safeguards = judge_safeguards(case.gate, whole, test_overlap=overlap)
-    # Without a baseline, TFMA drops a bound on the change, even if its slice has no examples.
-    dropped = [r for r in rulings if not has_baseline and r.kind in {'max_drop', 'max_rise'}]
-    validation_ok = bool(combine.extract_output(found).validation_ok)
-    return validation_ok and all(ruling.check.passed for ruling in [*safeguards, *dropped])
-
-
-def write(case: Case, folder: pathlib.Path) -> tuple[bool, Evaluation]:
-    """Judge, bless and write as the executor does; return the verdict and what is read."""
-    rulings, slices, has_baseline = case.judge(), case.slices(), case.baseline is not None
-    models = {'candidate': 'a', 'baseline': 'b'} if has_baseline else {'candidate': 'a'}
-    config = build_eval_config(rulings, slices, {}, has_baseline=has_baseline)
-    write_tfma_files(
-        str(folder), config, models, {}, slices=slices, rulings=rulings, test_overlap=0.0
-    )
-    checks = tuple(ruling.check for ruling in rulings)
-    evaluation = Evaluation(metrics={}, slices={}, baseline=None, thresholds=checks)
-    write_evaluation(evaluation, str(folder))
-    blessing = standard_artifacts.ModelBlessing()
-    blessing.uri = str(folder / 'blessing')
-    candidate = standard_artifacts.Model()
-    bless(blessing, is_blessed(rulings), candidate, candidate if has_baseline else None)
-    (file,) = (folder / 'blessing').iterdir()
-    blessed = file.name == 'BLESSED'
-    assert blessing.get_int_custom_property('blessed') == blessed
-    assert tfma.load_validation_result(str(folder)).validation_ok is blessed
-    return blessed, read_evaluation(str(folder))
-
+from components.evaluator.slice_patterns import parse_slice
+from components.evaluator.tfma.files import to_validation
+from tests.components.evaluator.judged import (
+    NAN,
+    Case,
+    Values,
+    cases,
+    measured,
+    must_be_blessed,
+    stock_verdict,
+    write,
+)
 
 OVERLAP = 'percent of test in train or val'
 _GATE = GateSettings(min_accuracy=0.8, max_accuracy_drop=0.01)
@@ -346,11 +75,11 @@ _LOWER = {'min_accuracy': 0.1}
 TABLE = [
     # Accuracy without a baseline.
     *((case(value), True) for value in (0.9, 0.8)),
-    *((case(value), False) for value in (math.nextafter(0.8, 0), 0.5, 0.0, _NAN, None)),
+    *((case(value), False) for value in (math.nextafter(0.8, 0), 0.5, 0.0, NAN, None)),
     # Accuracy against a baseline; the last but one is no worse, but below the bound.
     *((case(*pair), True) for pair in ((0.95, 0.9), (0.9, 0.9), (0.89, 0.9))),
     *((case(*pair), False) for pair in ((0.8799, 0.9), (0.81, 0.9), (0.79, 0.79), (0.79, 0.5))),
-    *((case(*pair), False) for pair in ((_NAN, 0.9), (None, 0.9), (0.9, _NAN))),
+    *((case(*pair), False) for pair in ((NAN, 0.9), (None, 0.9), (0.9, NAN))),
     *((case(n / of, b / of, max_accuracy_drop=d, **_LOWER), True) for n, b, of, d in _DROPS),
     *((case((n - 1) / of, b / of, max_accuracy_drop=d, **_LOWER), False) for n, b, of, d in _DROPS),
     # Slices, with and without a baseline, whose accuracy on a slice has no influence.
@@ -361,14 +90,14 @@ TABLE = [
             (0.8, {'1-10': 0.7}, True),
             (0.9, {'1-10': 0.8, '11-50': 0.1}, True),
             (0.9, {'1-10': 0.69}, False),
-            (0.9, {'1-10': _NAN}, False),
+            (0.9, {'1-10': NAN}, False),
             (0.9, {'1-10': None}, False),
             (0.9, {}, False),
             (0.9, {'11-50': 0.9}, False),
             (0.79, {'1-10': 0.9}, False),
         )
     ),
-    *((case(0.8, base, measured={'1-10': 0.1, '401+': _NAN}), True) for base in (None, 0.8)),
+    *((case(0.8, base, measured={'1-10': 0.1, '401+': NAN}), True) for base in (None, 0.8)),
     # Slices without the whole test split, and nothing at all.
     (Case(_GATE, {'1-10': _GOOD}, None), False),
     (Case(_GATE, {'1-10': _GOOD}, {'1-10': _GOOD}), False),
@@ -378,7 +107,7 @@ TABLE = [
     *(
         (case(0.95, baseline, auc=auc), auc in (1.0, 0.7))
         for baseline in (None, 0.8)
-        for auc in (1.0, 0.7, math.nextafter(0.7, 0), 0.5, 0.0, _NAN, None, math.inf, 1.5)
+        for auc in (1.0, 0.7, math.nextafter(0.7, 0), 0.5, 0.0, NAN, None, math.inf, 1.5)
     ),
     # AUC of the baseline.
     *(
@@ -390,7 +119,7 @@ TABLE = [
             (0.05, 0.5, False),
             (0.05, 0.0, True),
             (0.9, 0.95, False),
-            (_NAN, 0.0, False),
+            (NAN, 0.0, False),
             (None, 0.0, False),
             (math.inf, 0.5, False),
         )
@@ -407,7 +136,7 @@ TABLE = [
             (100 * 123 / 25_000, 0.492, True),
             (math.nextafter(5, 6), 5, False),
             (100.0, 5, False),
-            (_NAN, 5, False),
+            (NAN, 5, False),
             (None, 5, False),
             (-1.0, 5, False),
             (math.inf, 5, False),
@@ -416,7 +145,7 @@ TABLE = [
             (None, 0, False),
             (100.0, 99.9, False),
             (100.0, 100, True),
-            (_NAN, 100, True),
+            (NAN, 100, True),
             (None, 100, True),
         )
     ),
@@ -518,7 +247,7 @@ def test_validation_result_has_the_reason_when_training_has_the_texts_of_test(
     (of_slice,) = result.metric_validations_per_slice
     (failure,) = of_slice.failures
     assert failure.metric_key.name == TEST_OVERLAP
-    assert failure.metric_value.double_value.value == pytest.approx(overlap or _NAN, nan_ok=True)
+    assert failure.metric_value.double_value.value == pytest.approx(overlap or NAN, nan_ok=True)
     assert failure.metric_threshold.value_threshold.upper_bound.value == 5
     hint = 'remove the texts' if overlap else 'did not count these texts'
     assert hint in failure.message
@@ -575,7 +304,7 @@ def test_bound_is_met_up_to_its_limit(metric: str, kind: str, where: str) -> Non
         if where
         else {'bounds': {metric: Bound(**bounds[metric])}}
     )
-    for value, passed in ((good, True), (bad, False), (None, False), (_NAN, False)):
+    for value, passed in ((good, True), (bad, False), (None, False), (NAN, False)):
         values: dict[str, Values] = {'': dict(_GOOD)}
         values.setdefault(where, {})[metric] = value
         if metric == AUC and not where:
@@ -593,7 +322,7 @@ def test_bound_is_met_up_to_its_limit(metric: str, kind: str, where: str) -> Non
 
 
 def test_one_slice_fails_when_it_collapses_and_the_whole_improves() -> None:
-    accuracies = {'product=tea': 0.95, 'product=cup': 0.4, 'product=pan': _NAN}
+    accuracies = {'product=tea': 0.95, 'product=cup': 0.4, 'product=pan': NAN}
     found = case(0.95, 0.9, measured=accuracies, slices={'product': {'accuracy': {'min': 0.75}}})
     failed = {r.check.slice: r.check.value for r in found.judge() if not r.check.passed}
     assert failed == {'product=cup': 0.4, 'product=pan': None}

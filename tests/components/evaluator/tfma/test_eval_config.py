@@ -95,7 +95,7 @@ def test_bounds_are_thresholds_when_tfma_can_express_them() -> None:
     assert thresholds_of(config, 'calibration')['']['upper'] > 1e300
     assert thresholds_of(config, 'recall') == {
         'product=tea': {'lower': 0.6, 'upper': 1.0, 'direction': 0, 'change': 0.0},
-        'stars=5': {'lower': 0.0, 'upper': 0.0, 'direction': higher, 'change': -0.1 - 1e-9},
+        'stars=5': {'lower': 0.0, 'upper': 1.0, 'direction': higher, 'change': -0.1 - 1e-9},
     }
 
 
