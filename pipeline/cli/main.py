@@ -6,6 +6,7 @@ import click
 
 from pipeline.cli import cloud, commands
 from pipeline.cli.models import models
+from pipeline.cli.schedule import schedule
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
@@ -32,6 +33,9 @@ for _command in (
     commands.tensorboard,
     commands.doctor,
     commands.repair,
-    *cloud.COMMANDS,
+    cloud.compile_,
+    cloud.rehearse,
+    cloud.submit,
+    schedule,
 ):
     main.add_command(_command)

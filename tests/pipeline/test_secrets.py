@@ -85,7 +85,7 @@ def test_host_is_masked_when_it_is_no_address(port: str) -> None:
         ('repair', '--root', f'https://me:{_CANARY}@h/x'),
         ('run', '--data', f'https://me:{_CANARY}@h/x'),
         ('doctor', '--root', f'https://me:{_CANARY}@h/x'),
-        ('schedule', '--target', 'kubeflow', '--list', '--host', f'http://me:{_CANARY}@h:0'),
+        ('schedule', 'list', '--target', 'kubeflow', '--host', f'http://me:{_CANARY}@h:0'),
         ('compile', '--target', 'vertex', '--data', 'gs://b/a.csv', '--image', 'i',
          '--pipeline-root', 'gs://b/r', '--serving-dir', f'gs://me:{_CANARY}@b/x'),
     ],
@@ -126,5 +126,5 @@ def test_secret_of_one_command_is_unknown_when_the_next_one_runs_in_the_same_pro
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'token').write_text('of-file\n')
     host = ('--host', 'http://127.0.0.1:9', '--token-file', 'token')
-    assert pipeline_runner._exit_code(['schedule', '--target', 'kubeflow', '--list', *host]) == 7
+    assert pipeline_runner._exit_code(['schedule', 'list', '--target', 'kubeflow', *host]) == 7
     assert mask('of-file.csv') == 'of-file.csv'

@@ -26,7 +26,7 @@ _SERVICE = ('--target', 'kubeflow', '--host', 'http://127.0.0.1:9')
         ('compile', '--target', 'vertex'),
         ('rehearse', '--target', 'kubeflow'),
         ('submit', *_SERVICE),
-        ('schedule', *_SERVICE, '--cron', '0 3 * * *'),
+        ('schedule', 'create', *_SERVICE, '--cron', '0 3 * * *'),
     ],
     ids=lambda command: command[0],
 )

@@ -150,7 +150,7 @@ def test_pickle_is_not_loaded_when_it_is_a_settings_file(
     option: str, mark: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / 'a').write_bytes(pickle.dumps(Payload(mark)))
-    command = ('schedule', '--target', 'kubeflow', '--list', '--host', 'http://127.0.0.1:9')
+    command = ('schedule', 'list', '--target', 'kubeflow', '--host', 'http://127.0.0.1:9')
     if option == '--config':
         command = ('config', 'show')
     done = call_command(*command, option, 'a', cwd=tmp_path)

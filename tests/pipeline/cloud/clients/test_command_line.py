@@ -128,7 +128,7 @@ def test_schedule_is_listed_and_deleted_when_created(
     kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
 ) -> None:
     created = call_command(
-        'schedule',
+        *('schedule', 'create'),
         *on_kubeflow(kubeflow_server),
         *('--cron', '0 3 * * mon-fri', '--max-concurrency', '2'),
         cwd=tmp_path,
@@ -136,38 +136,20 @@ def test_schedule_is_listed_and_deleted_when_created(
     assert (created.code, created.err.count('\n')) == (0, 1)
     assert created.out == f'{kubeflow_server.url}/#/recurringrun/details/recurring-1\n'
     where = ('--target', 'kubeflow', '--host', kubeflow_server.url)
-    listed = call_command('schedule', *where, '--list', '--json', cwd=tmp_path)
+    listed = call_command('schedule', 'list', *where, '--json', cwd=tmp_path)
     assert [(i['name'], i['cron']) for i in listed.json] == [('sentiment', '0 0 3 * * mon-fri')]
-    deleted = call_command('schedule', *where, '--delete', 'sentiment', cwd=tmp_path)
+    deleted = call_command('schedule', 'delete', *where, 'sentiment', cwd=tmp_path)
     assert (deleted.code, fake_kubeflow.recurring) == (0, {})
-
-
-@pytest.mark.parametrize(
-    ('args', 'message'),
-    [
-        (('--cron', '0 3 * * *', '--list'), 'expected exactly one of --cron'),
-        ((), 'expected exactly one of --cron'),
-    ],
-)
-def test_nothing_is_sent_when_the_options_are_wrong(
-    args: Sequence[str],
-    message: str,
-    kubeflow_server: Server,
-    tmp_path: pathlib.Path,
-) -> None:
-    done = call_command('schedule', *on_kubeflow(kubeflow_server), *args, cwd=tmp_path)
-    assert_one_line(done, 2, message)
-    assert kubeflow_server.requests == []
 
 
 @pytest.mark.parametrize(
     ('module', 'args'),
     [
-        ('kfp', ('schedule', '--target', 'kubeflow', '--host', 'http://h', '--list')),
+        ('kfp', ('schedule', 'list', '--target', 'kubeflow', '--host', 'http://h')),
         ('kfp', ('compile', '--target', 'kubeflow', *OPTIONS)),
         (
             'google.cloud.aiplatform_v1',
-            ('schedule', '--target', 'vertex', '--project', 'a', '--region', 'b', '--list'),
+            ('schedule', 'list', '--target', 'vertex', '--project', 'a', '--region', 'b'),
         ),
     ],
 )

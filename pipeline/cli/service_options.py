@@ -1,0 +1,80 @@
+"""Options of the commands that use a service, and the client built from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import SETTINGS, takes
+from pipeline.cloud.targets import TARGETS
+
+if TYPE_CHECKING:
+    from pipeline.cloud.clients.service import Service
+    from pipeline.cloud.targets import Target
+
+TARGET = click.option(
+    '--target',
+    type=click.Choice(TARGETS),
+    required=True,
+    help='Service that the pipeline is compiled for.',
+)
+IMAGE = click.option('--image', metavar='IMAGE', help='Container image that contains this project.')
+PIPELINE_ROOT = click.option(
+    '--pipeline-root',
+    metavar='DIR',
+    help='Folder for the artifacts: gs://, or on Kubeflow also s3:// or minio:// '
+    '[Kubeflow: default of the cluster].',
+)
+PLACES = (
+    click.option(
+        '--serving-dir', metavar='DIR', help='Folder for pushed versions, such as gs://BUCKET/DIR.'
+    ),
+    click.option(
+        '--root',
+        metavar='DIR',
+        help='Folder for the outputs of local runs; this command does not use it.',
+    ),
+)
+PARAM = click.option(
+    '--param',
+    'params',
+    multiple=True,
+    metavar='NAME=VALUE',
+    help='Set a run-time parameter, such as epochs=5. Repeatable.',
+)
+CONNECTION = (
+    click.option(
+        '--host',
+        metavar='URL',
+        help='Address of the API of the service; required for Kubeflow Pipelines.',
+    ),
+    click.option(
+        '--token-file',
+        metavar='FILE',
+        help='File with the token for Kubeflow Pipelines [default: the variable KFP_TOKEN].',
+    ),
+    click.option('--namespace', metavar='NAME', help='Kubeflow namespace of the runs.'),
+    click.option('--project', metavar='ID', help='Google Cloud project.'),
+    click.option('--region', metavar='REGION', help='Google Cloud region, such as europe-west4.'),
+    click.option('--service-account', metavar='NAME', help='Service account that the runs use.'),
+    click.option('--network', metavar='NAME', help='VPC network that Vertex AI is peered with.'),
+)
+
+# The options of a command that compiles, and of one that also sends the result to a service.
+compiles = takes(TARGET, IMAGE, PIPELINE_ROOT, *SETTINGS, *PLACES)
+compiles_for_service = takes(TARGET, IMAGE, PIPELINE_ROOT, *CONNECTION, PARAM, *SETTINGS, *PLACES)
+
+
+def connect_to(target: Target, options: dict[str, Any]) -> Service:
+    """Return the client of a service from the values of the options.
+
+    Raises:
+        ReviewsError: If an option is missing, wrong or for another service, or the client
+            cannot be created.
+    """
+    from pipeline.cloud.clients.connection import connect
+    from pipeline.cloud.clients.status_line import print_status
+
+    names = ('host', 'token_file', 'namespace', 'project', 'region', 'service_account', 'network')
+    return connect(target, {name: options[name] for name in names}, print_status)
