@@ -8,6 +8,7 @@ import click
 
 from pipeline.cli.options import JSON, QUIET, SETTINGS, VERBOSE, config_of, takes
 from pipeline.cli.service_options import (
+    FOLLOWING,
     IMAGE,
     PARAM,
     TARGET,
@@ -94,20 +95,8 @@ def rehearse(
 @click.option(
     '--wait', is_flag=True, help='Wait for the end of the run; the exit code shows its result.'
 )
-@click.option(
-    '--poll',
-    type=click.FloatRange(min=1),
-    default=15,
-    metavar='SECONDS',
-    help='With --wait: time between two requests [default: 15].',
-)
-@click.option(
-    '--timeout',
-    type=click.FloatRange(min=1),
-    default=86_400,
-    metavar='SECONDS',
-    help='With --wait: longest time to wait [default: 86400].',
-)
+@takes(*FOLLOWING)
+@click.option('--run-name', metavar='NAME', help='Name of the run for display [default: any].')
 def submit(
     *,
     target: Target,
@@ -115,6 +104,7 @@ def submit(
     wait: bool,
     poll: float,
     timeout: float,
+    run_name: str | None,
     **options: Any,
 ) -> None:
     """Compile the pipeline, start a run on a service, and print the address of the run."""
@@ -127,6 +117,7 @@ def submit(
         compile_for_service(config, target),
         service,
         params,
+        run_name=run_name,
         poll_seconds=poll,
         wait_seconds=timeout if wait else None,
     )

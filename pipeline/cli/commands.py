@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import sys
 from typing import Any
 
 import click
 
-from components.common.errors import DataError
 from pipeline.cli.options import (
     AGAIN,
     CONFIG_FILE,
@@ -27,6 +24,7 @@ from pipeline.cli.options import (
     config_of,
     metadata_named,
     reading_of,
+    root_path,
     takes,
 )
 
@@ -184,24 +182,6 @@ def show(**options: Any) -> None:
     click.echo(text_of(config), nl=False)
 
 
-@click.command(short_help='List all runs.')
-@takes(ROOT, JSON)
-def runs(root: str | None, as_json: bool) -> None:
-    """List all runs of a root, with their start time, data, metrics and result."""
-    from pipeline.results.outcome import load_records
-    from pipeline.terminal.console import print_runs
-    from pipeline.terminal.json_output import print_json
-
-    folder = _root_path(root)
-    records = load_records(folder)
-    if as_json:
-        print_json([record.to_json() for record in records])
-    elif not records:
-        raise DataError(f'no run below {folder}', hint='start a run, or pass its --root')
-    else:
-        print_runs(records, sys.stdout)
-
-
 @click.command(short_help='Print the path of the report of a run, or open it.')
 @click.argument('run_ids', nargs=-1, metavar='[RUN]...')
 @click.option('--compare', is_flag=True, help='Compare 2 to 6 runs on one page.')
@@ -218,7 +198,7 @@ def report(root: str | None, **options: Any) -> None:
     """
     from pipeline.report.pages import print_report
 
-    print_report(_root_path(root), **options)
+    print_report(root_path(root), **options)
 
 
 @click.command(short_help='Print a schema that is inferred from the training split of a run.')
@@ -236,7 +216,7 @@ def schema(root: str | None, run_id: str | None) -> None:
     with no_framework_noise() as terminal:
         from pipeline.report.inferred_schema import infer_schema
 
-        print(infer_schema(_root_path(root), run_id), end='', file=terminal.out)
+        print(infer_schema(root_path(root), run_id), end='', file=terminal.out)
 
 
 @click.command(short_help='Show the learning curves of all runs in TensorBoard.')
@@ -252,13 +232,7 @@ def tensorboard(root: str | None, name: str | None, port: int | None) -> None:
     """Show the learning curves of all runs in TensorBoard, at an address of this machine."""
     from pipeline.report.tensorboard import find_curves, serve
 
-    serve(find_curves(_root_path(root), name), port)
-
-
-def _root_path(root: str | None) -> pathlib.Path:
-    from pipeline.settings.config import DEFAULT_ROOT
-
-    return pathlib.Path(os.path.abspath(root or DEFAULT_ROOT))
+    serve(find_curves(root_path(root), name), port)
 
 
 @click.command(short_help='Find problems, and print their solutions.')

@@ -6,6 +6,7 @@ import click
 
 from pipeline.cli import cloud, commands
 from pipeline.cli.models import models
+from pipeline.cli.runs import runs
 from pipeline.cli.schedule import schedule
 
 
@@ -26,7 +27,7 @@ for _command in (
     commands.predict,
     commands.fetch,
     commands.config,
-    commands.runs,
+    runs,
     commands.report,
     commands.schema,
     models,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -230,3 +231,10 @@ def reading_of(options: dict[str, Any]) -> ColumnSettings:
 def metadata_named(config: PipelineConfig) -> MetadataSettings | None:
     """Return the metadata settings if they were given; otherwise None."""
     return config.metadata if 'metadata' in config.model_fields_set else None
+
+
+def root_path(root: str | None) -> pathlib.Path:
+    """Return the folder for the outputs of all runs from the value of its option."""
+    from pipeline.settings.config import DEFAULT_ROOT
+
+    return pathlib.Path(os.path.abspath(root or DEFAULT_ROOT))

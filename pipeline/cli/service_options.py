@@ -57,13 +57,34 @@ CONNECTION = (
     click.option('--namespace', metavar='NAME', help='Kubeflow namespace of the runs.'),
     click.option('--project', metavar='ID', help='Google Cloud project.'),
     click.option('--region', metavar='REGION', help='Google Cloud region, such as europe-west4.'),
+)
+# How a run is started, also by a schedule.
+RUN = (
     click.option('--service-account', metavar='NAME', help='Service account that the runs use.'),
     click.option('--network', metavar='NAME', help='VPC network that Vertex AI is peered with.'),
+)
+FOLLOWING = (
+    click.option(
+        '--poll',
+        type=click.FloatRange(min=1),
+        default=15,
+        metavar='SECONDS',
+        help='Time between two requests while waiting [default: 15].',
+    ),
+    click.option(
+        '--timeout',
+        type=click.FloatRange(min=1),
+        default=86_400,
+        metavar='SECONDS',
+        help='Longest time to wait [default: 86400].',
+    ),
 )
 
 # The options of a command that compiles, and of one that also sends the result to a service.
 compiles = takes(TARGET, IMAGE, PIPELINE_ROOT, *SETTINGS, *PLACES)
-compiles_for_service = takes(TARGET, IMAGE, PIPELINE_ROOT, *CONNECTION, PARAM, *SETTINGS, *PLACES)
+compiles_for_service = takes(
+    TARGET, IMAGE, PIPELINE_ROOT, *CONNECTION, *RUN, PARAM, *SETTINGS, *PLACES
+)
 
 
 def connect_to(target: Target, options: dict[str, Any]) -> Service:
@@ -77,4 +98,4 @@ def connect_to(target: Target, options: dict[str, Any]) -> Service:
     from pipeline.cloud.clients.status_line import print_status
 
     names = ('host', 'token_file', 'namespace', 'project', 'region', 'service_account', 'network')
-    return connect(target, {name: options[name] for name in names}, print_status)
+    return connect(target, {name: options.get(name) for name in names}, print_status)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import datetime
 import io
-import json
 import pathlib
 import tempfile
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.common.entry_point import PROPERTIES_FILE, PUSHED_MODEL
+from components.common.entry_point import PUSHED_MODEL
 from pipeline.cloud.clients.kfp_client import check_answers, make_client, message_of
+from pipeline.cloud.clients.run_folder import read_pushed_properties
 from pipeline.cloud.clients.service import (
+    TASKS,
     Outcome,
     Run,
     RunStatus,
@@ -25,15 +26,11 @@ from pipeline.cloud.clients.service import (
     unreachable,
 )
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
-from pipeline.cloud.kubeflow_spec import DRIVER_SUFFIX
+from pipeline.cloud.kubeflow_spec import DRIVER_SUFFIX, PUSHER
 from pipeline.cloud.parameters import Value
-from pipeline.process.logs import no_framework_noise
 
 _CREDENTIALS_HINT = 'pass a valid token by --token-file or KFP_TOKEN'
 _PAGE = 100
-# The backend writes an output to TASK/SALT/OUTPUT.
-_PUSHER = 'Pusher'
-_PROPERTIES = f'{_PUSHER}/*/{PUSHED_MODEL}/{PROPERTIES_FILE}'
 
 
 class KubeflowService:
@@ -71,14 +68,21 @@ class KubeflowService:
         self._client = make_client(self._host, token_file, namespace)
         check_answers(self._client, self._name)
 
-    def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
+    def submit(
+        self, compiled: CompiledPipeline, values: Mapping[str, Value], name: str | None = None
+    ) -> Run:
         """Start a run, in the experiment with the name of the pipeline."""
         now = datetime.datetime.now(datetime.timezone.utc)
         with self._request(compiled, values) as request:
             run = self._client.run_pipeline(
-                job_name=f'{compiled.name} {now:%Y-%m-%dT%H-%M-%SZ}', **request
+                job_name=name or f'{compiled.name} {now:%Y-%m-%dT%H-%M-%SZ}', **request
             )
-        return Run(id=run.run_id, url=f'{self._host}/#/runs/details/{run.run_id}')
+        return self._run(run)
+
+    def find_run(self, run_id: str) -> Run:
+        """Return the run with an id."""
+        with self._translated_errors():
+            return self._run(self._client.get_run(run_id))
 
     def status(self, run: Run) -> RunStatus:
         """Return the current state of a run."""
@@ -88,52 +92,53 @@ class KubeflowService:
         names = [task.display_name for task in details or () if task.state == 'FAILED']
         state = (found.state or 'pending').lower()
         if state == 'failed' and not details:
-            names = [task.get('name') for task in self._tasks(run) if task.get('state') == 'FAILED']
+            tasks = self._whole(run).get('tasks', ())
+            names = [task.get('name') for task in tasks if task.get('state') == 'FAILED']
+        # The state of a cancelled run is CANCELING, and FAILED at its end
+        # (backend/src/apiserver/resource/resource_manager.go, ReportWorkflowResource).
+        if 'CANCELING' in [entry.state for entry in found.state_history or ()][-2:-1]:
+            state = 'canceled'
         failed = [name.removesuffix(DRIVER_SUFFIX) for name in names if name]
         return RunStatus(
             state=state,
-            failed_tasks=tuple(dict.fromkeys(failed)),
+            failed_tasks=tuple(dict.fromkeys(name for name in failed if name in TASKS)),
             message=(found.error.message if found.error else '') or '',
         )
 
-    def outcome(self, compiled: CompiledPipeline, run: Run) -> Outcome:
+    def cancel(self, run: Run) -> None:
+        """Ask the service to stop a run."""
+        with self._translated_errors():
+            self._client.terminate_run(run.id)
+
+    def outcome(self, run: Run) -> Outcome:
         """Return what the Pusher's output says.
 
         The API of 2.x has no outputs of tasks. Then the file that the Pusher's step wrote
         below the pipeline root is read.
         """
-        for task in self._tasks(run):
+        whole = self._whole(run)
+        for task in whole.get('tasks', ()):
             for output in task.get('outputs', {}).get('artifacts', ()):
-                if task.get('name') == _PUSHER and output.get('artifact_key') == PUSHED_MODEL:
+                if task.get('name') == PUSHER and output.get('artifact_key') == PUSHED_MODEL:
                     (artifact,) = output['artifacts']
                     return outcome_of(
                         artifact.get('metadata', {}), run, otherwise='the Pusher has no properties'
                     )
-        if not compiled.pipeline_root:
-            reason = 'the artifacts are below the default root of the cluster'
-            return outcome_of({}, run, otherwise=reason)
-        folder = f'{compiled.pipeline_root.rstrip("/")}/{compiled.name}/{run.id}'
-        reason = f'there is no output of the Pusher below {folder}'
-        properties: dict[str, Any] = {}
-        try:
-            with no_framework_noise():
-                from tfx.dsl.io import fileio
-
-                for path in fileio.glob(f'{folder}/{_PROPERTIES}'):
-                    with fileio.open(path) as file:
-                        properties = json.loads(file.read())
-        except Exception as err:  # each file system has its own errors
-            reason = f'{folder} cannot be read: {err}'
+        root = whole.get('runtime_config', {}).get('pipeline_root', '')
+        properties, reason = read_pushed_properties(root, run.id)
         return outcome_of(properties, run, otherwise=reason)
 
-    def _tasks(self, run: Run) -> list[dict[str, Any]]:
-        """Return the tasks of a run, none before 3.0.
+    def _run(self, run: Any) -> Run:
+        return Run(id=run.run_id, url=f'{self._host}/#/runs/details/{run.run_id}')
+
+    def _whole(self, run: Run) -> dict[str, Any]:
+        """Return a run with its tasks, which it does not have before 3.0.
 
         The classes of kfp's client do not have the field (backend/api/v2beta1/run.proto on the
         branch of 3.0, `PipelineTask`).
         """
         with self._translated_errors():
-            found = self._client._run_api.api_client.call_api(
+            found: dict[str, Any] = self._client._run_api.api_client.call_api(
                 f'/apis/v2beta1/runs/{urllib.parse.quote(run.id, safe="")}',
                 'GET',
                 query_params=[('view', 'FULL')],
@@ -142,8 +147,7 @@ class KubeflowService:
                 auth_settings=['Bearer'],
                 _return_http_data_only=True,
             )
-        tasks: list[dict[str, Any]] = found.get('tasks', [])
-        return tasks
+        return found
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule

@@ -11,10 +11,15 @@ from components.common.errors import OutcomeUnknownError, ServiceError
 from components.common.secrets import mask
 from components.pusher.properties import WITHDRAWN_VERSION_PROPERTY
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
+from pipeline.cloud.kubeflow_spec import RESOLVER
 from pipeline.cloud.parameters import Value
+from pipeline.settings.cloud import CONTAINER_NODES
 
 # `withdrawn`: blessed but not pushed, because a rollback withdrew this model.
 Outcome = Literal['pushed', 'not_blessed', 'withdrawn']
+
+# The tasks of a pipeline. A service lists others of its own beside them, such as drivers.
+TASKS = (*CONTAINER_NODES, RESOLVER)
 
 # Kubeflow Pipelines answers 500 if it cannot compile a specification, or if Argo refuses the
 # result (backend/src/apiserver/resource/resource_manager.go, CreateRun).
@@ -40,7 +45,7 @@ class RunStatus:
 
     Attributes:
         state: State in the service's own words, in lower case.
-        failed_tasks: Names of the tasks that failed.
+        failed_tasks: Names of the failed tasks of the pipeline, without those of the service.
         message: Error message of the service, or an empty string.
     """
 
@@ -77,13 +82,21 @@ class Service(Protocol):
     request or fails.
     """
 
-    def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
-        """Start a run with values for all run-time parameters."""
+    def submit(
+        self, compiled: CompiledPipeline, values: Mapping[str, Value], name: str | None = None
+    ) -> Run:
+        """Start a run with values for all run-time parameters, and a name for display."""
+
+    def find_run(self, run_id: str) -> Run:
+        """Return the run with an id."""
 
     def status(self, run: Run) -> RunStatus:
         """Return the current state of a run."""
 
-    def outcome(self, compiled: CompiledPipeline, run: Run) -> Outcome:
+    def cancel(self, run: Run) -> None:
+        """Ask the service to stop a run, which then stops some time later."""
+
+    def outcome(self, run: Run) -> Outcome:
         """Return whether a run that succeeded pushed its model.
 
         On a service, a run also succeeds if its model is not blessed.

@@ -1,34 +1,12 @@
-"""Starts and follows runs of a compiled pipeline on a service."""
+"""Starts runs of a compiled pipeline on a service."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
-from components.common.errors import (
-    ComponentError,
-    NotBlessedError,
-    OutcomeUnknownError,
-    ServiceError,
-)
-from pipeline.cloud.clients.service import Outcome, Run, RunStatus, Service
-from pipeline.cloud.clients.status_line import print_status
+from pipeline.cloud.clients.following import follow_run
+from pipeline.cloud.clients.service import Service
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
-from pipeline.process import signals
-
-T = TypeVar('T')
-
-# After as many requests, a service that is updated, or a port-forward that restarts, is back.
-_MAX_ATTEMPTS = 5
-# The states in which a run does not change any more, in the words of all services.
-_SUCCEEDED = ('succeeded', 'skipped')
-_CANCELLED = ('cancelled', 'canceled')
-_ENDED = (*_SUCCEEDED, *_CANCELLED, 'failed')
-_MESSAGES: dict[Outcome, str] = {
-    'pushed': 'blessed and pushed',
-    'withdrawn': 'blessed, but not pushed: a rollback withdrew this model',
-}
 
 
 def submit_pipeline(
@@ -36,6 +14,7 @@ def submit_pipeline(
     service: Service,
     assignments: Sequence[str],
     *,
+    run_name: str | None = None,
     poll_seconds: float,
     wait_seconds: float | None = None,
 ) -> None:
@@ -45,69 +24,16 @@ def submit_pipeline(
         compiled: The pipeline.
         service: The service.
         assignments: Run-time parameters as `NAME=VALUE`.
+        run_name: Name for display; None for the default of the service's client.
         poll_seconds: Time between two requests.
         wait_seconds: Longest time to follow the run; None not to follow it.
 
     Raises:
-        ComponentError: If a node failed, or the run was cancelled.
         ConfigError: If a parameter is wrong.
-        NotBlessedError: If the run was followed, and its model is not blessed.
-        OutcomeUnknownError: If the run has not ended in time, or its outcome cannot
-            be read.
-        ServiceError: If the service refuses, or fails several times in a row.
+        ReviewsError: As `follow_run` raises it, if the run is followed.
+        ServiceError: If the service refuses.
     """
-    run = service.submit(compiled, compiled.parameter_values(assignments))
+    run = service.submit(compiled, compiled.parameter_values(assignments), run_name)
     print(run.url, flush=True)
-    if wait_seconds is None:
-        return
-    with signals.hint_on_interrupt(f'the run continues: {run.url}'):
-        _require_success(_wait(service, run, poll_seconds, wait_seconds), compiled, run)
-        outcome = _retry(lambda: service.outcome(compiled, run), poll_seconds)
-    if outcome == 'not_blessed':
-        raise NotBlessedError('not blessed: the run pushed nothing', hint=f'see {run.url}')
-    print_status(_MESSAGES[outcome])
-
-
-def _wait(service: Service, run: Run, poll_seconds: float, wait_seconds: float) -> RunStatus:
-    """Wait for the end of a run, and print each change of its state."""
-    deadline = time.monotonic() + wait_seconds
-    state = ''
-    while True:
-        status = _retry(lambda: service.status(run), poll_seconds)
-        if status.state != state:
-            state = status.state
-            print_status(state)
-        if state in _ENDED:
-            return status
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise OutcomeUnknownError(
-                f'the run has not ended within {wait_seconds:g} s; it is {state}',
-                hint=f'the run continues: {run.url}',
-            )
-        time.sleep(min(poll_seconds, left))
-
-
-def _require_success(status: RunStatus, compiled: CompiledPipeline, run: Run) -> None:
-    if status.state in _CANCELLED:
-        raise ComponentError('the run was cancelled; nothing was pushed', hint=f'see {run.url}')
-    if status.state not in _SUCCEEDED:
-        tasks = compiled.spec.get('root', {}).get('dag', {}).get('tasks', {})
-        failed = [task for task in status.failed_tasks if task in tasks]
-        reason = f': {status.message.rstrip(".")}' if status.message else ''
-        raise ComponentError(
-            f'{" and ".join(failed) or "the run"} failed{reason}', hint=f'see the logs at {run.url}'
-        )
-
-
-def _retry(request: Callable[[], T], poll_seconds: float) -> T:
-    """Repeat a request that fails for a reason that may pass."""
-    for _ in range(_MAX_ATTEMPTS - 1):
-        try:
-            return request()
-        except ServiceError as err:
-            if not err.may_pass:
-                raise
-            print_status(f'{err}; trying again')
-        time.sleep(poll_seconds)
-    return request()
+    if wait_seconds is not None:
+        follow_run(service, run, poll_seconds=poll_seconds, wait_seconds=wait_seconds)

@@ -16,6 +16,7 @@ from typing import Any
 from components.common.errors import MissingDependencyError, ServiceError
 from components.common.stacks import quiet_google_imports
 from pipeline.cloud.clients.service import (
+    TASKS,
     Outcome,
     Run,
     RunStatus,
@@ -79,37 +80,53 @@ class VertexService:
             self._pipelines = self._api.PipelineServiceClient(**options)
             self._schedules = self._api.ScheduleServiceClient(**options)
 
-    def submit(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Run:
+    def submit(
+        self, compiled: CompiledPipeline, values: Mapping[str, Value], name: str | None = None
+    ) -> Run:
         """Start a run. Its id begins with the name of the pipeline."""
         now = datetime.datetime.now(datetime.timezone.utc)
         job_id = f'{compiled.name}-{now:%Y%m%d%H%M%S%f}'
         with self._translated_errors():
-            job = self._pipelines.create_pipeline_job(
+            job = self._job(compiled, values)
+            job.display_name = name or compiled.name
+            created = self._pipelines.create_pipeline_job(
                 parent=self._parent,
-                pipeline_job=self._job(compiled, values),
+                pipeline_job=job,
                 pipeline_job_id=job_id if job_id[0].isalpha() else f'run-{job_id}',
                 timeout=_TIMEOUT_SECONDS,
             )
-        name = _id_of(job)
-        return Run(id=name, url=self._url(f'runs/{name}'))
+        return self._run(created)
+
+    def find_run(self, run_id: str) -> Run:
+        """Return the run with an id, which is the last part of the name of its job."""
+        return self._run(self._get(run_id))
 
     def status(self, run: Run) -> RunStatus:
         """Return the current state of a run."""
-        job = self._get(run)
+        job = self._get(run.id)
         failed = self._api.PipelineTaskDetail.State.FAILED
         return RunStatus(
             state=job.state.name.removeprefix('PIPELINE_STATE_').lower(),
             failed_tasks=tuple(
-                task.task_name for task in job.job_detail.task_details if task.state == failed
+                task.task_name
+                for task in job.job_detail.task_details
+                if task.state == failed and task.task_name in TASKS
             ),
             message=job.error.message,
         )
 
-    def outcome(self, compiled: CompiledPipeline, run: Run) -> Outcome:
+    def cancel(self, run: Run) -> None:
+        """Ask the service to stop a run."""
+        with self._translated_errors():
+            self._pipelines.cancel_pipeline_job(
+                name=f'{self._parent}/pipelineJobs/{run.id}', timeout=_TIMEOUT_SECONDS
+            )
+
+    def outcome(self, run: Run) -> Outcome:
         """Read the properties of the Pusher's output."""
         properties = {
             name: value
-            for task in self._get(run).job_detail.task_details
+            for task in self._get(run.id).job_detail.task_details
             if task.task_name == 'Pusher' and 'pushed_model' in task.outputs
             for artifact in task.outputs['pushed_model'].artifacts
             for name, value in (artifact.metadata or {}).items()
@@ -170,11 +187,14 @@ class VertexService:
         job['runtimeConfig']['parameterValues'] = dict(values)
         return self._api.PipelineJob.from_json(json.dumps(job))
 
-    def _get(self, run: Run) -> Any:
+    def _get(self, run_id: str) -> Any:
         with self._translated_errors():
             return self._pipelines.get_pipeline_job(
-                name=f'{self._parent}/pipelineJobs/{run.id}', timeout=_TIMEOUT_SECONDS
+                name=f'{self._parent}/pipelineJobs/{run_id}', timeout=_TIMEOUT_SECONDS
             )
+
+    def _run(self, job: Any) -> Run:
+        return Run(id=_id_of(job), url=self._url(f'runs/{_id_of(job)}'))
 
     def _all(self) -> list[Any]:
         """Return all schedules of pipelines, sorted by creation time."""

@@ -34,6 +34,7 @@ class FakeKubeflow:
         self.failed_task = 'Trainer'
         self.version = 2
         self._looks: dict[str, int] = {}
+        self._terminated: set[str] = set()
         self._made = 0
 
     def answer(self, request: Request) -> Any:
@@ -62,7 +63,15 @@ class FakeKubeflow:
         self.experiments[created['experiment_id']] = created
         return created
 
-    def _post_runs(self, request: Request, item: str, _: str) -> Any:
+    def _post_runs(self, request: Request, item: str, action: str) -> Any:
+        if action == 'terminate':
+            run = self._one(self.runs, item)
+            if run['state'] not in ('PENDING', 'RUNNING'):
+                # backend/src/apiserver/storage/run_store.go, TerminateRun
+                raise Refused(400, f'Failed to terminate a run {item}. Row not found')
+            self._looks[item], run['state'] = -1, 'CANCELING'
+            self._terminated.add(item)
+            return {}
         self._check(request.body)
         tasks = request.body['pipeline_spec'].get('root', {}).get('dag', {}).get('tasks', {})
         if any(f'{name}-driver' in tasks for name in tasks):
@@ -73,13 +82,22 @@ class FakeKubeflow:
                 'sorting failed: duplicated nodeName',
             )
         run_id = f'run-{len(self.runs) + 1}'
-        self.runs[run_id] = {**request.body, 'run_id': run_id, 'state': 'PENDING'}
+        self.runs[run_id] = {
+            **request.body,
+            'run_id': run_id,
+            'state': 'PENDING',
+            'state_history': [{'state': 'PENDING'}],
+        }
         return self.runs[run_id]
 
     def _get_runs(self, request: Request, item: str, _: str) -> Any:
         run = self._one(self.runs, item)
         look = self._looks[item] = self._looks.get(item, -1) + 1
-        run['state'] = self.states[min(look, len(self.states) - 1)]
+        # A cancelled workflow is failed at its end.
+        states = ('CANCELING', 'FAILED') if item in self._terminated else self.states
+        run['state'] = states[min(look, len(states) - 1)]
+        if run['state'] != run['state_history'][-1]['state']:
+            run['state_history'].append({'state': run['state']})
         if run['state'] == 'FAILED':
             run['error'] = {'code': 13, 'message': 'pod exited with 1'}
         tasks = list(run['pipeline_spec']['root']['dag']['tasks'])
@@ -92,7 +110,9 @@ class FakeKubeflow:
             self._push(run)
         if run['state'] == 'FAILED':
             details += [
-                {'display_name': name, 'state': 'FAILED'} for name in ('root', self.failed_task)
+                {'display_name': name, 'state': 'FAILED'}
+                # Nodes of the Argo workflow: its name, the DAG, the task, and the pod of the task.
+                for name in ('sentiment-x7k2p', 'root', self.failed_task, 'executor')
             ]
         return {**run, 'run_details': {'task_details': details}}
 

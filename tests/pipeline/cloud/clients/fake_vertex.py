@@ -29,6 +29,7 @@ class FakeVertex:
         self.properties: dict[str, Any] = {'pushed': 1, 'pushed_version': '1795486776'}
         self.failed_task = 'Trainer'
         self._looks: dict[str, int] = {}
+        self._cancelled: set[str] = set()
         self._made = 0
 
     def answer(self, request: Request) -> Any:
@@ -49,7 +50,12 @@ class FakeVertex:
         status = _STATUS.get(refused.status, 'NOT_FOUND' if refused.status == 404 else 'INTERNAL')
         return {'error': {'code': refused.status, 'message': str(refused), 'status': status}}
 
-    def _post_pipelinejobs(self, request: Request, item: str, _: str) -> Any:
+    def _post_pipelinejobs(self, request: Request, item: str, action: str) -> Any:
+        if action == 'cancel':
+            self._one(self.jobs, item)
+            self._looks[item] = -1
+            self._cancelled.add(item)
+            return {}
         job_id = request.query['pipelineJobId']
         if not re.fullmatch(r'[a-z][-a-z0-9]{0,127}', job_id):
             raise Refused(400, 'invalid job id')
@@ -60,14 +66,19 @@ class FakeVertex:
     def _get_pipelinejobs(self, request: Request, item: str, _: str) -> Any:
         job = self._one(self.jobs, item)
         look = self._looks[item] = self._looks.get(item, -1) + 1
-        state = self.states[min(look, len(self.states) - 1)]
+        states = ('CANCELLING', 'CANCELLED') if item in self._cancelled else self.states
+        state = states[min(look, len(states) - 1)]
         answer: dict[str, Any] = {**job, 'state': f'PIPELINE_STATE_{state}'}
         if state == 'SUCCEEDED':
             answer['jobDetail'] = {'taskDetails': self._tasks(job)}
         if state == 'FAILED':
             answer['error'] = {'code': 9, 'message': 'The DAG failed'}
             answer['jobDetail'] = {
-                'taskDetails': [{'taskName': self.failed_task, 'state': 'FAILED'}]
+                'taskDetails': [
+                    {'taskName': name, 'state': 'FAILED'}
+                    # The pipeline itself is a task, too.
+                    for name in (job['pipelineSpec']['pipelineInfo']['name'], self.failed_task)
+                ]
             }
         return answer
 

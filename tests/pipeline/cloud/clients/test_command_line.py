@@ -121,7 +121,40 @@ def test_message_says_that_the_run_goes_on_when_interrupted(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert err.strip() == f'interrupted; the run continues: {url}'
+    hint = f'the run continues: {url}; to follow it, use runs follow run-1'
+    assert err.strip() == f'interrupted; {hint}'
+
+
+def test_run_is_followed_and_cancelled_when_it_was_submitted(
+    kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
+) -> None:
+    fake_kubeflow.states = ('PENDING', 'RUNNING')
+    call_command('submit', *on_kubeflow(kubeflow_server), '--run-name', 'friday', cwd=tmp_path)
+    assert fake_kubeflow.runs['run-1']['display_name'] == 'friday'
+    where = ('run-1', '--target', 'kubeflow', '--host', kubeflow_server.url)
+    cancelled = call_command('runs', 'cancel', *where, cwd=tmp_path)
+    assert (cancelled.code, cancelled.out, cancelled.err.count('\n')) == (0, '', 1)
+    followed = call_command('runs', 'follow', *where, '--poll', '1', cwd=tmp_path)
+    url = f'{kubeflow_server.url}/#/runs/details/run-1'
+    assert (followed.code, followed.out) == (5, f'{url}\n')
+    *states, error = followed.err.splitlines()
+    assert [line.partition(' ')[2] for line in states] == ['canceled']
+    assert error == f'error: the run was cancelled; nothing was pushed; see {url}'
+
+
+@pytest.mark.parametrize(
+    ('args', 'message'),
+    [
+        (('follow', ' '), 'expected the id of a run'),
+        (('--json', 'follow', 'run-1'), '--root and --json apply to local runs only'),
+    ],
+)
+def test_usage_is_refused_when_it_is_not_that_of_a_run_on_a_service(
+    args: Sequence[str], message: str, tmp_path: pathlib.Path
+) -> None:
+    where = ('--target', 'kubeflow', '--host', 'http://127.0.0.1:1')
+    done = call_command('runs', *args, *where, cwd=tmp_path)
+    assert (done.code, message in done.err) == (2, True)
 
 
 def test_schedule_is_listed_and_deleted_when_created(

@@ -56,6 +56,26 @@ def test_message_of_the_service_is_shown_when_it_refuses(
     assert (error.value.exit_code, error.value.may_pass) == (7, status in (429, 500))
 
 
+def test_run_is_found_by_its_id_when_the_service_knows_it(one: Connected) -> None:
+    run = one.service.submit(one.pipeline, VALUES)
+    assert one.service.find_run(run.id) == run
+    with pytest.raises(ServiceError, match='refused the request: 404 unknown'):
+        one.service.find_run('unknown')
+
+
+def test_state_is_cancelled_when_a_cancelled_run_has_ended(one: Connected) -> None:
+    run = one.service.submit(one.pipeline, VALUES)
+    one.service.cancel(run)
+    states = [one.service.status(run).state for _ in range(2)]
+    assert states in (['canceling', 'canceled'], ['cancelling', 'cancelled'])
+
+
+def test_name_of_the_run_is_sent_when_given(one: Connected) -> None:
+    one.service.submit(one.pipeline, VALUES, 'friday')
+    body = one.server.requests[-1].body
+    assert 'friday' in (body.get('display_name'), body.get('displayName'))
+
+
 def test_service_is_unreachable_when_nothing_listens(
     google_credentials: pathlib.Path, kubeflow_pipeline: CompiledPipeline
 ) -> None:

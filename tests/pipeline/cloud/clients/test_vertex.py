@@ -78,7 +78,7 @@ def test_outcome_is_that_of_the_pusher_when_a_run_succeeded(
     fake_vertex.states, fake_vertex.properties = ('SUCCEEDED',), properties
     run = vertex.submit(vertex_pipeline, {})
     assert vertex.status(run).state == 'succeeded'
-    assert vertex.outcome(vertex_pipeline, run) == outcome
+    assert vertex.outcome(run) == outcome
 
 
 def test_outcome_is_unknown_when_the_pusher_has_no_properties(
@@ -87,7 +87,7 @@ def test_outcome_is_unknown_when_the_pusher_has_no_properties(
     fake_vertex.states, fake_vertex.properties = ('SUCCEEDED',), {'size': 3}
     run = vertex.submit(vertex_pipeline, {})
     with pytest.raises(OutcomeUnknownError, match='its result is unknown') as error:
-        vertex.outcome(vertex_pipeline, run)
+        vertex.outcome(run)
     assert error.value.hint == f'see {run.url}'
 
 
