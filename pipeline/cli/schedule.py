@@ -1,4 +1,4 @@
-"""The command group `schedule`: create, list and delete schedules on a service."""
+"""The command group `schedule`: schedules of the pipeline on a service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def schedule() -> None:
-    """Create, list and delete schedules of the pipeline on a service."""
+    """Create, show, pause, resume and delete schedules of the pipeline on a service."""
 
 
 @schedule.command(short_help='Create or replace a schedule.')
@@ -53,8 +53,9 @@ def create(
 ) -> None:
     """Compile the pipeline, create a schedule on a service, and print its address.
 
-    A new schedule replaces an existing one of the same name. The service does not catch up
-    on missed runs.
+    A new schedule replaces an existing one of the same name. If that one is paused, the new
+    one is paused, too. Of the runs that a schedule misses, Kubeflow Pipelines starts the
+    latest one later, and Vertex AI none.
     """
     service = connect_to(target, options)
     config = config_of(options)
@@ -75,6 +76,47 @@ def list_(target: Target, *, as_json: bool, **options: Any) -> None:
     from pipeline.cloud.clients.scheduling import list_schedules
 
     list_schedules(service, as_json=as_json)
+
+
+@schedule.command(short_help='Show a schedule.')
+@click.argument('name')
+@takes(TARGET, *CONNECTION, JSON)
+def show(target: Target, name: str, *, as_json: bool, **options: Any) -> None:
+    """Show the schedule NAME and the run-time parameters of its runs.
+
+    Vertex AI also tells the times of the last run and of the next one. The JSON is an array,
+    as that of the command list.
+    """
+    service = connect_to(target, options)
+    from pipeline.cloud.clients.scheduling import show_schedule
+
+    show_schedule(service, name, as_json=as_json)
+
+
+@schedule.command(short_help='Pause a schedule.')
+@click.argument('name')
+@takes(TARGET, *CONNECTION)
+def pause(target: Target, name: str, **options: Any) -> None:
+    """Pause the schedule NAME. Runs that it started continue."""
+    service = connect_to(target, options)
+    from pipeline.cloud.clients.scheduling import pause_schedule
+
+    pause_schedule(service, name)
+
+
+@schedule.command(short_help='Resume a paused schedule.')
+@click.argument('name')
+@takes(TARGET, *CONNECTION)
+def resume(target: Target, name: str, **options: Any) -> None:
+    """Resume the paused schedule NAME.
+
+    Of the runs that it missed, Kubeflow Pipelines starts the latest one at once, and Vertex
+    AI none.
+    """
+    service = connect_to(target, options)
+    from pipeline.cloud.clients.scheduling import resume_schedule
+
+    resume_schedule(service, name)
 
 
 @schedule.command(short_help='Delete a schedule.')

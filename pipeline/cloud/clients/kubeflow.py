@@ -156,7 +156,8 @@ class KubeflowService:
 
         The API cannot change a recurring run. The new one is created disabled, the old
         ones are deleted, and then the new one is enabled. So two are never active at the
-        same time, and if the service refuses the new one, the old one stays.
+        same time, and if the service refuses the new one, the old one stays. It stays
+        disabled if the old ones were.
         """
         replaced = [info for info in self.schedules() if info.name == schedule.name]
         # Kubeflow Pipelines takes six fields, of which the first are the seconds.
@@ -173,7 +174,8 @@ class KubeflowService:
         for info in replaced:
             self.delete_schedule(info)
         with self._translated_errors():
-            self._client.enable_recurring_run(created)
+            if not replaced or any(info.active for info in replaced):
+                self._client.enable_recurring_run(created)
             return self._schedule(self._client.get_recurring_run(created)), bool(replaced)
 
     def schedules(self) -> list[Schedule]:
@@ -190,6 +192,18 @@ class KubeflowService:
                 if not token:
                     return sorted(found, key=lambda info: (info.name, info.id))
 
+    def set_schedule_active(self, schedule: Schedule, *, active: bool) -> None:
+        """Enable or disable a recurring run.
+
+        When it is enabled, the controller starts the latest run that it missed
+        (backend/src/crd/controller/scheduledworkflow/util/cron_schedule.go).
+        """
+        with self._translated_errors():
+            if active:
+                self._client.enable_recurring_run(schedule.id)
+            else:
+                self._client.disable_recurring_run(schedule.id)
+
     def delete_schedule(self, schedule: Schedule) -> None:
         """Delete a recurring run. Runs that it started continue."""
         with self._translated_errors():
@@ -204,6 +218,9 @@ class KubeflowService:
             active=str(run.status or run.mode).startswith('ENABLE'),
             max_concurrency=int(run.max_concurrency or 1),
             url=f'{self._host}/#/recurringrun/details/{run.recurring_run_id}',
+            # The API does not tell the times of the runs
+            # (backend/api/v2beta1/recurring_run.proto).
+            parameters=(run.runtime_config and run.runtime_config.parameters) or {},
         )
 
     @contextlib.contextmanager

@@ -63,8 +63,11 @@ class Schedule:
         cron: Cron expression, which the service validates.
         max_concurrency: Largest number of concurrent runs.
         id: Id on the service; empty for a new schedule.
-        active: Whether it starts runs.
+        active: Whether it starts runs; false if it is paused.
         url: Address of its page in the service's user interface; empty for a new schedule.
+        parameters: Values of the run-time parameters of its runs.
+        next_run: Time of the next run, in ISO 8601; None if the service does not tell it.
+        last_run: Time of the last run, like `next_run`.
     """
 
     name: str
@@ -73,6 +76,9 @@ class Schedule:
     id: str = ''
     active: bool = True
     url: str = ''
+    parameters: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    next_run: str | None = None
+    last_run: str | None = None
 
 
 class Service(Protocol):
@@ -110,12 +116,17 @@ class Service(Protocol):
     ) -> tuple[Schedule, bool]:
         """Create a schedule, or replace the schedules of the same name.
 
+        If all of them are paused, the new one is paused, too.
+
         Returns:
             The schedule, and whether one of the same name existed.
         """
 
     def schedules(self) -> list[Schedule]:
         """List all schedules, sorted by name."""
+
+    def set_schedule_active(self, schedule: Schedule, *, active: bool) -> None:
+        """Resume or pause a schedule. Runs that it started continue."""
 
     def delete_schedule(self, schedule: Schedule) -> None:
         """Delete a schedule. Runs that it started continue."""

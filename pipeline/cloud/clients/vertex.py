@@ -9,12 +9,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from components.common.errors import MissingDependencyError, ServiceError
-from components.common.stacks import quiet_google_imports
 from pipeline.cloud.clients.service import (
     TASKS,
     Outcome,
@@ -22,16 +19,12 @@ from pipeline.cloud.clients.service import (
     RunStatus,
     Schedule,
     outcome_of,
-    refused,
-    unexpected,
-    unreachable,
 )
+from pipeline.cloud.clients.vertex_client import import_api, translated_errors
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Value
 
 _CONSOLE = 'https://console.cloud.google.com/vertex-ai/locations'
-_CREDENTIALS_HINT = 'run `gcloud auth application-default login`, or configure a service account'
-_REQUEST = re.compile(r'^[A-Z]+ https?://\S+: ')
 _TIMEOUT_SECONDS = 60
 _OPERATION_SECONDS = 120
 
@@ -73,7 +66,7 @@ class VertexService:
         self._name = f'Vertex AI at {endpoint}'
         self._account = service_account
         self._network = network
-        self._api = _import_api()
+        self._api = import_api()
         # HTTP passes through proxies that refuse gRPC.
         options = {'transport': 'rest', 'client_options': {'api_endpoint': endpoint}}
         with self._translated_errors():
@@ -136,7 +129,10 @@ class VertexService:
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
     ) -> tuple[Schedule, bool]:
-        """Create a schedule, or change the one of the same name and delete its duplicates."""
+        """Create a schedule, or change the one of the same name and delete its duplicates.
+
+        A change does not resume a paused schedule.
+        """
         wanted: dict[str, Any] = {
             'display_name': schedule.name,
             'cron': schedule.cron,
@@ -151,6 +147,8 @@ class VertexService:
             },
         }
         named = [found for found in self._all() if found.display_name == schedule.name]
+        # One that is active is changed if there is one, so that the result is, too.
+        named.sort(key=lambda found: not self._is_active(found))
         with self._translated_errors():
             if not named:
                 name = self._schedules.create_schedule(
@@ -163,10 +161,6 @@ class VertexService:
                     update_mask={'paths': list(wanted)},
                     timeout=_TIMEOUT_SECONDS,
                 )
-                if named[0].state == self._api.Schedule.State.PAUSED:
-                    self._schedules.resume_schedule(
-                        request={'name': name, 'catch_up': False}, timeout=_TIMEOUT_SECONDS
-                    )
             for duplicate in named[1:]:
                 self._delete(duplicate.name)
             result = self._schedules.get_schedule(name=name, timeout=_TIMEOUT_SECONDS)
@@ -176,6 +170,17 @@ class VertexService:
         """List all schedules of the region, sorted by name."""
         found = [self._schedule(schedule) for schedule in self._all()]
         return sorted(found, key=lambda info: (info.name, info.id))
+
+    def set_schedule_active(self, schedule: Schedule, *, active: bool) -> None:
+        """Resume or pause a schedule. It does not start the runs that it missed."""
+        name = f'{self._parent}/schedules/{schedule.id}'
+        with self._translated_errors():
+            if active:
+                self._schedules.resume_schedule(
+                    request={'name': name, 'catch_up': False}, timeout=_TIMEOUT_SECONDS
+                )
+            else:
+                self._schedules.pause_schedule(name=name, timeout=_TIMEOUT_SECONDS)
 
     def delete_schedule(self, schedule: Schedule) -> None:
         """Delete a schedule. Runs that it started continue."""
@@ -208,46 +213,32 @@ class VertexService:
         operation.result(timeout=_OPERATION_SECONDS)
 
     def _schedule(self, schedule: Any) -> Schedule:
+        job = schedule.create_pipeline_job_request.pipeline_job
         return Schedule(
             name=schedule.display_name,
             id=_id_of(schedule),
             cron=schedule.cron,
-            active=schedule.state == self._api.Schedule.State.ACTIVE,
+            active=self._is_active(schedule),
             max_concurrency=(
                 schedule.max_concurrent_active_run_count or schedule.max_concurrent_run_count
             ),
             url=self._url(f'schedules/{_id_of(schedule)}'),
+            parameters={
+                name: _number_of(value)
+                for name, value in job.runtime_config.parameter_values.items()
+            },
+            next_run=_text_of(schedule.next_run_time),
+            last_run=_text_of(schedule.last_scheduled_run_response.scheduled_run_time),
         )
+
+    def _is_active(self, schedule: Any) -> bool:
+        return bool(schedule.state == self._api.Schedule.State.ACTIVE)
 
     def _url(self, path: str) -> str:
         return f'{_CONSOLE}/{self._region}/pipelines/{path}?project={self._project}'
 
-    @contextlib.contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        import requests
-        from google.api_core import exceptions as api_exceptions
-        from google.auth import exceptions as auth_exceptions
-        from google.protobuf import json_format
-
-        try:
-            yield
-        except api_exceptions.RetryError as err:
-            raise unreachable(self._name, err.cause or err) from err
-        except api_exceptions.GoogleAPICallError as err:
-            # The client's message begins with the request.
-            message = _REQUEST.sub('', str(err.message))
-            raise refused(
-                self._name, int(err.code or 0), message, credentials=_CREDENTIALS_HINT
-            ) from err
-        except (auth_exceptions.TransportError, requests.RequestException) as err:
-            raise unreachable(self._name, err) from err
-        except auth_exceptions.GoogleAuthError as err:
-            raise ServiceError(
-                f'no credentials for Google Cloud: {err.args[0]}',
-                hint=_CREDENTIALS_HINT,
-            ) from err
-        except (json_format.Error, ValueError) as err:
-            raise unexpected(self._name, str(err)) from err
+    def _translated_errors(self) -> contextlib.AbstractContextManager[None]:
+        return translated_errors(self._name)
 
 
 def _id_of(resource: Any) -> str:
@@ -255,13 +246,10 @@ def _id_of(resource: Any) -> str:
     return name.rpartition('/')[2]
 
 
-def _import_api() -> Any:
-    try:
-        with quiet_google_imports():
-            from google.cloud import aiplatform_v1
-    except ImportError as err:
-        raise MissingDependencyError(
-            f'the client of Vertex AI is not installed ({err})',
-            hint="run `make cloud`, or pip install -e '.[vertex]'",
-        ) from err
-    return aiplatform_v1
+def _number_of(value: Any) -> Any:
+    # All numbers in the client's answers are floats.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _text_of(time: datetime.datetime | None) -> str | None:
+    return time.isoformat(timespec='seconds') if time else None

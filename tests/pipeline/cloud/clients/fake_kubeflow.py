@@ -135,8 +135,9 @@ class FakeKubeflow:
         (folder / 'properties.json').write_text(json.dumps(self.properties))
 
     def _post_recurringruns(self, request: Request, item: str, action: str) -> Any:
-        if action:
-            self._one(self.recurring, item)['status'] = f'{action.upper()}D'
+        if action in ('enable', 'disable'):
+            mode = action.upper()
+            self._one(self.recurring, item).update(mode=mode, status=f'{mode}D')
             return {}
         self._check(request.body)
         if len(request.body['trigger']['cron_schedule']['cron'].split()) != 6:

@@ -94,6 +94,9 @@ class FakeVertex:
         return tasks
 
     def _post_schedules(self, request: Request, item: str, action: str) -> Any:
+        if action == 'pause':
+            self._one(self.schedules, item)['state'] = 'PAUSED'
+            return {}
         if action == 'resume':
             schedule = self._one(self.schedules, item)
             schedule.update(state='ACTIVE', catchUp=bool((request.body or {}).get('catchUp')))

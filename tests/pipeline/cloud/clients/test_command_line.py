@@ -157,7 +157,7 @@ def test_usage_is_refused_when_it_is_not_that_of_a_run_on_a_service(
     assert (done.code, message in done.err) == (2, True)
 
 
-def test_schedule_is_listed_and_deleted_when_created(
+def test_schedule_is_paused_shown_and_deleted_when_created(
     kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
 ) -> None:
     created = call_command(
@@ -171,6 +171,10 @@ def test_schedule_is_listed_and_deleted_when_created(
     where = ('--target', 'kubeflow', '--host', kubeflow_server.url)
     listed = call_command('schedule', 'list', *where, '--json', cwd=tmp_path)
     assert [(i['name'], i['cron']) for i in listed.json] == [('sentiment', '0 0 3 * * mon-fri')]
+    for command, state in (('pause', 'paused'), ('resume', 'active')):
+        assert call_command('schedule', command, *where, 'sentiment', cwd=tmp_path).code == 0
+        shown = call_command('schedule', 'show', *where, 'sentiment', cwd=tmp_path)
+        assert f'state: {state}\n' in shown.out
     deleted = call_command('schedule', 'delete', *where, 'sentiment', cwd=tmp_path)
     assert (deleted.code, fake_kubeflow.recurring) == (0, {})
 

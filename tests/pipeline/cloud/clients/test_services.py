@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 
 import pytest
 
@@ -128,3 +129,32 @@ def test_all_pages_are_listed_when_schedules_fill_several(one: Connected) -> Non
     ]
     one.service.delete_schedule(found[1])
     assert [info.name for info in one.service.schedules()] == ['a', 'c']
+
+
+def test_schedule_is_inactive_until_resumed_when_paused(one: Connected) -> None:
+    created, _ = one.service.put_schedule(one.pipeline, VALUES, NIGHTLY)
+    for active in (False, True):
+        one.service.set_schedule_active(created, active=active)
+        [found] = one.service.schedules()
+        assert found == dataclasses.replace(created, active=active)
+
+
+def test_schedule_has_the_parameters_of_its_runs_when_listed(one: Connected) -> None:
+    values = {'train-epochs': 5, 'data': 'gs://films/reviews'}
+    one.service.put_schedule(one.pipeline, values, NIGHTLY)
+    [found] = one.service.schedules()
+    assert found.parameters == values
+    # Not a float.
+    assert str(found.parameters['train-epochs']) == '5'
+
+
+def test_schedule_stays_paused_when_it_is_replaced(one: Connected) -> None:
+    created, _ = one.service.put_schedule(one.pipeline, VALUES, NIGHTLY)
+    one.service.set_schedule_active(created, active=False)
+    one.server.requests.clear()
+    changed = dataclasses.replace(NIGHTLY, max_concurrency=3)
+    replaced, existed = one.service.put_schedule(one.pipeline, VALUES, changed)
+    assert (existed, replaced.active, replaced.max_concurrency) == (True, False, 3)
+    assert one.service.schedules() == [replaced]
+    # It was never active in between.
+    assert not [line for line in map(str, one.server.requests) if re.search(':(en|res)', line)]

@@ -140,7 +140,7 @@ def test_schedule_is_changed_with_its_pipeline_when_the_name_exists(
     vertex: VertexService, fake_vertex: FakeVertex, vertex_pipeline: CompiledPipeline
 ) -> None:
     vertex.put_schedule(vertex_pipeline, VALUES, NIGHTLY)
-    fake_vertex.schedules['1'].update(allowQueueing=True, state='PAUSED')
+    fake_vertex.schedules['1'].update(allowQueueing=True)
     changed = Schedule(name='sentiment', cron='0 5 * * *')
     values = vertex_pipeline.parameter_values(['train-epochs=7'])
     info, existed = vertex.put_schedule(vertex_pipeline, values, changed)
@@ -150,8 +150,47 @@ def test_schedule_is_changed_with_its_pipeline_when_the_name_exists(
     assert job['runtimeConfig']['parameterValues']['train-epochs'] == 7
     assert schedule['maxConcurrentRunCount'] == '1'
     assert not schedule.get('allowQueueing')
-    # It was paused, and is resumed.
-    assert schedule['catchUp'] is False
+
+
+def test_times_of_runs_are_told_when_the_schedule_has_them(
+    vertex: VertexService, fake_vertex: FakeVertex, vertex_pipeline: CompiledPipeline
+) -> None:
+    info, _ = vertex.put_schedule(vertex_pipeline, VALUES, NIGHTLY)
+    assert (info.next_run, info.last_run) == (None, None)
+    fake_vertex.schedules['1'].update(
+        nextRunTime='2026-12-01T02:00:00Z',
+        lastScheduledRunResponse={
+            'scheduledRunTime': '2026-11-30T02:00:00.123456Z',
+            'runResponse': 'OK',
+        },
+    )
+    [info] = vertex.schedules()
+    assert (info.next_run, info.last_run) == (
+        '2026-12-01T02:00:00+00:00',
+        '2026-11-30T02:00:00+00:00',
+    )
+
+
+def test_missed_runs_are_not_started_when_resumed(
+    vertex: VertexService, fake_vertex: FakeVertex, vertex_pipeline: CompiledPipeline
+) -> None:
+    info, _ = vertex.put_schedule(vertex_pipeline, VALUES, NIGHTLY)
+    fake_vertex.schedules['1'].update(state='PAUSED', catchUp=True)
+    vertex.set_schedule_active(info, active=True)
+    assert fake_vertex.schedules['1']['catchUp'] is False
+
+
+def test_the_active_one_is_kept_when_duplicates_are_paused(
+    vertex: VertexService, fake_vertex: FakeVertex, vertex_pipeline: CompiledPipeline
+) -> None:
+    vertex.put_schedule(vertex_pipeline, VALUES, NIGHTLY)
+    fake_vertex.schedules['2'] = {
+        **fake_vertex.schedules['1'],
+        'name': f'{PARENT.removeprefix("/v1/")}/schedules/2',
+    }
+    fake_vertex.schedules['1']['state'] = 'PAUSED'
+    info, _ = vertex.put_schedule(vertex_pipeline, VALUES, NIGHTLY)
+    assert (info.id, info.active, list(fake_vertex.schedules)) == ('2', True, ['2'])
 
 
 def test_duplicates_are_deleted_when_several_have_the_name(
