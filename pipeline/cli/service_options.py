@@ -61,7 +61,32 @@ CONNECTION = (
 # How a run is started, also by a schedule.
 RUN = (
     click.option('--service-account', metavar='NAME', help='Service account that the runs use.'),
-    click.option('--network', metavar='NAME', help='VPC network that Vertex AI is peered with.'),
+    click.option(
+        '--network', metavar='NAME', help='Vertex AI: full name of the VPC network to peer with.'
+    ),
+    click.option(
+        '--reserved-ip-range',
+        multiple=True,
+        metavar='NAME',
+        help='Vertex AI: name of an IP range of --network that the steps may use. Repeatable.',
+    ),
+    click.option(
+        '--label',
+        multiple=True,
+        metavar='NAME=VALUE',
+        help='Vertex AI: label of the run. Repeatable.',
+    ),
+    click.option(
+        '--encryption-key',
+        metavar='NAME',
+        help='Vertex AI: full name of the Cloud KMS key that encrypts the run and what it creates.',
+    ),
+    click.option(
+        '--failure-policy',
+        type=click.Choice(('fast', 'slow')),
+        help='Vertex AI: after a failed step, start no new steps (fast), or start those that do '
+        'not need it (slow) [default: slow].',
+    ),
 )
 FOLLOWING = (
     click.option(
@@ -97,5 +122,9 @@ def connect_to(target: Target, options: dict[str, Any]) -> Service:
     from pipeline.cloud.clients.connection import connect
     from pipeline.cloud.clients.status_line import print_status
 
-    names = ('host', 'token_file', 'namespace', 'project', 'region', 'service_account', 'network')
+    names = (
+        *('host', 'token_file', 'namespace', 'project', 'region'),
+        *('service_account', 'network', 'reserved_ip_range'),
+        *('label', 'encryption_key', 'failure_policy'),
+    )
     return connect(target, {name: options.get(name) for name in names}, print_status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import urllib.parse
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from components.common import secrets
 from components.common.errors import ConfigError
@@ -15,15 +16,13 @@ from pipeline.cloud.clients.vertex import VertexService
 from pipeline.cloud.targets import Target
 
 
-def connect(
-    target: Target, options: Mapping[str, str | None], warn: Callable[[str], None]
-) -> Service:
+def connect(target: Target, options: Mapping[str, Any], warn: Callable[[str], None]) -> Service:
     """Create the client of a service.
 
     Args:
         target: The service.
-        options: Options of the command line, by name; None if an option is not set. Those of
-            a service are the arguments of its class.
+        options: Options of the command line, by name; None or an empty tuple if an option is
+            not set. Those of a service are the arguments of its class.
         warn: Called with a warning if the token is sent unencrypted.
 
     Raises:
@@ -36,7 +35,7 @@ def connect(
         >>> connect('kubeflow', {'host': 'http://127.0.0.1:8080'}, print)  # doctest: +SKIP
         <pipeline.cloud.clients.kubeflow.KubeflowService object at 0x7f3c>
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value not in (None, ())}
     service = KubeflowService if target == 'kubeflow' else VertexService
     accepted = inspect.signature(service).parameters
     for name in given:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.cloud.clients.service import (
@@ -21,6 +21,7 @@ from pipeline.cloud.clients.service import (
     outcome_of,
 )
 from pipeline.cloud.clients.vertex_client import import_api, translated_errors
+from pipeline.cloud.clients.vertex_job import FailurePolicy, job_fields, job_of
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Value
 
@@ -39,8 +40,15 @@ class VertexService:
             address of the region.
         service_account: Service account that the runs use; None for the default.
         network: Full name of a VPC network to peer with; None for no network.
+        reserved_ip_range: Names of IP ranges of the network that the runs may use; empty for
+            all.
+        label: Labels of the runs as `NAME=VALUE`, added to those of the compiled pipeline.
+        encryption_key: Full name of the Cloud KMS key of the runs; None for Google's key.
+        failure_policy: What a run does after a failed task: `fast` starts no new tasks, and
+            `slow` starts those that do not need the failed one; None for the default, `slow`.
 
     Raises:
+        ConfigError: If a label is not `NAME=VALUE` or is repeated.
         MissingDependencyError: If google-cloud-aiplatform is not installed.
         ServiceError: If there are no credentials.
 
@@ -58,14 +66,24 @@ class VertexService:
         host: str | None = None,
         service_account: str | None = None,
         network: str | None = None,
+        reserved_ip_range: Sequence[str] = (),
+        label: Sequence[str] = (),
+        encryption_key: str | None = None,
+        failure_policy: FailurePolicy | None = None,
     ) -> None:
         self._project = project
         self._region = region
         self._parent = f'projects/{project}/locations/{region}'
         endpoint = (host or f'https://{region}-aiplatform.googleapis.com').rstrip('/')
         self._name = f'Vertex AI at {endpoint}'
-        self._account = service_account
-        self._network = network
+        self._fields = job_fields(
+            service_account=service_account,
+            network=network,
+            reserved_ip_range=reserved_ip_range,
+            label=label,
+            encryption_key=encryption_key,
+            failure_policy=failure_policy,
+        )
         self._api = import_api()
         # HTTP passes through proxies that refuse gRPC.
         options = {'transport': 'rest', 'client_options': {'api_endpoint': endpoint}}
@@ -188,8 +206,7 @@ class VertexService:
             self._delete(f'{self._parent}/schedules/{schedule.id}')
 
     def _job(self, compiled: CompiledPipeline, values: Mapping[str, Value]) -> Any:
-        job = {**compiled.job(), 'serviceAccount': self._account, 'network': self._network}
-        job['runtimeConfig']['parameterValues'] = dict(values)
+        job = job_of(compiled, values, self._fields)
         return self._api.PipelineJob.from_json(json.dumps(job))
 
     def _get(self, run_id: str) -> Any:

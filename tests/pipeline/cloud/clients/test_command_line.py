@@ -88,7 +88,9 @@ def test_exit_code_is_3_when_the_model_is_not_blessed(
 ) -> None:
     fake_vertex.states = ('SUCCEEDED',)
     fake_vertex.properties = {'pushed': 0}
-    done = call_command('submit', *on_vertex(vertex_server), '--wait', '--poll', '1', cwd=tmp_path)
+    options = ('--label', 'team=films', '--label', 'stage=test', '--failure-policy', 'fast')
+    waiting = ('--wait', '--poll', '1')
+    done = call_command('submit', *on_vertex(vertex_server), *options, *waiting, cwd=tmp_path)
     [job_id] = fake_vertex.jobs
     assert (done.code, job_id in done.out) == (3, True)
     assert done.err.splitlines()[-1].startswith('error: not blessed: the run pushed nothing')
@@ -96,6 +98,9 @@ def test_exit_code_is_3_when_the_model_is_not_blessed(
     assert set(body['runtimeConfig']['parameterValues']) == set(
         body['pipelineSpec']['root']['inputDefinitions']['parameters']
     )
+    labels = body['labels']
+    assert (labels['team'], labels['stage'], 'tfx_version' in labels) == ('films', 'test', True)
+    assert body['runtimeConfig']['failurePolicy']
     assert GOOGLE_TOKEN not in f'{done}{body}'
 
 

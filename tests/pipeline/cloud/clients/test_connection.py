@@ -29,6 +29,16 @@ HOST = 'http://127.0.0.1:8080'
             {'project': 'a', 'region': 'b', 'token_file': 'token'},
             '--token-file does not apply to --target vertex',
         ),
+        (
+            'kubeflow',
+            {'host': HOST, 'label': ('a=b',)},
+            '--label does not apply to --target kubeflow',
+        ),
+        (
+            'kubeflow',
+            {'host': HOST, 'failure_policy': 'fast'},
+            '--failure-policy does not apply to --target kubeflow',
+        ),
         ('kubeflow', {'host': 'kubeflow.films.invalid'}, 'expected an address as'),
         ('kubeflow', {'host': 'ftp://kubeflow'}, 'expected an address as'),
         ('kubeflow', {'host': 'https://me:secret@kubeflow.invalid'}, 'without user, password'),
@@ -38,7 +48,7 @@ def test_options_are_refused_when_they_do_not_fit(
     target: Target, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message) as error:
-        connect(target, {'namespace': None, **options}, print)
+        connect(target, {'namespace': None, 'reserved_ip_range': (), **options}, print)
     assert error.value.hint
     assert 'secret' not in f'{error.value} {error.value.hint}'
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Any
 
 import pytest
 
-from components.common.errors import OutcomeUnknownError, ServiceError
+from components.common.errors import ConfigError, OutcomeUnknownError, ServiceError
 from pipeline.cloud.clients.service import Schedule
 from pipeline.cloud.clients.vertex import VertexService
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
@@ -41,14 +42,66 @@ def test_request_has_job_root_and_parameters_when_submitted(
     assert [str(request) for request in vertex_server.requests] == [JOBS]
 
 
-def test_service_account_and_network_are_sent_when_given(
-    vertex_server: Server, vertex_pipeline: CompiledPipeline, google_credentials: pathlib.Path
+@pytest.mark.parametrize(
+    ('options', 'sent'),
+    [
+        ({'service_account': 'a@films.invalid'}, {'serviceAccount': 'a@films.invalid'}),
+        ({'network': 'projects/1/global/networks/n'}, {'network': 'projects/1/global/networks/n'}),
+        ({'reserved_ip_range': ('one', 'two')}, {'reservedIpRanges': ['one', 'two']}),
+        (
+            {'label': ('team=films', 'empty=', 'stage=a=b')},
+            {'labels': {'of-tfx': '1', 'team': 'films', 'empty': '', 'stage': 'a=b'}},
+        ),
+        ({'label': ('of-tfx=2',)}, {'labels': {'of-tfx': '2'}}),
+        ({'encryption_key': 'projects/k'}, {'encryptionSpec': {'kmsKeyName': 'projects/k'}}),
+        # Google's client sends enums as numbers (types/pipeline_failure_policy.py).
+        ({'failure_policy': 'fast'}, {'runtimeConfig': {'failurePolicy': 2}}),
+        ({'failure_policy': 'slow'}, {'runtimeConfig': {'failurePolicy': 1}}),
+    ],
+)
+def test_option_is_a_field_of_the_job_and_changes_no_other_when_given(
+    options: dict[str, Any],
+    sent: dict[str, Any],
+    vertex_server: Server,
+    google_credentials: pathlib.Path,
 ) -> None:
-    options = {'service_account': 'a@films.invalid', 'network': 'projects/1/global/networks/n'}
-    service = VertexService('films', 'europe-west4', host=vertex_server.url, **options)
-    service.submit(vertex_pipeline, {})
-    [body] = vertex_server.sent(JOBS)
-    assert (body['serviceAccount'], body['network']) == tuple(options.values())
+    pipeline = dataclasses.replace(
+        make_pipeline('vertex', 'gs://films/root'), labels={'of-tfx': '1'}
+    )
+    for given in ({}, options):
+        service = VertexService('films', 'europe-west4', host=vertex_server.url, **given)
+        service.submit(pipeline, VALUES)
+        service.put_schedule(pipeline, VALUES, NIGHTLY)
+        # The second time, the schedule is changed.
+        service.put_schedule(pipeline, VALUES, NIGHTLY)
+        [schedule] = service.schedules()
+        service.delete_schedule(schedule)
+    plain, changed = vertex_server.sent(JOBS)
+    sent.get('runtimeConfig', {}).update(plain['runtimeConfig'])
+    assert changed == {**plain, **sent}
+    requests = [
+        request.body['createPipelineJobRequest']['pipelineJob']
+        for request in vertex_server.requests
+        if request.method in ('POST', 'PATCH') and '/schedules' in request.path
+    ]
+    assert requests == [plain, plain, changed, changed]
+
+
+@pytest.mark.parametrize(
+    ('labels', 'message'),
+    [
+        (('team',), "expected --label NAME=VALUE, got 'team'"),
+        (('',), "expected --label NAME=VALUE, got ''"),
+        (('=films',), "expected --label NAME=VALUE, got '=films'"),
+        (('team=a', 'team=b'), '--label team: expected once, got it twice'),
+    ],
+)
+def test_label_is_refused_when_it_is_malformed_or_repeated(
+    labels: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        VertexService('films', 'europe-west4', label=labels)
+    assert error.value.hint
 
 
 def test_job_id_is_valid_when_the_name_begins_with_a_digit(
