@@ -1,7 +1,8 @@
 """Compiles the pipeline for Vertex AI Pipelines and for Kubeflow Pipelines.
 
 TFX's compiler creates the specification. This module adds what TFX leaves out, and
-`kubeflow_spec` what Kubeflow Pipelines needs. No bucket, network or credentials are used.
+`kubeflow_spec` and `kubernetes_platform` add what Kubeflow Pipelines needs. No bucket, network or
+credentials are used.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from components.example_gen import span_hook
 from components.example_gen.sources import DataSource, discover
 from components.user_module.source import UserModule
 from pipeline.beam.arguments import require_valid_options
-from pipeline.cloud import kubeflow_spec
+from pipeline.cloud import kubeflow_spec, kubernetes_platform
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.parameters import Parameter, run_time_parameters
 from pipeline.cloud.rules import require_valid
@@ -53,6 +54,8 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
         raise ConfigError(
             f'a pipeline for {target} needs a container image', hint='pass --image IMAGE'
         )
+    if target == 'vertex':
+        _require_no_pods(config)
     source = discover(
         config.data.path, config.data.columns, elsewhere=True, spans=config.data.spans
     )
@@ -73,9 +76,12 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
     for name, task in spec['root']['dag']['tasks'].items():
         cached = name not in kubeflow_spec.NEVER_CACHED
         task['cachingOptions'] = {'enableCache': True} if cached else {}
+    platform: dict[str, Any] = {}
     if target == 'kubeflow':
         kubeflow_spec.adapt(spec, pipeline_root=config.cloud.pipeline_root)
-    require_valid(spec, target)
+        kubernetes_platform.write_variables(spec, config.cloud)
+        platform = kubernetes_platform.platform_of(spec, config.cloud)
+    require_valid(spec, target, platform)
     return CompiledPipeline(
         target=target,
         name=config.name,
@@ -83,9 +89,7 @@ def compile_pipeline(config: PipelineConfig, target: Target) -> CompiledPipeline
         spec=spec,
         parameters=parameters,
         labels=job.get('labels', {}),
-        platform=(
-            kubeflow_spec.platform_of(spec, config.cloud.volumes) if target == 'kubeflow' else {}
-        ),
+        platform=platform,
     )
 
 
@@ -124,6 +128,16 @@ def describe_image(module: UserModule, image: str) -> str:
         *(f'  COPY {name} {IMAGE_FOLDER}/{name}' for name in packages),
     ]
     return '\n'.join(lines)
+
+
+def _require_no_pods(config: PipelineConfig) -> None:
+    """Refuse settings of pods, which Vertex AI does not have."""
+    for name in ('volumes', 'pod'):
+        if getattr(config.cloud, name):
+            raise ConfigError(
+                f'cloud.{name}: expected none for vertex, which has no pods and no volumes',
+                hint=f'remove cloud.{name}, or pass --target kubeflow',
+            )
 
 
 def _require_reachable(config: PipelineConfig, target: Target) -> None:

@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from components.common.entry_point import OUTPUTS_SPEC_FLAG, RESOLVE_INPUT_FLAG, RESOLVED_INPUT
@@ -29,8 +28,6 @@ PUSHER = 'Pusher'
 DRIVER_SUFFIX = '-driver'
 # They depend on the served model, which is no input of theirs.
 NEVER_CACHED = (BASELINE, PUSHER)
-# The steps that read data or pushed models, and not only artifacts.
-_MOUNTING = (RESOLVER, EXAMPLE_GEN, BASELINE, PUSHER)
 
 
 def adapt(spec: dict[str, Any], *, pipeline_root: str | None) -> None:
@@ -46,25 +43,6 @@ def adapt(spec: dict[str, Any], *, pipeline_root: str | None) -> None:
             OUTPUTS_SPEC_FLAG,
             json.dumps(outputs, indent=2, sort_keys=True),
         ]
-
-
-def platform_of(spec: dict[str, Any], volumes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the PlatformSpec for Kubernetes, which mounts the volumes.
-
-    Args:
-        spec: The adapted specification.
-        volumes: Names of PersistentVolumeClaims by path.
-
-    Returns:
-        An empty dictionary if there are no volumes.
-    """
-    if not volumes:
-        return {}
-    # Later versions have another field for the name, and still accept this one.
-    mounts = [{'constant': claim, 'mountPath': path} for path, claim in sorted(volumes.items())]
-    labels = (spec['components'][name]['executorLabel'] for name in _MOUNTING)
-    executors = {label: {'pvcMount': mounts} for label in labels}
-    return {'platforms': {'kubernetes': {'deploymentSpec': {'executors': executors}}}}
 
 
 def container_of(spec: dict[str, Any], component: str) -> dict[str, Any]:

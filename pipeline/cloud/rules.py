@@ -19,17 +19,42 @@ Spec = dict[str, Any]
 
 # It becomes a name in an Argo workflow.
 _TASK_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9-]*')
+# Name and path of the volumes that the backend gives to each pod, from 2.5 to the branch of 3.0.
+_BACKEND_VOLUMES = {
+    'kfp-launcher': '/kfp-launcher',
+    'kfp-launcher-config': '/etc/kfp/launcher-config',
+    'kfp-launcher-token': '/var/run/secrets/kfp',
+    'kfp-workspace': '/kfp-workspace',
+    'gcs-scratch': '/gcs',
+    's3-scratch': '/s3',
+    'minio-scratch': '/minio',
+    'dot-local-scratch': '/.local',
+    'dot-cache-scratch': '/.cache',
+    'dot-config-scratch': '/.config',
+}
+# A resource that is not one of Kubernetes itself has a domain.
+_RESOURCE = re.compile(r'[a-z0-9][a-z0-9.-]*/[A-Za-z0-9][A-Za-z0-9._-]*')
 _STOCK_IMAGE = re.compile(r'^(gcr\.io/tfx-oss-public|tensorflow)/tfx\b')
 
 
-def require_valid(spec: Spec, target: Target) -> None:
+def require_valid(spec: Spec, target: Target, platform: Spec | None = None) -> None:
     """Refuse a PipelineSpec that the target would refuse.
+
+    Args:
+        spec: The PipelineSpec.
+        target: The service.
+        platform: The PlatformSpec, if there is one.
 
     Raises:
         ConfigError: If a rule is broken. The message names all of them.
     """
     rules = _RULES if target == 'vertex' else (*_RULES, *_KUBEFLOW_RULES)
     broken = [line for rule in rules for line in rule(spec)]
+    labels: dict[str, list[str]] = {}
+    for rule in _POD_RULES:
+        for label, problem in rule(spec, platform or {}):
+            labels.setdefault(problem, []).append(label)
+    broken += [f'the pods of {", ".join(sorted(of))} {problem}' for problem, of in labels.items()]
     if broken:
         raise ConfigError(
             f'{target} would refuse this pipeline: {"; ".join(broken)}',
@@ -125,6 +150,62 @@ def _workers(spec: Spec) -> Iterator[str]:
             )
 
 
+def _accelerators(spec: Spec) -> Iterator[str]:
+    """Require that an accelerator is a resource of Kubernetes.
+
+    The driver makes it a limit of the container (initPodSpecPatch in
+    backend/src/v2/driver/driver.go), and Kubernetes refuses other names when the pod starts.
+    """
+    for label, container in _containers_of(spec):
+        kind = container.get('resources', {}).get('accelerator', {}).get('type')
+        if kind is not None and not _RESOURCE.fullmatch(kind):
+            yield (
+                f'{label} has the accelerator {kind!r} (cloud.resources), expected a resource of '
+                'Kubernetes, such as nvidia.com/gpu'
+            )
+
+
+def _volumes(spec: Spec, platform: Spec) -> Iterator[tuple[str, str]]:
+    """Require that the volumes of a pod have different names and paths.
+
+    The driver names a volume as its claim or Secret (makeVolumeMountPatch and extendPodSpecPatch
+    in backend/src/v2/driver/k8s.go). Argo merges them with each other and with the volumes of the
+    compiler (backend/src/v2/compiler/argocompiler/container.go): two of one name become a volume
+    with two sources, which Kubernetes refuses, and of two at one path only one is mounted.
+    """
+    for label, config in _pods(platform):
+        claims = [(m['constant'], m['mountPath']) for m in config.get('pvcMount', [])]
+        secrets = [(m['secretName'], m['mountPath']) for m in config.get('secretAsVolume', [])]
+        # Several mounts of one claim or Secret are one volume.
+        names = [*dict(claims), *dict(secrets), *_BACKEND_VOLUMES]
+        paths = [*(path for _, path in claims + secrets), *_BACKEND_VOLUMES.values()]
+        for kind, found in (('name', names), ('path', paths)):
+            for value in sorted({value for value in found if found.count(value) > 1}):
+                yield (
+                    label,
+                    f'have two volumes with the {kind} {value!r}: change cloud.volumes or '
+                    'secret_files in cloud.pod, or use another claim or Secret',
+                )
+
+
+def _variables(spec: Spec, platform: Spec) -> Iterator[tuple[str, str]]:
+    """Require that a variable has one value.
+
+    The driver lists both (initPodSpecPatch and extendPodSpecPatch), and Argo merges them by name
+    to a variable with a value and a reference to a Secret, which Kubernetes refuses.
+    """
+    for label, config in _pods(platform):
+        plain = {v['name'] for v in _executors(spec)[label]['container'].get('env', [])}
+        for source in config.get('secretAsEnv', []):
+            for variable in source['keyToEnv']:
+                if variable['envVar'] in plain:
+                    yield (
+                        label,
+                        f'have the variable {variable["envVar"]} in both env and secret_env of '
+                        'cloud.pod: remove one',
+                    )
+
+
 _RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _names,
     _references,
@@ -136,7 +217,10 @@ _KUBEFLOW_RULES: tuple[Callable[[Spec], Iterator[str]], ...] = (
     _driver_names,
     _dependencies,
     _workers,
+    _accelerators,
 )
+# They yield executors' labels with what is wrong with the pods.
+_POD_RULES: tuple[Callable[[Spec, Spec], Iterator[tuple[str, str]]], ...] = (_volumes, _variables)
 
 
 def _tasks(spec: Spec) -> dict[str, Any]:
@@ -159,6 +243,12 @@ def _containers_of(spec: Spec) -> Iterator[tuple[str, dict[str, Any]]]:
     for label, executor in _executors(spec).items():
         if 'container' in executor:
             yield label, executor['container']
+
+
+def _pods(platform: Spec) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the KubernetesExecutorConfigs, with the labels of the executors."""
+    kubernetes = platform.get('platforms', {}).get('kubernetes', {})
+    yield from kubernetes.get('deploymentSpec', {}).get('executors', {}).items()
 
 
 def _parameter_sources(task: Mapping[str, Any]) -> list[dict[str, Any]]:

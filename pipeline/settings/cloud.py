@@ -7,9 +7,8 @@ import re
 import pydantic
 
 from components.common.settings import Settings
+from pipeline.settings.pods import FOLDER, VOLUME, PodSettings
 
-_MOUNT = re.compile(r'^(/[A-Za-z0-9._-]+)+$')
-_CLAIM = re.compile(r'^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')
 _IMAGE = re.compile(r'^[a-z0-9][a-zA-Z0-9._:/@-]*$')
 
 # All nodes; each runs in its own container.
@@ -24,6 +23,8 @@ CONTAINER_NODES = (
     'Evaluator',
     'Pusher',
 )
+# In `cloud.pod`, the settings that all nodes have.
+ALL_NODES = 'all'
 
 
 class ResourceSettings(Settings):
@@ -77,6 +78,11 @@ class CloudSettings(Settings):
         description='Kubeflow Pipelines only: PersistentVolumeClaim to mount at a path, for data '
         'and pushed versions: {"/mnt/reviews": "CLAIM"}',
     )
+    pod: dict[str, PodSettings] = pydantic.Field(
+        default_factory=dict,
+        description='Kubeflow Pipelines only: pods of each node, or of all: '
+        '{"all": {"labels": {"team": "reviews"}}}',
+    )
 
     @pydantic.field_validator('image')
     @classmethod
@@ -89,10 +95,10 @@ class CloudSettings(Settings):
     @classmethod
     def _are_volumes(cls, volumes: dict[str, str]) -> dict[str, str]:
         for path, claim in volumes.items():
-            if not _MOUNT.match(path) or not _CLAIM.match(claim):
+            if not FOLDER.fullmatch(path) or not VOLUME.fullmatch(claim):
                 raise ValueError(
-                    f'expected an absolute path and the name of a PersistentVolumeClaim: '
-                    f'{path!r}: {claim!r}'
+                    f'expected an absolute path and the name of a PersistentVolumeClaim, without '
+                    f'dots: {path!r}: {claim!r}'
                 )
         return volumes
 
@@ -103,3 +109,16 @@ class CloudSettings(Settings):
             if node not in CONTAINER_NODES:
                 raise ValueError(f'expected one of {", ".join(CONTAINER_NODES)}: {node!r}')
         return resources
+
+    @pydantic.field_validator('pod')
+    @classmethod
+    def _are_nodes_or_all(cls, pods: dict[str, PodSettings]) -> dict[str, PodSettings]:
+        for node in pods:
+            if node not in (ALL_NODES, *CONTAINER_NODES):
+                expected = ', '.join((ALL_NODES, *CONTAINER_NODES))
+                raise ValueError(f'expected one of {expected}: {node!r}')
+        return pods
+
+    def pod_of(self, node: str) -> PodSettings:
+        """Return the settings of a node's pods: those of all nodes, and its own."""
+        return self.pod.get(ALL_NODES, PodSettings()).extended(self.pod.get(node, PodSettings()))

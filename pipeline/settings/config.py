@@ -258,8 +258,8 @@ def settings_by_name(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any
     return values
 
 
-# Dictionaries of settings have a section for each node or metric.
-_KEYS = {'resources': 'NODE', 'bounds': 'METRIC'}
+# Dictionaries have a section for each node or metric, and lists for each number.
+_KEYS = {'resources': 'NODE', 'pod': 'NODE', 'bounds': 'METRIC', 'tolerations': 'N'}
 
 
 def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str = '') -> list[str]:
@@ -277,7 +277,7 @@ def setting_names(model: type[pydantic.BaseModel] = PipelineConfig, prefix: str 
             for section in (kind, *get_args(kind))
             if isinstance(section, type) and issubclass(section, pydantic.BaseModel)
         ]
-        of_keys = get_origin(kind) is dict
+        of_keys = get_origin(kind) in (dict, tuple)
         inner = f'{prefix}{name}.{_KEYS[name]}.' if of_keys and sections else f'{prefix}{name}.'
         for section in sections:
             names += setting_names(section, inner)

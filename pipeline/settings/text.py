@@ -46,6 +46,12 @@ def _setting(name: str, value: Any, indent: str, description: str) -> Iterator[s
         yield from _commented(f'{indent}{_inline(name)}:', description)
         for key, part in value.items():
             yield from _setting(key, part, f'{indent}  ', '')
+    elif isinstance(value, tuple) and any(isinstance(part, Settings) for part in value):
+        yield from _commented(f'{indent}{_inline(name)}:', description)
+        for part in value:
+            first, *others = _section(part, f'{indent}  ')
+            yield f'{indent}- {first.lstrip()}'
+            yield from others
     else:
         yield from _commented(f'{indent}{_inline(name)}: {_inline(value)}', description)
 

@@ -284,28 +284,6 @@ def test_pipeline_root_is_required_for_vertex_only() -> None:
     assert 'defaultPipelineRoot' not in compile_pipeline(config, 'kubeflow').spec
 
 
-def test_steps_that_read_data_or_models_mount_the_volumes_when_set() -> None:
-    config = golden.config(
-        'data.path=/mnt/films/reviews.csv',
-        'serving_dir=/mnt/models/sentiment',
-        'cloud.volumes={"/mnt/models": "models", "/mnt/films": "films"}',
-    )
-    spec, platform = yaml.safe_load_all(compile_pipeline(config, 'kubeflow').text())
-    executors = platform['platforms']['kubernetes']['deploymentSpec']['executors']
-    assert set(executors) == {
-        f'{name}_executor' for name in (RESOLVER, 'ExampleGen', 'ServedBaseline', 'Pusher')
-    }
-    assert set(executors) <= set(spec['deploymentSpec']['executors'])
-    for executor in executors.values():
-        assert executor == {
-            'pvcMount': [
-                {'constant': 'films', 'mountPath': '/mnt/films'},
-                {'constant': 'models', 'mountPath': '/mnt/models'},
-            ]
-        }
-    assert compile_pipeline(config, 'vertex').platform == {}
-
-
 @pytest.mark.parametrize('place', ['gs://bucket/reviews', '/mnt/reviews'])
 @pytest.mark.parametrize('target', TARGETS)
 def test_specification_has_the_span_pattern_when_compiled(target: Target, place: str) -> None:

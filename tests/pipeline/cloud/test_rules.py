@@ -109,6 +109,10 @@ BROKEN_ON_KUBEFLOW: dict[str, tuple[Callable[[Spec], Any], str]] = {
         ),
         'the workers of FlinkRunner cannot read minio://b/r',
     ),
+    'accelerator': (
+        lambda s: container(s, 'Pusher').update(resources={'accelerator': {'type': 'gpu'}}),
+        "Pusher_executor has the accelerator 'gpu'",
+    ),
 }
 
 

@@ -19,6 +19,7 @@ FULL = (
     'gate.slices={"1-10": 0.7, "401+": 0.9}',
     'cloud.resources={"Trainer": {"cpu": 8, "memory_gb": 32}}',
     'cloud.volumes={"/mnt/reviews": "reviews"}',
+    'cloud.pod={"Pusher": {"tolerations": [{"key": "a", "value": "b"}, {"operator": "Exists"}]}}',
     'beam.args=["--a=1", "--b=[c], # d"]',
     'gate.max_accuracy_drop=0.00001',
 )
@@ -83,5 +84,5 @@ def test_every_setting_is_explained_when_all_are_shown(
     assert yaml.safe_load(shown) == config.model_dump(mode='json')
     keys = [line for line in shown.splitlines() if not line.strip().startswith('#')]
     unexplained = [line.strip() for line in keys if ' # ' not in line]
-    assert unexplained == ['1-10: 0.7', '401+: 0.9', 'Trainer:', '/mnt/reviews: reviews']
+    assert unexplained == ['1-10: 0.7', '401+: 0.9', 'Trainer:', '/mnt/reviews: reviews', 'Pusher:']
     assert max(map(len, shown.splitlines())) <= 100
