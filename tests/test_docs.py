@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from components.common import features
 from pipeline.cli.main import main
 from pipeline.settings.config import PipelineConfig, load_config, setting_names
+from pipeline.settings.pods import PodSettings
 from tests.conftest import REPO
 
 DOCUMENTS = sorted(
@@ -170,6 +171,21 @@ def test_settings_of_the_cloud_page_compile(target: str, tmp_path: pathlib.Path)
     config = load_config(file=file)
     compiled = compile_pipeline(config, target)  # type: ignore[arg-type]
     assert compiled.pipeline_root == config.cloud.pipeline_root
+
+
+def test_pods_of_the_cloud_page_compile(tmp_path: pathlib.Path) -> None:
+    pytest.importorskip('kfp', reason='needs the clients of the clouds: run `make cloud`')
+    from pipeline.cloud.compile import compile_pipeline
+
+    (settings,) = [block for block in blocks('docs/cloud.md', 'yaml') if '  pod:' in block]
+    file = tmp_path / 'kubeflow.yaml'
+    file.write_text(settings, encoding='utf-8')
+    flags = {'cloud.image': 'reviews:1', 'serving_dir': 'gs://films/models'}
+    config = load_config(file=file, flags=flags, data='gs://films/reviews.csv')
+    assert compile_pipeline(config, 'kubeflow').platform
+    rows = read(REPO / 'docs/cloud.md')
+    for name in PodSettings.model_fields:
+        assert f'`{name}`' in rows, f'docs/cloud.md does not explain {name}'
 
 
 @pytest.mark.parametrize('name', [path.name for path in sorted(REPO.glob('examples/*.py'))])

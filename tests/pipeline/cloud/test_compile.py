@@ -227,17 +227,18 @@ def test_baseline_and_pusher_are_never_cached_when_compiled(one: CompiledPipelin
 
 
 def test_containers_have_resources_when_set(one: CompiledPipeline) -> None:
+    accelerator = {'vertex': 'NVIDIA_TESLA_T4', 'kubeflow': 'nvidia.com/gpu'}[one.target]
     pipeline = compile_pipeline(
         golden.config(
             'cloud.resources.ExampleGen.memory_gb=4.5',
-            'cloud.resources.Trainer={"cpu": 8, "accelerator": "NVIDIA_TESLA_T4"}',
+            f'cloud.resources.Trainer={{"cpu": 8, "accelerator": "{accelerator}"}}',
         ),
         one.target,
     )
     assert container(pipeline, 'ExampleGen')['resources'] == {'memoryLimit': 4.5}
     assert container(pipeline, 'Trainer')['resources'] == {
         'cpuLimit': 8.0,
-        'accelerator': {'type': 'NVIDIA_TESLA_T4', 'count': '1'},
+        'accelerator': {'type': accelerator, 'count': '1'},
     }
     assert 'resources' not in container(pipeline, 'Evaluator')
     json_format.ParseDict(
