@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from pipeline.cli.options import JSON, QUIET, SETTINGS, VERBOSE, config_of, takes
+from pipeline.cli.options import AGAIN, JSON, QUIET, SETTINGS, VERBOSE, config_of, takes
 from pipeline.cli.service_options import (
     FOLLOWING,
     IMAGE,
+    NO_CACHE,
     PARAM,
     TARGET,
     compiles,
     compiles_for_service,
     connect_to,
+    nodes_to_execute,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def compile_(target: Target, output: TextIO, **options: Any) -> None:
 
 
 @click.command(short_help='Run the compiled pipeline on this machine.')
-@takes(TARGET, IMAGE, *SETTINGS, PARAM)
+@takes(TARGET, IMAGE, *SETTINGS, PARAM, NO_CACHE, AGAIN)
 @click.option(
     '--engine',
     type=click.Choice(('process', 'podman', 'docker')),
@@ -64,6 +66,8 @@ def rehearse(
     *,
     engine: EngineName,
     params: tuple[str, ...],
+    no_cache: bool,
+    again: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -83,6 +87,7 @@ def rehearse(
         target,
         engine_name=engine,
         assignments=params,
+        again=nodes_to_execute(again, no_cache=no_cache),
         sample=sample,
         as_json=as_json,
         quiet=quiet,
@@ -92,6 +97,7 @@ def rehearse(
 
 @click.command(short_help='Compile the pipeline, and start a run on a service.')
 @compiles_for_service
+@takes(NO_CACHE, AGAIN)
 @click.option(
     '--wait', is_flag=True, help='Wait for the end of the run; the exit code shows its result.'
 )
@@ -101,6 +107,8 @@ def submit(
     *,
     target: Target,
     params: tuple[str, ...],
+    no_cache: bool,
+    again: tuple[str, ...],
     wait: bool,
     poll: float,
     timeout: float,
@@ -113,8 +121,9 @@ def submit(
     from pipeline.cloud.clients.submission import submit_pipeline
     from pipeline.cloud.compile import compile_for_service
 
+    compiled = compile_for_service(config, target)
     submit_pipeline(
-        compile_for_service(config, target),
+        compiled.executing(nodes_to_execute(again, no_cache=no_cache)),
         service,
         params,
         run_name=run_name,

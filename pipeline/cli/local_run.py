@@ -17,7 +17,6 @@ from pipeline.local.start import (
     StartedRun,
     hint_at_resuming,
     outcome_without_nodes,
-    require_nodes,
     start_run,
 )
 from pipeline.process import signals
@@ -25,6 +24,7 @@ from pipeline.process.imports import no_collection
 from pipeline.process.logs import Terminal, framework_noise_to
 from pipeline.results import outcome as outcomes
 from pipeline.results.outcome import RunOutcome
+from pipeline.settings.cloud import require_nodes
 from pipeline.settings.config import PipelineConfig
 from pipeline.terminal.json_output import print_json
 

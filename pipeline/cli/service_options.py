@@ -104,12 +104,22 @@ FOLLOWING = (
         help='Longest time to wait [default: 86400].',
     ),
 )
+NO_CACHE = click.option(
+    '--no-cache', is_flag=True, help='Execute all nodes, even if they are cached.'
+)
 
 # The options of a command that compiles, and of one that also sends the result to a service.
 compiles = takes(TARGET, IMAGE, PIPELINE_ROOT, *SETTINGS, *PLACES)
 compiles_for_service = takes(
     TARGET, IMAGE, PIPELINE_ROOT, *CONNECTION, *RUN, PARAM, *SETTINGS, *PLACES
 )
+
+
+def nodes_to_execute(again: tuple[str, ...], *, no_cache: bool) -> tuple[str, ...]:
+    """Return the nodes of --again, or all nodes with --no-cache."""
+    from pipeline.settings.cloud import CONTAINER_NODES
+
+    return CONTAINER_NODES if no_cache else again
 
 
 def connect_to(target: Target, options: dict[str, Any]) -> Service:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -12,6 +13,7 @@ import yaml
 from components.common.errors import ConfigError
 from pipeline.cloud.parameters import Parameter, Value
 from pipeline.cloud.targets import Target
+from pipeline.settings.cloud import require_nodes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,33 @@ class CompiledPipeline:
             return json.dumps(self.job(), indent=2, sort_keys=True, ensure_ascii=False) + '\n'
         text = readable_yaml(self.spec)
         return f'{text}---\n{readable_yaml(dict(self.platform))}' if self.platform else text
+
+    def executing(self, again: Collection[str]) -> CompiledPipeline:
+        """Return this pipeline with some nodes, and all nodes after them, never cached.
+
+        The nodes after them are included because their cache keys can stay the same: a
+        key has the names of the input artifacts (backend/src/v2/cacheutils/cache.go,
+        `GenerateCacheKey`).
+
+        Raises:
+            ConfigError: If the pipeline does not have one of the nodes.
+        """
+        require_nodes(again)
+        spec = copy.deepcopy(self.spec)
+        tasks: dict[str, Any] = spec['root']['dag']['tasks']
+        executed = set(again)
+        while (
+            after := {
+                name
+                for name in tasks
+                if executed.intersection(tasks[name].get('dependentTasks', ()))
+            }
+            - executed
+        ):
+            executed |= after
+        for name in executed:
+            tasks[name]['cachingOptions'] = {}
+        return dataclasses.replace(self, spec=spec)
 
     def parameter_values(self, assignments: Sequence[str]) -> dict[str, Value]:
         """Return the values of all parameters: those of `NAME=VALUE` assignments, else defaults.

@@ -9,18 +9,16 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from components.common.atomic_write import remove_parts
-from components.common.errors import ConfigError
 from components.example_gen.sources import DataSource, discover
 from pipeline.beam.arguments import require_valid_options
 from pipeline.process import signals
 from pipeline.report.pages import report_path
 from pipeline.results import outcome as outcomes
 from pipeline.results.outcome import RunOutcome
-from pipeline.settings.cloud import CONTAINER_NODES
 from pipeline.settings.config import PipelineConfig
 from pipeline.store.choice import Backend, backend_of
 from pipeline.store.folders import cannot_write, require_writable
@@ -174,17 +172,3 @@ def _new_run(root: pathlib.Path, backend: Backend) -> tuple[str, pathlib.Path]:
 
     run_id = new_run_id(root, claim)
     return run_id, _log_path(root, run_id)
-
-
-def require_nodes(names: Collection[str]) -> None:
-    """Check that the pipeline has these nodes.
-
-    Raises:
-        ConfigError: If it does not have one of them.
-    """
-    for name in names:
-        if name not in CONTAINER_NODES:
-            raise ConfigError(
-                f'--again: there is no node {name!r}',
-                hint=f'the nodes are {", ".join(CONTAINER_NODES)}',
-            )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import pydantic
 
+from components.common.errors import ConfigError
 from components.common.settings import Settings
 from pipeline.settings.pods import FOLDER, VOLUME, PodSettings
 
@@ -25,6 +27,20 @@ CONTAINER_NODES = (
 )
 # In `cloud.pod`, the settings that all nodes have.
 ALL_NODES = 'all'
+
+
+def require_nodes(names: Collection[str]) -> None:
+    """Check that the pipeline has these nodes.
+
+    Raises:
+        ConfigError: If it does not have one of them.
+    """
+    for name in names:
+        if name not in CONTAINER_NODES:
+            raise ConfigError(
+                f'--again: there is no node {name!r}',
+                hint=f'the nodes are {", ".join(CONTAINER_NODES)}',
+            )
 
 
 class ResourceSettings(Settings):

@@ -7,7 +7,7 @@ import pathlib
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from components.common.errors import (
@@ -44,6 +44,7 @@ def rehearse(
     *,
     engine_name: EngineName,
     assignments: Sequence[str],
+    again: Collection[str] = (),
     sample: bool,
     as_json: bool,
     quiet: bool,
@@ -56,6 +57,7 @@ def rehearse(
         target: The service to emulate.
         engine_name: What runs the commands of the steps.
         assignments: Run-time parameters as `NAME=VALUE`.
+        again: Nodes to execute, with all nodes after them, even if they are cached.
         sample: Whether to use a part of the sample instead of `data.path`.
         as_json: Print the outcome as JSON.
         quiet: Show errors only.
@@ -83,7 +85,7 @@ def rehearse(
 
         try:
             with ProgressLines(terminal.err, quiet=quiet) as progress:
-                rehearsal.run(assignments, progress)
+                rehearsal.run(assignments, again, progress)
         except ReviewsError as err:
             error = err
             if verbose:
@@ -127,7 +129,9 @@ class _Rehearsal:
             tree[name] = {**tree[name], **value} if isinstance(value, dict) else value
         self._config = PipelineConfig.model_validate(tree)
 
-    def run(self, assignments: Sequence[str], progress: ProgressLines) -> None:
+    def run(
+        self, assignments: Sequence[str], again: Collection[str], progress: ProgressLines
+    ) -> None:
         """Compile the pipeline, and run it.
 
         Raises:
@@ -153,7 +157,7 @@ class _Rehearsal:
         )
         from pipeline.cloud.compile import compile_pipeline
 
-        compiled = compile_pipeline(self._config, workspace.target)
+        compiled = compile_pipeline(self._config, workspace.target).executing(again)
         self.values = compiled.parameter_values(assignments)
         self._runner = StepRunner(
             pipeline=compiled,

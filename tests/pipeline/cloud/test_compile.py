@@ -27,6 +27,7 @@ from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.kubeflow_spec import RESOLVER
 from pipeline.cloud.targets import TARGETS, Target
 from pipeline.create import create_pipeline
+from pipeline.settings.cloud import CONTAINER_NODES
 from tests.conftest import REPO
 from tests.pipeline.cloud import golden
 
@@ -224,6 +225,36 @@ def test_baseline_and_pusher_are_never_cached_when_compiled(one: CompiledPipelin
     # TFX's own runner has one setting for all nodes.
     source = discover(golden.config().data.path, golden.config().data.columns)
     assert not create_pipeline(golden.config(), source, target=one.target).enable_cache
+
+
+@pytest.mark.parametrize(
+    ('again', 'cached'),
+    [
+        ((), None),
+        (
+            ('Trainer',),
+            {'ExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'Transform'},
+        ),
+        (('ExampleValidator', 'Evaluator'), {'ExampleGen', 'StatisticsGen', 'SchemaGen'}),
+        (('ExampleGen',), {'SchemaGen'}),
+        (CONTAINER_NODES, set()),
+    ],
+)
+def test_node_and_all_after_it_are_not_cached_when_executed_again(
+    again: tuple[str, ...], cached: set[str] | None, one: CompiledPipeline
+) -> None:
+    def cached_tasks(pipeline: CompiledPipeline) -> set[str]:
+        return {name for name, task in tasks(pipeline).items() if task['cachingOptions']}
+
+    before = cached_tasks(one)
+    assert cached_tasks(one.executing(again)) == (before if cached is None else cached)
+    assert cached_tasks(one) == before
+
+
+def test_error_lists_the_nodes_when_the_one_to_execute_is_unknown(one: CompiledPipeline) -> None:
+    with pytest.raises(ConfigError, match="^--again: there is no node 'trainer'$") as error:
+        one.executing(['trainer'])
+    assert error.value.hint.startswith('the nodes are ExampleGen, ')
 
 
 def test_containers_have_resources_when_set(one: CompiledPipeline) -> None:
