@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.rehearsal.steps import StoredArtifact
 
+_LOGS = 'executor-logs'
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Vertex:
@@ -48,6 +50,10 @@ class Vertex:
         """Return the `RuntimeArtifact` that a step gets for an output."""
         return dataclasses.asdict(artifact)
 
+    def added_outputs(self, run_id: str, step: str) -> dict[str, dict[str, Any]]:
+        """Return the further outputs of a step as `RuntimeArtifact`s, by key."""
+        return {}
+
     def recorded_metadata(self, key: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Return the metadata of an output as the metadata store keeps it."""
         return dict(metadata)
@@ -78,6 +84,11 @@ class Kubeflow:
     def output_artifact(self, artifact: StoredArtifact) -> dict[str, Any]:
         """Leave the name out: the artifact gets it when it is recorded."""
         return {'type': dict(artifact.type), 'uri': artifact.uri}
+
+    def added_outputs(self, run_id: str, step: str) -> dict[str, dict[str, Any]]:
+        """Return the log, as the driver does (backend/src/v2/driver/driver.go, 2.5 and later)."""
+        uri = self.output_uri(run_id, step, 'logs', _LOGS)
+        return {_LOGS: {'name': _LOGS, 'type': {'schemaTitle': 'system.Artifact'}, 'uri': uri}}
 
     def recorded_metadata(self, key: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
         properties = {name: _to_property(value) for name, value in metadata.items()}

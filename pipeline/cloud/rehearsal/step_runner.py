@@ -120,6 +120,10 @@ class StepRunner:
             key: {'artifacts': [self._service.output_artifact(artifact)]}
             for key, artifact in provisioned.items()
         }
+        artifacts |= {
+            key: {'artifacts': [artifact]}
+            for key, artifact in self._service.added_outputs(self.run_id, step.name).items()
+        }
         executor_input = {'inputs': inputs, 'outputs': {'artifacts': artifacts}}
         if self._service.runs_pre_cache_check:
             self._launcher.run_pre_cache_check(step, executor_input)

@@ -39,6 +39,13 @@ def test_outputs_are_below_the_pipeline_root() -> None:
     assert KUBEFLOW.output_uri(*parts) == 'minio://bucket/root/small/run/First/salt/data'
 
 
+def test_kubeflow_adds_the_log_to_the_outputs_of_each_step() -> None:
+    assert VERTEX.added_outputs('run', 'First') == {}
+    (log,) = KUBEFLOW.added_outputs('run', 'First').values()
+    assert log['type'] == {'schemaTitle': 'system.Artifact'}
+    assert log['uri'].startswith('minio://bucket/root/small/run/First/')
+
+
 def test_kubeflow_records_metadata_as_ml_metadata_does() -> None:
     metadata = {'list': [1], 'map': {'a': 1}, 'flag': True, 'text': 'x', 'number': 2.5}
     assert KUBEFLOW.recorded_metadata('data', metadata) == {
