@@ -73,7 +73,7 @@ class FakeKubeflow:
             self._terminated.add(item)
             return {}
         self._check(request.body)
-        tasks = request.body['pipeline_spec'].get('root', {}).get('dag', {}).get('tasks', {})
+        tasks = _spec_of(request.body).get('root', {}).get('dag', {}).get('tasks', {})
         if any(f'{name}-driver' in tasks for name in tasks):
             # As of version 2.17.0; for a recurring run, the backend does not check it.
             raise Refused(
@@ -100,7 +100,7 @@ class FakeKubeflow:
             run['state_history'].append({'state': run['state']})
         if run['state'] == 'FAILED':
             run['error'] = {'code': 13, 'message': 'pod exited with 1'}
-        tasks = list(run['pipeline_spec']['root']['dag']['tasks'])
+        tasks = list(_spec_of(run)['root']['dag']['tasks'])
         if self.version == 3:
             if request.query.get('view') != 'FULL':
                 return {**run, 'task_count': len(tasks)}
@@ -128,8 +128,11 @@ class FakeKubeflow:
         return task
 
     def _push(self, run: dict[str, Any]) -> None:
-        folder = pathlib.Path(run['runtime_config']['pipeline_root'])
-        folder = folder / run['pipeline_spec']['pipelineInfo']['name'] / run['run_id']
+        root = run['runtime_config']['pipeline_root']
+        if '://' in root:
+            # A bucket that this machine cannot read.
+            return
+        folder = pathlib.Path(root) / _spec_of(run)['pipelineInfo']['name'] / run['run_id']
         folder = folder / 'Pusher' / 'b1946ac9' / 'pushed_model'
         folder.mkdir(parents=True, exist_ok=True)
         (folder / 'properties.json').write_text(json.dumps(self.properties))
@@ -176,13 +179,21 @@ class FakeKubeflow:
     def _check(self, body: dict[str, Any]) -> None:
         if body['experiment_id'] not in self.experiments:
             raise Refused(404, 'the experiment was not found')
-        spec = body['pipeline_spec']
-        # The other form that the backend accepts.
-        if set(spec) == {'pipeline_spec', 'platform_spec'}:
-            spec = spec['pipeline_spec']
+        spec = _spec_of(body)
         if 'pipelineSpec' in spec or spec.get('schemaVersion') != '2.1.0':
             raise Refused(400, 'unknown template format')
         declared = spec['root'].get('inputDefinitions', {}).get('parameters', {})
         given = body['runtime_config'].get('parameters', {})
         if set(given) != set(declared):
             raise Refused(400, f'expected parameters {sorted(declared)}, got {sorted(given)}')
+
+
+def _spec_of(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the specification of a run; with volumes, there is another one beside it.
+
+    See `YamlStringToPipelineSpecStruct` in backend/src/apiserver/server/api_util.go.
+    """
+    spec: dict[str, Any] = body['pipeline_spec']
+    if set(spec) == {'pipeline_spec', 'platform_spec'}:
+        return dict(spec['pipeline_spec'])
+    return spec
