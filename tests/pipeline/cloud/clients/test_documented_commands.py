@@ -23,7 +23,7 @@ def documented(target: Target) -> tuple[str, list[list[str]]]:
     """Return the settings file, and the commands as words, without rehearsals."""
     page = (REPO / 'docs/cloud.md').read_text(encoding='utf-8')
     section = page.partition(_HEADINGS[target])[2].partition('\n## ')[0]
-    [settings] = re.findall(r'```yaml\n(.*?)```', section, re.DOTALL)
+    settings, *_ = re.findall(r'```yaml\n(.*?)```', section, re.DOTALL)
     commands = []
     for block in re.findall(r'```sh\n(.*?)```', section, re.DOTALL):
         for line in block.replace('\\\n', ' ').splitlines():
