@@ -60,6 +60,11 @@ CONNECTION = (
 )
 # How a run is started, also by a schedule.
 RUN = (
+    click.option(
+        '--experiment',
+        metavar='NAME',
+        help='Experiment of the runs [default: on Kubeflow Pipelines, the name of the pipeline].',
+    ),
     click.option('--service-account', metavar='NAME', help='Service account that the runs use.'),
     click.option(
         '--network', metavar='NAME', help='Vertex AI: full name of the VPC network to peer with.'
@@ -134,7 +139,7 @@ def connect_to(target: Target, options: dict[str, Any]) -> Service:
 
     names = (
         *('host', 'token_file', 'namespace', 'project', 'region'),
-        *('service_account', 'network', 'reserved_ip_range'),
+        *('experiment', 'service_account', 'network', 'reserved_ip_range'),
         *('label', 'encryption_key', 'failure_policy'),
     )
     return connect(target, {name: options.get(name) for name in names}, print_status)

@@ -7,6 +7,7 @@ import os
 import pathlib
 import types
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from components.common import secrets
@@ -107,10 +108,48 @@ def check_answers(client: Any, service: str) -> None:
     rest.request = checked
 
 
+def call(
+    client: Any,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Send a request that the client has no method for, or whose answer it has no class for.
+
+    Args:
+        client: kfp's client.
+        method: HTTP method.
+        path: Path below that of the API.
+        query: Parameters of the query.
+        body: JSON values.
+
+    Returns:
+        The JSON values of the answer.
+
+    Raises:
+        kfp_server_api.ApiException: If the service refuses the request.
+    """
+    answer: dict[str, Any] = client._run_api.api_client.call_api(
+        f'/apis/v2beta1/{path}',
+        method,
+        query_params=list((query or {}).items()),
+        header_params={'Accept': 'application/json', 'Content-Type': 'application/json'},
+        body=body,
+        response_type='object',
+        auth_settings=['Bearer'],
+        _return_http_data_only=True,
+    )
+    return answer
+
+
 def message_of(err: Any) -> str:
     """Return the reason in an ApiException, whose own text has all headers."""
     try:
         answer = json.loads(err.body)
-        return str(answer.get('message') or answer.get('error') or err.reason)
+        # The third is that of an upload.
+        reason = answer.get('message') or answer.get('error') or answer.get('error_message')
+        return str(reason or err.reason)
     except (TypeError, ValueError, AttributeError):
         return str(err.reason or '')

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.common.entry_point import PUSHED_MODEL
-from pipeline.cloud.clients.kfp_client import check_answers, make_client, message_of
+from pipeline.cloud.clients.kfp_client import call, check_answers, make_client, message_of
+from pipeline.cloud.clients.registration import REFUSALS, register_version
 from pipeline.cloud.clients.run_folder import read_pushed_properties
 from pipeline.cloud.clients.service import (
     TASKS,
@@ -25,6 +26,7 @@ from pipeline.cloud.clients.service import (
     unexpected,
     unreachable,
 )
+from pipeline.cloud.clients.status_line import print_status
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.kubeflow_spec import DRIVER_SUFFIX, PUSHER
 from pipeline.cloud.parameters import Value
@@ -42,6 +44,7 @@ class KubeflowService:
             request, because Kubernetes renews tokens in place.
         namespace: Namespace of the user; None for an installation with one user.
         service_account: Service account that the runs use; None for the default.
+        experiment: Experiment of the runs; None for the one with the name of the pipeline.
 
     Raises:
         ConfigError: If the token cannot be read or is malformed.
@@ -60,18 +63,20 @@ class KubeflowService:
         token_file: str | None = None,
         namespace: str | None = None,
         service_account: str | None = None,
+        experiment: str | None = None,
     ) -> None:
         self._host = host.rstrip('/')
         self._name = f'Kubeflow Pipelines at {self._host}'
         self._namespace = namespace
         self._service_account = service_account
+        self._experiment = experiment
         self._client = make_client(self._host, token_file, namespace)
         check_answers(self._client, self._name)
 
     def submit(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], name: str | None = None
     ) -> Run:
-        """Start a run, in the experiment with the name of the pipeline."""
+        """Start a run of the registered version of the pipeline."""
         now = datetime.datetime.now(datetime.timezone.utc)
         with self._request(compiled, values) as request:
             run = self._client.run_pipeline(
@@ -137,17 +142,9 @@ class KubeflowService:
         The classes of kfp's client do not have the field (backend/api/v2beta1/run.proto on the
         branch of 3.0, `PipelineTask`).
         """
+        path = f'runs/{urllib.parse.quote(run.id, safe="")}'
         with self._translated_errors():
-            found: dict[str, Any] = self._client._run_api.api_client.call_api(
-                f'/apis/v2beta1/runs/{urllib.parse.quote(run.id, safe="")}',
-                'GET',
-                query_params=[('view', 'FULL')],
-                header_params={'Accept': 'application/json'},
-                response_type='object',
-                auth_settings=['Bearer'],
-                _return_http_data_only=True,
-            )
-        return found
+            return call(self._client, 'GET', path, query={'view': 'FULL'})
 
     def put_schedule(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], schedule: Schedule
@@ -227,14 +224,31 @@ class KubeflowService:
     def _request(
         self, compiled: CompiledPipeline, values: Mapping[str, Value]
     ) -> Iterator[dict[str, Any]]:
-        """Yield the arguments for a run or a recurring run; the client reads a file."""
+        """Yield the arguments for a run or a recurring run of the registered pipeline.
+
+        They have the file of the specification if the service does not let the user register
+        it.
+        """
+        import kfp_server_api
+
         with self._translated_errors(), tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / f'{compiled.name}.yaml'
             path.write_text(compiled.text(), encoding='utf-8')
-            experiment = self._client.create_experiment(compiled.name, namespace=self._namespace)
+            experiment = self._client.create_experiment(
+                self._experiment or compiled.name, namespace=self._namespace
+            )
+            try:
+                source = register_version(
+                    self._client, compiled.name, path, namespace=self._namespace
+                )
+            except kfp_server_api.ApiException as err:
+                if err.status not in REFUSALS:
+                    raise
+                print_status(f'the pipeline is not registered: {err.status} {message_of(err)}')
+                source = {'pipeline_package_path': str(path)}
             yield {
+                **source,
                 'experiment_id': experiment.experiment_id,
-                'pipeline_package_path': str(path),
                 'params': dict(values),
                 'pipeline_root': compiled.pipeline_root or None,
                 'service_account': self._service_account,

@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
+
 from tests.played import Refused, Request
 
 API = '/apis/v2beta1'
@@ -14,9 +16,11 @@ _PAGE = 2
 
 
 class FakeKubeflow:
-    """Stores experiments, runs and recurring runs.
+    """Stores experiments, pipelines, runs and recurring runs.
 
     Attributes:
+        versions: Registered versions, each with its specification.
+        may_register: Whether the user may create pipelines.
         states: States of each run, one per request.
         properties: What the Pusher of a successful run writes; None if it writes nothing.
         failed_task: The task that fails in a run that ends as FAILED.
@@ -27,6 +31,9 @@ class FakeKubeflow:
 
     def __init__(self) -> None:
         self.experiments: dict[str, dict[str, Any]] = {}
+        self.pipelines: dict[str, dict[str, Any]] = {}
+        self.versions: dict[str, dict[str, Any]] = {}
+        self.may_register = True
         self.runs: dict[str, dict[str, Any]] = {}
         self.recurring: dict[str, dict[str, Any]] = {}
         self.states: Sequence[str] = ('PENDING', 'RUNNING', 'SUCCEEDED')
@@ -63,6 +70,57 @@ class FakeKubeflow:
         self.experiments[created['experiment_id']] = created
         return created
 
+    def _get_pipelines(self, request: Request, item: str, _: str) -> Any:
+        first, _, second = item.partition('/')
+        if first == 'names':
+            wanted = (second, request.query.get('namespace', ''))
+            for pipeline in self.pipelines.values():
+                if (pipeline['display_name'], pipeline['namespace']) == wanted:
+                    return pipeline
+            raise Refused(404, f'Namespace/Pipeline {second} not found')
+        name = json.loads(request.query['filter'])['predicates'][0]['stringValue']
+        wanted = (first, name)
+        found = [
+            version
+            for version in self.versions.values()
+            if (version['pipeline_id'], version['display_name']) == wanted
+        ]
+        return {'pipeline_versions': found} if found else {}
+
+    def _post_pipelines(self, request: Request, item: str, _: str) -> Any:
+        if item == 'upload_version':
+            return self._upload_version(request)
+        if not self.may_register:
+            raise Refused(403, 'Failed to create a pipeline due to authorization error')
+        name, namespace = request.body['display_name'], request.body.get('namespace', '')
+        for pipeline in self.pipelines.values():
+            if (pipeline['display_name'], pipeline['namespace']) == (name, namespace):
+                raise Refused(409, f'The name {name} already exist')
+        pipeline_id = f'pipeline-{len(self.pipelines) + 1}'
+        self.pipelines[pipeline_id] = {**request.body, 'pipeline_id': pipeline_id}
+        return self.pipelines[pipeline_id]
+
+    def _upload_version(self, request: Request) -> Any:
+        name, pipeline_id = request.query['name'], request.query['pipelineid']
+        self._one(self.pipelines, pipeline_id)
+        for version in self.versions.values():
+            if (version['pipeline_id'], version['display_name']) == (pipeline_id, name):
+                raise Refused(409, 'Failed to create a pipeline version')
+        # The first line of the form separates its parts; the file is the only one.
+        separator, _, part = request.body.partition(b'\r\n')
+        content = part.partition(b'\r\n\r\n')[2].partition(b'\r\n' + separator)[0]
+        spec, *platform = yaml.safe_load_all(content)
+        version_id = f'version-{len(self.versions) + 1}'
+        self.versions[version_id] = {
+            'pipeline_id': pipeline_id,
+            'pipeline_version_id': version_id,
+            'display_name': name,
+            'pipeline_spec': (
+                {'pipeline_spec': spec, 'platform_spec': platform[0]} if platform else spec
+            ),
+        }
+        return self.versions[version_id]
+
     def _post_runs(self, request: Request, item: str, action: str) -> Any:
         if action == 'terminate':
             run = self._one(self.runs, item)
@@ -73,7 +131,7 @@ class FakeKubeflow:
             self._terminated.add(item)
             return {}
         self._check(request.body)
-        tasks = _spec_of(request.body).get('root', {}).get('dag', {}).get('tasks', {})
+        tasks = self._spec(request.body).get('root', {}).get('dag', {}).get('tasks', {})
         if any(f'{name}-driver' in tasks for name in tasks):
             # As of version 2.17.0; for a recurring run, the backend does not check it.
             raise Refused(
@@ -100,7 +158,7 @@ class FakeKubeflow:
             run['state_history'].append({'state': run['state']})
         if run['state'] == 'FAILED':
             run['error'] = {'code': 13, 'message': 'pod exited with 1'}
-        tasks = list(_spec_of(run)['root']['dag']['tasks'])
+        tasks = list(self._spec(run)['root']['dag']['tasks'])
         if self.version == 3:
             if request.query.get('view') != 'FULL':
                 return {**run, 'task_count': len(tasks)}
@@ -132,7 +190,7 @@ class FakeKubeflow:
         if '://' in root:
             # A bucket that this machine cannot read.
             return
-        folder = pathlib.Path(root) / _spec_of(run)['pipelineInfo']['name'] / run['run_id']
+        folder = pathlib.Path(root) / self._spec(run)['pipelineInfo']['name'] / run['run_id']
         folder = folder / 'Pusher' / 'b1946ac9' / 'pushed_model'
         folder.mkdir(parents=True, exist_ok=True)
         (folder / 'properties.json').write_text(json.dumps(self.properties))
@@ -176,24 +234,24 @@ class FakeKubeflow:
             raise Refused(404, f'{item} not found')
         return things[item]
 
+    def _spec(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the specification of a run, its own or that of its version."""
+        reference = body.get('pipeline_version_reference')
+        if reference:
+            version = self._one(self.versions, reference['pipeline_version_id'])
+            assert version['pipeline_id'] == reference['pipeline_id']
+            body = version
+        spec: dict[str, Any] = body['pipeline_spec']
+        # With volumes (backend/src/apiserver/server/api_util.go, YamlStringToPipelineSpecStruct).
+        return spec['pipeline_spec'] if set(spec) == {'pipeline_spec', 'platform_spec'} else spec
+
     def _check(self, body: dict[str, Any]) -> None:
         if body['experiment_id'] not in self.experiments:
             raise Refused(404, 'the experiment was not found')
-        spec = _spec_of(body)
+        spec = self._spec(body)
         if 'pipelineSpec' in spec or spec.get('schemaVersion') != '2.1.0':
             raise Refused(400, 'unknown template format')
         declared = spec['root'].get('inputDefinitions', {}).get('parameters', {})
         given = body['runtime_config'].get('parameters', {})
         if set(given) != set(declared):
             raise Refused(400, f'expected parameters {sorted(declared)}, got {sorted(given)}')
-
-
-def _spec_of(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the specification of a run; with volumes, there is another one beside it.
-
-    See `YamlStringToPipelineSpecStruct` in backend/src/apiserver/server/api_util.go.
-    """
-    spec: dict[str, Any] = body['pipeline_spec']
-    if set(spec) == {'pipeline_spec', 'platform_spec'}:
-        return dict(spec['pipeline_spec'])
-    return spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import pathlib
 from typing import Any
 
@@ -15,7 +16,7 @@ from pipeline.cloud.clients.service import Schedule
 from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from tests.pipeline.cloud.clients.conftest import VALUES, make_pipeline
 from tests.pipeline.cloud.clients.fake_kubeflow import API, FakeKubeflow
-from tests.played import Server
+from tests.played import Refused, Request, Server
 
 NIGHTLY = Schedule(name='sentiment', cron='0 3 * * *', max_concurrency=2)
 
@@ -30,7 +31,6 @@ def test_request_has_spec_root_and_parameters_when_submitted(
     assert run.url == f'{kubeflow_server.url}/#/runs/details/run-1'
     kubeflow.submit(kubeflow_pipeline, VALUES)
     body, _ = kubeflow_server.sent(f'POST {API}/runs')
-    assert body['pipeline_spec'] == kubeflow_pipeline.spec
     assert body['runtime_config'] == {
         'parameters': VALUES,
         'pipeline_root': kubeflow_pipeline.pipeline_root,
@@ -41,20 +41,81 @@ def test_request_has_spec_root_and_parameters_when_submitted(
 
 
 def test_platform_is_sent_with_the_spec_when_steps_mount_volumes(
-    kubeflow: KubeflowService, kubeflow_server: Server, kubeflow_pipeline: CompiledPipeline
+    kubeflow: KubeflowService, fake_kubeflow: FakeKubeflow, kubeflow_pipeline: CompiledPipeline
 ) -> None:
     mount = {'constant': 'reviews', 'mountPath': '/volume'}
     executors = {'ExampleGen_executor': {'pvcMount': [mount]}}
     platform = {'platforms': {'kubernetes': {'deploymentSpec': {'executors': executors}}}}
     mounting = dataclasses.replace(kubeflow_pipeline, platform=platform)
     kubeflow.submit(mounting, VALUES)
-    kubeflow.put_schedule(mounting, VALUES, NIGHTLY)
-    for resource in ('runs', 'recurringruns'):
-        [body] = [b for b in kubeflow_server.sent(f'POST {API}/{resource}') if b]
-        assert body['pipeline_spec'] == {
-            'pipeline_spec': kubeflow_pipeline.spec,
-            'platform_spec': platform,
-        }
+    [version] = fake_kubeflow.versions.values()
+    assert version['pipeline_spec'] == {
+        'pipeline_spec': kubeflow_pipeline.spec,
+        'platform_spec': platform,
+    }
+
+
+def test_version_is_registered_once_when_runs_and_schedules_have_the_same_specification(
+    kubeflow: KubeflowService, fake_kubeflow: FakeKubeflow, kubeflow_pipeline: CompiledPipeline
+) -> None:
+    kubeflow.submit(kubeflow_pipeline, VALUES)
+    kubeflow.submit(kubeflow_pipeline, {**VALUES, 'train-epochs': 7})
+    kubeflow.put_schedule(kubeflow_pipeline, VALUES, NIGHTLY)
+    [version] = fake_kubeflow.versions.values()
+    assert version['pipeline_spec'] == kubeflow_pipeline.spec
+    assert (
+        version['display_name']
+        == hashlib.sha256(kubeflow_pipeline.text().encode()).hexdigest()[:12]
+    )
+    changed = dataclasses.replace(
+        kubeflow_pipeline, spec={**kubeflow_pipeline.spec, 'defaultPipelineRoot': 'gs://films'}
+    )
+    kubeflow.submit(changed, VALUES)
+    assert [p['display_name'] for p in fake_kubeflow.pipelines.values()] == ['sentiment']
+    bodies = (*fake_kubeflow.runs.values(), *fake_kubeflow.recurring.values())
+    assert [body['pipeline_version_reference'] for body in bodies] == [
+        {'pipeline_id': 'pipeline-1', 'pipeline_version_id': f'version-{number}'}
+        for number in (1, 1, 2, 1)
+    ]
+
+
+def test_registration_of_another_client_is_used_when_both_register_at_the_same_time(
+    kubeflow: KubeflowService,
+    fake_kubeflow: FakeKubeflow,
+    kubeflow_pipeline: CompiledPipeline,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kubeflow.submit(kubeflow_pipeline, VALUES)
+    find = fake_kubeflow._get_pipelines
+    # The pipeline and its version are created between the first search and the request.
+    early = {'names/sentiment', 'pipeline-1/versions'}
+
+    def get_pipelines(request: Request, item: str, action: str) -> Any:
+        if item in early:
+            early.remove(item)
+            if item.startswith('names'):
+                raise Refused(404, 'not found')
+            return {}
+        return find(request, item, action)
+
+    monkeypatch.setattr(fake_kubeflow, '_get_pipelines', get_pipelines)
+    run = kubeflow.submit(kubeflow_pipeline, VALUES)
+    assert not early
+    reference = {'pipeline_id': 'pipeline-1', 'pipeline_version_id': 'version-1'}
+    assert fake_kubeflow.runs[run.id]['pipeline_version_reference'] == reference
+
+
+def test_specification_is_sent_with_the_run_when_the_user_may_not_register_it(
+    kubeflow: KubeflowService,
+    fake_kubeflow: FakeKubeflow,
+    kubeflow_pipeline: CompiledPipeline,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake_kubeflow.may_register = False
+    run = kubeflow.submit(kubeflow_pipeline, VALUES)
+    assert fake_kubeflow.runs[run.id]['pipeline_spec'] == kubeflow_pipeline.spec
+    message = 'the pipeline is not registered: 403 Failed to create a pipeline due to authorization'
+    assert message in capsys.readouterr().err
 
 
 def test_namespace_and_service_account_are_sent_when_given(
@@ -63,8 +124,20 @@ def test_namespace_and_service_account_are_sent_when_given(
     service = KubeflowService(kubeflow_server.url, namespace='team', service_account='runner')
     service.submit(kubeflow_pipeline, VALUES)
     [experiment] = kubeflow_server.sent(f'POST {API}/experiments')
+    [pipeline] = kubeflow_server.sent(f'POST {API}/pipelines')
     [run] = kubeflow_server.sent(f'POST {API}/runs')
     assert (experiment['namespace'], run['service_account']) == ('team', 'runner')
+    assert pipeline['namespace'] == 'team'
+
+
+def test_runs_are_in_the_experiment_when_it_is_named(
+    kubeflow_server: Server, fake_kubeflow: FakeKubeflow, kubeflow_pipeline: CompiledPipeline
+) -> None:
+    service = KubeflowService(kubeflow_server.url, experiment='friday')
+    service.submit(kubeflow_pipeline, VALUES)
+    service.put_schedule(kubeflow_pipeline, VALUES, NIGHTLY)
+    [experiment] = fake_kubeflow.experiments.values()
+    assert experiment['display_name'] == 'friday'
 
 
 def test_specification_is_at_fault_when_the_service_cannot_make_a_workflow_of_it(
@@ -214,7 +287,6 @@ def test_recurring_run_does_not_catch_up_when_created(
     [body] = [b for b in kubeflow_server.sent(f'POST {API}/recurringruns') if b]
     assert body['trigger'] == {'cron_schedule': {'cron': sent}}
     assert (body['max_concurrency'], body['no_catchup']) == (2, True)
-    assert body['pipeline_spec'] == kubeflow_pipeline.spec
     assert body['runtime_config'] == {
         'parameters': VALUES,
         'pipeline_root': kubeflow_pipeline.pipeline_root,
@@ -247,7 +319,7 @@ def test_two_are_never_active_when_one_is_replaced(
     writes = [
         str(r).replace(API, '')
         for r in kubeflow_server.requests
-        if r.method != 'GET' and 'experiments' not in r.path
+        if r.method != 'GET' and 'recurringruns' in r.path
     ]
     assert writes[-3:] == [
         'POST /recurringruns',
