@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 import urllib.parse
@@ -21,6 +22,7 @@ class Request(NamedTuple):
     query: dict[str, str]
     authorization: str
     body: Any
+    cookie: str = ''
 
     def __str__(self) -> str:
         return f'{self.method} {self.path}'
@@ -92,11 +94,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(fake: Fake) -> Iterator[Server]:
-    """Serve a fake on a free port of loopback."""
+def serving(fake: Fake, *, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """Serve a fake on a free port of loopback, by HTTPS with a TLS context."""
     http = ThreadingHTTPServer(('127.0.0.1', 0), _Handler)
     http.daemon_threads = True
-    server = Server(fake, f'http://127.0.0.1:{http.server_address[1]}')
+    if tls:
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
+    scheme = 'https' if tls else 'http'
+    server = Server(fake, f'{scheme}://127.0.0.1:{http.server_address[1]}')
     http.fake_server = server  # type: ignore[attr-defined]
     thread = threading.Thread(target=http.serve_forever, kwargs={'poll_interval': 0.05})
     thread.start()
@@ -135,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
                 dict(urllib.parse.parse_qsl(url.query)),
                 self.headers.get('Authorization') or '',
                 _parsed(content),
+                self.headers.get('Cookie') or '',
             )
         )
         body = answer.encode()

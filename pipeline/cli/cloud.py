@@ -102,7 +102,12 @@ def rehearse(
     '--wait', is_flag=True, help='Wait for the end of the run; the exit code shows its result.'
 )
 @takes(*FOLLOWING)
-@click.option('--run-name', metavar='NAME', help='Name of the run for display [default: any].')
+@click.option(
+    '--run-name',
+    metavar='NAME',
+    help='Name of the run for display [default: the name of the pipeline, on Kubeflow also '
+    'the time].',
+)
 def submit(
     *,
     target: Target,

@@ -17,7 +17,7 @@ TARGET = click.option(
     '--target',
     type=click.Choice(TARGETS),
     required=True,
-    help='Service that the pipeline is compiled for.',
+    help='Service that runs the pipeline.',
 )
 IMAGE = click.option('--image', metavar='IMAGE', help='Container image that contains this project.')
 PIPELINE_ROOT = click.option(
@@ -28,7 +28,9 @@ PIPELINE_ROOT = click.option(
 )
 PLACES = (
     click.option(
-        '--serving-dir', metavar='DIR', help='Folder for pushed versions, such as gs://BUCKET/DIR.'
+        '--serving-dir',
+        metavar='DIR',
+        help='Folder for pushed versions: gs://, or on Kubeflow also a path on a volume.',
     ),
     click.option(
         '--root',
@@ -47,7 +49,8 @@ CONNECTION = (
     click.option(
         '--host',
         metavar='URL',
-        help='Address of the API of the service; required for Kubeflow Pipelines.',
+        help='Address of the API of the service [default: Kubeflow Pipelines in the current '
+        'context of the kubeconfig file; Vertex AI of the region].',
     ),
     click.option(
         '--token-file',
@@ -55,6 +58,13 @@ CONNECTION = (
         help='File with the token for Kubeflow Pipelines [default: the variable KFP_TOKEN].',
     ),
     click.option('--namespace', metavar='NAME', help='Kubeflow namespace of the runs.'),
+    click.option(
+        '--client-option',
+        multiple=True,
+        metavar='NAME=VALUE',
+        help='Kubeflow Pipelines: argument of kfp.Client, such as cookies, ssl_ca_cert, client_id, '
+        'kube_context or proxy; NAME=@FILE reads the value from a file. Repeatable.',
+    ),
     click.option('--project', metavar='ID', help='Google Cloud project.'),
     click.option('--region', metavar='REGION', help='Google Cloud region, such as europe-west4.'),
 )
@@ -63,7 +73,7 @@ RUN = (
     click.option(
         '--experiment',
         metavar='NAME',
-        help='Experiment of the runs [default: on Kubeflow Pipelines, the name of the pipeline].',
+        help='Kubeflow Pipelines: experiment of the runs [default: the name of the pipeline].',
     ),
     click.option('--service-account', metavar='NAME', help='Service account that the runs use.'),
     click.option(
@@ -138,7 +148,7 @@ def connect_to(target: Target, options: dict[str, Any]) -> Service:
     from pipeline.cloud.clients.status_line import print_status
 
     names = (
-        *('host', 'token_file', 'namespace', 'project', 'region'),
+        *('host', 'token_file', 'namespace', 'client_option', 'project', 'region'),
         *('experiment', 'service_account', 'network', 'reserved_ip_range'),
         *('label', 'encryption_key', 'failure_policy'),
     )

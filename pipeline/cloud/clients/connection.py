@@ -23,7 +23,7 @@ def connect(target: Target, options: Mapping[str, Any], warn: Callable[[str], No
         target: The service.
         options: Options of the command line, by name; None or an empty tuple if an option is
             not set. Those of a service are the arguments of its class.
-        warn: Called with a warning if the token is sent unencrypted.
+        warn: Called with a warning if a token or cookies are sent unencrypted.
 
     Raises:
         ConfigError: If an option is missing, wrong or for another service, or the token
@@ -50,11 +50,11 @@ def connect(target: Target, options: Mapping[str, Any], warn: Callable[[str], No
             )
     if 'host' in given:
         _require_address(given['host'])
-    if target == 'kubeflow':
-        token = read_token(given.get('token_file'))
-        if token and not _is_private(given['host']):
-            warn(f'warning: the token is sent unencrypted, as {given["host"]} is not https')
     connected: Service = service(**given)
+    if isinstance(connected, KubeflowService) and not _is_private(connected.address):
+        cookies = any(option.startswith('cookies=') for option in given.get('client_option', ()))
+        if cookies or read_token(given.get('token_file')):
+            warn(f'warning: the login is sent unencrypted, as {connected.address} is not https')
     return connected
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import pathlib
+import sys
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from components.common import secrets
-from components.common.errors import ConfigError, MissingDependencyError
+from components.common.errors import (
+    ConfigError,
+    MissingDependencyError,
+    ReviewsError,
+    ServiceError,
+)
+from pipeline.cloud.clients.client_options import parse_client_options
 from pipeline.cloud.clients.service import unexpected
 
 _TOKEN_VARIABLE = 'KFP_TOKEN'
@@ -46,12 +55,16 @@ def read_token(file: str | None) -> str:
     return token
 
 
-def make_client(host: str, token_file: str | None, namespace: str | None) -> Any:
+def make_client(
+    host: str | None, token_file: str | None, namespace: str | None, options: Sequence[str] = ()
+) -> Any:
     """Make kfp's client, without a request to the service; see `KubeflowService`.
 
     Raises:
-        ConfigError: If the token cannot be read or is malformed.
+        ConfigError: If the token cannot be read or is malformed, an option is wrong, or there
+            is no address of the service.
         MissingDependencyError: If kfp is not installed.
+        ServiceError: If the login of the client fails.
     """
     try:
         import kfp
@@ -77,13 +90,64 @@ def make_client(host: str, token_file: str | None, namespace: str | None) -> Any
             authorization=read_token(token_file)
         )
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        return Client(
-            host=host,
-            credentials=credentials if read_token(token_file) else None,
-            namespace=namespace or 'kubeflow',
+    arguments = parse_client_options(options, kfp.Client)
+    # A login in the browser prints what to do; the rest of the output is a warning.
+    output = sys.stderr if 'client_id' in arguments else io.StringIO()
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(output):
+            warnings.simplefilter('ignore')
+            client = Client(
+                host=host,
+                credentials=credentials if read_token(token_file) else None,
+                namespace=namespace or 'kubeflow',
+                **arguments,
+            )
+    except ReviewsError:
+        raise
+    except Exception as err:  # each login has its own errors
+        raise ServiceError(
+            f'the login to Kubeflow Pipelines failed: {secrets.mask(str(err))}',
+            hint='check the values of --client-option',
+        ) from err
+    _complete_address(client, kfp_server_api.Configuration().host)
+    return client
+
+
+def page_address(client: Any) -> str:
+    """Return the address of the user interface if it is known, else that of the API."""
+    address: str = client._uihost and client._get_url_prefix()
+    return (address or client._existing_config.host).rstrip('/')
+
+
+def _complete_address(client: Any, default: str) -> None:
+    """Require the address that kfp's client has found, and write it as other clients do."""
+    config = client._existing_config
+    if config.host == default and not client._uihost:
+        raise ConfigError(
+            '--target kubeflow needs --host: there is no usable context in a kubeconfig file',
+            hint='pass --host URL, or --client-option kube_context=NAME',
         )
+    # Inside a cluster, it has no scheme. Through the API of Kubernetes, it ends with a slash,
+    # and the paths of requests begin with one.
+    address = config.host.rstrip('/')
+    config.host = address if '://' in address else f'http://{address}'
+    config.refresh_api_key_hook = _keeping_address(config.refresh_api_key_hook, config.host)
+
+
+def _keeping_address(refresh: Callable[[Any], None] | None, address: str) -> Callable[[Any], None]:
+    """Return a hook for the key of a request that does not change the address.
+
+    The hook that the kubernetes package makes for a kubeconfig file with a token sets all
+    values again, also the address, to that of Kubernetes, and itself (`_set_config` in
+    kubernetes/config/kube_config.py, in 26.1 and 30.1).
+    """
+
+    def refresh_key(config: Any) -> None:
+        if refresh is not None:
+            refresh(config)
+        config.host, config.refresh_api_key_hook = address, refresh_key
+
+    return refresh_key
 
 
 def check_answers(client: Any, service: str) -> None:

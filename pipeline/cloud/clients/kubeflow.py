@@ -8,11 +8,17 @@ import io
 import pathlib
 import tempfile
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from components.common.entry_point import PUSHED_MODEL
-from pipeline.cloud.clients.kfp_client import call, check_answers, make_client, message_of
+from pipeline.cloud.clients.kfp_client import (
+    call,
+    check_answers,
+    make_client,
+    message_of,
+    page_address,
+)
 from pipeline.cloud.clients.registration import REFUSALS, register_version
 from pipeline.cloud.clients.run_folder import read_pushed_properties
 from pipeline.cloud.clients.service import (
@@ -31,7 +37,9 @@ from pipeline.cloud.compiled_pipeline import CompiledPipeline
 from pipeline.cloud.kubeflow_spec import DRIVER_SUFFIX, PUSHER
 from pipeline.cloud.parameters import Value
 
-_CREDENTIALS_HINT = 'pass a valid token by --token-file or KFP_TOKEN'
+_CREDENTIALS_HINT = (
+    'pass a valid token by --token-file or KFP_TOKEN, or another login by --client-option'
+)
 _PAGE = 100
 
 
@@ -39,16 +47,20 @@ class KubeflowService:
     """The API of an installation of Kubeflow Pipelines.
 
     Args:
-        host: Its address, such as http://127.0.0.1:8080 of a port-forward.
+        host: Its address, such as http://127.0.0.1:8080 of a port-forward; None for the
+            address that kfp's client finds inside a cluster or in a kubeconfig file.
         token_file: File with the token; None for the variable KFP_TOKEN. It is read for each
             request, because Kubernetes renews tokens in place.
         namespace: Namespace of the user; None for an installation with one user.
         service_account: Service account that the runs use; None for the default.
         experiment: Experiment of the runs; None for the one with the name of the pipeline.
+        client_option: Further arguments of kfp's client as `NAME=VALUE` or `NAME=@FILE`.
 
     Raises:
-        ConfigError: If the token cannot be read or is malformed.
+        ConfigError: If the token cannot be read or is malformed, an option of the client is
+            wrong, or there is no address.
         MissingDependencyError: If kfp is not installed.
+        ServiceError: If the login of the client fails.
 
     Example:
         >>> service = KubeflowService('http://127.0.0.1:8080')  # doctest: +SKIP
@@ -58,20 +70,27 @@ class KubeflowService:
 
     def __init__(
         self,
-        host: str,
+        host: str | None = None,
         *,
         token_file: str | None = None,
         namespace: str | None = None,
         service_account: str | None = None,
         experiment: str | None = None,
+        client_option: Sequence[str] = (),
     ) -> None:
-        self._host = host.rstrip('/')
-        self._name = f'Kubeflow Pipelines at {self._host}'
+        self._client = make_client(host, token_file, namespace, client_option)
+        self._page = page_address(self._client)
+        self._name = f'Kubeflow Pipelines at {self.address}'
         self._namespace = namespace
         self._service_account = service_account
         self._experiment = experiment
-        self._client = make_client(self._host, token_file, namespace)
         check_answers(self._client, self._name)
+
+    @property
+    def address(self) -> str:
+        """Address of the API."""
+        address: str = self._client._existing_config.host
+        return address
 
     def submit(
         self, compiled: CompiledPipeline, values: Mapping[str, Value], name: str | None = None
@@ -134,7 +153,7 @@ class KubeflowService:
         return outcome_of(properties, run, otherwise=reason)
 
     def _run(self, run: Any) -> Run:
-        return Run(id=run.run_id, url=f'{self._host}/#/runs/details/{run.run_id}')
+        return Run(id=run.run_id, url=f'{self._page}/#/runs/details/{run.run_id}')
 
     def _whole(self, run: Run) -> dict[str, Any]:
         """Return a run with its tasks, which it does not have before 3.0.
@@ -214,7 +233,7 @@ class KubeflowService:
             cron=cron or '',
             active=str(run.status or run.mode).startswith('ENABLE'),
             max_concurrency=int(run.max_concurrency or 1),
-            url=f'{self._host}/#/recurringrun/details/{run.recurring_run_id}',
+            url=f'{self._page}/#/recurringrun/details/{run.recurring_run_id}',
             # The API does not tell the times of the runs
             # (backend/api/v2beta1/recurring_run.proto).
             parameters=(run.runtime_config and run.runtime_config.parameters) or {},

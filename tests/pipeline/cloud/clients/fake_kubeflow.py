@@ -12,6 +12,8 @@ import yaml
 from tests.played import Refused, Request
 
 API = '/apis/v2beta1'
+# Where the API of Kubernetes serves that of Kubeflow Pipelines.
+KUBERNETES_PROXY = '/api/v1/namespaces/kubeflow/services/ml-pipeline:http/proxy'
 _PAGE = 2
 
 
@@ -46,8 +48,9 @@ class FakeKubeflow:
 
     def answer(self, request: Request) -> Any:
         """Dispatch a request."""
-        path = request.path.removeprefix(API)
-        if path == request.path:
+        whole = request.path.removeprefix(KUBERNETES_PROXY)
+        path = whole.removeprefix(API)
+        if path == whole:
             raise Refused(404, 'Not Found')
         collection, _, rest = path.strip('/').partition('/')
         item, _, action = rest.partition(':')

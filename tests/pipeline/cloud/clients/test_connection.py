@@ -16,7 +16,6 @@ HOST = 'http://127.0.0.1:8080'
 @pytest.mark.parametrize(
     ('target', 'options', 'message'),
     [
-        ('kubeflow', {}, '--target kubeflow needs --host'),
         ('vertex', {'region': 'europe-west4'}, '--target vertex needs --project'),
         ('vertex', {'project': 'films'}, '--target vertex needs --region'),
         (
@@ -38,6 +37,11 @@ HOST = 'http://127.0.0.1:8080'
             'kubeflow',
             {'host': HOST, 'failure_policy': 'fast'},
             '--failure-policy does not apply to --target kubeflow',
+        ),
+        (
+            'vertex',
+            {'project': 'a', 'region': 'b', 'client_option': ('proxy=http://p',)},
+            '--client-option does not apply to --target vertex',
         ),
         ('kubeflow', {'host': 'kubeflow.films.invalid'}, 'expected an address as'),
         ('kubeflow', {'host': 'ftp://kubeflow'}, 'expected an address as'),
@@ -64,11 +68,14 @@ def test_options_are_refused_when_they_do_not_fit(
         ('http://10.0.0.1', True),
     ],
 )
-def test_warning_is_printed_when_the_token_is_sent_unencrypted(
+def test_warning_is_printed_when_the_login_is_sent_unencrypted(
     host: str, warned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv('KFP_TOKEN', 'token-of-nobody')
     warnings: list[str] = []
+    connect('kubeflow', {'host': host, 'client_option': ('cookies=a=1',)}, warnings.append)
+    assert bool(warnings) is warned
+    monkeypatch.setenv('KFP_TOKEN', 'token-of-nobody')
+    warnings.clear()
     connect('kubeflow', {'host': host}, warnings.append)
     assert bool(warnings) is warned
     assert 'token-of-nobody' not in ''.join(warnings)
