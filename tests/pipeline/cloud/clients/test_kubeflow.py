@@ -56,7 +56,10 @@ def test_platform_is_sent_with_the_spec_when_steps_mount_volumes(
 
 
 def test_version_is_registered_once_when_runs_and_schedules_have_the_same_specification(
-    kubeflow: KubeflowService, fake_kubeflow: FakeKubeflow, kubeflow_pipeline: CompiledPipeline
+    kubeflow: KubeflowService,
+    kubeflow_server: Server,
+    fake_kubeflow: FakeKubeflow,
+    kubeflow_pipeline: CompiledPipeline,
 ) -> None:
     kubeflow.submit(kubeflow_pipeline, VALUES)
     kubeflow.submit(kubeflow_pipeline, {**VALUES, 'train-epochs': 7})
@@ -72,6 +75,8 @@ def test_version_is_registered_once_when_runs_and_schedules_have_the_same_specif
     )
     kubeflow.submit(changed, VALUES)
     assert [p['display_name'] for p in fake_kubeflow.pipelines.values()] == ['sentiment']
+    assert len(kubeflow_server.sent(f'POST {API}/pipelines')) == 1
+    assert len(kubeflow_server.sent(f'POST {API}/pipelines/upload_version')) == 2
     bodies = (*fake_kubeflow.runs.values(), *fake_kubeflow.recurring.values())
     assert [body['pipeline_version_reference'] for body in bodies] == [
         {'pipeline_id': 'pipeline-1', 'pipeline_version_id': f'version-{number}'}
