@@ -89,7 +89,7 @@ def test_exit_code_is_3_when_the_model_is_not_blessed(
     fake_vertex.states = ('SUCCEEDED',)
     fake_vertex.properties = {'pushed': 0}
     options = ('--label', 'team=films', '--label', 'stage=test', '--failure-policy', 'fast')
-    waiting = ('--wait', '--poll', '1')
+    waiting = ('--no-cache', '--wait', '--poll', '1')
     done = call_command('submit', *on_vertex(vertex_server), *options, *waiting, cwd=tmp_path)
     [job_id] = fake_vertex.jobs
     assert (done.code, job_id in done.out) == (3, True)
@@ -101,6 +101,8 @@ def test_exit_code_is_3_when_the_model_is_not_blessed(
     labels = body['labels']
     assert (labels['team'], labels['stage'], 'tfx_version' in labels) == ('films', 'test', True)
     assert body['runtimeConfig']['failurePolicy']
+    tasks = body['pipelineSpec']['root']['dag']['tasks'].values()
+    assert not any(task['cachingOptions'].get('enableCache') for task in tasks)
     assert GOOGLE_TOKEN not in f'{done}{body}'
 
 
@@ -134,8 +136,14 @@ def test_run_is_followed_and_cancelled_when_it_was_submitted(
     kubeflow_server: Server, fake_kubeflow: FakeKubeflow, tmp_path: pathlib.Path
 ) -> None:
     fake_kubeflow.states = ('PENDING', 'RUNNING')
-    call_command('submit', *on_kubeflow(kubeflow_server), '--run-name', 'friday', cwd=tmp_path)
+    more = ('--run-name', 'friday', '--again', 'Trainer')
+    call_command('submit', *on_kubeflow(kubeflow_server), *more, cwd=tmp_path)
     assert fake_kubeflow.runs['run-1']['display_name'] == 'friday'
+    tasks = fake_kubeflow.versions['version-1']['pipeline_spec']['root']['dag']['tasks']
+    assert [bool(tasks[name]['cachingOptions']) for name in ('Transform', 'Trainer')] == [
+        True,
+        False,
+    ]
     where = ('run-1', '--target', 'kubeflow', '--host', kubeflow_server.url)
     cancelled = call_command('runs', 'cancel', *where, cwd=tmp_path)
     assert (cancelled.code, cancelled.out, cancelled.err.count('\n')) == (0, '', 1)
