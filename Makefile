@@ -11,6 +11,7 @@ ARGS ?=
 IMAGE ?= reviews:latest
 # Test files that run at the same time. Each takes up to 3 GiB of memory.
 WORKERS ?= 2
+PYTEST = .venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 # The benchmarks find the IMDB archive themselves if DATA is not set.
 BENCH_DATA = $(if $(filter file,$(origin DATA)),,--data '$(DATA)')
 # Passed through the environment, so that the shell does not interpret quotes in a review.
@@ -50,7 +51,7 @@ help: ## List all targets and variables
 	@echo '  DATA     training data for make run; IMDB archive for make bench and make bench-scale'
 	@echo '  TEXT     review that make run scores'
 	@echo '  IMAGE    name and tag of the image that make image builds'
-	@echo '  WORKERS  number of test files that make test runs at the same time (default: 2)'
+	@echo '  WORKERS  number of test files that make test and make proof run at the same time (default: 2)'
 	@echo '  COMMAND  command that make test-current runs, for example COMMAND="make run"'
 	@echo '  ARGS     further arguments of the target, for example make test ARGS="-k gate -p no:randomly"'
 	@echo '  STACK    version of TFX: 1.16 or 1.21 (default: depends on this machine)'
@@ -67,8 +68,7 @@ run: setup ## Run the pipeline on the sample data, and score a review
 
 test: dev ## Run lint, then the tests in random order
 	@$(MAKE) --no-print-directory lint
-	.venv/bin/python -m pytest -m 'not slow and not containers and not current and not torture' \
-	  --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -m 'not slow and not containers and not current and not torture' $(ARGS)
 
 chromium: ## Install Chromium on Debian, for the tests of the report page
 	@$(call FROM_DEBIAN,chromium,chromium)
@@ -84,7 +84,7 @@ test-current: dev ## Run make test and make run in a container with Debian 13 an
 	  $(if $(COMMAND),tests/containers/test_current.py)
 
 proof: dev ## Run the slow tests, most of them on the full IMDB data set
-	.venv/bin/python -m pytest -m slow --imdb $(ARGS)
+	$(PYTEST) -m slow --imdb $(ARGS)
 
 torture: dev ## Kill processes, damage files and attack the gate for most of an hour
 	.venv/bin/python -m pytest -m torture --results tests/torture/results.json tests/torture $(ARGS)

@@ -56,7 +56,7 @@ _SHARED_RUNS = {
     'pipeline/cloud/rehearsal': 'rehearsal',
 }
 # The longest first, so that all workers end at about the same time.
-_FIRST = ('sample', 'store', 'rehearsal')
+_FIRST = ('sample', 'store', 'rehearsal', 'test_imdb.py', 'test_withdrawn.py')
 # The Beam arguments of a run with default settings.
 LOCAL_BEAM_ARGS = list(beam_args(BeamSettings()))
 

@@ -183,11 +183,6 @@ def test_image_needs_the_package_when_the_module_is_installed() -> None:
     ('target', 'module', 'settings'),
     [
         (
-            'kubeflow',
-            str(REPO / 'examples' / 'gru.py'),
-            ('trainer.model.epochs=1', 'text.max_tokens=60'),
-        ),
-        (
             'vertex',
             str(REPO / 'examples' / 'stars.py'),
             ('trainer.model.epochs=2', 'data.columns.features=["stars:int", "product:string"]'),
