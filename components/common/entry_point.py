@@ -7,12 +7,15 @@ The backend of Kubeflow Pipelines and TFX's entry point disagree in seven points
 - The backend adds inputs and outputs that the component does not have, such as the output
   `executor-logs` (backend/src/v2/driver/driver.go, 2.5 and later). TFX fails at artifacts
   that are not its own. This module drops them.
-- The backend keeps artifacts under `minio://` or `s3://`, which TensorFlow cannot open,
-  and copies them from and to `/minio` or `/s3`. This module translates the addresses.
+- The backend keeps artifacts under `minio://` or `s3://`, which TensorFlow cannot open, or under
+  `gs://`, and copies them from and to `/minio`, `/s3` or `/gcs`. Where TensorFlow has written to
+  `gs://` itself, the next step fails, because the backend copies the markers of folders as files
+  (`DownloadBlob` in backend/src/v2/objectstore/object_store.go). This module translates the
+  addresses.
 - The backend fails a step if the path of an output does not exist in its container
   (backend/src/v2/component/launcher_v2.go, `uploadOutputArtifacts` on the branch of 3.0; 2.x
-  only warns). TFX writes to `gs://` without such a copy, and the Pusher of TFX writes nothing
-  to its output. This module creates a folder for each output.
+  only warns). The Pusher of TFX writes nothing to its output. This module creates a folder for
+  each output.
 - The backend may leave out the name of an artifact, which a blessing refers to.
 - The backend does not return the properties of artifacts. Those of the pushed model say
   whether it was pushed, so this module also writes them to a file in its folder.
@@ -56,8 +59,9 @@ _EXAMPLES_TYPE = {'schemaTitle': 'tfx.Examples'}
 
 # Where the launcher looks for an output (`LocalPathForURI` in launcher_v2.go).
 _LOCAL_FOLDERS = {'gs': 'gcs', 'minio': 'minio', 's3': 's3'}
-_MOUNTED = re.compile(r'^(minio|s3)://')
-_MOUNT = re.compile(r'^/(minio|s3)/')
+_SCHEMES = {folder: scheme for scheme, folder in _LOCAL_FOLDERS.items()}
+_MOUNTED = re.compile(r'^(gs|minio|s3)://')
+_MOUNT = re.compile(r'^/(gcs|minio|s3)/')
 
 
 def main(argv: Sequence[str]) -> None:
@@ -149,9 +153,8 @@ def _write_properties(artifact: dict[str, Any]) -> None:
 
 
 def _create_local_folder(uri: str) -> None:
-    scheme, _, path = uri.partition('://')
-    if path and scheme in _LOCAL_FOLDERS:
-        os.makedirs(f'{_mounts()}/{_LOCAL_FOLDERS[scheme]}/{path}', exist_ok=True)
+    if _MOUNTED.match(uri):
+        os.makedirs(_to_mount(uri), exist_ok=True)
 
 
 def _apply_driver_result(
@@ -249,12 +252,15 @@ def _translate(value: Any, translate: Callable[[str], str], *, artifact: bool = 
 
 def _to_mount(address: str) -> str:
     match = _MOUNTED.match(address)
-    return f'{_mounts()}/{match[1]}/{address[match.end() :]}' if match else address
+    if match is None:
+        return address
+    return f'{_mounts()}/{_LOCAL_FOLDERS[match[1]]}/{address[match.end() :]}'
 
 
 def _to_address(path: str) -> str:
     below = path.removeprefix(_mounts())
-    return _MOUNT.sub(r'\1://', below) if _MOUNT.match(below) else path
+    match = _MOUNT.match(below)
+    return f'{_SCHEMES[match[1]]}://{below[match.end() :]}' if match else path
 
 
 def _mounts() -> str:

@@ -152,10 +152,10 @@ def test_artifact_is_named_when_the_backend_passes_a_name_or_none(
     [
         ('minio://bucket/root', '/minio/bucket/root'),
         ('s3://bucket/root', '/s3/bucket/root'),
-        ('gs://bucket/root', 'gs://bucket/root'),
+        ('gs://bucket/root', '/gcs/bucket/root'),
     ],
 )
-def test_addresses_are_translated_both_ways_when_tensorflow_cannot_open_them(
+def test_addresses_are_translated_both_ways_when_the_launcher_copies_them(
     root: str, local: str, tfx: FakeTfx, tmp_path: pathlib.Path
 ) -> None:
     def output(step: Step) -> Step:
@@ -168,8 +168,7 @@ def test_addresses_are_translated_both_ways_when_tensorflow_cannot_open_them(
     run_step(evaluator(tmp_path, root), INPUTS, OUTPUTS)
     ((_, step, _),) = tfx.calls
     (given,) = step['inputs']['artifacts']['model']['artifacts']
-    prefix = str(tmp_path / 'mounts') if local.startswith('/') else ''
-    assert given['uri'] == f'{prefix}{local}/1/model'
+    assert given['uri'] == f'{tmp_path}/mounts{local}/1/model'
     assert step['inputs']['parameterValues'] == {'folder': f'{root}/not/an/artifact'}
     written = json.loads((tmp_path / 'out.json').read_text())
     (baseline,) = written['artifacts']['baseline']['artifacts']
