@@ -2,13 +2,15 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup cloud run test test-containers test-current proof torture lint image \
+.PHONY: help setup cloud run test test-containers test-current proof torture kubeflow lint image \
   bench bench-scale lock audit chromium mariadb clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
 ARGS ?=
 IMAGE ?= reviews:latest
+KFP_SOURCE ?=
+ARGO ?=
 # Test files that run at the same time. Each takes up to 3 GiB of memory.
 WORKERS ?= 2
 PYTEST = .venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
@@ -54,6 +56,8 @@ help: ## List all targets and variables
 	@echo '  WORKERS  number of test files that make test and make proof run at the same time (default: 2)'
 	@echo '  COMMAND  command that make test-current runs, for example COMMAND="make run"'
 	@echo '  ARGS     further arguments of the target, for example make test ARGS="-k gate -p no:randomly"'
+	@echo '  KFP_SOURCE  checkout of kubeflow/pipelines, or an archive of one'
+	@echo '  ARGO     version of Argo Workflows for make kubeflow (default: that of KFP_SOURCE)'
 	@echo '  STACK    version of TFX: 1.16 or 1.21 (default: depends on this machine)'
 
 setup: ## Install the locked packages in .venv, or update it
@@ -68,7 +72,7 @@ run: setup ## Run the pipeline on the sample data, and score a review
 
 test: dev ## Run lint, then the tests in random order
 	@$(MAKE) --no-print-directory lint
-	$(PYTEST) -m 'not slow and not containers and not current and not torture' $(ARGS)
+	$(PYTEST) -m 'not slow and not containers and not current and not torture and not kubeflow' $(ARGS)
 
 chromium: ## Install Chromium on Debian, for the tests of the report page
 	@$(call FROM_DEBIAN,chromium,chromium)
@@ -76,7 +80,7 @@ chromium: ## Install Chromium on Debian, for the tests of the report page
 mariadb: ## Install MariaDB on Debian, for the tests of the metadata store (starts no service)
 	@$(call FROM_DEBIAN,mariadb-install-db mariadb,mariadb-server-core mariadb-client-core)
 
-test-containers: dev ## Test the compiled pipeline in containers, and the gate on Debian 13
+test-containers: dev ## Test the image and its steps in containers, and the gate on Debian 13
 	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
 
 test-current: dev ## Run make test and make run in a container with Debian 13 and TFX 1.21
@@ -89,6 +93,9 @@ proof: dev ## Run the slow tests, most of them on the full IMDB data set
 torture: dev ## Kill processes, damage files and attack the gate for most of an hour
 	.venv/bin/python -m pytest -m torture --results tests/torture/results.json tests/torture $(ARGS)
 	.venv/bin/python -m tests.torture.table
+
+kubeflow: dev ## Run the compiled pipeline on Kubeflow Pipelines' own code, from KFP_SOURCE
+	@.venv/bin/python -m tests.kubeflow '$(KFP_SOURCE)' $(if $(ARGO),--argo '$(ARGO)') -- $(ARGS)
 
 lint: dev ## Check style, import contracts and types
 	.venv/bin/ruff check .

@@ -6,7 +6,7 @@ import os
 import runpy
 import subprocess
 
-from requirements.stacks import EXTRAS, NEW, OLD, ROOT, STACKS, SetUpError, Stack
+from requirements.stacks import EXTRAS, OLD, ROOT, STACKS, SetUpError, Stack
 
 # All packages except these must have a wheel, so that users need no compiler other than C++,
 # which pyfarmhash needs.
@@ -36,13 +36,9 @@ def lock_all(uv: str, upgrade: bool) -> None:
     """
     options = ['--upgrade'] if upgrade else []
     declared = runpy.run_path(str(ROOT / 'setup.py'))
-    for name in ('uv', 'build', 'audit'):
+    for name in ('uv', 'build', 'audit', 'moto'):
         source = (ROOT / f'requirements/{name}.in').read_text()
         _compile(uv, OLD, f'requirements/{name}.txt', source, options)
-    # Runs on any machine with a container engine, so it must support the glibc of the old stack.
-    runner = (ROOT / 'requirements/kfp-local.in').read_text()
-    host = NEW._replace(platforms=OLD.platforms)
-    _compile(uv, host, 'requirements/kfp-local.txt', runner, options)
     for stack in STACKS.values():
         # All locks of a stack can be installed together.
         agreeing = options

@@ -12,15 +12,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import filelock
 
 BASE_IMAGE = 'python:3.11-slim-trixie'
-# The user's number is part of the names, because several users may share an engine. KFP needs the
-# full name under which the engine stores the image.
+# The user's number is part of the names, because several users may share an engine.
 IMAGE = f'localhost/reviews:test-containers-{os.getuid()}'
 LABEL = f'test-containers-{os.getuid()}'
 
@@ -58,7 +56,7 @@ class EngineError(Exception):
 
 @dataclasses.dataclass
 class Engine:
-    """A container engine, used with its command line and its API.
+    """A container engine, used with its command line.
 
     Attributes:
         name: The command, `docker` or `podman`.
@@ -110,28 +108,6 @@ class Engine:
     def shares_user_ids(self) -> bool:
         """Whether a user in a container has the same number outside."""
         return self.name == 'podman' and os.geteuid() == 0
-
-    @contextlib.contextmanager
-    def api(self) -> Iterator[dict[str, str]]:
-        """Serve the API of Docker; yield the environment in which clients find it."""
-        if self.name == 'docker':
-            yield self.env
-            return
-        socket = self.folder / 'api.sock'
-        address = f'unix://{socket}'
-        # The service ends by itself if the tests are killed.
-        serve = ['podman', 'system', 'service', '--time=300', address]
-        with subprocess.Popen(serve, env=self.env) as service:
-            try:
-                deadline = time.monotonic() + 300
-                while not socket.exists():
-                    if service.poll() is not None or time.monotonic() > deadline:
-                        raise EngineError(f'podman system service does not serve {address}')
-                    time.sleep(0.1)
-                yield {**self.env, 'DOCKER_HOST': address}
-            finally:
-                service.terminate()
-                socket.unlink(missing_ok=True)
 
     def use_sandbox_settings(self) -> None:
         """Let podman run in a sandbox."""

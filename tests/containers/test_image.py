@@ -7,7 +7,10 @@ import pathlib
 
 import pytest
 
-from tests.containers.engine import Engine
+from components.user_module.source import find_module
+from pipeline.cloud.compile import describe_image
+from tests.conftest import REPO
+from tests.containers.engine import LABEL, Engine
 
 pytestmark = pytest.mark.containers
 
@@ -87,3 +90,23 @@ def test_image_has_no_settings_of_this_machines_package_index(engine: Engine, im
         configuration = root / 'etc' / 'pip.conf'
         # A mount may leave the empty file that it needed.
         assert not configuration.exists() or configuration.stat().st_size == 0
+
+
+def test_image_has_a_module_when_two_lines_are_added(engine: Engine, image: str) -> None:
+    folder = REPO / 'examples'
+    module = find_module(str(folder / 'gru.py'))
+    *_, copy = describe_image(module, 'reviews-gru').splitlines()
+    dockerfile = engine.folder / 'Dockerfile'
+    dockerfile.write_text(f'FROM {image}\n{copy}\n')
+    name = f'{image.rpartition(":")[0]}-gru:test'
+    engine.run_visibly(
+        *(engine.name, 'build', '--tag', name, '--file', str(dockerfile), str(folder))
+    )
+    reference = module.reference(local=False)
+    for digest, found in ((module.digest, True), ('0' * 64, False)):
+        found_by = {**reference, 'digest': digest}
+        code = 'from components.user_module.loading import load_module; '
+        code += f'load_module({found_by!r}).build_model'
+        done = engine.run('run', '--rm', '--label', LABEL, name, 'python', '-c', code, check=False)
+        assert (done.returncode == 0) is found, done.stderr
+    assert 'is not the module gru that the pipeline was created with' in done.stderr

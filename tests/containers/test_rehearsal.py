@@ -16,6 +16,7 @@ from tests.containers.engine import Engine, say
 pytestmark = pytest.mark.containers
 
 _ROWS = 600
+_CONTAINER_USER = 1000
 
 
 def test_rehearsal_pushes_when_its_steps_run_in_the_image(engine: Engine, image: str) -> None:
@@ -39,3 +40,6 @@ def test_rehearsal_pushes_when_its_steps_run_in_the_image(engine: Engine, image:
     assert {node['state'] for node in outcome['nodes']} == {'executed'}
     versions = list((root / 'runs' / 'kubeflow' / 'serving' / 'sentiment').glob('[0-9]*'))
     assert [version.name for version in versions] == [outcome['pushed']['version']]
+    if engine.shares_user_ids:
+        written = [path for version in versions for path in version.rglob('*') if path.is_file()]
+        assert {path.stat().st_uid for path in written} == {_CONTAINER_USER}

@@ -1,0 +1,34 @@
+"""What ML Metadata knows of a run: Kubeflow Pipelines before 3.0 keeps it there only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.kubeflow.cluster import MLMD_PORT
+
+
+def read_outputs(run_id: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the properties of each output of a run, by task and key."""
+    from ml_metadata import errors
+    from ml_metadata.metadata_store import metadata_store
+    from ml_metadata.proto import metadata_store_pb2 as proto
+
+    config = proto.MetadataStoreClientConfig(host='127.0.0.1', port=MLMD_PORT)
+    store = metadata_store.MetadataStore(config)
+    try:
+        context = store.get_context_by_type_and_name('system.PipelineRun', run_id)
+    except errors.NotFoundError:
+        context = None
+    assert context is not None, f'ML Metadata has no run {run_id}'
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for execution in store.get_executions_by_context(context.id):
+        task = execution.custom_properties['task_name'].string_value
+        outputs = found.setdefault(task, {})
+        for event in store.get_events_by_execution_ids([execution.id]):
+            if event.type == proto.Event.OUTPUT:
+                (artifact,) = store.get_artifacts_by_id([event.artifact_id])
+                outputs[event.path.steps[0].key] = {
+                    name: getattr(value, value.WhichOneof('value'))
+                    for name, value in artifact.custom_properties.items()
+                }
+    return found
