@@ -134,8 +134,11 @@ def _dependencies(spec: Spec) -> Iterator[str]:
 
 
 def _workers(spec: Spec) -> Iterator[str]:
-    """Require artifacts on gs:// if Beam workers outside of the step read them."""
-    root = str(spec.get('defaultPipelineRoot', ''))
+    """Require that Beam runs in the step.
+
+    The artifacts that a step reads and writes are copies in its pod, which the launcher
+    downloads and uploads (backend/src/v2/component/launcher_v2.go).
+    """
     runners = {
         argument.partition('=')[2]
         for _, container in _containers_of(spec)
@@ -143,11 +146,10 @@ def _workers(spec: Spec) -> Iterator[str]:
         if argument.startswith('--runner=')
     }
     for runner in sorted(runners - {DIRECT_RUNNER}):
-        if not root.startswith('gs://'):
-            yield (
-                f'the workers of {runner} cannot read {root or "the default pipeline root"}: '
-                'pass --pipeline-root gs://BUCKET/FOLDER'
-            )
+        yield (
+            f'the workers of {runner} cannot read the artifacts, which are in the pod of a step: '
+            'use beam.runner=direct, or --target vertex'
+        )
 
 
 def _accelerators(spec: Spec) -> Iterator[str]:

@@ -277,9 +277,9 @@ def test_containers_have_resources_when_set(one: CompiledPipeline) -> None:
     )
 
 
-def test_beam_nodes_get_the_options_when_a_runner_is_chosen(one: CompiledPipeline) -> None:
+def test_beam_nodes_get_the_options_when_a_runner_is_chosen() -> None:
     config = golden.config('beam.runner=DataflowRunner', 'beam.args=["--max_num_workers=9"]')
-    pipeline = compile_pipeline(config, one.target)
+    pipeline = compile_pipeline(config, 'vertex')
     expected = list(beam_args(config.beam))
     assert '--runner=DataflowRunner' in expected
     assert '--max_num_workers=9' in expected
