@@ -8,6 +8,7 @@ are those of Argo (`NodeID` and `GeneratePodName` in workflow/util of Argo Workf
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,6 +32,7 @@ class WorkflowPlayer:
 
     Attributes:
         seconds: How long the container of each node ran, by path such as `root/Trainer/executor`.
+        pods: Metadata of the pod of each node that ran a step, and the driver's patch of it.
         log: Why nodes failed.
     """
 
@@ -42,6 +44,7 @@ class WorkflowPlayer:
         terminates: Callable[[], bool],
     ) -> None:
         self.seconds: dict[str, float] = {}
+        self.pods: dict[str, dict[str, Any]] = {}
         self.log = ''
         self._pods = pods
         self._report = report
@@ -133,11 +136,14 @@ class WorkflowPlayer:
         self, node: str, template: Mapping[str, Any], local: Mapping[str, str]
     ) -> tuple[str, dict[str, str]]:
         pod = f'{self._name}-{template["name"]}-{_digest(node)}'
+        path = '/'.join(node.split('.')[1:])
         started = datetime.datetime.now()
         outputs: dict[str, str] = {}
         try:
             if 'podSpecPatch' in template:
                 patch = self._fill(template['podSpecPatch'], local)
+                metadata = self._fill(json.dumps(template.get('metadata', {})), local)
+                self.pods[path] = {'metadata': json.loads(metadata), 'spec': json.loads(patch)}
                 self._pods.run_launcher(pod, template, patch, self._terminates)
             else:
                 paths = {
@@ -151,7 +157,6 @@ class WorkflowPlayer:
         except PodFailedError as err:
             self.log += f'{err}\n'
             phase = 'Failed'
-        path = '/'.join(node.split('.')[1:])
         self.seconds[path] = (datetime.datetime.now() - started).total_seconds()
         return phase, outputs
 

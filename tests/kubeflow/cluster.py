@@ -46,12 +46,14 @@ class PlayedRun:
         phase: Phase of its Workflow.
         tasks: State of each task that was started: `executed`, `cached` or `failed`.
         log: The ends of the logs of failed containers.
+        pods: Metadata of the pod of each task that was executed, and the driver's patch of it.
     """
 
     id: str
     phase: str
     tasks: dict[str, str]
     log: str
+    pods: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def named(self, state: str) -> set[str]:
         """Return the tasks with a state."""
@@ -130,7 +132,9 @@ class Cluster:
         if player.log:
             say(player.log)
         run_id = workflow['metadata']['labels'][_RUN_LABEL]
-        self._end(workflow, PlayedRun(id=run_id, phase=phase, tasks=tasks, log=player.log))
+        pods = {path.split('/')[1]: pod for path, pod in player.pods.items()}
+        run = PlayedRun(id=run_id, phase=phase, tasks=tasks, log=player.log, pods=pods)
+        self._end(workflow, run)
 
     def _end(self, workflow: Mapping[str, Any], run: PlayedRun) -> None:
         with self._changed:

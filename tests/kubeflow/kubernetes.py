@@ -35,7 +35,12 @@ _CONFIG_MAPS = {
         'providers': json.dumps(_PROVIDERS),
     }
 }
-SECRETS = {_BUCKET_SECRET: {'accesskey': 'minio', 'secretkey': 'minio123'}}
+SECRETS = {
+    _BUCKET_SECRET: {'accesskey': 'minio', 'secretkey': 'minio123'},
+    # Of the settings in project.py.
+    'bucket': {'key.json': '{}'},
+    'minio': {'secret_key': 'minio123'},
+}
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

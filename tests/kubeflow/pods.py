@@ -147,13 +147,19 @@ class Pods:
 
     def _mount_command(self, volume: Mapping[str, Any], path: str) -> str:
         claim = volume.get('persistentVolumeClaim', {}).get('claimName')
+        secret = volume.get('secret', {}).get('secretName')
+        then = ''
         if claim in self._claims:
             how = f'mount --bind {shlex.quote(str(self._claims[claim]))}'
         elif 'emptyDir' in volume:
             how = 'mount -t tmpfs none'
+        elif secret in kubernetes.SECRETS:
+            how = 'mount -t tmpfs none'
+            for key, value in kubernetes.SECRETS[secret].items():
+                then += f' && printf %s {shlex.quote(value)} > {shlex.quote(f"{path}/{key}")}'
         else:
             raise UnplayedError(f'the volume {volume}')
-        return f'mkdir -p {shlex.quote(path)} && {how} {shlex.quote(path)}'
+        return f'mkdir -p {shlex.quote(path)} && {how} {shlex.quote(path)}{then}'
 
 
 def _value(variable: Mapping[str, Any]) -> str:

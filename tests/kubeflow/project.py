@@ -15,9 +15,24 @@ from tests.kubeflow.build import say
 from tests.kubeflow.cluster import API, Cluster, PlayedRun
 
 MOUNT = '/mnt/reviews'
-# Steps write to a bucket of Google themselves; KFP's launcher copies from and to MinIO.
+# The client can read a bucket of Google, and no MinIO.
 BUCKET_ROOT = 'gs://bucket/runs'
 MINIO_ROOT = 'minio://mlpipeline/v2/artifacts'
+POD = {
+    'all': {
+        'image_pull_secrets': ['registry'],
+        'labels': {'team': 'reviews'},
+        'annotations': {'example.com/owner': 'team reviews'},
+        'env': {'PLAIN': 'value'},
+        'secret_env': {'AWS_SECRET_ACCESS_KEY': 'minio/secret_key'},
+        'secret_files': {'/etc/bucket': 'bucket'},
+    },
+    'Trainer': {
+        'labels': {'step': 'trainer'},
+        'node_selector': {'cloud.google.com/gke-accelerator': 'nvidia-tesla-t4'},
+        'tolerations': [{'key': 'nvidia.com/gpu', 'operator': 'Exists', 'effect': 'NoSchedule'}],
+    },
+}
 _ROWS = 600
 _RUN_URL = re.compile(r'/runs/details/(\S+)')
 
@@ -65,6 +80,8 @@ class Project:
                 'image': 'registry.example.com/team/reviews:1',
                 'pipeline_root': BUCKET_ROOT,
                 'volumes': {MOUNT: 'reviews'},
+                'resources': {'Trainer': {'cpu': 4, 'accelerator': 'nvidia.com/gpu'}},
+                'pod': POD,
             },
         }
         (folder / 'kubeflow.yaml').write_text(yaml.safe_dump(settings))
