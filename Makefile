@@ -95,7 +95,7 @@ torture: dev ## Kill processes, damage files and attack the gate for most of an 
 	.venv/bin/python -m tests.torture.table
 
 kubeflow: dev ## Run the compiled pipeline on Kubeflow Pipelines' own code, from KFP_SOURCE
-	@.venv/bin/python -m tests.kubeflow '$(KFP_SOURCE)' $(if $(ARGO),--argo '$(ARGO)') -- $(ARGS)
+	@.venv/bin/python -m tests.kubeflow $(if $(ARGO),--argo '$(ARGO)') -- '$(KFP_SOURCE)' $(ARGS)
 
 lint: dev ## Check style, import contracts and types
 	.venv/bin/ruff check .

@@ -153,7 +153,7 @@ def _states(workflow: Mapping[str, Any]) -> dict[str, str]:
             executor = phases.get(f'{name}.executor')
             if phase in ('Failed', 'Error'):
                 states[task] = 'failed'
-            elif executor:
+            elif executor in ('Skipped', 'Succeeded'):
                 states[task] = 'cached' if executor == 'Skipped' else 'executed'
         elif phase in ('Failed', 'Error') and task.endswith('-driver') and not rest:
             states[task.removesuffix('-driver')] = 'failed'

@@ -13,6 +13,13 @@ ADDRESS = ('127.0.0.1', 6443)
 S3_ADDRESS = ('127.0.0.1', 9000)
 _BUCKET_SECRET = 'mlpipeline-minio-artifact'
 _PROVIDERS = {
+    # Without an override, 3.0 refuses a root outside of the default one.
+    'gs': {
+        'default': {'credentials': {'fromEnv': True}},
+        'Overrides': [
+            {'bucketName': 'bucket', 'keyPrefix': 'runs', 'credentials': {'fromEnv': True}}
+        ],
+    },
     'minio': {
         'default': {
             'endpoint': ':'.join(map(str, S3_ADDRESS)),
@@ -27,9 +34,9 @@ _PROVIDERS = {
                 },
             },
         }
-    }
+    },
 }
-_CONFIG_MAPS = {
+CONFIG_MAPS = {
     'kfp-launcher': {
         'defaultPipelineRoot': 'minio://mlpipeline/v2/artifacts',
         'providers': json.dumps(_PROVIDERS),
@@ -50,7 +57,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if kind == 'pods':
             data = {}
         elif kind == 'configmaps':
-            data = _CONFIG_MAPS.get(name)
+            data = CONFIG_MAPS.get(name)
         elif kind == 'secrets' and name in SECRETS:
             data = {
                 key: base64.b64encode(value.encode()).decode()

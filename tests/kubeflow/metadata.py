@@ -1,14 +1,26 @@
-"""What ML Metadata knows of a run: Kubeflow Pipelines before 3.0 keeps it there only."""
+"""The outputs of a run: before 3.0, only ML Metadata has them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.kubeflow.cluster import MLMD_PORT
+from tests.kubeflow.cluster import MLMD_PORT, request
 
 
 def read_outputs(run_id: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the properties of each output of a run, by task and key."""
+    tasks = request(f'/apis/v2beta1/runs/{run_id}?view=FULL').get('tasks')
+    if tasks is not None:
+        return {
+            task.get('name', ''): {
+                output['artifact_key']: {
+                    name.removeprefix('custom:'): value
+                    for name, value in output['artifacts'][0].get('metadata', {}).items()
+                }
+                for output in task.get('outputs', {}).get('artifacts', [])
+            }
+            for task in tasks
+        }
     from ml_metadata import errors
     from ml_metadata.metadata_store import metadata_store
     from ml_metadata.proto import metadata_store_pb2 as proto

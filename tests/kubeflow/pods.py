@@ -56,6 +56,8 @@ class Pods:
             **cloud_storage.ENVIRONMENT,
             'PATH': f'{pathlib.Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin',
             'HOME': '/tmp',
+            # 3.0 has it from the metadata of the pod.
+            'NAMESPACE': 'kubeflow',
             'KUBERNETES_SERVICE_HOST': host,
             'KUBERNETES_SERVICE_PORT': str(port),
             # KFP 2.5 has them from the ConfigMap metadata-grpc-configmap.
@@ -104,11 +106,8 @@ class Pods:
         mounts = [*template['container'].get('volumeMounts', []), *main.get('volumeMounts', [])]
         setup += [self._mount_command(volumes[one['name']], one['mountPath']) for one in mounts]
         environment = {**self._environment, 'PYTHONPATH': str(REPO)}
-        environment.update({one['name']: _value(one) for one in main.get('env', [])})
-        words = [
-            re.sub(r'\$\((\w+)\)', lambda match: environment.get(match[1], match[0]), word)
-            for word in [*main.get('command', []), *main.get('args', [])]
-        ]
+        environment.update(_variables(main))
+        words = [*main.get('command', []), *main.get('args', [])]
         script = ' && '.join([*setup, 'exec "$@"'])
         launcher = [str(self._programs / 'launcher-v2'), *words[1:]]
         # A mount namespace of its own, as a container has.
@@ -123,11 +122,16 @@ class Pods:
         stop: Callable[[], bool],
     ) -> None:
         log = self._logs / f'{pod}.log'
+        complete = {**environment, 'KFP_POD_NAME': pod, 'KFP_POD_UID': f'uid-of-{pod}'}
+        words = [
+            re.sub(r'\$\((\w+)\)', lambda match: complete.get(match[1], match[0]), word)
+            for word in command
+        ]
         with (
             log.open('w') as file,
             subprocess.Popen(
-                command,
-                env={**environment, 'KFP_POD_NAME': pod, 'KFP_POD_UID': f'uid-of-{pod}'},
+                words,
+                env=complete,
                 cwd='/tmp',
                 stdout=file,
                 stderr=file,
@@ -146,26 +150,42 @@ class Pods:
             raise PodFailedError('\n'.join([*tail, f'{pod} ended with exit code {code}']))
 
     def _mount_command(self, volume: Mapping[str, Any], path: str) -> str:
+        folder = shlex.quote(path)
         claim = volume.get('persistentVolumeClaim', {}).get('claimName')
-        secret = volume.get('secret', {}).get('secretName')
-        then = ''
         if claim in self._claims:
-            how = f'mount --bind {shlex.quote(str(self._claims[claim]))}'
-        elif 'emptyDir' in volume:
-            how = 'mount -t tmpfs none'
-        elif secret in kubernetes.SECRETS:
-            how = 'mount -t tmpfs none'
-            for key, value in kubernetes.SECRETS[secret].items():
-                then += f' && printf %s {shlex.quote(value)} > {shlex.quote(f"{path}/{key}")}'
+            commands = [f'mount --bind {shlex.quote(str(self._claims[claim]))} {folder}']
         else:
-            raise UnplayedError(f'the volume {volume}')
-        return f'mkdir -p {shlex.quote(path)} && {how} {shlex.quote(path)}{then}'
+            files = _files(volume)
+            commands = [
+                f'mount -t tmpfs none {folder}',
+                *(f'printf %s {shlex.quote(files[name])} > {folder}/{name}' for name in files),
+            ]
+        return ' && '.join([f'mkdir -p {folder}', *commands])
 
 
-def _value(variable: Mapping[str, Any]) -> str:
-    """Return the value of an environment variable of a container."""
-    reference = variable.get('valueFrom', {}).get('secretKeyRef')
-    if reference:
-        return kubernetes.SECRETS[reference['name']][reference['key']]
-    value: str = variable.get('value', '')
-    return value
+def _files(volume: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the content of each file of a volume."""
+    if 'emptyDir' in volume:
+        return {}
+    if 'configMap' in volume:
+        return kubernetes.CONFIG_MAPS[volume['configMap']['name']]
+    if 'secret' in volume:
+        return kubernetes.SECRETS[volume['secret']['secretName']]
+    if 'projected' in volume:
+        # The launcher of 3.0 passes the token to the API, which does not read it here.
+        sources = volume['projected']['sources']
+        return {source['serviceAccountToken']['path']: 'token' for source in sources}
+    raise UnplayedError(f'the volume {volume}')
+
+
+def _variables(container: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment variables of a container, without those about its pod."""
+    found = {}
+    for variable in container.get('env', []):
+        source = variable.get('valueFrom', {})
+        if 'secretKeyRef' in source:
+            reference = source['secretKeyRef']
+            found[variable['name']] = kubernetes.SECRETS[reference['name']][reference['key']]
+        elif not source:
+            found[variable['name']] = variable.get('value', '')
+    return found
