@@ -7,9 +7,16 @@ from typing import Any
 from tests.kubeflow.cluster import MLMD_PORT, request
 
 
+def read_tasks(run_id: str) -> list[dict[str, Any]] | None:
+    """Return the tasks of a run as the API of 3.0 has them, None before 3.0."""
+    tasks: list[dict[str, Any]] | None
+    tasks = request(f'/apis/v2beta1/runs/{run_id}?view=FULL').get('tasks')
+    return tasks
+
+
 def read_outputs(run_id: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the properties of each output of a run, by task and key."""
-    tasks = request(f'/apis/v2beta1/runs/{run_id}?view=FULL').get('tasks')
+    tasks = read_tasks(run_id)
     if tasks is not None:
         return {
             task.get('name', ''): {
