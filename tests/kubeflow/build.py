@@ -43,8 +43,8 @@ _FOR_ARTIFACT_SERVER = {
 _FLAGS = ('-buildvcs=false', '-gcflags=all=-N -l', '-ldflags=-s -w')
 _ENVIRONMENT = {'CGO_CFLAGS': '-O0', 'GOWORK': 'off'}
 _HINT = (
-    'git clone --depth 1 --branch 2.17.0 https://github.com/kubeflow/pipelines, and '
-    'make kubeflow KFP_SOURCE=pipelines'
+    'get them with git clone --depth 1 --branch 2.17.0 https://github.com/kubeflow/pipelines, '
+    'and run make kubeflow KFP_SOURCE=pipelines'
 )
 
 
