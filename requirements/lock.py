@@ -36,7 +36,7 @@ def lock_all(uv: str, upgrade: bool) -> None:
     """
     options = ['--upgrade'] if upgrade else []
     declared = runpy.run_path(str(ROOT / 'setup.py'))
-    for name in ('uv', 'build', 'audit', 'moto'):
+    for name in ('uv', 'build', 'audit', 'servers'):
         source = (ROOT / f'requirements/{name}.in').read_text()
         _compile(uv, OLD, f'requirements/{name}.txt', source, options)
     for stack in STACKS.values():

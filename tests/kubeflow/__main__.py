@@ -25,7 +25,7 @@ def main() -> int:
         build.require_programs()
         namespaces.require_programs()
         programs = build.build(source, options.argo)
-        moto = build.install_moto()
+        servers = build.install_servers()
     except ReviewsError as err:
         hint = f'; {err.hint}' if err.hint else ''
         print(f'error: {err}{hint}.', file=sys.stderr)
@@ -37,7 +37,7 @@ def main() -> int:
         {
             **cloud_storage.ENVIRONMENT,
             'KFP_PROGRAMS': str(programs),
-            'MOTO_SERVER': str(moto),
+            'SERVERS': str(servers),
         },
     )
 

@@ -148,20 +148,20 @@ def adapt_program(source: pathlib.Path) -> str:
     return program
 
 
-def install_moto() -> pathlib.Path:
-    """Install moto, which plays S3, in an environment of its own; return its server."""
-    lock = REPO / 'requirements' / 'moto.txt'
-    venv = BUILDS / f'moto-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}'
-    server = venv / 'bin' / 'moto_server'
-    if not server.is_file():
+def install_servers() -> pathlib.Path:
+    """Install moto and ML Metadata in an environment of their own; return its programs."""
+    lock = REPO / 'requirements' / 'servers.txt'
+    venv = BUILDS / f'servers-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}'
+    programs = venv / 'bin'
+    if not (programs / 'moto_server').is_file():
         started = time.monotonic()
         uv = tools.find_uv([sys.executable])
         _run(uv, 'venv', '--quiet', '--no-project', '--python', sys.executable, str(venv), cwd=REPO)
         python = str(venv / 'bin' / 'python')
         sync = ('sync', '--quiet', '--require-hashes', '--python', python, str(lock))
         _run(uv, 'pip', *sync, cwd=REPO)
-        say(f'installed moto in {time.monotonic() - started:.0f} s')
-    return server
+        say(f'installed the servers in {time.monotonic() - started:.0f} s')
+    return programs
 
 
 def say(line: str) -> None:

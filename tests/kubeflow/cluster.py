@@ -13,7 +13,6 @@ import os
 import pathlib
 import socket
 import subprocess
-import sys
 import threading
 import time
 import traceback
@@ -185,7 +184,7 @@ def start_cluster(folder: pathlib.Path, claims: Mapping[str, pathlib.Path]) -> I
         folder: Folder for the logs and the metadata store.
         claims: Folder of each PersistentVolumeClaim, by name.
     """
-    programs = pathlib.Path(os.environ['KFP_PROGRAMS'])
+    programs, servers = (pathlib.Path(os.environ[name]) for name in ('KFP_PROGRAMS', 'SERVERS'))
     here = pathlib.Path(__file__).parent
     logs = folder / 'logs'
     logs.mkdir()
@@ -194,9 +193,9 @@ def start_cluster(folder: pathlib.Path, claims: Mapping[str, pathlib.Path]) -> I
         for server in (kubernetes.serve(), *cloud_storage.serve()):
             stack.callback(server.shutdown)
         for name, port, command in (
-            ('mlmd', MLMD_PORT, [sys.executable, *mlmd]),
+            ('mlmd', MLMD_PORT, [servers / 'python', *mlmd]),
             ('kfpapi', 8888, [programs / 'kfpapi', '-logtostderr']),
-            ('moto', _S3_PORT, [os.environ['MOTO_SERVER'], '-H', '127.0.0.1', '-p', _S3_PORT]),
+            ('moto', _S3_PORT, [servers / 'moto_server', '-H', '127.0.0.1', '-p', _S3_PORT]),
         ):
             stack.enter_context(_serve([str(word) for word in command], port, logs / f'{name}.log'))
         put_bucket = urllib.request.Request(f'http://127.0.0.1:{_S3_PORT}/mlpipeline', method='PUT')

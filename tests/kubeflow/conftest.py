@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Iterator
-from importlib import metadata
 
 import pytest
 
@@ -30,9 +29,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, volume: pathlib.Path) -> I
     """Start the cluster; skip the tests outside of `make kubeflow`."""
     if 'KFP_PROGRAMS' not in os.environ:
         pytest.skip('needs the code of Kubeflow Pipelines: run make kubeflow')
-    if not metadata.version('ml-metadata').startswith(('1.14.', '1.15.', '1.16.')):
-        # KFP's driver reads the outputs of a task with a filter.
-        pytest.skip('the store of this ml-metadata has no filter_query: use the stack TFX 1.16')
     with start_cluster(tmp_path_factory.mktemp('cluster'), {'reviews': volume}) as started:
         yield started
 

@@ -25,7 +25,7 @@ def test_each_lock_has_a_known_name() -> None:
         for stack in ('1.16', '1.21')
         for extra in ('', '-dev', '-bench', '-cloud')
     }
-    assert names == stacks | {'uv.txt', 'build.txt', 'audit.txt', 'moto.txt'}
+    assert names == stacks | {'uv.txt', 'build.txt', 'audit.txt', 'servers.txt'}
 
 
 @pytest.mark.parametrize('path', _LOCKS, ids=lambda path: path.name)
