@@ -64,6 +64,13 @@ def follow(
     return codes
 
 
+def expected_codes(*, followed: int) -> dict[str, set[int]]:
+    """Return the exit codes if runs that are followed end with one, and all others with 0."""
+    commands = ('create', 'list', 'show', 'pause', 'resume', 'delete')
+    schedules = {f'schedule {command}': {0} for command in commands}
+    return {'submit --wait': {followed}, 'submit': {0}, 'runs follow': {followed}, **schedules}
+
+
 # Before 3.0, the API does not tell what the Pusher did, and nobody here can read minio://.
 @pytest.mark.parametrize(('version', 'code_of_followed_runs'), [(2, 8), (3, 0)])
 def test_commands_for_kubeflow_end_as_documented_when_followed(
@@ -75,17 +82,7 @@ def test_commands_for_kubeflow_end_as_documented_when_followed(
 ) -> None:
     fake_kubeflow.version, fake_kubeflow.states = version, ('SUCCEEDED',)
     codes = follow('kubeflow', tmp_path, {'http://127.0.0.1:8080': kubeflow_server.url})
-    assert codes == {
-        'submit --wait': {code_of_followed_runs},
-        'submit': {0},
-        'runs follow': {code_of_followed_runs},
-        'schedule create': {0},
-        'schedule list': {0},
-        'schedule show': {0},
-        'schedule pause': {0},
-        'schedule resume': {0},
-        'schedule delete': {0},
-    }
+    assert codes == expected_codes(followed=code_of_followed_runs)
     assert (len(fake_kubeflow.runs), fake_kubeflow.recurring) == (2, {})
 
 
@@ -98,15 +95,5 @@ def test_commands_for_vertex_end_as_documented_when_followed(
     fake_vertex.states = ('SUCCEEDED',)
     names = {'PROJECT': 'films', 'BUCKET': 'films'}
     codes = follow('vertex', tmp_path, names, '--host', vertex_server.url)
-    assert codes == {
-        'submit --wait': {0},
-        'submit': {0},
-        'runs follow': {0},
-        'schedule create': {0},
-        'schedule list': {0},
-        'schedule show': {0},
-        'schedule pause': {0},
-        'schedule resume': {0},
-        'schedule delete': {0},
-    }
+    assert codes == expected_codes(followed=0)
     assert (len(fake_vertex.jobs), fake_vertex.schedules) == (2, {})
