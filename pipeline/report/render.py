@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import pathlib
 import re
 from collections.abc import Callable, Sequence
@@ -58,6 +59,7 @@ def render_comparison(reports: Sequence[Report]) -> str:
     return template.render(compare(reports), headline_of=sections.headline)
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent / 'templates'),
