@@ -10,86 +10,27 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from components.common import model_identity
 from components.common.model_identity import identity_of_model, names_of_model
 from components.common.model_versions import digest_of_model
+from tests.components.common.saved_models import UPPER, save
 from tests.components.trainer.tiny import Tiny, build, export_model, shift_bias
 from tests.conftest import REPO
 
-LOWER, UPPER = tf.strings.lower, tf.strings.upper
-# Models differ in one of these.
-USUAL: dict[str, Any] = {
-    'weights': (1.5, -0.5),
-    'words': ('good', 'bad'),
-    'clean': LOWER,
-    'threshold': 2,
-    'swap_branches': False,
-    'swap_variables': False,
-    'tables': 1,
-    'output': 'probability',
-    'signature': 'serving_text',
-}
 
-
-def save(folder: pathlib.Path, **changes: Any) -> pathlib.Path:
-    """Write a model with variables, a vocabulary, a branch, a loop and a custom gradient.
-
-    Args:
-        folder: The folder of the model. The vocabulary has a path in it while it is saved.
-        changes: What differs from `USUAL`.
-    """
-    of: dict[str, Any] = {**USUAL, **changes}
-    words = folder.with_suffix('.transformed') / 'words'
-    words.parent.mkdir(parents=True)
-    words.write_text('\n'.join(of['words']) + '\n')
-
-    def table() -> tf.lookup.StaticVocabularyTable:
-        kinds = (tf.string, tf.lookup.TextFileIndex.WHOLE_LINE)
-        values = (tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)
-        file = tf.lookup.TextFileInitializer(str(words), *kinds, *values)
-        return tf.lookup.StaticVocabularyTable(file, 1)
-
-    module = tf.Module()
-    module.tables = [table() for _ in range(of['tables'])]
-    module.first, module.second = (tf.Variable(weight) for weight in of['weights'])
-
-    @tf.custom_gradient
-    def scale(value: tf.Tensor) -> Any:
-        return value * module.first, lambda upstream, variables=None: (upstream, [upstream])
-
-    def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
-        ids = module.tables[0].lookup(of['clean'](text)) + module.tables[-1].lookup(text)
-        branches = [lambda: ids * 2, lambda: ids + 1]
-        if of['swap_branches']:
-            branches.reverse()
-        ids = tf.cond(tf.size(text) > of['threshold'], *branches)
-        (ids,) = tf.while_loop(lambda x: tf.reduce_max(x) < 9, lambda x: [x + 1], [ids])
-        numbers = tf.cast(ids, tf.float32)
-        if of['swap_variables']:
-            return {of['output']: tf.sigmoid(numbers * module.second + module.first)}
-        return {of['output']: tf.sigmoid(scale(numbers) + module.second)}
-
-    spec = tf.TensorSpec([None], tf.string, name='text')
-    module.score = tf.function(score, input_signature=[spec])
-    concrete = module.score.get_concrete_function()
-    tf.saved_model.save(module, str(folder), signatures={of['signature']: concrete})
-    return folder
-
-
-def train_elsewhere(folder: pathlib.Path, unrelated: int) -> pathlib.Path:
-    """Save the usual model in a process that traced so many functions before."""
+def save_elsewhere(folder: pathlib.Path) -> pathlib.Path:
+    """Save the usual model in another process, which traced many functions before."""
     code = (
         'import pathlib, sys\n'
         'import tensorflow as tf\n'
-        'from tests.components.common.test_model_identity import save\n'
-        'for number in range(int(sys.argv[2])):\n'
+        'from tests.components.common.saved_models import save\n'
+        'for number in range(40):\n'
         '    tf.function(lambda x: x + number)(1)\n'
         'save(pathlib.Path(sys.argv[1]))\n'
     )
-    command = [sys.executable, '-c', code, str(folder), str(unrelated)]
+    command = [sys.executable, '-c', code, str(folder)]
     subprocess.run(command, cwd=REPO, check=True, capture_output=True)
     return folder
 
@@ -99,12 +40,15 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return save(tmp_path_factory.mktemp('usual') / 'model')
 
 
-def test_identity_is_equal_when_two_processes_save_the_model(tmp_path: pathlib.Path) -> None:
-    one = train_elsewhere(tmp_path / 'one', unrelated=0)
-    other = train_elsewhere(tmp_path / 'another folder' / 'two', unrelated=40)
-    assert digest_of_model(str(one)) != digest_of_model(str(other))
-    assert identity_of_model(str(one)) == identity_of_model(str(other))
-    assert names_of_model(str(one)) & names_of_model(str(other)) == {identity_of_model(str(one))}
+def test_identity_is_equal_when_the_model_is_saved_again(
+    usual: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    one = str(usual)
+    same = save(tmp_path / 'same')
+    for other in (str(same), str(save_elsewhere(tmp_path / 'another folder' / 'two'))):
+        assert digest_of_model(one) != digest_of_model(other)
+        assert identity_of_model(one) == identity_of_model(other)
+        assert names_of_model(one) & names_of_model(other) == {identity_of_model(one)}
 
 
 def test_identity_is_equal_when_the_trainer_exports_a_model_again(
@@ -140,7 +84,6 @@ def test_identity_is_equal_when_the_trainer_exports_a_model_again(
 def test_identity_differs_when_the_model_computes_something_else(
     change: dict[str, Any], usual: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    assert identity_of_model(str(save(tmp_path / 'same'))) == identity_of_model(str(usual))
     changed = save(tmp_path / 'model', **change)
     assert identity_of_model(str(changed)) != identity_of_model(str(usual))
 
