@@ -54,10 +54,3 @@ def test_wrong_labels_come_first_when_a_model_has_out_of_fold_scores(
     assert summary is not None
     assert sum(summary.counts.values()) == len(issues)
     assert [each.issue.where for each in summary.shown] == [i.where for i in issues[:20]]
-
-
-def test_train_is_not_examined_when_a_model_has_no_out_of_fold_scores(
-    tiny: Tiny, tmp_path: pathlib.Path
-) -> None:
-    run(tiny, tmp_path)
-    assert read_summary(str(tmp_path / 'run')) is None

@@ -20,6 +20,7 @@ from components.common.decision_threshold import (
 )
 from components.common.errors import ComponentError, ConfigError
 from components.common.model_identity import identity_of_model
+from components.label_issues.table import read_summary
 from components.trainer.history import HISTORY_FILE
 from components.trainer.run import run_fn
 from components.trainer.settings import TrainerSettings
@@ -66,28 +67,38 @@ def run(
     )
 
 
-def test_model_history_and_labels_are_written_when_the_trainer_runs(
-    tiny: Tiny, tmp_path: pathlib.Path
-) -> None:
-    run(tiny, tmp_path)
-    history = json.loads((tmp_path / 'run' / HISTORY_FILE).read_text())
+@pytest.fixture(scope='module')
+def trained(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The folder of a training with the default threshold; do not change it."""
+    folder = tmp_path_factory.mktemp('trained')
+    run(tiny, folder)
+    return folder
+
+
+def test_model_history_and_labels_are_written_when_the_trainer_runs(trained: pathlib.Path) -> None:
+    history = json.loads((trained / 'run' / HISTORY_FILE).read_text())
     assert {name: len(values) for name, values in history.items()} == dict.fromkeys(KEYS, 2)
-    assert list((tmp_path / 'run').glob('train/events.out.tfevents.*'))
-    assert (tmp_path / 'serving' / 'saved_model.pb').is_file()
-    labels = tmp_path / 'serving' / 'assets.extra' / features.LABELS_ASSET
+    assert list((trained / 'run').glob('train/events.out.tfevents.*'))
+    assert (trained / 'serving' / 'saved_model.pb').is_file()
+    labels = trained / 'serving' / 'assets.extra' / features.LABELS_ASSET
     assert json.loads(labels.read_text()) == list(LABELS)
 
 
-def test_model_has_no_threshold_file_when_the_threshold_is_the_default(
-    tiny: Tiny, tmp_path: pathlib.Path
+def test_train_is_not_examined_when_a_model_has_no_out_of_fold_scores(
+    trained: pathlib.Path,
 ) -> None:
-    run(tiny, tmp_path / 'default', {'threshold': 0.5})
-    extra = tmp_path / 'default' / 'serving' / 'assets.extra'
+    assert read_summary(str(trained / 'run')) is None
+
+
+def test_model_has_no_threshold_file_when_the_threshold_is_the_default(
+    trained: pathlib.Path, tiny: Tiny, tmp_path: pathlib.Path
+) -> None:
+    extra = trained / 'serving' / 'assets.extra'
     assert sorted(path.name for path in extra.iterdir()) == ['labels.json', 'settings.json']
     settings = json.loads((extra / 'settings.json').read_text())
     # Those of models that were pushed before there was a threshold.
     assert set(settings['trainer']) == {'model', 'seed'}
-    assert read_threshold(str(tmp_path / 'default' / 'serving')) == 0.5
+    assert read_threshold(str(trained / 'serving')) == 0.5
 
     run(tiny, tmp_path / 'low', {'threshold': 0.3})
     low = tmp_path / 'low' / 'serving'
