@@ -10,7 +10,7 @@ from components.common.secrets import has_credentials, mask, register, secret_sc
 from pipeline.cloud.clients.connection import connect
 from pipeline.cloud.clients.kfp_client import read_token
 from pipeline.settings.config import load_config
-from tests.conftest import run_command
+from tests.conftest import call_command
 
 _CANARY = 'canary-5f1d9c'
 
@@ -93,7 +93,7 @@ def test_host_is_masked_when_it_is_no_address(port: str) -> None:
 def test_nothing_shows_credentials_when_a_command_fails(
     args: tuple[str, ...], tmp_path: pathlib.Path
 ) -> None:
-    done = run_command(*args, cwd=tmp_path)
+    done = call_command(*args, cwd=tmp_path)
     assert done.code in (2, 4)
     assert _CANARY not in done.out + done.err
     assert list(tmp_path.iterdir()) == []

@@ -13,12 +13,12 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from tests.conftest import REPO, Finished, call_command, run_command
+from tests.conftest import REPO, Finished, call_command
 from tests.listening import listening
 
 
 def test_runs_are_listed_when_they_have_ended(home: pathlib.Path, first: Finished) -> None:
-    done = run_command('runs', cwd=home)
+    done = call_command('runs', cwd=home)
     assert done.code == 0
     assert first.json['run_id'] in done.out
     listed = call_command('runs', '--json', cwd=home).json

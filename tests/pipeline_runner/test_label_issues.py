@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from tests.conftest import SAMPLE, Finished, call_command, run_command
+from tests.conftest import SAMPLE, Finished, call_command
 
 # Lines of data/sample/reviews.csv whose label is not the sentiment that the text was written for.
 # The generator in the history of this repository (data/make_sample.py) draws them.
@@ -56,7 +56,7 @@ def test_page_of_a_run_shows_the_first_suspects(first: Finished, home: pathlib.P
 def test_table_is_written_again_when_all_nodes_are_cached(
     first: Finished, home: pathlib.Path
 ) -> None:
-    again = run_command('run', '--data', str(SAMPLE), '--json', cwd=home)
+    again = call_command('run', '--data', str(SAMPLE), '--json', cwd=home)
     assert again.json['nothing_new'] is True
     assert again.json['label_issues']['file'] != first.json['label_issues']['file']
     assert read_issues(again, home) == read_issues(first, home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
 import json
@@ -17,9 +18,11 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tests.conftest import REPO, call_command, run_command, snapshot
+import pipeline_runner
+from tests.conftest import REPO, call_command, snapshot
 
 
 def test_scores_are_the_same_when_texts_come_from_arguments_stdin_or_a_file(
@@ -32,7 +35,7 @@ def test_scores_are_the_same_when_texts_come_from_arguments_stdin_or_a_file(
     assert by_arguments.code == 0, by_arguments.err
     labels = [line.split('\t')[0] for line in by_arguments.out.splitlines()]
     assert labels == ['positive', 'negative']
-    by_stdin = run_command('predict', '--json', cwd=home, stdin='\n'.join(texts))
+    by_stdin = call_command('predict', '--json', cwd=home, stdin='\n'.join(texts))
     by_file = call_command('predict', '--json', '--input', str(table), cwd=home)
     assert by_stdin.code == 0, by_stdin.err
     assert by_stdin.out == by_file.out
@@ -56,8 +59,10 @@ def test_contributions_are_shown_when_explain_is_passed(
 
 
 def test_labels_follow_the_threshold_when_the_model_has_one(
-    serving: pathlib.Path, tmp_path: pathlib.Path
+    serving: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Only the threshold changes, and it is not a part of the loaded model.
+    monkeypatch.setattr(tf.saved_model, 'load', functools.cache(tf.saved_model.load))
     live = max(serving.glob('[0-9]*'), key=lambda path: int(path.name))
     texts = ('A wonderful film, I loved it', 'A dull and boring mess. I hated it.', 'A film.')
     table = tmp_path / 'in.csv'
@@ -236,14 +241,13 @@ def test_predict_ends_quietly_when_its_output_is_closed(
 
 
 def test_predict_names_the_full_disk_when_its_output_does_not_fit(
-    serving: pathlib.Path, tmp_path: pathlib.Path
+    serving: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    runner = str(REPO / 'pipeline_runner.py')
-    command = [sys.executable, runner, 'predict', 'Fine', '--serving-dir', str(serving)]
     with open('/dev/full', 'w', encoding='utf-8') as full:
-        done = subprocess.run(
-            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
-    assert done.returncode == 4
-    (line,) = done.stderr.splitlines()
+        monkeypatch.setattr(sys, 'stdout', full)
+        code = pipeline_runner._exit_code(['predict', 'Fine', '--serving-dir', str(serving)])
+    assert code == 4
+    (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith('error: cannot write the output: No space left on device; free')

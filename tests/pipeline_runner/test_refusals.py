@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import NODES, REPO, SAMPLE, call_command, run_command
+from tests.conftest import NODES, REPO, SAMPLE, call_command
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def tiny_disk(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def test_run_fails_without_a_traceback_when_the_disk_is_full(tiny_disk: pathlib.Path) -> None:
-    done = run_command('run', '--data', str(SAMPLE), cwd=tiny_disk)
+    done = call_command('run', '--data', str(SAMPLE), cwd=tiny_disk)
     assert done.code == 5
     assert 'no space left on the disk' in done.err
     assert 'Traceback' not in done.err
@@ -103,7 +103,7 @@ def test_run_fails_without_a_traceback_when_the_disk_is_full(tiny_disk: pathlib.
 def test_run_is_refused_when_the_disk_is_read_only(tiny_disk: pathlib.Path) -> None:
     subprocess.run(['mount', '-o', 'remount,ro', str(tiny_disk)], check=True)
     root = str(tiny_disk / 'runs')
-    done = run_command('run', '--data', str(SAMPLE), '--root', root, cwd=tiny_disk)
+    done = call_command('run', '--data', str(SAMPLE), '--root', root, cwd=tiny_disk)
     assert done.code == 2
     assert 'cannot write to the root' in done.err
     assert 'Read-only file system' in done.err

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import pathlib
 import re
+import runpy
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -83,15 +82,19 @@ class TestFirstRun:
         assert 'tensorflow/' not in first.err  # the frameworks' own lines stay in the log
 
     def test_documented_code_opens_statistics_and_evaluation(
-        self, first: Finished, home: pathlib.Path
+        self,
+        first: Finished,
+        home: pathlib.Path,
+        tmp_path: pathlib.Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         page = (REPO / 'docs' / 'operations.md').read_text(encoding='utf-8')
         (code,) = re.findall(r'```python\n(import pathlib\n.*?)```', page, re.DOTALL)
-        done = subprocess.run(
-            [sys.executable, '-c', code], cwd=home, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        examples, accuracy, blessed = done.stdout.splitlines()
+        (tmp_path / 'code.py').write_text(code)
+        monkeypatch.chdir(home)
+        runpy.run_path(str(tmp_path / 'code.py'))
+        examples, accuracy, blessed = capsys.readouterr().out.splitlines()
         assert examples == '823'
         assert str(first.json['metrics']['binary_accuracy']) in accuracy
         assert blessed == 'True'

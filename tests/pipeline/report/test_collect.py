@@ -15,7 +15,7 @@ from pipeline.report.collect import collect
 from pipeline.report.render import render
 from pipeline.report.view import BaselineData, Data, Missing, Report
 from pipeline.results.outcome import NO_BASELINE, load_outcome
-from tests.conftest import run_command
+from tests.conftest import call_command
 from tests.pipeline.report.conftest import Runs
 
 
@@ -137,6 +137,6 @@ def test_record_is_read_when_another_version_wrote_it(pushed: Report, runs: Runs
     outcome = load_outcome(runs.root, path.stem)
     assert outcome.nodes == pushed.outcome.nodes
     assert outcome.versions == {}
-    done = run_command('runs', cwd=runs.home)
+    done = call_command('runs', cwd=runs.home)
     assert done.code == 0, done.err
     assert path.stem in done.out

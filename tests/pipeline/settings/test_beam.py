@@ -7,7 +7,7 @@ import yaml
 
 from components.common.errors import ConfigError
 from pipeline.settings.config import load_config
-from tests.conftest import run_command
+from tests.conftest import call_command
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_beam_args_are_refused_when_one_is_not_an_option(arg: str) -> None:
 def test_credentials_are_refused_and_not_repeated_when_beam_args_contain_them(
     arg: str, tmp_path: pathlib.Path
 ) -> None:
-    done = run_command('config', 'show', '--set', f'beam.args=["{arg}"]', cwd=tmp_path)
+    done = call_command('config', 'show', '--set', f'beam.args=["{arg}"]', cwd=tmp_path)
     assert (done.code, done.out) == (2, '')
     assert len(done.err.splitlines()) == 1
     assert 's3cret' not in done.err
@@ -41,5 +41,5 @@ def test_option_wins_when_a_file_names_another_runner(tmp_path: pathlib.Path) ->
     file = tmp_path / 'beam.yaml'
     file.write_text(yaml.safe_dump({'beam': {'runner': 'FlinkRunner'}}))
     args = ('config', 'show', '--config', str(file), '--beam-runner', 'PortableRunner')
-    done = run_command(*args, cwd=tmp_path)
+    done = call_command(*args, cwd=tmp_path)
     assert yaml.safe_load(done.out)['beam']['runner'] == 'PortableRunner'
