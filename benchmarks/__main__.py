@@ -12,11 +12,13 @@ import click
 
 from benchmarks import archive, report
 from benchmarks.contenders import CONTENDERS
-from benchmarks.derive import TASKS
+from benchmarks.corpora import CORPORA, DEFAULT_FOLDER, Corpus, missing_files
+from benchmarks.derive import TASKS, Task
 from components.common.errors import (
     INTERRUPTED_EXIT_CODE,
     ComponentError,
     ConfigError,
+    DataError,
     MissingDependencyError,
     NotBlessedError,
     ReviewsError,
@@ -181,20 +183,56 @@ def tune(data: pathlib.Path, folds: str, only: str) -> None:
 
 @main.command()
 @_DATA
-@click.option('--only', callback=_names(TASKS), metavar='NAME,NAME', help='Run only these tasks.')
+@click.option(
+    '--only',
+    callback=_names([*TASKS, *CORPORA]),
+    metavar='NAME,NAME',
+    help='Run only these tasks.',
+)
+@click.option(
+    '--corpora',
+    'folder',
+    default=DEFAULT_FOLDER,
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    metavar='DIR',
+    help=f'Folder of the public data sets [{DEFAULT_FOLDER}].',
+)
+@click.option(
+    '--seeds',
+    default=1,
+    type=click.IntRange(1),
+    help='Number of seeds for ngram and accurate [default: 1].',
+)
 @_OUTPUT
-def elsewhere(data: pathlib.Path, only: list[str] | None, output: pathlib.Path | None) -> None:
-    """Compare presets and scikit-learn on tasks derived from training reviews.
+def elsewhere(
+    *,
+    data: pathlib.Path,
+    only: list[str] | None,
+    folder: pathlib.Path,
+    seeds: int,
+    output: pathlib.Path | None,
+) -> None:
+    """Compare presets and scikit-learn on tasks other than IMDB.
 
-    The tasks: short texts, few texts, unbalanced labels, other scripts, very long
-    texts. Writes the results to FILE. Without --only, FILE is
+    The tasks are derived from training reviews (short texts, few texts, unbalanced
+    labels, other scripts, very long texts) or are public data sets in DIR; those that
+    DIR lacks are skipped. Writes the results to FILE. If all tasks run, FILE is
     benchmarks/results/elsewhere.json by default.
     """
     from benchmarks import elsewhere as other_tasks
 
-    save = _save_function(output, report.ELSEWHERE_FILE, complete=only is None)
-    tasks = {name: task for name, task in TASKS.items() if only is None or name in only}
-    results = other_tasks.run(data, tasks, save)
+    known: dict[str, Task | Corpus] = {**TASKS, **CORPORA}
+    tasks = {name: task for name, task in known.items() if only is None or name in only}
+    for name, corpus in CORPORA.items():
+        if name in tasks and (missing := missing_files(corpus, folder)):
+            click.echo(f'skipped {name}: {folder} has no {", ".join(missing)}', err=True)
+            del tasks[name]
+    if not tasks:
+        raise DataError(
+            'no task to run', hint='benchmarks/README.md says where to download the files'
+        )
+    save = _save_function(output, report.ELSEWHERE_FILE, complete=len(tasks) == len(known))
+    results = other_tasks.run(data, tasks, save, folder=folder, seeds=seeds)
     click.echo('\n\n'.join(map(report.task_table, results['tasks'])))
 
 

@@ -63,7 +63,7 @@ def bench_table(results: Mapping[str, Any], only: Sequence[str] = ()) -> str:
         'of Keras': lambda row: f'{row["wall_seconds"] / wall:.2f}' if wall else '',
         'CPU, s': lambda row: f'{row["cpu_seconds"]:.1f}',
         'peak, GiB': lambda row: f'{row["peak_bytes"] / _GIB:.2f}',
-        'accuracy': _accuracy_with_range,
+        'accuracy': lambda row: _with_range(row, 'accuracy'),
         'AUC': lambda row: f'{row["auc"]:.4f}',
         'ECE': lambda row: f'{row["ece"]:.4f}',
         'reviews/s': lambda row: f'{row["rate"]:,.0f}',
@@ -81,10 +81,12 @@ def bench_table(results: Mapping[str, Any], only: Sequence[str] = ()) -> str:
     return markdown_table(names, cells)
 
 
-def _accuracy_with_range(row: Mapping[str, Any]) -> str:
-    values = [run['accuracy'] for run in row['runs']]
-    text = f'{row["accuracy"]:.4f}'
-    return f'{text} ({min(values):.4f} to {max(values):.4f})' if len(values) > 1 else text
+def _with_range(row: Mapping[str, Any], figure: str, digits: int = 4) -> str:
+    values = [run[figure] for run in row.get('runs', ())]
+    text = f'{row[figure]:.{digits}f}'
+    if len(values) < 2:
+        return text
+    return f'{text} ({min(values):.{digits}f} to {max(values):.{digits}f})'
 
 
 def sizes_table(results: Mapping[str, Any]) -> str:
@@ -162,9 +164,12 @@ def tasks_table(results: Mapping[str, Any]) -> str:
 def _figure_and_ece(row: Mapping[str, Any] | None, figure: str) -> str:
     if row is None:
         return ''
-    text = f'{row[figure]:.3f}, {row["ece"]:.3f}'
+    text = f'{_with_range(row, figure, 3)}, {row["ece"]:.3f}'
     # Readers see which one is better, but must not overlook that one is worse.
-    return f'{text}, worse' if 'ahead' in row and verdict(row['ahead']) == 'worse' else text
+    for key, mark in (('ahead', 'worse'), ('ahead_of_ngram', 'worse than ngram')):
+        if key in row and verdict(row[key]) == 'worse':
+            text += f', {mark}'
+    return text
 
 
 def task_table(task: Mapping[str, Any]) -> str:
@@ -173,14 +178,18 @@ def task_table(task: Mapping[str, Any]) -> str:
     metrics['ece'] = 'ECE'
     rows = []
     for row in task['contenders']:
-        cells = [row['name'], *(f'{row[name]:.4f}' for name in metrics), f'{row["seconds"]:.1f}']
-        if ahead := row.get('ahead'):
-            low_to_high = f'{ahead["low"]:+.4f} to {ahead["high"]:+.4f}'
-            figure = _FIGURES[task['figure']]
-            cells.append(f'{verdict(ahead)}: {figure} {ahead["by"]:+.4f} ({low_to_high})')
-        rows.append(cells)
-    columns = (task['title'], *metrics.values(), 'seconds', 'against scikit-learn')
-    return markdown_table(columns, rows)
+        cells = [row['name'], *(_with_range(row, name) for name in metrics)]
+        against = [_comparison(row.get(key), task['figure']) for key in ('ahead', 'ahead_of_ngram')]
+        rows.append([*cells, f'{row["seconds"]:.1f}', *against])
+    against_what = ('against scikit-learn', 'against ngram')
+    return markdown_table((task['title'], *metrics.values(), 'seconds', *against_what), rows)
+
+
+def _comparison(ahead: Mapping[str, float] | None, figure: str) -> str:
+    if ahead is None:
+        return ''
+    low_to_high = f'{ahead["low"]:+.4f} to {ahead["high"]:+.4f}'
+    return f'{verdict(ahead)}: {_FIGURES[figure]} {ahead["by"]:+.4f} ({low_to_high})'
 
 
 def provenance(results: Mapping[str, Any]) -> str:

@@ -92,12 +92,13 @@ def read_films(archive: pathlib.Path) -> Films:
         [texts[key] for key in keys],
         unlabelled,
         [int(label == 'pos') for label, _ in keys],
-        [_fold(films[label][number]) for label, number in keys],
+        [fold_of(films[label][number].encode()) for label, number in keys],
     )
 
 
-def _fold(film: str) -> int:
-    return int.from_bytes(hashlib.blake2b(film.encode(), digest_size=8).digest(), 'big') % FOLDS
+def fold_of(key: bytes) -> int:
+    """Return the fold of all texts that have a key in common."""
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), 'big') % FOLDS
 
 
 def compare(

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as cli
-from benchmarks import derive, elsewhere, metrics, tune
-from components.common.errors import ComponentError
+from benchmarks import derive, elsewhere, metrics, report, tune
+from benchmarks.corpora import CORPORA
+from components.common.errors import ComponentError, DataError
 from pipeline.settings.presets import OWN_PRESETS
 from tests.components.example_gen.samples import encode_archive
 
@@ -115,12 +116,108 @@ def test_run_fails_when_a_probability_is_not_finite(
     archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    def score(films: tune.Films, held_out: Any, preset: str) -> Any:
+    def score(films: tune.Films, held_out: Any, preset: str, seed: int) -> Any:
         return np.full(held_out.sum(), np.nan)
 
     monkeypatch.setattr(elsewhere, 'preset_probabilities', score)
     with pytest.raises(ComponentError, match='ngram: a probability is not finite'):
         elsewhere.run(archive, {'few': derive.TASKS['few']}, pytest.fail)
+
+
+def test_median_run_is_compared_when_there_are_several_seeds(
+    archive: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: dict[str, list[int]] = {}
+    wrong = {'ngram': (4, 8, 6), 'accurate': (9, 7, 70), 'tutorial': (5,)}
+
+    def score(films: tune.Films, held_out: Any, preset: str, seed: int) -> Any:
+        seeds.setdefault(preset, []).append(seed)
+        labels = np.array(films.labels, float)[held_out]
+        count = wrong[preset][seed - 1]
+        labels[:count] = 1 - labels[:count]
+        return labels
+
+    monkeypatch.setattr(elsewhere, 'preset_probabilities', score)
+    tasks = {'few': derive.TASKS['few']}
+    (task,) = elsewhere.run(archive, tasks, lambda _: None, seeds=3)['tasks']
+    assert seeds == {'ngram': [1, 2, 3], 'accurate': [1, 2, 3], 'tutorial': [1]}
+    by_name = {row['name']: row for row in task['contenders']}
+    for name, median in (('ngram', 6), ('accurate', 9), ('tutorial', 5)):
+        row, held_out = by_name[name], task['held_out']
+        expected = [1 - count / held_out for count in wrong[name]]
+        assert [run['accuracy'] for run in row['runs']] == pytest.approx(expected)
+        assert row['accuracy'] == pytest.approx(1 - median / held_out)
+        assert row['ahead']['by'] == pytest.approx(
+            row['accuracy'] - by_name[elsewhere.REFERENCE]['accuracy']
+        )
+    against_ngram = by_name['accurate']['ahead_of_ngram']
+    assert against_ngram['by'] == pytest.approx(-3 / held_out)
+    assert [name for name, row in by_name.items() if 'ahead_of_ngram' in row] == ['accurate']
+
+
+def test_seed_reaches_the_trainer(archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def learn(films: tune.Films, text: Any, trainer: Any, held_out: Any) -> Any:
+        raise KeyboardInterrupt(trainer.seed)
+
+    monkeypatch.setattr(tune, 'learn', learn)
+    with pytest.raises(KeyboardInterrupt, match='7'):
+        elsewhere.preset_probabilities(tune.read_films(archive), np.array([]), 'ngram', seed=7)
+
+
+@pytest.fixture
+def with_spam(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Make a folder of public data sets that has only the messages: one in 10 is spam."""
+    lines = [f'{("ham", "spam")[i % 10 == 0]}\t{make_review(i, i % 10 == 0)}' for i in range(200)]
+    (tmp_path / 'SMSSpamCollection').write_text('\n'.join(lines), encoding='utf-8')
+    return tmp_path
+
+
+def test_public_data_set_is_compared_by_average_precision_when_few_are_positive(
+    archive: pathlib.Path, with_spam: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def score(films: tune.Films, held_out: Any, preset: str, seed: int) -> Any:
+        return np.array(films.labels, float)[held_out]
+
+    monkeypatch.setattr(elsewhere, 'preset_probabilities', score)
+    tasks = {'sms-spam': CORPORA['sms-spam']}
+    (task,) = elsewhere.run(archive, tasks, lambda _: None, folder=with_spam)['tasks']
+    assert task['figure'] == 'average_precision'
+    assert task['training'] + task['held_out'] == 200
+    assert list(task['sha256']) == ['SMSSpamCollection']
+    assert task['contenders'][0]['average_precision'] == 1
+
+
+@pytest.mark.parametrize('only', [None, 'few,sms-spam,hotels'])
+def test_data_sets_are_skipped_and_nothing_is_published_when_files_are_missing(
+    only: str | None,
+    archive: pathlib.Path,
+    with_spam: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(_: pathlib.Path, tasks: Any, save: Any, *, folder: pathlib.Path, seeds: int) -> Any:
+        expected = ['few', 'sms-spam'] if only else [*derive.TASKS, 'sms-spam']
+        assert (list(tasks), folder, seeds) == (expected, with_spam, 3)
+        save({})
+        return {'tasks': []}
+
+    monkeypatch.setattr(elsewhere, 'run', run)
+    monkeypatch.setattr(report, 'ELSEWHERE_FILE', with_spam / 'published.json')
+    command = ['elsewhere', '--data', str(archive), '--corpora', str(with_spam), '--seeds', '3']
+    assert cli.exit_code([*command, *(['--only', only] if only else [])]) == 0
+    skipped = capsys.readouterr().err.splitlines()
+    assert f'skipped hotels: {with_spam} has no ChnSentiCorp_htl_all.csv' in skipped
+    assert len(skipped) == (1 if only else 3)
+    assert not (with_spam / 'published.json').exists()
+
+
+def test_command_fails_when_all_tasks_are_skipped(
+    archive: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ['elsewhere', '--data', str(archive), '--corpora', str(tmp_path), '--only', 'hotels']
+    assert cli.exit_code(command) == DataError.exit_code
+    assert 'no task to run' in capsys.readouterr().err
 
 
 def noisy(labels: Any, noise: float, seed: int) -> Any:

@@ -107,10 +107,22 @@ def test_tables_of_tasks_show_the_comparison_with_the_reference() -> None:
     ]
     assert report.task_table(one).splitlines()[2:] == [
         '| ours | 0.9000 | 0.9500 | 0.4321 | 0.0123 | 1.3 '
-        '| better: accuracy +0.0200 (+0.0100 to +0.0300) |',
-        '| theirs | 0.8800 | 0.9500 | 0.4321 | 0.0123 | 1.3 |  |',
+        '| better: accuracy +0.0200 (+0.0100 to +0.0300) |  |',
+        '| theirs | 0.8800 | 0.9500 | 0.4321 | 0.0123 | 1.3 |  |  |',
     ]
     assert 'worse: average precision -0.0200 (-0.0300 to -0.0100)' in report.task_table(other)
+    runs = [{**figures, 'accuracy': accuracy} for accuracy in (0.9, 0.8, 0.85)]
+    behind = {'accuracy': 0.85, 'ahead': better, 'ahead_of_ngram': worse, 'runs': runs}
+    seeds = task('some', 'accuracy', ours=behind)
+    assert report.tasks_table({'tasks': [seeds]}).endswith(
+        '| some | 1,000 | 0.850 (0.800 to 0.900), 0.012, worse than ngram |'
+    )
+    assert report.task_table(seeds).endswith(
+        '| ours | 0.8500 (0.8000 to 0.9000) | 0.9500 (0.9500 to 0.9500) '
+        '| 0.4321 (0.4321 to 0.4321) | 0.0123 (0.0123 to 0.0123) | 1.3 '
+        '| better: accuracy +0.0200 (+0.0100 to +0.0300) '
+        '| worse: accuracy -0.0200 (-0.0300 to -0.0100) |'
+    )
 
 
 def test_ratios_are_left_out_when_their_reference_failed() -> None:
