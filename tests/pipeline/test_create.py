@@ -19,7 +19,7 @@ from pipeline.models.versions import live_version, versions
 from pipeline.settings.config import PipelineConfig, load_config
 from tests.conftest import snapshot
 from tests.pipeline.cloud import golden
-from tests.pipeline.store.conftest import small_table
+from tests.pipeline.store.conftest import QUICK, small_table
 
 pytestmark = pytest.mark.usefixtures('quick_smoke_tests')
 
@@ -36,8 +36,7 @@ def test_checks_at_the_push_hold_under_tfx_local_runner(
     # TFX's Beam nodes parse the arguments of the process, which are those of pytest here.
     monkeypatch.setattr(sys, 'argv', sys.argv[:1])
     flags = {'data.path': str(small_table(tmp_path / 'a.csv')), 'root': str(tmp_path / 'runs')}
-    settings = ('gate.min_accuracy=0.6', 'gate.max_accuracy_drop=0.3')
-    config = load_config(preset='ngram', flags=flags, settings=settings)
+    config = load_config(preset='ngram', flags=flags, settings=QUICK)
     serving = config.serving_path
     run_on_this_machine(config)
     first = live_version(serving)

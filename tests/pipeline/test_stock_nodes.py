@@ -86,7 +86,7 @@ def test_stock_nodes_fit_before_and_after_the_nodes_of_this_project(
     config = load_config(
         preset='ngram',
         flags={'data.path': 'tables', 'root': str(tmp_path / 'runs')},
-        settings=['gate.min_accuracy=0.6'],
+        settings=['trainer.model.max_ngram=1', 'gate.min_accuracy=0.6'],
     )
     pipeline = create_pipeline(config, None, example_gen=example_gen)
     nodes = {node.id: node for node in pipeline.components}

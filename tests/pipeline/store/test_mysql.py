@@ -34,6 +34,7 @@ from pipeline.store.run_ids import new_run_id
 from tests.conftest import call_command, smoke_tests_in_this_process, snapshot
 from tests.mariadb import PASSWORD, Server, server
 from tests.pipeline.store.conftest import (
+    QUICK,
     RunRoot,
     SilentObserver,
     executed,
@@ -71,7 +72,7 @@ def new_root(mariadb: Server, home: pathlib.Path, name: str, *settings: str) -> 
             'serving_dir': str(home / 'served'),
             'metadata': mariadb.tree(),
         },
-        settings=('gate.min_accuracy=0.6', 'gate.max_accuracy_drop=0.3', *settings),
+        settings=(*QUICK, *settings),
     )
     return RunRoot(config, prefix=name)
 
