@@ -203,6 +203,7 @@ def smoke_tests_in_this_process() -> Iterator[None]:
         for module in (
             'components.pusher.executor',
             'components.served_baseline.executor',
+            'pipeline.doctor.served',
             'pipeline.models.rollback',
         ):
             patch.setattr(f'{module}.smoke_test', smoke_test)

@@ -226,6 +226,7 @@ def test_executor_of_tfx_blesses_nothing_when(
     assert failed_checks(found) == expected
 
 
+@pytest.mark.usefixtures('quick_smoke_tests')
 def test_good_model_is_pushed_when_there_is_no_attack(
     models: Callable[[str], Model], tiny: Tiny, serving: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

@@ -23,7 +23,7 @@ from pipeline.doctor.finding import Checks, Context, Finding, find_all
 from pipeline.report.lineage import Lineage
 from pipeline.settings.config import DataConfig
 from pipeline.store.sqlite import BACKUP, METADATA, SqliteBackend
-from tests.conftest import SAMPLE, run_command, snapshot
+from tests.conftest import SAMPLE, call_command, snapshot
 from tests.pipeline.store.conftest import RunRoot
 
 
@@ -108,6 +108,7 @@ class TestStore:
         assert str(tmp_path / 'records' / 'a.json') in found['warning record'].message
 
 
+@pytest.mark.usefixtures('quick_smoke_tests')
 class TestServed:
     @pytest.fixture
     def serving(self, run_root: RunRoot, tmp_path: pathlib.Path) -> pathlib.Path:
@@ -222,7 +223,7 @@ class TestCommand:
 
     def test_command_finds_no_problem_when_nothing_was_run(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / 'a.csv').write_text('text,label\nfine,1\nbad,0\n')
-        done = run_command('doctor', '--data', 'a.csv', cwd=tmp_path)
+        done = call_command('doctor', '--data', 'a.csv', cwd=tmp_path)
         assert done.code == 0, done.out + done.err
         assert '✓ packages' in done.out
         assert '✓ imports' in done.out

@@ -11,12 +11,18 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from pipeline.cloud.rehearsal.engines import Container, Mount, ProcessEngine
+from tests.conftest import smoke_tests_in_this_process
 
 _FORK_SERVER = multiprocessing.get_context('forkserver')
 _FORK_SERVER.set_forkserver_preload(
     [
         'tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor',
         'tfx.orchestration.kubeflow.v2.file_based_example_gen.driver',
+        # Those that use the smoke test.
+        'components.pusher.executor',
+        'components.served_baseline.executor',
+        'pipeline.doctor.served',
+        'pipeline.models.rollback',
     ]
 )
 
@@ -44,4 +50,5 @@ def _run_module(words: Sequence[str], variables: Mapping[str, str], log: pathlib
     os.chdir(log.parent)
     os.environ.update(variables)
     sys.argv = [*words]
-    runpy.run_module(words[0], run_name='__main__', alter_sys=True)
+    with smoke_tests_in_this_process():
+        runpy.run_module(words[0], run_name='__main__', alter_sys=True)
