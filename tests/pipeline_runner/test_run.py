@@ -143,30 +143,6 @@ class TestAfterwards:
         assert re.search('^report +runs/reports/', done.out, re.MULTILINE)
         assert done.err.count('cached') == 7  # all but the Evaluator and the Pusher
 
-    def test_worse_model_is_not_pushed_when_there_is_a_baseline(
-        self, first: Finished, home: pathlib.Path, serving: pathlib.Path
-    ) -> None:
-        before = snapshot(serving)
-        worse = ('--set', 'trainer.model.min_ngram_documents=1000')
-        low = ('--set', 'gate.min_accuracy=0.4', '--set', 'gate.min_auc=0.51')
-        done = run_sample('--json', *worse, *low, cwd=home)
-        assert done.code == 3, done.err
-        assert snapshot(serving) == before
-        assert done.states() == from_node('Trainer')
-        outcome = done.json
-        assert outcome['outcome'] == 'not_blessed'
-        assert outcome['pushed'] is None
-        assert outcome['baseline']['binary_accuracy'] == pytest.approx(
-            first.json['metrics']['binary_accuracy']
-        )
-        assert [(check['metric'], check['passed']) for check in outcome['thresholds']] == [
-            ('binary_accuracy', True),
-            ('binary_accuracy', False),
-            ('auc', True),
-            ('test_overlap_percent', True),
-            ('baseline_auc', True),
-        ]
-
     def test_run_stops_before_training_when_the_data_is_anomalous(
         self, home: pathlib.Path, serving: pathlib.Path, tmp_path: pathlib.Path
     ) -> None:

@@ -16,9 +16,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from components.common.errors import StoreError
-from components.common.model_identity import identity_of_model
-from pipeline.models import versions
-from pipeline.store.artifacts import highest_execution
 from pipeline.store.metadata_store import open_store, sqlite_config
 from pipeline.store.run_lock import root_lock
 from pipeline.store.sqlite import BACKUP, METADATA, DamagedFileError, SqliteBackend, check_file
@@ -250,24 +247,4 @@ class TestSharedRoot:
 def test_next_run_restores_the_backup_copy_when_the_file_is_missing(run_root: RunRoot) -> None:
     run_root.run()
     (run_root.root / METADATA).unlink()
-    assert executed(run_root.run_without_error()) == []
-
-
-def test_next_run_executes_every_node_when_file_and_backup_copy_are_missing(
-    run_root: RunRoot,
-) -> None:
-    before = snapshot(run_root.config.pipeline_root)
-    last = highest_execution(run_root.root)
-    live = versions.live_version(run_root.config.serving_path)
-    (run_root.root / METADATA).unlink()
-    (run_root.root / BACKUP).write_bytes(b'')
-    outcome = run_root.run_without_error()
-    assert len(executed(outcome)) == len(outcome.nodes)
-    # The live version is the baseline, unless it is the candidate itself.
-    candidate = run_root.newest('Trainer/model') / 'Format-Serving'
-    same = identity_of_model(str(live)) == identity_of_model(str(candidate))
-    assert (outcome.baseline is None) == same
-    after = snapshot(run_root.config.pipeline_root)
-    assert {name: after[name] for name in before} == before
-    assert int(run_root.newest('SchemaGen/schema').name) > last
     assert executed(run_root.run_without_error()) == []
