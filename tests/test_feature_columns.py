@@ -45,6 +45,7 @@ def predict(table: str, folder: pathlib.Path, name: str = 'new.csv') -> Finished
     return call_command('predict', '--input', name, '--json', cwd=folder)
 
 
+@pytest.mark.usefixtures('quick_smoke_tests')
 def test_example_learns_from_a_column_and_metrics_are_sliced_by_another(
     tmp_path: pathlib.Path,
 ) -> None:

@@ -12,7 +12,14 @@ from pipeline.cloud.compile import describe_image
 from pipeline.create import create_pipeline
 from pipeline.settings.config import PipelineConfig, load_config
 from pipeline.settings.user_module import find_user_module
-from tests.conftest import NODES, REPO, SAMPLE, call_command, run_command
+from tests.conftest import (
+    NODES,
+    REPO,
+    SAMPLE,
+    call_command,
+    run_command,
+    smoke_tests_in_this_process,
+)
 from tests.pipeline.store.conftest import small_table
 from tests.test_feature_columns import write_table
 
@@ -111,7 +118,8 @@ def test_keras_model_is_pushed_and_trained_again_when_a_module_beside_it_is_edit
     assert 'The model has no contributions of words.' in report
 
     (tmp_path / 'bag_settings.py').write_text('LEARNING_RATE = 0.021\n')
-    states = call_command(*command, cwd=tmp_path).states()
+    with smoke_tests_in_this_process():
+        states = call_command(*command, cwd=tmp_path).states()
     assert [node for node in NODES if states[node] == 'cached'] == list(NODES[:5])
 
     scored = call_command('predict', 'A wonderful film', cwd=tmp_path)
