@@ -18,7 +18,7 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from tests.conftest import REPO, SAMPLE, call_command, run_command
+from tests.conftest import REPO, SAMPLE, call_command
 
 # A model that trains several epochs, and bounds that it meets on so little data.
 COMMAND = (
@@ -72,6 +72,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures('quick_smoke_tests')
 def test_runs_resume_when_they_were_interrupted_killed_and_terminated(
     home: pathlib.Path,
 ) -> None:
@@ -118,7 +119,7 @@ def _check_that_a_second_run_is_refused_while_one_is_in_progress(home: pathlib.P
     with running(home) as process:
         wait_for(home, 'Transform/transform_graph/*', process)
         process.send_signal(signal.SIGSTOP)  # where it is, for as long as the other takes
-        refused = run_command(*COMMAND, cwd=home)
+        refused = call_command(*COMMAND, cwd=home)
         process.kill()
     assert refused.code == 2
     assert f'another run of {_NAME} is in progress: run ' in refused.err
@@ -144,7 +145,7 @@ def _check_that_a_run_after_a_killed_one_is_terminated_while_it_trains(home: pat
 
 
 def _check_that_a_run_resumes_from_the_node_at_which_it_was_terminated(home: pathlib.Path) -> None:
-    done = run_command(*COMMAND, cwd=home)
+    done = call_command(*COMMAND, cwd=home)
     assert done.code == 0, done.err
     outcome = done.json
     assert outcome['outcome'] == 'pushed'
