@@ -24,6 +24,7 @@ INSTALL_REQUIRES = [
     'numpy',
     'scipy',
     'scikit-learn',
+    'threadpoolctl',
     'pyarrow',
     'protobuf',
     # The checksums of TFRecord files.

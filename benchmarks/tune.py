@@ -46,10 +46,8 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, Mapping[str, Any]]]] = {
     'ngram, C = 2': ('ngram', {'model': {'svm_cost': 2.0}}),
     'accurate': ('accurate', {}),
     'accurate, labelled texts only': ('accurate', {'model': {'unlabelled_weight': 0.0}}),
-    'accurate, one network': ('accurate', {'model': {'networks': 1}}),
-    'accurate, 100 filters': ('accurate', {'model': {'filters': 100}}),
-    'accurate, learning rate 0.002': ('accurate', {'model': {'learning_rate': 2e-3}}),
-    'accurate, 3 epochs': ('accurate', {'model': {'epochs': 3}}),
+    'accurate, 96 dimensions': ('accurate', {'model': {'dimensions': 96}}),
+    'accurate, 192 dimensions': ('accurate', {'model': {'dimensions': 192}}),
 }
 
 

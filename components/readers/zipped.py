@@ -39,7 +39,8 @@ def open_member(
     files = [
         info
         for info in archive.infolist()
-        if info.filename and not info.filename.endswith('/')
+        if info.filename
+        and not info.filename.endswith('/')
         and not info.filename.startswith('__MACOSX/')
         and not info.filename.rpartition('/')[2].startswith('.')
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -36,8 +35,7 @@ class Contributions(NamedTuple):
             words: tf.string `[batch, (tokens)]`, the words of the same texts.
 
         Returns:
-            tf.string `[parts]`, the words with a space between neighbours, and with
-            ` … ` between words that are not neighbours in the text.
+            tf.string `[parts]`, the words with a space between them.
         """
         there = self.words >= 0
         flat = tf.concat([words.values, ['']], 0)  # a lookup needs at least one element
@@ -45,9 +43,7 @@ class Contributions(NamedTuple):
         spelled = tf.where(there, tf.gather(flat, tf.where(there, starts + self.words, 0)), '')
         pieces = [spelled[:, 0]]
         for word in range(1, MAX_WORDS):
-            neighbours = self.words[:, word] == self.words[:, word - 1] + 1
-            gap = tf.where(neighbours, ' ', ' … ')
-            pieces += [tf.where(there[:, word] & there[:, word - 1], gap, ''), spelled[:, word]]
+            pieces += [tf.where(there[:, word], ' ', ''), spelled[:, word]]
         return tf.strings.join(pieces)
 
 
@@ -61,12 +57,4 @@ def places(start: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
     lengths = tf.cast(length, tf.int64) * tf.ones_like(start)
     return tf.where(
         steps < lengths[:, tf.newaxis], start[:, tf.newaxis] + steps, tf.constant(-1, tf.int64)
-    )
-
-
-def add(parts: Sequence[Contributions]) -> Contributions:
-    """Return the contributions to the sum of several models' logits."""
-    rows, words, values, bias = zip(*parts)
-    return Contributions(
-        tf.concat(rows, 0), tf.concat(words, 0), tf.concat(values, 0), tf.add_n(bias)
     )

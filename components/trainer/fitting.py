@@ -77,22 +77,18 @@ def as_ragged(tokens: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
 
 def compile_model(
     model: keras.Model,
-    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
-    optimizer: type[Any] = keras.optimizers.Adam,
+    learning_rate: float = 1e-3,
     from_logits: bool = True,
-    **options: Any,
 ) -> None:
     """Compile a model that returns logits, or probabilities.
 
     Args:
         model: The model.
-        learning_rate: A number, or a schedule.
-        optimizer: Adam, or a subclass.
+        learning_rate: Learning rate of Adam.
         from_logits: Whether it returns logits.
-        **options: Further options of the optimizer.
     """
     model.compile(
-        optimizer=optimizer(learning_rate, **options),
+        optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.BinaryCrossentropy(from_logits=from_logits),
         # A logit of 0 is a probability of 0.5.
         metrics=[keras.metrics.BinaryAccuracy(threshold=0.0 if from_logits else 0.5)],

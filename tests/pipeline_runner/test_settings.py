@@ -58,11 +58,11 @@ def test_config_show_prints_the_data_path_that_a_run_would_read(
 
 
 def test_shown_settings_are_unchanged_when_read_back(tmp_path: pathlib.Path) -> None:
-    chosen = ('--preset', 'accurate', '--set', 'trainer.model.epochs=3', '--data', 'é, #1.csv')
+    chosen = ('--preset', 'accurate', '--set', 'trainer.model.svm_cost=3', '--data', 'é, #1.csv')
     shown = call_command('config', 'show', *chosen, cwd=tmp_path)
     (tmp_path / 'c.yaml').write_text(shown.out)
     assert 'trainer: ' in shown.out
-    assert '# number of passes over the training split' in shown.out
+    assert '# width of the document vectors' in shown.out
     assert call_command('config', 'show', '--config', 'c.yaml', cwd=tmp_path) == shown
 
 

@@ -29,7 +29,8 @@ def run(
     """Run below `root` with this number of threads."""
     command = ['run', '--data', str(data), '--preset', preset, '--root', str(root), '--json']
     with pytest.MonkeyPatch.context() as environment:
-        for name in ('TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'):
+        libraries = ('TF_NUM_INTRAOP', 'TF_NUM_INTEROP', 'OPENBLAS_NUM', 'OMP_NUM')
+        for name in (f'{library}_THREADS' for library in libraries):
             environment.setenv(name, str(threads))
         done = run_command(*command, *options, cwd=root.parent)
     assert done.code == 0, done.err

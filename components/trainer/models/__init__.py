@@ -17,7 +17,7 @@ from typing import Any, ClassVar, cast
 
 from components.common.settings import Settings
 
-ARCHITECTURES = ('tutorial', 'ngram', 'accurate')
+ARCHITECTURES = ('tutorial', 'ngram')
 
 
 class ArchitectureSettings(Settings):

@@ -9,7 +9,6 @@ import pytest
 from components.common.settings import ColumnSettings, LabelSettings, Settings, TextSettings
 from components.evaluator.settings import GateSettings
 from components.trainer.models import ARCHITECTURES
-from components.trainer.models.accurate.settings import AccurateSettings
 from components.trainer.models.ngram.settings import NgramSettings
 from components.trainer.models.tutorial.settings import TutorialSettings
 from components.trainer.settings import TrainerSettings
@@ -23,7 +22,6 @@ CLASSES = (
     TrainerSettings,
     TutorialSettings,
     NgramSettings,
-    AccurateSettings,
     ModuleSettings,
     GateSettings,
 )
@@ -55,36 +53,21 @@ BOUNDS: list[tuple[type[Settings], str, list[Any], list[Any]]] = [
     (TextSettings, 'punctuation', ['drop', 'split'], ['keep', '', None]),
     (TextSettings, 'max_tokens', [1, 100_000], [0, 100_001]),
     (TutorialSettings, 'architecture', ['tutorial'], ['ngram', '', None]),
-    *[
-        (settings, field, allowed, refused)
-        for settings in (TutorialSettings, AccurateSettings)
-        for field, allowed, refused in (
-            ('epochs', [1, 10_000], [0, 10_001]),
-            ('batch_size', [1, 65_536], [0, 65_537, 32.5, 'many']),
-            ('learning_rate', [1e-9, 10], [0, 10.1]),
-            ('embedding_dim', [1, 4_096], [0, 4_097]),
-            ('dropout', [0, 0.99], [-0.1, 1]),
-            ('restore_best_epoch', [True, False], ['maybe']),
-        )
-    ],
+    (TutorialSettings, 'epochs', [1, 10_000], [0, 10_001]),
+    (TutorialSettings, 'batch_size', [1, 65_536], [0, 65_537, 32.5, 'many']),
+    (TutorialSettings, 'learning_rate', [1e-9, 10], [0, 10.1]),
+    (TutorialSettings, 'embedding_dim', [1, 4_096], [0, 4_097]),
+    (TutorialSettings, 'dropout', [0, 0.99], [-0.1, 1]),
+    (TutorialSettings, 'restore_best_epoch', [True, False], ['maybe']),
     (TutorialSettings, 'distribution', ['one_device', 'mirrored'], ['none', 'tpu', '', None]),
     (TutorialSettings, 'input', ['memory', 'stream'], ['disk', '', None]),
     (NgramSettings, 'architecture', ['ngram'], ['tutorial', '', None]),
-    *[
-        (settings, field, allowed, refused)
-        for settings in (NgramSettings, AccurateSettings)
-        for field, allowed, refused in (
-            ('max_ngram', [1, 3], [0, 4]),
-            ('min_ngram_documents', [1, 10_000], [0, 1.5]),
-            ('svm_cost', [1e-9, 1e6], [0, 1e6 + 1]),
-            ('fit_to_val', [True, False], ['maybe']),
-            ('unlabelled_weight', [0, 10], [-0.1, 10.1]),
-        )
-    ],
-    (AccurateSettings, 'architecture', ['accurate'], ['ngram', '', None]),
-    (AccurateSettings, 'filters', [1, 10_000], [0, 10_001]),
-    (AccurateSettings, 'networks', [1, 20], [0, 21]),
-    (AccurateSettings, 'network_words', [3, 1_000_000], [2, 1_000_001]),
+    (NgramSettings, 'max_ngram', [1, 3], [0, 4]),
+    (NgramSettings, 'min_ngram_documents', [1, 10_000], [0, 1.5]),
+    (NgramSettings, 'svm_cost', [1e-9, 1e6], [0, 1e6 + 1]),
+    (NgramSettings, 'fit_to_val', [True, False], ['maybe']),
+    (NgramSettings, 'unlabelled_weight', [0, 10], [-0.1, 10.1]),
+    (NgramSettings, 'dimensions', [0, 1_024], [-1, 1_025, 0.5]),
     (ModuleSettings, 'architecture', ['module'], ['ngram', '', None]),
     (ModuleSettings, 'output', [None, 'probability', 'logit'], ['score', '']),
     (ModuleSettings, 'epochs', [1, 10_000], [0, 10_001]),

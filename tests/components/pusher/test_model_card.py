@@ -173,9 +173,8 @@ def test_limits_name_slices_with_few_examples(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ('architecture', 'read', 'not_read'),
     [
-        ('ngram', {'svm_cost', 'max_ngram'}, {'epochs', 'filters'}),
-        ('accurate', {'svm_cost', 'epochs', 'filters'}, set()),
-        ('tutorial', {'epochs', 'dropout'}, {'svm_cost', 'fit_to_val', 'filters'}),
+        ('ngram', {'svm_cost', 'max_ngram', 'dimensions'}, {'epochs'}),
+        ('tutorial', {'epochs', 'dropout'}, {'svm_cost', 'fit_to_val', 'dimensions'}),
     ],
 )
 def test_settings_are_those_of_the_architecture(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.trainer.contributions import Contributions, add, places
+from components.trainer.contributions import Contributions, places
 
 
 def contributions(rows: list[int], words: list[list[int]], bias: list[float]) -> Contributions:
@@ -24,26 +24,8 @@ def test_phrase_has_the_words_at_its_positions_when_texts_differ_in_length() -> 
     assert spell(parts, [['a', 'b'], [], ['c', 'd', 'é']]) == ['b', 'a b', 'c d é']
 
 
-def test_phrase_has_an_ellipsis_when_words_are_not_adjacent() -> None:
-    parts = contributions([0, 0], [[0, 1, 3], [0, 2, 3]], [0.0])
-    assert spell(parts, [['a', 'b', 'c', 'd']]) == ['a b … d', 'a … c d']
-
-
 def test_there_are_no_phrases_when_no_text_has_a_word() -> None:
     assert spell(contributions([], [], [0.0]), [[]]) == []
-
-
-def test_contributions_are_concatenated_and_biases_summed_when_models_are_added() -> None:
-    both = add(
-        [
-            contributions([1], [[0, 1, 2]], [1.0, 2.0]),
-            contributions([0, 1], [[0, 1, -1]] * 2, [3.0, 4.0]),
-        ]
-    )
-    assert both.rows.numpy().tolist() == [1, 0, 1]
-    assert both.words.numpy().tolist() == [[0, 1, 2], [0, 1, -1], [0, 1, -1]]
-    assert both.values.numpy().tolist() == [0, 0, 1]
-    assert both.bias.numpy().tolist() == [4, 6]
 
 
 def test_places_end_at_the_length_when_lengths_differ() -> None:

@@ -204,7 +204,7 @@ def test_each_parameter_reaches_the_one_node_that_reads_it_when_compiled(
     ('architecture', 'expected'),
     [
         ('ngram', {'svm_cost', 'seed'}),
-        ('accurate', {'epochs', 'learning_rate', 'svm_cost', 'seed'}),
+        ('tutorial', {'epochs', 'learning_rate', 'seed'}),
     ],
 )
 def test_parameters_are_those_of_the_architecture_when_compiled(

@@ -82,14 +82,9 @@ def test_preset_is_refused_when_it_comes_by_set(assignment: str) -> None:
         ('trainer.max_ngram=3', "no setting 'trainer.max_ngram'", 'trainer.model.max_ngram?'),
         ('trainer.model.epoch=3', "no setting 'trainer.model.epoch'", 'trainer.model.epochs?'),
         (
-            'trainer.model.filters=10',
-            "^the architecture tutorial has no setting 'trainer.model.filters'$",
-            'accurate has it: pass --preset accurate',
-        ),
-        (
-            'trainer.model.svm_cost=10',
-            "^the architecture tutorial has no setting 'trainer.model.svm_cost'$",
-            'ngram and accurate have it: pass --preset NAME',
+            'trainer.model.dimensions=10',
+            "^the architecture tutorial has no setting 'trainer.model.dimensions'$",
+            'ngram has it: pass --preset ngram',
         ),
         ('trainer.model=1', 'trainer.model: .*, got 1', 'config show'),
         ('trainer.model={}', "trainer.model: .*'architecture', got {}", 'config show'),
@@ -115,6 +110,13 @@ def test_error_names_the_setting_when_it_is_bad(setting: str, message: str, hint
         load(settings=[setting])
     assert hint in caught.value.hint
     assert caught.value.exit_code == 2
+
+
+def test_error_names_all_architectures_that_have_a_setting_when_another_one_is_chosen() -> None:
+    message = "^the architecture ngram has no setting 'trainer.model.epochs'$"
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(preset='ngram', settings=['trainer.model.epochs=3'])
+    assert caught.value.hint == 'tutorial and module have it: pass --preset NAME'
 
 
 @pytest.mark.parametrize('bound', ['min_accuracy', 'max_accuracy_drop'])

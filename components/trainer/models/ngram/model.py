@@ -1,4 +1,4 @@
-"""The n-gram model: a calibrated linear SVM on naive Bayes ratios."""
+"""The n-gram model: a calibrated linear SVM on naive Bayes ratios, and document vectors."""
 
 from __future__ import annotations
 
@@ -10,26 +10,31 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.common import features
+from components.common.progress import report_progress
 from components.trainer.contributions import Contributions, places
 from components.trainer.dataset import LabelledTokens
 from components.trainer.fitting import TrainedModel, TrainingJob, as_ragged, compile_model, measure
 from components.trainer.models.ngram import nb_svm
+from components.trainer.models.ngram.document_vectors import (
+    DocumentVectors,
+    Texts,
+    learn_vectors,
+)
+from components.trainer.models.ngram.nb_svm import Floats
 from components.trainer.models.ngram.ngrams import (
     count_ngrams,
     find_ngrams,
     ngram_keys,
     ngram_places,
 )
-from components.trainer.models.ngram.settings import LinearSettings
-
-Floats = npt.NDArray[np.float32]
+from components.trainer.models.ngram.settings import NgramSettings
 
 _TEXTS_PER_CALL = 1_000
 
 
 def train(job: TrainingJob) -> TrainedModel:
     settings = job.settings.model
-    assert isinstance(settings, LinearSettings)
+    assert isinstance(settings, NgramSettings)
     train, val = (job.examples.read(split) for split in (features.TRAIN_SPLIT, features.VAL_SPLIT))
     model = NGramModel(settings, job.settings.seed, name='ngram')
     logits = model.adapt(train, val, read_unlabelled(job))
@@ -44,7 +49,7 @@ def train(job: TrainingJob) -> TrainedModel:
 
 def read_unlabelled(job: TrainingJob) -> LabelledTokens | None:
     """Return the texts without a label; None if there are none or their weight is 0."""
-    assert isinstance(job.settings.model, LinearSettings)
+    assert isinstance(job.settings.model, NgramSettings)
     if not job.settings.model.unlabelled_weight:
         return None
     unlabelled = job.examples.read(features.UNLABELLED_SPLIT)
@@ -72,13 +77,13 @@ class NGramModel(keras.Model):
 
     Args:
         settings: Settings of the model.
-        seed: Seed of the halves for the out-of-fold scores.
+        seed: Seed of the halves for the out-of-fold scores, and of the document vectors.
     """
 
     # Nothing calls the signature that Keras adds to a saved model, and it takes time.
     _default_save_signature = None
 
-    def __init__(self, settings: LinearSettings, seed: int, **kwargs: Any) -> None:
+    def __init__(self, settings: NgramSettings, seed: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._settings = settings
         self._seed = seed
@@ -91,7 +96,7 @@ class NGramModel(keras.Model):
         Args:
             train: Examples to learn from.
             val: Further examples.
-            unlabelled: Texts without a label, which improve the ratios.
+            unlabelled: Texts without a label, which improve the ratios and the vectors.
 
         Returns:
             Logits of `train` and of `val`.
@@ -112,8 +117,19 @@ class NGramModel(keras.Model):
         else:
             scores = nb_svm.out_of_fold_scores(counts.presence, labels, cost, halves, further)
         scale, shift = nb_svm.calibrate(scores, labels)
-        self._store(counts.keys, scale * model.weights, model.ratios, scale * model.bias + shift)
-        logits = (scale * scores + shift)[:, np.newaxis].astype(np.float32)
+        model = model.scaled(scale, shift)
+        logits = (scale * scores + shift).astype(np.float32)
+        terms, bias = [model.weights, np.square(model.ratios)], model.bias
+        if settings.dimensions:
+            labelled = Texts(counts.presence, logits)
+            others = further and Texts(further.presence, model.scores(further.presence))
+            vectors = self._learn_vectors(labelled, labels, halves, others)
+            if vectors is not None:
+                terms = [vectors.scale * terms[0], terms[1], vectors.weights, vectors.squares]
+                bias = vectors.scale * bias + vectors.bias
+                logits = vectors.out_of_fold
+        self._store(counts.keys, terms, bias)
+        logits = logits[:, np.newaxis]
         both = (features.TRAIN_SPLIT, features.VAL_SPLIT)
         if settings.fit_to_val:
             split = len(train.labels)
@@ -123,16 +139,49 @@ class NGramModel(keras.Model):
         of_val = [self(tokens[start : start + _TEXTS_PER_CALL]).numpy() for start in starts]
         return SplitLogits(logits, np.concatenate(of_val), both[1:] if halves is None else both)
 
-    def _store(
-        self, keys: npt.NDArray[np.int64], weights: Floats, ratios: Floats, bias: float
-    ) -> None:
+    def _learn_vectors(
+        self,
+        labelled: Texts,
+        labels: npt.NDArray[np.int8],
+        halves: npt.NDArray[np.bool_] | None,
+        unlabelled: Texts | None,
+    ) -> DocumentVectors | None:
+        """Return a regression on document vectors; None if it predicts no better without them."""
+        vectors: DocumentVectors | None = None
+        if halves is not None:
+            vectors = learn_vectors(
+                labelled,
+                labels,
+                halves,
+                unlabelled,
+                dimensions=self._settings.dimensions,
+                seed=self._seed,
+            )
+        if vectors is None:
+            report_progress(
+                'document vectors left out: too few texts have n-grams that indicate a label'
+            )
+            return None
+        without, with_vectors = (
+            float(np.mean(np.logaddexp(0, np.where(labels, -logits, logits))))
+            for logits in (labelled.logits, vectors.out_of_fold)
+        )
+        losses = f'loss {without:.4f} without them, {with_vectors:.4f} with them'
+        if with_vectors < without:
+            report_progress(f'document vectors: {losses}')
+            return vectors
+        report_progress(f'document vectors left out: {losses}')
+        return None
+
+    def _store(self, keys: npt.NDArray[np.int64], terms: list[Floats], bias: float) -> None:
         if not len(keys):
             # TensorFlow refuses a table without entries. No text has this key.
             keys = np.array([-1], np.int64)
-            weights = ratios = np.zeros(1, np.float32)
-        values = np.stack([weights, np.square(ratios)], axis=1).astype(np.float32)
+            terms = [np.zeros(1, np.float32)] * len(terms)
+        values = np.stack(terms, axis=1).astype(np.float32)
         self.built = True
-        # Per n-gram, its addends in the numerator and in the square of the denominator.
+        # Per n-gram, its addends in the numerator and in the square of the denominator; with
+        # document vectors, those of a second quotient.
         self.terms = self._add_constant(values, 'terms')
         self.bias = self._add_constant(np.array(bias, np.float32), 'bias')
         self._table = tf.lookup.StaticHashTable(
@@ -154,8 +203,8 @@ class NGramModel(keras.Model):
         present, _ = tf.unique(cells)
         terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
         sums = tf.math.unsorted_segment_sum(terms, present // size, tokens.nrows())
-        scores = tf.math.divide_no_nan(sums[:, 0], tf.sqrt(sums[:, 1]))
-        return (scores + self.bias)[:, tf.newaxis]
+        quotients = tf.math.divide_no_nan(sums[:, ::2], tf.sqrt(sums[:, 1::2]))
+        return tf.reduce_sum(quotients, axis=1, keepdims=True) + self.bias
 
     def explain(self, tokens: tf.RaggedTensor) -> Contributions:
         """Split the logits of int32 `[batch, (tokens)]` into a contribution of each n-gram.
@@ -177,8 +226,9 @@ class NGramModel(keras.Model):
         )
         rows = present // size
         terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
-        squares = tf.math.unsorted_segment_sum(terms[:, 1], rows, tokens.nrows())
-        values = tf.math.divide_no_nan(terms[:, 0], tf.sqrt(tf.gather(squares, rows)))
+        squares = tf.math.unsorted_segment_sum(terms[:, 1::2], rows, tokens.nrows())
+        quotients = tf.math.divide_no_nan(terms[:, ::2], tf.sqrt(tf.gather(squares, rows)))
+        values = tf.reduce_sum(quotients, axis=1)
         bias = tf.fill([tokens.nrows()], tf.convert_to_tensor(self.bias))
         return Contributions(rows, places(start, length), values, bias)
 

@@ -6,7 +6,7 @@ Classification" (ACL 2012), with rows scaled to length 1.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,10 @@ class LinearModel(NamedTuple):
         scores: Floats = sums / np.where(norms > 0, norms, 1) + np.float32(self.bias)
         return scores
 
+    def scaled(self, scale: float, shift: float) -> LinearModel:
+        """Return the model with the scores `scale * score + shift`."""
+        return LinearModel(scale * self.weights, self.ratios, scale * self.bias + shift)
+
 
 class Unlabelled(NamedTuple):
     """Texts without a label, which improve the ratios.
@@ -76,23 +80,31 @@ def fit_nb_svm(
         cost: C of the SVM.
         unlabelled: Texts without a label.
     """
-    counts = _counts(presence, labels)
-    model = _fit_weights(presence, labels, _ratios(counts), cost)
+    counts = class_counts(presence, labels)
+    model = _fit_weights(presence, labels, log_count_ratios(counts), cost)
     if unlabelled is None:
         return model
     predicted = (model.scores(unlabelled.presence) > 0).astype(np.int8)
     # No text has a higher weight than a labelled one.
     weight = min(1.0, unlabelled.weight * len(labels) / unlabelled.presence.shape[0])
-    counts += np.float32(weight) * _counts(unlabelled.presence, predicted)
-    return _fit_weights(presence, labels, _ratios(counts), cost)
+    counts += np.float32(weight) * class_counts(unlabelled.presence, predicted)
+    return _fit_weights(presence, labels, log_count_ratios(counts), cost)
 
 
-def _counts(presence: sparse.csr_matrix, labels: npt.NDArray[np.int8]) -> Floats:
-    """Return the numbers of positive and of negative texts with each n-gram, `[2, ngrams]`."""
+def class_counts(presence: sparse.csr_matrix, labels: npt.NDArray[Any]) -> Floats:
+    """Return the numbers of positive and of negative texts with each n-gram.
+
+    Args:
+        presence: 0-1 `[texts, ngrams]`.
+        labels: `[texts]`, 0 or 1, or probabilities of the label 1.
+
+    Returns:
+        float32 `[2, ngrams]`.
+    """
     return np.stack([presence.T @ of_label.astype(np.float32) for of_label in (labels, 1 - labels)])
 
 
-def _ratios(counts: Floats) -> Floats:
+def log_count_ratios(counts: Floats) -> Floats:
     """Return the log-count ratios of `[2, ngrams]`, float32 `[ngrams]`.
 
     The log-count ratio of an n-gram is the logarithm of its share of all n-grams in positive

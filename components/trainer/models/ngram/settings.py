@@ -9,11 +9,14 @@ import pydantic
 from components.trainer.models import ARCHITECTURES, ArchitectureSettings
 
 
-class LinearSettings(ArchitectureSettings):
-    """Settings of a linear model of n-grams."""
+class NgramSettings(ArchitectureSettings):
+    """A calibrated linear SVM on naive Bayes ratios of n-grams, and document vectors."""
 
     run_time_settings: ClassVar[tuple[str, ...]] = ('svm_cost',)
 
+    architecture: Literal['ngram'] = pydantic.Field(
+        'ngram', description=f'architecture of the model: {", ".join(ARCHITECTURES)}'
+    )
     max_ngram: int = pydantic.Field(
         3, ge=1, le=3, description='number of words in the longest n-grams'
     )
@@ -36,11 +39,9 @@ class LinearSettings(ArchitectureSettings):
         description='weight of all unlabelled texts together in the counts of n-grams; the '
         'labelled texts together weigh 1; 0: unlabelled texts are not used',
     )
-
-
-class NgramSettings(LinearSettings):
-    """A calibrated linear SVM on naive Bayes ratios of n-grams."""
-
-    architecture: Literal['ngram'] = pydantic.Field(
-        'ngram', description=f'architecture of the model: {", ".join(ARCHITECTURES)}'
+    dimensions: int = pydantic.Field(
+        0,
+        ge=0,
+        le=1_024,
+        description='width of the document vectors that correct the linear model; 0: none',
     )

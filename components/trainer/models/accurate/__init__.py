@@ -1,1 +1,0 @@
-"""The architecture `accurate`: the n-gram model with networks that correct it."""
