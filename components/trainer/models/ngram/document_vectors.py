@@ -11,6 +11,7 @@ Student Research Workshop 2019).
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ _LENGTH = 4.0  # about the length of the vector of a text, by which it is divide
 _OVERSAMPLING = 12
 _POWER_ITERATIONS = 2
 _BLOCKS = 16
+# The columns that are multiplied at a time fit into the cache, which halves the time.
+_COLUMNS = 48
 
 
 class DocumentVectors(NamedTuple):
@@ -107,6 +110,7 @@ def learn_vectors(
         return None
     strength = strength[kept]
     presence = sparse.vstack([part.presence[:, kept] for part in groups], format='csr')
+    presence.sort_indices()
     texts_with = presence.T.tocsr()
     texts_with.data = presence.data  # all are 1
     texts = _factorise(presence, texts_with, strength**_FACTOR_POWER, dimensions, seed)
@@ -160,13 +164,16 @@ def _factorise(
     scales = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)[:, np.newaxis]
 
     def of_ngrams(basis: Floats) -> Floats:
-        return weights[:, np.newaxis] * _product(texts_with, scales * basis)
+        product = _product(texts_with, scales * basis)
+        product *= weights[:, np.newaxis]
+        return product
 
     width = min(dimensions + _OVERSAMPLING, *presence.shape)
     basis = np.random.default_rng(seed).standard_normal([presence.shape[0], width], np.float32)
     for _ in range(_POWER_ITERATIONS):
-        product = _product(presence, weights[:, np.newaxis] * of_ngrams(basis))
-        basis, _ = np.linalg.qr(scales * product)
+        product = of_ngrams(basis)
+        product *= weights[:, np.newaxis]
+        basis, _ = np.linalg.qr(scales * _product(presence, product))
     product = of_ngrams(basis)
     squares, rotation = np.linalg.eigh(product.T @ product)
     rank = np.count_nonzero(squares > 1e-6 * squares[-1])
@@ -180,13 +187,18 @@ def _product(matrix: sparse.csr_matrix, dense: Floats) -> Floats:
     shares = np.linspace(0, matrix.nnz, _BLOCKS + 1)[1:-1]
     bounds = [0, *np.searchsorted(matrix.indptr, shares), matrix.shape[0]]
 
-    def multiply(start: int, stop: int) -> None:
-        product[start:stop] = matrix[start:stop] @ dense
-
     # SciPy multiplies without the global interpreter lock.
     with ThreadPoolExecutor() as pool:
-        list(pool.map(multiply, bounds, bounds[1:]))
+        for first in range(0, dense.shape[1], _COLUMNS):
+            columns = slice(first, first + _COLUMNS)
+            part = np.ascontiguousarray(dense[:, columns])
+            fill = functools.partial(_fill, product[:, columns], matrix, part)
+            list(pool.map(fill, bounds, bounds[1:]))
     return product
+
+
+def _fill(product: Floats, matrix: sparse.csr_matrix, dense: Floats, start: int, stop: int) -> None:
+    product[start:stop] = matrix[start:stop] @ dense
 
 
 def _regress(inputs: Floats, labels: npt.NDArray[np.int8]) -> LogisticRegression:
