@@ -42,12 +42,12 @@ class DocumentVectors(NamedTuple):
 
     Both the vector and the regression are linear, so no vectors are needed to predict. The
     logit of a text is `scale * logit + sum(weights) / sqrt(sum(squares)) + bias`, where `logit`
-    is that of the n-gram model, and the sums are over the text's n-grams.
+    is that of the n-gram model, and the sums are over the text's selected n-grams.
 
     Attributes:
         scale: Factor of the n-gram model's logit.
-        weights: float32 `[ngrams]`.
-        squares: float32 `[ngrams]`; 0 for n-grams without a vector, as are their weights.
+        weights: float32 `[selected]`.
+        squares: float32 `[selected]`.
         bias: The addend of all texts.
         out_of_fold: float32 `[texts]`, the logits of the labelled texts, each by a regression
             that did not learn from the text.
@@ -73,49 +73,66 @@ class Texts(NamedTuple):
     logits: Floats
 
 
-# BLAS adds up in another order if it has more threads.
-@threadpool_limits.wrap(limits=1, user_api='blas')
-def learn_vectors(
-    labelled: Texts,
-    labels: npt.NDArray[np.int8],
-    halves: npt.NDArray[np.bool_],
-    unlabelled: Texts | None,
-    *,
-    dimensions: int,
-    seed: int,
-) -> DocumentVectors | None:
-    """Learn vectors of n-grams, and a regression on the vectors of the labelled texts.
+class Selection(NamedTuple):
+    """The n-grams that get a vector.
 
-    The result is the same to the last bit for any number of threads.
-
-    Args:
-        labelled: The texts with a label.
-        labels: 0 or 1 `[texts]`.
-        halves: bool `[texts]`, the halves for the out-of-fold logits, see `draw_halves`.
-        unlabelled: Further texts.
-        dimensions: Width of the vectors.
-        seed: Seed of the factorisation.
-
-    Returns:
-        The regression; None if no n-gram is frequent enough and has an opinion.
+    Attributes:
+        indices: int64 `[selected]`, of all n-grams.
+        strength: float32 `[selected]`, the absolute log-count ratios.
+        presence: 0-1 `[texts, selected]`, of the labelled texts, then of the others.
     """
+
+    indices: npt.NDArray[np.int64]
+    strength: Floats
+    presence: sparse.csr_matrix
+
+
+def select_ngrams(labelled: Texts, unlabelled: Texts | None) -> Selection | None:
+    """Select the n-grams that are frequent and indicate a label; None if there are none."""
     groups = [labelled] if unlabelled is None else [labelled, unlabelled]
     # The labels are not used here: they would tell each text's own label to its vector.
     counts = np.sum(
         [class_counts(part.presence, special.expit(part.logits)) for part in groups], axis=0
     )
     strength = np.abs(log_count_ratios(counts))
-    kept = np.flatnonzero((counts.sum(0) >= _MIN_TEXTS) & (strength > _MIN_RATIO))
-    if not len(kept):
+    indices = np.flatnonzero((counts.sum(0) >= _MIN_TEXTS) & (strength > _MIN_RATIO))
+    if not len(indices):
         return None
-    strength = strength[kept]
-    presence = sparse.vstack([part.presence[:, kept] for part in groups], format='csr')
+    presence = sparse.vstack([part.presence[:, indices] for part in groups], format='csr')
     presence.sort_indices()
+    return Selection(indices, strength[indices], presence)
+
+
+# BLAS adds up in another order if it has more threads.
+@threadpool_limits.wrap(limits=1, user_api='blas')
+def learn_vectors(
+    selection: Selection,
+    logits: Floats,
+    labels: npt.NDArray[np.int8],
+    halves: npt.NDArray[np.bool_],
+    *,
+    dimensions: int,
+    seed: int,
+) -> DocumentVectors:
+    """Learn vectors of n-grams, and a regression on the vectors of the labelled texts.
+
+    The result is the same to the last bit for any number of threads.
+
+    Args:
+        selection: The n-grams, see `select_ngrams`.
+        logits: float32 `[labelled]`, see `Texts`.
+        labels: 0 or 1 `[labelled]`.
+        halves: bool `[labelled]`, the halves for the out-of-fold logits, see `draw_halves`.
+        dimensions: Width of the vectors.
+        seed: Seed of the factorisation.
+    """
+    _, strength, presence = selection
     texts_with = presence.T.tocsr()
     texts_with.data = presence.data  # all are 1
     texts = _factorise(presence, texts_with, strength**_FACTOR_POWER, dimensions, seed)
     vectors = _product(texts_with, texts)
-    lengths = np.linalg.norm(vectors, axis=1)
+    parts = np.array_split(vectors, _BLOCKS)  # limits the memory
+    lengths = np.concatenate([np.linalg.norm(part, axis=1) for part in parts])
     lengths[lengths == 0] = 1
     factors = strength**_VECTOR_POWER
     vectors *= (factors / lengths)[:, np.newaxis]
@@ -126,16 +143,14 @@ def learn_vectors(
     # itself than that of a new text.
     sums -= texts[: len(labels)] * (presence @ (factors / lengths))[:, np.newaxis]
     sizes = _LENGTH * np.sqrt(presence @ np.square(factors))
-    inputs = np.column_stack([labelled.logits, sums / np.where(sizes > 0, sizes, 1)[:, np.newaxis]])
+    inputs = np.column_stack([logits, sums / np.where(sizes > 0, sizes, 1)[:, np.newaxis]])
     out_of_fold = np.zeros(len(labels), np.float32)
     for part in (halves, ~halves):
         out_of_fold[~part] = _regress(inputs[part], labels[part]).decision_function(inputs[~part])
     regression = _regress(inputs, labels)
     (scale, *direction), (bias,) = regression.coef_[0], regression.intercept_
-    weights, squares = np.zeros([2, labelled.presence.shape[1]], np.float32)
-    weights[kept] = vectors @ np.float32(direction) / _LENGTH
-    squares[kept] = np.square(factors)
-    return DocumentVectors(float(scale), weights, squares, float(bias), out_of_fold)
+    weights = vectors @ np.float32(direction) / _LENGTH
+    return DocumentVectors(float(scale), weights, np.square(factors), float(bias), out_of_fold)
 
 
 def _factorise(
@@ -171,9 +186,11 @@ def _factorise(
     width = min(dimensions + _OVERSAMPLING, *presence.shape)
     basis = np.random.default_rng(seed).standard_normal([presence.shape[0], width], np.float32)
     for _ in range(_POWER_ITERATIONS):
-        product = of_ngrams(basis)
-        product *= weights[:, np.newaxis]
-        basis, _ = np.linalg.qr(scales * _product(presence, product))
+        for first in range(0, width, _COLUMNS):  # limits the memory
+            product = of_ngrams(basis[:, first : first + _COLUMNS])
+            product *= weights[:, np.newaxis]
+            basis[:, first : first + _COLUMNS] = scales * _product(presence, product)
+        basis, _ = np.linalg.qr(basis)
     product = of_ngrams(basis)
     squares, rotation = np.linalg.eigh(product.T @ product)
     rank = np.count_nonzero(squares > 1e-6 * squares[-1])

@@ -17,8 +17,10 @@ from components.trainer.fitting import TrainedModel, TrainingJob, as_ragged, com
 from components.trainer.models.ngram import nb_svm
 from components.trainer.models.ngram.document_vectors import (
     DocumentVectors,
+    Selection,
     Texts,
     learn_vectors,
+    select_ngrams,
 )
 from components.trainer.models.ngram.nb_svm import Floats
 from components.trainer.models.ngram.ngrams import (
@@ -121,11 +123,16 @@ class NGramModel(keras.Model):
         logits = (scale * scores + shift).astype(np.float32)
         terms, bias = [model.weights, np.square(model.ratios)], model.bias
         if settings.dimensions:
-            labelled = Texts(counts.presence, logits)
-            others = further and Texts(further.presence, model.scores(further.presence))
-            vectors = self._learn_vectors(labelled, labels, halves, others)
-            if vectors is not None:
-                terms = [vectors.scale * terms[0], terms[1], vectors.weights, vectors.squares]
+            selection = None
+            if halves is not None:
+                others = further and Texts(further.presence, model.scores(further.presence))
+                selection = select_ngrams(Texts(counts.presence, logits), others)
+                presence = further = others = None  # frees memory
+            vectors = self._learn_vectors(selection, logits, labels, halves)
+            if selection is not None and vectors is not None:
+                more = np.zeros([2, len(counts.keys)], np.float32)
+                more[:, selection.indices] = vectors.weights, vectors.squares
+                terms = [vectors.scale * terms[0], terms[1], *more]
                 bias = vectors.scale * bias + vectors.bias
                 logits = vectors.out_of_fold
         self._store(counts.keys, terms, bias)
@@ -141,30 +148,24 @@ class NGramModel(keras.Model):
 
     def _learn_vectors(
         self,
-        labelled: Texts,
+        selection: Selection | None,
+        logits: Floats,
         labels: npt.NDArray[np.int8],
         halves: npt.NDArray[np.bool_] | None,
-        unlabelled: Texts | None,
     ) -> DocumentVectors | None:
-        """Return a regression on document vectors; None if it predicts no better without them."""
-        vectors: DocumentVectors | None = None
-        if halves is not None:
-            vectors = learn_vectors(
-                labelled,
-                labels,
-                halves,
-                unlabelled,
-                dimensions=self._settings.dimensions,
-                seed=self._seed,
-            )
-        if vectors is None:
+        """Return a regression on document vectors; None if it predicts no better with them."""
+        if selection is None or halves is None:
             report_progress(
                 'document vectors left out: too few texts have n-grams that indicate a label'
             )
             return None
+        dimensions, seed = self._settings.dimensions, self._seed
+        vectors: DocumentVectors = learn_vectors(
+            selection, logits, labels, halves, dimensions=dimensions, seed=seed
+        )
         without, with_vectors = (
-            float(np.mean(np.logaddexp(0, np.where(labels, -logits, logits))))
-            for logits in (labelled.logits, vectors.out_of_fold)
+            float(np.mean(np.logaddexp(0, np.where(labels, -values, values))))
+            for values in (logits, vectors.out_of_fold)
         )
         losses = f'loss {without:.4f} without them, {with_vectors:.4f} with them'
         if with_vectors < without:

@@ -13,7 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from components.trainer.dataset import LabelledTokens
-from components.trainer.models.ngram.document_vectors import Texts, learn_vectors
+from components.trainer.models.ngram.document_vectors import (
+    Texts,
+    learn_vectors,
+    select_ngrams,
+)
 from components.trainer.models.ngram.model import NGramModel
 from components.trainer.models.ngram.nb_svm import draw_halves
 from components.trainer.models.ngram.settings import NgramSettings
@@ -89,8 +93,9 @@ def test_logits_equal_those_of_dense_matrices_when_all_directions_are_kept() -> 
     cells = sparse.csr_matrix(
         np.maximum(cells.toarray(), np.random.default_rng(7).random(cells.shape) < 0.3)
     ).astype(np.float32)
-    found = learn_vectors(Texts(cells, logits), labels, halves, None, dimensions=50, seed=1)
-    assert found is not None
+    selection = select_ngrams(Texts(cells, logits), None)
+    assert selection is not None
+    found = learn_vectors(selection, logits, labels, halves, dimensions=50, seed=1)
 
     dense, positive = cells.toarray().astype(float), special.expit(logits.astype(float))
     counts = [positive @ dense, (1 - positive) @ dense]
@@ -99,6 +104,7 @@ def test_logits_equal_those_of_dense_matrices_when_all_directions_are_kept() -> 
     ratios = np.log(counts[0] / counts[0].sum() * counts[1].sum() / counts[1])
     kept = (dense.sum(0) >= 10) & (np.abs(ratios) > 0.1)
     assert 3 < kept.sum() < TOPICS
+    assert selection.indices.tolist() == np.flatnonzero(kept).tolist()
     strength, dense = np.abs(ratios[kept]), dense[:, kept]
     rows = dense * strength**0.5
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -115,8 +121,9 @@ def test_logits_equal_those_of_dense_matrices_when_all_directions_are_kept() -> 
     regression = LogisticRegression(C=3.0, tol=1e-8, max_iter=1_000).fit(inputs, labels)
 
     new = np.column_stack([logits, dense @ vectors / sizes[:, np.newaxis]])
-    quotients = np.sqrt(cells @ found.squares)
-    quotients = cells @ found.weights / np.where(quotients > 0, quotients, 1)
+    selected = cells[:, selection.indices]
+    quotients = np.sqrt(selected @ found.squares)
+    quotients = selected @ found.weights / np.where(quotients > 0, quotients, 1)
     np.testing.assert_allclose(
         found.scale * logits + quotients + found.bias,
         regression.decision_function(new),
