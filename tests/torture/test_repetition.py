@@ -102,9 +102,9 @@ def test_weights_and_metrics_are_the_same_when_the_sample_is_run_again(
 def test_weights_and_metrics_are_the_same_when_imdb_is_run_again(
     imdb_archive: pathlib.Path, tmp_path: pathlib.Path, tally: Tally
 ) -> None:
-    first = run(imdb_archive, tmp_path / 'first', 'ngram', 2)
-    again = run(imdb_archive, tmp_path / 'again', 'ngram', 1)
+    first = run(imdb_archive, tmp_path / 'first', 'accurate', 2)
+    again = run(imdb_archive, tmp_path / 'again', 'accurate', 1)
     weights, metrics = differences(first, again)
-    fault = 'IMDB again, one thread in place of two (ngram)'
+    fault = 'IMDB again, one thread in place of two (accurate)'
     tally(fault=fault, runs=1, faults=1, losses=int(weights != 0 or metrics != 0))
     assert (weights, metrics) == (0, 0)
