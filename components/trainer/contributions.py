@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 # Number of words in the longest part of a text that a model treats as one.
-MAX_WORDS = 3
+_MAX_WORDS = 3
 
 
 class Contributions(NamedTuple):
@@ -42,7 +42,7 @@ class Contributions(NamedTuple):
         starts = tf.gather(words.row_starts(), self.rows)[:, tf.newaxis]
         spelled = tf.where(there, tf.gather(flat, tf.where(there, starts + self.words, 0)), '')
         pieces = [spelled[:, 0]]
-        for word in range(1, MAX_WORDS):
+        for word in range(1, _MAX_WORDS):
             pieces += [tf.where(there[:, word], ' ', ''), spelled[:, word]]
         return tf.strings.join(pieces)
 
@@ -53,7 +53,7 @@ def places(start: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
     >>> places(tf.constant([4, 0], tf.int64), 2).numpy().tolist()
     [[4, 5, -1], [0, 1, -1]]
     """
-    steps = tf.range(MAX_WORDS, dtype=tf.int64)
+    steps = tf.range(_MAX_WORDS, dtype=tf.int64)
     lengths = tf.cast(length, tf.int64) * tf.ones_like(start)
     return tf.where(
         steps < lengths[:, tf.newaxis], start[:, tf.newaxis] + steps, tf.constant(-1, tf.int64)

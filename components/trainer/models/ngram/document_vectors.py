@@ -103,7 +103,7 @@ def select_ngrams(labelled: Texts, unlabelled: Texts | None) -> Selection | None
     return Selection(indices, strength[indices], presence)
 
 
-# BLAS adds up in another order if it has more threads.
+# With another number of threads, BLAS adds up in another order.
 @threadpool_limits.wrap(limits=1, user_api='blas')
 def learn_vectors(
     selection: Selection,
@@ -125,6 +125,9 @@ def learn_vectors(
         halves: bool `[labelled]`, the halves for the out-of-fold logits, see `draw_halves`.
         dimensions: Width of the vectors.
         seed: Seed of the factorisation.
+
+    Returns:
+        The regression, with weights for the selected n-grams.
     """
     _, strength, presence = selection
     texts_with = presence.T.tocsr()
