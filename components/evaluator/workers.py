@@ -4,14 +4,14 @@ In TFX's own executor, TFMA takes the examples one by one through some fifteen
 Beam stages, each example once for each slice. On IMDB's 25,000 test reviews
 that took three times the CPU time of the model itself. Here the served
 signature scores a batch, and a worker writes the scores of a file of examples
-into a file of columns. Only the details for the report, whose size does not
-depend on the number of examples, are merged by Beam.
+into a file of columns. The totals and the examples for the report are in a temporary file for
+each file of examples, since the texts may have any length; one worker merges them.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -23,6 +23,7 @@ from components.common.atomic_write import UNFINISHED, atomic_write
 from components.common.errors import DataError
 from components.common.explanations import Parts, parts_by_text
 from components.common.settings import FeatureType
+from components.common.worker_files import StoredValue, WorkerFiles
 from components.evaluator.estimation.totals import Totals
 from components.evaluator.score_collector import ScoreCollector
 from components.evaluator.score_details import to_json
@@ -77,22 +78,44 @@ class Evaluate(beam.PTransform):
         return (
             shards
             | 'Score' >> beam.ParDo(self._score)
-            | 'Merge' >> beam.CombineGlobally(_merge, self._threshold)
-            | 'Write' >> beam.Map(_write, self._models, self._details, evaluation=self._evaluation)
+            # Some 200 bytes for each file; there may be none.
+            | 'Together' >> beam.combiners.ToList()
+            | 'Write'
+            >> beam.Map(
+                _write,
+                self._models,
+                self._threshold,
+                details=self._details,
+                evaluation=self._evaluation,
+            )
         )
 
 
-def _write(scored: Scored, models: list[str], details: str, *, evaluation: str) -> None:
-    candidate, *baseline = [scored.totals.get(name, Totals()) for name in models]
+def _write(
+    results: list[StoredValue],
+    models: list[str],
+    threshold: float,
+    *,
+    details: str,
+    evaluation: str,
+) -> None:
+    totals = {name: Totals() for name in models}
+    collector = ScoreCollector(threshold)
+    for stored in results:
+        scored: Scored = WorkerFiles(evaluation).load(stored)
+        collector.merge(scored.collector)
+        for name, of_file in scored.totals.items():
+            totals[name].merge(of_file)
+    candidate, *baseline = totals.values()
     atomic_write(
         details,
-        to_json(scored.collector.details(candidate, baseline[0] if baseline else None)),
+        to_json(collector.details(candidate, baseline[0] if baseline else None)),
         part_dir=posixpath.join(evaluation, UNFINISHED),
     )
 
 
 class _Score(beam.DoFn):
-    """Scores a file of examples; for the arguments, see `Evaluate`."""
+    """Scores a file of examples, and stores the result; for the arguments, see `Evaluate`."""
 
     def __init__(
         self,
@@ -116,7 +139,7 @@ class _Score(beam.DoFn):
             self._signatures[name] = model.signatures[features.EXAMPLES_SIGNATURE]
         self._explain = self._loaded[0].signatures.get(features.EXPLAIN_SIGNATURE)
 
-    def process(self, shard: Shard) -> Iterator[Scored]:
+    def process(self, shard: Shard) -> list[StoredValue]:
         candidate = next(iter(self._models))
         collector = ScoreCollector(self._thresholds[candidate])
         totals = {name: Totals() for name in self._models}
@@ -155,7 +178,7 @@ class _Score(beam.DoFn):
             types=self._columns,
             evaluation=self._evaluation,
         )
-        yield Scored(totals, collector)
+        return WorkerFiles(self._evaluation).store([Scored(totals, collector)])
 
     def _no_examples(self) -> dict[str, Column]:
         """Return columns without rows, for a file without examples."""
@@ -205,12 +228,3 @@ def _to_objects(name: str, values: Column, counts: Column) -> Column:
     found = np.empty(len(counts), object)
     found[counts == 1] = [value if value != b'' else None for value in values.tolist()]
     return found
-
-
-def _merge(results: Iterable[Scored], threshold: float) -> Scored:
-    merged = Scored({}, ScoreCollector(threshold))
-    for result in results:
-        merged.collector.merge(result.collector)
-        for name, totals in result.totals.items():
-            merged.totals.setdefault(name, Totals()).merge(totals)
-    return merged

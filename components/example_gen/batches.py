@@ -13,8 +13,9 @@ from typing import BinaryIO, NamedTuple
 from components.readers.decompression import stream_of
 from components.readers.formats import has_parts
 
-# An IMDB folder has 50,000 files; a Beam element each would cost more than reading them.
-_REVIEWS_PER_BATCH = 500
+# An IMDB folder has 50,000 files; a Beam element each would cost more than reading them. The
+# paths of a batch, of 4,096 bytes at most, are one element.
+_FILES_PER_BATCH = 500
 _CHUNK_BYTES = 1 << 16
 
 
@@ -66,7 +67,7 @@ def make_batches(
     batch_bytes: int,
     encoding: str = 'utf-8',
 ) -> Iterator[Batch]:
-    """Divide the files of a source into batches.
+    """Divide the files of a source into batches of at most 500 files.
 
     Large JSON Lines files that are not compressed are read in parts. CSV files are not:
     quoted cells may hold line breaks, so only a reader that starts at the beginning
@@ -90,8 +91,8 @@ def make_batches(
     total = 0
     for path, size in files:
         reviews = kind is SourceKind.IMDB_FOLDER
-        full = len(paths) >= _REVIEWS_PER_BATCH if reviews else total + size > batch_bytes
-        if paths and full:
+        too_large = not reviews and total + size > batch_bytes
+        if paths and (too_large or len(paths) >= _FILES_PER_BATCH):
             yield Batch(split, paths)
             paths, total = [], 0
         if not reviews and size > batch_bytes and has_parts(path, encoding):

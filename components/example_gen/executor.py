@@ -67,7 +67,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             kind,
             columns,
             split_train=features.VAL_SPLIT not in {batch.split for batch in batches},
-            folder=unfinished,
+            uri=examples.uri,
             shard_bytes=shard_bytes,
             base=_common_folder([path for batch in batches for path in batch.paths]),
         )

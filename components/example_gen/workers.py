@@ -1,8 +1,7 @@
 """Worker code of ExampleGen: reads files, and writes examples into shards.
 
-A worker writes the examples of a bundle itself, and sends on only their counts:
-Beam's own sinks would cost five stages for each split, and send each example
-through them.
+A worker writes the examples of a bundle itself, and sends on only the name of a file with their
+counts: Beam's own sinks would cost five stages for each split, and send each example through them.
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 from components.common import features
-from components.common.atomic_write import atomic_write
+from components.common.atomic_write import UNFINISHED, atomic_write
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings, canonical_label
+from components.common.worker_files import StoredValue, WorkerFiles
 from components.example_gen.artifact_files import published_files
 from components.example_gen.batches import Batch, SourceKind
 from components.example_gen.group_counts import GroupSample
@@ -67,7 +67,9 @@ class BundleResult(NamedTuple):
 
 
 class WriteShards(beam.DoFn):
-    """Writes the Batches of a bundle into shards, and returns (0, BundleResult).
+    """Writes the Batches of a bundle into shards, and stores their BundleResult.
+
+    Returns (0, StoredValue).
 
     A bundle that is tried again writes new shards; those of the first attempt
     are in no BundleResult, and are deleted with the folder.
@@ -77,7 +79,7 @@ class WriteShards(beam.DoFn):
         columns: Which columns of a table hold the text, the label, the split and the group.
         split_train: Whether to split `train` into `train` and `val`, unless a split
             column names `val`.
-        folder: The folder of unfinished shards.
+        uri: The Examples artifact.
         shard_bytes: See `ShardWriter`.
         base: What the paths of all files begin with, up to a slash. Messages and origins name
             files without it.
@@ -89,14 +91,14 @@ class WriteShards(beam.DoFn):
         columns: ColumnSettings,
         *,
         split_train: bool,
-        folder: str,
+        uri: str,
         shard_bytes: int,
         base: str = '',
     ) -> None:
         self._kind = kind
         self._columns = columns
         self._split_train = split_train
-        self._folder = folder
+        self._uri = uri
         self._shard_bytes = shard_bytes
         self._base = base
 
@@ -155,7 +157,8 @@ class WriteShards(beam.DoFn):
             self._groups,
             dict(self._formats),
         )
-        yield GlobalWindows.windowed_value((0, result))
+        (stored,) = WorkerFiles(self._uri).store([result])
+        yield GlobalWindows.windowed_value((0, stored))
 
     def _add_format(self, unusual: str) -> None:
         self._formats[unusual] += 1
@@ -202,7 +205,7 @@ class WriteShards(beam.DoFn):
 
     def _writer(self, name: str) -> ShardWriter:
         if name not in self._writers:
-            prefix = posixpath.join(self._folder, name)
+            prefix = posixpath.join(self._uri, UNFINISHED, name)
             lines = name == REJECTS
             self._writers[name] = ShardWriter(prefix, self._shard_bytes, lines=lines)
         return self._writers[name]
@@ -212,7 +215,8 @@ class PublishShards(beam.PTransform):
     """Gives the shards of all bundles their names, and writes the results.
 
     One worker chooses the names, and all of them rename, which in an object
-    store means to copy. Each step may be tried again.
+    store means to copy. Each step may be tried again. The record of that worker has some 200
+    bytes for each bundle, that is, at most for each `Batch`: 4 MB are the 5 TB of 20,000.
 
     Args:
         uri: The Examples artifact.
@@ -235,23 +239,32 @@ class PublishShards(beam.PTransform):
 
 
 def name_shards(
-    element: tuple[int, Iterable[BundleResult]], uri: str, result_file: str
+    element: tuple[int, Iterable[StoredValue]], uri: str, result_file: str
 ) -> list[tuple[str, str]]:
     """Write the result of all bundles, and return each shard with its final path."""
-    bundles = sorted(element[1], key=lambda bundle: bundle.first)
-    names_val = any(key[0] == features.VAL_SPLIT for bundle in bundles for key in bundle.counts)
-    decided = {_UNDECIDED: features.TRAIN_SPLIT if names_val else features.VAL_SPLIT}
-    by_name: dict[str, list[Shard]] = collections.defaultdict(list)
-    counts: collections.Counter[tuple[str, str]] = collections.Counter()
+    files = rows = 0
+    bundles: list[BundleResult] = []
+    found: collections.Counter[tuple[str, str]] = collections.Counter()
     groups = GroupSample()
     formats: collections.Counter[str] = collections.Counter()
-    for bundle in bundles:
+    for stored in element[1]:
+        bundle: BundleResult = WorkerFiles(uri).load(stored)
+        found.update(bundle.counts)
         groups.merge(bundle.groups)
         formats.update(bundle.formats)
+        files += bundle.files
+        rows += bundle.rows
+        bundles.append(bundle._replace(counts={}, groups=GroupSample()))
+    bundles.sort(key=lambda bundle: bundle.first)
+    names_val = any(split == features.VAL_SPLIT for split, _ in found)
+    decided = {_UNDECIDED: features.TRAIN_SPLIT if names_val else features.VAL_SPLIT}
+    counts: collections.Counter[tuple[str, str]] = collections.Counter()
+    for (name, detail), count in sorted(found.items()):
+        counts[decided.get(name, name), detail] += count
+    by_name: dict[str, list[Shard]] = collections.defaultdict(list)
+    for bundle in bundles:
         for name, shards in bundle.shards.items():
             by_name[decided.get(name, name)] += shards
-        for (name, detail), count in bundle.counts.items():
-            counts[decided.get(name, name), detail] += count
     sizes: dict[str, int] = {}
     renamed = []
     for name, shards in by_name.items():
@@ -271,11 +284,11 @@ def name_shards(
     result = NodeResult(
         counts=[(*key, count) for key, count in counts.items()],
         fatal=[error for bundle in bundles for error in bundle.fatal],
-        files=sum(bundle.files for bundle in bundles),
-        rows=sum(bundle.rows for bundle in bundles),
+        files=files,
+        rows=rows,
         sizes=sizes,
         groups=groups.counts(decided),
-        formats=formats,
+        formats=dict(sorted(formats.items())),
     )
     for path in published_files(uri):
         # A runner may also repeat the reading, in other bundles.

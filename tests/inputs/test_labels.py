@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from components.common.atomic_write import UNFINISHED
 from components.common.errors import DataError, NotBlessedError
 from components.common.settings import ColumnSettings
 from components.example_gen.batches import Batch, SourceKind
@@ -24,6 +25,7 @@ from pipeline.doctor import run as doctor
 from pipeline.doctor.data import CHECKS
 from pipeline.doctor.finding import find_all
 from pipeline.settings.config import DataConfig
+from tests.components.example_gen.test_workers import write_bundle
 from tests.conftest import call_command
 from tests.inputs.cases import Case, check_case, context_of
 
@@ -176,13 +178,11 @@ def _count_by_run(
     path: pathlib.Path, columns: ColumnSettings, folder: pathlib.Path
 ) -> tuple[dict[str, int], tuple[str, str] | None]:
     """Return the rows by label as ExampleGen counts them, and its error."""
+    (folder / UNFINISHED).mkdir(exist_ok=True)
     writer = WriteShards(
-        SourceKind.TABLES, columns, split_train=False, folder=str(folder), shard_bytes=1 << 20
+        SourceKind.TABLES, columns, split_train=False, uri=str(folder), shard_bytes=1 << 20
     )
-    writer.start_bundle()
-    writer.process(Batch(None, [str(path)]))
-    (output,) = writer.finish_bundle()
-    result = output.value[1]
+    result = write_bundle(writer, [Batch(None, [str(path)])])
     if result.fatal:
         return {}, result.fatal[0]
     labels: collections.Counter[str] = collections.Counter()

@@ -50,9 +50,10 @@ def test_files_keep_their_order_when_one_of_them_is_divided() -> None:
     assert [batch.sort_key for batch in batches] == sorted(places)
 
 
-def test_batch_has_at_most_500_files_when_reviews_are_files() -> None:
-    files = [(f'{number}.txt', 0) for number in range(1_200)]
-    sizes = [len(batch.paths) for batch in list_batches(*files, kind=SourceKind.IMDB_FOLDER)]
+@pytest.mark.parametrize('kind', [SourceKind.IMDB_FOLDER, SourceKind.TABLES])
+def test_batch_has_at_most_500_files_when_they_are_small(kind: SourceKind) -> None:
+    files = [(f'{number}.csv', 0) for number in range(1_200)]
+    sizes = [len(batch.paths) for batch in list_batches(*files, kind=kind)]
     assert sizes == [500, 500, 200]
 
 

@@ -209,7 +209,7 @@ def test_origins_are_in_the_order_of_examples_when_there_are_shards(
     assert sum(require_origins(uri, split) for split in ('train', 'val')) == 2 * ROWS * 9 // 10
     for split in ('train', 'val'):
         assert len(origin_files(uri, split)) == len(split_files(uri, split))
-    found = {str(path) for path in pathlib.Path(uri).rglob('*') if path.is_file()}
+    found = {str(path) for path in pathlib.Path(uri).glob('[!.]*/*')}
     assert found == set(result['sizes'])
     for path, size in result['sizes'].items():
         assert pathlib.Path(path).stat().st_size == size

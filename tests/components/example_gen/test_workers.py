@@ -12,7 +12,9 @@ import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.common import features
+from components.common.atomic_write import UNFINISHED
 from components.common.settings import ColumnSettings
+from components.common.worker_files import WorkerFiles
 from components.example_gen import shards, workers
 from components.example_gen.batches import Batch, SourceKind
 from pipeline.beam.arguments import DIRECT_RUNNER
@@ -32,14 +34,14 @@ def write_tables(folder: pathlib.Path, count: int) -> list[Batch]:
 def make_writer(
     folder: pathlib.Path, shard_bytes: int = 1 << 20, *, columns: ColumnSettings | None = None
 ) -> workers.WriteShards:
-    """Return a writer as a worker gets it, with unfinished shards in a folder of their own."""
-    unfinished = folder / 'unfinished'
-    unfinished.mkdir(exist_ok=True)
+    """Return a writer as a worker gets it, for the artifact `out` in a folder."""
+    uri = folder / 'out'
+    (uri / UNFINISHED).mkdir(parents=True, exist_ok=True)
     writer = workers.WriteShards(
         SourceKind.TABLES,
         columns or ColumnSettings(),
         split_train=True,
-        folder=str(unfinished),
+        uri=str(uri),
         shard_bytes=shard_bytes,
     )
     return pickle.loads(pickle.dumps(writer))  # type: ignore[no-any-return]
@@ -50,13 +52,15 @@ def write_bundle(writer: workers.WriteShards, batches: list[Batch]) -> workers.B
     for batch in batches:
         writer.process(batch)
     (output,) = writer.finish_bundle()
-    return output.value[1]  # type: ignore[no-any-return]
+    return WorkerFiles(writer._uri).load(output.value[1])  # type: ignore[no-any-return]
 
 
 def publish(folder: pathlib.Path, found: list[workers.BundleResult]) -> dict[str, Any]:
     """Publish shards as PublishShards does, and return the result."""
     result_file = folder / 'result.json'
-    for renamed in workers.name_shards((0, found), str(folder / 'out'), str(result_file)):
+    uri = str(folder / 'out')
+    stored = WorkerFiles(uri).store(found)
+    for renamed in workers.name_shards((0, stored), uri, str(result_file)):
         shards.publish_shard(*renamed)
     return json.loads(result_file.read_text())  # type: ignore[no-any-return]
 
@@ -102,7 +106,7 @@ def test_only_the_last_attempt_is_published_when_bundles_differ(
     publish(tmp_path, [write_bundle(writer, [batch]) for batch in batches])
     report = publish(tmp_path, [write_bundle(writer, batches)])
     assert read_texts(tmp_path / 'out' / 'Split-test') == [EXPECTED]
-    found = {str(path) for path in (tmp_path / 'out').rglob('*') if path.is_file()}
+    found = {str(path) for path in (tmp_path / 'out').glob('[!.]*/*')}
     assert found == set(report['sizes'])
 
 
@@ -126,6 +130,7 @@ def test_label_values_are_limited_when_each_occurs_in_several_splits(
     labels: int, fits: bool, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / 'a.csv'
+    (tmp_path / UNFINISHED).mkdir()
     rows = [
         {'text': f'text {number}', 'label': f'label {number % labels}', 'split': split}
         for number in range(labels)
@@ -134,7 +139,7 @@ def test_label_values_are_limited_when_each_occurs_in_several_splits(
     path.write_bytes(encode_table(path.name, rows))
     columns = ColumnSettings(split_column='split', positive_label='label 1')
     writer = workers.WriteShards(
-        SourceKind.TABLES, columns, split_train=True, folder=str(tmp_path), shard_bytes=1 << 20
+        SourceKind.TABLES, columns, split_train=True, uri=str(tmp_path), shard_bytes=1 << 20
     )
     found = write_bundle(writer, [Batch(None, [str(path)])])
     assert (found.fatal == []) == fits
