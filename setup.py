@@ -101,6 +101,7 @@ if __name__ == '__main__':
         package_data={
             '': ['*.pbtxt'],
             'data': ['sample/*.csv', 'sample/*.pbtxt'],
+            'components.beam_worker': ['*.sh'],
             'components.pusher': ['*.jinja'],
             'pipeline.report': ['templates/*'],
         },

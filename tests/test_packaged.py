@@ -45,6 +45,7 @@ def files(folder: pathlib.Path) -> set[str]:
 def test_package_has_each_file_of_the_code_when_beam_builds_it(site: pathlib.Path) -> None:
     assert files(site) == files(REPO)
     assert (site / 'pipeline_runner.py').is_file()
+    assert os.access(site / 'components' / 'beam_worker' / 'boot.sh', os.X_OK)
 
 
 # The package has all files, and the import contracts keep orchestration out of these modules.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import socket
+import re
 import subprocess
 import sys
 import time
@@ -37,24 +37,19 @@ def job_service(folder: pathlib.Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def worker_pool(folder: pathlib.Path, *, code: pathlib.Path = REPO) -> Iterator[str]:
-    """Run `apache_beam.runners.worker.worker_pool_main`; yield its HOST:PORT.
+    """Run `components.beam_worker pool`; yield its HOST:PORT.
 
     Args:
         folder: Working folder, and place of the log.
-        code: Folder from which the workers import this project's code.
+        code: Folder from which the pool and its workers import this project's code.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as free:
-        free.bind(('localhost', 0))
-        port = free.getsockname()[1]
-    command = ['-m', 'apache_beam.runners.worker.worker_pool_main', f'--service_port={port}']
-    # The pool starts its workers with the command `python`.
-    path = f'{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    env = {**os.environ, 'PATH': path, 'PYTHONPATH': str(code)}
-    with _process(command, folder / 'worker_pool.log', cwd=folder, env=env) as process:
-        while not _listens(port):
+    command = ['-m', 'components.beam_worker', 'pool', '--port', '0']
+    log, env = folder / 'worker_pool.log', {**os.environ, 'PYTHONPATH': str(code)}
+    with _process(command, log, cwd=folder, env=env) as process:
+        while not (found := re.search(r'listens on (\S+)\.$', log.read_text(), re.MULTILINE)):
             _require_alive(process)
-        yield f'localhost:{port}'
+        yield found[1]
 
 
 @contextlib.contextmanager
@@ -79,13 +74,6 @@ def _require_alive(process: Any) -> None:
     assert process.poll() is None, f'{process.args} ended with {process.returncode}'
     assert time.monotonic() < process.deadline, f'{process.args} does not start'
     time.sleep(0.05)
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError):
-        socket.create_connection(('localhost', port), timeout=1).close()
-        return True
-    return False
 
 
 class RecordingService(local_job_service.LocalJobServicer):

@@ -1,0 +1,1 @@
+"""Commands for the machines of a cluster: a Beam worker, and a pool that starts workers."""
