@@ -2,8 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup cloud run test test-containers test-current proof torture kubeflow lint image \
-  bench bench-scale lock audit chromium mariadb clean dev peers
+.PHONY: help setup cloud run test test-containers test-current proof torture kubeflow engine lint \
+  image bench bench-scale lock audit chromium mariadb maven clean dev peers
 
 DATA ?= data/sample
 TEXT ?= A warm and funny film with a wonderful cast. I loved it.
@@ -72,13 +72,16 @@ run: setup ## Run the pipeline on the sample data, and score a review
 
 test: dev ## Run lint, then the tests in random order
 	@$(MAKE) --no-print-directory lint
-	$(PYTEST) -m 'not slow and not containers and not current and not torture and not kubeflow' $(ARGS)
+	$(PYTEST) -m 'not slow and not containers and not current and not torture and not kubeflow and not engine' $(ARGS)
 
 chromium: ## Install Chromium on Debian, for the tests of the report page
 	@$(call FROM_DEBIAN,chromium,chromium)
 
 mariadb: ## Install MariaDB on Debian, for the tests of the metadata store (starts no service)
 	@$(call FROM_DEBIAN,mariadb-install-db mariadb,mariadb-server-core mariadb-client-core)
+
+maven: ## Install Java and Maven on Debian, for the tests on Flink and Spark
+	@$(call FROM_DEBIAN,java mvn,default-jre-headless maven)
 
 test-containers: dev ## Test the image and its steps in containers, and the gate on Debian 13
 	.venv/bin/python -m pytest -m containers --capture=sys --timeout=1800 $(ARGS)
@@ -96,6 +99,9 @@ torture: dev ## Kill processes, damage files and attack the gate for most of an 
 
 kubeflow: dev ## Run the compiled pipeline on Kubeflow Pipelines' own code, from KFP_SOURCE
 	@.venv/bin/python -m tests.kubeflow $(if $(ARGO),--argo '$(ARGO)') -- '$(KFP_SOURCE)' $(ARGS)
+
+engine: dev ## Run the pipeline on Flink and Spark, which Maven downloads
+	@.venv/bin/python -m tests.engine $(ARGS)
 
 lint: dev ## Check style, import contracts and types
 	.venv/bin/ruff check .

@@ -36,7 +36,11 @@ def write_program(path: pathlib.Path, script: str) -> None:
 
 @pytest.mark.parametrize(
     ('target', 'packages'),
-    [('chromium', 'chromium'), ('mariadb', 'mariadb-server-core mariadb-client-core')],
+    [
+        ('chromium', 'chromium'),
+        ('mariadb', 'mariadb-server-core mariadb-client-core'),
+        ('maven', 'default-jre-headless maven'),
+    ],
 )
 @pytest.mark.parametrize('has_apt', [True, False])
 def test_error_names_the_packages_when_make_cannot_install_them(

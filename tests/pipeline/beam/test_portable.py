@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import functools
-import json
-import math
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-import tensorflow as tf
-from google.protobuf import json_format
-from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.common.atomic_write import UNFINISHED
 from pipeline.beam.arguments import beam_args
 from pipeline.settings.beam import BeamSettings
 from tests.components.statistics_gen.test_executor import (
@@ -26,13 +18,9 @@ from tests.components.statistics_gen.test_executor import (
     read,
     write_examples,
 )
-from tests.conftest import SAMPLE, run_command
 from tests.packaged import install_package
+from tests.pipeline.beam.results import Results, require_equal, run, write_sample
 from tests.pipeline.beam.services import job_service, worker_pool
-
-FILES = 4
-# Of one row's score, the last bits depend on the batch that it is in.
-TOLERANCE = 1e-6
 
 
 def test_statistics_equal_those_of_a_local_run_when_a_job_service_runs_the_node(
@@ -55,74 +43,10 @@ def test_statistics_equal_those_of_a_local_run_when_a_job_service_runs_the_node(
     assert written == expected
 
 
-Results = dict[str, Any]
-
-
-def run(data: pathlib.Path, root: pathlib.Path, preset: str, *beam: str) -> Results:
-    """Run the pipeline; `beam` has the runner, if any, and the options for it."""
-    root.mkdir(parents=True)
-    runner = [arg for arg in beam if not arg.startswith('--')]
-    options = [arg for arg in beam if arg.startswith('--')]
-    flags = [part for name in runner for part in ('--beam-runner', name)]
-    flags += ['--set', f'beam.args={json.dumps(options)}']
-    args = ('run', '--data', str(data), '--preset', preset, '--root', str(root), '--json', *flags)
-    done = run_command(*args, cwd=root)
-    assert done.code == 0, done.err
-    artifacts = root / 'artifacts' / 'sentiment'
-    (examples,) = artifacts.glob('ExampleGen/examples/*')
-    (statistics,) = artifacts.glob('StatisticsGen/statistics/*')
-    (vocabulary,) = artifacts.glob('Transform/transform_graph/*/transform_fn/assets/*')
-    statistics_of = statistics_pb2.DatasetFeatureStatisticsList.FromString
-    return {
-        'examples': {path.name: _records(path) for path in examples.glob('Split-*')},
-        'statistics': {
-            path.parent.name: json_format.MessageToDict(statistics_of(path.read_bytes()))
-            for path in statistics.glob('Split-*/FeatureStats.pb')
-        },
-        'texts': json.loads((statistics / 'report' / 'text_statistics.json').read_text()),
-        'vocabulary': vocabulary.read_bytes(),
-        'metrics': done.json['metrics'],
-        'outcome': done.json['outcome'],
-        # Paths that exist only while a node runs.
-        'unfinished': [
-            path
-            for pattern in (UNFINISHED, '.temp_path', '*.part')
-            for path in artifacts.rglob(pattern)
-        ],
-    }
-
-
-def different(found: Any, expected: Any, where: str = '') -> list[str]:
-    """List where JSON values differ; numbers in more than the last bits of a sum."""
-    if isinstance(found, dict) and isinstance(expected, dict):
-        keys = found.keys() | expected.keys()
-        pairs = [(str(key), found.get(key), expected.get(key)) for key in keys]
-    elif isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
-        pairs = [(str(index), *pair) for index, pair in enumerate(zip(found, expected))]
-    elif isinstance(found, float) and isinstance(expected, float):
-        same = math.isclose(found, expected, rel_tol=1e-12)
-        return [] if same else [f'{where}: {found} and {expected}']
-    else:
-        return [] if found == expected else [f'{where}: {found!r} and {expected!r}']
-    return [line for name, *both in pairs for line in different(*both, f'{where}/{name}')]
-
-
-def _records(split: pathlib.Path) -> list[bytes]:
-    files = sorted(map(str, split.iterdir()))
-    return sorted(tf.data.TFRecordDataset(files, 'GZIP').as_numpy_iterator())
-
-
 @pytest.fixture(scope='module')
 def data(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The sample, in several files."""
-    folder = tmp_path_factory.mktemp('data')
-    with (SAMPLE / 'reviews.csv').open(newline='', encoding='utf-8') as file:
-        header, *rows = csv.reader(file)
-    for number in range(FILES):
-        path = folder / f'reviews-{number}.csv'
-        with path.open('w', newline='', encoding='utf-8') as file:
-            csv.writer(file).writerows([header, *rows[number::FILES]])
-    return folder
+    return write_sample(tmp_path_factory.mktemp('data'))
 
 
 @pytest.fixture(scope='module')
@@ -177,11 +101,6 @@ def test_results_equal_those_of_a_local_run_when_another_runner_reads_the_data(
     site: pathlib.Path,
     tmp_path: pathlib.Path,
 ) -> None:
-    expected = dict(local(preset))
     with _runner(mode, tmp_path / 'services', site) as beam:
         found = run(data, tmp_path / 'runs', preset, *beam)
-    statistics = [results.pop('statistics') for results in (found, expected)]
-    assert different(*statistics) == []
-    assert found.pop('metrics') == pytest.approx(expected.pop('metrics'), abs=TOLERANCE)
-    assert found == expected
-    assert (found['outcome'], found['unfinished']) == ('pushed', [])
+    require_equal(found, local(preset))
