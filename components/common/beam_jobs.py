@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 import grpc
-from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from components.common.errors import ComponentError, ReviewsError, ServiceError
+from components.common.running_job import job_left
+from components.common.service_job import ServiceJob
 
 _NO_CODE = re.compile(r'ModuleNotFoundError|No module named')
 _NOT_THERE = re.compile(r'FileNotFoundError|\bNotFoundError\b|No such file')
@@ -20,11 +21,11 @@ _NOT_THERE = re.compile(r'FileNotFoundError|\bNotFoundError\b|No such file')
 def run_beam_pipeline(pipeline: beam.Pipeline, node: str) -> Iterator[beam.Pipeline]:
     """Run a pipeline at the end of the block, and wait until it is done.
 
-    If the wait is interrupted, for instance by Ctrl-C, a job on a service is cancelled.
+    If the wait is interrupted, for instance by Ctrl-C, a job on a service is ended.
 
     Args:
         pipeline: A pipeline without transforms.
-        node: Id of the node, for messages.
+        node: Id of the node, for messages and for the name of the job.
 
     Yields:
         The same pipeline.
@@ -38,29 +39,27 @@ def run_beam_pipeline(pipeline: beam.Pipeline, node: str) -> Iterator[beam.Pipel
         >>> with run_beam_pipeline(beam.Pipeline(), 'ExampleGen') as pipeline:  # doctest: +SKIP
         ...     _ = pipeline | beam.Create(['a text']) | beam.Map(print)
     """
+    job = ServiceJob.of(pipeline, node)
     try:
         with pipeline:
             yield pipeline
+            if job is not None:
+                job.submitting()
+        if job is not None:
+            job.done()
     except BaseException as err:
         # A runner in this process has no result before the job is done.
         result = getattr(pipeline, 'result', None)
-        if result is not None:
-            _cancel(result)
+        if job is not None:
+            job.call_off(result)
+        elif result is not None:  # a service that Beam's runner talks to, such as Dataflow
+            with contextlib.suppress(Exception):
+                result.cancel()
         if isinstance(err, (grpc.RpcError, grpc.FutureTimeoutError)):
             raise _connection_error(err, node, started=result is not None) from err
         if result is not None and isinstance(err, Exception):
             raise _job_error(err, node) from err
         raise
-
-
-def _cancel(result: PipelineResult) -> None:
-    # The service may be gone, or not know the job.
-    state = PipelineState.UNKNOWN
-    with contextlib.suppress(Exception):
-        state = result.state
-    if not PipelineState.is_terminal(state):
-        with contextlib.suppress(Exception):
-            result.cancel()
 
 
 def _connection_error(err: Exception, node: str, *, started: bool) -> ReviewsError:
@@ -72,10 +71,10 @@ def _connection_error(err: Exception, node: str, *, started: bool) -> ReviewsErr
             hint='start the service, or correct its address in beam.args',
             may_pass=True,
         )
+    resume = 'to resume from the cached nodes, run the same command again'
     return ServiceError(
         f'{node}: the connection to the Beam job service was lost: {details}',
-        hint='the job may still run: cancel it on the service; run the same command again to '
-        'resume from the cached nodes',
+        hint='; '.join(filter(None, [job_left(), resume])),
         may_pass=True,
     )
 

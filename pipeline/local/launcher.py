@@ -18,9 +18,15 @@ from tfx.orchestration.portable import (
     python_driver_operator,
 )
 from tfx.orchestration.portable.mlmd import execution_lib
-from tfx.proto.orchestration import driver_output_pb2, executable_spec_pb2, pipeline_pb2
+from tfx.proto.orchestration import (
+    driver_output_pb2,
+    executable_spec_pb2,
+    pipeline_pb2,
+    placeholder_pb2,
+)
 
 from components.common.errors import ComponentError
+from components.common.running_job import job_left
 from pipeline.results.run_findings import Artifacts
 
 _DriverSpec = executable_spec_pb2.PythonClassExecutableSpec
@@ -56,6 +62,8 @@ class NodeLauncher:
         self._deployment = runner_utils.extract_local_deployment_config(pipeline)
         connection = self._deployment.metadata_connection_config
         self._connection = getattr(connection, connection.WhichOneof('connection_config'))
+        run_id = pipeline.runtime_spec.pipeline_run_id.field_value.string_value
+        self._job_name = f'{pipeline.pipeline_info.id}-{run_id}'
 
     def launch(self, node: pipeline_pb2.PipelineNode, *, cache: bool) -> Launched:
         """Execute a node, after all nodes that it depends on.
@@ -78,7 +86,7 @@ class NodeLauncher:
             damages.extend([found] if found else [])
             return bool(found)
 
-        info = launcher.Launcher(
+        node_launcher = launcher.Launcher(
             pipeline_node=node,
             mlmd_connection=metadata.Metadata(self._connection),
             pipeline_info=self._pipeline.pipeline_info,
@@ -86,7 +94,7 @@ class NodeLauncher:
             executor_spec=cache_spec,
             custom_executor_operators={
                 executable_spec_pb2.BeamExecutableSpec: functools.partial(
-                    _make_beam_operator, executor_spec
+                    _make_beam_operator, executor_spec, self._job_name
                 )
             },
             custom_driver_spec=runner_utils.extract_custom_driver_spec(self._deployment, node_id)
@@ -96,7 +104,11 @@ class NodeLauncher:
                     _CacheCheckingDriver, executor_spec=cache_spec, is_damaged=is_damaged
                 )
             },
-        ).launch()
+        )
+        try:
+            info = node_launcher.launch()
+        except _JobLeft as left:
+            raise left.error from left.error.__cause__
         if info is None or info.execution_id is None:
             raise ComponentError(
                 f'{node_id} did not run: an artifact that it needs is missing',
@@ -122,12 +134,41 @@ def _without_beam_args(executor_spec: Any) -> Any:
     )
 
 
-def _make_beam_operator(full_spec: Any, **arguments: Any) -> Any:
+def _make_beam_operator(full_spec: Any, job_name: str, **arguments: Any) -> Any:
     """Make the operator that runs an executor with all of its options.
 
     TFX passes the specification of which it makes the cache key, without these options.
+
+    Args:
+        full_spec: The specification with the options.
+        job_name: Name of the run, for the names of its jobs on a service.
+        arguments: TFX's arguments for the operator.
     """
-    return beam_executor_operator.BeamExecutorOperator(**{**arguments, 'executor_spec': full_spec})
+    operator = _BeamOperator(**{**arguments, 'executor_spec': full_spec})
+    name = placeholder_pb2.PlaceholderExpression()
+    name.value.string_value = f'--job_name={job_name}'
+    operator.beam_pipeline_args.insert(0, name)  # first, so that a name in beam.args wins
+    return operator
+
+
+class _JobLeft(BaseException):
+    """Carries an error past TFX, which removes the outputs of a node at each Exception."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _BeamOperator(beam_executor_operator.BeamExecutorOperator):  # type: ignore[misc]
+    """Runs an executor; keeps its outputs if its job on a service may still write them."""
+
+    def run_executor(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().run_executor(*args, **kwargs)
+        except Exception as err:
+            if job_left() is not None:
+                raise _JobLeft(err) from err
+            raise
 
 
 class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ignore[misc]

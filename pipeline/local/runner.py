@@ -18,7 +18,9 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components.common.fingerprint import stack_versions
 from components.common.progress import report_progress
+from components.common.running_job import job_left
 from components.example_gen.sources import DataSource
+from pipeline.beam.arguments import is_direct
 from pipeline.beam.worker_code import code_on_worker_path
 from pipeline.create import create_pipeline
 from pipeline.local import leftovers
@@ -118,7 +120,8 @@ def run_pipeline(
             message = backend.open_for_run()
             if message:
                 report_progress(message)
-            leftovers.clear(backend, config.pipeline_root, config.name)
+            if leftovers.clear(backend, config.pipeline_root, config.name):
+                _report_left_job(config)
             # In TFX's Beam nodes, absl parses the arguments of the process: hide them.
             with _hide_arguments(), code_on_worker_path():
                 runner.run(create_pipeline(config, source))
@@ -126,8 +129,10 @@ def run_pipeline(
             error = signals.interrupt_cause(err)
             if error is not None:
                 _log.info('the run was interrupted', exc_info=True)
-                with contextlib.suppress(Exception):  # the next run clears the leftovers, too
-                    leftovers.clear(backend, config.pipeline_root, config.name)
+                # The next run clears the leftovers, too. A job that still runs may need its files.
+                with contextlib.suppress(Exception):
+                    if job_left() is None:
+                        leftovers.clear(backend, config.pipeline_root, config.name)
             else:  # the command prints one line; the log has the traceback
                 _log.exception('the run failed')
                 error = (
@@ -270,6 +275,14 @@ def _write_label_issues(
     except (OSError, ValueError):  # the run has ended, and does not depend on the table
         _log.exception('the table of suspected label errors was not written')
         return None
+
+
+def _report_left_job(config: PipelineConfig) -> None:
+    if not is_direct(config.beam):
+        report_progress(
+            'removed the files of the node that the run before did not finish; if its Beam job '
+            f'is still running, it fails: its name begins with {config.name}'
+        )
 
 
 @contextlib.contextmanager

@@ -4,7 +4,8 @@ Python runs signal handlers in the main thread, between two bytecodes. A call in
 TensorFlow may delay a handler for minutes, and a library may catch the exception that
 the handler raises. A second thread therefore watches a pipe that receives the signals.
 If the command has not ended after a few seconds, this thread ends the process. The
-effect is that of SIGKILL, which a run must tolerate anyway.
+effect is that of SIGKILL, which a run must tolerate anyway. A command that is ending its job
+on a service gets the time for that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
+
+from components.common.running_job import ending_until, job_left
 
 # The sum is below the 5 s within which a command stops.
 _UNWINDING_SECONDS = 3.0
@@ -113,7 +116,8 @@ def exit_code() -> int:
 def final_message() -> str:
     """Return the last line that an interrupted command prints."""
     hint = _state.hint or 'to start over, run the same command again'
-    return f'{_NAMES[signal.Signals(_state.received or signal.SIGINT)]}; {hint}'
+    name = _NAMES[signal.Signals(_state.received or signal.SIGINT)]
+    return '; '.join(filter(None, [name, job_left(), hint]))
 
 
 @contextlib.contextmanager
@@ -167,8 +171,9 @@ def _interrupt(number: int) -> KeyboardInterrupt:
 def _watch(reader: int, terminal: int | None) -> None:
     number = _next_signal(reader)
     started = time.monotonic()
-    while _next_signal(reader, started + _UNWINDING_SECONDS) is not None:
-        if time.monotonic() - started > _SAME_SIGNAL_SECONDS:
+    while time.monotonic() < max(started + _UNWINDING_SECONDS, ending_until()):
+        repeated = _next_signal(reader, time.monotonic() + _SAME_SIGNAL_SECONDS)
+        if repeated is not None and time.monotonic() - started > _SAME_SIGNAL_SECONDS:
             break
     assert number is not None  # the first call has no time limit
     _state.received = number

@@ -41,6 +41,18 @@ while True:
     except BaseException:
         pass
 """
+# Longer than a command may otherwise take.
+_ENDS_JOB = """
+from components.common import running_job
+running_job.job_started('reviews-1', 'cancel it in Flink')
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    with running_job.ending_job():
+        time.sleep(5)
+    print('ended', flush=True)
+    raise
+"""
 _HIDES = r"print('\x1b[?25l', end='', file=sys.stderr, flush=True)"
 # One call of C code that takes minutes, in which no Python handler can run.
 _IN_C = """
@@ -127,6 +139,20 @@ def test_program_ends_within_five_seconds_when_it_cannot_unwind() -> None:
     for ended, (_, number, out, err) in zip(programs, _CANNOT_UNWIND):
         assert (ended.code, ended.out, ended.err) == (128 + number, out, err)
         assert ended.seconds < 5
+
+
+def test_program_ends_its_job_when_that_takes_longer_than_unwinding() -> None:
+    ended = _Ended(_ENDS_JOB, signal.SIGTERM)
+    assert (ended.code, ended.out) == (143, 'ended\n')
+
+
+def test_message_names_the_job_when_a_second_interrupt_ends_the_program_before_it() -> None:
+    ended = _Ended(_ENDS_JOB, signal.SIGINT, signal.SIGINT, pause=0.5)
+    assert (ended.code, ended.out) == (130, '')
+    assert ended.err == (
+        'interrupted; the Beam job reviews-1 may still be running: cancel it in Flink; '
+        'to start over, run the same command again\n'
+    )
 
 
 def test_interrupt_stays_ignored_when_it_was_ignored_at_the_start() -> None:

@@ -1,0 +1,151 @@
+"""Plays a Flink cluster and its job server: what this project asks of them, with Flink's answers.
+
+The answers have the form of those of Flink 1.19.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from apache_beam.portability.api import beam_job_api_pb2
+
+from tests.pipeline.beam.services import RecordingService, recording_service
+
+_CANCEL = re.compile(r'/jobs/(\w+)\?mode=cancel')
+
+
+class PlayedFlink:
+    """A cluster; a job that is cancelled has ended some requests later.
+
+    Attributes:
+        address: `HOST:PORT` of its REST API.
+        jobs: The jobs, as in `/jobs/overview`.
+        cancelled: The ids of the jobs that were cancelled.
+        answers: Other resources by their path, such as `/overview`.
+        requests_to_cancel: How many requests for the jobs a job needs to end; None for a job
+            that does not end.
+    """
+
+    def __init__(self) -> None:
+        self.address = ''
+        self.jobs: list[dict[str, Any]] = []
+        self.cancelled: list[str] = []
+        self.answers: dict[str, Callable[[], Any]] = {'/jobs/overview': self._overview}
+        self.requests_to_cancel: int | None = 2
+
+    def add_job(self, name: str, state: str = 'RUNNING') -> None:
+        """Start a job."""
+        number = len(self.jobs) + 1
+        job = {'jid': f'{number:032x}', 'name': name, 'state': state, 'start-time': number}
+        self.jobs.append(job)
+
+    def answer(self, method: str, path: str) -> tuple[int, Any]:
+        """Return the status and the JSON value for a request."""
+        cancel = _CANCEL.fullmatch(path)
+        if method == 'PATCH' and cancel:
+            job = next((job for job in self.jobs if job['jid'] == cancel[1]), None)
+            if job is None:
+                return 404, {'errors': [f'Job could not be found. {cancel[1]}']}
+            self.cancelled.append(cancel[1])
+            job['state'] = 'CANCELLING'
+            return 202, {}
+        if method == 'GET' and path in self.answers:
+            return 200, self.answers[path]()
+        return 404, {'errors': ['Not found: ' + path]}
+
+    def _overview(self) -> dict[str, Any]:
+        for job in self.jobs:
+            if job['state'] == 'CANCELLING' and self.requests_to_cancel is not None:
+                self.requests_to_cancel -= 1
+                if self.requests_to_cancel <= 0:
+                    job['state'] = 'CANCELED'
+        return {'jobs': self.jobs}
+
+
+@contextlib.contextmanager
+def played_flink() -> Iterator[PlayedFlink]:
+    """Serve a cluster on loopback."""
+    flink = PlayedFlink()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, value = flink.answer(self.command, self.path)
+            content = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header('Content-Length', str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_PATCH = do_GET
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    flink.address = f'127.0.0.1:{server.server_address[1]}'
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield flink
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class FlinkJobServer(RecordingService):
+    """Beam's job service with what Flink's job server does otherwise.
+
+    It tells the address of its cluster among the options of a job, and does not end jobs there.
+
+    Args:
+        flink: The cluster; None for a Flink in the job server itself.
+        address: The address of the cluster, in place of its own.
+    """
+
+    def __init__(self, flink: PlayedFlink | None, *, address: str | None = None) -> None:
+        super().__init__()
+        self._flink = flink
+        self._master = address or (flink.address if flink else '[local]')
+        self._options: dict[str, Any] = {}
+
+    def Prepare(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
+        response = super().Prepare(request, context)
+        self._options[response.preparation_id] = request.pipeline_options
+        return response
+
+    def Run(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
+        response = super().Run(request, context)
+        if self._flink is not None:
+            self._flink.add_job(self.name_of(request))
+        return response
+
+    def GetJobs(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
+        jobs = []
+        for run in self.run:
+            options = self._options[run.preparation_id]
+            options['beam:option:flink_master:v1'] = self._master
+            options['beam:option:flink_conf_dir:v1'] = None
+            name = self.name_of(run)
+            jobs.append(beam_job_api_pb2.JobInfo(job_name=name, pipeline_options=options))
+        return beam_job_api_pb2.GetJobsResponse(job_info=jobs)
+
+    def name_of(self, run: Any) -> str:
+        """Return the name of the job for a request to run one."""
+        return str(self._options[run.preparation_id]['beam:option:job_name:v1'])
+
+
+@contextlib.contextmanager
+def flink_job_server(
+    flink: PlayedFlink | None, *, address: str | None = None
+) -> Iterator[tuple[str, FlinkJobServer]]:
+    """Serve a FlinkJobServer; yield its HOST:PORT and itself."""
+    server = FlinkJobServer(flink, address=address)
+    with recording_service(server) as (endpoint, _):
+        yield endpoint, server
