@@ -43,6 +43,9 @@ class WorkerFiles:
     Args:
         uri: The artifact that the workers write.
 
+    Attributes:
+        folder: The folder of the files, also for the `part_dir` of `atomic_write`.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as uri:
@@ -53,16 +56,16 @@ class WorkerFiles:
     """
 
     def __init__(self, uri: str) -> None:
-        self._folder = posixpath.join(uri, UNFINISHED)
+        self.folder = posixpath.join(uri, UNFINISHED)
 
     def store(self, values: Iterable[Any]) -> list[StoredValue]:
         """Write values one after the other into a new file; they must be picklable."""
         name = f'values-{uuid.uuid4().hex}'
-        storage = storage_of(self._folder)
-        storage.makedirs(self._folder)
+        storage = storage_of(self.folder)
+        storage.makedirs(self.folder)
         stored = []
         start = 0
-        with storage.GFile(posixpath.join(self._folder, name), 'wb') as file:
+        with storage.GFile(posixpath.join(self.folder, name), 'wb') as file:
             for value in values:
                 content = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
                 file.write(content)
@@ -79,7 +82,7 @@ class WorkerFiles:
                 is unpickled in that case.
             OSError: If the file cannot be read.
         """
-        path = posixpath.join(self._folder, stored.name)
+        path = posixpath.join(self.folder, stored.name)
         with storage_of(path).GFile(path, 'rb') as file:
             file.seek(stored.start)
             content = file.read(stored.size)

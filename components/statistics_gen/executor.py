@@ -16,14 +16,11 @@ from tfx.utils import json_utils
 from components.common.atomic_write import clear_unfinished, unfinished_dir
 from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import DataError
+from components.common.word_counts import number_of_parts
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
 from components.statistics_gen.text_statistics import TEXT_STATISTICS_FILE
 from components.statistics_gen.workers import WriteStatistics, WriteTextStatistics
-
-# The digests of so many take 128 MiB; the words of each of 120 parts of a billion reviews, half
-# of it.
-_EXAMPLES_PER_PART = 1 << 23
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -122,8 +119,7 @@ def require_all_counted(examples: str, statistics: str, splits: list[str]) -> No
 
 
 def _texts_parts(examples: str, splits: list[str]) -> int:
-    total = sum(map(ExamplesSummary.read(examples).examples, splits))
-    return 1 + total // _EXAMPLES_PER_PART
+    return number_of_parts(sum(map(ExamplesSummary.read(examples).examples, splits)))
 
 
 def _statistics_path(uri: str, split: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from components.common import features
+from components.common.word_counts import rows_by_part
 from components.readers.identity import digest, without_numbers, words_of
 
 Digests: TypeAlias = npt.NDArray[np.uint64]
@@ -60,14 +61,15 @@ class TextDigests:
         self._near = [_join(self._near)]
         return self._near[0]
 
-    def divide(self, parts: int) -> list[TextDigests]:
+    def divide(self, parts: int) -> Iterator[TextDigests]:
         """Divide each kind into parts, so that equal digests share a part."""
-        divided = [TextDigests() for _ in range(parts)]
         exact, near = self.exact(), self.near()
-        for number, part in enumerate(divided):
-            part._exact.append(exact[exact % np.uint64(parts) == number])
-            part._near.append(near[near % np.uint64(parts) == number])
-        return divided
+        divided = [rows_by_part(digests % np.uint64(parts), parts) for digests in (exact, near)]
+        for rows_exact, rows_near in zip(*divided):
+            part = TextDigests()
+            part._exact.append(exact[rows_exact])
+            part._near.append(near[rows_near])
+            yield part
 
 
 class Repeats(NamedTuple):
@@ -77,13 +79,12 @@ class Repeats(NamedTuple):
     shared: dict[str, int]
     seen: int
 
-    @classmethod
-    def sum(cls, parts: Sequence[Repeats]) -> Repeats:
-        """Add up the counts of all parts of a split."""
-        return cls(
-            duplicates=sum(part.duplicates for part in parts),
-            shared={other: sum(part.shared[other] for part in parts) for other in parts[0].shared},
-            seen=sum(part.seen for part in parts),
+    def merge(self, other: Repeats) -> Repeats:
+        """Add the counts of another part."""
+        return Repeats(
+            duplicates=self.duplicates + other.duplicates,
+            shared={name: number + other.shared[name] for name, number in self.shared.items()},
+            seen=self.seen + other.seen,
         )
 
 

@@ -3,15 +3,13 @@
 Arrow processes whole columns of words, and where possible only the distinct
 words of a batch: IMDB's 25 million words take two CPU seconds, where Python's
 `split` and `Counter` alone take four. Words and texts may be divided into
-parts, see `TextCounts.divide`: each part is summarized by itself, so that no
-worker holds all words of a billion texts.
+parts, see `TextCounts.divide`: each part is summarized by itself.
 """
 
 from __future__ import annotations
 
 import string
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.common import features
+from components.common.word_counts import WordCounter, WordCounts
 from components.statistics_gen.repeats import Repeats, TextDigests, count_repeats
 from components.statistics_gen.text_statistics import (
     FINGERPRINT_WORDS,
@@ -51,23 +50,6 @@ _PUNCTUATION += ''.join(
     for code in range(first, last + 1)
 )
 _LONGEST_WORD_BYTES = 100
-_MIN_PENDING_ROWS = 1 << 18
-
-
-class WordCounts(NamedTuple):
-    """Distinct words, large_string `[words]`, and their occurrences, int64 `[words]`."""
-
-    words: pa.Array
-    numbers: npt.NDArray[np.int64]
-
-    def where(self, mask: npt.NDArray[np.bool_]) -> WordCounts:
-        """Return the words that a mask selects."""
-        return WordCounts(self.words.filter(pa.array(mask)), self.numbers[mask])
-
-    @property
-    def total(self) -> int:
-        """Number of words, repetitions included."""
-        return int(self.numbers.sum())
 
 
 class TextCounts:
@@ -94,9 +76,7 @@ class TextCounts:
         self.labels: npt.NDArray[np.int64] = np.zeros(2, np.int64)
         self.lengths: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.digests = TextDigests()
-        self._words = [WordCounts(pa.array([], pa.large_string()), np.zeros(0, np.int64))]
-        self._rows = 0
-        self._rows_merged = 0
+        self._words = WordCounter(pa.large_string())
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add raw examples.
@@ -124,68 +104,40 @@ class TextCounts:
         size = pc.binary_length(words)
         is_word = pc.and_(pc.greater(size, 0), pc.less_equal(size, _LONGEST_WORD_BYTES))
         counts = WordCounts(words, found.field(1).to_numpy())
-        self._add_words(counts.where(is_word.to_numpy(zero_copy_only=False)))
+        self._words.add(counts.where(is_word.to_numpy(zero_copy_only=False)))
 
     def merge(self, other: TextCounts) -> None:
         self.examples += other.examples
         self.labels += other.labels
         self.lengths = _sum(self.lengths, other.lengths)
         self.digests.merge(other.digests)
-        if self._rows:
-            self._add_words(other.words())
-        else:
-            # To add all of them up again would take as long as counting them.
-            self._words = [other.words()]
-            self._rows = self._rows_merged = len(self._words[0].words)
+        self._words.add(other.words())
 
     def words(self) -> WordCounts:
         """Return the words, each once, in no order."""
-        if len(self._words) > 1:
-            # Arrow's group_by takes four times as long.
-            rows = pa.concat_arrays([counts.words for counts in self._words]).dictionary_encode()
-            sums = np.bincount(
-                rows.indices.to_numpy(),
-                # float64 is exact below 2 ** 53.
-                np.concatenate([counts.numbers for counts in self._words]),
-                len(rows.dictionary),
-            )
-            self._words = [WordCounts(rows.dictionary, sums.astype(np.int64))]
-        self._rows = self._rows_merged = len(self._words[0].words)
-        return self._words[0]
+        return self._words.counts()
 
-    def divide(self, parts: int) -> list[TextCounts]:
+    def divide(self, parts: int) -> Iterator[TextCounts]:
         """Divide the counts into parts, so that equal words and equal digests share a part.
 
         The digests of a text may be in two parts. The first part has the counts that are not
         by word or by text.
         """
         if parts == 1:
-            return [self]
-        divided = [TextCounts() for _ in range(parts)]
-        divided[0].examples = self.examples
-        divided[0].labels, divided[0].lengths = self.labels, self.lengths
-        counts = self.words()
-        # Python's hash differs from process to process.
-        of_words = np.array([zlib.crc32(word.as_buffer()) for word in counts.words], np.int64)
-        for number, (part, digests) in enumerate(zip(divided, self.digests.divide(parts))):
-            part._add_words(counts.where(of_words % parts == number))
+            yield self
+            return
+        rest = (self.examples, self.labels, self.lengths)
+        for words, digests in zip(self.words().divide(parts), self.digests.divide(parts)):
+            part = TextCounts()
+            part.examples, part.labels, part.lengths = rest
+            part._words.add(words)
             part.digests = digests
-        return divided
-
-    def __getstate__(self) -> dict[str, Any]:
-        self.words()  # smaller than its parts
-        return self.__dict__
-
-    def _add_words(self, counts: WordCounts) -> None:
-        self._words.append(counts)
-        self._rows += len(counts.words)
-        # Only when they have doubled, so that a word is added up a few times, not with each batch.
-        if self._rows > 2 * self._rows_merged + _MIN_PENDING_ROWS:
-            self.words()
+            yield part
+            rest = (0, np.zeros_like(self.labels), np.zeros(0, np.int64))
 
 
 class PartSummary(NamedTuple):
-    """Summary of a part of the words and texts of a split.
+    """Summary of a part of the words and texts of a split, or of several parts.
 
     Attributes:
         examples: See `TextCounts`, as for `labels` and `lengths`.
@@ -204,6 +156,19 @@ class PartSummary(NamedTuple):
     frequent: list[tuple[str, int]]
     equal: Repeats
     nearly_equal: Repeats
+
+    def merge(self, other: PartSummary) -> PartSummary:
+        """Return the summary of both, which have no word and no digest in common."""
+        return PartSummary(
+            examples=self.examples + other.examples,
+            labels=self.labels + other.labels,
+            lengths=_sum(self.lengths, other.lengths),
+            words=self.words + other.words,
+            unknown=self.unknown + other.unknown,
+            frequent=_first(self.frequent + other.frequent),
+            equal=self.equal.merge(other.equal),
+            nearly_equal=self.nearly_equal.merge(other.nearly_equal),
+        )
 
 
 def summarize_part(texts: Mapping[str, TextCounts]) -> dict[str, PartSummary]:
@@ -232,22 +197,19 @@ def summarize_part(texts: Mapping[str, TextCounts]) -> dict[str, PartSummary]:
 def merge_summaries(parts: Iterable[Mapping[str, PartSummary]]) -> TextStatistics:
     """Merge the summaries of all parts, in any order, by split."""
     order = [*features.SPLITS, features.UNLABELLED_SPLIT]
-    by_split: dict[str, list[PartSummary]] = {}
+    merged: dict[str, PartSummary] = {}
     for part in parts:
-        for name, sums in part.items():
-            by_split.setdefault(name, []).append(sums)
-    names = sorted(by_split, key=lambda name: order.index(name) if name in order else len(order))
-    frequent = {
-        name: _first([pair for sums in by_split[name] for pair in sums.frequent]) for name in names
-    }
-    of_train = frequent[features.TRAIN_SPLIT]
+        for name, summary in part.items():
+            merged[name] = merged[name].merge(summary) if name in merged else summary
+    names = sorted(merged, key=lambda name: order.index(name) if name in order else len(order))
+    of_train = merged[features.TRAIN_SPLIT].frequent
     return TextStatistics(
         splits=[
-            _merge_split(name, by_split[name], frequent[name], [n for n in names if n != name])
+            _statistics(name, merged[name], [other for other in names if other != name])
             for name in names
         ],
         drift={
-            name: divergence(frequent[name], of_train)
+            name: divergence(merged[name].frequent, of_train)
             for name in names
             if name != features.TRAIN_SPLIT
         },
@@ -255,28 +217,21 @@ def merge_summaries(parts: Iterable[Mapping[str, PartSummary]]) -> TextStatistic
     )
 
 
-def _merge_split(
-    name: str, parts: list[PartSummary], frequent: list[tuple[str, int]], others: list[str]
-) -> SplitStatistics:
-    negative, positive = (sum(int(sums.labels[label]) for sums in parts) for label in (0, 1))
+def _statistics(name: str, summary: PartSummary, others: list[str]) -> SplitStatistics:
+    negative, positive = summary.labels.tolist()
     labelled = bool(negative + positive)
-    words = sum(sums.words for sums in parts)
-    unknown = None
-    if name != features.TRAIN_SPLIT and words:
-        unknown = sum(sums.unknown for sums in parts) / words
-    # One of the parts has all lengths.
-    lengths = max((sums.lengths for sums in parts), key=len)
-    equal = Repeats.sum([sums.equal for sums in parts])
-    nearly_equal = Repeats.sum([sums.nearly_equal for sums in parts])
+    equal, nearly_equal = summary.equal, summary.nearly_equal
     return SplitStatistics(
         name=name,
-        examples=sum(sums.examples for sums in parts),
+        examples=summary.examples,
         positive=positive if labelled else None,
         negative=negative if labelled else None,
-        lengths=lengths.tolist(),
-        words=words,
-        frequent=frequent[:FREQUENT_WORDS],
-        unknown=unknown,
+        lengths=summary.lengths.tolist(),
+        words=summary.words,
+        frequent=summary.frequent[:FREQUENT_WORDS],
+        unknown=summary.unknown / summary.words
+        if name != features.TRAIN_SPLIT and summary.words
+        else None,
         duplicates=equal.duplicates,
         shared={other: equal.shared[other] for other in others},
         seen=equal.seen,
@@ -287,10 +242,7 @@ def _merge_split(
 
 
 def _most_frequent(counts: WordCounts) -> list[tuple[str, int]]:
-    if len(counts.numbers) > FINGERPRINT_WORDS:
-        # Sorting all words would take longer than counting them.
-        least = np.partition(counts.numbers, -FINGERPRINT_WORDS)[-FINGERPRINT_WORDS]
-        counts = counts.where(counts.numbers >= least)
+    counts = counts.most_frequent(FINGERPRINT_WORDS)
     return _first(list(zip(counts.words.to_pylist(), counts.numbers.tolist())))
 
 

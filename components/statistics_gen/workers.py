@@ -3,12 +3,16 @@
 TFX's executor builds a graph of some 150 transforms for each split, which
 costs more than the statistics do, and sends each text through a shuffle to
 count it. Here a worker folds a file into TFDV's own accumulators, and into the
-counts of its texts, and sends only these on to be merged.
+counts of its texts. It stores both, and sends only their names on to be merged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import functools
+import itertools
+import posixpath
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -24,13 +28,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.public.tfxio import RecordBatchesOptions, TFExampleRecord
 
 from components.common import features
-from components.common.atomic_write import atomic_write, unfinished_dir
-from components.statistics_gen.text_counts import (
-    PartSummary,
-    TextCounts,
-    merge_summaries,
-    summarize_part,
-)
+from components.common.atomic_write import atomic_write
+from components.common.worker_files import StoredValue, WorkerFiles
+from components.statistics_gen.text_counts import TextCounts, merge_summaries, summarize_part
 from components.statistics_gen.text_statistics import to_json
 
 _BATCH_EXAMPLES = 1_000
@@ -39,8 +39,8 @@ _BATCH_EXAMPLES = 1_000
 # texts: 42 MB of IMDB.
 _DISTINCT_VALUES = 1 << 20
 _FREQUENT_VALUES = 1 << 15
-# Files of a split for each worker that merges before the last one does; on average, as each bundle
-# chooses one of these workers at random.
+# Files of a split for each worker that merges before the last one does; on average, as the hash of
+# a file's path chooses the worker.
 _FILES_PER_MERGE = 64
 
 _TEXTS = 'texts'
@@ -55,7 +55,7 @@ class WriteStatistics(beam.PTransform):
         paths: By split, the file of its statistics.
         text_statistics: The file for `read_text_statistics`.
         texts_parts: Number of parts that words and texts are divided into: no
-            worker holds the words and digests of more than one.
+            worker holds the words and digests of more than one, or of more than one file.
         most_files: Number of files of the split with most of them.
     """
 
@@ -66,21 +66,18 @@ class WriteStatistics(beam.PTransform):
         self._paths = dict(paths)
         self._text_statistics = text_statistics
         self._texts_parts = texts_parts
-        self._most_files = most_files
+        self._mergers = -(-most_files // _FILES_PER_MERGE)
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
-        fold = beam.ParDo(_FoldFile(self._texts_parts))
+        values = _worker_files(self._text_statistics)
+        fold = beam.ParDo(_FoldFile(values, self._texts_parts, self._mergers))
         folded = files | 'Fold' >> fold.with_outputs(_TEXTS, main='folded')
-        merge = beam.CombinePerKey(_Merge(_merge_accumulators))
-        mergers = merging_workers(self._most_files)
-        if mergers > 1:
-            # Otherwise one worker for each of the four splits would merge the accumulators.
-            merge = merge.with_hot_key_fanout(mergers)
-        unfinished = unfinished_dir(self._text_statistics)
         _ = (
             folded.folded
-            | 'BySplit' >> merge
-            | 'Write' >> beam.Map(_write_statistics, self._paths, unfinished)
+            | 'ByMerger' >> beam.GroupByKey()
+            | 'Merge' >> beam.Map(_store_merged, values)
+            | 'BySplit' >> beam.GroupByKey()
+            | 'Write' >> beam.Map(_write_statistics, values, self._paths)
         )
         return folded[_TEXTS] | _SummarizeTexts(self._text_statistics)
 
@@ -99,34 +96,30 @@ class WriteTextStatistics(beam.PTransform):
         self._texts_parts = texts_parts
 
     def expand(self, files: beam.PCollection) -> beam.PCollection:
-        fold = beam.ParDo(_FoldTexts(self._texts_parts))
+        fold = beam.FlatMap(_fold_texts, _worker_files(self._path), self._texts_parts)
         return files | 'Fold' >> fold | _SummarizeTexts(self._path)
 
 
 class _SummarizeTexts(beam.PTransform):
-    """Merges and writes (part, {split: TextCounts})."""
+    """Merges and writes (part, (split, stored TextCounts))."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
 
     def expand(self, texts: beam.PCollection) -> beam.PCollection:
+        values = _worker_files(self._path)
         return (
             texts
-            | 'ByWord' >> beam.CombinePerKey(_Merge(_merge_texts))
-            | 'Summarize' >> beam.MapTuple(_summarize)
+            | 'ByPart' >> beam.GroupByKey()
+            | 'Summarize' >> beam.Map(_summarize, values)
             | 'Together' >> beam.GroupByKey()
-            | 'WriteTexts' >> beam.Map(_write_text_statistics, self._path)
+            | 'WriteTexts' >> beam.Map(_write_text_statistics, values, self._path)
         )
 
 
-def merging_workers(files: int) -> int:
-    """Return how many workers merge accumulators before the last one does.
-
-    >>> merging_workers(64), merging_workers(65), merging_workers(129)
-    (1, 2, 3)
-    """
-    return -(-files // _FILES_PER_MERGE)
+def _worker_files(text_statistics: str) -> WorkerFiles:
+    return WorkerFiles(posixpath.dirname(text_statistics))
 
 
 def make_generators() -> list[stats_generator.CombinerStatsGenerator]:
@@ -164,13 +157,15 @@ _WHOLE_TEXTS = schema_pb2.Schema(
 
 
 class _FoldFile(beam.DoFn):
-    """Turns (split, file) into (split, accumulators of the file).
+    """Turns (split, file) into ((split, merger), stored accumulators of the file).
 
-    The output `texts` is (part, {split: TextCounts}) for each part of the texts.
+    The output `texts` is (part, (split, stored TextCounts)) for each part of the texts.
     """
 
-    def __init__(self, texts_parts: int) -> None:
+    def __init__(self, values: WorkerFiles, texts_parts: int, mergers: int) -> None:
+        self._values = values
         self._texts_parts = texts_parts
+        self._mergers = mergers
 
     def process(self, element: tuple[str, str]) -> Iterator[Any]:
         split, path = element
@@ -183,24 +178,23 @@ class _FoldFile(beam.DoFn):
                 for generator, accumulator in zip(generators, accumulators)
             ]
             texts.add(batch)
-        yield split, accumulators
-        for number, part in enumerate(texts.divide(self._texts_parts)):
-            yield beam.pvalue.TaggedOutput(_TEXTS, (number, {split: part}))
+        stored, *parts = self._values.store(
+            itertools.chain([accumulators], texts.divide(self._texts_parts))
+        )
+        yield (split, zlib.crc32(path.encode()) % self._mergers), stored
+        for number, part in enumerate(parts):
+            yield beam.pvalue.TaggedOutput(_TEXTS, (number, (split, part)))
 
 
-class _FoldTexts(beam.DoFn):
-    """Turns (split, file) into (part, {split: TextCounts}) for each part of the texts."""
-
-    def __init__(self, texts_parts: int) -> None:
-        self._texts_parts = texts_parts
-
-    def process(self, element: tuple[str, str]) -> Iterator[Any]:
-        split, path = element
-        texts = TextCounts()
-        for batch in _batches(path):
-            texts.add(batch)
-        for number, part in enumerate(texts.divide(self._texts_parts)):
-            yield number, {split: part}
+def _fold_texts(
+    element: tuple[str, str], values: WorkerFiles, texts_parts: int
+) -> Iterator[tuple[int, tuple[str, StoredValue]]]:
+    split, path = element
+    texts = TextCounts()
+    for batch in _batches(path):
+        texts.add(batch)
+    for number, part in enumerate(values.store(texts.divide(texts_parts))):
+        yield number, (split, part)
 
 
 def _batches(path: str) -> Iterator[pa.RecordBatch]:
@@ -209,62 +203,51 @@ def _batches(path: str) -> Iterator[pa.RecordBatch]:
     yield from source.RecordBatches(options)
 
 
-class _Merge(beam.CombineFn):
-    """Merges values two at a time, so that a worker holds few of them.
-
-    The accumulator is None at first: merging a sketch with an empty one takes as
-    long as with a full one.
-    """
-
-    def __init__(self, merge_two: Callable[[Any, Any], Any]) -> None:
-        self._merge_two = merge_two
-
-    def create_accumulator(self) -> None:
-        return None
-
-    def add_input(self, accumulator: Any, element: Any) -> Any:
-        return self.merge_accumulators([accumulator, element])
-
-    def merge_accumulators(self, accumulators: Iterable[Any]) -> Any:
-        present = (value for value in accumulators if value is not None)
-        total = next(present, None)
-        for value in present:
-            total = self._merge_two(total, value)
-        return total
-
-    def extract_output(self, accumulator: Any) -> Any:
-        return accumulator
+def _merge(stored: Iterable[StoredValue], values: WorkerFiles) -> Accumulators:
+    """Load and merge accumulators two at a time, so that a worker holds few of them."""
+    generators = make_generators()
+    return functools.reduce(
+        lambda *pair: [
+            generator.merge_accumulators(of_generator)
+            for generator, of_generator in zip(generators, zip(*pair))
+        ],
+        map(values.load, stored),
+    )
 
 
-def _merge_accumulators(one: Accumulators, other: Accumulators) -> Accumulators:
-    return [
-        generator.merge_accumulators(pair)
-        for generator, *pair in zip(make_generators(), one, other)
-    ]
-
-
-def _merge_texts(one: dict[str, TextCounts], other: dict[str, TextCounts]) -> dict[str, TextCounts]:
-    for split, texts in other.items():
-        if split in one:
-            one[split].merge(texts)
-        else:
-            one[split] = texts
-    return one
-
-
-def _summarize(part: int, texts: Mapping[str, TextCounts]) -> tuple[int, dict[str, PartSummary]]:
-    return 0, summarize_part(texts)
+def _store_merged(
+    element: tuple[tuple[str, int], Iterable[StoredValue]], values: WorkerFiles
+) -> tuple[str, StoredValue]:
+    (split, _), stored = element
+    merged = list(stored)
+    if len(merged) > 1:
+        merged = values.store([_merge(merged, values)])
+    return split, merged[0]
 
 
 def _write_statistics(
-    element: tuple[str, Accumulators], paths: Mapping[str, str], unfinished: str
+    element: tuple[str, Iterable[StoredValue]], values: WorkerFiles, paths: Mapping[str, str]
 ) -> None:
-    split, accumulators = element
-    statistics = stats_impl.extract_statistics_output(accumulators, make_generators())
-    atomic_write(paths[split], statistics.SerializeToString(), part_dir=unfinished)
+    split, stored = element
+    statistics = stats_impl.extract_statistics_output(_merge(stored, values), make_generators())
+    atomic_write(paths[split], statistics.SerializeToString(), part_dir=values.folder)
+
+
+def _summarize(
+    element: tuple[int, Iterable[tuple[str, StoredValue]]], values: WorkerFiles
+) -> tuple[int, StoredValue]:
+    texts: dict[str, TextCounts] = {}
+    for split, part in element[1]:
+        counts = values.load(part)
+        if split in texts:
+            texts[split].merge(counts)
+        else:
+            texts[split] = counts
+    return 0, values.store([summarize_part(texts)])[0]
 
 
 def _write_text_statistics(
-    element: tuple[int, Iterable[Mapping[str, PartSummary]]], path: str
+    element: tuple[int, Iterable[StoredValue]], values: WorkerFiles, path: str
 ) -> None:
-    atomic_write(path, to_json(merge_summaries(element[1])), part_dir=unfinished_dir(path))
+    statistics = merge_summaries(map(values.load, element[1]))
+    atomic_write(path, to_json(statistics), part_dir=values.folder)

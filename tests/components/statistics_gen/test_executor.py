@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
-import apache_beam as beam
 import pytest
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -11,9 +11,10 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.common.errors import ComponentError, DataError
 from components.common.settings import Executors
+from components.common.worker_files import StoredValue, WorkerFiles
+from components.statistics_gen import workers
 from components.statistics_gen.component import make_statistics_gen
 from components.statistics_gen.text_statistics import read_text_statistics
-from components.statistics_gen.workers import WriteStatistics, merging_workers
 from tests.components.trainer.tiny import damage_shard, write_summary
 from tests.conftest import LOCAL_BEAM_ARGS
 
@@ -155,17 +156,27 @@ def test_text_statistics_are_equal_when_tfx_computes_the_others(both: Any) -> No
     assert read_text_statistics(both[1].uri) == read_text_statistics(both[0].uri) is not None
 
 
-@pytest.mark.parametrize(('files', 'mergers'), [(1, 1), (64, 1), (65, 2), (128, 2), (129, 3)])
-def test_number_of_merging_workers_grows_when_there_are_more_files(
-    files: int, mergers: int
+def test_workers_share_the_merging_when_a_split_has_many_files(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert merging_workers(files) == mergers
-    pipeline = beam.Pipeline()
-    write = WriteStatistics({}, 'texts', texts_parts=1, most_files=files)
-    _ = pipeline | beam.Create([('train', 'file')]) | write
-    stages = pipeline.to_runner_api().components.transforms.values()
-    names = [stage.unique_name for stage in stages]
-    assert any('SplitHotCold' in name for name in names) == (mergers > 1)
+    monkeypatch.setattr(workers, '_FILES_PER_MERGE', 3)
+    merged: list[int] = []
+    merge = workers._merge
+
+    def count_and_merge(stored: Iterable[StoredValue], values: WorkerFiles) -> Any:
+        listed = list(stored)
+        merged.append(len(listed))
+        return merge(listed, values)
+
+    monkeypatch.setattr(workers, '_merge', count_and_merge)
+    texts = [f'Text {number}.' for number in range(24)]
+    monkeypatch.setitem(SPLITS, 'train', [[text] for text in texts])
+    examples = write_examples(tmp_path / 'examples')
+    statistics = execute(our_executor(examples), examples, tmp_path)
+    assert read(statistics, 'train').num_examples == 24
+    # At most 8 values come together in the last worker for train.
+    assert sum(merged) >= 24
+    assert max(merged) < 15
 
 
 def test_split_is_refused_when_it_has_no_files(tmp_path: pathlib.Path) -> None:
