@@ -12,22 +12,23 @@ import pathlib
 import re
 import tarfile
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
 from components.common import features
 from components.common.settings import TextSettings
+from components.common.word_counts import WordCounts
 from components.trainer.dataset import LabelledTokens, LoadedExamples
 from components.trainer.fitting import TrainedModel, TrainingJob
 from components.trainer.models import load_architecture
 from components.trainer.settings import TrainerSettings
 from components.transform.text import tokenize
-from components.transform.vocabulary import most_frequent
+from components.transform.vocabulary import Vocabulary, words_to_keep
 from pipeline.settings.presets import PRESETS
 
 FOLDS = 5
@@ -182,11 +183,16 @@ def tokens_of(
         The training, held-out and unlabelled reviews.
     """
     words = tokenize(tf.constant(films.texts), text.punctuation)
-    vocabulary = most_frequent(
-        Counter(tf.ragged.boolean_mask(words, ~held_out).values.numpy().tolist()),
-        top_k=text.vocab_size - features.RESERVED_IDS,
-        min_count=text.min_word_count,
-    )
+    learned = tf.ragged.boolean_mask(words, ~held_out).values.numpy()
+    counts = pa.array(learned, pa.large_binary()).value_counts()
+    vocabulary = words_to_keep(
+        WordCounts(counts.field(0), counts.field(1).to_numpy()),
+        Vocabulary(
+            name=features.VOCABULARY_NAME,
+            top_k=text.vocab_size - features.RESERVED_IDS,
+            min_count=text.min_word_count,
+        ),
+    ).words.to_pylist()
     # Gives the same ids as the pipeline: 0 for padding, and 1 for other words.
     lookup = keras.layers.StringLookup(vocabulary=vocabulary, mask_token='')
 

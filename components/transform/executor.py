@@ -16,6 +16,7 @@ from tfx.utils import import_utils, io_utils
 
 from components.common.atomic_write import clear_unfinished, unfinished_dir
 from components.common.beam_jobs import run_beam_pipeline
+from components.common.word_counts import number_of_parts
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary
 from components.transform.properties import STOCK_REASON_PROPERTY
@@ -30,8 +31,6 @@ from components.transform.vocabulary import (
 if TYPE_CHECKING:
     from components.transform.tracing import TracedFunction
 
-# So many reviews have some 2 million different words, which a worker holds in 300 MB.
-_EXAMPLES_PER_PART = 1 << 24
 # Folder in the transform graph for temporary files, which TFX's executor also uses.
 _TEMP_DIR = '.temp_path'
 # Execution parameters that only TFX's executor understands.
@@ -159,7 +158,7 @@ class Executor(StockExecutor):
                 >> WriteVocabularies(
                     word_graph,
                     paths,
-                    parts=1 + sum(map(summary.examples, splits)) // _EXAMPLES_PER_PART,
+                    parts=number_of_parts(sum(map(summary.examples, splits))),
                 )
             )
         if not files:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
+import itertools
 import json
-import zlib
-from collections import Counter
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 
-from components.common.atomic_write import atomic_write, unfinished_dir
+from components.common.atomic_write import atomic_file, atomic_write, unfinished_dir
+from components.common.storage import storage_of
+from components.common.word_counts import WordCounter, WordCounts
+from components.common.worker_files import StoredValue, WorkerFiles
 
 _TEXTS_PER_BATCH = 1_000
+# Words, of all parts together, that the last worker holds.
+_MERGED_ROWS = 1 << 19
 # What TFT writes if there is no word, because TensorFlow makes no table from an empty file.
 _NO_WORD = b'49d0cd50-04bb-48c0-bc6f-5b575dce351a'
 
@@ -68,14 +77,6 @@ class WordGraph:
         return words
 
 
-class WordCounts(NamedTuple):
-    """Occurrences of each word, in UTF-8, the number of different words, and of examples."""
-
-    words: Counter[bytes]
-    distinct: int
-    examples: int
-
-
 class WrittenVocabulary(NamedTuple):
     """What was counted for a vocabulary.
 
@@ -111,39 +112,50 @@ def WriteVocabularies(
     Equally frequent words are in descending order, as in the vocabularies of
     TFT. TFT sends each word of each batch through a dozen Beam stages, which is
     three quarters of Transform's time on IMDB. Here a worker counts the words of
-    a file that it reads, and sends one table per file. Counts are exact.
+    a file that it reads, and stores them for the next one. Counts are exact.
 
     Args:
         files: Gzipped TFRecord files.
         graph: What makes words from the examples.
-        vocabularies: By the path to write, in the order of the outputs of `graph`.
+        vocabularies: By the path to write, in the order of the outputs of `graph`;
+            all in one folder.
         parts: Number of parts that the words are divided into: a worker holds
-            at most all words of one part, and the last worker only those to keep.
+            at most all words of one part, or of one file.
     """
+    values = WorkerFiles(posixpath.dirname(next(iter(vocabularies))))
     return (
         files
-        | 'Count' >> beam.FlatMap(_count_by_part, graph, list(vocabularies), parts)
-        | 'Merge' >> beam.CombinePerKey(_MergeFn())
-        | 'Keep' >> beam.Map(_keep, vocabularies)
+        | 'Count' >> beam.FlatMap(_count_by_part, graph, values, list(vocabularies), parts)
+        | 'ByPart' >> beam.GroupByKey()
+        | 'Merge' >> beam.Map(_merge_part, values, vocabularies, _MERGED_ROWS // parts)
         | 'Together' >> beam.GroupByKey()
-        | 'Write' >> beam.MapTuple(lambda path, counts: _write(path, counts, vocabularies[path]))
+        | 'Write' >> beam.Map(_write, values, vocabularies)
     )
 
 
-def most_frequent(
-    counts: Counter[bytes], *, top_k: int | None, min_count: float = 1
-) -> list[bytes]:
-    """Return the words to keep, in the order of their ids.
+def words_to_keep(counts: WordCounts, vocabulary: Vocabulary) -> WordCounts:
+    """Return the words of a vocabulary, in the order of their ids.
 
-    >>> most_frequent(Counter({b'a': 2, b'b': 2, b'c': 1, b'd': 3}), top_k=9, min_count=2)
+    >>> counts = WordCounts(pa.array([b'a', b'b', b'c', b'd']), np.array([2, 2, 1, 3]))
+    >>> words_to_keep(counts, Vocabulary(name='', top_k=9, min_count=2)).words.to_pylist()
     [b'd', b'b', b'a']
     """
-    kept = ((count, word) for word, count in counts.items() if count >= min_count)
-    return [word for _, word in sorted(kept, reverse=True)[:top_k]]
+    kept = counts.where(counts.numbers >= vocabulary.min_count)
+    if vocabulary.top_k is not None:
+        kept = kept.most_frequent(vocabulary.top_k)
+    order = pc.sort_indices(
+        pa.table({'number': kept.numbers, 'word': kept.words}),
+        sort_keys=[('number', 'descending'), ('word', 'descending')],
+    )
+    return kept.take(order.to_numpy()[: vocabulary.top_k])
 
 
-def count_words(files: Sequence[str], graph: WordGraph) -> list[WordCounts]:
-    """Count the words of all examples in gzipped TFRecord files, for each vocabulary."""
+def count_words(files: Sequence[str], graph: WordGraph) -> tuple[list[WordCounts], int]:
+    """Count the words of all examples in gzipped TFRecord files.
+
+    Returns:
+        For each vocabulary its words, large_binary; and the number of examples.
+    """
 
     def count(examples: tf.Tensor) -> tuple[tuple[tuple[tf.Tensor, tf.Tensor], ...], tf.Tensor]:
         unique = [tf.unique_with_counts(words, tf.int64) for words in graph.words(examples)]
@@ -158,18 +170,21 @@ def count_words(files: Sequence[str], graph: WordGraph) -> list[WordCounts]:
             deterministic=False,
         )
     )
-    totals: list[Counter[bytes]] = [Counter() for _ in graph.outputs]
+    counters = [WordCounter(pa.large_binary()) for _ in graph.outputs]
     number_of_examples = 0
     for by_vocabulary, size in batch_counts.as_numpy_iterator():
         number_of_examples += int(size)
-        for total, (words, counts) in zip(totals, by_vocabulary):
-            for word, number in zip(words.tolist(), counts.tolist()):
-                total[word] += number
-    for total in totals:
-        for word in [word for word in total if not word or b'\n' in word or b'\r' in word]:
-            # A line of a vocabulary file is a word, so TFT leaves these out.
-            del total[word]
-    return [WordCounts(total, len(total), number_of_examples) for total in totals]
+        for counter, (words, numbers) in zip(counters, by_vocabulary):
+            counter.add(WordCounts(pa.array(words, pa.large_binary()), numbers))
+    return [_lines(counter.counts()) for counter in counters], number_of_examples
+
+
+def _lines(counts: WordCounts) -> WordCounts:
+    """Leave out what is no line of a vocabulary file, as TFT does."""
+    left_out = pc.equal(pc.binary_length(counts.words), 0)
+    for line_break in ('\n', '\r'):
+        left_out = pc.or_(left_out, pc.match_substring(counts.words, line_break))
+    return counts.where(~left_out.to_numpy(zero_copy_only=False))
 
 
 @beam.ptransform_fn
@@ -191,18 +206,6 @@ def count_examples(file: str) -> int:
     return int(count)
 
 
-def write_vocabulary(path: str, counts: WordCounts, vocabulary: Vocabulary) -> WrittenVocabulary:
-    """Write the words to keep, a line each, in the order of their ids."""
-    words = most_frequent(counts.words, top_k=vocabulary.top_k, min_count=vocabulary.min_count)
-    written = WrittenVocabulary(path, len(words), counts.distinct, counts.examples)
-    text = b''.join(word + b'\n' for word in words or [_NO_WORD])
-    atomic_write(path, text, part_dir=unfinished_dir(path))
-    numbers = written._asdict()
-    del numbers['path']
-    atomic_write(_counts_path(path), json.dumps(numbers).encode(), part_dir=unfinished_dir(path))
-    return written
-
-
 def _write_count(count: int, path: str) -> None:
     atomic_write(path, str(count), part_dir=unfinished_dir(path))
 
@@ -211,56 +214,65 @@ def _counts_path(path: str) -> str:
     return f'{path}.counts'
 
 
-def _write(path: str, counts: Iterable[WordCounts], vocabulary: Vocabulary) -> None:
-    write_vocabulary(path, _MergeFn().merge_accumulators(counts), vocabulary)
-
-
-def _keep(
-    element: tuple[tuple[str, int], WordCounts], vocabularies: Mapping[str, Vocabulary]
-) -> tuple[str, WordCounts]:
-    """Drop the words of a part that cannot be in the vocabulary."""
-    (path, _), counts = element
-    vocabulary = vocabularies[path]
-    kept = most_frequent(counts.words, top_k=vocabulary.top_k, min_count=vocabulary.min_count)
-    words = Counter({word: counts.words[word] for word in kept})
-    return path, WordCounts(words, len(counts.words), counts.examples)
-
-
 def _count_by_part(
-    file: str, graph: WordGraph, paths: Sequence[str], parts: int
-) -> Iterator[tuple[tuple[str, int], WordCounts]]:
-    """Turn a file into the WordCounts of each vocabulary and part; the first counts examples."""
-    for path, counts in zip(paths, count_words([file], graph)):
-        if parts == 1:
-            yield (path, 0), counts
-            continue
-        by_part: list[Counter[bytes]] = [Counter() for _ in range(parts)]
-        for word, number in counts.words.items():
-            # Python's hash differs from process to process.
-            by_part[zlib.crc32(word) % parts][word] = number
-        for part, words in enumerate(by_part):
-            yield (path, part), WordCounts(words, len(words), 0 if part else counts.examples)
+    file: str, graph: WordGraph, values: WorkerFiles, paths: Sequence[str], parts: int
+) -> Iterator[tuple[tuple[str, int], tuple[int, StoredValue]]]:
+    """Turn a file into ((path, part), (examples, stored WordCounts)); the first counts examples."""
+    by_vocabulary, examples = count_words([file], graph)
+    for path, counts in zip(paths, by_vocabulary):
+        for part, stored in enumerate(values.store(counts.divide(parts))):
+            yield (path, part), (0 if part else examples, stored)
 
 
-class _MergeFn(beam.CombineFn):
-    """Adds up counts; parts have no word in common, so their different words add up, too."""
+def _merge_part(
+    element: tuple[tuple[str, int], Iterable[tuple[int, StoredValue]]],
+    values: WorkerFiles,
+    vocabularies: Mapping[str, Vocabulary],
+    rows: int,
+) -> tuple[str, tuple[int, int, StoredValue]]:
+    """Return the path, the numbers of examples and words, and the stored `rows` of words to keep.
 
-    def create_accumulator(self) -> WordCounts:
-        return WordCounts(Counter(), 0, 0)
+    These are a stored list of stored WordCounts, of so many rows each, in order.
+    """
+    (path, _), files = element
+    counter = WordCounter(pa.large_binary())
+    examples = 0
+    for examples_of_file, stored in files:
+        examples += examples_of_file
+        counter.add(values.load(stored))
+    counts = counter.counts()
+    kept = words_to_keep(counts, vocabularies[path])
+    total = len(kept.words)
+    sorted_rows = values.store(
+        kept.take(np.arange(start, min(start + rows, total))) for start in range(0, total, rows)
+    )
+    return path, (examples, len(counts.words), values.store([sorted_rows])[0])
 
-    def add_input(self, accumulator: WordCounts, element: WordCounts) -> WordCounts:
-        accumulator.words.update(element.words)
-        return WordCounts(
-            accumulator.words,
-            accumulator.distinct + element.distinct,
-            accumulator.examples + element.examples,
-        )
 
-    def merge_accumulators(self, accumulators: Iterable[WordCounts]) -> WordCounts:
-        total = self.create_accumulator()
-        for accumulator in accumulators:
-            total = self.add_input(total, accumulator)
-        return total
+def _write(
+    element: tuple[str, Iterable[tuple[int, int, StoredValue]]],
+    values: WorkerFiles,
+    vocabularies: Mapping[str, Vocabulary],
+) -> None:
+    path, parts = element
+    # Parts have no word in common, so their different words add up.
+    examples, distinct, stored = zip(*parts)
+    words = heapq.merge(*(_sorted_words(rows, values) for rows in stored), reverse=True)
+    kept = 0
+    with (
+        atomic_file(path, part_dir=values.folder) as part,
+        storage_of(part).GFile(part, 'wb') as file,
+    ):
+        for _, word in itertools.islice(words, vocabularies[path].top_k):
+            file.write(word + b'\n')
+            kept += 1
+        if not kept:
+            file.write(_NO_WORD + b'\n')
+    numbers = {'kept': kept, 'distinct': sum(distinct), 'examples': sum(examples)}
+    atomic_write(_counts_path(path), json.dumps(numbers), part_dir=values.folder)
 
-    def extract_output(self, accumulator: WordCounts) -> WordCounts:
-        return accumulator
+
+def _sorted_words(stored: StoredValue, values: WorkerFiles) -> Iterator[tuple[int, bytes]]:
+    for rows in values.load(stored):
+        counts = values.load(rows)
+        yield from zip(counts.numbers.tolist(), counts.words.to_pylist())

@@ -9,10 +9,12 @@ import random
 import shutil
 from typing import Any
 
+import apache_beam as beam
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from apache_beam.options.pipeline_options import PipelineOptions
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -33,8 +35,9 @@ from components.trainer.models.tutorial.settings import TutorialSettings
 from components.trainer.serving import ServingModel, TransformGraph, export
 from components.transform.preprocessing import SETTINGS_KEY, preprocessing_fn
 from components.transform.tracing import TracedFunction, trace
-from components.transform.vocabulary import count_words, write_vocabulary
+from components.transform.vocabulary import WriteVocabularies, WrittenVocabulary
 from tests.components.trainer.settings import trainer_settings
+from tests.conftest import LOCAL_BEAM_ARGS
 
 TEXT = TextSettings(vocab_size=30, max_tokens=40)
 # Settings of the tutorial's model.
@@ -166,10 +169,13 @@ def write_transform_graph(
     traced = trace_project(text, temp_dir)
     assert traced.word_graph is not None
     files = [str(path) for path in sorted(examples.glob('Split-train/*'))]
-    (counts,) = count_words(files, traced.word_graph)
     (vocabulary,) = traced.vocabularies.values()
-    written = write_vocabulary(str(temp_dir / vocabulary.name), counts, vocabulary)
-    traced.write(str(transform_graph), str(temp_dir), {vocabulary.name: written})
+    path = str(temp_dir / vocabulary.name)
+    with beam.Pipeline(options=PipelineOptions(LOCAL_BEAM_ARGS)) as pipeline:
+        write = WriteVocabularies(traced.word_graph, {path: vocabulary})
+        _ = pipeline | beam.Create(files) | write
+    written = {vocabulary.name: WrittenVocabulary.read(path)}
+    traced.write(str(transform_graph), str(temp_dir), written)
     shutil.rmtree(temp_dir)
 
 
