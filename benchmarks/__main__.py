@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Collection
 from typing import Any
@@ -53,6 +54,15 @@ def _factors(_: click.Context, __: click.Parameter, text: str | None) -> list[fl
     if not all(0 < factor <= 100 for factor in factors):
         raise click.BadParameter(f'expected factors above 0 and up to 100, got {text!r}')
     return factors
+
+
+def _engine_runs(
+    _: click.Context, __: click.Parameter, text: str | None
+) -> list[tuple[int, int]] | None:
+    found = re.findall(r'([1-8])/([0-2])', text or '')
+    if text and ','.join(map('/'.join, found)) != text:
+        raise click.BadParameter(f'expected COPIES/TASK_MANAGERS, such as 1/0,5/2, got {text!r}')
+    return [(int(copies), int(managers)) for copies, managers in found] or None
 
 
 _DATA = click.option(
@@ -272,6 +282,33 @@ def nodes(
     failed = [row for row in results['runs'] if row['error']]
     if failed:
         raise ComponentError(f'a run failed: {failed[0]["error"]}', hint='see the table')
+
+
+@main.command()
+@_DATA
+@click.option(
+    '--runs',
+    callback=_engine_runs,
+    metavar='N/M,N/M',
+    help='Copies of IMDB and task managers, 0 for a local run [1/0,1/2,1/1,5/0,5/2].',
+)
+@_OUTPUT
+def engine(
+    *, data: pathlib.Path, runs: list[tuple[int, int]] | None, output: pathlib.Path | None
+) -> None:
+    """Measure the nodes that read all data on this machine and on Flink (Linux only).
+
+    Needs Java and Maven. Writes the results to FILE. Without --runs, FILE is
+    benchmarks/results/engine.json by default.
+    """
+    from benchmarks import engine as engines
+
+    save = _save_function(output, report.ENGINE_FILE, complete=runs is None)
+    results = engines.run(data, save, runs or engines.RUNS)
+    click.echo(f'{engines.table(results)}\n\nMeasured {report.provenance(results)}.')
+    failed = [row for row in results['runs'] if row['error']]
+    if failed:
+        raise ComponentError(f'a run failed: {failed[0]["error"]}')
 
 
 @main.command()

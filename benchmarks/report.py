@@ -17,6 +17,7 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 BENCH_FILE = RESULTS / 'bench.json'
 SCALE_FILE = RESULTS / 'scale.json'
 NODES_FILE = RESULTS / 'nodes.json'
+ENGINE_FILE = RESULTS / 'engine.json'
 ELSEWHERE_FILE = RESULTS / 'elsewhere.json'
 
 _GIB = 1 << 30

@@ -26,7 +26,9 @@ def main() -> int:
     # The slow ones are part of make proof.
     tests = 'engine and slow' if '--imdb' in sys.argv else 'engine and not slow'
     pytest = [sys.executable, '-m', 'pytest', '--capture=sys', '-m', tests]
-    os.execv(sys.executable, [*pytest, *sys.argv[1:], 'tests/engine'])
+    selected = any(argument.startswith('tests/') for argument in sys.argv)
+    paths = [] if selected else ['tests/engine']
+    os.execv(sys.executable, [*pytest, *sys.argv[1:], *paths])
 
 
 if __name__ == '__main__':

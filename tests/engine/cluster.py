@@ -23,6 +23,9 @@ from tests.engine.jars import java
 Process = subprocess.Popen[bytes]
 
 TASK_MANAGER_MEMORY = '2560m'
+# Beam options for workers that task managers and executors start on this machine.
+_BOOT = pathlib.Path(__file__).parents[2] / 'components' / 'beam_worker' / 'boot.sh'
+WORKERS = ('--environment_type=PROCESS', f'--environment_config={{"command": "{_BOOT}"}}')
 _PACKAGES = ('lang', 'lang.reflect', 'net', 'nio', 'io', 'time', 'util', 'util.concurrent')
 # Flink and Spark reach into these packages.
 OPENED = [f'--add-opens=java.base/java.{package}=ALL-UNNAMED' for package in _PACKAGES]
@@ -36,12 +39,13 @@ class Service:
 
     Attributes:
         folder: Place of their logs.
+        processes: All that were started.
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._processes: list[Process] = []
+        self.processes: list[Process] = []
 
     def start(self, name: str, command: Sequence[str], **options: Any) -> Process:
         """Start a process in a group of its own, which its workers join."""
@@ -49,7 +53,7 @@ class Service:
             process = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, **options
             )
-        self._processes.append(process)
+        self.processes.append(process)
         return process
 
     def wait(self, what: str, ready: Callable[[], Any]) -> Any:
@@ -63,7 +67,7 @@ class Service:
 
     def stop(self) -> None:
         """End all processes and their workers."""
-        for process in reversed(self._processes):
+        for process in reversed(self.processes):
             # A worker may outlive the process that started it.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -84,7 +88,7 @@ class Flink(Service):
         self, folder: pathlib.Path, jars: pathlib.Path, memory: str, slots: int, **options: str
     ) -> None:
         super().__init__(folder)
-        self._jars, self._started = f'{jars}/*', 0
+        self._jars, self._slots, self._started = f'{jars}/*', slots, 0
         rest, rpc, jobs = free_ports(3)
         self.rest, self.job_endpoint = f'localhost:{rest}', f'localhost:{jobs}'
         self.task_managers: list[Process] = []
@@ -115,6 +119,7 @@ class Flink(Service):
 
     def start_all(self, task_managers: int) -> None:
         """Start the job manager, the task managers and the job server."""
+        self._parallelism = self._slots * task_managers
         runtime = 'org.apache.flink.runtime'
         self._start_java(
             'job-manager', f'{runtime}.entrypoint.StandaloneSessionClusterEntrypoint', '-Xmx512m'
@@ -171,6 +176,14 @@ class Flink(Service):
         """Kill the oldest task manager, but not its workers."""
         kill(self.task_managers.pop(0))
 
+    def kill_worker(self) -> None:
+        """Kill a worker of the oldest task manager."""
+        workers = processes_of_session(self.task_managers[0].pid) - {self.task_managers[0].pid}
+        os.kill(max(workers), signal.SIGKILL)
+
+    def kill_job_server(self) -> None:
+        kill(self.job_server)
+
     def get(self, path: str) -> Any:
         """Return an answer of the REST service, and nothing if it does not answer."""
         try:
@@ -182,7 +195,8 @@ class Flink(Service):
     @property
     def beam_args(self) -> tuple[str, ...]:
         """The runner and its options, except for those of workers."""
-        return ('FlinkRunner', f'--job_endpoint={self.job_endpoint}', '--parallelism=2')
+        options = (f'--job_endpoint={self.job_endpoint}', f'--parallelism={self._parallelism}')
+        return ('FlinkRunner', *options)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return `jid`, `name`, `state` and more of all jobs, in the order of their start."""
@@ -248,7 +262,9 @@ class Spark(Service):
     @property
     def beam_args(self) -> tuple[str, ...]:
         """The runner and its options, except for those of workers."""
-        return ('SparkRunner', f'--job_endpoint={self.job_endpoint}')
+        # Otherwise, each stage of a job has workers of its own, which import their code again.
+        options = (f'--job_endpoint={self.job_endpoint}', '--environment_cache_millis=60000')
+        return ('SparkRunner', *options)
 
 
 @contextlib.contextmanager
@@ -265,6 +281,19 @@ def spark(folder: pathlib.Path, jars: pathlib.Path) -> Iterator[Spark]:
         yield service
     finally:
         service.stop()
+
+
+def processes_of_session(leader: int) -> set[int]:
+    """Return the processes of a session (Linux only)."""
+    found = set()
+    for path in pathlib.Path('/proc').glob('[0-9]*/stat'):
+        # A process may end at any time.
+        with contextlib.suppress(OSError):
+            # The fields after the name, which may contain spaces.
+            fields = path.read_text().rpartition(')')[2].split()
+            if int(fields[3]) == leader:
+                found.add(int(path.parent.name))
+    return found
 
 
 def kill(process: Process) -> None:

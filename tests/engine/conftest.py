@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import REPO
 from tests.engine import jars
 from tests.engine.cluster import Flink, flink
 from tests.pipeline.beam.results import Results, run, write_sample
@@ -36,10 +35,3 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def local(sample: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Results of a local run on the sample."""
     return run(sample, tmp_path_factory.mktemp('local') / 'runs', 'ngram')
-
-
-@pytest.fixture(scope='session')
-def workers() -> tuple[str, ...]:
-    """Beam options for workers that are processes of the task managers."""
-    boot = REPO / 'components' / 'beam_worker' / 'boot.sh'
-    return ('--environment_type=PROCESS', f'--environment_config={{"command": "{boot}"}}')

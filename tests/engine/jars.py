@@ -12,12 +12,11 @@ import sys
 import time
 
 from components.common.errors import ComponentError, MissingDependencyError
-from tests.conftest import REPO
 
-BUILDS = REPO / 'build' / 'engine'
+_FOLDER = pathlib.Path(__file__).parent
+BUILDS = _FOLDER.parents[1] / 'build' / 'engine'
 ENGINES = ('flink', 'spark')
 MIN_JAVA = 17
-_FOLDER = pathlib.Path(__file__).parent
 _VERSION = re.compile(r'version "(\d+)')
 
 

@@ -1,0 +1,65 @@
+"""Writes IMDB several times over, each time in other words: `write_copies`."""
+
+from __future__ import annotations
+
+import csv
+import pathlib
+import re
+import string
+import tarfile
+
+_MEMBER = re.compile(r'(?:^|/)(?:(train|test)/(pos|neg)|train/(unsup))/[^/]+\.txt$')
+# Between the letters of two copies; 26 letters allow for eight of them.
+_STEP = 3
+
+
+def rotate(text: str, copy: int) -> str:
+    """Replace each letter by one that comes later in the alphabet.
+
+    >>> rotate('A bad film', 0), rotate('A bad film', 1)
+    ('A bad film', 'D edg ilop')
+    """
+    for letters in (string.ascii_lowercase, string.ascii_uppercase) if copy else ():
+        turned = letters[copy * _STEP :] + letters[: copy * _STEP]
+        text = text.translate(str.maketrans(letters, turned))
+    return text
+
+
+def write_copies(archive: pathlib.Path, folder: pathlib.Path, copies: int) -> int:
+    """Write all reviews of the IMDB archive as tables, also those without a label.
+
+    The words of a copy differ from those of the others, except for a few short ones.
+
+    Args:
+        archive: The IMDB archive.
+        folder: Folder for the tables; it is made.
+        copies: Number of copies.
+
+    Returns:
+        The number of reviews that were written.
+    """
+    folder.mkdir(parents=True)
+    written = 0
+    files, writers = [], {}
+    try:
+        for name in ('train', 'test', 'unsup'):
+            for copy in range(copies):
+                file = (folder / f'{name}-{copy}.csv').open('w', encoding='utf-8', newline='')
+                files.append(file)
+                writers[name, copy] = csv.writer(file)
+                writers[name, copy].writerow(['text', 'label'])
+        with tarfile.open(archive, mode='r|*') as members:
+            for member in members:
+                match = _MEMBER.search(member.name)
+                content = members.extractfile(member) if match else None
+                if match is None or content is None:
+                    continue
+                text = content.read().decode('utf-8')
+                for copy in range(copies):
+                    row = [rotate(text, copy), match[2] or '']
+                    writers[match[1] or match[3], copy].writerow(row)
+                    written += 1
+    finally:
+        for file in files:
+            file.close()
+    return written
