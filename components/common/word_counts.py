@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-# The words and digests of so many reviews take some 50 MB.
+# The words of IMDB's 100,000 reviews, with the digests of the texts, take 12 MB.
 _EXAMPLES_PER_PART = 1 << 17
-# A file of 200,000 examples is divided into so many parts at most. Of a billion reviews, a part
-# has fewer new words than of a million, since new words become rare.
+# For each shard of a split, so many values are stored and named in records at most.
 _MOST_PARTS = 512
 _MIN_PENDING_ROWS = 1 << 18
 _HASHED_ROWS = 1 << 16

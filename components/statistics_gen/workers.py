@@ -48,78 +48,59 @@ _TEXTS = 'texts'
 Accumulators = list[Any]
 
 
-class WriteStatistics(beam.PTransform):
-    """Writes the statistics of pairs of split and examples file.
+@beam.ptransform_fn
+def WriteStatistics(
+    files: beam.PCollection,
+    paths: Mapping[str, str],
+    text_statistics: str,
+    *,
+    texts_parts: int,
+    most_files: int,
+) -> beam.PCollection:
+    """Write the statistics of pairs of split and examples file.
 
     Args:
+        files: The pairs.
         paths: By split, the file of its statistics.
         text_statistics: The file for `read_text_statistics`.
         texts_parts: Number of parts that words and texts are divided into: no
             worker holds the words and digests of more than one, or of more than one file.
         most_files: Number of files of the split with most of them.
     """
-
-    def __init__(
-        self, paths: Mapping[str, str], text_statistics: str, *, texts_parts: int, most_files: int
-    ) -> None:
-        super().__init__()
-        self._paths = dict(paths)
-        self._text_statistics = text_statistics
-        self._texts_parts = texts_parts
-        self._mergers = -(-most_files // _FILES_PER_MERGE)
-
-    def expand(self, files: beam.PCollection) -> beam.PCollection:
-        values = _worker_files(self._text_statistics)
-        fold = beam.ParDo(_FoldFile(values, self._texts_parts, self._mergers))
-        folded = files | 'Fold' >> fold.with_outputs(_TEXTS, main='folded')
-        _ = (
-            folded.folded
-            | 'ByMerger' >> beam.GroupByKey()
-            | 'Merge' >> beam.Map(_store_merged, values)
-            | 'BySplit' >> beam.GroupByKey()
-            | 'Write' >> beam.Map(_write_statistics, values, self._paths)
-        )
-        return folded[_TEXTS] | _SummarizeTexts(self._text_statistics)
+    values = WorkerFiles(posixpath.dirname(text_statistics))
+    mergers = -(-most_files // _FILES_PER_MERGE)
+    fold = beam.FlatMap(_fold, values, texts_parts, mergers)
+    folded = files | 'Fold' >> fold.with_outputs(_TEXTS, main='folded')
+    _ = (
+        folded.folded
+        | 'ByMerger' >> beam.GroupByKey()
+        | 'Merge' >> beam.Map(_store_merged, values)
+        | 'BySplit' >> beam.GroupByKey()
+        | 'Write' >> beam.Map(_write_statistics, values, paths)
+    )
+    return folded[_TEXTS] | _SummarizeTexts(values, text_statistics)
 
 
-class WriteTextStatistics(beam.PTransform):
-    """Writes only the statistics of the texts of pairs of split and examples file.
-
-    Args:
-        path: The file for `read_text_statistics`.
-        texts_parts: See `WriteStatistics`.
-    """
-
-    def __init__(self, path: str, *, texts_parts: int) -> None:
-        super().__init__()
-        self._path = path
-        self._texts_parts = texts_parts
-
-    def expand(self, files: beam.PCollection) -> beam.PCollection:
-        fold = beam.FlatMap(_fold_texts, _worker_files(self._path), self._texts_parts)
-        return files | 'Fold' >> fold | _SummarizeTexts(self._path)
+@beam.ptransform_fn
+def WriteTextStatistics(
+    files: beam.PCollection, path: str, *, texts_parts: int
+) -> beam.PCollection:
+    """Write only the statistics of the texts; see `WriteStatistics`."""
+    values = WorkerFiles(posixpath.dirname(path))
+    texts = files | 'Fold' >> beam.FlatMap(_fold_texts, values, texts_parts)
+    return texts | _SummarizeTexts(values, path)
 
 
-class _SummarizeTexts(beam.PTransform):
-    """Merges and writes (part, (split, stored TextCounts))."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
-
-    def expand(self, texts: beam.PCollection) -> beam.PCollection:
-        values = _worker_files(self._path)
-        return (
-            texts
-            | 'ByPart' >> beam.GroupByKey()
-            | 'Summarize' >> beam.Map(_summarize, values)
-            | 'Together' >> beam.GroupByKey()
-            | 'WriteTexts' >> beam.Map(_write_text_statistics, values, self._path)
-        )
-
-
-def _worker_files(text_statistics: str) -> WorkerFiles:
-    return WorkerFiles(posixpath.dirname(text_statistics))
+@beam.ptransform_fn
+def _SummarizeTexts(texts: beam.PCollection, values: WorkerFiles, path: str) -> beam.PCollection:
+    """Merge and write (part, (split, stored TextCounts))."""
+    return (
+        texts
+        | 'ByPart' >> beam.GroupByKey()
+        | 'Summarize' >> beam.Map(_summarize, values)
+        | 'Together' >> beam.GroupByKey()
+        | 'WriteTexts' >> beam.Map(_write_text_statistics, values, path)
+    )
 
 
 def make_generators() -> list[stats_generator.CombinerStatsGenerator]:
@@ -156,34 +137,27 @@ _WHOLE_TEXTS = schema_pb2.Schema(
 )
 
 
-class _FoldFile(beam.DoFn):
-    """Turns (split, file) into ((split, merger), stored accumulators of the file).
+def _fold(
+    element: tuple[str, str], values: WorkerFiles, texts_parts: int, mergers: int
+) -> Iterator[Any]:
+    """Turn (split, file) into ((split, merger), stored accumulators of the file).
 
     The output `texts` is (part, (split, stored TextCounts)) for each part of the texts.
     """
-
-    def __init__(self, values: WorkerFiles, texts_parts: int, mergers: int) -> None:
-        self._values = values
-        self._texts_parts = texts_parts
-        self._mergers = mergers
-
-    def process(self, element: tuple[str, str]) -> Iterator[Any]:
-        split, path = element
-        texts = TextCounts()
-        generators = make_generators()
-        accumulators = [generator.create_accumulator() for generator in generators]
-        for batch in _batches(path):
-            accumulators = [
-                generator.add_input(accumulator, batch)
-                for generator, accumulator in zip(generators, accumulators)
-            ]
-            texts.add(batch)
-        stored, *parts = self._values.store(
-            itertools.chain([accumulators], texts.divide(self._texts_parts))
-        )
-        yield (split, zlib.crc32(path.encode()) % self._mergers), stored
-        for number, part in enumerate(parts):
-            yield beam.pvalue.TaggedOutput(_TEXTS, (number, (split, part)))
+    split, path = element
+    texts = TextCounts()
+    generators = make_generators()
+    accumulators = [generator.create_accumulator() for generator in generators]
+    for batch in _batches(path):
+        accumulators = [
+            generator.add_input(accumulator, batch)
+            for generator, accumulator in zip(generators, accumulators)
+        ]
+        texts.add(batch)
+    stored, *parts = values.store(itertools.chain([accumulators], texts.divide(texts_parts)))
+    yield (split, zlib.crc32(path.encode()) % mergers), stored
+    for number, part in enumerate(parts):
+        yield beam.pvalue.TaggedOutput(_TEXTS, (number, (split, part)))
 
 
 def _fold_texts(
