@@ -10,11 +10,58 @@ import apache_beam as beam
 import grpc
 
 from components.common.errors import ComponentError, ReviewsError, ServiceError
+from components.common.job_watch import JobWatch
 from components.common.running_job import job_left
 from components.common.service_job import ServiceJob
 
-_NO_CODE = re.compile(r'ModuleNotFoundError|No module named')
-_NOT_THERE = re.compile(r'FileNotFoundError|\bNotFoundError\b|No such file')
+# Of Beam, before the error of a job and before the error of a worker.
+_PREFIX = re.compile(r'^(Pipeline \S+ failed in state \w+: )?(RuntimeError: )?')
+_MORE = 'give the task managers of Flink more memory: '
+# Parts of messages of workers and of Flink, and what to do about them.
+_HINTS = (
+    (
+        r'ModuleNotFoundError|No module named',
+        "the workers need this project's code and its packages: install them in the workers' image "
+        'or environment, or pass --set \'beam.args=["--setup_file=setup.py"]\'',
+    ),
+    (
+        r'FileNotFoundError|\bNotFoundError\b|No such file',
+        'the workers must find the data and the artifacts at the same paths as this run',
+    ),
+    (
+        r'exceeds the maximum size of a sort buffer',
+        f'{_MORE}taskmanager.memory.managed.size',
+    ),
+    (r'OutOfMemoryError: Java heap space', f'{_MORE}taskmanager.memory.task.heap.size'),
+    (r'OutOfMemoryError: Direct buffer', f'{_MORE}taskmanager.memory.task.off-heap.size'),
+    (
+        r'Insufficient number of network buffers',
+        f'{_MORE}taskmanager.memory.network.min and .max; or pass a smaller --parallelism in '
+        'beam.args',
+    ),
+    (
+        r'Connection unexpectedly closed by remote task manager|no longer reachable',
+        'a task manager was lost: run the same command again to resume; with restart-strategy.type '
+        "in the cluster's configuration, such as fixed-delay, Flink repeats its work",
+    ),
+    (
+        r'JobCancellationException',
+        'someone cancelled the job on Flink; to resume, run the same command again',
+    ),
+)
+# The same for what is not there, and may be there later.
+_SERVICE_HINTS = (
+    (
+        r'ConnectException: .*Connection refused',
+        'a task manager could not connect to its worker pool: start one beside each task manager, '
+        'at the address of --environment_config',
+    ),
+    (
+        r'NoResourceAvailable|TimeoutException: Timeout has occurred: \d+ ms',
+        'there were no free task slots: start more task managers, wait for other jobs, or pass a '
+        'smaller --parallelism in beam.args',
+    ),
+)
 
 
 @contextlib.contextmanager
@@ -33,25 +80,31 @@ def run_beam_pipeline(pipeline: beam.Pipeline, node: str) -> Iterator[beam.Pipel
     Raises:
         ComponentError: If a service reports that the job failed. The message has the
             last line of the service's error.
-        ServiceError: If the service cannot be reached, or the connection was lost.
+        ServiceError: If the service cannot be reached, the connection was lost, or the job got no
+            task slots or no worker in time.
 
     Example:
         >>> with run_beam_pipeline(beam.Pipeline(), 'ExampleGen') as pipeline:  # doctest: +SKIP
         ...     _ = pipeline | beam.Create(['a text']) | beam.Map(print)
     """
     job = ServiceJob.of(pipeline, node)
+    watch = JobWatch(job, node) if job is not None else None
     try:
         with pipeline:
             yield pipeline
-            if job is not None:
+            if job is not None and watch is not None:
                 job.submitting()
+                watch.start()
         if job is not None:
             job.done()
     except BaseException as err:
         # A runner in this process has no result before the job is done.
         result = getattr(pipeline, 'result', None)
-        if job is not None:
-            job.call_off(result)
+        if job is not None and watch is not None:
+            watch.stop()
+            job.call_off()
+            if watch.problem is not None and isinstance(err, Exception):
+                raise watch.problem from err
         elif result is not None:  # a service that Beam's runner talks to, such as Dataflow
             with contextlib.suppress(Exception):
                 result.cancel()
@@ -60,6 +113,9 @@ def run_beam_pipeline(pipeline: beam.Pipeline, node: str) -> Iterator[beam.Pipel
         if result is not None and isinstance(err, Exception):
             raise _job_error(err, node) from err
         raise
+    finally:
+        if watch is not None:
+            watch.stop()
 
 
 def _connection_error(err: Exception, node: str, *, started: bool) -> ReviewsError:
@@ -83,13 +139,11 @@ def _job_error(err: Exception, node: str) -> ReviewsError:
     """Return an error with the last line of the last traceback, of the many that Beam joins."""
     lines = [line.strip() for line in str(err).splitlines()]
     last = next((line for line in reversed(lines) if line not in ('', '>', 'None')), '')
-    last = last.removeprefix('RuntimeError: ')  # Beam's prefix for an error on a worker
-    hint = 'see the log; to resume from the cached nodes, run the same command again'
-    if _NO_CODE.search(last):
-        hint = (
-            "the workers need this project's code and its packages: install them in the workers' "
-            'image or environment, or pass --set \'beam.args=["--setup_file=setup.py"]\''
-        )
-    elif _NOT_THERE.search(last):
-        hint = 'the workers must find the data and the artifacts at the same paths as this run'
-    return ComponentError(f'{node}: the Beam job failed: {last}', hint=hint)
+    last = _PREFIX.sub('', last)
+    message = f'{node}: the Beam job failed: {last}'
+    for pattern, hint in _SERVICE_HINTS:
+        if re.search(pattern, last):
+            return ServiceError(message, hint=hint, may_pass=True)
+    found = (hint for pattern, hint in _HINTS if re.search(pattern, last))
+    default = 'see the log; to resume from the cached nodes, run the same command again'
+    return ComponentError(message, hint=next(found, default))

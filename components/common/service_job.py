@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import threading
 import time
 import uuid
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
     FlinkRunnerOptions,
     GoogleCloudOptions,
+    PipelineOptions,
     PortableOptions,
 )
 from apache_beam.runners.portability.portable_runner import PortableRunner
@@ -23,45 +26,78 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from components.common.errors import ServiceError
 from components.common.flink import FlinkCluster
-from components.common.job_service import JobService
+from components.common.job_service import JobService, ServedJob
 from components.common.progress import report_progress
 from components.common.running_job import ENDING_SECONDS, ending_job, job_ended, job_started
 
 _log = logging.getLogger(__name__)
+
+START_TIMEOUT_MINUTES = 5.0
 
 # Of the services that do what they are told, how long one may take.
 _CANCELLING_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 
 
+class StartOptions(PipelineOptions):  # type: ignore[misc]
+    """Options of this project among those of a Beam pipeline."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: Any) -> None:
+        parser.add_argument('--start_timeout_minutes', type=float, default=START_TIMEOUT_MINUTES)
+
+
 class ServiceJob:
     """The job of a pipeline on a job service.
 
+    Its name consists of the Beam option `--job_name`, the node, and random digits.
+
+    Args:
+        pipeline: The pipeline, whose runner is a PortableRunner.
+        node: Id of the node.
+
     Attributes:
         name: Its name, which no other job has.
+        start_timeout_minutes: How long it may wait for task slots, and for a worker.
 
     Example:
         job = ServiceJob.of(pipeline, 'Transform')
     """
 
-    def __init__(self, options: beam.options.pipeline_options.PipelineOptions, node: str) -> None:
+    def __init__(self, pipeline: beam.Pipeline, node: str) -> None:
+        self._pipeline = pipeline
+        options = pipeline.options
         google = options.view_as(GoogleCloudOptions)
         words = [google.job_name or '', node, uuid.uuid4().hex[:6]]
         # Lower case and hyphens, as the strictest service wants them.
         self.name = re.sub(r'[^a-z0-9]+', '-', '-'.join(filter(None, words)).lower())
         google.job_name = self.name
-        self._endpoint: str | None = options.view_as(PortableOptions).job_endpoint
-        self._flink_master: str | None = options.view_as(FlinkRunnerOptions).flink_master
+        self.start_timeout_minutes: float = options.view_as(StartOptions).start_timeout_minutes
+        portable = options.view_as(PortableOptions)
+        self._environment = portable.environment_type
+        self._environment_config = portable.environment_config
+        self._endpoint: str | None = portable.job_endpoint
+        self._flink_master: str = options.view_as(FlinkRunnerOptions).flink_master
+        self._served: ServedJob | None = None
+        self._calling_off = threading.Lock()
+        self._called_off = False
 
     @classmethod
     def of(cls, pipeline: beam.Pipeline, node: str) -> ServiceJob | None:
-        """Give the job of a pipeline its name; None if the pipeline runs without a job service.
+        """Return the job of a pipeline; None if the pipeline runs without a job service."""
+        return cls(pipeline, node) if isinstance(pipeline.runner, PortableRunner) else None
 
-        The name consists of the Beam option `--job_name`, the node, and random digits.
-        """
-        if not isinstance(pipeline.runner, PortableRunner):
-            return None
-        return cls(pipeline.options, node)
+    @property
+    def workers(self) -> str:
+        """How the workers are started, in the words of Beam's options."""
+        # Other environments than pools may have variables with credentials.
+        config = self._environment_config if self._environment == 'EXTERNAL' else ''
+        return ' '.join(filter(None, [self._environment or 'DOCKER', config]))
+
+    @property
+    def workers_may_be_slow(self) -> bool:
+        """Whether a task manager may need any time for a worker, to download its image."""
+        return self._environment in (None, 'DOCKER')
 
     def submitting(self) -> None:
         """Note that the job is about to be handed to the service."""
@@ -73,19 +109,35 @@ class ServiceJob:
         """Note that the job has ended."""
         job_ended()
 
-    def call_off(self, result: PipelineResult | None) -> None:
-        """End the job if it has not ended, and wait for it.
+    def state(self) -> str | None:
+        """Return the state of the job in the words of its service, None if it does not know it."""
+        served = self._ask_service()
+        return served.state if served else None
 
-        Args:
-            result: What the runner returned for the job; None if it was interrupted before.
-        """
-        options = JobService(self._endpoint).options_of(self.name) if self._endpoint else None
-        not_submitted = result is None and not options
-        if not_submitted or (result is not None and PipelineState.is_terminal(_state(result))):
+    def find_cluster(self) -> FlinkCluster | None:
+        """Return the Flink cluster that runs the job; None if there is none, or it is not known."""
+        if self._served is None:
+            self._ask_service()
+        master = self._option('flink_master') or self._flink_master
+        return None if master.startswith('[') else FlinkCluster(master)
+
+    def call_off(self) -> None:
+        """End the job if it has not ended, and wait for it; a second call does nothing."""
+        with self._calling_off:
+            if not self._called_off:
+                self._called_off = True
+                self._call_off()
+
+    def _call_off(self) -> None:
+        result = getattr(self._pipeline, 'result', None)
+        served = self._ask_service()
+        not_submitted = result is None and served is None
+        # The service may call a job cancelled that still runs.
+        if not_submitted or _state(result) in (PipelineState.DONE, PipelineState.FAILED):
             job_ended()
             return
         with ending_job():
-            on_flink = self._end_on_flink(options or {})
+            on_flink = self._end_on_flink()
             if result is not None:
                 # The service may be gone, or not know the job.
                 with contextlib.suppress(Exception):
@@ -93,15 +145,23 @@ class ServiceJob:
             if on_flink if on_flink is not None else _has_ended(result):
                 job_ended()
 
-    def _end_on_flink(self, options: dict[str, object]) -> bool | None:
+    def _ask_service(self) -> ServedJob | None:
+        served = JobService(self._endpoint).find_job(self.name) if self._endpoint else None
+        self._served = served or self._served
+        return served
+
+    def _option(self, name: str) -> str:
+        return str((self._served.options.get(name) if self._served else None) or '')
+
+    def _end_on_flink(self) -> bool | None:
         """Return whether the job has ended on Flink; None if Flink does not run it."""
-        master = str(options.get('flink_master') or self._flink_master or '')
-        if master.startswith('['):
-            if 'flink_conf_dir' not in options:  # an option that only Flink's job server adds
+        cluster = self.find_cluster()
+        if cluster is None:
+            # An option that only Flink's job server adds.
+            if self._served is None or 'flink_conf_dir' not in self._served.options:
                 return None
             job_started(self.name, f'it runs in the job server {self._endpoint}, and ends with it')
             return False
-        cluster = FlinkCluster(master)
         job_started(self.name, f'cancel it in Flink, {cluster.url}')
         report_progress(f'ending the Beam job {self.name} on Flink, {cluster.url}')
         try:
@@ -115,10 +175,11 @@ class ServiceJob:
         return False
 
 
-def _state(result: PipelineResult) -> str:
+def _state(result: PipelineResult | None) -> str:
     # The service may be gone, or not know the job.
     with contextlib.suppress(Exception):
-        return str(result.state)
+        if result is not None:
+            return str(result.state)
     return str(PipelineState.UNKNOWN)
 
 

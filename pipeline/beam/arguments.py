@@ -43,6 +43,9 @@ def beam_args(beam: BeamSettings) -> tuple[str, ...]:
         # package of itself for them. Beam reads the image for DOCKER workers only, and there
         # --environment_config comes first.
         own.append('--sdk_container_image=none')
+    default = BeamSettings.model_fields['start_timeout_minutes'].default
+    if beam.start_timeout_minutes != default:
+        own.append(f'--start_timeout_minutes={beam.start_timeout_minutes:g}')
     return (*own, *beam.args)
 
 

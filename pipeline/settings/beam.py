@@ -32,6 +32,13 @@ class BeamSettings(Settings):
     args: tuple[str, ...] = pydantic.Field(
         (), description="Beam pipeline options, one per element: ['--NAME=VALUE']"
     )
+    start_timeout_minutes: float = pydantic.Field(
+        5.0,
+        gt=0,
+        le=1440,
+        description='how long a Beam job may wait for task slots on Flink, or for its first '
+        'worker there',
+    )
 
     @pydantic.field_validator('args')
     @classmethod

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import signal
 import socket
 import threading
@@ -14,7 +15,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.common.beam_jobs import run_beam_pipeline
-from components.common.errors import ComponentError, ServiceError
+from components.common.errors import ComponentError, ReviewsError, ServiceError
 from pipeline.beam.arguments import beam_args
 from pipeline.settings.beam import BeamSettings
 from tests.conftest import LOCAL_BEAM_ARGS
@@ -39,6 +40,10 @@ def find_nothing(_: Any) -> None:
 
 def fail(_: Any) -> None:
     raise ValueError('one\nof two')
+
+
+def fail_as_flink(text: str) -> None:
+    raise RuntimeError(text)
 
 
 def work(_: Any) -> None:
@@ -82,6 +87,67 @@ def test_error_has_the_last_line_when_a_job_fails_on_a_service(
         run(portable_args(endpoint), function, '/data/a.csv')
     assert hint in caught.value.hint
     assert service.cancelled == []  # the job has ended
+
+
+@pytest.mark.parametrize(
+    ('text', 'kind', 'hint'),
+    [
+        # As Flink 1.19 and the job server of Beam 2.62 wrote them.
+        (
+            'java.io.IOException: The record exceeds the maximum size of a sort buffer (current '
+            'maximum: 60194816 bytes).',
+            ComponentError,
+            'taskmanager.memory.managed.size',
+        ),
+        (
+            'java.lang.OutOfMemoryError: Java heap space',
+            ComponentError,
+            'taskmanager.memory.task.heap.size',
+        ),
+        (
+            'java.lang.OutOfMemoryError: Direct buffer memory. The direct out-of-memory error has '
+            'occurred.',
+            ComponentError,
+            'taskmanager.memory.task.off-heap.size',
+        ),
+        (
+            'java.io.IOException: Insufficient number of network buffers: required 33, but only 12 '
+            'available.',
+            ComponentError,
+            'taskmanager.memory.network.min',
+        ),
+        (
+            'org.apache.flink.runtime.io.network.netty.exception.RemoteTransportException: '
+            "Connection unexpectedly closed by remote task manager 'localhost/127.0.0.1:1'.",
+            ComponentError,
+            'restart-strategy.type',
+        ),
+        (
+            'org.apache.flink.runtime.client.JobCancellationException: Job was cancelled.',
+            ComponentError,
+            'cancelled the job on Flink',
+        ),
+        (
+            'java.net.ConnectException: finishConnect(..) failed: Connection refused',
+            ServiceError,
+            'worker pool',
+        ),
+        (
+            'java.util.concurrent.TimeoutException: Timeout has occurred: 300000 ms',
+            ServiceError,
+            'no free task slots',
+        ),
+    ],
+)
+def test_hint_names_what_helps_when_flink_reports_an_error(
+    text: str, kind: type[ReviewsError], hint: str
+) -> None:
+    with (
+        recording_service() as (endpoint, _),
+        pytest.raises(kind, match=f'^Node: the Beam job failed: {re.escape(text)}') as caught,
+    ):
+        run(portable_args(endpoint), fail_as_flink, text)
+    assert hint in caught.value.hint
 
 
 def test_error_is_not_wrapped_when_the_job_is_in_this_process() -> None:

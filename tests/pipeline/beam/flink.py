@@ -10,7 +10,7 @@ import http.server
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from apache_beam.portability.api import beam_job_api_pb2
@@ -26,8 +26,9 @@ class PlayedFlink:
     Attributes:
         address: `HOST:PORT` of its REST API.
         jobs: The jobs, as in `/jobs/overview`.
+        vertices: Those of each job, see `vertex`.
+        slots: The number of task slots, and how many of them are free.
         cancelled: The ids of the jobs that were cancelled.
-        answers: Other resources by their path, such as `/overview`.
         requests_to_cancel: How many requests for the jobs a job needs to end; None for a job
             that does not end.
     """
@@ -36,7 +37,8 @@ class PlayedFlink:
         self.address = ''
         self.jobs: list[dict[str, Any]] = []
         self.cancelled: list[str] = []
-        self.answers: dict[str, Callable[[], Any]] = {'/jobs/overview': self._overview}
+        self.vertices: list[dict[str, Any]] = []
+        self.slots = (2, 1)
         self.requests_to_cancel: int | None = 2
 
     def add_job(self, name: str, state: str = 'RUNNING') -> None:
@@ -55,8 +57,14 @@ class PlayedFlink:
             self.cancelled.append(cancel[1])
             job['state'] = 'CANCELLING'
             return 202, {}
-        if method == 'GET' and path in self.answers:
-            return 200, self.answers[path]()
+        if path == '/jobs/overview':
+            return 200, self._overview()
+        if path == '/overview':
+            total, free = self.slots
+            return 200, {'slots-total': total, 'slots-available': free}
+        for job in self.jobs:
+            if path == f'/jobs/{job["jid"]}':
+                return 200, {**job, 'vertices': self.vertices}
         return 404, {'errors': ['Not found: ' + path]}
 
     def _overview(self) -> dict[str, Any]:
@@ -66,6 +74,24 @@ class PlayedFlink:
                 if self.requests_to_cancel <= 0:
                     job['state'] = 'CANCELED'
         return {'jobs': self.jobs}
+
+
+def vertex(task: str, *, read: int = 0, complete: bool = True) -> dict[str, Any]:
+    """Return a vertex with a single task.
+
+    Args:
+        task: State of the task.
+        read: The number of records that it has read.
+        complete: Whether its task manager has reported.
+    """
+    states = ('CREATED', 'SCHEDULED', 'DEPLOYING', 'RUNNING', 'FINISHED', 'CANCELED')
+    return {
+        'parallelism': 1,
+        # Until the task runs, its vertex is CREATED.
+        'status': task if task in ('RUNNING', 'FINISHED', 'CANCELED') else 'CREATED',
+        'tasks': {state: int(state == task) for state in states},
+        'metrics': {'read-records': read, 'read-records-complete': complete},
+    }
 
 
 @contextlib.contextmanager
@@ -132,8 +158,9 @@ class FlinkJobServer(RecordingService):
             options = self._options[run.preparation_id]
             options['beam:option:flink_master:v1'] = self._master
             options['beam:option:flink_conf_dir:v1'] = None
-            name = self.name_of(run)
-            jobs.append(beam_job_api_pb2.JobInfo(job_name=name, pipeline_options=options))
+            job = beam_job_api_pb2.JobInfo(job_name=self.name_of(run), pipeline_options=options)
+            job.state = beam_job_api_pb2.JobState.RUNNING
+            jobs.append(job)
         return beam_job_api_pb2.GetJobsResponse(job_info=jobs)
 
     def name_of(self, run: Any) -> str:

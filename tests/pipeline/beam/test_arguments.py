@@ -9,6 +9,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tfx.utils import dependency_utils
 
 from components.common.errors import ConfigError
+from components.common.service_job import StartOptions
 from pipeline.beam.arguments import beam_args, require_valid_options
 from pipeline.settings.beam import BeamSettings
 from tests.conftest import SAMPLE, call_command
@@ -40,6 +41,15 @@ def test_last_option_wins_when_args_repeat_one() -> None:
     beam = BeamSettings(args=('--direct_running_mode=multi_processing', '--direct_num_workers=4'))
     read = PipelineOptions(list(beam_args(beam))).get_all_options()
     assert (read['direct_running_mode'], read['direct_num_workers']) == ('multi_processing', 4)
+
+
+@pytest.mark.parametrize(('minutes', 'expected'), [(5, 5.0), (0.5, 0.5)])
+def test_nodes_get_the_time_to_start_when_their_jobs_run_on_a_service(
+    minutes: float, expected: float
+) -> None:
+    beam = BeamSettings(runner='FlinkRunner', args=JOB_SERVICE, start_timeout_minutes=minutes)
+    options = PipelineOptions(list(beam_args(beam))).view_as(StartOptions)
+    assert options.start_timeout_minutes == expected
 
 
 @pytest.mark.parametrize(

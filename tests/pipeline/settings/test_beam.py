@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import math
 import pathlib
+from typing import Any
 
+import pydantic
 import pytest
 import yaml
 
 from components.common.errors import ConfigError
+from pipeline.settings.beam import BeamSettings
 from pipeline.settings.config import load_config
 from tests.conftest import call_command
 
@@ -43,3 +47,14 @@ def test_option_wins_when_a_file_names_another_runner(tmp_path: pathlib.Path) ->
     args = ('config', 'show', '--config', str(file), '--beam-runner', 'PortableRunner')
     done = call_command(*args, cwd=tmp_path)
     assert yaml.safe_load(done.out)['beam']['runner'] == 'PortableRunner'
+
+
+@pytest.mark.parametrize('minutes', [1e-9, 1440])
+def test_time_to_start_is_accepted_when_it_is_at_its_bound(minutes: float) -> None:
+    assert BeamSettings(start_timeout_minutes=minutes).start_timeout_minutes == minutes
+
+
+@pytest.mark.parametrize('minutes', [0, -1, 1440.1, math.nan, math.inf, None, 'long'])
+def test_time_to_start_is_refused_when_it_is_beyond_its_bound(minutes: Any) -> None:
+    with pytest.raises(pydantic.ValidationError, match=r'(?m)^start_timeout_minutes$'):
+        BeamSettings(start_timeout_minutes=minutes)
