@@ -28,7 +28,7 @@ _OPTIONS = [
     ('grpc.http2.max_ping_strikes', 0),
 ]
 # A worker ends when its task manager does, but not at once.
-_END_SECONDS = 30.0
+_END_SECONDS = 10.0
 
 
 class WorkerPool(BeamFnExternalWorkerPoolServicer):

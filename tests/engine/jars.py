@@ -17,6 +17,9 @@ _FOLDER = pathlib.Path(__file__).parent
 BUILDS = _FOLDER.parents[1] / 'build' / 'engine'
 ENGINES = ('flink', 'spark')
 MIN_JAVA = 17
+# A job server sends the jars of its class path to the cluster with each job, except those in a
+# folder of this name (isStageable in Beam's PipelineResources.java). Here, the cluster has them.
+_NOT_SENT = ('gradle', 'wrapper')
 _VERSION = re.compile(r'version "(\d+)')
 
 
@@ -54,7 +57,8 @@ def require_programs() -> None:
 def folder_of(engine: str) -> pathlib.Path:
     """Return the folder of an engine's jars, which may not exist yet."""
     pom = _FOLDER / f'{engine}.xml'
-    return BUILDS / f'{engine}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}'
+    folder = BUILDS / f'{engine}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}'
+    return folder.joinpath(*_NOT_SENT)
 
 
 def download(engine: str) -> pathlib.Path:
