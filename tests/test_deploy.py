@@ -14,6 +14,7 @@ import yaml
 from pipeline.settings.config import load_config
 from tests.conftest import REPO
 from tests.engine import jars
+from tests.test_docs import blocks
 
 FLINK = REPO / 'deploy' / 'flink'
 
@@ -68,7 +69,7 @@ def test_image_of_flink_has_the_jars_that_the_commands_use() -> None:
     assert f'-DoutputDirectory=/jars{folder.removeprefix("/opt")} ' in text
 
 
-def test_flink_knows_the_options() -> None:
+def test_flink_knows_the_options_of_the_cluster_and_of_the_page() -> None:
     folder = jars.folder_of('flink')
     if not folder.is_dir():
         pytest.skip('needs the jars of Flink: run make engine')
@@ -78,5 +79,9 @@ def test_flink_knows_the_options() -> None:
         for name in archive.namelist()
         if re.fullmatch(r'org/apache/flink/configuration/\w+Options\.class', name)
     ]
-    options = CLUSTER['FlinkDeployment', 'reviews']['spec']['flinkConfiguration']
+    (page, *_) = blocks('docs/engine.md', 'yaml')
+    options = {
+        **yaml.safe_load(page),
+        **CLUSTER['FlinkDeployment', 'reviews']['spec']['flinkConfiguration'],
+    }
     assert [key for key in options if not any(key.encode() in each for each in classes)] == []

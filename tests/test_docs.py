@@ -118,7 +118,8 @@ def test_make_targets_exist() -> None:
 )
 def test_paths_exist(name: str) -> None:
     text = read(REPO / name)
-    for path in re.findall(r'`((?:pipeline|components|tests|data|benchmarks)/[\w./-]*\w/?)`', text):
+    folders = 'pipeline|components|tests|data|benchmarks|deploy'
+    for path in re.findall(rf'`((?:{folders})/[\w./-]*\w/?)`', text):
         if not re.search(r'[A-Z]{3}', path):
             assert (REPO / path).exists(), f'{name} mentions {path}'
 

@@ -65,6 +65,14 @@ def test_modules_for_beam_services_are_importable(engine: Engine, image: str) ->
     assert run(engine, image, 'python', '-c', code).split() == ['imported']
 
 
+def test_pool_of_beam_workers_runs_as_deploy_flink_starts_it(engine: Engine, image: str) -> None:
+    script = (
+        'test -x /opt/reviews/components/beam_worker/boot.sh'
+        ' && (timeout 30 python -m components.beam_worker pool --port 0 || true)'
+    )
+    assert 'The worker pool listens on 127.0.0.1:' in run(engine, image, 'sh', '-c', script)
+
+
 def test_image_has_no_compiler(engine: Engine, image: str) -> None:
     script = 'for name in cc c++ gcc g++; do command -v $name; done; true'
     assert run(engine, image, 'sh', '-c', script) == ''
