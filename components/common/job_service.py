@@ -49,6 +49,18 @@ class JobService:
                     return ServedJob(state, {_name(urn): _value(value) for urn, value in options})
         return None
 
+    def describe_options(self) -> dict[str, str] | None:
+        """Return the type of each pipeline option, such as `INTEGER`, by its name.
+
+        None if the service does not answer.
+        """
+        with self._stub() as stub, contextlib.suppress(grpc.RpcError):
+            request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+            found = stub.DescribePipelineOptions(request, timeout=_REQUEST_SECONDS).options
+            kind_of = beam_job_api_pb2.PipelineOptionType.Enum.Name
+            return {option.name: kind_of(option.type) for option in found}
+        return None
+
     @contextlib.contextmanager
     def _stub(self) -> Iterator[Any]:
         with grpc.insecure_channel(self._endpoint) as channel:

@@ -152,6 +152,24 @@ class FlinkJobServer(RecordingService):
             self._flink.add_job(self.name_of(request))
         return response
 
+    def DescribePipelineOptions(
+        self, request: Any, context: Any = None, timeout: Any = None
+    ) -> Any:
+        """Describe some of the 105 options that the job server of Beam 2.62 describes."""
+        kinds = beam_job_api_pb2.PipelineOptionType
+        described = {
+            'checkpointing_interval': kinds.INTEGER,
+            'object_reuse': kinds.BOOLEAN,
+            'parallelism': kinds.INTEGER,
+            'number_of_execution_retries': kinds.INTEGER,
+        }
+        return beam_job_api_pb2.DescribePipelineOptionsResponse(
+            options=[
+                beam_job_api_pb2.PipelineOptionDescriptor(name=name, type=kind)
+                for name, kind in described.items()
+            ]
+        )
+
     def GetJobs(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
         jobs = []
         for run in self.run:

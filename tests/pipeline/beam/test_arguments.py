@@ -13,6 +13,7 @@ from components.common.service_job import StartOptions
 from pipeline.beam.arguments import beam_args, require_valid_options
 from pipeline.settings.beam import BeamSettings
 from tests.conftest import SAMPLE, call_command
+from tests.pipeline.beam.flink import flink_job_server
 
 JOB_SERVICE = (
     '--job_endpoint=jobs:8099',
@@ -98,6 +99,35 @@ def test_options_are_refused_with_the_message_of_beam_when_beam_refuses_them(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         require_valid_options(BeamSettings(runner=name, args=args))
+
+
+@pytest.mark.parametrize(
+    ('args', 'message'),
+    [
+        (('--checkpointing_interval=1000', '--object_reuse', '--parallelism=2'), None),
+        (
+            ('--object_reuse', '--projekt=p'),
+            r'^beam\.args: neither Beam nor the job service has an option --projekt: it would be '
+            r'left out$',
+        ),
+        (('--checkpointing_interval=often',), r"^beam\.args: .*invalid int value: 'often'"),
+        (('--object_reuse=yes',), r"^beam\.args: .*ignored explicit argument 'yes'"),
+        (('--number_of_execution_retries=3',), r'has no effect: Flink reads it for streaming jobs'),
+    ],
+)
+def test_options_are_judged_by_the_description_of_the_job_service_when_it_answers(
+    args: tuple[str, ...], message: str | None
+) -> None:
+    with flink_job_server(None) as (endpoint, _):
+        beam = BeamSettings(
+            runner='FlinkRunner',
+            args=(f'--job_endpoint={endpoint}', '--environment_type=LOOPBACK', *args),
+        )
+        if message is None:
+            require_valid_options(beam)
+        else:
+            with pytest.raises(ConfigError, match=message):
+                require_valid_options(beam)
 
 
 def test_nothing_is_written_when_beam_refuses_an_option(tmp_path: pathlib.Path) -> None:
