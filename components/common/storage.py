@@ -27,6 +27,7 @@ class _Disk:
     """The functions of `tf.io.gfile` that this project uses."""
 
     exists = staticmethod(os.path.exists)
+    isdir = staticmethod(os.path.isdir)
     listdir = staticmethod(os.listdir)
     remove = staticmethod(os.unlink)
     rmtree = staticmethod(shutil.rmtree)
@@ -87,3 +88,18 @@ def storage_of(path: str) -> Any:
 
         return tf.io.gfile
     return _Disk
+
+
+def file_bytes(path: str) -> int:
+    """Return the size of a file; 0 if there is none, which its reader reports."""
+    if not is_remote(path):
+        try:
+            return os.stat(path).st_size
+        except OSError:
+            return 0
+    import tensorflow as tf
+
+    try:
+        return int(tf.io.gfile.stat(path).length)
+    except tf.errors.OpError:
+        return 0

@@ -10,8 +10,7 @@ import posixpath
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-import tensorflow as tf
-
+from components.common.storage import file_bytes, storage_of
 from components.example_gen.summary import REJECTS_FILES
 
 _PARALLEL_REQUESTS = 32
@@ -45,14 +44,6 @@ def published_files(examples_uri: str) -> list[str]:
     return [*of_splits, *reject_files(examples_uri), *origin_files(examples_uri)]
 
 
-def file_bytes(path: str) -> int:
-    """Return the size of a file; 0 if there is none, which its reader reports."""
-    try:
-        return int(tf.io.gfile.stat(path).length)
-    except tf.errors.OpError:
-        return 0
-
-
 def sizes_of(paths: Iterable[str]) -> list[int]:
     """Return the sizes of files, in their order; see `file_bytes`."""
     # In an object store, each is a request.
@@ -61,10 +52,10 @@ def sizes_of(paths: Iterable[str]) -> list[int]:
 
 
 def _list(folder: str, pattern: str = '*') -> list[str]:
-    try:
-        found = tf.io.gfile.listdir(folder)
-    except tf.errors.NotFoundError:
+    storage = storage_of(folder)
+    if not storage.isdir(folder):
         return []
+    found = storage.listdir(folder)
     # In an object store, the names of folders end in a slash.
     names = fnmatch.filter((name.rstrip('/') for name in found), pattern)
     return [posixpath.join(folder, name) for name in sorted(names)]

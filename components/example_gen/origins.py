@@ -11,9 +11,8 @@ import zlib
 from collections.abc import Collection
 from typing import NamedTuple
 
-import tensorflow as tf
-
 from components.common.errors import ComponentError
+from components.common.storage import storage_of
 from components.example_gen.artifact_files import origin_files
 
 _GZIP_BITS = 31
@@ -94,7 +93,7 @@ def find_origins(examples_uri: str, split: str, rows: Collection[int]) -> dict[i
     for path in files:
         if taken == len(wanted):
             break
-        with tf.io.gfile.GFile(path, 'rb') as file:
+        with storage_of(path).GFile(path, 'rb') as file:
             lines = zlib.decompress(file.read(), _GZIP_BITS).split(b'\n')[:-1]
         while taken < len(wanted) and wanted[taken] < start + len(lines):
             found[wanted[taken]] = parse_origin(lines[wanted[taken] - start])

@@ -14,7 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
-from components.example_gen.artifact_files import file_bytes
+from components.common.storage import file_bytes
 from components.example_gen.batches import ByteRange, SourceKind, open_part
 from components.readers import archive, formats, imdb
 from components.readers.lines import readable

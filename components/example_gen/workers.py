@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import apache_beam as beam
-import tensorflow as tf
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -21,12 +20,14 @@ from components.common import features
 from components.common.atomic_write import UNFINISHED, atomic_write
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings, canonical_label
+from components.common.storage import storage_of
 from components.common.worker_files import StoredValue, WorkerFiles
 from components.example_gen.artifact_files import published_files
 from components.example_gen.batches import Batch, SourceKind
+from components.example_gen.examples import Serializer
 from components.example_gen.group_counts import GroupSample
 from components.example_gen.row_counts import DROPS, REJECTS, NodeResult
-from components.example_gen.shards import Serializer, Shard, ShardWriter, publish_shard
+from components.example_gen.shards import Shard, ShardWriter, publish_shard
 from components.example_gen.source_files import read_files
 from components.readers.feature_columns import parse_features
 from components.readers.labels import DROPPED, LabelRule
@@ -293,7 +294,7 @@ def name_shards(
     for path in published_files(uri):
         # A runner may also repeat the reading, in other bundles.
         if path not in sizes:
-            tf.io.gfile.remove(path)
+            storage_of(path).remove(path)
     content = json.dumps(result._asdict()).encode()
     atomic_write(result_file, content, part_dir=posixpath.dirname(result_file))
     return renamed

@@ -65,7 +65,7 @@ def _read_records(stream: BinaryIO) -> Iterator[bytes | None]:
         if not header:
             return
         size, checksum = struct.unpack('<QI', _require(header, _HEADER_BYTES, number))
-        if checksum != _masked_checksum(header[:8]):
+        if checksum != masked_checksum(header[:8]):
             raise OSError(f'the length of record {number} is damaged; is it a TFRecord file?')
         if size > MAX_ROW_CHARACTERS:
             _skip(stream, size + _CHECKSUM_BYTES, number)
@@ -73,7 +73,7 @@ def _read_records(stream: BinaryIO) -> Iterator[bytes | None]:
             continue
         content = _require(_read(stream, size + _CHECKSUM_BYTES), size + _CHECKSUM_BYTES, number)
         record = content[:size]
-        if content[size:] != struct.pack('<I', _masked_checksum(record)):
+        if content[size:] != struct.pack('<I', masked_checksum(record)):
             raise OSError(f'record {number} is damaged')
         yield record
 
@@ -98,7 +98,8 @@ def _skip(stream: BinaryIO, size: int, number: int) -> None:
         size -= len(_require(_read(stream, min(size, CHUNK_BYTES)), 1, number))
 
 
-def _masked_checksum(data: bytes) -> int:
+def masked_checksum(data: bytes) -> int:
+    """Return the checksum that a TFRecord file has for a length or for the bytes of a record."""
     checksum: int = google_crc32c.value(data)
     return (((checksum >> 15) | (checksum << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 

@@ -112,7 +112,7 @@ class PushedModel:
         if self._takes_texts:
             outputs = self._call(self._score, texts)
         else:
-            from components.example_gen.shards import Serializer
+            from components.example_gen.examples import Serializer
 
             serializer = Serializer(self.columns)
             columns = values or [()] * len(texts)

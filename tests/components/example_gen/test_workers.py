@@ -11,7 +11,6 @@ import pytest
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.common import features
 from components.common.atomic_write import UNFINISHED
 from components.common.settings import ColumnSettings
 from components.common.worker_files import WorkerFiles
@@ -169,18 +168,3 @@ def test_each_row_is_written_once_when_there_are_several_workers(
     assert sorted(itertools.chain(*read_texts(tmp_path / 'out' / 'Split-test'))) == EXPECTED
     counts: Any = json.loads(result_file.read_text())['counts']
     assert sum(count for _, _, count in counts) == 80
-
-
-@pytest.mark.parametrize('label', [0, 1])
-@pytest.mark.parametrize('text', ['.', 'Très bien, 傑作', 'word ' * 300, 'x' * 70_000])
-def test_serialized_bytes_are_correct_when_the_example_is_reused(text: str, label: int) -> None:
-    serializer = shards.Serializer()
-    serializer.serialize('word ' * 300 + 'other', label)
-    serializer.serialize('b', label)
-    example = tf.train.Example()
-    feature = example.features.feature
-    feature['text'].bytes_list.value.append(text.encode())
-    feature['label'].int64_list.value.append(label)
-    feature['length'].bytes_list.value.append(features.length_bucket(len(text.split())).encode())
-    for _ in range(2):
-        assert serializer.serialize(text, label) == example.SerializeToString(deterministic=True)

@@ -13,7 +13,7 @@ from components.common import features
 from components.common.errors import ConfigError
 from components.common.settings import ColumnSettings
 from components.example_gen.batches import SourceKind
-from components.example_gen.shards import Serializer
+from components.example_gen.examples import Serializer
 from components.example_gen.source_files import read_files
 from components.readers.records import Record
 from components.schema.component import CURATED_SCHEMA, make_schema_gen, read_schema
