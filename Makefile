@@ -91,7 +91,8 @@ test-current: dev ## Run make test and make run in a container with Debian 13 an
 	  $(if $(COMMAND),tests/containers/test_current.py)
 
 proof: dev ## Run the slow tests, most of them on the full IMDB data set
-	$(PYTEST) -m slow --imdb $(ARGS)
+	$(if $(ARGS),,.venv/bin/python -m tests.engine --imdb)
+	$(PYTEST) -m 'slow and not engine' --imdb $(ARGS)
 
 torture: dev ## Kill processes, damage files and attack the gate for most of an hour
 	.venv/bin/python -m pytest -m torture --results tests/torture/results.json tests/torture $(ARGS)

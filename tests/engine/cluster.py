@@ -111,6 +111,8 @@ class Flink(Service):
             'restart-strategy.type': 'fixed-delay',
             'restart-strategy.fixed-delay.attempts': '3',
             'restart-strategy.fixed-delay.delay': '1 s',
+            # On a busy machine, the processes answer late.
+            'pekko.ask.timeout': '60 s',
             'io.tmp.dirs': str(folder),
             **options,
         }
@@ -119,7 +121,7 @@ class Flink(Service):
 
     def start_all(self, task_managers: int) -> None:
         """Start the job manager, the task managers and the job server."""
-        self._parallelism = self._slots * task_managers
+        self._parallelism = max(1, self._slots * task_managers)
         runtime = 'org.apache.flink.runtime'
         self._start_java(
             'job-manager', f'{runtime}.entrypoint.StandaloneSessionClusterEntrypoint', '-Xmx512m'

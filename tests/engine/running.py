@@ -26,14 +26,19 @@ class Run:
     """
 
     def __init__(
-        self, cluster: Flink, data: pathlib.Path, root: pathlib.Path, beam: tuple[str, ...] = ()
+        self,
+        cluster: Flink,
+        data: pathlib.Path,
+        root: pathlib.Path,
+        workers: tuple[str, ...] = WORKERS,
+        options: tuple[str, ...] = (),
     ) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self._cluster, self._root = cluster, root
         self._earlier = len(cluster.jobs())
-        options = command(data, root, 'ngram', *cluster.beam_args, *(beam or WORKERS))
+        arguments = command(data, root, 'ngram', *cluster.beam_args, *workers)
         self.process = subprocess.Popen(
-            [sys.executable, str(REPO / 'pipeline_runner.py'), *options],
+            [sys.executable, str(REPO / 'pipeline_runner.py'), *arguments, *options],
             cwd=root,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
