@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,8 @@ def run(
     Returns:
         The results as JSON values.
     """
+    # The processes of the cluster end with this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     jars.require_programs()
     libraries = jars.download('flink')
     results: dict[str, Any] = {**machine.describe(), 'runs': []}
