@@ -10,9 +10,9 @@ import apache_beam as beam
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import json_utils, path_utils
 
+from components.beam_jobs.run import run_beam_pipeline
 from components.common import features
 from components.common.atomic_write import UNFINISHED, clear_unfinished
-from components.common.beam_jobs import run_beam_pipeline
 from components.common.decision_threshold import read_threshold
 from components.common.errors import DataError
 from components.common.settings import FeatureType

@@ -18,9 +18,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.beam_jobs.run import run_beam_pipeline
 from components.common import features
 from components.common.atomic_write import UNFINISHED, nothing_written
-from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.example_gen import workers

@@ -13,8 +13,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils
 
+from components.beam_jobs.run import run_beam_pipeline
 from components.common.atomic_write import clear_unfinished, unfinished_dir
-from components.common.beam_jobs import run_beam_pipeline
 from components.common.errors import DataError
 from components.common.word_counts import number_of_parts
 from components.example_gen.artifact_files import split_files

@@ -14,8 +14,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import import_utils, io_utils
 
+from components.beam_jobs.run import run_beam_pipeline
 from components.common.atomic_write import clear_unfinished, unfinished_dir
-from components.common.beam_jobs import run_beam_pipeline
 from components.common.word_counts import number_of_parts
 from components.example_gen.artifact_files import split_files
 from components.example_gen.summary import ExamplesSummary

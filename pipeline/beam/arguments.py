@@ -78,7 +78,7 @@ def require_valid_options(beam: BeamSettings) -> None:
         from apache_beam.runners.runner import create_runner
 
         # Importing it adds the options of this project to Beam's.
-        from components.common.service_job import StartOptions
+        from components.beam_jobs.service_job import StartOptions
 
         try:
             options = StartOptions(list(beam_args(beam)))
@@ -127,7 +127,7 @@ def _unknown_to_service(
     Raises:
         SystemExit: If a value does not have the type that the service describes.
     """
-    from components.common.job_service import JobService
+    from components.beam_jobs.job_service import JobService
 
     described = JobService(endpoint).describe_options() if names and endpoint else None
     if described is None:

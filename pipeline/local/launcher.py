@@ -25,8 +25,8 @@ from tfx.proto.orchestration import (
     placeholder_pb2,
 )
 
+from components.beam_jobs.running_job import job_left
 from components.common.errors import ComponentError
-from components.common.running_job import job_left
 from pipeline.results.run_findings import Artifacts
 
 _DriverSpec = executable_spec_pb2.PythonClassExecutableSpec

@@ -16,9 +16,9 @@ from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
 from tfx.orchestration.portable import runtime_parameter_utils, tfx_runner
 from tfx.proto.orchestration import pipeline_pb2
 
+from components.beam_jobs.running_job import job_left
 from components.common.fingerprint import stack_versions
 from components.common.progress import report_progress
-from components.common.running_job import job_left
 from components.example_gen.sources import DataSource
 from pipeline.beam.arguments import is_direct
 from pipeline.beam.worker_code import code_on_worker_path

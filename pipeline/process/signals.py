@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from components.common.running_job import ending_until, job_left
+from components.beam_jobs.running_job import ending_until, job_left
 
 # The sum is below the 5 s within which a command stops.
 _UNWINDING_SECONDS = 3.0

@@ -8,8 +8,8 @@ from apache_beam.runners import runner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tfx.utils import dependency_utils
 
+from components.beam_jobs.service_job import StartOptions
 from components.common.errors import ConfigError
-from components.common.service_job import StartOptions
 from pipeline.beam.arguments import beam_args, require_valid_options
 from pipeline.settings.beam import BeamSettings
 from tests.conftest import SAMPLE, call_command

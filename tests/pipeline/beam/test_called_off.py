@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from components.common import running_job
+from components.beam_jobs import running_job
 from components.example_gen import workers
-from tests.components.common.test_beam_jobs import call_once_the_job_runs
+from tests.components.beam_jobs.test_run import call_once_the_job_runs
 from tests.conftest import SAMPLE, call_command
 from tests.pipeline.beam.flink import flink_job_server
 

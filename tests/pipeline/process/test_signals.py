@@ -43,7 +43,7 @@ while True:
 """
 # Longer than a command may otherwise take.
 _ENDS_JOB = """
-from components.common import running_job
+from components.beam_jobs import running_job
 running_job.job_started('reviews-1', 'cancel it in Flink')
 try:
     time.sleep(60)

@@ -24,11 +24,11 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
+from components.beam_jobs.flink import FlinkCluster
+from components.beam_jobs.job_service import JobService, ServedJob
+from components.beam_jobs.running_job import ENDING_SECONDS, ending_job, job_ended, job_started
 from components.common.errors import ServiceError
-from components.common.flink import FlinkCluster
-from components.common.job_service import JobService, ServedJob
 from components.common.progress import report_progress
-from components.common.running_job import ENDING_SECONDS, ending_job, job_ended, job_started
 
 _log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import apache_beam as beam
 import grpc
 
+from components.beam_jobs.running_job import job_left
+from components.beam_jobs.service_job import ServiceJob
+from components.beam_jobs.watch import JobWatch
 from components.common.errors import ComponentError, ReviewsError, ServiceError
-from components.common.job_watch import JobWatch
-from components.common.running_job import job_left
-from components.common.service_job import ServiceJob
 
 # Of Beam, before the error of a job and before the error of a worker.
 _PREFIX = re.compile(r'^(Pipeline \S+ failed in state \w+: )?(RuntimeError: )?')

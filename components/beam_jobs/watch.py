@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
+from components.beam_jobs.flink_progress import WORKER, Waiting, find_waiting
+from components.beam_jobs.service_job import ServiceJob
 from components.common.errors import ServiceError
-from components.common.flink_progress import WORKER, Waiting, find_waiting
 from components.common.progress import report_progress
-from components.common.service_job import ServiceJob
 
 _POLL_SECONDS = 3.0
 _FIRST_MESSAGE_SECONDS = 15.0

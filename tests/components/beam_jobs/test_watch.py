@@ -11,13 +11,13 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.common import job_watch, running_job
-from components.common.beam_jobs import run_beam_pipeline
+from components.beam_jobs import running_job, watch
+from components.beam_jobs.run import run_beam_pipeline
+from components.beam_jobs.service_job import ServiceJob
 from components.common.errors import ServiceError
 from components.common.progress import PROGRESS_LOGGER
-from components.common.service_job import ServiceJob
-from tests.components.common import test_beam_jobs
-from tests.components.common.test_beam_jobs import portable_args, work
+from tests.components.beam_jobs import test_run
+from tests.components.beam_jobs.test_run import portable_args, work
 from tests.pipeline.beam.flink import flink_job_server, played_flink, vertex
 
 LIMIT_MINUTES = 0.02
@@ -31,12 +31,12 @@ WORKS = [vertex('FINISHED'), vertex('RUNNING', read=1), vertex('RUNNING')]
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Look and report often; let no job outlive its test."""
-    monkeypatch.setattr(job_watch, '_POLL_SECONDS', 0.05)
-    monkeypatch.setattr(job_watch, '_FIRST_MESSAGE_SECONDS', 0.3)
-    monkeypatch.setattr(job_watch, '_NEXT_MESSAGE_SECONDS', 0.5)
-    test_beam_jobs._end_of_work.clear()
+    monkeypatch.setattr(watch, '_POLL_SECONDS', 0.05)
+    monkeypatch.setattr(watch, '_FIRST_MESSAGE_SECONDS', 0.3)
+    monkeypatch.setattr(watch, '_NEXT_MESSAGE_SECONDS', 0.5)
+    test_run._end_of_work.clear()
     yield
-    test_beam_jobs._end_of_work.set()
+    test_run._end_of_work.set()
     running_job.job_ended()
 
 
@@ -61,7 +61,7 @@ def messages(caplog: pytest.LogCaptureFixture) -> Messages:
 def run(endpoint: str, *, seconds: float | None = None) -> None:
     """Run a job that ends after these seconds; never if None."""
     if seconds is not None:
-        threading.Timer(seconds, test_beam_jobs._end_of_work.set).start()
+        threading.Timer(seconds, test_run._end_of_work.set).start()
     args = [*portable_args(endpoint), f'--start_timeout_minutes={LIMIT_MINUTES}']
     pipeline = beam.Pipeline(options=PipelineOptions(args))
     with run_beam_pipeline(pipeline, 'Node') as running:

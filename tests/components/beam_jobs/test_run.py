@@ -14,7 +14,7 @@ import grpc
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.common.beam_jobs import run_beam_pipeline
+from components.beam_jobs.run import run_beam_pipeline
 from components.common.errors import ComponentError, ReviewsError, ServiceError
 from pipeline.beam.arguments import beam_args
 from pipeline.settings.beam import BeamSettings

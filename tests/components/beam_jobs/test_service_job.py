@@ -14,11 +14,11 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.common import running_job, service_job
-from components.common.beam_jobs import run_beam_pipeline
+from components.beam_jobs import running_job, service_job
+from components.beam_jobs.run import run_beam_pipeline
+from components.beam_jobs.running_job import job_left
 from components.common.errors import ServiceError
-from components.common.running_job import job_left
-from tests.components.common.test_beam_jobs import call_once_the_job_runs, portable_args, work
+from tests.components.beam_jobs.test_run import call_once_the_job_runs, portable_args, work
 from tests.pipeline.beam.flink import flink_job_server, played_flink
 from tests.pipeline.beam.services import RecordingService
 
@@ -28,12 +28,12 @@ pytestmark = pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExc
 @pytest.fixture(autouse=True)
 def end_of_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let no job outlive its test, and wait briefly for jobs that do not end."""
-    from tests.components.common import test_beam_jobs
+    from tests.components.beam_jobs import test_run
 
     monkeypatch.setattr(service_job, 'ENDING_SECONDS', 1.0)
-    test_beam_jobs._end_of_work.clear()
+    test_run._end_of_work.clear()
     yield
-    test_beam_jobs._end_of_work.set()
+    test_run._end_of_work.set()
     running_job.job_ended()
 
 

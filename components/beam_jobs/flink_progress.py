@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from components.common.flink import FlinkCluster
+from components.beam_jobs.flink import FlinkCluster
 
 SLOTS = 'task slots'
 WORKER = 'a worker'
