@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     pool = commands.add_parser('pool', help='Start workers on request (EXTERNAL).')
     pool.add_argument('--port', type=int, default=50000, help='Port [default: 50000].')
     args, others = parser.parse_known_args(argv)
-    # Of Google's clients, about Python 3.10.
+    # Of Google's clients, about the version of Python.
     warnings.simplefilter('ignore', FutureWarning)
     if args.command == 'boot':
         # Runners pass further options, with addresses that the provision service has too.

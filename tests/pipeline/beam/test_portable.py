@@ -74,7 +74,13 @@ def _runner(mode: str, folder: pathlib.Path, site: pathlib.Path) -> Iterator[tup
         return
     with contextlib.ExitStack() as stack:
         endpoint = stack.enter_context(job_service(folder))
-        args = ('PortableRunner', f'--job_endpoint={endpoint}', f'--environment_type={mode}')
+        args = (
+            'PortableRunner',
+            f'--job_endpoint={endpoint}',
+            f'--environment_type={mode}',
+            # By default, Beam's client ends a job after 60 s.
+            '--job_server_timeout=3600',
+        )
         if mode == 'EXTERNAL':
             workers = stack.enter_context(worker_pool(folder, code=site))
             args += (f'--environment_config={workers}',)
