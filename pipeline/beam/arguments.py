@@ -110,7 +110,7 @@ def require_valid_options(beam: BeamSettings) -> None:
 
 
 def _require_effect(given: Mapping[str, Any]) -> None:
-    # `createBatchExecutionEnvironment` in FlinkExecutionEnvironments of Beam 2.62 reads neither.
+    # `createBatchExecutionEnvironment` in Beam's FlinkExecutionEnvironments (v2.62.0) reads neither.
     for name in ('number_of_execution_retries', 'execution_retry_delay'):
         if name in given and not given.get('use_data_stream_for_batch'):
             raise ConfigError(
