@@ -180,7 +180,8 @@ class Flink(Service):
 
     def kill_worker(self) -> None:
         """Kill a worker of the oldest task manager."""
-        workers = processes_of_session(self.task_managers[0].pid) - {self.task_managers[0].pid}
+        manager = self.task_managers[0].pid
+        workers = self.wait('a worker', lambda: processes_of_session(manager) - {manager})
         os.kill(max(workers), signal.SIGKILL)
 
     def kill_job_server(self) -> None:
