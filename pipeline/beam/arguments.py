@@ -110,7 +110,8 @@ def require_valid_options(beam: BeamSettings) -> None:
 
 
 def _require_effect(given: Mapping[str, Any]) -> None:
-    # `createBatchExecutionEnvironment` in Beam's FlinkExecutionEnvironments (v2.62.0) reads neither.
+    # Beam's runner reads neither in `createBatchExecutionEnvironment`
+    # (FlinkExecutionEnvironments.java, v2.62.0).
     for name in ('number_of_execution_retries', 'execution_retry_delay'):
         if name in given and not given.get('use_data_stream_for_batch'):
             raise ConfigError(
