@@ -110,7 +110,9 @@ class Flink(Service):
             # Without one, the first lost task manager fails the job.
             'restart-strategy.type': 'fixed-delay',
             'restart-strategy.fixed-delay.attempts': '3',
-            'restart-strategy.fixed-delay.delay': '1 s',
+            # Until it notices a loss, Flink offers the lost slots again, and attempts fail.
+            'restart-strategy.fixed-delay.delay': '10 s',
+            'heartbeat.interval': '5000',
             # On a busy machine, the processes answer late.
             'pekko.ask.timeout': '60 s',
             'io.tmp.dirs': str(folder),
