@@ -55,7 +55,8 @@ EDITS: dict[str, set[str]] = {
     'evaluator/evaluation.py': {'components.pusher.executor'},
     'pusher/executor.py': {'components.pusher.executor'},
     'readers/tables.py': {'components.example_gen.executor'},
-    'common/progress.py': TRAINERS | {'components.relative'},
+    # Nodes with Beam say what a job waits for.
+    'common/progress.py': TRAINERS | {'components.example_gen.executor', 'components.relative'},
     # Nodes that count examples raise errors if some are missing.
     'common/errors.py': {
         'components.evaluator.tfma.metrics',

@@ -34,6 +34,8 @@ def test_key_is_the_whole_specification_when_the_executor_has_no_beam() -> None:
 def test_executor_gets_the_options_of_beam_when_the_key_has_none() -> None:
     spec = _spec('--direct_num_workers=2')
     operator = _make_beam_operator(
-        spec, executor_spec=_without_beam_args(spec), platform_config=None
+        spec, 'reviews-1', executor_spec=_without_beam_args(spec), platform_config=None
     )
-    assert operator.beam_pipeline_args == [*spec.beam_pipeline_args_placeholders]
+    name, *options = operator.beam_pipeline_args
+    assert name.value.string_value == '--job_name=reviews-1'
+    assert options == [*spec.beam_pipeline_args_placeholders]
