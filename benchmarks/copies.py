@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import pathlib
-import re
 import string
-import tarfile
 
-_MEMBER = re.compile(r'(?:^|/)(?:(train|test)/(pos|neg)|train/(unsup))/[^/]+\.txt$')
+from benchmarks.reviews import read_texts
+
 # Between the letters of two copies; 26 letters allow for eight of them.
 _STEP = 3
 
@@ -48,17 +47,10 @@ def write_copies(archive: pathlib.Path, folder: pathlib.Path, copies: int) -> in
                 files.append(file)
                 writers[name, copy] = csv.writer(file)
                 writers[name, copy].writerow(['text', 'label'])
-        with tarfile.open(archive, mode='r|*') as members:
-            for member in members:
-                match = _MEMBER.search(member.name)
-                content = members.extractfile(member) if match else None
-                if match is None or content is None:
-                    continue
-                text = content.read().decode('utf-8')
-                for copy in range(copies):
-                    row = [rotate(text, copy), match[2] or '']
-                    writers[match[1] or match[3], copy].writerow(row)
-                    written += 1
+        for split, label, text in read_texts(archive):
+            for copy in range(copies):
+                writers[split, copy].writerow([rotate(text, copy), label])
+                written += 1
     finally:
         for file in files:
             file.close()

@@ -1,7 +1,8 @@
-"""Reads the labelled reviews of the IMDB archive."""
+"""Reads the reviews of the IMDB archive."""
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import tarfile
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 NAMES = ('neg', 'pos')
 
-_MEMBER = re.compile(r'(?:^|/)(train|test)/(pos|neg)/[^/]+\.txt$')
+_MEMBER = re.compile(r'(?:^|/)(?:(train|test)/(pos|neg)|train/(unsup))/[^/]+\.txt$')
 
 
 class Review(NamedTuple):
@@ -27,14 +28,24 @@ class Review(NamedTuple):
     text: str
 
 
-def read_reviews(archive: str) -> Iterator[Review]:
-    """Yield all labelled reviews, in the order of the archive."""
+def read_texts(archive: str | os.PathLike[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the split, the label's name and the text of all reviews, in the order of the archive.
+
+    The split of reviews without a label is `unsup`, and their label is empty.
+    """
     with tarfile.open(archive, mode='r|*') as members:
         for member in members:
             match = _MEMBER.search(member.name)
             content = members.extractfile(member) if match and member.isfile() else None
             if match and content is not None:
-                yield Review(match[1], NAMES.index(match[2]), content.read().decode('utf-8'))
+                yield match[1] or match[3], match[2] or '', content.read().decode('utf-8')
+
+
+def read_reviews(archive: str) -> Iterator[Review]:
+    """Yield all labelled reviews, in the order of the archive."""
+    for split, name, text in read_texts(archive):
+        if name:
+            yield Review(split, NAMES.index(name), text)
 
 
 class Split(NamedTuple):
