@@ -47,7 +47,7 @@ def write_copies(archive: pathlib.Path, folder: pathlib.Path, copies: int) -> in
                 files.append(file)
                 writers[name, copy] = csv.writer(file)
                 writers[name, copy].writerow(['text', 'label'])
-        for split, label, text in read_texts(archive):
+        for split, label, text in read_texts(archive, unlabelled=True):
             for copy in range(copies):
                 writers[split, copy].writerow([rotate(text, copy), label])
                 written += 1

@@ -28,24 +28,30 @@ class Review(NamedTuple):
     text: str
 
 
-def read_texts(archive: str | os.PathLike[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield the split, the label's name and the text of all reviews, in the order of the archive.
+def read_texts(
+    archive: str | os.PathLike[str], *, unlabelled: bool
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the split, the label's name and the text of reviews, in the order of the archive.
 
-    The split of reviews without a label is `unsup`, and their label is empty.
+    Args:
+        archive: The archive.
+        unlabelled: Whether to read those without a label, too. Their split is `unsup`, and
+            their label is empty.
     """
     with tarfile.open(archive, mode='r|*') as members:
         for member in members:
             match = _MEMBER.search(member.name)
-            content = members.extractfile(member) if match and member.isfile() else None
-            if match and content is not None:
+            if match is None or (match[3] and not unlabelled):
+                continue
+            content = members.extractfile(member) if member.isfile() else None
+            if content is not None:
                 yield match[1] or match[3], match[2] or '', content.read().decode('utf-8')
 
 
 def read_reviews(archive: str) -> Iterator[Review]:
     """Yield all labelled reviews, in the order of the archive."""
-    for split, name, text in read_texts(archive):
-        if name:
-            yield Review(split, NAMES.index(name), text)
+    for split, name, text in read_texts(archive, unlabelled=False):
+        yield Review(split, NAMES.index(name), text)
 
 
 class Split(NamedTuple):
