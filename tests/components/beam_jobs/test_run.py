@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +22,7 @@ from tests.pipeline.beam.services import RecordingService, recording_service
 
 # Beam's job service also raises in a thread the error that it has reported.
 pytestmark = pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
+_begin_of_work = threading.Event()
 _end_of_work = threading.Event()
 
 
@@ -47,12 +47,14 @@ def fail_as_flink(text: str) -> None:
 
 
 def work(_: Any) -> None:
+    _begin_of_work.set()
     _end_of_work.wait(300)
 
 
 @pytest.fixture
 def end_of_work() -> Iterator[threading.Event]:
     """Return the event that ends `work`; it is set after the test."""
+    _begin_of_work.clear()
     _end_of_work.clear()
     yield _end_of_work
     _end_of_work.set()
@@ -157,19 +159,21 @@ def test_error_is_not_wrapped_when_the_job_is_in_this_process() -> None:
 
 
 class LosesConnection(RecordingService):
-    """Fails each request for the state of a job."""
+    """Fails each request for the state of a job, once the job is at work."""
 
     def GetStateStream(self, request: Any, context: Any = None, timeout: Any = None) -> Any:
+        # The client reads the first state before it starts the job.
+        yield next(super().GetStateStream(request, context))
+        # Before, the job could fail first, since the client also stops its workers.
+        _begin_of_work.wait(60)
         context.abort(grpc.StatusCode.UNAVAILABLE, 'socket closed')
 
 
-def call_once_the_job_runs(function: Callable[[], object], service: RecordingService) -> None:
+def call_once_the_job_works(function: Callable[[], object]) -> None:
     """Start a thread that waits for the job, and then calls the function."""
 
     def wait_and_call() -> None:
-        while not service.run:
-            time.sleep(0.05)
-        time.sleep(0.5)
+        _begin_of_work.wait(60)
         function()
 
     threading.Thread(target=wait_and_call, daemon=True).start()
@@ -189,7 +193,7 @@ def test_error_says_that_the_connection_was_lost_when_the_service_stops(
     end_of_work: threading.Event,
 ) -> None:
     with recording_service() as (endpoint, service):
-        call_once_the_job_runs(service.stop, service)
+        call_once_the_job_works(service.stop)
         with pytest.raises(ServiceError, match='connection to the Beam job service was lost'):
             run(portable_args(endpoint), work, 1)
         end_of_work.set()
@@ -199,7 +203,7 @@ def test_job_is_cancelled_when_the_wait_is_interrupted(end_of_work: threading.Ev
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with recording_service() as (endpoint, service):
-            call_once_the_job_runs(lambda: signal.raise_signal(signal.SIGINT), service)
+            call_once_the_job_works(lambda: signal.raise_signal(signal.SIGINT))
             with pytest.raises(KeyboardInterrupt):
                 run(portable_args(endpoint), work, 1)
             assert len(service.cancelled) == 1
