@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -169,11 +170,13 @@ class LosesConnection(RecordingService):
         context.abort(grpc.StatusCode.UNAVAILABLE, 'socket closed')
 
 
-def call_once_the_job_works(function: Callable[[], object]) -> None:
+def call_once_the_job_runs(function: Callable[[], object], service: RecordingService) -> None:
     """Start a thread that waits for the job, and then calls the function."""
 
     def wait_and_call() -> None:
-        _begin_of_work.wait(60)
+        while not service.run:
+            time.sleep(0.05)
+        time.sleep(0.5)
         function()
 
     threading.Thread(target=wait_and_call, daemon=True).start()
@@ -193,7 +196,7 @@ def test_error_says_that_the_connection_was_lost_when_the_service_stops(
     end_of_work: threading.Event,
 ) -> None:
     with recording_service() as (endpoint, service):
-        call_once_the_job_works(service.stop)
+        call_once_the_job_runs(service.stop, service)
         with pytest.raises(ServiceError, match='connection to the Beam job service was lost'):
             run(portable_args(endpoint), work, 1)
         end_of_work.set()
@@ -203,7 +206,7 @@ def test_job_is_cancelled_when_the_wait_is_interrupted(end_of_work: threading.Ev
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with recording_service() as (endpoint, service):
-            call_once_the_job_works(lambda: signal.raise_signal(signal.SIGINT))
+            call_once_the_job_runs(lambda: signal.raise_signal(signal.SIGINT), service)
             with pytest.raises(KeyboardInterrupt):
                 run(portable_args(endpoint), work, 1)
             assert len(service.cancelled) == 1
