@@ -23,6 +23,7 @@ from benchmarks import machine
 from benchmarks.contenders import pipeline_command
 from benchmarks.copies import write_copies
 from benchmarks.harness import RunError, say
+from benchmarks.memory import process_stats
 from benchmarks.report import markdown_table
 from tests.engine import jars
 from tests.engine.cluster import WORKERS, Flink, flink
@@ -156,13 +157,9 @@ class _Meter:
 
 
 def _processes() -> Iterator[tuple[int, _Process]]:
-    for folder in pathlib.Path('/proc').glob('[0-9]*'):
-        # A process may end at any time.
-        with contextlib.suppress(OSError):
-            # The fields after the name, which may contain spaces.
-            fields = (folder / 'stat').read_text().rpartition(')')[2].split()
-            seconds = (int(fields[11]) + int(fields[12])) / _TICKS
-            yield int(folder.name), _Process(int(fields[3]), seconds, int(fields[21]) * _PAGE)
+    for pid, fields in process_stats():
+        seconds = (int(fields[11]) + int(fields[12])) / _TICKS
+        yield pid, _Process(int(fields[3]), seconds, int(fields[21]) * _PAGE)
 
 
 def table(results: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import IO, Any, NamedTuple
 
 from benchmarks.archive import ROOT
+from benchmarks.memory import MemorySampler
 
 
 class RunError(Exception):
@@ -25,7 +26,8 @@ class Measured(NamedTuple):
     Attributes:
         wall_seconds: From start to exit.
         cpu_seconds: User and system time, with the children that it waited for.
-        peak_bytes: Largest resident set of one of these processes.
+        peak_bytes: Largest memory of these processes at a time. It is the largest resident set
+            of one process or, on Linux, of samples of their sum, whichever is larger.
         code: Its exit code, or the negative number of the signal that ended it.
         out: Its standard output.
         err: Its standard error.
@@ -82,19 +84,21 @@ def measure(command: Sequence[str], cwd: pathlib.Path) -> Measured:
             command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
         )
         try:
-            # Unlike resource.getrusage, this returns the usage of one child.
-            _, status, usage = os.wait4(process.pid, 0)
+            with MemorySampler(process.pid) as memory:
+                # Unlike resource.getrusage, this returns the usage of one child.
+                _, status, usage = os.wait4(process.pid, 0)
+                wall = time.perf_counter() - start
         except BaseException:
             process.kill()
             process.wait()
             raise
-        wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         unit = 1 if sys.platform == 'darwin' else 1024
         return Measured(
             wall_seconds=wall,
             cpu_seconds=usage.ru_utime + usage.ru_stime,
-            peak_bytes=usage.ru_maxrss * unit,
+            # A sample misses what lasts less than its interval.
+            peak_bytes=max(usage.ru_maxrss * unit, memory.peak_bytes),
             code=process.returncode,
             out=_text(out),
             err=_text(err),

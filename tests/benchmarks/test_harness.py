@@ -46,6 +46,17 @@ def test_peak_is_measured_when_a_grandchild_allocates(tmp_path: pathlib.Path) ->
     assert usage_of(program, tmp_path)['peak_bytes'] >= 200_000_000
 
 
+@pytest.mark.skipif(sys.platform != 'linux', reason='needs /proc')
+def test_peak_is_the_sum_when_two_children_hold_memory_at_a_time(tmp_path: pathlib.Path) -> None:
+    program = (
+        'import subprocess, sys\n'
+        'hold = "import time; block = b\'x\' * 100_000_000; time.sleep(1.5)"\n'
+        'children = [subprocess.Popen([sys.executable, "-c", hold]) for _ in range(2)]\n'
+        'sys.exit(sum(child.wait() for child in children))'
+    )
+    assert 200_000_000 <= usage_of(program, tmp_path)['peak_bytes'] <= 260_000_000
+
+
 def test_cpu_is_counted_when_busy_and_wall_when_asleep(tmp_path: pathlib.Path) -> None:
     busy = usage_of('import time\nwhile time.process_time() < 1: pass', tmp_path)
     assert 1 <= busy['cpu_seconds'] <= 1.5
