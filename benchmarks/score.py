@@ -74,15 +74,25 @@ def measure(kind: str, scorer: Scorer, texts: list[str], passes: int) -> dict[st
         kind: See `load`.
         scorer: The loaded model.
         texts: Texts to score.
-        passes: Number of passes over all texts; the best one counts.
+        passes: Number of passes over all texts for each rate; the best one counts. With 0,
+            no rate is measured.
 
     Returns:
         `rates` in texts per second, by number of threads or processes; `latency_ms`,
         the median for a single text; and the `probabilities`.
     """
     batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
-    count = os.cpu_count() or 1
     probabilities = np.concatenate([scorer(batch) for batch in batches])  # also the warm-up
+    return {
+        'rates': _rates(kind, scorer, batches, passes) if passes else {},
+        'latency_ms': _latency_ms(scorer, texts[:LATENCY_CALLS]),
+        'probabilities': probabilities,
+    }
+
+
+def _rates(kind: str, scorer: Scorer, batches: list[list[str]], passes: int) -> dict[str, float]:
+    count = os.cpu_count() or 1
+    texts = sum(map(len, batches))
     rates = {'1 thread': _best_rate(lambda: [scorer(batch) for batch in batches], texts, passes)}
     with concurrent.futures.ThreadPoolExecutor(count) as threads:
         rates[f'{count} threads'] = _best_rate(
@@ -96,20 +106,16 @@ def measure(kind: str, scorer: Scorer, texts: list[str], passes: int) -> dict[st
             rates[f'{count} processes'] = _best_rate(
                 lambda: processes.map(_score_forked, batches, chunksize=1), texts, passes
             )
-    return {
-        'rates': rates,
-        'latency_ms': _latency_ms(scorer, texts[:LATENCY_CALLS]),
-        'probabilities': probabilities,
-    }
+    return rates
 
 
-def _best_rate(work: Callable[[], Any], texts: list[str], passes: int) -> float:
+def _best_rate(work: Callable[[], Any], texts: int, passes: int) -> float:
     best = float('inf')
     for _ in range(passes):
         start = time.perf_counter()
         work()
         best = min(best, time.perf_counter() - start)
-    return len(texts) / best
+    return texts / best
 
 
 def _latency_ms(scorer: Scorer, texts: list[str]) -> float:

@@ -39,6 +39,23 @@ def test_other_contenders_run_when_some_fail(archive: pathlib.Path) -> None:
     assert all(row['runs'][0]['wall_seconds'] > 0 for row in rows)
 
 
+def test_contenders_run_in_turn_when_there_are_several_seeds(
+    archive: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, int]] = []
+
+    def run_once(contender: Contender, _: pathlib.Path, seed: int, __: int) -> dict[str, Any]:
+        started.append((contender.name, seed))
+        return {'seed': seed, 'error': 'not run'}
+
+    monkeypatch.setattr(bench, '_run_once', run_once)
+    contenders = [CONTENDERS[name] for name in ('ours-ngram', 'nb-svm', 'keras-tutorial')]
+    rows = bench.run(contenders, archive, seeds=2)['contenders']
+    first = [('ours-ngram', 1), ('nb-svm', 1), ('keras-tutorial', 1)]
+    assert started == [*first, ('ours-ngram', 2), ('keras-tutorial', 2)]
+    assert [[run['seed'] for run in row['runs']] for row in rows] == [[1, 2], [1], [1, 2]]
+
+
 PEERS = [c for c in CONTENDERS.values() if c.module != 'pipeline' and not c.on_request]
 
 
@@ -64,6 +81,12 @@ def test_peer_trains_saves_and_scores_when_given_an_archive(
     assert '1 thread' in row['rates']
     if peer.module == 'sklearn_models':
         assert row['accuracy'] == 1
+
+
+def test_no_rate_is_measured_when_there_are_no_passes(archive: pathlib.Path) -> None:
+    (row,) = bench.run([CONTENDERS['sklearn-tfidf']], archive, passes=0)['contenders']
+    assert (row['error'], row['rates'], row['rate']) == (None, {}, None)
+    assert row['accuracy'] == 1
 
 
 def test_row_has_the_median_when_there_are_several_seeds() -> None:
