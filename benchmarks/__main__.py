@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from benchmarks import archive, report
-from benchmarks.contenders import CONTENDERS
+from benchmarks import archive, documents, history, report
+from benchmarks.contenders import CONTENDERS, WALL_REFERENCE
 from benchmarks.corpora import CORPORA, DEFAULT_FOLDER, Corpus, missing_files
 from benchmarks.derive import TASKS, Task
 from components.common.errors import (
@@ -110,6 +110,17 @@ def main() -> None:
     help='Also run this contender: tfx-example.',
 )
 @click.option('--seeds', default=1, type=click.IntRange(1), help='Number of seeds [default: 1].')
+@click.option(
+    '--passes',
+    default=3,
+    type=click.IntRange(0),
+    help='Passes to measure scoring rates; 0 for none [default: 3].',
+)
+@click.option(
+    '--keep',
+    is_flag=True,
+    help='Also append the ratios to benchmarks/results/history.json.',
+)
 @_OUTPUT
 def run(
     *,
@@ -117,12 +128,14 @@ def run(
     only: list[str] | None,
     added: list[str] | None,
     seeds: int,
+    passes: int,
+    keep: bool,
     output: pathlib.Path | None,
 ) -> None:
     """Run all contenders, each in a process of its own, and print a table.
 
-    Writes the results to FILE. Without --only, FILE is benchmarks/results/bench.json
-    by default.
+    Writes the results to FILE. Without --only and --passes 0, FILE is
+    benchmarks/results/bench.json by default.
     """
     from benchmarks import bench
 
@@ -131,12 +144,20 @@ def run(
         for name, contender in CONTENDERS.items()
         if name in (added or ()) or (not contender.on_request if only is None else name in only)
     ]
-    results = bench.run(selected, data, seeds=seeds)
-    _save_function(output, report.BENCH_FILE, complete=only is None)(results)
+    if keep and not history.can_be_kept([contender.name for contender in selected], seeds):
+        raise click.UsageError(
+            f'--keep needs {WALL_REFERENCE}, a preset of this pipeline,'
+            f' and --seeds {history.MIN_SEEDS} or more'
+        )
+    results = bench.run(selected, data, seeds=seeds, passes=passes)
+    complete = only is None and passes > 0
+    _save_function(output, report.BENCH_FILE, complete=complete)(results)
     click.echo(f'{report.bench_table(results)}\n\nMeasured {report.provenance(results)}.')
     failed = [row['name'] for row in results['contenders'] if row['error']]
     if failed:
         raise ComponentError(f'failed: {", ".join(failed)}', hint='see the table for the reason')
+    if keep:
+        history.keep(results)
 
 
 @main.command()
@@ -325,11 +346,19 @@ def coverage(*, replicates: int) -> None:
     click.echo(simulation.table(simulation.run(replicates)))
 
 
+@main.command('history')
+@click.option('--since', default='', metavar='DATE', help='Only runs from 2026-12-01 on, say.')
+def show_history(since: str) -> None:
+    """Show the ratios of all kept runs, and the lowest and the highest of each preset."""
+    runs = history.kept_runs(since)
+    click.echo(f'{history.table(runs)}\n\n{history.summary(runs)}')
+
+
 @main.command()
 def table() -> None:
     """Update the tables in the documents from benchmarks/results/*.json, and print them."""
-    tables = report.document_tables()
-    changed = [name for name, content in tables.items() if report.update_document(name, content)]
+    tables = documents.document_tables()
+    changed = [name for name, content in tables.items() if documents.update_document(name, content)]
     click.echo('\n\n'.join(tables.values()))
     click.echo('tables updated' if changed else 'tables are up to date', err=True)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.archive import ROOT
@@ -22,7 +22,6 @@ ELSEWHERE_FILE = RESULTS / 'elsewhere.json'
 
 _GIB = 1 << 30
 _MB = 1_000_000
-_SUMMARY = ('contender', 'accuracy', 'wall, s', 'of Keras', 'CPU, s', 'peak, GiB')
 _FIGURES = {'accuracy': 'accuracy', 'average_precision': 'average precision'}
 
 
@@ -47,28 +46,65 @@ def load(path: pathlib.Path) -> dict[str, Any]:
         raise DataError(f'cannot read the results in {path}: {err}', hint=hint) from err
 
 
-def bench_table(results: Mapping[str, Any], only: Sequence[str] = ()) -> str:
+def ratios(row: Mapping[str, Any], reference: Mapping[str, Any], figure: str) -> list[float]:
+    """Divide the figure of each run of a contender by that of the reference with the same seed.
+
+    A contender that ran once, because it has no seed, is divided by the median of the reference.
+
+    Args:
+        row: Row of a contender, with its runs.
+        reference: Row of the reference.
+        figure: Name of the figure.
+
+    >>> keras = {'runs': [{'seed': 1, 'wall': 4.0}, {'seed': 2, 'wall': 5.0}]}
+    >>> ratios({'runs': [{'seed': 1, 'wall': 2.0}, {'seed': 2, 'wall': 5.0}]}, keras, 'wall')
+    [0.5, 1.0]
+    >>> ratios({'runs': [{'seed': 1, 'wall': 9.0}]}, keras, 'wall')
+    [2.0]
+    """
+    by_seed = {run['seed']: run[figure] for run in reference['runs']}
+    if len(row['runs']) == 1:
+        return [row['runs'][0][figure] / statistics.median(by_seed.values())]
+    return [run[figure] / by_seed[run['seed']] for run in row['runs']]
+
+
+def bench_table(
+    results: Mapping[str, Any],
+    only: Sequence[str] = (),
+    ranges: Container[str] = ('wall, s', 'of Keras', 'CPU of Keras', 'accuracy'),
+) -> str:
     """Return a Markdown table of the contenders.
 
     Args:
         results: The results of `bench`.
         only: The columns to show; empty for all.
+        ranges: The columns that show the lowest and the highest value of several runs.
     """
     rows = results['contenders']
     by_name = {row['name']: row for row in rows if not row['error']}
-    wall = by_name.get(WALL_REFERENCE, {}).get('wall_seconds')
+    keras = by_name.get(WALL_REFERENCE)
     rate = by_name.get(RATE_REFERENCE, {}).get('rate')
+
+    def of_keras(row: Mapping[str, Any], figure: str, column: str) -> str:
+        if keras is None or row is keras:
+            return '1.00' if keras else ''
+        return with_range(ratios(row, keras, figure), 2, ranges=column in ranges)
+
+    def values(row: Mapping[str, Any], figure: str, column: str, digits: int) -> str:
+        return with_range([run[figure] for run in row['runs']], digits, ranges=column in ranges)
+
     columns: dict[str, Callable[[Mapping[str, Any]], str]] = {
         'contender': lambda row: str(row['title']),
-        'wall, s': lambda row: f'{row["wall_seconds"]:.1f}',
-        'of Keras': lambda row: f'{row["wall_seconds"] / wall:.2f}' if wall else '',
+        'wall, s': lambda row: values(row, 'wall_seconds', 'wall, s', 1),
+        'of Keras': lambda row: of_keras(row, 'wall_seconds', 'of Keras'),
         'CPU, s': lambda row: f'{row["cpu_seconds"]:.1f}',
+        'CPU of Keras': lambda row: of_keras(row, 'cpu_seconds', 'CPU of Keras'),
         'peak, GiB': lambda row: f'{row["peak_bytes"] / _GIB:.2f}',
-        'accuracy': lambda row: _with_range(row, 'accuracy'),
+        'accuracy': lambda row: values(row, 'accuracy', 'accuracy', 4),
         'AUC': lambda row: f'{row["auc"]:.4f}',
         'ECE': lambda row: f'{row["ece"]:.4f}',
-        'reviews/s': lambda row: f'{row["rate"]:,.0f}',
-        'of sklearn': lambda row: f'{row["rate"] / rate:.2f}' if rate else '',
+        'reviews/s': lambda row: f'{row["rate"]:,.0f}' if row['rate'] else '',
+        'of sklearn': lambda row: f'{row["rate"] / rate:.2f}' if row['rate'] and rate else '',
         'one, ms': lambda row: f'{row["latency_ms"]:.2f}',
         'size, MB': lambda row: f'{row["size_bytes"] / _MB:.1f}',
     }
@@ -82,12 +118,20 @@ def bench_table(results: Mapping[str, Any], only: Sequence[str] = ()) -> str:
     return markdown_table(names, cells)
 
 
-def _with_range(row: Mapping[str, Any], figure: str, digits: int = 4) -> str:
-    values = [run[figure] for run in row.get('runs', ())]
-    text = f'{row[figure]:.{digits}f}'
-    if len(values) < 2:
+def with_range(values: Sequence[float], digits: int, *, ranges: bool = True) -> str:
+    """Format the median of values, with the lowest and the highest one if there are several.
+
+    >>> with_range([0.9, 0.8, 1.2], 2)
+    '0.90 (0.80 to 1.20)'
+    """
+    text = f'{statistics.median(values):.{digits}f}'
+    if len(values) < 2 or not ranges:
         return text
     return f'{text} ({min(values):.{digits}f} to {max(values):.{digits}f})'
+
+
+def _with_range(row: Mapping[str, Any], figure: str, digits: int = 4) -> str:
+    return with_range([run[figure] for run in row.get('runs', [row])], digits)
 
 
 def sizes_table(results: Mapping[str, Any]) -> str:
@@ -195,27 +239,19 @@ def _comparison(ahead: Mapping[str, float] | None, figure: str) -> str:
 
 def provenance(results: Mapping[str, Any]) -> str:
     """Describe in one line where and when the results were measured."""
-    machine, versions = results['machine'], results['versions']
-    memory = machine['memory_bytes'] / _GIB
+    versions = results['versions']
     return (
-        f'{results["date"]}, commit {results["commit"] or "unknown"}, {machine["cores"]} cores'
-        f' ({machine["cpu"]}), {memory:.0f} GiB, Python {versions["python"]},'
+        f'{results["date"]}, commit {results["commit"] or "unknown"}, {machine_text(results)},'
+        f' Python {versions["python"]},'
         f' TFX {versions.get("tfx", "?")}, TensorFlow {versions.get("tensorflow", "?")}'
     )
 
 
-def document_tables() -> dict[str, str]:
-    """Return the tables for the documents by the names of their markers.
-
-    Raises:
-        DataError: There are no results.
-    """
-    bench, elsewhere = load(BENCH_FILE), load(ELSEWHERE_FILE)
-    return {
-        'bench': f'{bench_table(bench)}\n\nMeasured {provenance(bench)}.',
-        'summary': bench_table(bench, _SUMMARY),
-        'elsewhere': f'{tasks_table(elsewhere)}\n\nMeasured {provenance(elsewhere)}.',
-    }
+def machine_text(results: Mapping[str, Any]) -> str:
+    """Describe the machine of a measurement."""
+    machine = results['machine']
+    memory = machine['memory_bytes'] / _GIB
+    return f'{machine["cores"]} cores ({machine["cpu"]}), {memory:.0f} GiB'
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -236,50 +272,3 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: 
     for row in rows:
         lines.append('| ' + ' | '.join([*row, *[''] * (len(columns) - len(row))]) + ' |')
     return '\n'.join(lines)
-
-
-def updated(text: str, name: str, content: str) -> str:
-    """Insert `content` between the markers `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
-
-    Raises:
-        DataError: The text does not have these markers once.
-
-    >>> updated('<!-- a:begin -->old<!-- a:end -->', 'a', 'new')
-    '<!-- a:begin -->\\nnew\\n<!-- a:end -->'
-    """
-    begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
-    block = f'{begin}\n{content}\n{end}'
-    new, count = re.subn(f'{begin}.*?{end}', lambda _: block, text, flags=re.DOTALL)
-    if count != 1:
-        raise DataError(f'expected {begin} and {end} once in this order, found them {count} times')
-    return new
-
-
-def update_document(name: str, content: str, document: pathlib.Path | None = None) -> bool:
-    """Update a table in a document; return whether the document changed.
-
-    Args:
-        name: Name of the markers, see `updated`.
-        content: The table.
-        document: The file; None for the one that `find_document` returns.
-
-    Raises:
-        DataError: No document has the markers, or more than one has them.
-    """
-    document = document or find_document(name)
-    old = document.read_text(encoding='utf-8')
-    new = updated(old, name, content)
-    if new != old:
-        document.write_text(new, encoding='utf-8')
-    return new != old
-
-
-def find_document(name: str) -> pathlib.Path:
-    """Return README.md or the file in docs/ that has the markers of a table."""
-    documents = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
-    found = [d for d in documents if f'<!-- {name}:begin -->' in d.read_text(encoding='utf-8')]
-    if len(found) != 1:
-        raise DataError(
-            f'expected one document with the marker <!-- {name}:begin -->, found {len(found)}'
-        )
-    return found[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.report import updated
+from benchmarks.documents import updated
 from tests.inputs.table import README, markdown
 
 

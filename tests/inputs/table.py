@@ -7,7 +7,7 @@ import importlib
 import json
 import pathlib
 
-from benchmarks.report import update_document
+from benchmarks.documents import update_document
 from tests.inputs.cases import Case
 
 _HERE = pathlib.Path(__file__).parent

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from benchmarks.documents import update_document
 from benchmarks.machine import describe
-from benchmarks.report import provenance, update_document
+from benchmarks.report import provenance
 
 _HERE = pathlib.Path(__file__).parent
 RESULTS = _HERE / 'results.json'
