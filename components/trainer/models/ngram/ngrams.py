@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -97,15 +98,18 @@ def count_ngrams(data: LabelledTokens, max_ngram: int, min_documents: int) -> NG
     def count(length: int) -> list[NGramCounts]:
         keys, rows = _all_keys(data, length)
         parts = 1 + len(keys) // _KEYS_PER_PART
+        count_part = functools.partial(
+            _count_part, texts=len(data.labels), length=length, min_documents=min_documents
+        )
         if parts == 1:
-            return [_count_part(keys, rows, len(data.labels), min_documents)]
+            return [count_part(keys, rows)]
         part_of = ((keys * _GOLDEN) >> np.int64(40)) % parts
         return [
-            _count_part(keys[mine], rows[mine], len(data.labels), min_documents)
+            count_part(keys[mine], rows[mine])
             for mine in (part_of == part for part in range(parts))
         ]
 
-    # NumPy sorts without the global interpreter lock.
+    # SciPy sorts without the global interpreter lock.
     with ThreadPoolExecutor() as pool:
         lengths = range(max_ngram, 0, -1)
         found = [part for parts in pool.map(count, lengths) for part in parts]
@@ -141,15 +145,18 @@ def find_ngrams(
 
     def find(start: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         part = _texts(data, start)
-        present = []
+        cells = []
         for length in range(1, max_ngram + 1):
-            part_keys, rows = ngram_keys(part, length)
+            part_keys, rows, whole = _candidates(part, length)
             columns = table.lookup(part_keys)
-            present.append(tf.boolean_mask(rows * len(keys) + columns, columns >= 0))
-        # A sparse matrix has sorted columns.
-        cells = np.unique(tf.concat(present, 0).numpy())
-        counts = np.bincount(cells // len(keys), minlength=int(part.nrows()))
-        return (cells % len(keys)).astype(np.int32), counts
+            present = (whole & (columns >= 0)).numpy()
+            cells.append((rows.numpy()[present], columns.numpy()[present]))
+        rows, columns = (np.concatenate(parts).astype(np.int32) for parts in zip(*cells))
+        shape = int(part.nrows()), len(keys)
+        # Each conversion is a counting sort: several times as fast as to sort the cells.
+        found = sparse.coo_matrix((np.ones(len(rows), np.bool_), (rows, columns)), shape)
+        found = found.tocsc().tocsr()
+        return found.indices, np.diff(found.indptr)
 
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(find, range(0, len(data.labels), _TEXTS_PER_CALL)))
@@ -180,10 +187,26 @@ def _all_keys(
     return np.concatenate(keys), np.concatenate(rows)
 
 
+def _sort(keys: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int32]:
+    """Return the stable order of n-grams, by counting sorts: several times as fast as NumPy's."""
+    order = np.arange(len(keys), dtype=np.int32)
+    for word in range(length):
+        ids = ((keys[order] >> (ID_BITS * word)) & (2**ID_BITS - 1)).astype(np.int32)
+        # A matrix with the one at (row, id) of each n-gram. SciPy sorts it by columns, then rows.
+        cells = np.ones(len(ids), np.bool_), ids, np.arange(len(ids) + 1, dtype=np.int32)
+        order = order[sparse.csr_matrix(cells, (len(ids), 2**ID_BITS)).tocsc().indices]
+    return order
+
+
 def _count_part(
-    keys: npt.NDArray[np.int64], rows: npt.NDArray[np.int32], texts: int, min_documents: int
+    keys: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int32],
+    texts: int,
+    *,
+    length: int,
+    min_documents: int,
 ) -> NGramCounts:
-    order = np.argsort(keys)
+    order = _sort(keys, length)
     keys, rows = keys[order], rows[order]
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))[: len(keys)]
     occurrences = np.diff(np.append(starts, len(keys)))
