@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -28,14 +27,41 @@ NO_WORKER = [vertex('FINISHED'), vertex('RUNNING'), vertex('RUNNING')]
 WORKS = [vertex('FINISHED'), vertex('RUNNING', read=1), vertex('RUNNING')]
 
 
+class Clock:
+    """The clock of a watch: 0.1 s pass at each look, once the job is at work.
+
+    The tests wait for looks, not for seconds, and give the same result on a busy machine.
+    """
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self._planned: list[tuple[float, Callable[[], object]]] = []
+
+    def plan(self, seconds: float, function: Callable[[], object]) -> None:
+        """Call a function when these seconds have passed."""
+        self._planned.append((seconds, function))
+
+    def monotonic(self) -> float:
+        """Return the seconds, as `time.monotonic` does."""
+        self._looks += test_run._begin_of_work.is_set()
+        now = self._looks / 10
+        for plan in [plan for plan in self._planned if plan[0] <= now]:
+            self._planned.remove(plan)
+            plan[1]()
+        return now
+
+
 @pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     """Look and report often; let no job outlive its test."""
-    monkeypatch.setattr(watch, '_POLL_SECONDS', 0.05)
+    played = Clock()
+    monkeypatch.setattr(watch, 'time', played)
+    monkeypatch.setattr(watch, '_POLL_SECONDS', 0.01)
     monkeypatch.setattr(watch, '_FIRST_MESSAGE_SECONDS', 0.3)
     monkeypatch.setattr(watch, '_NEXT_MESSAGE_SECONDS', 0.5)
+    test_run._begin_of_work.clear()
     test_run._end_of_work.clear()
-    yield
+    yield played
     test_run._end_of_work.set()
     running_job.job_ended()
 
@@ -58,10 +84,14 @@ def messages(caplog: pytest.LogCaptureFixture) -> Messages:
     return Messages(caplog)
 
 
-def run(endpoint: str, *, seconds: float | None = None) -> None:
-    """Run a job that ends after these seconds; never if None."""
-    if seconds is not None:
-        threading.Timer(seconds, test_run._end_of_work.set).start()
+def run_twice_as_long(endpoint: str, clock: Clock) -> None:
+    """Run a job that ends after twice the limit."""
+    clock.plan(2 * LIMIT_SECONDS, test_run._end_of_work.set)
+    run(endpoint)
+
+
+def run(endpoint: str) -> None:
+    """Run a job that does not end by itself."""
     args = [*portable_args(endpoint), f'--start_timeout_minutes={LIMIT_MINUTES}']
     pipeline = beam.Pipeline(options=PipelineOptions(args))
     with run_beam_pipeline(pipeline, 'Node') as running:
@@ -117,59 +147,55 @@ def test_job_is_ended_when_it_waits_for_longer_than_the_limit(
     ],
 )
 def test_job_is_not_ended_when_a_stage_works_without_output(
-    vertices: list[Any], messages: Messages
+    vertices: list[Any], messages: Messages, clock: Clock
 ) -> None:
     with played_flink() as flink, flink_job_server(flink) as (endpoint, _):
         flink.vertices = vertices
-        run(endpoint, seconds=2 * LIMIT_SECONDS)
+        run_twice_as_long(endpoint, clock)
         assert flink.cancelled == []
     assert list(messages) == []
 
 
 def test_job_is_not_ended_when_the_image_of_its_workers_may_be_downloaded(
-    messages: Messages, monkeypatch: pytest.MonkeyPatch
+    messages: Messages, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     monkeypatch.setattr(ServiceJob, 'workers', 'DOCKER')
     monkeypatch.setattr(ServiceJob, 'workers_may_be_slow', True)
     with played_flink() as flink, flink_job_server(flink) as (endpoint, _):
         flink.vertices = NO_WORKER
-        run(endpoint, seconds=2 * LIMIT_SECONDS)
+        run_twice_as_long(endpoint, clock)
         assert flink.cancelled == []
     assert set(messages) == {'the job waits for a worker: DOCKER'}
 
 
-def test_limit_counts_anew_when_the_job_waits_for_something_else() -> None:
+def test_limit_counts_anew_when_the_job_waits_for_something_else(clock: Clock) -> None:
     with played_flink() as flink, flink_job_server(flink) as (endpoint, _):
         flink.vertices = NO_SLOTS
-        timers = [
-            threading.Timer(0.7 * LIMIT_SECONDS, lambda: setattr(flink, 'vertices', NO_WORKER)),
-            threading.Timer(1.4 * LIMIT_SECONDS, lambda: setattr(flink, 'vertices', WORKS)),
-        ]
-        for timer in timers:
-            timer.start()
-        run(endpoint, seconds=2 * LIMIT_SECONDS)
+        clock.plan(0.7 * LIMIT_SECONDS, lambda: setattr(flink, 'vertices', NO_WORKER))
+        clock.plan(1.4 * LIMIT_SECONDS, lambda: setattr(flink, 'vertices', WORKS))
+        run_twice_as_long(endpoint, clock)
         assert flink.cancelled == []
 
 
-def test_message_says_so_when_the_job_is_not_on_flink_yet(messages: Messages) -> None:
+def test_message_says_so_when_the_job_is_not_on_flink_yet(messages: Messages, clock: Clock) -> None:
     with played_flink() as flink, flink_job_server(None, address=flink.address) as (endpoint, _):
-        run(endpoint, seconds=2 * LIMIT_SECONDS)
+        run_twice_as_long(endpoint, clock)
     assert set(messages) == {'the job is being submitted to Flink'}
 
 
 def test_message_has_the_state_of_the_service_when_its_cluster_is_not_known(
-    messages: Messages,
+    messages: Messages, clock: Clock
 ) -> None:
     with flink_job_server(None) as (endpoint, _):
-        run(endpoint, seconds=2 * LIMIT_SECONDS)
+        run_twice_as_long(endpoint, clock)
     assert set(messages) == {'the job is RUNNING on its job service'}
 
 
 def test_message_says_that_flink_cannot_be_reached_when_nothing_listens(
-    messages: Messages,
+    messages: Messages, clock: Clock
 ) -> None:
     with flink_job_server(None, address='127.0.0.1:1') as (endpoint, _):
-        run(endpoint, seconds=2 * LIMIT_SECONDS)
+        run_twice_as_long(endpoint, clock)
     (message,) = set(messages)
     start = 'the job is RUNNING on its job service; Flink at http://127.0.0.1:1: '
     assert message.startswith(start)

@@ -115,7 +115,9 @@ def played_flink() -> Iterator[PlayedFlink]:
 
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
     flink.address = f'127.0.0.1:{server.server_address[1]}'
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={'poll_interval': 0.01}, daemon=True
+    )
     thread.start()
     try:
         yield flink
