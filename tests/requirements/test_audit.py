@@ -76,7 +76,7 @@ def _advisory(ids: list[str], package: str) -> dict[str, Any]:
 @pytest.fixture
 def osv() -> Iterator[FakeOsv]:
     server = FakeOsv()
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.01})
     thread.start()
     yield server
     server.shutdown()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import apache_beam as beam
 import grpc
@@ -34,15 +35,22 @@ def children(process: int) -> list[int]:
     return [int(child) for path in threads for child in path.read_text().split()]
 
 
+@pytest.fixture(scope='module')
+def running_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a pool; return its HOST:PORT."""
+    with worker_pool(tmp_path_factory.mktemp('pool')) as address:
+        yield address
+
+
 def test_workers_of_the_pool_run_a_job_when_a_service_requests_them(
-    tmp_path: pathlib.Path,
+    running_pool: str, tmp_path: pathlib.Path
 ) -> None:
-    with job_service(tmp_path) as endpoint, worker_pool(tmp_path) as pool:
+    with job_service(tmp_path) as endpoint:
         options = PipelineOptions(
             runner='PortableRunner',
             job_endpoint=endpoint,
             environment_type='EXTERNAL',
-            environment_config=pool,
+            environment_config=running_pool,
         )
         with beam.Pipeline(options=options) as pipeline:
             found = pipeline | beam.Create([1, 2]) | beam.Map(describe_worker)
@@ -74,14 +82,12 @@ def test_pool_ends_with_its_workers_when_it_gets_a_signal(number: signal.Signals
             process.kill()
 
 
-def test_pool_is_refused_when_its_port_is_in_use(tmp_path: pathlib.Path) -> None:
-    with worker_pool(tmp_path) as address:
-        port = address.rpartition(':')[2]
-        done = subprocess.run(
-            [*COMMAND, port], check=False, cwd=REPO, capture_output=True, text=True
-        )
+def test_pool_is_refused_when_its_port_is_in_use(running_pool: str) -> None:
+    port = running_pool.rpartition(':')[2]
+    done = subprocess.run([*COMMAND, port], check=False, cwd=REPO, capture_output=True, text=True)
     assert done.returncode == 7
-    assert f'error: the worker pool cannot listen on {address}: the port is in use' in done.stderr
+    message = f'error: the worker pool cannot listen on {running_pool}: the port is in use'
+    assert message in done.stderr
 
 
 def test_worker_is_refused_when_one_of_its_name_runs(

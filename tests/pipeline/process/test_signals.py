@@ -41,15 +41,16 @@ while True:
     except BaseException:
         pass
 """
-# Longer than a command may otherwise take.
+# Longer than a command may otherwise take, which is less than usual here.
 _ENDS_JOB = """
 from components.beam_jobs import running_job
+signals._UNWINDING_SECONDS = signals._CALLBACK_SECONDS = 0.5
 running_job.job_started('reviews-1', 'cancel it in Flink')
 try:
     time.sleep(60)
 except KeyboardInterrupt:
     with running_job.ending_job():
-        time.sleep(5)
+        time.sleep(2)
     print('ended', flush=True)
     raise
 """
