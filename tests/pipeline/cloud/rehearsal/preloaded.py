@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import pathlib
 import runpy
 import sys
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from pipeline.cloud.rehearsal.engines import Container, Mount, ProcessEngine
-from tests.conftest import smoke_tests_in_this_process
+from tests.conftest import REPO, smoke_tests_in_this_process
 
 _FORK_SERVER = multiprocessing.get_context('forkserver')
 _FORK_SERVER.set_forkserver_preload(
     [
         'tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor',
         'tfx.orchestration.kubeflow.v2.file_based_example_gen.driver',
-        # Those that use the smoke test.
+        # What the steps run, and what uses the smoke test.
+        'components.example_gen.executor',
+        'components.statistics_gen.executor',
+        'components.transform.executor',
+        'components.trainer.executor',
+        'components.evaluator.executor',
         'components.pusher.executor',
         'components.served_baseline.executor',
         'pipeline.doctor.served',
@@ -29,6 +37,12 @@ _FORK_SERVER.set_forkserver_preload(
 
 class PreloadedEngine(ProcessEngine):
     """Forks the process of each step from one that has imported TFX, which takes 5 CPU seconds."""
+
+    def __init__(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            # The fork server does not get the path of this process, and skips what it cannot find.
+            patch.chdir(REPO)
+            multiprocessing.forkserver.ensure_running()
 
     def run(self, container: Container, *, mounts: Sequence[Mount], log: pathlib.Path) -> int:
         python, option, *words = container['command']
