@@ -56,7 +56,21 @@ _SHARED_RUNS = {
     'pipeline/cloud/rehearsal': 'rehearsal',
 }
 # The longest first, so that all workers end at about the same time.
-_FIRST = ('sample', 'store', 'rehearsal', 'test_imdb.py', 'test_withdrawn.py')
+_FIRST = (
+    'sample',
+    'store',
+    'rehearsal',
+    'test_imdb.py',
+    'test_withdrawn.py',
+    'components/evaluator/test_component.py',
+    'components/trainer/models/tutorial/test_model.py',
+    'test_lifecycle.py',
+    'components/transform/test_executor.py',
+    'components/evaluator/test_attacks.py',
+    'components/trainer/test_run.py',
+    'components/trainer/test_explain.py',
+    'pipeline/test_stock_nodes.py',
+)
 # The Beam arguments of a run with default settings.
 LOCAL_BEAM_ARGS = list(beam_args(BeamSettings()))
 
