@@ -124,6 +124,8 @@ def _run(
     try:
         with ProgressLines(terminal.err, quiet=quiet) as progress:
             progress.starting(f'{config.name}, preset {config.preset}, on {config.data.path}')
+            # TensorFlow has not been used if nothing has imported it.
+            may_fork = 'tensorflow' not in sys.modules
             with no_collection():
                 from pipeline.local.runner import run_pipeline
 
@@ -135,6 +137,7 @@ def _run(
                 log=log,
                 if_ended=record_unfinished,
                 again=again,
+                may_fork=may_fork,
             )
     except (Exception, KeyboardInterrupt) as err:
         error = signals.interrupt_cause(err)

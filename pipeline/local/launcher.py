@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -11,7 +12,6 @@ from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import (
     base_driver_operator,
-    beam_executor_operator,
     cache_utils,
     data_types,
     launcher,
@@ -20,16 +20,22 @@ from tfx.orchestration.portable import (
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import (
     driver_output_pb2,
-    executable_spec_pb2,
+    execution_result_pb2,
     pipeline_pb2,
-    placeholder_pb2,
 )
 
-from components.beam_jobs.running_job import job_left
 from components.common.errors import ComponentError
+from pipeline.local.operators import (
+    BEAM_SPEC,
+    PYTHON_SPEC,
+    JobLeft,
+    WorkerOperator,
+    make_operator,
+    run_executor,
+)
+from pipeline.local.workers import NodeWorkers
 from pipeline.results.run_findings import Artifacts
 
-_DriverSpec = executable_spec_pb2.PythonClassExecutableSpec
 # Returns what is wrong with the outputs of a node, None if nothing is.
 FindDamage = Callable[[Artifacts], str | None]
 
@@ -38,11 +44,13 @@ class Launched(NamedTuple):
     """The result of a node that succeeded.
 
     Attributes:
+        execution_id: Its execution in ML Metadata.
         outputs: Its artifacts by key.
         cached: Whether they are the outputs of an earlier execution.
         damage: Damage because of which cached outputs were not used, None if there is none.
     """
 
+    execution_id: int
     outputs: Artifacts
     cached: bool
     damage: str | None
@@ -54,11 +62,20 @@ class NodeLauncher:
     Args:
         pipeline: The compiled pipeline, with values for its run-time parameters.
         find_damage: Checks the outputs that TFX would take from its cache.
+        workers: Processes for the executors; None to run them in this process. With them,
+            nodes can be launched in several threads, of which one at a time uses ML Metadata.
     """
 
-    def __init__(self, pipeline: pipeline_pb2.Pipeline, find_damage: FindDamage) -> None:
+    def __init__(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        find_damage: FindDamage,
+        workers: NodeWorkers | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._find_damage = find_damage
+        self._workers = workers
+        self._in_tfx = threading.Lock()
         self._deployment = runner_utils.extract_local_deployment_config(pipeline)
         connection = self._deployment.metadata_connection_config
         self._connection = getattr(connection, connection.WhichOneof('connection_config'))
@@ -75,6 +92,10 @@ class NodeLauncher:
         Raises:
             ComponentError: If it could not start. Exceptions of the node are passed on.
         """
+        with self._in_tfx:
+            return self._launch(node, cache=cache)
+
+    def _launch(self, node: pipeline_pb2.PipelineNode, *, cache: bool) -> Launched:
         node_id = node.node_info.id
         node.execution_options.caching_options.enable_cache = cache
         executor_spec = runner_utils.extract_executor_spec(self._deployment, node_id)
@@ -92,22 +113,21 @@ class NodeLauncher:
             pipeline_info=self._pipeline.pipeline_info,
             pipeline_runtime_spec=self._pipeline.runtime_spec,
             executor_spec=cache_spec,
-            custom_executor_operators={
-                executable_spec_pb2.BeamExecutableSpec: functools.partial(
-                    _make_beam_operator, executor_spec, self._job_name
-                )
-            },
+            # TFX passes the specification of which it makes the cache key, without Beam's options.
+            custom_executor_operators=dict.fromkeys(
+                (BEAM_SPEC, PYTHON_SPEC), lambda **_: self._make_operator(node_id, executor_spec)
+            ),
             custom_driver_spec=runner_utils.extract_custom_driver_spec(self._deployment, node_id)
-            or _DriverSpec(),
+            or PYTHON_SPEC(),
             custom_driver_operators={
-                _DriverSpec: functools.partial(
+                PYTHON_SPEC: functools.partial(
                     _CacheCheckingDriver, executor_spec=cache_spec, is_damaged=is_damaged
                 )
             },
         )
         try:
             info = node_launcher.launch()
-        except _JobLeft as left:
+        except JobLeft as left:
             raise left.error from left.error.__cause__
         if info is None or info.execution_id is None:
             raise ComponentError(
@@ -120,55 +140,35 @@ class NodeLauncher:
         if execution.last_known_state == execution.FAILED:
             raise ComponentError(f'{node_id} could not start', hint='see the log')
         cached = execution.last_known_state == execution.CACHED
-        return Launched(outputs, cached, damages[0] if damages else None)
+        return Launched(info.execution_id, outputs, cached, damages[0] if damages else None)
+
+    def _make_operator(self, node_id: str, executor_spec: Any) -> Any:
+        if self._workers is None:
+            return make_operator(executor_spec, self._job_name)
+        return WorkerOperator(
+            executor_spec, functools.partial(self._run_in_worker, node_id, executor_spec)
+        )
+
+    def _run_in_worker(
+        self, node_id: str, executor_spec: Any, info: data_types.ExecutionInfo
+    ) -> execution_result_pb2.ExecutorOutput:
+        assert self._workers is not None
+        arguments = (executor_spec, self._job_name, info.to_proto().SerializeToString())
+        self._in_tfx.release()
+        try:
+            output = self._workers.run(node_id, (run_executor, arguments))
+        finally:
+            self._in_tfx.acquire()
+        return execution_result_pb2.ExecutorOutput.FromString(output)
 
 
 def _without_beam_args(executor_spec: Any) -> Any:
     """Return what the cache key holds of an executor: not Beam's options, such as the number
     of workers, because outputs do not depend on them.
     """
-    if not isinstance(executor_spec, executable_spec_pb2.BeamExecutableSpec):
+    if not isinstance(executor_spec, BEAM_SPEC):
         return executor_spec
-    return executable_spec_pb2.BeamExecutableSpec(
-        python_executor_spec=executor_spec.python_executor_spec
-    )
-
-
-def _make_beam_operator(full_spec: Any, job_name: str, **arguments: Any) -> Any:
-    """Make the operator that runs an executor with all of its options.
-
-    TFX passes the specification of which it makes the cache key, without these options.
-
-    Args:
-        full_spec: The specification with the options.
-        job_name: Name of the run, for the names of its jobs on a service.
-        arguments: TFX's arguments for the operator.
-    """
-    operator = _BeamOperator(**{**arguments, 'executor_spec': full_spec})
-    name = placeholder_pb2.PlaceholderExpression()
-    name.value.string_value = f'--job_name={job_name}'
-    operator.beam_pipeline_args.insert(0, name)  # first, so that a name in beam.args wins
-    return operator
-
-
-class _JobLeft(BaseException):
-    """Carries an error past TFX, which removes the outputs of a node at each Exception."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-class _BeamOperator(beam_executor_operator.BeamExecutorOperator):  # type: ignore[misc]
-    """Runs an executor; keeps its outputs if its job on a service may still write them."""
-
-    def run_executor(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().run_executor(*args, **kwargs)
-        except Exception as err:
-            if job_left() is not None:
-                raise _JobLeft(err) from err
-            raise
+    return BEAM_SPEC(python_executor_spec=executor_spec.python_executor_spec)
 
 
 class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ignore[misc]
@@ -179,7 +179,7 @@ class _CacheCheckingDriver(base_driver_operator.BaseDriverOperator):  # type: ig
     own driver, if there is one, so it gets the cache key that TFX will use.
     """
 
-    SUPPORTED_EXECUTABLE_SPEC_TYPE: ClassVar[list[Any]] = [_DriverSpec]
+    SUPPORTED_EXECUTABLE_SPEC_TYPE: ClassVar[list[Any]] = [PYTHON_SPEC]
 
     def __init__(
         self,

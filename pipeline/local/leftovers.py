@@ -1,10 +1,11 @@
-"""Removes what killed runs left behind."""
+"""Removes what killed and failed runs left behind."""
 
 from __future__ import annotations
 
 import logging
 import pathlib
 import shutil
+from collections.abc import Collection
 
 from ml_metadata import ListOptions, OrderByField
 from ml_metadata.proto import metadata_store_pb2
@@ -20,7 +21,9 @@ _ACTIVE = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNIN
 _NEWEST_EXECUTIONS = 1_000
 
 
-def clear(backend: Backend, pipeline_root: pathlib.Path, name: str) -> int:
+def clear(
+    backend: Backend, pipeline_root: pathlib.Path, name: str, *, discarded: Collection[int] = ()
+) -> int:
     """Cancel the executions of killed runs, and remove what they wrote.
 
     TFX never resumes an execution. Without this function, an execution of a killed
@@ -32,6 +35,8 @@ def clear(backend: Backend, pipeline_root: pathlib.Path, name: str) -> int:
         pipeline_root: The folder of the nodes' artifacts.
         name: Name of the pipeline. No run of it may be in progress below this root:
             hold its lock.
+        discarded: Further executions to cancel, which have ended: their outputs must not be
+            used by a later run.
 
     Returns:
         The number of executions that were cancelled.
@@ -48,7 +53,11 @@ def clear(backend: Backend, pipeline_root: pathlib.Path, name: str) -> int:
     # Filtered below, because not every version of ML Metadata can select by state.
     newest = ListOptions(limit=_NEWEST_EXECUTIONS, order_by=OrderByField.ID, is_asc=False)
     executions = store.get_executions_by_context(context.id, newest)
-    active = [execution for execution in executions if execution.last_known_state in _ACTIVE]
+    active = [
+        execution
+        for execution in executions
+        if execution.last_known_state in _ACTIVE or execution.id in discarded
+    ]
     for execution in active:
         # Files first: if this process is also killed, the next one still finds the execution.
         for folder in pipeline_root.glob(f'*/*/{execution.id}'):

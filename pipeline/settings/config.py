@@ -102,6 +102,13 @@ class PipelineConfig(Settings):
     serving_dir: str | None = pydantic.Field(
         None, min_length=1, description='folder for pushed versions; null: ROOT/serving/NAME'
     )
+    concurrent_nodes: int = pydantic.Field(
+        2,
+        ge=1,
+        le=9,
+        description='number of nodes that may run at the same time on this machine, each in a '
+        'process of its own; 1: one after the other, in the process of the run',
+    )
     beam: BeamSettings = BeamSettings()
     metadata: MetadataSettings = MetadataSettings()
     cloud: CloudSettings = CloudSettings()

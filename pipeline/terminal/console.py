@@ -15,10 +15,11 @@ from rich.text import Text
 from components.common.progress import PROGRESS_LOGGER
 from components.evaluator.metric_table import ACCURACY, format_metric
 from pipeline.results.outcome import NodeResult, RunOutcome, State
-from pipeline.terminal.live import LiveNode, can_show
+from pipeline.terminal.live import LiveNodes, can_show
 
 Row = Sequence[str | float | None]
 
+_LOADING = 'loading'
 _NARROWEST_NOTE = 30  # cells; if fewer are left, the note is below its node
 _STYLES: dict[State, str] = {
     'executed': 'green',
@@ -40,8 +41,8 @@ _MARKS: dict[State, tuple[str, str]] = {
 class ProgressLines(logging.Handler):
     """Shows the progress of a run: a line for each node, and the messages of the node.
 
-    On a terminal, the current node is redrawn below these lines, see
-    `live.LiveNode`. Elsewhere, each message is a line.
+    On a terminal, the running nodes are redrawn below these lines, see
+    `live.LiveNodes`. Elsewhere, each message is a line.
 
     Args:
         stream: Stream to write to.
@@ -57,7 +58,7 @@ class ProgressLines(logging.Handler):
         super().__init__(logging.INFO)
         self._console = Console(file=stream, quiet=quiet, highlight=False, soft_wrap=True)
         self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
-        self._live: LiveNode | None = None
+        self._live: LiveNodes | None = None
         self._id_width = 18
         self._failed = ''
 
@@ -75,16 +76,17 @@ class ProgressLines(logging.Handler):
     def starting(self, line: str) -> None:
         """Show the run that is about to start."""
         self._print(line)
-        self._start('loading TensorFlow and TFX')
+        self._start_node(_LOADING, 'loading TensorFlow and TFX')
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False)
 
-    def _start(self, where: str, *, done: int = 0, total: int = 0) -> None:
-        self._stop()
+    def _start_node(self, node_id: str, where: str, total: int = 0) -> None:
         if self._is_live:
-            self._live = LiveNode(self._console, where, done=done, total=total)
-            self._live.start()
+            if self._live is None:
+                self._live = LiveNodes(self._console)
+                self._live.start()
+            self._live.start_node(node_id, where, total=total)
 
     def nodes_known(self, node_ids: Sequence[str]) -> None:
         """Make the column of node ids wide enough for these ids."""
@@ -92,7 +94,8 @@ class ProgressLines(logging.Handler):
 
     def node_started(self, index: int, total: int, node_id: str) -> None:
         """Show that a node is running."""
-        self._start(self._place(index, total, node_id), done=index - 1, total=total)
+        self._end_node(_LOADING)
+        self._start_node(node_id, self._place(index, total, node_id), total)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a progress message of a node."""
@@ -103,7 +106,7 @@ class ProgressLines(logging.Handler):
 
     def node_finished(self, index: int, total: int, result: NodeResult) -> None:
         """Show the result of a node."""
-        self._stop()
+        self._end_node(result.id)
         style, mark = _STYLES[result.state], mark_of(self._console, result.state)
         # In a pipe or file, only a failure has a mark.
         line = Text(f'{mark} ' if self._is_live else '', style=style)
@@ -133,6 +136,10 @@ class ProgressLines(logging.Handler):
 
     def _place(self, index: int, total: int, node_id: str) -> str:
         return f'{index:>2}/{total}  {node_id:<{self._id_width}}'
+
+    def _end_node(self, node_id: str) -> None:
+        if self._live is not None:
+            self._live.end_node(node_id)
 
     def _stop(self) -> None:
         if self._live is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -13,34 +12,33 @@ from rich.table import Table
 from rich.text import Text
 
 _REDRAWN_PER_SECOND = 5
-_LINES_SHOWN = 5  # newest messages of a node
+_LINES_SHOWN = 5  # newest messages
 _BAR_CELLS = 40
 
 
-class LiveNode:
-    """Shows the current node, its time and messages, and the number of finished nodes.
+class LiveNodes:
+    """Shows the running nodes, their times and messages, and the number of finished nodes.
 
     The display is redrawn in place, below other output, and removed at the end.
 
     Args:
         console: A terminal that can move its cursor.
-        where: Position and id of the node.
-        done: Number of finished nodes.
-        total: Number of nodes, 0 if it is not known yet.
 
     Example:
-        live = LiveNode(Console(), '6/9  Trainer', done=5, total=9)
+        live = LiveNodes(Console())
         live.start()
+        live.start_node('Trainer', '6/9  Trainer', total=9)
         live.add_line('epoch 1/10')
+        live.end_node('Trainer')
         live.stop()
     """
 
-    def __init__(self, console: Console, where: str, *, done: int = 0, total: int = 0) -> None:
-        self._where = where
-        self._done = done
-        self._total = total
-        self._started = time.monotonic()
-        self._lines: deque[str] = deque(maxlen=_LINES_SHOWN)
+    def __init__(self, console: Console) -> None:
+        self._total = 0
+        self._ended: set[str] = set()
+        # By id, where the node is, and when it started.
+        self._running: dict[str, tuple[str, float]] = {}
+        self._lines: list[str] = []
         self._spinner = Spinner('dots' if can_show(console, '⠋') else 'line')
         self._live = Live(
             self,
@@ -60,22 +58,43 @@ class LiveNode:
         """Remove the display."""
         self._live.stop()
 
+    def start_node(self, node_id: str, where: str, *, total: int = 0) -> None:
+        """Show a node.
+
+        Args:
+            node_id: Its id.
+            where: Its position and id.
+            total: Number of nodes, 0 if it is not known yet.
+        """
+        self._total = total
+        self._running[node_id] = where, time.monotonic()
+
+    def end_node(self, node_id: str) -> None:
+        """Show a node and its messages no longer."""
+        self._running.pop(node_id, None)
+        self._ended.add(node_id)
+        # If several nodes run, their messages begin with their ids.
+        kept = [line for line in self._lines if not line.startswith(f'{node_id}: ')]
+        self._lines = kept if self._running else []
+
     def add_line(self, line: str) -> None:
-        """Show a message of the node below its last messages."""
-        self._lines.append(line)
+        """Show a message of a node below the last messages."""
+        self._lines = [*self._lines, line][-_LINES_SHOWN:]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        seconds = time.monotonic() - self._started
+        now = time.monotonic()
         frame = self._spinner.render(console.get_time())
         assert isinstance(frame, Text)  # because the spinner has no text
-        yield _line(f'{frame.plain} {self._where}{seconds:>6.0f} s')
+        # Another thread draws while nodes start and end.
+        for where, started in list(self._running.values()):
+            yield _line(f'{frame.plain} {where}{now - started:>6.0f} s')
         for line in self._lines:
             yield _line(f'       {line}')
         if self._total:
-            done = f'{self._done} of {self._total} done'
+            done = f'{len(self._ended)} of {self._total} done'
             width = min(_BAR_CELLS, max(1, options.max_width - len(done) - 4))
             row = Table.grid(padding=(0, 0, 0, 2))
-            row.add_row(ProgressBar(self._total, self._done, width=width), done)
+            row.add_row(ProgressBar(self._total, len(self._ended), width=width), done)
             yield row
 
 
