@@ -57,8 +57,8 @@ class ProgressLines(logging.Handler):
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
         super().__init__(logging.INFO)
         self._console = Console(file=stream, quiet=quiet, highlight=False, soft_wrap=True)
-        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
-        self._live: LiveNodes | None = None
+        is_live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._live = LiveNodes(self._console) if is_live else None
         self._id_width = 18
         self._failed = ''
 
@@ -68,7 +68,8 @@ class ProgressLines(logging.Handler):
 
     def __exit__(self, *error: object) -> None:
         logging.getLogger(PROGRESS_LOGGER).removeHandler(self)
-        self._stop()
+        if self._live is not None:
+            self._live.hide()
         if self._failed:
             self._console.print()
             print_in_box(self._console, f'Failed: {self._failed}')
@@ -76,17 +77,11 @@ class ProgressLines(logging.Handler):
     def starting(self, line: str) -> None:
         """Show the run that is about to start."""
         self._print(line)
-        self._start_node(_LOADING, 'loading TensorFlow and TFX')
+        if self._live is not None:
+            self._live.start_node(_LOADING, 'loading TensorFlow and TFX')
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False)
-
-    def _start_node(self, node_id: str, where: str, total: int = 0) -> None:
-        if self._is_live:
-            if self._live is None:
-                self._live = LiveNodes(self._console)
-                self._live.start()
-            self._live.start_node(node_id, where, total=total)
 
     def nodes_known(self, node_ids: Sequence[str]) -> None:
         """Make the column of node ids wide enough for these ids."""
@@ -94,8 +89,9 @@ class ProgressLines(logging.Handler):
 
     def node_started(self, index: int, total: int, node_id: str) -> None:
         """Show that a node is running."""
-        self._end_node(_LOADING)
-        self._start_node(node_id, self._place(index, total, node_id), total)
+        if self._live is not None:
+            self._live.end_node(_LOADING)
+            self._live.start_node(node_id, self._place(index, total, node_id), total=total)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a progress message of a node."""
@@ -106,18 +102,19 @@ class ProgressLines(logging.Handler):
 
     def node_finished(self, index: int, total: int, result: NodeResult) -> None:
         """Show the result of a node."""
-        self._end_node(result.id)
         style, mark = _STYLES[result.state], mark_of(self._console, result.state)
         # In a pipe or file, only a failure has a mark.
-        line = Text(f'{mark} ' if self._is_live else '', style=style)
+        line = Text(f'{mark} ' if self._live is not None else '', style=style)
         line.append(self._place(index, total, result.id), style='none')
         time = f'{result.seconds:.1f} s' if result.state == 'executed' else result.state
         if result.state == 'failed':
             self._failed = result.id
-            time = 'failed' if self._is_live else f'{mark} failed'
+            time = 'failed' if self._live is not None else f'{mark} failed'
         line.append(f'{time:>8}   ', style=style)
-        if self._is_live:
+        if self._live is not None:
+            self._live.end_node(result.id)
             self._print_folded(line, result.note)
+            self._live.show()
         else:
             line.append(result.note, style='none')
             line.rstrip()
@@ -136,15 +133,6 @@ class ProgressLines(logging.Handler):
 
     def _place(self, index: int, total: int, node_id: str) -> str:
         return f'{index:>2}/{total}  {node_id:<{self._id_width}}'
-
-    def _end_node(self, node_id: str) -> None:
-        if self._live is not None:
-            self._live.end_node(node_id)
-
-    def _stop(self) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
 
 def mark_of(console: Console, state: State) -> str:

@@ -26,37 +26,20 @@ class LiveNodes:
 
     Example:
         live = LiveNodes(Console())
-        live.start()
         live.start_node('Trainer', '6/9  Trainer', total=9)
         live.add_line('epoch 1/10')
         live.end_node('Trainer')
-        live.stop()
     """
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         self._total = 0
-        self._ended: set[str] = set()
+        self._ended = 0
         # By id, where the node is, and when it started.
         self._running: dict[str, tuple[str, float]] = {}
         self._lines: list[str] = []
         self._spinner = Spinner('dots' if can_show(console, '⠋') else 'line')
-        self._live = Live(
-            self,
-            console=console,
-            refresh_per_second=_REDRAWN_PER_SECOND,
-            transient=True,
-            # During a run, both streams go to the log already, with the output of frameworks.
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-
-    def start(self) -> None:
-        """Start the display."""
-        self._live.start()
-
-    def stop(self) -> None:
-        """Remove the display."""
-        self._live.stop()
+        self._live: Live | None = None
 
     def start_node(self, node_id: str, where: str, *, total: int = 0) -> None:
         """Show a node.
@@ -68,14 +51,36 @@ class LiveNodes:
         """
         self._total = total
         self._running[node_id] = where, time.monotonic()
+        self.show()
 
     def end_node(self, node_id: str) -> None:
-        """Show a node and its messages no longer."""
-        self._running.pop(node_id, None)
-        self._ended.add(node_id)
+        """Show a node and its messages no longer; hide the display until `show`."""
+        self.hide()
+        if self._running.pop(node_id, None) is not None and self._total:
+            self._ended += 1
         # If several nodes run, their messages begin with their ids.
         kept = [line for line in self._lines if not line.startswith(f'{node_id}: ')]
         self._lines = kept if self._running else []
+
+    def show(self) -> None:
+        """Show the display if a node is running."""
+        if self._live is None and self._running:
+            self._live = Live(
+                self,
+                console=self._console,
+                refresh_per_second=_REDRAWN_PER_SECOND,
+                transient=True,
+                # During a run, both streams go to the log, with the output of frameworks.
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def hide(self) -> None:
+        """Remove the display."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def add_line(self, line: str) -> None:
         """Show a message of a node below the last messages."""
@@ -91,10 +96,10 @@ class LiveNodes:
         for line in self._lines:
             yield _line(f'       {line}')
         if self._total:
-            done = f'{len(self._ended)} of {self._total} done'
+            done = f'{self._ended} of {self._total} done'
             width = min(_BAR_CELLS, max(1, options.max_width - len(done) - 4))
             row = Table.grid(padding=(0, 0, 0, 2))
-            row.add_row(ProgressBar(self._total, len(self._ended), width=width), done)
+            row.add_row(ProgressBar(self._total, self._ended, width=width), done)
             yield row
 
 

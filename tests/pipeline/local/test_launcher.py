@@ -1,10 +1,10 @@
-"""Nodes run with the options of Beam, which their cache keys leave out."""
+"""The cache keys of nodes leave out the options of Beam."""
 
 from __future__ import annotations
 
 from tfx.proto.orchestration import executable_spec_pb2
 
-from pipeline.local.launcher import _make_beam_operator, _without_beam_args
+from pipeline.local.launcher import _without_beam_args
 
 _EXECUTOR = 'components.example_gen.executor.Executor'
 
@@ -29,13 +29,3 @@ def test_key_is_equal_when_only_options_of_beam_differ() -> None:
 def test_key_is_the_whole_specification_when_the_executor_has_no_beam() -> None:
     spec = _spec().python_executor_spec
     assert _without_beam_args(spec) is spec
-
-
-def test_executor_gets_the_options_of_beam_when_the_key_has_none() -> None:
-    spec = _spec('--direct_num_workers=2')
-    operator = _make_beam_operator(
-        spec, 'reviews-1', executor_spec=_without_beam_args(spec), platform_config=None
-    )
-    name, *options = operator.beam_pipeline_args
-    assert name.value.string_value == '--job_name=reviews-1'
-    assert options == [*spec.beam_pipeline_args_placeholders]

@@ -13,7 +13,7 @@ from rich.console import Console
 from components.common.progress import PROGRESS_LOGGER, report_progress
 from pipeline.results.outcome import NodeResult
 from pipeline.terminal.console import ProgressLines
-from pipeline.terminal.live import LiveNode
+from pipeline.terminal.live import LiveNodes
 from tests.pipeline.terminal.terminal import Terminal
 
 
@@ -106,23 +106,37 @@ def test_note_is_folded_at_words_when_the_terminal_is_narrow(
 
 
 @pytest.mark.parametrize('width', [30, 60, 100])
-def test_live_node_shows_its_last_messages_when_it_is_drawn(width: int) -> None:
+def test_live_nodes_show_the_last_messages_when_they_are_drawn(width: int) -> None:
     console = Console(file=Terminal(), width=width, color_system=None, force_terminal=True)
-    node = LiveNode(console, ' 6/9  Trainer           ', done=5, total=9)
+    nodes = LiveNodes(console)
+
+    def draw() -> list[str]:
+        lines = console.render_lines(nodes, console.options, pad=False)
+        return [''.join(segment.text for segment in line).rstrip() for line in lines]
+
+    nodes.start_node('StatisticsGen', ' 3/9  StatisticsGen     ', total=9)
+    nodes.add_line('StatisticsGen: counted')
+    nodes.start_node('Trainer', ' 6/9  Trainer           ', total=9)
     for epoch in range(1, 10):
-        node.add_line(f'epoch {epoch}/10: val accuracy 0.9123, val loss [0.2975]')
-    lines = [
-        ''.join(segment.text for segment in line).rstrip()
-        for line in console.render_lines(node, console.options, pad=False)
-    ]
-    assert len(lines) == 7
+        nodes.add_line(f'epoch {epoch}/10: val accuracy 0.9123, val loss [0.2975]')
+    lines = draw()
+    assert len(lines) == 8
     assert max(map(len, lines)) <= width
-    assert lines[0][1:].startswith('  6/9  Trainer')
-    assert [line[7:17] for line in lines[1:-1]] == [f'epoch {n}/10' for n in range(5, 10)]
-    assert lines[-1].endswith('  5 of 9 done')
+    assert lines[0][1:].startswith('  3/9  StatisticsGen')
+    assert lines[1][1:].startswith('  6/9  Trainer')
+    assert [line[7:17] for line in lines[2:-1]] == [f'epoch {n}/10' for n in range(5, 10)]
+    assert lines[-1].endswith('  0 of 9 done')
     if width == 100:
         assert lines[0].endswith(' 0 s')
-        assert lines[1].endswith('val loss [0.2975]')
+        assert lines[2].endswith('val loss [0.2975]')
+    nodes.add_line('StatisticsGen: merged')
+    nodes.end_node('StatisticsGen')
+    lines = draw()
+    assert lines[0][1:].startswith('  6/9  Trainer')
+    assert [line[7:17] for line in lines[1:-1]] == [f'epoch {n}/10' for n in range(6, 10)]
+    assert lines[-1].endswith('  1 of 9 done')
+    nodes.end_node('Trainer')
+    assert [line.strip()[-11:] for line in draw()] == ['2 of 9 done']
 
 
 def test_output_of_frameworks_stays_in_the_log_when_a_node_is_shown() -> None:
