@@ -144,7 +144,9 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
                 try:
                     self._finish(node_id, future.result())
                 except StoppedError:
-                    self._end(NodeResult(id=node_id, state='skipped', note='stopped'))
+                    assert failed is not None
+                    note = f'stopped, because {failed[0]} failed'
+                    self._end(NodeResult(id=node_id, state='skipped', note=note))
                 except Exception as err:
                     self._end(
                         NodeResult(id=node_id, state='failed', seconds=self._seconds(node_id))
@@ -208,13 +210,16 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
 
     def _discard_after(self, failed: str) -> None:
         """Have the nodes after a failed one count as not executed."""
-        note = f'removed its outputs, because {failed} failed'
+        note = f'its outputs were removed, because {failed} failed'
         for node_id in self._after(failed):
             launched = self._launched.pop(node_id, None)
-            if launched is not None and not launched.cached:
-                self.discarded.append(launched.execution_id)
-            if node_id in self._results:
-                self._end(NodeResult(id=node_id, state='skipped', note=note if launched else ''))
+            if launched is None:  # it failed, too, or it was stopped
+                self._results.pop(node_id, None)
+                self._started.pop(node_id, None)
+            else:
+                self._end(NodeResult(id=node_id, state='skipped', note=note))
+                if not launched.cached:
+                    self.discarded.append(launched.execution_id)
         self.findings = RunFindings()
         for node_id, launched in self._launched.items():
             self.findings.add(node_id, launched.outputs)

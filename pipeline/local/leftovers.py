@@ -10,6 +10,7 @@ from collections.abc import Collection
 from ml_metadata import ListOptions, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
+from pipeline.store.artifacts import manifest_path
 from pipeline.store.choice import Backend
 from pipeline.store.metadata_store import open_store
 
@@ -62,6 +63,8 @@ def clear(
         # Files first: if this process is also killed, the next one still finds the execution.
         for folder in pipeline_root.glob(f'*/*/{execution.id}'):
             shutil.rmtree(folder, ignore_errors=True)
+            if manifest := manifest_path(folder):
+                manifest.unlink(missing_ok=True)
         execution.last_known_state = metadata_store_pb2.Execution.CANCELED
     if active:
         store.put_executions(active)
