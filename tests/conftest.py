@@ -187,6 +187,12 @@ def call_command(*args: str, cwd: pathlib.Path, stdin: str = '') -> Finished:
         return Finished(code, out.read(), err.read())
 
 
+def children(pid: int) -> list[int]:
+    """Return the ids of the processes that a process has started."""
+    tasks = pathlib.Path('/proc', str(pid), 'task').glob('*/children')
+    return [int(child) for task in tasks for child in task.read_text(encoding='ascii').split()]
+
+
 @contextlib.contextmanager
 def _captured(descriptor: int) -> Iterator[TextIO]:
     """Redirect a file descriptor to a file."""

@@ -18,7 +18,7 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from tests.conftest import REPO, SAMPLE, call_command
+from tests.conftest import REPO, SAMPLE, call_command, children
 
 # A model that trains several epochs, and bounds that it meets on so little data.
 COMMAND = (
@@ -50,12 +50,6 @@ def wait_for(home: pathlib.Path, pattern: str, process: subprocess.Popen[str]) -
     while not list(artifacts.glob(pattern)):
         assert process.poll() is None, 'the run has ended'
         time.sleep(0.002)
-
-
-def children(pid: int) -> list[int]:
-    """Return the ids of the processes that a process has started."""
-    tasks = pathlib.Path('/proc', str(pid), 'task').glob('*/children')
-    return [int(child) for task in tasks for child in task.read_text(encoding='ascii').split()]
 
 
 def wait_until_ended(pids: list[int]) -> None:

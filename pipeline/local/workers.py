@@ -29,6 +29,11 @@ _log = logging.getLogger(__name__)
 # On macOS, a forked process may not call the system's frameworks.
 CAN_FORK = sys.platform == 'linux'
 
+_ENDED_HINT = (
+    'the machine may have run out of memory; to resume with one node at a time, run the same '
+    'command again with --set concurrent_nodes=1'
+)
+
 # A function that a worker calls, and its arguments. It returns what can be pickled.
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -77,8 +82,8 @@ class _Worker:
             os.killpg(self._pid, signal.SIGKILL)
 
     def run(self, node_id: str, job: Job) -> Any:
-        self.connection.send((node_id, job))
         try:
+            self.connection.send((node_id, job))
             while True:
                 kind, value = self.connection.recv()
                 if kind == 'progress':
@@ -88,7 +93,7 @@ class _Worker:
                 else:
                     error, trace = value
                     raise error from _RemoteTraceback(trace)
-        except EOFError as err:
+        except (EOFError, ConnectionError) as err:
             self.process.join()
             if self.stopped:
                 raise StoppedError(node_id) from err
@@ -127,8 +132,8 @@ class NodeWorkers:
 
     @property
     def count(self) -> int:
-        """Number of processes that can run a node."""
-        return len(self._idle) + len(self._busy)
+        """Number of processes that have not ended."""
+        return sum(worker.process.is_alive() for worker in self._workers)
 
     def run(self, node_id: str, job: Job) -> Any:
         """Call a function in an idle process, and wait for its result.
@@ -145,14 +150,16 @@ class NodeWorkers:
         with self._lock:
             if node_id in self._stopped:
                 raise StoppedError(node_id)
+            self._idle = [worker for worker in self._idle if worker.process.is_alive()]
+            if not self._idle:
+                raise _no_process_error(node_id)
             worker = self._busy[node_id] = self._idle.pop()
         try:
             return worker.run(node_id, job)
         finally:
             with self._lock:
                 del self._busy[node_id]
-                if worker.process.is_alive():
-                    self._idle.append(worker)
+                self._idle.append(worker)
 
     def stop(self, node_ids: Collection[str] | None = None) -> None:
         """Kill the processes of nodes, of which some may not have started; or all processes."""
@@ -221,8 +228,8 @@ def _receive(connection: Connection, jobs: queue.SimpleQueue[tuple[str, Job]]) -
 
 def _ended_error(node_id: str, code: int) -> ComponentError:
     how = f'exit code {code}' if code >= 0 else signal.Signals(-code).name
-    return ComponentError(
-        f'{node_id}: its process was ended by {how}',
-        hint='the machine may have run out of memory; to run one node at a time, pass '
-        '--set concurrent_nodes=1',
-    )
+    return ComponentError(f'{node_id}: its process was ended by {how}', hint=_ENDED_HINT)
+
+
+def _no_process_error(node_id: str) -> ComponentError:
+    return ComponentError(f'{node_id}: all processes for nodes were ended', hint=_ENDED_HINT)

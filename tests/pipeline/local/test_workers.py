@@ -108,6 +108,17 @@ def test_error_says_how_the_process_ended_when_it_did_not_answer(job: object, ho
         assert workers.run('Evaluator', (report_and_square, (2,))) == 4
 
 
+def test_another_process_is_used_when_one_was_killed_while_it_was_idle() -> None:
+    with NodeWorkers(2) as workers:
+        for left in (1, 0):
+            pid = workers.run('ExampleGen', (os.getpid, ()))
+            os.kill(pid, signal.SIGKILL)
+            while workers.count > left:
+                time.sleep(0.01)
+        with pytest.raises(ComponentError, match='^Trainer: all processes for nodes were ended$'):
+            workers.run('Trainer', (os.getpid, ()))
+
+
 def test_processes_of_a_job_end_when_it_is_stopped(tmp_path: pathlib.Path) -> None:
     with NodeWorkers(2) as workers, concurrent.futures.ThreadPoolExecutor() as threads:
         job = threads.submit(workers.run, 'Trainer', (start_process_and_wait, (tmp_path,)))
