@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +29,7 @@ _pack_checksum = struct.Struct('<I').pack
 
 
 class RecordWriter:
-    """Writes records into a gzipped TFRecord file.
+    """Writes records into a gzipped TFRecord file; compresses them in a thread of its own.
 
     Args:
         path: The file, on a disk or in an object store.
@@ -39,21 +40,35 @@ class RecordWriter:
         self._gzip = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_BITS)
         self._parts: list[bytes] = []
         self._bytes = 0
+        # zlib works without the global interpreter lock.
+        self._thread = ThreadPoolExecutor(1)
+        self._compressed: Future[None] | None = None
 
     def write(self, record: bytes) -> None:
         self._parts += _header(len(record)), record, _pack_checksum(masked_checksum(record))
         self._bytes += len(record)
         if self._bytes >= _BYTES_AT_ONCE:
-            self._compress()
+            self._start_compressing()
 
     def close(self) -> None:
-        self._compress()
+        self._start_compressing()
+        self._wait()
+        self._thread.shutdown()
         self._file.write(self._gzip.flush())
         self._file.close()
 
-    def _compress(self) -> None:
-        self._file.write(self._gzip.compress(b''.join(self._parts)))
+    def _start_compressing(self) -> None:
+        # Only one part is under way, so that memory is bounded, and errors are noticed.
+        self._wait()
+        self._compressed = self._thread.submit(self._compress, b''.join(self._parts))
         self._parts, self._bytes = [], 0
+
+    def _compress(self, data: bytes) -> None:
+        self._file.write(self._gzip.compress(data))
+
+    def _wait(self) -> None:
+        if self._compressed is not None:
+            self._compressed.result()
 
 
 @lru_cache(1 << 14)
