@@ -130,6 +130,8 @@ def _main() -> None:
     _limit(request)
     # Modules are never garbage: collection would take two fifths of the time to import them.
     gc.disable()
+    # TensorFlow imports Keras if it is there. A model server has none, and a model needs none.
+    sys.modules['keras'] = None  # type: ignore[assignment]
     import tensorflow as tf
 
     try:

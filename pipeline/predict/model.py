@@ -14,6 +14,7 @@ from components.common.explanations import parts_by_text
 from components.readers.feature_columns import FeatureColumn, parse_features
 from components.readers.records import Value
 from pipeline.models import versions
+from pipeline.process.imports import no_collection, no_keras
 
 # Explanations take much memory: each n-gram of a text is a part.
 _EXPLAINED_AT_ONCE = 100
@@ -77,7 +78,8 @@ class PushedModel:
     """
 
     def __init__(self, model_dir: pathlib.Path) -> None:
-        import tensorflow as tf
+        with no_collection(), no_keras():
+            import tensorflow as tf
 
         self._dir = model_dir
         try:
