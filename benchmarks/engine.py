@@ -35,6 +35,8 @@ _SMALL_MODEL = (
     'trainer.model.max_ngram=1',
     'trainer.model.unlabelled_weight=0',
     'gate.min_accuracy=0.01',
+    # The figures of a node need it to run alone.
+    'concurrent_nodes=1',
 )
 _SAMPLE_SECONDS = 0.2
 _TICKS = os.sysconf('SC_CLK_TCK')

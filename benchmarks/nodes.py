@@ -65,7 +65,9 @@ def _run(data: pathlib.Path, variant: str, folder: pathlib.Path) -> dict[str, An
     folder.mkdir()
     preset, *settings = variant.split('+')
     _, _, *arguments = pipeline_command(data, root, preset)
-    arguments += [*PUSH_ALWAYS, *(part for setting in settings for part in ('--set', setting))]
+    # The nodes are measured one after the other, in one process.
+    arguments += ['--set', 'concurrent_nodes=1', *PUSH_ALWAYS]
+    arguments += [part for setting in settings for part in ('--set', setting)]
     nodes = _measure_nodes(arguments, folder)
     artifacts = root / 'artifacts' / 'sentiment'
     for name, node in nodes.items():
