@@ -26,8 +26,7 @@ from components.trainer.models.ngram.nb_svm import Floats
 from components.trainer.models.ngram.ngrams import (
     count_ngrams,
     find_ngrams,
-    ngram_keys,
-    ngram_places,
+    ngram_candidates,
 )
 from components.trainer.models.ngram.settings import NgramSettings
 
@@ -198,10 +197,10 @@ class NGramModel(keras.Model):
     def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """Return float32 logits `[batch, 1]` of int32 `[batch, (tokens)]`, see `as_ragged`."""
         tokens = as_ragged(tokens)
-        cells, _ = self._find(tokens)
         size = tf.shape(self.terms, tf.int64)[0]
-        # An n-gram counts once, however often it occurs in the text.
-        present, _ = tf.unique(cells)
+        # An n-gram counts once, however often it occurs in the text. It has one length, and
+        # smaller sets are faster.
+        present = tf.concat([tf.unique(cells)[0] for cells, _ in self._find(tokens)], 0)
         terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
         sums = tf.math.unsorted_segment_sum(terms, present // size, tokens.nrows())
         quotients = tf.math.divide_no_nan(sums[:, ::2], tf.sqrt(sums[:, 1::2]))
@@ -212,20 +211,18 @@ class NGramModel(keras.Model):
 
         The position of an n-gram is that of its first occurrence.
         """
-        cells, known = self._find(tokens)
-        starts, lengths = [], []
-        for length in range(1, self._settings.max_ngram + 1):
-            starts.append(ngram_places(tokens, length))
-            lengths.append(tf.fill(tf.shape(starts[-1]), length))
+        found = self._find(tokens)
         size = tf.shape(self.terms, tf.int64)[0]
-        present, which = tf.unique(cells, tf.int64)
-        count = tf.size(present)
-        first = tf.math.unsorted_segment_min(tf.range(tf.size(cells)), which, count)
-        start, length = (
-            tf.gather(tf.boolean_mask(tf.concat(parts, 0), known), first)
-            for parts in (starts, lengths)
+        cells = tf.concat([cells for cells, _ in found], 0)
+        positions = tf.concat([tf.where(known)[:, 0] for _, known in found], 0)
+        lengths = tf.concat(
+            [tf.fill(tf.shape(cells), length) for length, (cells, _) in enumerate(found, 1)], 0
         )
+        present, which = tf.unique(cells, tf.int64)
+        first = tf.math.unsorted_segment_min(tf.range(tf.size(cells)), which, tf.size(present))
         rows = present // size
+        start = tf.gather(positions, first) - tf.gather(tokens.row_starts(), rows)
+        length = tf.gather(lengths, first)
         terms = tf.gather(tf.convert_to_tensor(self.terms), present % size)
         squares = tf.math.unsorted_segment_sum(terms[:, 1::2], rows, tokens.nrows())
         quotients = tf.math.divide_no_nan(terms[:, ::2], tf.sqrt(tf.gather(squares, rows)))
@@ -233,11 +230,18 @@ class NGramModel(keras.Model):
         bias = tf.fill([tokens.nrows()], tf.convert_to_tensor(self.bias))
         return Contributions(rows, places(start, length), values, bias)
 
-    def _find(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return row * size + index of each n-gram with weights, and a mask of these."""
-        lengths = range(1, self._settings.max_ngram + 1)
-        parts = [ngram_keys(tokens, length) for length in lengths]
-        indices = self._table.lookup(tf.concat([keys for keys, _ in parts], 0))
-        rows = tf.concat([rows for _, rows in parts], 0)
-        known = indices >= 0
-        return tf.boolean_mask(rows * tf.shape(self.terms, tf.int64)[0] + indices, known), known
+    def _find(self, tokens: tf.RaggedTensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Find the n-grams with weights.
+
+        Returns:
+            By length: row * size + index of each n-gram, and a mask of the positions where they
+            start, see `ngram_candidates`.
+        """
+        size = tf.shape(self.terms, tf.int64)[0]
+        found = []
+        for length in range(1, self._settings.max_ngram + 1):
+            keys, rows, whole = ngram_candidates(tokens, length)
+            indices = self._table.lookup(keys)
+            known = whole & (indices >= 0)
+            found.append((tf.boolean_mask(rows * size + indices, known), known))
+        return found

@@ -41,25 +41,29 @@ def ngram_keys(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tens
     >>> [(int(key) % 2**20, int(key) // 2**20) for key in keys], rows.numpy().tolist()
     ([(2, 3), (3, 4)], [0, 0])
     """
-    keys, rows, whole = _candidates(tokens, length)
+    keys, rows, whole = ngram_candidates(tokens, length)
     return tf.boolean_mask(keys, whole), tf.boolean_mask(rows, whole)
 
 
-def ngram_places(tokens: tf.RaggedTensor, length: int) -> tf.Tensor:
-    """Return the positions of the n-grams that `ngram_keys` returns for the same arguments.
+def ngram_candidates(
+    tokens: tf.RaggedTensor, length: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return a candidate for each position of `tokens.values`, but the last `length - 1`.
+
+    Args:
+        tokens: As for `ngram_keys`.
+        length: Number of words, from 1 to MAX_NGRAM.
 
     Returns:
-        int64 `[ngrams]`, the position of the first word in its text.
+        keys: int64 `[positions]`, see `ngram_keys`.
+        rows: int64 `[positions]`, the index of the text of each first word, ascending.
+        whole: bool `[positions]`, whether an n-gram starts there: its words are in one text
+            and in the vocabulary.
 
-    >>> ngram_places(tf.ragged.constant([[2, 3, 4], [3, 1, 2, 5]]), 2).numpy().tolist()
-    [0, 1, 2]
+    >>> _, rows, whole = ngram_candidates(tf.ragged.constant([[2, 3, 4], [3, 1, 2]]), 2)
+    >>> rows.numpy().tolist(), whole.numpy().tolist()
+    ([0, 0, 0, 1, 1], [True, True, False, False, False])
     """
-    _, rows, whole = _candidates(tokens, length)
-    return tf.where(whole)[:, 0] - tf.boolean_mask(tf.gather(tokens.row_starts(), rows), whole)
-
-
-def _candidates(tokens: tf.RaggedTensor, length: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return for each position a key and a row, and whether an n-gram starts there."""
     ids = tf.cast(tokens.values, tf.int64)
     rows = tokens.value_rowids()
     known = ids != features.UNKNOWN_ID
@@ -147,7 +151,7 @@ def find_ngrams(
         part = _texts(data, start)
         cells = []
         for length in range(1, max_ngram + 1):
-            part_keys, rows, whole = _candidates(part, length)
+            part_keys, rows, whole = ngram_candidates(part, length)
             columns = table.lookup(part_keys)
             present = (whole & (columns >= 0)).numpy()
             cells.append((rows.numpy()[present], columns.numpy()[present]))
