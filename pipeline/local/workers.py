@@ -222,7 +222,10 @@ def _receive(connection: Connection, jobs: queue.SimpleQueue[tuple[str, Job]]) -
     try:
         while True:
             jobs.put(connection.recv())
-    except EOFError:
+    # The connection is reset if the process of the run has not read all that was sent to it.
+    except (EOFError, ConnectionError):
+        pass
+    finally:
         os.killpg(0, signal.SIGKILL)
 
 

@@ -138,17 +138,23 @@ def test_processes_of_a_job_end_when_it_is_stopped(tmp_path: pathlib.Path) -> No
         time.sleep(0.01)
 
 
-def test_processes_end_when_the_process_of_the_run_is_killed() -> None:
+@pytest.mark.parametrize('unread', [False, True])
+def test_processes_end_when_the_process_of_the_run_is_killed(unread: bool) -> None:
     program = (
         'import os, time\n'
         'from pipeline.local.workers import NodeWorkers\n'
         'workers = NodeWorkers(2)\n'
         'print(*(workers.run(name, (os.getpid, ())) for name in "ab"), flush=True)\n'
-        'workers.run("c", (time.sleep, (300,)))\n'
     )
+    if unread:  # the connection of the first worker is reset, and not closed
+        program += 'workers._workers[0].connection.send(("c", (os.getpid, ())))\n'
+        program += 'time.sleep(300)\n'
+    else:
+        program += 'workers.run("c", (time.sleep, (300,)))\n'
     with subprocess.Popen([sys.executable, '-c', program], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         pids = {int(pid) for pid in process.stdout.readline().split()}
+        time.sleep(0.5)
         process.kill()
         # Each worker holds the other end of the pipe.
         assert process.stdout.read() == b''
