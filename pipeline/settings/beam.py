@@ -26,7 +26,7 @@ class BeamSettings(Settings):
     runner: str = pydantic.Field(
         'direct',
         min_length=1,
-        description='Beam runner: direct (in memory, in the process of the run), or a name that '
+        description='Beam runner: direct (in memory, in the process of the node), or a name that '
         'Beam knows, such as PortableRunner, FlinkRunner or DataflowRunner',
     )
     args: tuple[str, ...] = pydantic.Field(

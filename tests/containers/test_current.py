@@ -14,10 +14,11 @@ from tests.conftest import REPO, find_imdb_archive
 from tests.containers.engine import BASE_IMAGE, LABEL, Engine, EngineError, say
 
 _ALL = 'make chromium mariadb test run'
-# Whole runs, models that must not be pushed, and the versions that stay live.
+# Whole runs, nodes side by side, models that must not be pushed, and the versions that stay live.
 _GATE = (
     'make --no-print-directory dev && .venv/bin/python -m pytest --numprocesses ${WORKERS:-2}'
     ' --dist loadscope -m "not slow" tests/pipeline_runner tests/test_lifecycle.py'
+    ' tests/pipeline/local'
     ' tests/components/evaluator/test_attacks.py'
 )
 _CHECKOUT = '/checkout.tar'
