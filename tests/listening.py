@@ -19,13 +19,18 @@ def listening(pid: int) -> set[str]:
             for link in pathlib.Path(f'/proc/{process}/fd').iterdir():
                 with contextlib.suppress(OSError):
                     inodes.add(str(link.readlink()))
-    found = set()
+    return {address for inode, address in _sockets(pid).items() if inode in inodes}
+
+
+def _sockets(pid: int) -> dict[str, str]:
+    """Return the addresses of all sockets in the process's network that listen, by inode."""
+    found = {}
     for table in ('tcp', 'tcp6'):
         path = pathlib.Path(f'/proc/{pid}/net/{table}')
         for line in path.read_text().splitlines()[1:] if path.exists() else ():
             fields = line.split()
-            if fields[3] == _LISTEN and f'socket:[{fields[9]}]' in inodes:
-                found.add(_address(fields[1].partition(':')[0]))
+            if fields[3] == _LISTEN:
+                found[f'socket:[{fields[9]}]'] = _address(fields[1].partition(':')[0])
     return found
 
 
@@ -42,8 +47,13 @@ def watched(pid: int) -> Iterator[set[str]]:
     ended = threading.Event()
 
     def watch() -> None:
+        known: set[str] = set()
         while not ended.wait(0.02):
-            found.update(listening(pid))
+            # To find out whose a socket is takes milliseconds.
+            new = _sockets(pid).keys() - known
+            if new:
+                found.update(listening(pid))
+                known.update(new)
 
     thread = threading.Thread(target=watch)
     thread.start()
