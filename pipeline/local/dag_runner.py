@@ -160,7 +160,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
             self._discard_after(self.current)
             raise error
 
-    def all_results(self, state: State = 'interrupted') -> list[NodeResult]:
+    def all_results(self, state: State) -> list[NodeResult]:
         """Return a result for each node; those that have not ended have the state `state`."""
         return [
             self._results.get(node_id)
@@ -180,8 +180,8 @@ class LocalRunner(tfx_runner.IrBasedRunner):  # type: ignore[misc]
         return self._keeper.damaged_input(self.current, outputs)
 
     def _after(self, node_id: str) -> list[str]:
-        ids = list(self._nodes)
-        return ids[ids.index(node_id) + 1 :]
+        index, _ = self._place(node_id)
+        return list(self._nodes)[index:]
 
     def _start(self, node_id: str) -> None:
         self.current, self._started[node_id] = node_id, time.monotonic()

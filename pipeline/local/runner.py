@@ -119,11 +119,13 @@ def _run(
                 or explain(err, runner.current)
             )
         # The next run clears the leftovers, too. A job that still runs may need its files.
-        with contextlib.suppress(Exception):
+        try:
             if job_left() is None:
                 leftovers.clear(
                     backend, config.pipeline_root, config.name, discarded=runner.discarded
                 )
+        except Exception:  # the error of the run matters more
+            _log.exception('not all files of the nodes that were stopped could be removed')
     if not isinstance(error, KeyboardInterrupt):
         backend.back_up()
     return error

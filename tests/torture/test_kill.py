@@ -45,13 +45,13 @@ def kill_in_each_node(home: pathlib.Path, seed: int) -> Victim:
     chance = random.Random(seed)
     victim = Victim(home / 'nodes', rows=1_200)
     for node in NODES:
-        victim.kill(in_node(victim, node), delay=chance.uniform(0, 0.01))
+        victim.kill(in_node(victim, node), node=node, delay=chance.uniform(0, 0.01))
     victim.finish()
     # A node that was missed is complete there, so it can only be killed in another pipeline.
     for attempt in range(_MOST_TRIES):
         for node in [node for node in NODES if not victim.stopped_in[node]]:
             other = Victim(home / f'{node}-{attempt}', rows=1_201 + attempt)
-            other.kill(in_node(other, node))
+            other.kill(in_node(other, node), node=node)
             other.finish()
             victim.add(other)
     return victim
@@ -212,7 +212,7 @@ def test_run_stops_within_five_seconds_when_a_signal_arrives_in_any_node(
             if node in victims[-1].complete():
                 victims.append(Victim(home / node, rows=1_200 + seed + index))
             number = (signal.SIGTERM, signal.SIGINT)[(index + seed) % 2]
-            victims[-1].interrupt(in_node(victims[-1], node), number)
+            victims[-1].interrupt(in_node(victims[-1], node), number, node=node)
         for victim in victims:
             victim.finish()
         for victim in victims[1:]:

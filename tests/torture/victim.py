@@ -105,8 +105,16 @@ class Victim:
             env={**os.environ, 'TMPDIR': str(self.home / 'tmp'), **environment},
         )
 
-    def stop(self, number: int, moment: Moment, *, delay: float = 0) -> tuple[int, str, str, float]:
+    def stop(
+        self, number: int, moment: Moment, *, node: str = '', delay: float = 0
+    ) -> tuple[int, str, str, float]:
         """Start a run, send it a signal at a moment, and check what is left.
+
+        Args:
+            number: The signal.
+            moment: When to send it.
+            node: The node that is to be stopped; others may run at the same time.
+            delay: Seconds from the moment to the signal.
 
         Returns:
             Exit code, standard output and error, and the seconds from the signal to the end. A
@@ -127,19 +135,19 @@ class Victim:
         self.check()
         if process.returncode in (-number, 128 + number):
             self.stops += 1
-            reached = self.reached()
+            reached = self.reached(node)
             self.stopped_in[reached] += 1
             self.lost_in[reached] += len(self.losses) - known
         return process.returncode, out, err, seconds
 
-    def kill(self, moment: Moment, *, delay: float = 0) -> None:
-        code, _, err, _ = self.stop(signal.SIGKILL, moment, delay=delay)
+    def kill(self, moment: Moment, *, node: str = '', delay: float = 0) -> None:
+        code, _, err, _ = self.stop(signal.SIGKILL, moment, node=node, delay=delay)
         self.parts_left += bool(self.parts())
         if code not in (-signal.SIGKILL, 0):
             self.losses.append(f'a run ended with {code}: {err}')
 
-    def interrupt(self, moment: Moment, number: int) -> None:
-        code, out, err, seconds = self.stop(number, moment)
+    def interrupt(self, moment: Moment, number: int, *, node: str = '') -> None:
+        code, out, err, seconds = self.stop(number, moment, node=node)
         if code == 0:
             return
         last_line = (err.splitlines() or [''])[-1]
@@ -204,13 +212,18 @@ class Victim:
         """Return the nodes that a run has completed."""
         return {node for node, _, state in self._executions() if state in _COMPLETE}
 
-    def reached(self) -> str:
-        """Return the node that the latest run was in, or `the start`, or `the end`."""
+    def reached(self, node: str = '') -> str:
+        """Return the node that the latest run was in, or `the start`, or `the end`.
+
+        If it was in several nodes, `node` is returned if it is one of them, or else the first.
+        """
         logs = sorted(path.stem for path in (self.root / 'logs').glob('*.log'))
         of_run = [found for found in self._executions() if logs and found[1] == logs[-1]]
         complete = {node for node, _, state in of_run if state in _COMPLETE}
         if not of_run:
             return 'the start'
+        if node in {started for started, _, _ in of_run} - complete:
+            return node
         return next((node for node in NODES if node not in complete), 'the end')
 
     def _executions(self) -> list[tuple[str, str, int]]:

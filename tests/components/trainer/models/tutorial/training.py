@@ -5,7 +5,6 @@ python -m tests.components.trainer.models.tutorial.training TRAININGS
 
 from __future__ import annotations
 
-import gc
 import json
 import pathlib
 import sys
@@ -24,8 +23,6 @@ def main(trainings: str) -> None:
     A training has the folders `examples`, `transform_graph` and `logs`, `settings` and the path
     `weights`, to which the weights are written.
     """
-    # Each garbage collection would visit all objects of TensorFlow.
-    gc.freeze()
     # Devices are divided before TensorFlow does anything with them.
     (cpu,) = tf.config.list_physical_devices('CPU')
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
