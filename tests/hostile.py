@@ -21,7 +21,7 @@ import re
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from components.common.errors import ConfigError, DataError, ReviewsError
@@ -56,6 +56,7 @@ _REASONS = re.compile(
 )
 _NOT_TEXT = 'expected UTF-8 text'
 _REVIEW = re.compile(r'(?s:.*/)?(train/(pos|neg|unsup)|test/(pos|neg))/[^/]+\.txt')
+_SEP_LINE = re.compile(r'(?i)"?sep=[^"\r\n]"?[\r\n]*')
 # RFC 1952 requires these checks; Python's gzip omits them.
 _STRICTER_GZIP = re.compile('unknown header flags set|header crc mismatch')
 _SCORE = Score('pos', '0.75')
@@ -186,8 +187,9 @@ def _text(content: bytes) -> io.StringIO:
 def _csv_rows(name: str, content: bytes) -> list[dict[str, str] | None] | None:
     """Return rows by column, None for one of another length; None if csv refuses."""
     lines = (line.replace('\0', '\udc80') for line in _text(content))
-    # Blank first lines and `sep=;` precede the header.
-    lines = itertools.dropwhile(lambda line: not line.strip(), lines)
+    # Blank first lines precede the header, and one line `sep=;`.
+    first = next(lines := _after_blank(lines), '')
+    lines = _after_blank(lines if _SEP_LINE.fullmatch(first) else itertools.chain([first], lines))
     reader = csv.reader(lines, delimiter='\t' if 'tsv' in name else ',', strict=True)
     try:
         header, *rows = [next(reader, []), *reader]
@@ -196,6 +198,10 @@ def _csv_rows(name: str, content: bytes) -> list[dict[str, str] | None] | None:
     if header.count('text') != 1 or header.count('label') != 1:
         return None
     return [dict(zip(header, row)) if len(row) == len(header) else None for row in rows if row]
+
+
+def _after_blank(lines: Iterable[str]) -> Iterator[str]:
+    return itertools.dropwhile(lambda line: not line.strip(), lines)
 
 
 def _json_rows(content: bytes) -> list[dict[str, object] | None]:

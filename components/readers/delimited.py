@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from components.common.errors import DataError
 from components.common.settings import ColumnSettings
 from components.readers import lines as line_limits
-from components.readers.dialect import Dialect, Layout, read_layout
+from components.readers.dialect import Dialect, Layout, read_layout, split_rows
 from components.readers.lines import open_lines
 from components.readers.quoting import Tally, find_dialect
 from components.readers.records import Reject
@@ -113,46 +113,24 @@ def _read_rows(
 ) -> Iterator[Row | Reject]:
     width = len(layout.names)
     counted = 0 if tally is None else tally.quoted_rows
-    for where, raw, cells, taken in _split_rows(lines, name, dialect, layout.lines):
-        if counted and cells:
-            counted -= 1
-        elif tally is not None and cells:
-            tally.add_text(raw, dialect, width, lines=taken, fields=len(cells))
-            if not tally.is_quoted:
-                raise tally.doubt(name)
-        if len(cells) == width:
-            yield Row(where, raw.rstrip('\r\n'), cells)
-        elif cells:  # a blank line has none
-            yield Reject(f'not {width} fields', where)
-
-
-def _split_rows(
-    lines: Iterable[str], name: str, dialect: Dialect, before: int
-) -> Iterator[tuple[str, str, list[str], int]]:
-    """Yield the location of each row, its text, its cells, and its number of lines."""
-    # A row may have millions of lines, each of which would take some 60 bytes more in a list.
-    raw = io.StringIO()
-    number = before
-
-    def read_lines() -> Iterator[str]:
-        nonlocal number
-        for line in lines:
-            if raw.tell() + len(line) > line_limits.MAX_ROW_CHARACTERS:
-                limit = f'{line_limits.MAX_ROW_CHARACTERS:,}'
-                raise csv.Error(f'the row is longer than {limit} characters')
-            raw.write(line)
-            number += 1
-            yield line
-
-    reader = dialect.read(read_lines())
+    rows = split_rows(lines, dialect)
+    number = layout.lines + 1
     while True:
-        first = number + 1
-        where = f'{name}:{first}'
+        where = f'{name}:{number}'
         try:
-            cells = next(reader, None)
+            row = next(rows, None)
         except csv.Error as err:
             raise _quotes_error(where, err) from err
-        if cells is None:
+        if row is None:
             return
-        yield where, raw.getvalue(), cells, number + 1 - first
-        raw = io.StringIO()
+        number += row.lines
+        if counted and row.cells:
+            counted -= 1
+        elif tally is not None and row.cells:
+            tally.add_row(row.text, dialect, width, lines=row.lines, fields=len(row.cells))
+            if not tally.is_quoted:
+                raise tally.doubt(name)
+        if len(row.cells) == width:
+            yield Row(where, row.text.rstrip('\r\n'), row.cells)
+        elif row.cells:  # a blank line has none
+            yield Reject(f'not {width} fields', where)

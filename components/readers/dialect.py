@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import operator
 import re
@@ -10,12 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from components.common.settings import ColumnSettings
+from components.readers import lines as line_limits
 
 _DELIMITERS = (',', '\t', ';', '|')
 # Excel reads and writes such a first line.
 _SEP_LINE = re.compile(r'(?i)"?sep=([^"\r\n])"?[\r\n]*')
 _HEAD_LINES = 20
 _HEAD_CHARACTERS = 1 << 20
+_LINE = re.compile(r'[^\r\n]*(?:\r\n?|\n)|[^\r\n]+')
 _ESCAPE = re.compile(r'\\(.)', re.DOTALL)
 # The letters that MySQL and PostgreSQL write after a backslash. A NUL costs its row.
 _LETTERS = {'n': '\\\n', 't': '\\\t', 'r': '\\\r', '0': '\\\udc80'}
@@ -79,6 +82,77 @@ class Dialect(NamedTuple):
         edges = re.escape(self.delimiter)
         line = re.sub(rf'(?:^|(?<={edges}))\\N(?=[{edges}\r\n]|$)', '', line)
         return _ESCAPE.sub(lambda match: _LETTERS.get(match[1], match[0]), line)
+
+
+class SplitRow(NamedTuple):
+    """A row of a file.
+
+    Attributes:
+        text: All of its characters, with its last line break.
+        cells: Its fields; a blank line has none.
+        lines: Its number of lines.
+    """
+
+    text: str
+    cells: list[str]
+    lines: int
+
+
+class RowError(csv.Error):
+    """A row that cannot be read.
+
+    Attributes:
+        text: What was read of it.
+        too_long: Whether it has no end within `MAX_ROW_CHARACTERS`.
+    """
+
+    def __init__(self, message: str, text: str, *, too_long: bool) -> None:
+        super().__init__(message)
+        self.text = text
+        self.too_long = too_long
+
+
+def split_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[SplitRow]:
+    r"""Split lines into rows.
+
+    >>> next(split_rows(['"a\n', 'b",pos\n', 'c,neg\n'], Dialect(',')))
+    SplitRow(text='"a\nb",pos\n', cells=['a\nb', 'pos'], lines=2)
+
+    Raises:
+        RowError: Where a row is too long, or a quoted field does not end.
+    """
+    # A row may have millions of lines, each of which would take some 60 bytes more in a list.
+    text = io.StringIO()
+    count = 0
+    too_long = False
+
+    def read_lines() -> Iterator[str]:
+        nonlocal count, too_long
+        for line in lines:
+            if text.tell() + len(line) > line_limits.MAX_ROW_CHARACTERS:
+                too_long = True
+                limit = f'{line_limits.MAX_ROW_CHARACTERS:,}'
+                raise csv.Error(f'the row is longer than {limit} characters')
+            text.write(line)
+            count += 1
+            yield line
+
+    try:
+        for cells in dialect.read(read_lines()):
+            yield SplitRow(text.getvalue(), cells, count)
+            text = io.StringIO()
+            count = 0
+    except csv.Error as err:
+        raise RowError(str(err), text.getvalue(), too_long=too_long) from err
+
+
+def lines_of(text: str) -> Iterator[str]:
+    r"""Yield the lines of a text with their line breaks, without a copy of all of them.
+
+    >>> list(lines_of('one\r\n\rtwo'))
+    ['one\r\n', '\r', 'two']
+    """
+    return (match[0] for match in _LINE.finditer(text))
 
 
 def describe_unusual(dialect: Dialect, columns: ColumnSettings, delimiter: str) -> str:
@@ -188,18 +262,21 @@ def _parse_header(
     plain = head[0].rstrip('\r\n').split(delimiter)
     if columns.quoting == 'none':
         return 1, plain
-    taken = 0
+    taken = characters = 0
 
     def take() -> Iterator[str]:
-        nonlocal taken
+        nonlocal taken, characters
         for number in itertools.count():
             if number == len(head):
                 # Only a header that is known to be quoted may be longer than the head.
                 line = next(lines, None) if columns.quoting == 'minimal' else None
                 if line is None:
                     return
+                if characters > _HEAD_CHARACTERS:
+                    raise csv.Error(f'the header is longer than {_HEAD_CHARACTERS:,} characters')
                 head.append(line)
             taken += 1
+            characters += len(head[number])
             yield head[number]
 
     try:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 
 from components.common.errors import DataError
-from components.readers import lines as line_limits
-from components.readers.dialect import Dialect
+from components.readers.dialect import Dialect, RowError, lines_of, split_rows
 
 # A reading is taken in spite of some evidence against it if that for it is so many times more.
 _RATIO = 10
@@ -53,49 +50,22 @@ class Tally:
         self.plain_rows += 1
         self.bad += not fits
 
-    def add_row(self, lines: Sequence[str], dialect: Dialect, width: int, fields: int) -> None:
-        """Count a row by its lines; `fields` is its number of fields if quotes enclose them."""
-        if len(lines) == 1:
-            self.add_line(lines[0], dialect, width, fields)
-            return
+    def add_row(self, text: str, dialect: Dialect, width: int, *, lines: int, fields: int) -> None:
+        """Count a row by its text, its lines, and its fields if quotes enclose them."""
         self.quoted_rows += 1
-        self.plain_rows += len(lines)
-        all_fit = all(dialect.fits(line, width) for line in lines)
+        self.plain_rows += lines
+        split = [text] if lines == 1 else lines_of(text)
+        all_fit = all(dialect.fits(line, width) for line in split)
         if fields != width:
             self.quoted_bad += all_fit
             self.bad += not all_fit
         elif not all_fit:
-            self.plain_bad += 1
-        elif any('""' in line for line in lines):
+            self.plain_bad += 1 if lines > 1 else _RATIO
+        elif lines > 1 and '""' in text:
             # A quote in a quoted field is written twice; in other texts, that is rare.
             self.plain_bad += _RATIO
-        else:
+        elif lines > 1:
             self.swallowed += 1
-
-    def add_line(self, line: str, dialect: Dialect, width: int, fields: int) -> None:
-        """Count a row of one line as `add_row` does."""
-        self.quoted_rows += 1
-        self.plain_rows += 1
-        fits = dialect.fits(line, width)
-        if fields != width:
-            self.quoted_bad += fits
-            self.bad += not fits
-        elif not fits:
-            self.plain_bad += _RATIO
-
-    def add_text(self, text: str, dialect: Dialect, width: int, *, lines: int, fields: int) -> None:
-        """Count a row by its text and number of lines as `add_row` does, but faster."""
-        if lines == 1:
-            self.add_line(text, dialect, width, fields)
-            return
-        first = text[: text.find('\n')].partition('\r')[0]
-        if fields == width and not dialect.fits(first, width):
-            # The other lines would tell nothing more.
-            self.quoted_rows += 1
-            self.plain_rows += lines
-            self.plain_bad += 1
-        else:
-            self.add_row([*io.StringIO(text, newline='')], dialect, width, fields)
 
     @property
     def is_quoted(self) -> bool:
@@ -158,7 +128,7 @@ def find_dialect(
         spare = tally.quoted_bad + tally.bad if tally.escapes else least
         escaped = []
         for dialect, most in ((quoted, spare), (plain, least)):
-            bad = _count_bad(read_lines(), dialect._replace(escaped=True), width)
+            bad = _count_bad(read_lines(), dialect._replace(escaped=True), width, most)
             if bad * _RATIO < most or (tally.nulls and bad <= most):
                 escaped.append(dialect._replace(escaped=True))
         if len(escaped) > 1 and not tally.is_quoted:
@@ -173,12 +143,11 @@ def find_dialect(
 
 
 def _count(lines: Iterable[str], tally: Tally, dialect: Dialect, width: int) -> Iterator[None]:
-    """Count all rows; yield after each one with quotes."""
+    """Count the rows up to one that is too long; yield after each one with quotes."""
     quote = f'{dialect.delimiter}"'
     escapes = tuple(f'\\{each}' for each in (dialect.delimiter, '"', '\n', '\r'))
-    later = iter(lines)
-    again: deque[str] = deque()
-    while (line := again.popleft() if again else next(later, None)) is not None:
+    later = _Lines(lines)
+    for line in later:
         if '\\' in line:
             tally.escapes += any(each in line for each in escapes)
             tally.nulls += '\\N' in line.rstrip('\r\n').split(dialect.delimiter)
@@ -186,37 +155,47 @@ def _count(lines: Iterable[str], tally: Tally, dialect: Dialect, width: int) -> 
             if line.strip():
                 tally.add_plain(fits=dialect.fits(line, width))
             continue
-        taken: list[str] = []
-
-        def take(first: str, taken: list[str] = taken) -> Iterator[str]:
-            characters = 0
-            following: str | None = first
-            while following is not None and characters <= line_limits.MAX_ROW_CHARACTERS:
-                taken.append(following)
-                characters += len(following)
-                yield following
-                following = again.popleft() if again else next(later, None)
-            if following is not None:
-                again.appendleft(following)
-
+        tally.with_quotes += 1
         try:
-            cells = next(dialect.read(take(line)))
-        except csv.Error:
-            # If quotes are text, the next row begins in the next line.
-            again.extendleft(reversed(taken[1:]))
+            row = next(split_rows(itertools.chain([line], later), dialect))
+        except RowError as err:
             fits = dialect.fits(line, width)
             tally.add_plain(fits=True)
             tally.quoted_bad += 1
             tally.plain_bad += not fits
-            tally.with_quotes += 1
+            if err.too_long:
+                return  # the file cannot be read if quotes enclose fields
+            # If quotes are text, the next row begins in the next line.
+            later.put_back(err.text[len(line) :])
         else:
-            tally.add_row(taken, dialect, width, len(cells))
-            tally.with_quotes += 1
+            tally.add_row(row.text, dialect, width, lines=row.lines, fields=len(row.cells))
         yield
 
 
-def _count_bad(lines: Iterator[str], dialect: Dialect, width: int) -> float:
+class _Lines(Iterator[str]):
+    """Lines, of which the last ones can be read again."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._again: list[Iterator[str]] = []
+
+    def __next__(self) -> str:
+        while self._again:
+            line = next(self._again[-1], None)
+            if line is not None:
+                return line
+            self._again.pop()
+        return next(self._lines)
+
+    def put_back(self, text: str) -> None:
+        """Have the lines of a text come next."""
+        self._again.append(lines_of(text))
+
+
+def _count_bad(lines: Iterator[str], dialect: Dialect, width: int, most: int) -> float:
+    """Count the rows with another number of fields, up to one more than `most`."""
+    bad = (row for row in split_rows(lines, dialect) if row.cells and len(row.cells) != width)
     try:
-        return sum(1 for cells in dialect.read(lines) if cells and len(cells) != width)
-    except csv.Error:
+        return sum(1 for _ in itertools.islice(bad, most + 1))
+    except RowError:
         return float('inf')

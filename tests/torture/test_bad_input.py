@@ -114,6 +114,15 @@ FILES: dict[str, tuple[Write, str]] = {
         write_gzip(b'text,label\n', b'"\n",' * (1 << 20), 640),
         ':2: the row is longer than 64,000,000 characters',
     ),
+    '10 GB of fields of one row, after an escape.csv.gz': (
+        write_gzip(b'text,label\na\\"b,pos\n', b'"\n",,' * (1 << 20), 512),
+        ':3: the row is longer than 64,000,000 characters',
+    ),
+    # Each line begins a row that has no end, and continues that of the line before.
+    '200 MB of rows without an end.csv': (
+        write_parts(b'text,label\n', (b'a",",' + b'x' * 995 + b'\n') * 200_000),
+        ':2: the row is longer than 64,000,000 characters',
+    ),
     '10 GB of one review.tar.gz': (write_gzip(header(1 << 40), _MEGABYTES, 640), ENDS_SOON),
     '1 GB of zeros, packed by xz.tar': (
         write_compressed_zeros(lambda: lzma.LZMACompressor(preset=1)),

@@ -353,6 +353,27 @@ def test_error_names_the_line_when_a_row_of_csv_is_too_long(row: str) -> None:
         read('a.csv', f'text,label\nFine.,pos\n{row}\n'.encode(), **QUOTED)
 
 
+@pytest.mark.usefixtures('short_rows')
+@pytest.mark.parametrize('row', ['"b\n",' * 20, 'a",",' + 'b' * 20 + '\n'], ids=['one', 'each'])
+def test_file_is_refused_when_rows_have_no_end_if_quotes_enclose_fields(row: str) -> None:
+    with pytest.raises(DataError, match=r'a.csv:3: the row is longer than 40 characters'):
+        read('a.csv', f'text,label\nFine.,pos\n{row * 200}'.encode())
+
+
+@pytest.mark.usefixtures('short_rows')
+def test_quotes_are_text_when_rows_have_no_end_otherwise() -> None:
+    lines = 'text,label\n"Fine,pos\n' + 'Bad,neg\n' * 20 + '"Fine,pos\n' + 'Bad,neg\n' * 20
+    found = read('a.csv', lines.encode())
+    assert [each[:2] for each in found[:2]] == [('"Fine', 'pos'), ('Bad', 'neg')]
+    assert len(found) == 42
+
+
+def test_error_names_the_header_when_it_has_no_end() -> None:
+    header = 'text,label,' + '"a\n",' * 300_000
+    with pytest.raises(DataError, match=r'a.csv:1: the header is longer than 1,048,576 characters'):
+        read('a.csv', header.encode(), **QUOTED)
+
+
 def test_message_is_short_when_there_are_100_000_columns() -> None:
     header = ','.join(f'c{number}' for number in range(100_000)).encode()
     with pytest.raises(DataError, match=r"its columns are 'c0', .*'c9' and 99,990 more$") as caught:
