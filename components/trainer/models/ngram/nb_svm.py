@@ -128,13 +128,16 @@ def _fit_weights(
     The row x of a text has the ratios of its n-grams, scaled to length 1.
     """
     count = len(ratios)
+    norms = np.sqrt(presence @ np.square(ratios))
+    values = ratios[presence.indices]
+    values /= np.repeat(np.where(norms > 0, norms, 1), np.diff(presence.indptr))
     rows = sparse.csr_matrix(
-        (ratios[presence.indices], presence.indices, presence.indptr),
+        # scikit-learn copies rows of another type, which takes gigabytes on large data.
+        (values.astype(np.float64), presence.indices, presence.indptr),
         # scikit-learn refuses rows without features.
         shape=(len(labels), max(count, 1)),
     )
-    norms = np.sqrt(presence @ np.square(ratios))
-    rows.data /= np.repeat(np.where(norms > 0, norms, 1), np.diff(rows.indptr))
+    del values
     svm = LinearSVC(C=cost, dual=True, max_iter=_MAX_PASSES, random_state=0)
     svm.fit(rows, labels)
     weights = svm.coef_[0, :count].astype(np.float32)
